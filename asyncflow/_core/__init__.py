@@ -1,0 +1,1 @@
+"""The decisions: states, graph, scheduling, argument scan. Pure: no event loop, thread, clock, file or log."""

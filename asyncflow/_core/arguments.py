@@ -1,0 +1,245 @@
+"""Finds the futures in a call's arguments, wherever they are nested, and later puts their values in.
+
+A call whose arguments are plain values costs one dictionary look-up an argument. Containers that hold a future
+are copied at the call, so that changing them afterwards changes nothing; containers without one are passed as
+they are. Nothing here recurses: arguments may be nested as deep as memory allows.
+
+What a future is, is told from outside (`Kinds`): this room knows no event loop.
+"""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final
+
+PLAIN: Final = 0
+FUTURE: Final = 1
+FOREIGN: Final = 2  # some other awaitable, to be adopted as a future
+LIST: Final = 3
+TUPLE: Final = 4
+NAMED_TUPLE: Final = 5
+SET: Final = 6
+DICT: Final = 7
+DATACLASS: Final = 8
+
+_REMEMBERED = 4096  # classes; a notebook that redefines its classes all day must not keep each of them
+
+
+class Kinds(dict[type, int]):
+    """What to do with an argument of a given class, found out once a class.
+
+    Args:
+        future: the engine's own future class.
+        foreign: whether a class is of awaitables that have to be adopted.
+    """
+
+    def __init__(self, future: type, foreign: Callable[[type], bool]) -> None:
+        super().__init__({future: FUTURE})
+        self.future = future
+        self._foreign = foreign
+
+    def __missing__(self, cls: type) -> int:
+        if len(self) > _REMEMBERED:
+            self.clear()
+        kind = self[cls] = self._classify(cls)
+        return kind
+
+    def _classify(self, cls: type) -> int:
+        if issubclass(cls, self.future):
+            return FUTURE
+        if self._foreign(cls):
+            return FOREIGN
+        if issubclass(cls, list):
+            return LIST
+        if issubclass(cls, tuple):
+            return NAMED_TUPLE if hasattr(cls, "_make") else TUPLE
+        if issubclass(cls, (set, frozenset)):
+            return SET
+        if issubclass(cls, dict):
+            return DICT
+        return DATACLASS if dataclasses.is_dataclass(cls) else PLAIN
+
+
+class Node:
+    """A container that holds a future somewhere inside: its parts, and which of them are to be filled in."""
+
+    __slots__ = ("holes", "inner", "kind", "open", "original", "parts")
+
+    def __init__(self, kind: int, original: Any, parts: list[Any]) -> None:
+        self.kind = kind
+        self.original = original
+        self.parts = parts
+        self.holes: list[tuple[int, Any]] = []  # position, future
+        self.inner: list[tuple[int, Node]] = []  # position, container with holes
+        self.open = True  # still being scanned; to meet it again now is a circle
+
+
+Holes = bool | list[Node]
+"""False: no futures. True: only as arguments of their own. Else the containers with holes, innermost first; the
+last is the arguments as a whole."""
+
+
+def scan(
+    args: tuple[Any, ...], kwargs: Mapping[str, Any], kinds: Kinds, adopt: Callable[[Any], Any]
+) -> tuple[list[Any], Holes]:
+    """Find the futures in a call.
+
+    Args:
+        args: positional arguments.
+        kwargs: keyword arguments.
+        kinds: what each class is.
+        adopt: makes a future of the engine's own from any other awaitable.
+
+    Returns:
+        The futures, each as often as it occurs, and the holes for `fill`.
+
+    Raises:
+        ValueError: a container holds both itself and a future.
+    """
+    found: list[Any] = []
+    worst = PLAIN
+    for arg in args:
+        kind = kinds[type(arg)]
+        if kind:
+            if kind == FUTURE:
+                found.append(arg)
+            if kind > worst:
+                worst = kind
+    for arg in kwargs.values():
+        kind = kinds[type(arg)]
+        if kind:
+            if kind == FUTURE:
+                found.append(arg)
+            if kind > worst:
+                worst = kind
+    if worst <= FUTURE:
+        return found, bool(found)
+    return scan_value([*args, *kwargs.values()], kinds, adopt)
+
+
+def scan_value(value: Any, kinds: Kinds, adopt: Callable[[Any], Any]) -> tuple[list[Any], Holes]:
+    """Find the futures in any value; as `scan`, with the holes for `fill_value`."""
+    top = Node(LIST, [value], [value])
+    found: list[Any] = []
+    order: list[Node] = []
+    nodes: dict[int, Node] = {}
+    circles: list[Node] = []
+    stack = [(top, enumerate(top.parts))]
+    while stack:
+        node, rest = stack[-1]
+        for position, part in rest:
+            kind = kinds[type(part)]
+            if kind <= FOREIGN:
+                if kind:
+                    future = part if kind == FUTURE else adopt(part)
+                    found.append(future)
+                    node.holes.append((position, future))
+                continue
+            inner = nodes.get(id(part))
+            if inner is not None:
+                if inner.open:
+                    circles.append(inner)
+                else:
+                    node.inner.append((position, inner))
+                continue
+            parts = _parts(kind, part)
+            if _all_plain(parts, kinds):
+                continue
+            inner = nodes[id(part)] = Node(kind, part, parts)
+            node.inner.append((position, inner))
+            stack.append((inner, enumerate(parts)))
+            break
+        else:
+            stack.pop()
+            node.open = False
+            node.inner = [(position, inner) for position, inner in node.inner if inner.holes or inner.inner]
+            if node.holes or node.inner:
+                order.append(node)
+    for node in circles:
+        if node.holes or node.inner:  # it is on the way to a future, and to itself
+            raise ValueError(
+                f"a {type(node.original).__name__} among the arguments contains itself and a future; "
+                "pass the future as an argument of its own"
+            )
+    return found, order or False
+
+
+def _all_plain(parts: list[Any], kinds: Kinds) -> bool:
+    return not any(kinds[cls] for cls in set(map(type, parts)))
+
+
+def _parts(kind: int, value: Any) -> list[Any]:
+    if kind == DICT:
+        return [part for item in value.items() for part in item]
+    if kind == DATACLASS:
+        return [getattr(value, field.name, None) for field in dataclasses.fields(value)]
+    return list(value)
+
+
+def fill(
+    args: tuple[Any, ...], kwargs: Mapping[str, Any], holes: Holes, future: type, value_of: Callable[[Any], Any]
+) -> tuple[tuple[Any, ...], Mapping[str, Any]]:
+    """The arguments with a value in place of each future.
+
+    Args:
+        args: positional arguments as they were scanned.
+        kwargs: keyword arguments as they were scanned.
+        holes: what `scan` returned.
+        future: the class of futures.
+        value_of: gives a future's value.
+
+    Raises:
+        TypeError: a value does not fit where the future stood, as a list in a set.
+    """
+    if holes is True:
+        args = tuple([value_of(arg) if isinstance(arg, future) else arg for arg in args])
+        if kwargs:
+            kwargs = {name: value_of(arg) if isinstance(arg, future) else arg for name, arg in kwargs.items()}
+        return args, kwargs
+    values = fill_value(holes, value_of)
+    return tuple(values[: len(args)]), dict(zip(kwargs, values[len(args) :], strict=True))
+
+
+def fill_value(holes: Holes, value_of: Callable[[Any], Any]) -> Any:
+    """The value that `scan_value` saw, with a value in place of each future. To be done once: parts are reused."""
+    assert isinstance(holes, list)
+    built: dict[int, Any] = {}
+    for node in holes:
+        for position, future in node.holes:
+            node.parts[position] = value_of(future)
+        for position, inner in node.inner:
+            node.parts[position] = built[id(inner)]
+        built[id(node)] = _rebuild(node)
+    return built[id(holes[-1])][0]
+
+
+def _rebuild(node: Node) -> Any:
+    kind, original, parts = node.kind, node.original, node.parts
+    cls = type(original)
+    if kind == LIST:
+        return parts if cls is list else _refilled(original, parts)
+    if kind == NAMED_TUPLE:
+        return cls._make(parts)
+    if kind == DICT:
+        pairs = zip(parts[::2], parts[1::2], strict=True)
+        return dict(pairs) if cls is dict else _refilled(original, pairs)
+    if kind == DATACLASS:
+        changed = copy.copy(original)
+        for field, part in zip(dataclasses.fields(original), parts, strict=True):
+            if hasattr(original, field.name):
+                object.__setattr__(changed, field.name, part)  # also where the class is frozen
+        return changed
+    return cls(parts)
+
+
+def _refilled(original: Any, parts: Iterable[Any]) -> Any:
+    """A copy of a list's or dict's subclass, with its own attributes (``default_factory``) and the new parts."""
+    changed = copy.copy(original)
+    changed.clear()
+    if isinstance(changed, list):
+        changed.extend(parts)
+    else:
+        changed.update(parts)
+    return changed

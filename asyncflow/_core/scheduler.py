@@ -1,0 +1,335 @@
+"""Decides what happens next: events in, commands out. The only writer of a task's state.
+
+Events are the methods `called`, `started`, `succeeded`, ... Each marks at once what it decides and leaves what is
+to be done in `due` (lanes with tasks that can run), `ended` (tasks whose futures are to be settled), `stop` (work
+to be cancelled), `returned` (blocks whose returned futures are done) and `quiet` (watched tasks of which nothing
+runs any more). The runtime carries these out, perhaps after many events.
+
+A task whose dependencies end badly is decided when *all* of them have ended: only then are all reasons known,
+and its fate does not depend on which came first.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+
+from ..errors import Cause
+from .states import (
+    CANCELLED,
+    CANCELLING,
+    FAILED,
+    KEPT,
+    LEGAL,
+    NOW,
+    PENDING,
+    READY,
+    RUNNING,
+    STEP,
+    SUBMITTED,
+    SUCCEEDED,
+    UPSTREAM_FAILED,
+)
+from .task import Lane, Task
+
+_NO_KWARGS: Final[dict[str, Any]] = {}
+
+
+class Scheduler:
+    """The graph of live tasks."""
+
+    __slots__ = ("closing", "due", "ended", "live", "quiet", "returned", "stop", "watched")
+
+    def __init__(self) -> None:
+        self.live: dict[int, Task] = {}
+        self.closing: set[int] = set()  # blocks whose body has stopped and whose inner tasks have not yet
+        self.watched: set[int] = set()  # whoever added an id wants to hear of it in `quiet`
+        self.due: list[Lane] = []
+        self.ended: list[Task] = []
+        self.stop: list[Task] = []
+        self.returned: list[Task] = []
+        self.quiet: list[Task] = []
+
+    # -- events -------------------------------------------------------------------------------------------
+
+    def called(self, task: Task, dependencies: Sequence[Task]) -> None:
+        """A call was made; the dependencies may be in any state."""
+        self.live[task.id] = task
+        owner = task.owner
+        if owner is not None:
+            if owner.children is None:
+                owner.children = {}
+            owner.children[task.id] = task
+        if dependencies:
+            task.dependencies = dependencies
+            self._wait_for(task, dependencies)
+        if not task.waiting:
+            self._all_in(task)
+
+    def started(self, task: Task) -> None:
+        """The work has begun."""
+        if task.story & NOW != CANCELLING:  # a cancel that crossed the report on its way
+            task.enter(RUNNING)
+
+    def succeeded(self, task: Task) -> None:
+        """The work is over and its value is in its future. Written out flat: every task comes by here."""
+        story = task.story
+        if not LEGAL[story & NOW] >> SUCCEEDED & 1:
+            raise task.impossible(SUCCEEDED)
+        task.story = (story << STEP | SUCCEEDED) & KEPT
+        if task.children:
+            self._adopt_children(task)
+        dependents = task.dependents
+        self._over(task)
+        if dependents is not None:
+            for dependent in dependents:
+                dependent.waiting -= 1
+                if not dependent.waiting:
+                    self._all_in(dependent)
+
+    def failed(self, task: Task, error: BaseException) -> None:
+        """The task failed by itself, or its inputs could not be put together."""
+        if task.story & NOW == CANCELLING:
+            self.stopped(task)
+            return
+        self._cancel_inside(task)
+        task.enter(FAILED)
+        task.cause = Cause(task.id, task.name, task.attempt, error)
+        self.ended.append(task)
+        self._tell_dependents(task)
+        self._over(task)
+
+    def stopped(self, task: Task) -> None:
+        """Work has stopped that was told to, or that somebody else cancelled; or it never began."""
+        if task.story & NOW != CANCELLING:
+            self._cancel_one(task)
+            if task.story & NOW == CANCELLED:  # it had not been submitted
+                return
+        self._cancel_inside(task)  # also what the body called while it was cleaning up
+        if task.children:
+            self.closing.add(task.id)
+        else:
+            self._close(task)
+
+    def given_back(self, task: Task) -> None:
+        """The backend did not begin the work and will not; it may be submitted again."""
+        if task.story & NOW == CANCELLING:
+            self.stopped(task)
+            return
+        task.enter(READY)
+        task.attempt -= 1
+        self._free_slot(task.lane)
+        self._enqueue(task)
+
+    def cancel(self, task: Task) -> None:
+        """Nobody wants the result any more, nor those of what the task started."""
+        self._cancel_inside(task)
+        self._cancel_one(task)
+
+    def timed_out(self, task: Task, error: BaseException) -> None:
+        """The task has failed by running too long. Its work may still go on."""
+        if SUBMITTED <= task.story & NOW <= RUNNING:
+            self._cancel_inside(task)
+            self._give_up(task, error)
+
+    def returned_futures(self, block: Task, dependencies: Sequence[Task]) -> None:
+        """A block's body has returned futures: it is over when all of them are (see `returned`)."""
+        self._wait_for(block, dependencies)
+        if not block.waiting:
+            self.returned.append(block)
+
+    # -- commands -----------------------------------------------------------------------------------------
+
+    def take(self, lane: Lane) -> list[Task]:
+        """The tasks to submit to a lane that was due: as many as it has room for."""
+        lane.is_due = False
+        ready, capacity = lane.ready, lane.capacity
+        if capacity is None:
+            batch = [task for task in ready if task.story & NOW == READY]  # else cancelled while it was held
+            ready.clear()
+        else:
+            batch = []
+            while ready and lane.taken + len(batch) < capacity:
+                task = ready.popleft()
+                if task.story & NOW == READY:
+                    batch.append(task)
+        lane.taken += len(batch)
+        for task in batch:
+            task.story = (task.story << STEP | SUBMITTED) & KEPT  # READY was seen above: the step is legal
+            task.attempt += 1
+            task.dependencies = ()
+        return batch
+
+    # -- the graph ----------------------------------------------------------------------------------------
+
+    def _wait_for(self, task: Task, dependencies: Iterable[Task]) -> None:
+        for dependency in dependencies:
+            now = dependency.story & NOW
+            if now < CANCELLING:
+                if dependency.dependents is None:
+                    dependency.dependents = [task]
+                else:
+                    dependency.dependents.append(task)
+                task.waiting += 1
+            elif now != SUCCEEDED:
+                _blame(task, dependency)
+
+    def _all_in(self, task: Task) -> None:
+        """Nothing is left to wait for."""
+        now = task.story & NOW
+        if now == PENDING:
+            if task.blames is None:
+                task.story = (task.story << STEP | READY) & KEPT
+                self._enqueue(task)
+            else:
+                self._decide_not_to_run(task)
+                self._tell_dependents(task)
+                self._over(task)
+        elif now == RUNNING:
+            self.returned.append(task)
+
+    def _enqueue(self, task: Task) -> None:
+        lane = task.lane
+        lane.ready.append(task)
+        if not lane.is_due:
+            lane.is_due = True
+            self.due.append(lane)
+
+    def _decide_not_to_run(self, task: Task) -> None:
+        assert task.blames is not None
+        unique = {cause.task_id: cause for cause in task.blames}
+        upstream = tuple(unique[task_id] for task_id in sorted(unique))
+        task.cause = Cause(task.id, task.name, 0, None, upstream)
+        cancelled = all(root.error is None for root in task.cause.roots)
+        task.enter(CANCELLED if cancelled else UPSTREAM_FAILED)
+        self.ended.append(task)
+
+    def _tell_dependents(self, task: Task) -> None:
+        """The task will give no value. Not recursive: a chain of any length may hang on it."""
+        queue = deque([task])
+        while queue:
+            bad = queue.popleft()
+            dependents, bad.dependents = bad.dependents, None
+            for dependent in dependents or ():
+                _blame(dependent, bad)
+                dependent.waiting -= 1
+                if dependent.waiting:
+                    continue
+                if dependent.story & NOW == PENDING:
+                    self._decide_not_to_run(dependent)
+                    queue.append(dependent)
+                else:
+                    self._all_in(dependent)
+            if bad is not task:
+                self._over(bad)
+
+    # -- cancelling ---------------------------------------------------------------------------------------
+
+    def _cancel_one(self, task: Task) -> None:
+        """Cancel a task in any state; one that is over stays as it is."""
+        now = task.story & NOW
+        if now >= SUBMITTED:
+            if now < CANCELLING:
+                self._give_up(task, None)
+            return
+        task.cause = Cause(task.id, task.name, task.attempt, None)
+        task.enter(CANCELLED)
+        self.ended.append(task)
+        self._tell_dependents(task)
+        self._over(task)
+
+    def _give_up(self, task: Task, error: BaseException | None) -> None:
+        """Decide the end of work that has not stopped yet."""
+        task.cause = Cause(task.id, task.name, task.attempt, error)
+        task.enter(CANCELLING)
+        self.ended.append(task)
+        self.stop.append(task)
+        self._tell_dependents(task)
+
+    def _cancel_inside(self, block: Task) -> None:
+        if not block.children:
+            return
+        inside = list(block.children.values())
+        for task in inside:  # grows while it is walked
+            if task.children:
+                inside.extend(task.children.values())
+        for task in reversed(inside):
+            self._cancel_one(task)
+
+    # -- the end of a task --------------------------------------------------------------------------------
+
+    def _close(self, task: Task) -> None:
+        assert task.cause is not None
+        task.enter(CANCELLED if task.cause.error is None else FAILED)
+        self._over(task)
+
+    def _over(self, task: Task) -> None:
+        """The task has its last state."""
+        self._forget(task)
+        if task.owner is not None:
+            self._leave_owner(task)
+        if self.watched and not task.children:
+            self._hush(task)
+
+    def _forget(self, task: Task) -> None:
+        """Drop what nobody can ask for any more."""
+        del self.live[task.id]
+        if task.story >> STEP & NOW >= SUBMITTED:
+            self._free_slot(task.lane)
+        task.args = ()
+        task.kwargs = _NO_KWARGS
+        task.dependencies = ()
+        task.context = task.dependents = task.holes = task.blames = None
+
+    def _free_slot(self, lane: Lane) -> None:
+        lane.taken -= 1
+        if lane.ready and not lane.is_due:
+            lane.is_due = True
+            self.due.append(lane)
+
+    def _leave_owner(self, task: Task) -> None:
+        """The last to leave closes a block that waits for it, and so on outwards; blocks may nest without limit."""
+        owner = task.owner
+        while owner is not None:
+            children = owner.children
+            assert children is not None
+            del children[task.id]
+            task.owner = None
+            if children:
+                return
+            if owner.id not in self.closing:
+                if self.watched and owner.id not in self.live:
+                    self._hush(owner)
+                return
+            assert owner.cause is not None
+            self.closing.remove(owner.id)
+            owner.enter(CANCELLED if owner.cause.error is None else FAILED)
+            self._forget(owner)
+            if self.watched:
+                self._hush(owner)
+            task, owner = owner, owner.owner
+
+    def _adopt_children(self, block: Task) -> None:
+        """What a block leaves running when it is over belongs to the block around it."""
+        assert block.children is not None
+        heir = block.owner
+        for child in block.children.values():
+            child.owner = heir
+            if heir is not None and heir.children is not None:
+                heir.children[child.id] = child
+        block.children = None
+
+    def _hush(self, task: Task) -> None:
+        if task.id in self.watched:
+            self.watched.remove(task.id)
+            self.quiet.append(task)
+
+
+def _blame(task: Task, dependency: Task) -> None:
+    assert dependency.cause is not None
+    dependency.cause.passed_on = True
+    if task.blames is None:
+        task.blames = [dependency.cause]
+    else:
+        task.blames.append(dependency.cause)

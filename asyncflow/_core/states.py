@@ -1,0 +1,89 @@
+"""The states of a task and every legal step between them. Docs and tests read this table.
+
+Inside, a state is a small integer and a task's whole story is one integer of four bits a step, the newest
+lowest: that costs one shift a step and tells, when a step is impossible, how the task came there.
+Outside, a state is the ``State`` that reads as its name.
+"""
+
+from __future__ import annotations
+
+import enum
+from typing import Final
+
+
+class State(enum.StrEnum):
+    """Where a task stands."""
+
+    PENDING = "PENDING"
+    READY = "READY"
+    SUBMITTED = "SUBMITTED"
+    RUNNING = "RUNNING"
+    CANCELLING = "CANCELLING"
+    SUCCEEDED = "SUCCEEDED"
+    FAILED = "FAILED"
+    UPSTREAM_FAILED = "UPSTREAM_FAILED"
+    SKIPPED = "SKIPPED"
+    CANCELLED = "CANCELLED"
+
+    @property
+    def terminal(self) -> bool:
+        """Whether nothing can follow."""
+        return not TRANSITIONS[self]
+
+
+TRANSITIONS: Final[dict[State, frozenset[State]]] = {
+    State.PENDING: frozenset({State.READY, State.UPSTREAM_FAILED, State.SKIPPED, State.CANCELLED}),
+    State.READY: frozenset({State.SUBMITTED, State.FAILED, State.CANCELLED}),  # FAILED: no backend could be started
+    State.SUBMITTED: frozenset(
+        # READY: the backend gave it back untouched. SUCCEEDED, FAILED: a backend may report the end only.
+        {State.READY, State.RUNNING, State.CANCELLING, State.SUCCEEDED, State.FAILED, State.CANCELLED}
+    ),
+    State.RUNNING: frozenset({State.CANCELLING, State.SUCCEEDED, State.FAILED, State.CANCELLED}),
+    # FAILED: what was stopped had run out of its time. The end is decided, the work still runs.
+    State.CANCELLING: frozenset({State.CANCELLED, State.FAILED}),
+    State.SUCCEEDED: frozenset(),
+    State.FAILED: frozenset(),
+    State.UPSTREAM_FAILED: frozenset(),
+    State.SKIPPED: frozenset(),
+    State.CANCELLED: frozenset(),
+}
+
+STATES: Final[tuple[State, ...]] = tuple(State)
+
+# 0 is left out so that a story's leading steps are never lost in leading zero bits.
+PENDING: Final = 1
+READY: Final = 2
+SUBMITTED: Final = 3
+RUNNING: Final = 4
+CANCELLING: Final = 5
+SUCCEEDED: Final = 6
+FAILED: Final = 7
+UPSTREAM_FAILED: Final = 8
+SKIPPED: Final = 9
+CANCELLED: Final = 10
+
+NOW: Final = 0b1111  # masks a story down to the present state
+STEP: Final = 4  # bits a step
+KEPT: Final = (1 << 16 * STEP) - 1  # a story keeps its last sixteen steps
+
+
+def state_of(story: int) -> State:
+    """The present state in a story."""
+    return STATES[(story & NOW) - 1]
+
+
+def steps_of(story: int) -> list[State]:
+    """A story's states, oldest first."""
+    steps = []
+    while story:
+        steps.append(STATES[(story & NOW) - 1])
+        story >>= STEP
+    return steps[::-1]
+
+
+def _bits(following: frozenset[State]) -> int:
+    return sum(1 << (STATES.index(state) + 1) for state in following)
+
+
+LEGAL: Final[tuple[int, ...]] = (0, *(_bits(TRANSITIONS[state]) for state in STATES))
+"""For each present state, a bit for each state that may follow."""

@@ -1,0 +1,88 @@
+"""Tells in words where a task stands and why."""
+
+from __future__ import annotations
+
+from ..errors import brief
+from .states import State, steps_of
+from .task import Task
+
+_SHOWN = 5
+
+
+def called_at(task: Task) -> str:
+    """Where the user's code made the call: "pipeline.py:12, in main"."""
+    if task.site is None:
+        return "an unknown place"
+    code, instruction = task.site
+    # co_positions would tell the column too, but takes the whole table; lines are what tracebacks speak in
+    line = next(
+        (line for start, end, line in code.co_lines() if start <= instruction < end and line), code.co_firstlineno
+    )
+    return f"{code.co_filename}:{line}, in {code.co_name}"
+
+
+def explain(task: Task) -> str:
+    """The task's state, the reason for it, and the way it came there."""
+    story = " -> ".join(steps_of(task.story))
+    lines = [f"{task.name!r} (#{task.id}) {_reason(task)}", f"  called at {called_at(task)}", f"  story: {story}"]
+    return "\n".join(lines)
+
+
+def _reason(task: Task) -> str:
+    state, place = task.state, task.lane.place
+    match state:
+        case State.PENDING:
+            return "waits for " + _awaited(task) + _known_already(task)
+        case State.READY:
+            lane = task.lane
+            if lane.capacity is not None and lane.taken >= lane.capacity:
+                return f"could run; {lane.limit}={lane.capacity} holds it: {lane.taken} are running"
+            return f"could run; it goes to {place} next"
+        case State.SUBMITTED:
+            return f"was handed to {place}, which has not begun it"
+        case State.RUNNING:
+            return f"runs on {place}" + _inner(task)
+        case State.CANCELLING:
+            why = "was cancelled" if _error(task) is None else f"failed: {_error(task)}"
+            return f"{why}; its work on {place} has not stopped yet" + _inner(task)
+        case State.SUCCEEDED:
+            return f"succeeded on {place}"
+        case State.FAILED:
+            return f"failed on {place}: {_error(task)}"
+        case State.SKIPPED:
+            return "never ran: its branch was not taken"
+        case _:
+            return _why_not(task)
+
+
+def _awaited(task: Task) -> str:
+    waiting = [dependency for dependency in task.dependencies if dependency.dependents is not None]
+    waiting = [dependency for dependency in waiting if not dependency.state.terminal]
+    shown = [f"{each.name} (#{each.id}, {each.state})" for each in waiting[:_SHOWN]]
+    if len(waiting) > _SHOWN:
+        shown.append(f"and {len(waiting) - _SHOWN} more")
+    total = len(task.dependencies)
+    return f"{len(waiting)} of {total} dependencies: " + ", ".join(shown)
+
+
+def _known_already(task: Task) -> str:
+    if not task.blames:
+        return ""
+    return f"; it will not run, because {task.blames[0].name!r} (#{task.blames[0].task_id}) gave no result"
+
+
+def _inner(task: Task) -> str:
+    count = len(task.children or ())
+    return f"; {count} tasks inside are not over" if count else ""
+
+
+def _error(task: Task) -> str | None:
+    return brief(task.cause.error) if task.cause is not None and task.cause.error is not None else None
+
+
+def _why_not(task: Task) -> str:
+    assert task.cause is not None
+    if task.cause.roots == (task.cause,):
+        return "was cancelled"
+    roots = ", ".join(f"{root.name} (#{root.task_id})" for root in task.cause.roots[:_SHOWN])
+    return f"did not run, because of {roots}"

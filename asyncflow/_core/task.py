@@ -1,0 +1,151 @@
+"""The core's record of one call: what to run, what it waits for, where it stands. Only the scheduler writes it.
+
+It is also what a backend is handed (as ``asyncflow.backend.Work``), so that a task is two objects in all:
+this one and its future.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from types import CodeType
+from typing import Any
+
+from ..errors import AsyncflowError, Cause, ImpossibleTransition
+from .states import KEPT, LEGAL, NOW, PENDING, STATES, STEP, State, state_of, steps_of
+
+
+class Definition:
+    """What all calls of one decorated function have in common."""
+
+    __slots__ = ("backend", "fn", "is_block", "is_coroutine", "name", "timeout")
+
+    def __init__(
+        self,
+        fn: Callable[..., Any],
+        name: str,
+        *,
+        is_coroutine: bool = False,
+        is_block: bool = False,
+        backend: str | None = None,
+        timeout: float | None = None,
+    ) -> None:
+        self.fn = fn
+        self.name = name
+        self.is_coroutine = is_coroutine
+        self.is_block = is_block
+        self.backend = backend
+        self.timeout = timeout
+
+
+class Lane:
+    """One place where tasks run, with the tasks that could run there now.
+
+    A lane with a capacity holds what is over it back, as READY, until a slot comes free.
+    """
+
+    __slots__ = ("capacity", "is_due", "limit", "place", "ready", "taken")
+
+    def __init__(self, place: str, capacity: int | None = None, limit: str = "") -> None:
+        self.place = place  # in words, for messages: "backend 'thread'"
+        self.capacity = capacity
+        self.limit = limit  # the option that set the capacity
+        self.is_due = False
+        self.ready: deque[Task] = deque()
+        self.taken = 0  # slots in use: tasks that were submitted and are not over
+
+
+class Task:
+    """One call."""
+
+    __slots__ = (
+        "args",
+        "attempt",
+        "blames",
+        "cause",
+        "children",
+        "context",
+        "definition",
+        "dependencies",
+        "dependents",
+        "future",
+        "holes",
+        "id",
+        "kwargs",
+        "lane",
+        "owner",
+        "site",
+        "story",
+        "waiting",
+        "workflow",
+    )
+
+    def __init__(
+        self,
+        id: int,
+        definition: Definition,
+        lane: Lane,
+        args: tuple[Any, ...],
+        kwargs: Mapping[str, Any],
+        context: Any = None,
+        owner: Task | None = None,
+        workflow: str | None = None,
+        site: tuple[CodeType, int] | None = None,
+    ) -> None:
+        self.id = id
+        self.definition = definition
+        self.lane = lane
+        self.args = args
+        self.kwargs = kwargs
+        self.context = context
+        self.owner = owner  # the block inside which it was called, until it is over
+        self.workflow = workflow
+        self.site = site  # code and instruction of the call; a line number is worked out only when shown
+        self.story = PENDING
+        self.attempt = 0
+        self.waiting = 0
+        self.dependencies: Sequence[Task] = ()  # until it is ready; for explain()
+        self.dependents: list[Task] | None = None
+        self.blames: list[Cause] | None = None  # why it will not run, as far as known
+        self.cause: Cause | None = None  # its own failure or cancellation, for those who come to depend on it
+        self.holes: Any = None  # where results are to be filled in
+        self.future: Any = None  # the runtime's, opaque here
+        self.children: dict[int, Task] | None = None  # of a block: what was called inside and is not over
+
+    @property
+    def name(self) -> str:
+        """The task's name, as its user wrote it."""
+        return self.definition.name
+
+    @property
+    def fn(self) -> Callable[..., Any]:
+        """The function to run."""
+        return self.definition.fn
+
+    @property
+    def is_coroutine(self) -> bool:
+        """Whether the function is an ``async def``."""
+        return self.definition.is_coroutine
+
+    @property
+    def state(self) -> State:
+        """Where the task stands."""
+        return state_of(self.story)
+
+    def enter(self, state: int) -> None:
+        """Make one step, or raise `ImpossibleTransition` and change nothing."""
+        story = self.story
+        if not LEGAL[story & NOW] >> state & 1:
+            raise self.impossible(state)
+        self.story = (story << STEP | state) & KEPT
+
+    def impossible(self, state: int) -> AsyncflowError:
+        """The error for a step that the table does not have."""
+        told = " -> ".join(steps_of(self.story))
+        return ImpossibleTransition(
+            f"{self.name!r} (#{self.id}) cannot become {STATES[state - 1]}. Its story: {told}.\n"
+            f"  This is a bug in asyncflow."
+        )
+
+    def __repr__(self) -> str:
+        return f"<Task {self.name}#{self.id} {self.state}>"

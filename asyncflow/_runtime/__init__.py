@@ -1,0 +1,1 @@
+"""Carries out what the core decides: futures, the run loop, timers. Knows backends only by their contract."""

@@ -1,0 +1,175 @@
+"""Runs coroutine tasks and blocks on the engine's event loop.
+
+A coroutine that never waits needs no `asyncio.Task` of its own. So one asyncio task, the driver, runs the queued
+bodies one after another, each in its own context. The moment a body waits for something, the driver it happens
+to run in becomes that body's own task, and a new driver takes over the queue. ``asyncio.current_task``,
+``asyncio.timeout`` and cancelling therefore work in a body as anywhere.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import types
+from collections import deque
+from collections.abc import Callable, Coroutine, Generator, Sequence
+from contextvars import Context
+from time import perf_counter
+from typing import Any, Final
+
+from .._core.states import NOW, SUBMITTED
+from .._core.task import Task
+from ..backend import CANCELLED, FAILED, STARTED, SUCCEEDED, Event
+from ..errors import CircularDependency
+from .future import TaskFuture
+from .scope import enter_block, is_inside, circle
+
+_SLICE: Final = 0.005  # seconds that bodies may run before everything else on the loop gets its turn
+_CHECKED_EACH: Final = 16  # bodies between two looks at the clock
+
+class Coroutines:
+    """The event loop as a place where tasks run.
+
+    Args:
+        loop: the engine's.
+        handle: takes events on the loop's thread.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, handle: Callable[[deque[Event]], None]) -> None:
+        self._loop = loop
+        self._handle = handle
+        self._queue: deque[Task] = deque()
+        self._events: deque[Event] = deque()
+        self._active: asyncio.Task[None] | None = None
+        self._begun: Task | None = None  # runs at this moment; said to have started only when somebody asks
+        self._context = Context()
+        self.waiting: dict[int, asyncio.Task[None]] = {}  # the asyncio task of each body that waits for something
+
+    def submit(self, batch: Sequence[Task]) -> None:
+        """Queue tasks."""
+        self._queue.extend(batch)
+        self._ensure_driver()
+
+    def cancel(self, task: Task, msg: Any) -> None:
+        """Cancel a body that waits, or take back one that has not begun."""
+        driver = self.waiting.get(task.id)
+        if driver is not None:
+            driver.cancel(msg)
+        else:  # queued, where its state makes the driver pass over it; or a block that waits for what it returned
+            self._handle(deque([(CANCELLED, task.id, None)]))
+
+    def is_inside(self) -> bool:
+        """Whether the code that asks is part of a body."""
+        return self._begun is not None or asyncio.current_task() in self.waiting.values()
+
+    def look_now(self) -> None:
+        """Hand on the events that the driver has gathered."""
+        if self._begun is not None and self._begun.story & NOW == SUBMITTED:
+            self._events.append((STARTED, self._begun.id, None))
+        if self._events:
+            self._handle(self._events)
+
+    def _ensure_driver(self) -> None:
+        if self._active is None and self._queue:
+            self._active = self._loop.create_task(self._main(), name="asyncflow", context=self._context)
+
+    async def _main(self) -> None:
+        await self._drive()
+
+    @types.coroutine
+    def _drive(self) -> Generator[Any, Any, None]:
+        queue, end = self._queue, self._events.append
+        me = self._active
+        assert me is not None
+        cancelling = me.cancelling
+        count, slice_end = 0, perf_counter() + _SLICE
+        while queue:
+            task = queue.popleft()
+            if task.story & NOW != SUBMITTED:
+                continue  # cancelled while it was queued
+            self._begun = task
+            try:
+                coro, awaited = task.context.run(_begin, task)
+            except StopIteration as stop:
+                end((SUCCEEDED, task.id, stop.value) if task.definition.is_coroutine else (FAILED, task.id, stop))
+            except BaseException as error:
+                end((FAILED, task.id, error))
+            else:
+                if coro is None:
+                    end((SUCCEEDED, task.id, awaited))
+                else:
+                    self._active = None
+                    self.look_now()
+                    self._ensure_driver()
+                    event = yield from self._wait(task, me, coro, awaited)
+                    if self._active is None and not cancelling():
+                        self._active = me
+                    end(event)
+                    slice_end = perf_counter()  # what is queued now has waited
+            self._begun = None
+            if cancelling():  # also when a body cancelled the asyncio task in which it happened to run
+                break
+            if not queue:
+                self.look_now()
+            if self._active is not me:
+                break
+            count += 1
+            if not count % _CHECKED_EACH and perf_counter() > slice_end:
+                self.look_now()
+                try:
+                    yield
+                except asyncio.CancelledError:
+                    break
+                slice_end = perf_counter() + _SLICE
+        if self._active is me:
+            self._active = None
+        self.look_now()
+        self._ensure_driver()
+
+    def _wait(
+        self, task: Task, me: asyncio.Task[None], coro: Coroutine[Any, Any, Any], awaited: Any
+    ) -> Generator[Any, Any, Event]:
+        """Carry a body that waits through to its end, as `asyncio.Task` would, but in its own context."""
+        run = task.context.run
+        torn_down = False
+        me.set_name(f"{task.name}#{task.id}")
+        self.waiting[task.id] = me
+        try:
+            while True:
+                if isinstance(awaited, TaskFuture) and is_inside(task, awaited._task):
+                    awaited._asyncio_future_blocking = False
+                    awaited = run(coro.throw, CircularDependency(circle(task, awaited._task)))
+                    continue
+                try:
+                    yield awaited
+                except GeneratorExit:  # the loop was closed under it
+                    torn_down = True
+                    coro.close()
+                    raise
+                except BaseException as error:
+                    awaited = run(coro.throw, error)
+                else:
+                    awaited = run(coro.send, None)
+        except StopIteration as stop:
+            return SUCCEEDED, task.id, stop.value
+        except asyncio.CancelledError as error:
+            # A block that awaits what was cancelled is cancelled with it. A function that raises this by itself
+            # has failed: taking it for a cancel would tell a lie about who wanted what.
+            cancelled = me.cancelling() or task.definition.is_block
+            return (CANCELLED, task.id, None) if cancelled else (FAILED, task.id, error)
+        except BaseException as error:
+            if torn_down:
+                raise
+            return FAILED, task.id, error
+        finally:
+            del self.waiting[task.id]
+
+
+def _begin(task: Task) -> tuple[Coroutine[Any, Any, Any] | None, Any]:
+    """Run the body up to where it first waits; a plain ``def``, to its end."""
+    definition = task.definition
+    if definition.is_block:
+        enter_block(task)
+        if not definition.is_coroutine:
+            return None, definition.fn(*task.args, **task.kwargs)
+    coro = definition.fn(*task.args, **task.kwargs)
+    return coro, coro.send(None)

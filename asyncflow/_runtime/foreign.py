@@ -1,0 +1,60 @@
+"""Awaitables that are not ours, as dependencies: futures of `concurrent.futures`, asyncio's, coroutines, anything
+with ``__await__``. Each becomes a node of the graph on a lane of its own, whose work is to wait."""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+from collections.abc import Sequence
+from typing import Any
+
+from .._core.task import Task
+from ..backend import CANCELLED, FAILED, STARTED, SUCCEEDED, Report
+
+_Waited = asyncio.Future[Any] | concurrent.futures.Future[Any]
+
+
+def is_foreign(cls: type) -> bool:
+    """Whether arguments of this class have to be waited for."""
+    return hasattr(cls, "__await__") or issubclass(cls, concurrent.futures.Future)
+
+
+class Foreign:
+    """Waits for awaitables of others.
+
+    Args:
+        report: as a backend's.
+    """
+
+    def __init__(self, report: Report) -> None:
+        self._report = report
+        self._waiting: dict[int, tuple[_Waited, bool]] = {}  # and whether it is ours to cancel
+
+    def submit(self, batch: Sequence[Task]) -> None:
+        """Begin to wait for each task's only argument."""
+        for task in batch:
+            awaitable = task.args[0]
+            ours = not isinstance(awaitable, (asyncio.Future, concurrent.futures.Future))
+            waited = asyncio.ensure_future(awaitable) if ours else awaitable
+            self._waiting[task.id] = waited, ours
+            self._report([(STARTED, task.id, None)])
+            waited.add_done_callback(lambda done, task_id=task.id: self._done(task_id, done))
+
+    def _done(self, task_id: int, done: _Waited) -> None:
+        if self._waiting.pop(task_id, None) is None:
+            return  # nobody waits for it any more
+        if done.cancelled():
+            self._report([(CANCELLED, task_id, None)])
+        elif (error := done.exception()) is not None:
+            self._report([(FAILED, task_id, error)])
+        else:
+            self._report([(SUCCEEDED, task_id, done.result())])
+
+    async def cancel(self, task_id: int) -> bool:
+        """Wait no longer. What others made goes on; a coroutine that we began is cancelled."""
+        waited, ours = self._waiting.pop(task_id, (None, False))
+        if waited is not None:
+            if ours:
+                waited.cancel()
+            self._report([(CANCELLED, task_id, None)])
+        return True

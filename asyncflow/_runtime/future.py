@@ -1,0 +1,94 @@
+"""The future that a call returns: an `asyncio.Future` that knows its task. It decides nothing."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from .._core.states import State
+from .._core.story import explain
+from .._core.task import Task
+
+if TYPE_CHECKING:
+    from .run import Run
+
+T = TypeVar("T")
+_cancel = asyncio.Future.cancel
+_result = asyncio.Future.result
+
+
+class TaskFuture(asyncio.Future[T]):
+    """The result of a call, to be awaited or passed on as an argument.
+
+    Everything that takes an `asyncio.Future` takes it: ``await``, `asyncio.gather`, `asyncio.wait`,
+    `asyncio.as_completed`, `asyncio.timeout`.
+    """
+
+    # Two slots and no __init__: making one has to cost no more than making an asyncio.Future.
+    __slots__ = ("_run", "_task")
+    _task: Task
+    _run: Run
+
+    @property
+    def id(self) -> int:
+        """The task's number in its run; 1 for the first call."""
+        return self._task.id
+
+    @property
+    def name(self) -> str:
+        """The task's name: the function's, or what ``name=`` said."""
+        return self._task.definition.name
+
+    @property
+    def state(self) -> State:
+        """Where the task stands. The future of a cancelled task is done at once; its state says CANCELLING until
+        the work has stopped."""
+        self._run.catch_up()
+        return self._task.state
+
+    @property
+    def attempts(self) -> int:
+        """How often the task was started."""
+        return self._task.attempt
+
+    @property
+    def workflow(self) -> str | None:
+        """What ``engine.workflow_scope`` was called with around the call."""
+        return self._task.workflow
+
+    def explain(self) -> str:
+        """Why the task waits, ran, failed or did not run."""
+        self._run.catch_up()
+        return explain(self._task)
+
+    def cancel(self, msg: Any | None = None) -> bool:
+        """Cancel the future at once and ask its work to stop.
+
+        Args:
+            msg: handed to the `CancelledError`.
+
+        Returns:
+            False if it was done already.
+        """
+        self._run.check_thread(f"{self!r}.cancel()")
+        if not _cancel(self, msg):
+            return False
+        self._run.cancel(self._task, msg)
+        return True
+
+    def result(self) -> T:
+        """The value, once there is one.
+
+        Raises:
+            asyncio.InvalidStateError: the task is not over; await the future instead.
+        """
+        if not self.done():
+            raise asyncio.InvalidStateError(f"{self!r} has no result yet; say:  await {self.name}(...)")
+        return _result(self)
+
+    def __del__(self) -> None:
+        if self._log_traceback:
+            self._run.unseen.dropped(self._task.id, self._task.name, self)
+
+    def __repr__(self) -> str:
+        return f"<TaskFuture {self._task.name}#{self._task.id} {self._task.state}>"

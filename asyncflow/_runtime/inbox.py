@@ -1,0 +1,74 @@
+"""Brings reports from any thread into the event loop, with one wake-up for a burst. It decides nothing.
+
+Like a network card's driver, it works in two ways. While little is under way each report wakes the loop at once,
+so that the next link of a chain starts without delay. While much is under way the loop looks again after a
+window of a millisecond instead, and reports that come in meanwhile wake nobody: otherwise threads that finish a
+task each few microseconds would hand the interpreter lock back and forth once a task. As soon as a window
+passes in which nothing came the loop sleeps until it is woken. Idle, there is no timer at all.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+from contextvars import Context
+from typing import Final
+
+from ..backend import Event
+
+_WINDOW: Final = 0.001  # seconds; the finest that epoll waits
+_BUSY: Final = 16  # pieces of work under way from which windows pay
+
+
+class Inbox:
+    """Events on their way into the loop.
+
+    Args:
+        loop: where they are handled.
+        handle: takes them, in order.
+        under_way: how many pieces of work were submitted and are not reported over.
+    """
+
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, handle: Callable[[deque[Event]], None], under_way: Callable[[], int]
+    ) -> None:
+        self._loop = loop
+        self._handle = handle
+        self._context = Context()  # else each wake-up would hold on to its reporter's context variables
+        self._events: deque[Event] = deque()
+        self._awake = False
+        self._under_way = under_way
+        self.starts_matter = False  # a clock has to start with the work
+
+    def report(self, events: Sequence[Event]) -> None:
+        """Take events, from any thread."""
+        self._events.extend(events)
+        # Two threads may both find the loop asleep and both wake it: harmless, and cheaper than a lock each time.
+        # A start alone wakes nobody: whoever asks for a state looks in here first.
+        if not self._awake and (self.starts_matter or any(event[0] for event in events)):
+            self._wake()
+
+    def _wake(self) -> None:
+        self._awake = True
+        try:
+            self._loop.call_soon_threadsafe(self._look, context=self._context)
+        except RuntimeError:
+            pass  # the loop is closed: nobody is left to tell
+
+    def look_now(self) -> None:
+        """Handle what is there; on the loop's thread only."""
+        if self._events:
+            self._handle(self._events)
+
+    def _look(self) -> None:
+        came = bool(self._events)
+        if came:
+            self._handle(self._events)
+        if came and self._under_way() >= _BUSY:
+            self._loop.call_later(_WINDOW, self._look, context=self._context)
+            return
+        self._awake = False
+        # What was added before the flag fell woke nobody. What is added from here on does.
+        if self._events:
+            self._wake()

@@ -1,0 +1,105 @@
+"""Starts a run and ends it: after this no future is pending, no thread is left and the loop is clean."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Any
+
+from .._core.states import NOW
+from ..errors import EngineClosed
+from .run import Run
+
+_log = logging.getLogger("asyncflow")
+
+
+async def start(run: Run) -> None:
+    """Start the backends, then all that was called meanwhile.
+
+    Args:
+        run: not started.
+
+    Raises:
+        Exception: what a backend raised; the others have been shut down and all calls have failed with it.
+    """
+    started = []
+    try:
+        for backend in run.backends.values():
+            await backend.start(run.inbox.report)
+            started.append(backend)
+    except BaseException as error:
+        run.closed = f"its backend could not be started: {error!r}"
+        run.fail_all(error)
+        for backend in started:
+            await backend.shutdown(grace=0)
+        raise
+    run.open = True
+    run.flush()
+
+
+async def close(run: Run, *, wait: bool, grace: float, skip_backends: bool) -> None:
+    """End a run.
+
+    Args:
+        run: started.
+        wait: finish what was called; otherwise cancel it.
+        grace: seconds for what was cancelled to clean up, and again for backends to end.
+        skip_backends: leave the backends running, for their owner to go on with.
+    """
+    try:
+        if wait:
+            await run.all_over()
+    finally:
+        run.closed = "the engine has been shut down; start it again:  async with engine: ..."
+        run.cancel_all()
+        await _wait_for_coroutines(run, grace)
+        if not skip_backends:
+            for name, backend in run.backends.items():
+                await _shut_down(run, name, backend, grace)
+        await asyncio.gather(*run.stopping, return_exceptions=True)
+        run.catch_up()
+        _abandon_rest(run)
+        run.unseen.tell()
+
+
+async def _wait_for_coroutines(run: Run, grace: float) -> None:
+    bodies = list(run.coroutines.waiting.values())
+    bodies = [body for body in bodies if body is not asyncio.current_task()]
+    if not bodies:
+        return
+    _, stubborn = await asyncio.wait(bodies, timeout=grace)
+    for body in stubborn:
+        _log.warning("%s ignores that it was cancelled; left behind after %g s", body.get_name(), grace)
+
+
+async def _shut_down(run: Run, name: str, backend: Any, grace: float) -> None:
+    try:
+        left = await backend.shutdown(grace=grace)
+    except Exception:
+        _log.exception("backend %r did not shut down cleanly", name)
+        return
+    run.catch_up()
+    for task_id in left:
+        task = run.scheduler.live.get(task_id)
+        if task is not None:
+            _log.warning("%r (#%d) still runs on backend %r; left behind after %g s", task.name, task.id, name, grace)
+
+
+def _abandon_rest(run: Run) -> None:
+    """Nobody will report these any more; their futures are done, and they must not be kept."""
+    for task in list(run.scheduler.live.values()):
+        if task.id in run.scheduler.live and task.story & NOW:
+            run.scheduler.stopped(task)
+    run.flush()
+
+
+def abandon(run: Run) -> None:
+    """Let go of a run whose loop is closed or whose engine was collected; there is no loop to wait on."""
+    if run.closed is None:
+        run.closed = "its event loop was closed"
+        for backend in run.backends.values():
+            backend.abandon()
+
+
+def closed_error(name: str) -> EngineClosed:
+    return EngineClosed(f"{name!r} was called, but the engine has been shut down")

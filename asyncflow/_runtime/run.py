@@ -1,0 +1,424 @@
+"""One run of an engine, from its start to its shutdown, on one event loop: carries out what the core decides.
+
+All of it happens on the loop's thread. Calls and reports are told to the scheduler as they come; what follows
+from a whole burst of them is carried out once, in `flush`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Mapping, Sequence
+from contextvars import Context, copy_context
+from itertools import count
+from threading import get_ident
+from types import CodeType
+from typing import Any, Final
+
+from .._core import arguments
+from .._core.scheduler import Scheduler
+from .._core.states import CANCELLING, NOW, READY, UPSTREAM_FAILED
+from .._core.states import SUCCEEDED as OVER
+from .._core.task import Definition, Lane, Task
+from ..backend import CANCELLED, FAILED, STARTED, SUCCEEDED, Event, ExecutionBackend
+from ..errors import CircularDependency, EngineClosed, ForeignFuture, TaskTimeout, UpstreamFailed, WrongLoop
+from .coroutines import Coroutines
+from .failure import UNFIT, as_failure, unfit
+from .foreign import Foreign, is_foreign
+from .future import TaskFuture
+from .inbox import Inbox
+from .scope import SCOPE, circle, is_inside
+from .unseen import Unseen
+
+_log = logging.getLogger("asyncflow")
+_value_of: Final = asyncio.Future.result
+_cancel: Final = asyncio.Future.cancel
+KINDS: Final = arguments.Kinds(TaskFuture, is_foreign)
+
+
+class Run:
+    """One run.
+
+    Args:
+        backends: by the names that tasks use; the first is the default.
+        max_coroutines: how many coroutine tasks may be under way on the loop at once; None for any number.
+    """
+
+    def __init__(self, backends: Mapping[str, ExecutionBackend], max_coroutines: int | None) -> None:
+        self.loop = asyncio.get_running_loop()
+        self.backends = dict(backends)
+        self.default = next(iter(self.backends))
+        self.thread = get_ident()
+        self.scheduler = Scheduler()
+        self.inbox = Inbox(self.loop, self.handle, self._busy)
+        self.coroutines = Coroutines(self.loop, self.handle)
+        self.unseen = Unseen()
+        self.open = False  # the backends take work
+        self.closed: str | None = None  # why no call is taken any more
+        self.dropped = 0  # reports about unknown or finished tasks
+        foreign = Foreign(self.inbox.report)
+        self._loop_lane = Lane("the event loop", max_coroutines, "max_coroutines")
+        self._block_lane = Lane("the event loop")
+        self._foreign_lane = Lane("the event loop")
+        self._lanes = {name: Lane(f"backend {name!r}") for name in self.backends}
+        self._places: dict[Lane, Any] = {lane: self.backends[name] for name, lane in self._lanes.items()}
+        self._places |= {self._loop_lane: self.coroutines, self._block_lane: self.coroutines}
+        self._places[self._foreign_lane] = foreign
+        self._ids = count(1)
+        self._context = Context()
+        self._flush_due = False
+        self._timers: dict[int, asyncio.TimerHandle] = {}
+        self._messages: dict[int, Any] = {}  # what cancel() was called with, until it is carried out
+        self._settling: dict[int, asyncio.Future[None]] = {}
+        self.stopping: set[asyncio.Task[None]] = set()
+        self._all_over: asyncio.Future[None] | None = None
+
+    # -- calls --------------------------------------------------------------------------------------------
+
+    def lane_for(self, definition: Definition) -> Lane:
+        """Where the calls of a function run."""
+        if definition.is_block:
+            return self._block_lane
+        backend = self.backends[definition.backend or self.default]
+        named = definition.backend is not None and backend.takes_coroutines
+        if definition.is_coroutine and not (backend.runs_coroutines or named):
+            return self._loop_lane
+        return self._lanes[definition.backend or self.default]
+
+    def call(
+        self,
+        definition: Definition,
+        lane: Lane,
+        args: tuple[Any, ...],
+        kwargs: Mapping[str, Any],
+        site: tuple[CodeType, int] | None,
+        after: Sequence[Any] = (),
+    ) -> TaskFuture[Any]:
+        """Take a call that fits the function's signature.
+
+        Args:
+            definition: what was called.
+            lane: as `lane_for` told.
+            args: positional arguments, futures anywhere among them.
+            kwargs: keyword arguments.
+            site: where the call stands.
+            after: futures to wait for and not to be passed.
+        """
+        if self.closed is not None:
+            raise EngineClosed(f"{definition.name!r} was called, but {self.closed}")
+        scope = SCOPE.get()
+        owner = scope.block
+        if owner is not None and (owner.story & NOW >= OVER or owner.id not in self.scheduler.live):
+            owner = None  # called by what a block left behind, or inside a block of another engine
+        task = Task(next(self._ids), definition, lane, args, kwargs, copy_context(), owner, scope.workflow, site)
+        futures, task.holes = arguments.scan(args, kwargs, KINDS, self._adopt)
+        if after:
+            futures = [*futures, *arguments.scan_value(list(after), KINDS, self._adopt)[0]]
+        dependencies = self._dependencies(futures, task) if futures else ()
+        task.future = future = TaskFuture[Any](loop=self.loop)
+        future._run = self
+        future._task = task
+        self.scheduler.called(task, dependencies)
+        if not self._flush_due:
+            self._flush_soon()
+        return future
+
+    def _dependencies(self, futures: list[Any], task: Task) -> list[Task]:
+        for future in futures:
+            if future._run is not self:
+                whose = "an earlier run of this" if future._run.backends is self.backends else "another"
+                raise ForeignFuture(
+                    f"{task.name!r} was given {future!r}, a future of {whose} engine.\n"
+                    f"  Await it first and pass its value:  {task.name}(await {future.name}(...))"
+                )
+            if future._task.definition.is_block and is_inside(task.owner, future._task):
+                raise CircularDependency(circle(task, future._task))
+        return [future._task for future in futures]
+
+    def _adopt(self, awaitable: Any) -> TaskFuture[Any]:
+        """Make an awaitable that is not ours a node of the graph."""
+        if isinstance(awaitable, asyncio.Future) and awaitable.get_loop() is not self.loop:
+            raise ForeignFuture(f"{awaitable!r} belongs to another event loop than the engine's")
+        definition = Definition(type(awaitable), getattr(awaitable, "__qualname__", type(awaitable).__name__))
+        task = Task(next(self._ids), definition, self._foreign_lane, (awaitable,), {})
+        task.future = future = TaskFuture[Any](loop=self.loop)
+        future._run, future._task = self, task
+        self.scheduler.called(task, ())
+        return future
+
+    # -- events -------------------------------------------------------------------------------------------
+
+    def handle(self, events: deque[Event]) -> None:
+        """Take reports, in order, and carry out what follows from them."""
+        live = self.scheduler.live
+        for _ in range(len(events)):  # not "while events": threads may add to them for ever
+            kind, task_id, payload = events.popleft()
+            task = live.get(task_id)
+            if task is None:
+                self.dropped += 1
+            elif kind == SUCCEEDED:
+                if task.definition.is_block or type(payload) in UNFIT or task.story & NOW == CANCELLING:
+                    self._ended_with(task, payload)
+                else:
+                    task.future.set_result(payload)
+                    task.future = None
+                    self.scheduler.succeeded(task)
+                    if self._timers:
+                        self._disarm(task)
+            elif kind == STARTED:
+                self._started(task)
+            elif kind == FAILED:
+                self._failed(task, payload)
+            elif kind == CANCELLED:
+                self.scheduler.stopped(task)
+            else:
+                self.scheduler.given_back(task)
+        self.flush()
+
+    def _started(self, task: Task) -> None:
+        self.scheduler.started(task)
+        if task.definition.timeout is not None:
+            self._arm([task])
+
+    def _arm(self, tasks: list[Task]) -> None:
+        for task in tasks:
+            timeout = task.definition.timeout
+            if timeout is not None and task.id not in self._timers:
+                self._timers[task.id] = self.loop.call_later(timeout, self._expired, task)
+
+    def _ended_with(self, task: Task, value: Any) -> None:
+        """A body has ended and its value is not simply the future's."""
+        if task.story & NOW == CANCELLING:
+            self.scheduler.stopped(task)
+        elif not task.definition.is_block:
+            self._failed(task, unfit(task, value))
+        else:
+            self._block_returned(task, value)
+
+    def _failed(self, task: Task, error: BaseException) -> None:
+        if task.story & NOW == CANCELLING:
+            self.scheduler.stopped(task)
+        else:
+            self.scheduler.failed(task, as_failure(task, error))
+
+    def _expired(self, task: Task) -> None:
+        self.catch_up()  # its end may have been reported already
+        if task.id not in self.scheduler.live or task.story & NOW == CANCELLING:
+            return
+        assert task.definition.timeout is not None
+        stoppable = getattr(self._places[task.lane], "can_kill", True)
+        error = TaskTimeout(task.id, task.name, task.definition.timeout, task.lane.place, stoppable)
+        if not stoppable:
+            _log.warning("%s", error)
+        self.scheduler.timed_out(task, as_failure(task, error))
+        self.flush()
+
+    def _disarm(self, task: Task) -> None:
+        timer = self._timers.pop(task.id, None)
+        if timer is not None:
+            timer.cancel()
+
+    # -- blocks -------------------------------------------------------------------------------------------
+
+    def _block_returned(self, block: Task, value: Any) -> None:
+        try:
+            futures, holes = arguments.scan_value(value, KINDS, self._adopt)
+            dependencies = self._dependencies(futures, block)
+            if any(is_inside(block, each) for each in dependencies):
+                raise CircularDependency(circle(block, block))
+        except Exception as error:
+            self._failed(block, error)
+            return
+        if futures:
+            block.holes = futures, holes
+            self.scheduler.returned_futures(block, dependencies)
+        else:
+            self._block_succeeded(block, value)
+
+    def _resolve_returned(self, block: Task) -> None:
+        """All that a block returned is done: it ends as it would have if it had awaited each in turn."""
+        if block.holes is None:
+            return  # cancelled meanwhile
+        futures, holes = block.holes
+        try:
+            for future in futures:
+                future.result()
+            self._block_succeeded(block, arguments.fill_value(holes, _value_of))
+        except asyncio.CancelledError:
+            self.scheduler.stopped(block)
+        except Exception as error:
+            self._failed(block, error)
+
+    def _block_succeeded(self, block: Task, value: Any) -> None:
+        block.future.set_result(value)
+        block.future = None
+        self.scheduler.succeeded(block)
+        self._disarm(block)
+
+    # -- commands -----------------------------------------------------------------------------------------
+
+    def _flush_soon(self) -> None:
+        self._flush_due = True
+        # In a context of its own, or the first caller's context variables would live on in whatever this starts.
+        self.loop.call_soon(self.flush, context=self._context)
+
+    def flush(self) -> None:
+        """Carry out all that the scheduler has decided."""
+        self._flush_due = False
+        scheduler = self.scheduler
+        due = scheduler.due if self.open else ()
+        while due or scheduler.ended or scheduler.returned or scheduler.stop:
+            while scheduler.returned:
+                self._resolve_returned(scheduler.returned.pop())
+            if scheduler.ended:
+                scheduler.ended, ended = [], scheduler.ended
+                for task in ended:
+                    self._settle(task)
+            while due:
+                lane = scheduler.due.pop()
+                self._submit(lane, scheduler.take(lane))
+            if scheduler.stop:
+                scheduler.stop, stop = [], scheduler.stop
+                self._stop(stop)
+        while scheduler.quiet:
+            task = scheduler.quiet.pop()
+            _wake(self._settling.pop(task.id, None))
+        if self._all_over is not None and not scheduler.live:
+            _wake(self._all_over)
+
+    def _submit(self, lane: Lane, batch: list[Task]) -> None:
+        ready = [task for task in batch if not task.holes or self._filled(task)]
+        if not ready:
+            return
+        place = self._places[lane]
+        if not getattr(place, "reports_starts", True):
+            self._arm(ready)
+        elif not self.inbox.starts_matter and any(task.definition.timeout is not None for task in ready):
+            self.inbox.starts_matter = True
+        try:
+            place.submit(ready)
+        except Exception as error:  # a backend's own fault: no task of the batch may be left hanging
+            _log.exception("%s did not take %d tasks", lane.place, len(ready))
+            for task in ready:
+                if task.id in self.scheduler.live:
+                    self._failed(task, error)
+
+    def _filled(self, task: Task) -> bool:
+        try:
+            task.args, task.kwargs = arguments.fill(task.args, task.kwargs, task.holes, TaskFuture, _value_of)
+        except Exception as error:
+            self._failed(task, error)
+            return False
+        task.holes = None
+        return True
+
+    def _settle(self, task: Task) -> None:
+        """Give the future of a task that has no value its end."""
+        if self._timers:
+            self._disarm(task)
+        future, task.future = task.future, None
+        cause = task.cause
+        if future is None or cause is None or future.done():
+            return  # its user has cancelled it
+        if task.story & NOW == UPSTREAM_FAILED:
+            error: BaseException = UpstreamFailed(task.id, task.name, cause)
+            error.__cause__ = next((root.error for root in cause.roots if root.error is not None), None)
+        elif cause.error is None:
+            _cancel(future)
+            return
+        else:
+            error = cause.error
+        future.set_exception(error)
+        if cause.passed_on:
+            future._log_traceback = False  # a dependent brings it to whoever awaits that
+        else:
+            self.unseen.watch(task.id, future)
+
+    def _stop(self, tasks: list[Task]) -> None:
+        elsewhere = []
+        for task in tasks:
+            place = self._places[task.lane]
+            if place is self.coroutines:
+                self.coroutines.cancel(task, self._messages.pop(task.id, None))
+            else:
+                elsewhere.append((place, task))
+        if elsewhere:
+            stopping = self.loop.create_task(self._stop_elsewhere(elsewhere), context=self._context)
+            self.stopping.add(stopping)
+            stopping.add_done_callback(self.stopping.discard)
+
+    async def _stop_elsewhere(self, tasks: list[tuple[Any, Task]]) -> None:
+        for place, task in tasks:
+            self._messages.pop(task.id, None)
+            if task.id not in self.scheduler.live:
+                continue
+            try:
+                await place.cancel(task.id)
+            except Exception:
+                _log.exception("%s could not cancel %r (#%d)", task.lane.place, task.name, task.id)
+
+    # -- what futures ask ---------------------------------------------------------------------------------
+
+    def catch_up(self) -> None:
+        """Handle what was reported and not yet looked at, so that a state is what it is now."""
+        if get_ident() == self.thread:
+            self.coroutines.look_now()
+            self.inbox.look_now()
+
+    def check_thread(self, what: str) -> None:
+        """Raise `WrongLoop` unless on the loop's thread."""
+        if get_ident() != self.thread:
+            raise WrongLoop(
+                f"{what} was called from another thread than the engine's event loop.\n"
+                "  From there, say:  loop.call_soon_threadsafe(...)"
+            )
+
+    def cancel(self, task: Task, msg: Any) -> None:
+        """Carry on from a future that its user has cancelled."""
+        if task.id not in self.scheduler.live:
+            return
+        if msg is not None:
+            self._messages[task.id] = msg
+        self.scheduler.cancel(task)
+        if not self._flush_due and not self.loop.is_closed():
+            self._flush_soon()
+
+    async def settled(self, task: Task) -> None:
+        """Wait until nothing of a task runs any more."""
+        self.catch_up()
+        if task.id not in self.scheduler.live and not task.children:
+            return
+        waiter = self._settling.get(task.id)
+        if waiter is None:
+            waiter = self._settling[task.id] = self.loop.create_future()
+            self.scheduler.watched.add(task.id)
+        await asyncio.shield(waiter)
+
+    def _busy(self) -> int:
+        return sum(lane.taken for lane in self._lanes.values())
+
+    def cancel_all(self) -> None:
+        """Cancel all that is live."""
+        for task in list(self.scheduler.live.values()):
+            self.scheduler.cancel(task)
+        self.flush()
+
+    def fail_all(self, error: BaseException) -> None:
+        """Fail all that was ready to run, because nothing can run it."""
+        for task in list(self.scheduler.live.values()):
+            if task.story & NOW == READY:
+                self._failed(task, error)
+        self.cancel_all()
+
+    async def all_over(self) -> None:
+        """Wait until no task is live."""
+        while self.scheduler.live:
+            if self._all_over is None or self._all_over.done():
+                self._all_over = self.loop.create_future()
+            await asyncio.shield(self._all_over)
+
+
+def _wake(waiter: asyncio.Future[None] | None) -> None:
+    if waiter is not None and not waiter.done():
+        waiter.set_result(None)

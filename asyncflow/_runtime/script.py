@@ -1,0 +1,77 @@
+"""Runs an engine from a plain script: a loop of its own, and what Ctrl-C does."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
+from typing import Any, NoReturn, TypeVar
+
+T = TypeVar("T")
+_EXIT_CODE = 130  # 128 + SIGINT, as shells have it
+
+
+class Interrupted(KeyboardInterrupt, SystemExit):
+    """Ctrl-C has ended a workflow and all is cleaned up. Uncaught, the script ends with exit code 130 and without a
+    traceback; ``except KeyboardInterrupt`` catches it."""
+
+    def __init__(self) -> None:
+        super().__init__(_EXIT_CODE)
+        self.code = _EXIT_CODE
+
+
+def run_script(main: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    """Run a coroutine function to its end, on a new loop that is closed after.
+
+    Args:
+        main: begins and shuts down the engine itself; is cancelled by the first Ctrl-C.
+
+    Raises:
+        Interrupted: Ctrl-C was pressed.
+    """
+    with asyncio.Runner() as runner:
+        loop = runner.get_loop()
+        task = loop.create_task(main())
+        with _ctrl_c(loop, task) as pressed:
+            try:
+                return runner.run(_result(task))
+            except asyncio.CancelledError:
+                if pressed:
+                    raise Interrupted from None
+                raise
+
+
+async def _result(task: asyncio.Task[T]) -> T:
+    return await task
+
+
+@contextmanager
+def _ctrl_c(loop: asyncio.AbstractEventLoop, task: asyncio.Task[Any]) -> Iterator[list[int]]:
+    """The first Ctrl-C cancels, the second ends the process at once. The old handler is put back after."""
+    pressed: list[int] = []
+    if threading.current_thread() is not threading.main_thread():
+        yield pressed  # signals are none of this thread's business
+        return
+
+    def on_signal(number: int, frame: Any) -> None:
+        pressed.append(number)
+        if len(pressed) > 1:
+            _end_now()
+        loop.call_soon_threadsafe(task.cancel)
+
+    before = signal.signal(signal.SIGINT, on_signal)
+    try:
+        yield pressed
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _end_now() -> NoReturn:
+    print("Interrupted twice: ended at once, without cleaning up.", file=sys.stderr)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(_EXIT_CODE)

@@ -1,0 +1,105 @@
+"""The types of the face: how a call accepts ``T`` or a future of ``T`` for each parameter.
+
+A decorated function is one class, generic in the function's ParamSpec. Each overload of its call re-reads the
+signature through the type of ``self``, a protocol with the one attribute ``fn``: a checker matches that with the
+function's own type and so finds the first parameters one by one, and the rest with their names and defaults.
+Keywords cannot be mapped by a type, so futures given by keyword are checked when the call is made.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Protocol, TypeAlias, TypeVar, overload
+
+from ._runtime.future import TaskFuture
+
+if TYPE_CHECKING:
+    from .function_task import FunctionTask
+
+P = ParamSpec("P")
+Rest = ParamSpec("Rest")
+R = TypeVar("R")
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+A_contra = TypeVar("A_contra", contravariant=True)
+B_contra = TypeVar("B_contra", contravariant=True)
+C_contra = TypeVar("C_contra", contravariant=True)
+D_contra = TypeVar("D_contra", contravariant=True)
+
+# Containers of futures are let through unchecked: no type can say "list[int] with futures in it".
+Later: TypeAlias = (
+    T | Awaitable[T] | concurrent.futures.Future[T] | Collection[Awaitable[Any]] | Mapping[Any, Awaitable[Any]]
+)
+"""What may stand where a ``T`` is asked for."""
+
+
+class Takes1(Protocol[A_contra, Rest]):
+    """Something whose function takes at least one positional argument."""
+
+    @property
+    def fn(self) -> Callable[Concatenate[A_contra, Rest], Any]: ...  # noqa: D102
+
+
+class Takes2(Protocol[A_contra, B_contra, Rest]):
+    """At least two."""
+
+    @property
+    def fn(self) -> Callable[Concatenate[A_contra, B_contra, Rest], Any]: ...  # noqa: D102
+
+
+class Takes3(Protocol[A_contra, B_contra, C_contra, Rest]):
+    """At least three."""
+
+    @property
+    def fn(self) -> Callable[Concatenate[A_contra, B_contra, C_contra, Rest], Any]: ...  # noqa: D102
+
+
+class Takes4(Protocol[A_contra, B_contra, C_contra, D_contra, Rest]):
+    """At least four."""
+
+    @property
+    def fn(self) -> Callable[Concatenate[A_contra, B_contra, C_contra, D_contra, Rest], Any]: ...  # noqa: D102
+
+
+class Method(Protocol[A_contra, Rest, T_co]):
+    """Something whose function is a method of an A."""
+
+    @property
+    def fn(self) -> Callable[Concatenate[A_contra, Rest], T_co]: ...  # noqa: D102
+
+
+class FunctionTaskDecorator(Protocol):
+    """``@engine.function_task``, bare or with options."""
+
+    @overload
+    def __call__(self, fn: Callable[P, Coroutine[Any, Any, R]], /) -> FunctionTask[P, Coroutine[Any, Any, R], R]: ...
+    @overload
+    def __call__(self, fn: Callable[P, R], /) -> FunctionTask[P, R, R]: ...
+    @overload
+    def __call__(
+        self, /, *, name: str | None = ..., backend: str | None = ..., timeout: Any = ...
+    ) -> FunctionTaskDecorator: ...
+
+
+class BlockDecorator(Protocol):
+    """``@engine.block``, bare or with options. Futures that a block returns, alone or in a list, are resolved."""
+
+    @overload
+    def __call__(
+        self, fn: Callable[P, Coroutine[Any, Any, TaskFuture[R]]], /
+    ) -> FunctionTask[P, Coroutine[Any, Any, TaskFuture[R]], R]: ...
+    @overload
+    def __call__(
+        self, fn: Callable[P, Coroutine[Any, Any, list[TaskFuture[R]]]], /
+    ) -> FunctionTask[P, Coroutine[Any, Any, list[TaskFuture[R]]], list[R]]: ...
+    @overload
+    def __call__(self, fn: Callable[P, Coroutine[Any, Any, R]], /) -> FunctionTask[P, Coroutine[Any, Any, R], R]: ...
+    @overload
+    def __call__(self, fn: Callable[P, TaskFuture[R]], /) -> FunctionTask[P, TaskFuture[R], R]: ...
+    @overload
+    def __call__(self, fn: Callable[P, list[TaskFuture[R]]], /) -> FunctionTask[P, list[TaskFuture[R]], list[R]]: ...
+    @overload
+    def __call__(self, fn: Callable[P, R], /) -> FunctionTask[P, R, R]: ...
+    @overload
+    def __call__(self, /, *, name: str | None = ..., timeout: Any = ...) -> BlockDecorator: ...

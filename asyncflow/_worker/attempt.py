@@ -1,0 +1,51 @@
+"""Runs one attempt at a task and tells how it ended."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from contextvars import Context
+from typing import Any
+
+Outcome = tuple[bool, Any]
+"""Whether it succeeded; the value, or the exception."""
+
+
+def run_attempt(
+    fn: Callable[..., Any],
+    is_coroutine: bool,
+    args: tuple[Any, ...],
+    kwargs: Mapping[str, Any],
+    context: Context | None,
+) -> Outcome:
+    """Run a task in this thread.
+
+    Args:
+        fn: what to call.
+        is_coroutine: whether that gives a coroutine, which then gets a loop of its own.
+        args: positional arguments.
+        kwargs: keyword arguments.
+        context: the context variables of the call; None on the far side of a pickle.
+
+    Returns:
+        The outcome. The traceback of an exception begins in the user's function.
+    """
+    run = context.run if context is not None else _call
+    try:
+        if is_coroutine:
+            return True, run(_run_coroutine, fn, args, kwargs)
+        return True, run(fn, *args, **kwargs)
+    except BaseException as error:  # SystemExit too: it ends the task and not the worker
+        traceback = error.__traceback__
+        return False, error.with_traceback(traceback and traceback.tb_next)
+
+
+def _call(fn: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    return fn(*args, **kwargs)
+
+
+def _run_coroutine(fn: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+    async def body() -> Any:
+        return await fn(*args, **kwargs)
+
+    return asyncio.run(body())

@@ -1,0 +1,73 @@
+"""What crosses from one process to another: functions and arguments by value, outcomes that always unpickle.
+
+An exception may refuse to be pickled, or pickle and then refuse to be rebuilt (its ``__init__`` takes other
+arguments than ``args``). It must never take the channel, the worker or another task with it, so it is tried here,
+on the side where it was raised, and if it fails an envelope with the same facts travels instead.
+"""
+
+from __future__ import annotations
+
+import pickle
+import traceback
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+import cloudpickle
+
+from ..errors import RemoteError, brief
+from .attempt import Outcome, run_attempt
+
+_LIMIT: Final = 100_000  # characters of a traceback's text that travel
+
+
+def pack_call(fn: Callable[..., Any], is_coroutine: bool, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> bytes:
+    """A call as bytes, with the function by value where it cannot be imported by name."""
+    return cloudpickle.dumps((fn, is_coroutine, args, dict(kwargs)))  # type: ignore[no-any-return]
+
+
+def run_packed(call: bytes) -> bytes:
+    """Run a packed call and pack its outcome."""
+    fn, is_coroutine, args, kwargs = pickle.loads(call)
+    return pack_outcome(run_attempt(fn, is_coroutine, args, kwargs, None))
+
+
+def pack_outcome(outcome: Outcome) -> bytes:
+    """An outcome as bytes that `unpack_outcome` reads without fail."""
+    succeeded, payload = outcome
+    if not succeeded:
+        return cloudpickle.dumps((False, _portable(payload)))  # type: ignore[no-any-return]
+    try:
+        return cloudpickle.dumps((True, payload))  # type: ignore[no-any-return]
+    except BaseException as error:
+        problem = TypeError(f"its result, a {type(payload).__name__}, cannot be sent back: {brief(error)}")
+        return cloudpickle.dumps((False, problem))  # type: ignore[no-any-return]
+
+
+def unpack_outcome(packed: bytes) -> Outcome:
+    """An outcome that `pack_outcome` packed."""
+    succeeded, payload = pickle.loads(packed)
+    return succeeded, payload
+
+
+def _portable(error: BaseException) -> BaseException:
+    told = traceback_text(error)
+    try:
+        rebuilt = pickle.loads(cloudpickle.dumps(error))
+        if type(rebuilt).__name__ != type(error).__name__:
+            raise TypeError("it was rebuilt as something else")
+        rebuilt.add_note(f"Where it was raised:\n{told}")
+        cloudpickle.dumps(rebuilt)
+    except BaseException:
+        return RemoteError(type(error).__qualname__, brief(error), told)
+    return rebuilt
+
+
+def traceback_text(error: BaseException) -> str:
+    """A traceback in words, bounded, whatever the exception's own methods do."""
+    try:
+        text = "".join(traceback.format_exception(error))
+    except BaseException as problem:
+        text = "".join(traceback.format_tb(error.__traceback__)) + f"{brief(error)} (formatting: {brief(problem)})"
+    if len(text) > _LIMIT:
+        text = text[: _LIMIT // 2] + "\n[...]\n" + text[-_LIMIT // 2 :]
+    return text

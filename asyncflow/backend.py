@@ -1,0 +1,164 @@
+"""The contract between the engine and whatever does the work.
+
+A backend is handed work that is ready to run and reports what becomes of it. It never sees a future, a task's
+state or the graph, and it decides nothing: no retry, no limit, no order between tasks.
+
+    engine -> backend    start(report)   submit([work, ...])   cancel(task_id)   shutdown(...)
+    backend -> engine    report([(STARTED, 7, None), (SUCCEEDED, 7, value), ...])
+
+To write one: subclass `ExecutionBackend`, register the class under the entry-point group ``asyncflow.backends``,
+and let `asyncflow.testing.conformance` tell whether it keeps its promises.
+"""
+
+from __future__ import annotations
+
+import enum
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from contextvars import Context
+from typing import Any, ClassVar, Final, Protocol
+
+__all__ = [
+    "CANCELLED",
+    "FAILED",
+    "RETURNED",
+    "STARTED",
+    "SUCCEEDED",
+    "Concurrency",
+    "Event",
+    "ExecutionBackend",
+    "Report",
+    "Work",
+]
+
+STARTED: Final = 0
+"""The work has begun. Payload: None. May be left out for work that is over at once."""
+SUCCEEDED: Final = 1
+"""The work is over. Payload: the value it returned."""
+FAILED: Final = 2
+"""The work is over. Payload: the exception it raised, of any kind, `BaseException` included."""
+CANCELLED: Final = 3
+"""The work has stopped, or never began, because `cancel` was called. Payload: None."""
+RETURNED: Final = 4
+"""The work was not begun and will not be: the engine may submit it again. Payload: None."""
+
+Event = tuple[int, int, Any]
+"""What became of one piece of work: kind, task id, payload."""
+
+Report = Callable[[Sequence[Event]], None]
+"""Tells the engine. May be called from any thread, at any time, with one event or many; it never raises and never
+blocks. Events about unknown or finished tasks are dropped and counted."""
+
+
+class Concurrency(enum.Enum):
+    """What the work of one backend can do at the same time."""
+
+    SEQUENTIAL = "sequential"
+    """One piece after another."""
+    CONCURRENT = "concurrent"
+    """Many in turns: they wait at the same time, but compute one at a time."""
+    PARALLEL = "parallel"
+    """Many at the same time."""
+
+
+class Work(Protocol):
+    """One attempt at one task, as a backend sees it. Read only."""
+
+    @property
+    def id(self) -> int:
+        """The number by which it is reported and cancelled."""
+
+    @property
+    def attempt(self) -> int:
+        """1 for the first."""
+
+    @property
+    def name(self) -> str:
+        """The task's name, for messages; any text."""
+
+    @property
+    def fn(self) -> Callable[..., Any]:
+        """The function to call."""
+
+    @property
+    def is_coroutine(self) -> bool:
+        """Whether calling it gives a coroutine, which the backend has to run to its end."""
+
+    @property
+    def args(self) -> tuple[Any, ...]:
+        """Positional arguments; all of them values, none a future."""
+
+    @property
+    def kwargs(self) -> Mapping[str, Any]:
+        """Keyword arguments."""
+
+    @property
+    def context(self) -> Context | None:
+        """The context variables of the call site; a backend in the same process runs the function in it."""
+
+
+class ExecutionBackend(ABC):
+    """Does the work.
+
+    All methods are called on the engine's event loop. One instance serves one engine at a time and can be
+    started again after a shutdown.
+    """
+
+    name: str
+    """What the user calls it."""
+    concurrency: ClassVar[Concurrency] = Concurrency.PARALLEL
+    runs_coroutines: ClassVar[bool] = False
+    """Whether ``async def`` tasks are given to it unasked. Otherwise they run on the engine's loop, and come here
+    only if the task names this backend."""
+    takes_coroutines: ClassVar[bool] = True
+    """Whether it can run a coroutine at all; if not, also a task that names it runs on the engine's loop."""
+    can_kill: ClassVar[bool] = False
+    """Whether `cancel` stops work that has begun."""
+    needs_pickle: ClassVar[bool] = False
+    """Whether functions, arguments and results leave this process."""
+    reports_starts: ClassVar[bool] = True
+    """Whether STARTED is reported when work begins; if not, a timeout counts from `submit`."""
+    shares_filesystem: ClassVar[bool] = True
+    """Whether a path means the same there as here."""
+
+    @abstractmethod
+    async def start(self, report: Report) -> None:
+        """Get ready to take work; may be lazy about it.
+
+        Args:
+            report: to be called with what becomes of the work.
+        """
+
+    @abstractmethod
+    def submit(self, batch: Sequence[Work]) -> None:
+        """Take work, all of it ready to run. Returns at once; each piece is reported over exactly once.
+
+        Args:
+            batch: one or many; the sequence belongs to the backend from here on.
+        """
+
+    @abstractmethod
+    async def cancel(self, task_id: int) -> bool:
+        """Stop one piece of work if possible.
+
+        Args:
+            task_id: of work that was submitted; it may be over by now.
+
+        Returns:
+            True if it never began or will be stopped: CANCELLED will be (or was) reported. False if nothing can
+            stop it: it is reported when it ends by itself.
+        """
+
+    @abstractmethod
+    async def shutdown(self, *, grace: float) -> list[int]:
+        """Stop taking work and give back every thread, process and descriptor.
+
+        Args:
+            grace: seconds that work which is still running may take to end.
+
+        Returns:
+            The ids of work that could not be stopped within the grace time and was abandoned.
+        """
+
+    def abandon(self) -> None:  # noqa: B027 - nothing to release is a fine default
+        """Release what can be released without a loop: the engine was garbage-collected or its loop closed."""

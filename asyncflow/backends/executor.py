@@ -1,0 +1,130 @@
+"""Runs tasks on any `concurrent.futures.Executor`.
+
+An executor that is handed in belongs to whoever made it: it is used and left running. One that is to be ours is
+given as something that makes it, as ``ExecutorBackend(make=lambda: ThreadPoolExecutor(8))``: it is made at each
+start and shut down at each shutdown.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from functools import partial
+from typing import Any
+
+from .._worker.attempt import Outcome, run_attempt
+from .._worker.parcel import pack_call, run_packed, unpack_outcome
+from ..backend import CANCELLED, FAILED, STARTED, SUCCEEDED, Concurrency, ExecutionBackend, Report, Work
+
+
+class ExecutorBackend(ExecutionBackend):
+    """An adapter.
+
+    Args:
+        executor: one of the caller's.
+        make: makes one of our own.
+        in_process: whether functions run in this process and need not be pickled; None to tell by the class.
+
+    Raises:
+        TypeError: not exactly one of ``executor`` and ``make`` was given.
+    """
+
+    name = "executor"
+    concurrency = Concurrency.CONCURRENT
+
+    def __init__(
+        self,
+        executor: Executor | None = None,
+        *,
+        make: Callable[[], Executor] | None = None,
+        in_process: bool | None = None,
+    ) -> None:
+        if (executor is None) == (make is None):
+            raise TypeError("ExecutorBackend takes an executor of yours, or make=... for one of its own")
+        self._theirs = executor
+        self._make = make
+        self._in_process = in_process
+        self._executor: Executor | None = None
+        self._report: Report | None = None
+        self._futures: dict[int, Future[Any]] = {}
+
+    @property
+    def needs_pickle(self) -> bool:  # type: ignore[override]  # here it depends on the executor
+        """Whether functions leave this process."""
+        return not self._is_in_process()
+
+    @property
+    def reports_starts(self) -> bool:  # type: ignore[override]
+        """An executor of processes does not tell when work begins."""
+        return self._is_in_process()
+
+    def _is_in_process(self) -> bool:
+        if self._in_process is None:
+            self._in_process = not isinstance(self._executor or self._theirs, ProcessPoolExecutor)
+        return self._in_process
+
+    async def start(self, report: Report) -> None:
+        """Make the executor, if it is to be ours."""
+        self._report = report
+        self._executor = self._theirs if self._make is None else self._make()
+
+    def submit(self, batch: Sequence[Work]) -> None:
+        """Hand the work on, a piece at a time: executors know no batches."""
+        for work in batch:
+            try:
+                future = self._handed_on(work)
+            except Exception as error:
+                self._tell(FAILED, work.id, error)
+            else:
+                self._futures[work.id] = future
+                future.add_done_callback(partial(self._done, work.id))
+
+    def _handed_on(self, work: Work) -> Future[Any]:
+        assert self._executor is not None
+        if self._is_in_process():
+            return self._executor.submit(self._begin, work)
+        return self._executor.submit(run_packed, pack_call(work.fn, work.is_coroutine, work.args, work.kwargs))
+
+    def _begin(self, work: Work) -> Outcome:
+        self._tell(STARTED, work.id, None)
+        return run_attempt(work.fn, work.is_coroutine, work.args, work.kwargs, work.context)
+
+    def _done(self, task_id: int, future: Future[Any]) -> None:
+        self._futures.pop(task_id, None)
+        if future.cancelled():
+            self._tell(CANCELLED, task_id, None)
+        elif (error := future.exception()) is not None:  # the executor's own, as BrokenProcessPool
+            self._tell(FAILED, task_id, error)
+        else:
+            outcome = future.result()
+            succeeded, payload = outcome if isinstance(outcome, tuple) else unpack_outcome(outcome)
+            self._tell(SUCCEEDED if succeeded else FAILED, task_id, payload)
+
+    def _tell(self, kind: int, task_id: int, payload: Any) -> None:
+        if self._report is not None:
+            self._report([(kind, task_id, payload)])
+
+    async def cancel(self, task_id: int) -> bool:
+        """Take work back that has not begun."""
+        future = self._futures.get(task_id)
+        return future is not None and future.cancel()
+
+    async def shutdown(self, *, grace: float) -> list[int]:
+        """Wait for what runs; shut the executor down if it is ours."""
+        for future in list(self._futures.values()):
+            future.cancel()
+        waited = [asyncio.wrap_future(future) for future in list(self._futures.values())]
+        if waited:
+            await asyncio.wait(waited, timeout=grace)
+        left = list(self._futures)
+        executor, self._executor = self._executor, None
+        if executor is not None and self._make is not None:
+            executor.shutdown(wait=not left, cancel_futures=True)
+        return left
+
+    def abandon(self) -> None:
+        """Tell an executor of ours to end by itself."""
+        executor, self._executor = self._executor, None
+        if executor is not None and self._make is not None:
+            executor.shutdown(wait=False, cancel_futures=True)

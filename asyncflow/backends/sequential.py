@@ -1,0 +1,71 @@
+"""Runs tasks one after another, in the order of their calls, on the event loop's own thread: `pdb` works in them.
+
+While a task runs the loop stands still, and so do timers: a timeout is noticed when the task is over.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from heapq import heappop, heappush
+
+from .._worker.attempt import run_attempt
+from ..backend import CANCELLED, FAILED, STARTED, SUCCEEDED, Concurrency, ExecutionBackend, Report, Work
+
+
+class SequentialBackend(ExecutionBackend):
+    """One task at a time, in call order among those whose inputs are there."""
+
+    name = "sequential"
+    concurrency = Concurrency.SEQUENTIAL
+    takes_coroutines = False  # no second loop can run inside the engine's
+
+    def __init__(self, workers: int | None = None) -> None:
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._waiting: dict[int, Work] = {}
+        self._order: list[int] = []
+        self._next_due = False
+
+    async def start(self, report: Report) -> None:
+        """Nothing to start."""
+        self._loop = asyncio.get_running_loop()
+        self._report = report
+
+    def submit(self, batch: Sequence[Work]) -> None:
+        """Queue the work."""
+        for work in batch:
+            self._waiting[work.id] = work
+            heappush(self._order, work.id)
+        self._continue()
+
+    def _continue(self) -> None:
+        if self._order and not self._next_due and self._loop is not None:
+            self._next_due = True
+            self._loop.call_soon(self._run_next)
+
+    def _run_next(self) -> None:
+        self._next_due = False
+        while self._order:
+            work = self._waiting.pop(heappop(self._order), None)
+            if work is not None:  # else cancelled
+                self._report([(STARTED, work.id, None)])
+                succeeded, payload = run_attempt(work.fn, work.is_coroutine, work.args, work.kwargs, work.context)
+                self._report([(SUCCEEDED if succeeded else FAILED, work.id, payload)])
+                break
+        # After the report, so that the engine can submit what became ready, perhaps with a lower number.
+        self._continue()
+
+    async def cancel(self, task_id: int) -> bool:
+        """Take work back that has not begun."""
+        if self._waiting.pop(task_id, None) is None:
+            return False
+        self._report([(CANCELLED, task_id, None)])
+        return True
+
+    async def shutdown(self, *, grace: float) -> list[int]:
+        """Drop what has not begun; nothing runs now, since this does."""
+        for task_id in list(self._waiting):
+            await self.cancel(task_id)
+        self._order.clear()
+        self._loop = None
+        return []

@@ -1,0 +1,136 @@
+"""Runs tasks on threads of its own. Owns the threads and their queue; decides nothing about tasks."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from queue import SimpleQueue
+
+from .._worker.attempt import run_attempt
+from ..backend import CANCELLED, FAILED, STARTED, SUCCEEDED, Concurrency, ExecutionBackend, Report, Work
+
+
+def usable_cpus() -> int:
+    """How many CPUs this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+class ThreadBackend(ExecutionBackend):
+    """Worker threads in this process.
+
+    Args:
+        workers: how many; None for as many as there are usable CPUs.
+    """
+
+    name = "thread"
+    concurrency = Concurrency.CONCURRENT
+
+    def __init__(self, workers: int | None = None) -> None:
+        self.workers = workers or usable_cpus()
+        self._crew: _Crew | None = None
+
+    async def start(self, report: Report) -> None:
+        """Threads are started with the first work that needs them."""
+        self._crew = _Crew(self.workers, report)
+
+    def submit(self, batch: Sequence[Work]) -> None:
+        """Queue the work."""
+        assert self._crew is not None
+        self._crew.submit(batch)
+
+    async def cancel(self, task_id: int) -> bool:
+        """Take work back that has not begun; a thread that runs cannot be stopped."""
+        return self._crew is not None and self._crew.take_back(task_id)
+
+    async def shutdown(self, *, grace: float) -> list[int]:
+        """Let the threads end."""
+        crew, self._crew = self._crew, None
+        return await crew.leave(grace) if crew is not None else []
+
+    def abandon(self) -> None:
+        """Let the threads end by themselves."""
+        if self._crew is not None:
+            self._crew.dismiss()
+            self._crew = None
+
+
+class _Crew:
+    """The threads of one start. They know this and not the backend, so that one can be collected without them."""
+
+    def __init__(self, size: int, report: Report) -> None:
+        self._size = size
+        self._report = report
+        self._queue: SimpleQueue[Work | None] = SimpleQueue()
+        # Work that no thread has begun. Whoever pops an id has it: a thread, to run it, or cancel, to drop it.
+        self._waiting: dict[int, Work] = {}
+        self._running: dict[str, int] = {}
+        self._threads: list[threading.Thread] = []
+        self._gone: Callable[[], None] | None = None
+
+    def submit(self, batch: Sequence[Work]) -> None:
+        put, waiting = self._queue.put, self._waiting
+        for work in batch:
+            waiting[work.id] = work
+            put(work)
+        if len(self._threads) < self._size:
+            self._hire(min(self._size, len(waiting) + len(self._running)))
+
+    def _hire(self, wanted: int) -> None:
+        while len(self._threads) < wanted:
+            name = f"asyncflow-{len(self._threads) + 1}"
+            # a daemon: a task that never ends must not keep the interpreter from ending
+            thread = threading.Thread(target=self._work, args=(name,), name=name, daemon=True)
+            self._threads.append(thread)
+            thread.start()
+
+    def _work(self, me: str) -> None:
+        get, begin, report, running = self._queue.get, self._waiting.pop, self._report, self._running
+        while (work := get()) is not None:
+            task_id = work.id
+            if begin(task_id, None) is None:
+                continue  # cancelled
+            running[me] = task_id
+            report(((STARTED, task_id, None),))
+            succeeded, payload = run_attempt(work.fn, work.is_coroutine, work.args, work.kwargs, work.context)
+            del running[me], work  # so that nothing is held while the thread waits
+            report(((SUCCEEDED if succeeded else FAILED, task_id, payload),))
+            del payload
+        if self._gone is not None:
+            self._gone()
+
+    def take_back(self, task_id: int) -> bool:
+        if self._waiting.pop(task_id, None) is None:
+            return False
+        self._report(((CANCELLED, task_id, None),))
+        return True
+
+    def dismiss(self) -> None:
+        for task_id in list(self._waiting):
+            self.take_back(task_id)
+        for _ in self._threads:
+            self._queue.put(None)
+
+    async def leave(self, grace: float) -> list[int]:
+        loop, one_less = asyncio.get_running_loop(), asyncio.Event()
+
+        def gone() -> None:
+            with suppress(RuntimeError):  # the loop was closed before a thread that was left behind ended
+                loop.call_soon_threadsafe(one_less.set)
+
+        self._gone = gone
+        self.dismiss()
+        try:
+            async with asyncio.timeout(grace):
+                while any(thread.name in self._running for thread in self._threads):
+                    one_less.clear()
+                    await one_less.wait()
+        except TimeoutError:
+            return list(self._running.values())
+        for thread in self._threads:
+            thread.join()  # past its last task: it has nothing left to do but to return
+        return []

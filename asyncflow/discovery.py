@@ -1,0 +1,41 @@
+"""Finds backends by name, through the entry-point group ``asyncflow.backends``; our own take the same door."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any
+
+from .backend import ExecutionBackend
+from .errors import UnknownBackend
+
+GROUP = "asyncflow.backends"
+_SHIPPED_SEPARATELY = {"dask": "asyncflow-dask", "ray": "asyncflow-ray"}
+
+
+@cache
+def installed() -> dict[str, EntryPoint]:
+    """The entry points of all installed backends, by name."""
+    return {point.name: point for point in entry_points(group=GROUP)}
+
+
+def backend_class(name: str) -> type[Any]:
+    """The class of a backend.
+
+    Args:
+        name: as its entry point is called.
+
+    Raises:
+        UnknownBackend: no such backend is installed.
+    """
+    point = installed().get(name)
+    if point is None:
+        known = ", ".join(sorted(installed())) or "none; is asyncflow-engine itself installed?"
+        message = f"no backend is called {name!r}. Installed: {known}."
+        if name in _SHIPPED_SEPARATELY:
+            message += f"\n  It ships separately:  pip install {_SHIPPED_SEPARATELY[name]}"
+        raise UnknownBackend(message)
+    cls = point.load()
+    if not (isinstance(cls, type) and issubclass(cls, ExecutionBackend)):
+        raise UnknownBackend(f"backend {name!r} is {cls!r}, which is no ExecutionBackend")
+    return cls

@@ -1,0 +1,411 @@
+"""The face: `WorkflowEngine`, its decorators and its lifecycle. Decides nothing about tasks and does no work."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import threading
+import weakref
+from collections import OrderedDict
+from collections.abc import Callable, Coroutine, Mapping
+from concurrent.futures import Executor
+from contextlib import AbstractContextManager
+from datetime import timedelta
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar, overload
+
+from ._core.task import Definition
+from ._runtime import lifecycle
+from ._runtime.future import TaskFuture
+from ._runtime.run import Run
+from ._runtime.scope import workflow_scope
+from ._runtime.script import run_script
+from ._typing import BlockDecorator, FunctionTaskDecorator
+from .backend import ExecutionBackend
+from .backends.executor import ExecutorBackend
+from .discovery import backend_class
+from .errors import EngineClosed, UnknownBackend, WrongLoop
+from .function_task import FunctionTask
+
+P = ParamSpec("P")
+R = TypeVar("R")
+_SUBMITTED_KEPT = 256  # functions given to submit() that are remembered
+
+
+class WorkflowEngine:
+    """Turns functions into tasks and runs them in the order that their arguments ask for.
+
+    Making one is cheap and starts nothing. It starts with ``async with engine``, with `create`, with `run`, or with the
+    first call inside a running event loop.
+
+    Args:
+        backend: where plain functions run: a name ("thread", "sequential", "noop", or an installed one), an
+            `ExecutionBackend`, or any `concurrent.futures.Executor`, which stays the caller's to shut down.
+        backends: several instead, by names that tasks choose from; the first is the default.
+        workers: how many workers a backend given by name has; None for its own default.
+        dry_run: nothing runs but blocks; results are stand-ins.
+        max_coroutines: how many ``async def`` tasks may be under way on the event loop at once; None for any number.
+        grace: seconds that running work is given to end at a shutdown.
+
+    Raises:
+        UnknownBackend: no backend of that name is installed.
+    """
+
+    def __init__(
+        self,
+        backend: str | ExecutionBackend | Executor = "thread",
+        *,
+        backends: Mapping[str, str | ExecutionBackend | Executor] | None = None,
+        workers: int | None = None,
+        dry_run: bool = False,
+        max_coroutines: int | None = None,
+        grace: float = 5.0,
+    ) -> None:
+        if workers is not None and workers < 1:
+            raise ValueError(f"workers={workers}: at least one is needed")
+        if max_coroutines is not None and max_coroutines < 1:
+            raise ValueError(f"max_coroutines={max_coroutines}: at least one is needed")
+        chosen = dict(backends) if backends else {_name_of(backend): backend}
+        self._backends = {name: _made("noop" if dry_run else each, workers) for name, each in chosen.items()}
+        self._max_coroutines = max_coroutines
+        self._grace = grace
+        self._run: Run | None = None
+        self._starting: asyncio.Task[None] | None = None
+        self._closing: asyncio.Task[None] | None = None
+        self._finalizer: weakref.finalize[..., Any] | None = None
+        self._submitted: OrderedDict[Any, FunctionTask[..., Any, Any]] = OrderedDict()
+
+    # -- life ---------------------------------------------------------------------------------------------
+
+    @classmethod
+    async def create(cls, *args: Any, **options: Any) -> Self:
+        """Make an engine and start it: the way of notebooks.
+
+        Args:
+            args: as for the class.
+            options: as for the class.
+        """
+        engine = cls(*args, **options)
+        await engine.start()
+        return engine
+
+    async def start(self) -> None:
+        """Start, or start again after a shutdown; nothing to do if it runs."""
+        if self._closing is not None:
+            await asyncio.shield(self._closing)
+        if self._usable_run() is None:
+            self._begin()
+        assert self._starting is not None
+        await asyncio.shield(self._starting)
+
+    async def shutdown(self, wait: bool = True, skip_execution_backend: bool = False) -> None:
+        """End the run. Afterwards every future is done and every thread, process and descriptor given back.
+
+        May be called twice, also at once.
+
+        Args:
+            wait: finish what was called; False cancels it.
+            skip_execution_backend: leave the backends running, for their owner to use or shut down.
+
+        Raises:
+            RuntimeError: called inside a task or block of this engine, which would wait for itself.
+        """
+        run = self._run
+        if run is None:
+            return
+        if run.loop.is_closed():
+            self._let_go(run)
+            return
+        if asyncio.get_running_loop() is not run.loop:
+            raise WrongLoop("shutdown() was called on another event loop than the engine's")
+        if run.coroutines.is_inside():
+            raise RuntimeError("shutdown() inside a task would wait for that task; call it where the engine was started")
+        if self._closing is None:
+            self._closing = run.loop.create_task(self._close(run, wait, skip_execution_backend))
+        elif not wait:
+            run.cancel_all()
+        await asyncio.shield(self._closing)
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.shutdown(wait=error is None)
+
+    @overload
+    def run(self, target: FunctionTask[P, Any, R], /, *args: P.args, **kwargs: P.kwargs) -> R: ...
+    @overload
+    def run(self, target: Callable[P, Coroutine[Any, Any, R]], /, *args: P.args, **kwargs: P.kwargs) -> R: ...
+    @overload
+    def run(self, target: Coroutine[Any, Any, R], /) -> R: ...
+
+    def run(self, target: Any, /, *args: Any, **kwargs: Any) -> Any:
+        """Run a block, task or coroutine function from a plain script, from start to shutdown.
+
+        The first Ctrl-C cancels, cleans up and ends the script with exit code 130; a second one ends it at once.
+
+        Args:
+            target: what to call; or a coroutine, to be awaited.
+            args: its positional arguments.
+            kwargs: its keyword arguments.
+
+        Returns:
+            What awaiting it gives.
+
+        Raises:
+            WrongLoop: an event loop runs already; await the target there instead.
+        """
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            pass
+        else:
+            if inspect.iscoroutine(target):
+                target.close()
+            raise WrongLoop("engine.run() starts an event loop, and here one runs already; say:  await target(...)")
+
+        async def main() -> Any:
+            async with self:
+                called = target if inspect.isawaitable(target) else target(*args, **kwargs)
+                return await called if inspect.isawaitable(called) else called
+
+        return run_script(main)
+
+    # -- tasks --------------------------------------------------------------------------------------------
+
+    if TYPE_CHECKING:
+
+        @property
+        def function_task(self) -> FunctionTaskDecorator:
+            """Make a function a task; bare or with options."""
+
+        @property
+        def block(self) -> BlockDecorator:
+            """Make a function a sub-workflow; bare or with options."""
+
+    else:
+
+        def function_task(self, fn=None, /, *, name=None, backend=None, timeout=None):
+            """Make a function a task; bare or with options.
+
+            Args:
+                fn: a ``def``, an ``async def``, a method or any callable.
+                name: what it is called in messages; None for the function's own name.
+                backend: the name of the backend to run on; None for the engine's default.
+                timeout: seconds or `timedelta` that it may run; None for any time.
+
+            Raises:
+                TypeError: it cannot be a task.
+                UnknownBackend: the engine has no backend of that name.
+            """
+            if fn is None:
+                return lambda fn: self.function_task(fn, name=name, backend=backend, timeout=timeout)
+            _check_function("function_task", fn)
+            return FunctionTask(self, self._definition(fn, name=name, backend=backend, timeout=timeout))
+
+        def block(self, fn=None, /, *, name=None, timeout=None):
+            """Make a function a sub-workflow: one node outside, a graph inside; bare or with options.
+
+            Its body runs on the event loop. Futures that it returns are resolved before it is done.
+
+            Args:
+                fn: a ``def`` or ``async def`` that calls tasks.
+                name: what it is called in messages; None for the function's own name.
+                timeout: seconds or `timedelta` that it may take; None for any time.
+
+            Raises:
+                TypeError: it cannot be a block.
+            """
+            if fn is None:
+                return lambda fn: self.block(fn, name=name, timeout=timeout)
+            _check_function("block", fn)
+            return FunctionTask(self, self._definition(fn, name=name, timeout=timeout, is_block=True))
+
+    @overload
+    def submit(self, fn: Callable[..., Coroutine[Any, Any, R]], /, *args: Any, **kwargs: Any) -> TaskFuture[R]: ...
+    @overload
+    def submit(self, fn: Callable[..., R], /, *args: Any, **kwargs: Any) -> TaskFuture[R]: ...
+
+    def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> TaskFuture[Any]:
+        """Call a function that is not decorated as a task.
+
+        Args:
+            fn: any callable.
+            args: its positional arguments; futures may stand anywhere.
+            kwargs: its keyword arguments.
+        """
+        if isinstance(fn, FunctionTask):
+            return fn(*args, **kwargs)
+        try:
+            task = self._submitted.get(fn)
+        except TypeError:  # a callable that cannot be hashed
+            return self.function_task(fn)(*args, **kwargs)
+        if task is None:
+            task = self._submitted[fn] = self.function_task(fn)
+            if len(self._submitted) > _SUBMITTED_KEPT:
+                self._submitted.popitem(last=False)
+        return task(*args, **kwargs)
+
+    def workflow_scope(self, workflow: str) -> AbstractContextManager[str]:
+        """Tag all calls made inside, for logs and reports; also those made in tasks and coroutines begun inside.
+
+        Args:
+            workflow: the tag.
+        """
+        return workflow_scope(workflow)
+
+    async def settled(self, future: TaskFuture[Any]) -> None:
+        """Wait until nothing of a task runs any more; after a cancel or a timeout that can be later than its end.
+
+        Args:
+            future: of this engine.
+        """
+        await future._run.settled(future._task)
+
+    # -- inside -------------------------------------------------------------------------------------------
+
+    def _definition(
+        self,
+        fn: Callable[..., Any],
+        *,
+        name: str | None = None,
+        backend: str | None = None,
+        timeout: float | timedelta | None = None,
+        is_block: bool = False,
+    ) -> Definition:
+        if backend is not None and backend not in self._backends:
+            known = ", ".join(sorted(self._backends))
+            raise UnknownBackend(
+                f"{name or _name_of(fn)!r} asks for backend {backend!r}, which this engine does not have. It has: {known}.\n"
+                f"  Name it when the engine is made:  WorkflowEngine(backends={{..., {backend!r}: ...}})"
+            )
+        return Definition(
+            fn,
+            name or _name_of(fn),
+            is_coroutine=_is_coroutine_function(fn),
+            is_block=is_block,
+            backend=backend,
+            timeout=_seconds(timeout),
+        )
+
+    def _usable_run(self) -> Run | None:
+        """The run that goes on here; None if one has to be begun."""
+        run = self._run
+        if run is None or run.closed is not None:
+            return None
+        if run.loop.is_closed():
+            self._let_go(run)
+            return None
+        return run
+
+    def _run_for(self, name: str) -> Run:
+        """The run for a call that is not simply made on the loop of the one that goes on."""
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            raise WrongLoop(_no_loop(name)) from None
+        run = self._usable_run()
+        if run is None:
+            if self._run is not None and self._run.loop is loop:
+                raise EngineClosed(f"{name!r} was called, but {self._run.closed}")
+            run = self._begin()
+        elif run.loop is not loop:
+            raise WrongLoop(f"{name!r} was called on another event loop than the engine's.\n  One engine, one loop.")
+        return run
+
+    def _begin(self) -> Run:
+        run = self._run = Run(self._backends, self._max_coroutines)
+        self._closing = None
+        self._starting = run.loop.create_task(lifecycle.start(run))
+        # Who called a task learns of a failed start from its future; who awaits the start, here.
+        self._starting.add_done_callback(lambda task: task.cancelled() or task.exception())
+        self._finalizer = weakref.finalize(self, lifecycle.abandon, run)
+        return run
+
+    async def _close(self, run: Run, wait: bool, skip_backends: bool) -> None:
+        try:
+            assert self._starting is not None
+            await self._starting
+        except Exception:
+            return  # it never started, and said so
+        await lifecycle.close(run, wait=wait, grace=self._grace, skip_backends=skip_backends)
+        if self._finalizer is not None:
+            self._finalizer.detach()
+
+    def _let_go(self, run: Run) -> None:
+        lifecycle.abandon(run)
+        self._run = None
+
+    def __repr__(self) -> str:
+        run = self._run
+        state = "idle" if run is None or run.closed is not None else f"{len(run.scheduler.live)} live tasks"
+        return f"<WorkflowEngine {', '.join(self._backends)}: {state}>"
+
+
+def _name_of(what: Any) -> str:
+    if isinstance(what, str):
+        return what
+    if isinstance(what, (ExecutionBackend,)):
+        return what.name
+    inner = getattr(what, "func", what)  # functools.partial
+    return getattr(inner, "__name__", None) or type(inner).__name__
+
+
+def _made(backend: str | ExecutionBackend | Executor, workers: int | None) -> ExecutionBackend:
+    if isinstance(backend, str):
+        cls = backend_class(backend)
+        return cls() if workers is None else cls(workers=workers)
+    if isinstance(backend, ExecutionBackend):
+        return backend
+    if isinstance(backend, Executor):
+        return ExecutorBackend(backend)
+    raise TypeError(
+        f"backend={backend!r}: expected a name, an ExecutionBackend or a concurrent.futures.Executor"
+        + ("; that is a class, so make one:  backend=" + backend.__name__ + "()" if isinstance(backend, type) else "")
+    )
+
+
+def _is_coroutine_function(fn: Any) -> bool:
+    return inspect.iscoroutinefunction(fn) or inspect.iscoroutinefunction(getattr(fn, "__call__", None))
+
+
+def _check_function(decorator: str, fn: Any) -> None:
+    if isinstance(fn, TaskFuture):
+        raise TypeError(
+            f"@engine.{decorator} got {fn!r}, which is a result, not a function.\n"
+            f"  Decorate first, call after:  {fn.name} = engine.{decorator}({fn.name}); {fn.name}(...)"
+        )
+    if isinstance(fn, FunctionTask):
+        raise TypeError(f"@engine.{decorator} got {fn!r}, which is decorated already; its plain function is .fn")
+    if not callable(fn) or isinstance(fn, type):
+        what = "a class" if isinstance(fn, type) else f"a {type(fn).__name__}"
+        raise TypeError(f"@engine.{decorator} got {fn!r}, {what}, not a function")
+    if inspect.isgeneratorfunction(fn) or inspect.isasyncgenfunction(fn):
+        raise TypeError(
+            f"@engine.{decorator} got {_name_of(fn)!r}, which yields: it would run only where it is read.\n"
+            "  Return a list instead."
+        )
+
+
+def _seconds(timeout: float | timedelta | None) -> float | None:
+    seconds = timeout.total_seconds() if isinstance(timeout, timedelta) else timeout
+    if seconds is not None and not seconds > 0:
+        raise ValueError(f"timeout={timeout!r}: it takes seconds, more than 0")
+    return seconds
+
+
+def _no_loop(name: str) -> str:
+    thread = threading.current_thread()
+    if thread is not threading.main_thread():
+        return (
+            f"{name!r} was called on thread {thread.name!r}, which does not run the engine's event loop.\n"
+            f"  Inside a task, call the plain function:  {name}.fn(...)\n"
+            f"  To call tasks from tasks, make the caller a block:  @engine.block"
+        )
+    return (
+        f"{name!r} was called where no event loop runs.\n"
+        f"  In a script:  engine.run({name}, ...)   In async code:  await {name}(...)"
+    )

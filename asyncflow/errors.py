@@ -1,0 +1,268 @@
+"""Every exception that asyncflow raises, and the plain facts each one carries.
+
+Nothing is imported from the rest of the package, so that any room, also a worker on another machine, can
+raise and unpickle these. Messages are composed only when read: a hundred thousand dependents of one failed
+task must not cost a hundred thousand formatted paths.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+__all__ = [
+    "AsyncflowError",
+    "Cause",
+    "CircularDependency",
+    "EngineClosed",
+    "ForeignFuture",
+    "ImpossibleTransition",
+    "RemoteError",
+    "TaskCrashed",
+    "TaskTimeout",
+    "UnknownBackend",
+    "UpstreamFailed",
+    "WrongLoop",
+]
+
+_SHOWN = 5  # how many tasks a message names before it says "and N more"
+
+
+class AsyncflowError(Exception):
+    """The base of all errors that asyncflow itself raises."""
+
+
+class UnknownBackend(AsyncflowError, LookupError):
+    """No backend is installed, or named in this engine, under the name that was asked for."""
+
+
+class EngineClosed(AsyncflowError, RuntimeError):
+    """The engine was shut down, or its start failed, before the task could be called."""
+
+
+class WrongLoop(AsyncflowError, RuntimeError):
+    """A call was made from a thread or an event loop other than the engine's."""
+
+
+class ForeignFuture(AsyncflowError, ValueError):
+    """An argument is a future of another engine, or of an earlier run of this one."""
+
+
+class CircularDependency(AsyncflowError, ValueError):
+    """A task would wait for itself."""
+
+
+class ImpossibleTransition(AsyncflowError, RuntimeError):
+    """A task was about to make a step that the table of transitions does not have; a bug in asyncflow."""
+
+
+class TaskTimeout(AsyncflowError, TimeoutError):
+    """A task ran longer than its ``timeout=``.
+
+    Attributes:
+        task_id: number of the task.
+        name: the task's name as its user wrote it.
+        timeout: the limit, in seconds.
+        where: what it ran on ("backend 'thread'", "the event loop").
+        stoppable: whether the work could be stopped; if not it goes on unseen and keeps its slot.
+    """
+
+    def __init__(self, task_id: int, name: str, timeout: float, where: str, stoppable: bool) -> None:
+        super().__init__(task_id, name, timeout, where, stoppable)
+        self.task_id = task_id
+        self.name = name
+        self.timeout = timeout
+        self.where = where
+        self.stoppable = stoppable
+
+    def __str__(self) -> str:
+        end = "it was told to stop." if self.stoppable else "it cannot be stopped there and keeps its slot."
+        return f"{self.name!r} (#{self.task_id}) ran longer than {self.timeout:g} s on {self.where}; {end}"
+
+
+class TaskCrashed(AsyncflowError):
+    """A task ended by an exception that is not an error but would end a program or a loop.
+
+    ``SystemExit``, ``KeyboardInterrupt``, ``GeneratorExit``, ``StopIteration``, a ``CancelledError`` that nobody
+    asked for and the like cannot travel as themselves without stopping whoever awaits the task. The original is
+    the ``__cause__``.
+
+    Attributes:
+        task_id: number of the task.
+        name: the task's name as its user wrote it.
+        what: the original exception, as text.
+    """
+
+    def __init__(self, task_id: int, name: str, what: str) -> None:
+        super().__init__(task_id, name, what)
+        self.task_id = task_id
+        self.name = name
+        self.what = what
+
+    def __str__(self) -> str:
+        return f"{self.name!r} (#{self.task_id}) ended by {self.what}"
+
+
+class RemoteError(AsyncflowError):
+    """Stands for an exception that could not travel from the worker that raised it.
+
+    Attributes:
+        kind: the name of its class.
+        message: its message, in short.
+        traceback: its traceback, as text.
+    """
+
+    def __init__(self, kind: str, message: str, traceback: str) -> None:
+        super().__init__(kind, message, traceback)
+        self.kind = kind
+        self.message = message
+        self.traceback = traceback
+
+    def __str__(self) -> str:
+        return f"{self.message}\n  ({self.kind} cannot be sent between processes; this is what it said there:)\n{self.traceback}"
+
+
+class Cause:
+    """One task that failed, was cancelled, or did not run because of others: a node in the story of a failure.
+
+    Nodes share their upstream nodes, so that the whole story of a graph takes one node a task.
+    """
+
+    __slots__ = ("attempts", "error", "held_up", "held_up_count", "name", "passed_on", "roots", "task_id", "upstream")
+
+    def __init__(
+        self,
+        task_id: int,
+        name: str,
+        attempts: int,
+        error: BaseException | None,
+        upstream: tuple[Cause, ...] = (),
+    ) -> None:
+        self.task_id = task_id
+        self.name = name
+        self.attempts = attempts
+        self.error = error  # None: cancelled
+        self.upstream = upstream
+        self.roots: tuple[Cause, ...] = _roots(upstream) if upstream else (self,)
+        self.held_up: list[tuple[int, str]] = []  # the first few tasks that did not run for this reason
+        self.held_up_count = 0
+        self.passed_on = False  # a dependent tells of it
+        if upstream:
+            for root in self.roots:
+                root.held_up_count += 1
+                if len(root.held_up) <= 2 * _SHOWN:
+                    root.held_up.append((task_id, name))
+
+    def __str__(self) -> str:
+        return f"{self.name} (#{self.task_id})" if self.attempts < 2 else self._with_attempts()
+
+    def _with_attempts(self) -> str:
+        return f"{self.name} (#{self.task_id}, {self.attempts} attempts)"
+
+
+def _roots(upstream: tuple[Cause, ...]) -> tuple[Cause, ...]:
+    if len(upstream) == 1:
+        return upstream[0].roots  # shared, so that a long chain keeps one tuple
+    unique = {root.task_id: root for cause in upstream for root in cause.roots}
+    return tuple(unique[task_id] for task_id in sorted(unique))
+
+
+class UpstreamFailed(AsyncflowError):
+    """A task did not run because something that it depends on failed.
+
+    Attributes:
+        task_id: number of the task that did not run.
+        name: its name as its user wrote it.
+        root_causes: every task, in order of number, whose own failure (or cancellation) is a reason.
+    """
+
+    def __init__(self, task_id: int, name: str, cause: Cause) -> None:
+        super().__init__(task_id, name, cause)
+        self.task_id = task_id
+        self.name = name
+        self._cause = cause
+        self.root_causes = cause.roots
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # A story can be a hundred thousand tasks deep, pickle is recursive: what travels is one step to each root.
+        upstream = tuple(Cause(r.task_id, r.name, r.attempts, r.error) for r in self.root_causes)
+        return UpstreamFailed, (self.task_id, self.name, Cause(self.task_id, self.name, 0, None, upstream))
+
+    def path(self, root: Cause) -> list[Cause]:
+        """The shortest way from ``root`` to this task, both ends included.
+
+        Args:
+            root: one of ``root_causes``.
+        """
+        came_from: dict[int, Cause | None] = {self._cause.task_id: None}
+        queue = deque([self._cause])
+        while queue:
+            node = queue.popleft()
+            if node.task_id == root.task_id:
+                return list(_walk_back(node, came_from))
+            for above in node.upstream:
+                if above.task_id not in came_from:
+                    came_from[above.task_id] = node
+                    queue.append(above)
+        raise ValueError(f"{root} is not a root cause of {self.name!r} (#{self.task_id})")
+
+    def __str__(self) -> str:
+        roots = self.root_causes
+        lines = [f"{self.name!r} (#{self.task_id}) did not run: " + "; ".join(_said(roots))]
+        lines += ["  " + _arrows(self.path(root)) for root in roots[:_SHOWN]]
+        others = _others(roots, self._cause)
+        if others:
+            lines.append(f"  Also not run for this reason: {others}.")
+        return "\n".join(lines)
+
+
+def _walk_back(node: Cause, came_from: dict[int, Cause | None]) -> Iterator[Cause]:
+    step: Cause | None = node
+    while step is not None:
+        yield step
+        step = came_from[step.task_id]
+
+
+def _said(roots: tuple[Cause, ...]) -> Iterator[str]:
+    for root in roots[:_SHOWN]:
+        if root.error is None:
+            yield f"{root.name!r} (#{root.task_id}) was cancelled"
+        else:
+            yield f"{root.name!r} (#{root.task_id}) failed, {brief(root.error)}"
+    if len(roots) > _SHOWN:
+        yield f"and {len(roots) - _SHOWN} more failed"
+
+
+def _arrows(path: list[Cause]) -> str:
+    names = [str(cause) for cause in path]
+    if len(names) > 2 * _SHOWN:
+        names[_SHOWN:-_SHOWN] = [f"... {len(names) - 2 * _SHOWN} more ..."]
+    return " -> ".join(names)
+
+
+def _others(roots: Iterable[Cause], me: Cause) -> str:
+    held_up = {task_id: name for root in roots for task_id, name in root.held_up if task_id != me.task_id}
+    total = max(root.held_up_count for root in roots) - 1
+    shown = [f"{name} (#{task_id})" for task_id, name in sorted(held_up.items())[:_SHOWN]]
+    if total > len(shown):
+        shown.append(f"and {total - len(shown)} more")
+    return ", ".join(shown)
+
+
+def brief(error: BaseException, limit: int = 300) -> str:
+    """An exception in one short line, whatever its ``__str__`` does.
+
+    Args:
+        error: the exception; its ``__str__`` may raise or be of any size.
+        limit: the most characters of its message that are shown.
+    """
+    kind = type(error).__name__
+    try:
+        message = str(error)
+    except BaseException as problem:  # a broken __str__ must not hide the failure itself
+        message = f"<its message cannot be shown: {type(problem).__name__}>"
+    if len(message) > limit:
+        message = message[:limit] + f"... ({len(message):,} characters)"
+    first, _, rest = message.partition("\n")
+    return f"{kind}: {first}{' ...' if rest else ''}" if message else kind

@@ -1,0 +1,203 @@
+"""What a decorated function becomes: callable as before, with a future as the answer. Owns no state of a run."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import sys
+from collections.abc import Awaitable, Callable, Iterable
+from types import MethodType
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Self, TypeVar, overload
+
+from ._core.signature import Parameters
+from ._core.task import Definition, Lane
+from ._runtime.future import TaskFuture
+from ._typing import Later, Method, Takes1, Takes2, Takes3, Takes4
+
+if TYPE_CHECKING:
+    from ._runtime.run import Run
+    from .engine import WorkflowEngine
+
+P = ParamSpec("P")
+Q = ParamSpec("Q")
+Fn = TypeVar("Fn")  # what the plain function returns: R, or a coroutine of R
+R = TypeVar("R")
+S = TypeVar("S")
+A = TypeVar("A")
+B = TypeVar("B")
+C = TypeVar("C")
+D = TypeVar("D")
+
+
+class FunctionTask(Generic[P, Fn, R]):
+    """A decorated function. Calling it gives a `TaskFuture`; ``.fn`` is the plain function, for unit tests."""
+
+    def __init__(self, engine: WorkflowEngine, definition: Definition) -> None:
+        self._engine = engine
+        self._definition = definition
+        self._parameters = Parameters(definition.fn, definition.name)
+        self._leading: tuple[Any, ...] = ()  # the instance, of a method
+        self._after: tuple[Any, ...] = ()
+        self._run: Run | None = None  # the run that the lane belongs to
+        self._lane: Lane | None = None
+        functools.update_wrapper(self, definition.fn)
+
+    @property
+    def fn(self) -> Callable[P, Fn]:
+        """The plain function."""
+        fn = self._definition.fn
+        return MethodType(fn, self._leading[0]) if self._leading else fn
+
+    # 1. Exactly as the function has it: what editors show.
+    @overload
+    def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> TaskFuture[R]: ...
+
+    # 2. The first few by position, each perhaps a future; the rest as the function has it.
+    @overload
+    def __call__(self: Takes1[A, Q], a: Later[A], /, *args: Q.args, **kwargs: Q.kwargs) -> TaskFuture[R]: ...
+    @overload
+    def __call__(
+        self: Takes2[A, B, Q], a: Later[A], b: Later[B], /, *args: Q.args, **kwargs: Q.kwargs
+    ) -> TaskFuture[R]: ...
+    @overload
+    def __call__(
+        self: Takes3[A, B, C, Q], a: Later[A], b: Later[B], c: Later[C], /, *args: Q.args, **kwargs: Q.kwargs
+    ) -> TaskFuture[R]: ...
+    @overload
+    def __call__(
+        self: Takes4[A, B, C, D, Q],
+        a: Later[A],
+        b: Later[B],
+        c: Later[C],
+        d: Later[D],
+        /,
+        *args: Q.args,
+        **kwargs: Q.kwargs,
+    ) -> TaskFuture[R]: ...
+
+    # 3. Futures by keyword, which no type can map: checked when the call is made.
+    @overload
+    def __call__(self, /, **kwargs: Any) -> TaskFuture[R]: ...
+    @overload
+    def __call__(self: Takes1[A, Q], a: Later[A], /, **kwargs: Any) -> TaskFuture[R]: ...
+    @overload
+    def __call__(self: Takes2[A, B, Q], a: Later[A], b: Later[B], /, **kwargs: Any) -> TaskFuture[R]: ...
+    @overload
+    def __call__(
+        self: Takes3[A, B, C, Q], a: Later[A], b: Later[B], c: Later[C], /, **kwargs: Any
+    ) -> TaskFuture[R]: ...
+    @overload
+    def __call__(
+        self: Takes4[A, B, C, D, Q],
+        a: Later[A],
+        b: Later[B],
+        c: Later[C],
+        d: Later[D],
+        /,
+        *args: Any,
+        **kwargs: Any,
+    ) -> TaskFuture[R]: ...
+
+    def __call__(self: Any, /, *args: Any, **kwargs: Any) -> TaskFuture[Any]:
+        """Call the function as a task.
+
+        Args:
+            args: as the function takes them; futures may stand anywhere, also inside containers.
+            kwargs: the same.
+
+        Raises:
+            TypeError: the arguments do not fit the function.
+            WrongLoop: this is not the engine's event loop.
+            EngineClosed: the engine was shut down.
+        """
+        if self._leading:
+            args = (*self._leading, *args)
+        self._parameters.check(args, kwargs)
+        run = self._engine._run
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            loop = None
+        if run is None or run.loop is not loop or run.closed is not None:
+            run = self._engine._run_for(self._definition.name)
+        if run is not self._run:
+            self._run, self._lane = run, run.lane_for(self._definition)
+        caller = sys._getframe(1)
+        return run.call(self._definition, self._lane, args, kwargs, (caller.f_code, caller.f_lasti), self._after)
+
+    def with_options(
+        self,
+        *,
+        name: str | None = None,
+        backend: str | None = None,
+        timeout: Any = None,
+        after: Awaitable[Any] | Iterable[Awaitable[Any]] = (),
+    ) -> Self:
+        """The same task with other options.
+
+        Args:
+            name: what it is called in messages.
+            backend: where it runs; a name the engine knows.
+            timeout: seconds or `timedelta` that it may run.
+            after: futures that must succeed first, and whose values are not passed.
+
+        Raises:
+            UnknownBackend: the engine has no backend of that name.
+        """
+        variant = self._copy()
+        old = self._definition
+        variant._definition = self._engine._definition(
+            old.fn,
+            name=old.name if name is None else name,
+            backend=old.backend if backend is None else backend,
+            timeout=old.timeout if timeout is None else timeout,
+            is_block=old.is_block,
+        )
+        variant._run = variant._lane = None
+        one = isinstance(after, Awaitable) or hasattr(after, "add_done_callback")
+        variant._after = (*self._after, *([after] if one else after))  # type: ignore[misc]
+        return variant
+
+    @overload
+    def map(self: Takes1[A, Q], a: Iterable[Later[A]], /) -> list[TaskFuture[R]]: ...
+    @overload
+    def map(self: Takes2[A, B, Q], a: Iterable[Later[A]], b: Iterable[Later[B]], /) -> list[TaskFuture[R]]: ...
+    @overload
+    def map(
+        self: Takes3[A, B, C, Q],
+        a: Iterable[Later[A]],
+        b: Iterable[Later[B]],
+        c: Iterable[Later[C]],
+        /,
+        *more: Iterable[Any],
+    ) -> list[TaskFuture[R]]: ...
+
+    def map(self: Any, /, *iterables: Iterable[Any]) -> list[TaskFuture[Any]]:
+        """Call the task once for each item, as the built-in ``map`` does, and return the futures.
+
+        Args:
+            iterables: one for each positional argument; the shortest tells how many calls.
+        """
+        return [self(*items) for items in zip(*iterables, strict=False)]
+
+    # A decorated method: the instance is the first argument, and gone from the rest.
+    @overload
+    def __get__(self, instance: None, owner: type | None = None) -> Self: ...
+    @overload
+    def __get__(self: Method[A, Q, S], instance: A, owner: type | None = None) -> FunctionTask[Q, S, R]: ...
+
+    def __get__(self: Any, instance: Any, owner: type | None = None) -> Any:
+        if instance is None:
+            return self
+        bound = self._copy()
+        bound._leading = (instance,)
+        return bound
+
+    def _copy(self) -> Self:
+        copied = object.__new__(type(self))
+        copied.__dict__.update(self.__dict__)
+        return copied
+
+    def __repr__(self) -> str:
+        kind = "block" if self._definition.is_block else "function_task"
+        return f"<{kind} {self._definition.name}>"

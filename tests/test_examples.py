@@ -1,0 +1,102 @@
+"""The examples, run as a reader runs them."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+
+import pytest
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+
+
+def run(example: str, *args: str | Path, code: int = 0) -> str:
+    """What it prints. Warnings are errors, and nothing may be said on the side."""
+    command = [sys.executable, "-W", "error", EXAMPLES / example, *args]
+    environment = {**os.environ, "PYTHONIOENCODING": "utf-8"}
+    done = subprocess.run(
+        command, stdin=subprocess.DEVNULL, capture_output=True, timeout=120, env=environment, check=False
+    )
+    said, complained = done.stdout.decode(), done.stderr.decode()
+    assert done.returncode == code, complained
+    if code:
+        return complained
+    assert complained == ""
+    return said
+
+
+def rows(text: str, title: str) -> dict[str, list[str]]:
+    """The rows of one table, by first cell."""
+    _, _, rest = text.partition(f"\n{title}\n")
+    body = rest.partition("\n\n")[0].splitlines()[1:]
+    return {cells[0]: cells[1:] for cells in map(str.split, body)}
+
+
+@pytest.fixture
+def rough(tmp_path: Path) -> Path:
+    """A folder with all that a disk may hold beside good source."""
+    package = tmp_path / "rough"
+    package.mkdir()
+    (package / "good.py").write_text(
+        "# a comment\nclass A:\n    def f(self):\n        if self:\n            return 1\n"
+    )
+    (package / "declared.py").write_bytes("# coding: latin-1\nname = 'é'\n".encode("latin-1"))
+    (package / "broken.py").write_text("x = 1\ndef f(:\n")
+    (package / "undeclared.py").write_bytes(b"name = '\xe9'\n")
+    (package / "unreadable.py").symlink_to("unreadable.py")  # stops root, too, whom a file's mode does not
+    (package / "nul.py").write_bytes(b"x = '\0'\n")
+    (package / "loop").symlink_to(tmp_path, target_is_directory=True)
+    (package / "folder.py").mkdir()
+    os.mkfifo(package / "pipe.py")
+    (tmp_path / os.fsdecode(b"odd\xff.py")).write_text("x = 1\n")
+    return tmp_path
+
+
+def test_quickstart_counts_its_words() -> None:
+    assert run("quickstart.py") == "9 words\n"
+
+
+def test_census_measures_every_file_of_a_package_of_the_standard_library() -> None:
+    package = Path(sysconfig.get_path("stdlib"), "email")
+    files = [path for path in package.rglob("*.py") if "__pycache__" not in path.parts]
+    lines = sum(len(path.read_bytes().splitlines()) for path in files)
+    said = run("source_census.py", package, "--workers", "2")
+    assert f"{len(files)} files, {lines:,} lines, " in said
+    assert "; 0 files could not be measured\n" in said
+    assert "Not measured" not in said
+    assert "message" in rows(said, "Largest packages")
+    assert "on the thread backend\n" in said
+
+
+@pytest.mark.parametrize("backend", ["thread", "sequential"])
+def test_census_says_why_a_file_was_not_measured_and_goes_on(rough: Path, backend: str) -> None:
+    said = run("source_census.py", rough, "--backend", backend)
+    assert rows(said, "Largest packages") == {
+        "rough": ["2", "7", "5", "1", "1", "3"],
+        r"odd\udcff": ["1", "1", "1", "0", "0", "0"],
+    }
+    assert rows(said, "Longest functions") == {"A.f": ["3", "rough/good.py"]}
+    reasons = {path: " ".join(why) for path, why in rows(said, "Not measured").items()}
+    assert set(reasons) == {
+        f"rough/{name}.py" for name in ("broken", "undeclared", "unreadable", "nul", "pipe")
+    }
+    assert reasons["rough/broken.py"].startswith("SyntaxError: line 2: ")
+    assert reasons["rough/undeclared.py"] == "SyntaxError: invalid or missing encoding declaration"
+    assert reasons["rough/unreadable.py"] == "OSError: Too many levels of symbolic links"
+    assert "null bytes" in reasons["rough/nul.py"]
+    assert reasons["rough/pipe.py"] == "OSError: not a regular file"
+    assert "\n3 files, 8 lines, 1 functions; 5 files could not be measured\n" in said
+    assert "\n19 tasks in 3 blocks, " in said
+
+
+def test_census_of_an_empty_folder_is_empty(tmp_path: Path) -> None:
+    assert "\n0 files, 0 lines, 0 functions; 0 files could not be measured\n" in run(
+        "source_census.py", tmp_path
+    )
+
+
+def test_census_of_no_folder_says_so(tmp_path: Path) -> None:
+    assert "no such folder" in run("source_census.py", tmp_path / "none", code=2)

@@ -1,0 +1,161 @@
+"""In a real kernel, as a notebook's reader has it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+from jupyter_client.blocking.client import BlockingKernelClient
+from jupyter_client.manager import KernelManager
+from nbclient import NotebookClient
+
+NOTEBOOK = Path(__file__).parents[1] / "examples" / "notebook.ipynb"
+PATIENCE = 60  # seconds until a kernel counts as hung
+
+START = """
+import asyncio, threading
+from asyncflow import WorkflowEngine
+
+engine = await WorkflowEngine.create(backend="thread", workers=1)
+"""
+DECORATE = """
+@engine.function_task
+def double(x):
+    return 2 * x
+
+@engine.function_task
+async def add(x, y):
+    return x + y
+
+@engine.block
+async def both(x):
+    return await add(double(x), double(x))
+"""
+STUCK_COROUTINE = """
+begun = asyncio.Event()
+
+@engine.function_task
+async def stuck():
+    begun.set()
+    await asyncio.Event().wait()
+
+future = stuck()
+await begun.wait()
+print("begun", flush=True)
+await future
+"""
+STUCK_THREAD = """
+begun, release, loop = asyncio.Event(), threading.Event(), asyncio.get_running_loop()
+
+@engine.function_task
+def stuck():
+    loop.call_soon_threadsafe(begun.set)
+    release.wait()
+
+future = stuck()
+await begun.wait()
+print("begun", flush=True)
+await future
+"""
+BUSY_CELL = """
+future = both(1)
+print("begun", flush=True)
+while True:
+    pass
+"""
+
+
+class Notebook:
+    """Runs cells in one kernel."""
+
+    def __init__(self, manager: KernelManager, client: BlockingKernelClient) -> None:
+        self._manager = manager
+        self._client = client
+
+    def run(self, cell: str, on_print: Callable[[], None] = lambda: None) -> str:
+        """What the cell printed and its last value, or the name of the exception that ended it."""
+        said: list[str] = []
+
+        def hear(message: dict[str, Any]) -> None:
+            content = message["content"]
+            if message["msg_type"] == "stream":
+                said.append(content["text"])
+                on_print()
+            elif message["msg_type"] == "execute_result":
+                said.append(content["data"]["text/plain"])
+            elif message["msg_type"] == "error":
+                said.append(content["ename"])
+
+        self._client.execute_interactive(cell, timeout=PATIENCE, output_hook=hear)
+        return "".join(said).strip()
+
+    def interrupt_once_begun(self, cell: str) -> str:
+        return self.run(cell, on_print=self._manager.interrupt_kernel)
+
+
+@pytest.fixture
+def notebook() -> Iterator[Notebook]:
+    manager = KernelManager(kernel_name="python3")
+    manager.start_kernel()
+    client = manager.blocking_client()
+    try:
+        client.start_channels()
+        client.wait_for_ready(timeout=PATIENCE)
+        yield Notebook(manager, client)
+    finally:
+        client.stop_channels()
+        manager.shutdown_kernel(now=True)
+        manager.cleanup_resources()
+
+
+async def test_the_example_notebook_runs_from_top_to_bottom() -> None:
+    book = nbformat.read(NOTEBOOK, as_version=4)
+    await NotebookClient(book, timeout=PATIENCE, kernel_name="python3").async_execute()
+    values = {
+        cell["id"]: output["data"]["text/plain"]
+        for cell in book.cells
+        for output in cell.get("outputs", ())
+        if output["output_type"] == "execute_result"
+    }
+    assert values["chain"] == str(sum(map(ord, "asyncflow")))
+    assert "SUCCEEDED" in values["await"]
+    assert "'spam'" in values["block"]
+
+
+def test_a_future_made_in_one_cell_is_awaited_in_another(notebook: Notebook) -> None:
+    assert notebook.run(START) == ""
+    assert notebook.run(DECORATE) == ""
+    assert notebook.run("future = both(double(1))") == ""
+    assert notebook.run("await future") == "8"
+
+
+def test_a_cell_that_decorates_runs_again(notebook: Notebook) -> None:
+    notebook.run(START)
+    notebook.run(DECORATE)
+    assert notebook.run("await both(1)") == "4"
+    assert notebook.run(DECORATE.replace("2 * x", "10 * x")) == ""
+    assert notebook.run("await both(1)") == "20"
+
+
+def test_a_cell_that_makes_the_engine_runs_again(notebook: Notebook) -> None:
+    for _ in range(2):
+        assert notebook.run(START) == ""
+        assert notebook.run(DECORATE) == ""
+        assert notebook.run("await both(1)") == "4"
+
+
+@pytest.mark.parametrize(
+    "cell", [STUCK_COROUTINE, STUCK_THREAD, BUSY_CELL], ids=["coroutine", "thread", "cell"]
+)
+def test_after_an_interrupt_the_engine_goes_on(notebook: Notebook, cell: str) -> None:
+    notebook.run(START)
+    notebook.run(DECORATE)
+    said = notebook.interrupt_once_begun(cell)
+    assert said.split() in (["begun", "KeyboardInterrupt"], ["begun", "CancelledError"])
+    if cell is STUCK_THREAD:
+        notebook.run("release.set()")  # its only worker cannot be stopped, only let go
+    assert notebook.run("await both(2)") == "8"
+    assert notebook.run("await engine.shutdown(wait=False); print(future.done())") == "True"
