@@ -1,19 +1,24 @@
 """asyncflow turns ordinary Python functions into workflows."""
 
-from ._core.states import State
-from ._runtime.future import TaskFuture
-from .engine import WorkflowEngine
-from .errors import (
-    AsyncflowError,
-    CircularDependency,
-    EngineClosed,
-    ForeignFuture,
-    TaskCrashed,
-    TaskTimeout,
-    UnknownBackend,
-    UpstreamFailed,
-    WrongLoop,
-)
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ._core.states import State
+    from ._runtime.future import TaskFuture
+    from .engine import WorkflowEngine
+    from .errors import (
+        AsyncflowError,
+        CircularDependency,
+        EngineClosed,
+        ForeignFuture,
+        TaskCrashed,
+        TaskTimeout,
+        UnknownBackend,
+        UpstreamFailed,
+        WorkerDied,
+        WrongLoop,
+    )
 
 __version__ = "0.1.0"
 
@@ -28,6 +33,18 @@ __all__ = [
     "TaskTimeout",
     "UnknownBackend",
     "UpstreamFailed",
+    "WorkerDied",
     "WorkflowEngine",
     "WrongLoop",
 ]
+
+_HOME = {"State": "_core.states", "TaskFuture": "_runtime.future", "WorkflowEngine": "engine"}
+
+
+def __getattr__(name: str) -> Any:
+    # Loaded when first asked for: a worker process imports this package and needs nothing of what is named here.
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f".{_HOME.get(name, 'errors')}", __name__), name)
+    globals()[name] = value
+    return value

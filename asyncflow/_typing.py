@@ -29,7 +29,11 @@ D_contra = TypeVar("D_contra", contravariant=True)
 
 # Containers of futures are let through unchecked: no type can say "list[int] with futures in it".
 Later: TypeAlias = (
-    T | Awaitable[T] | concurrent.futures.Future[T] | Collection[Awaitable[Any]] | Mapping[Any, Awaitable[Any]]
+    T
+    | Awaitable[T]
+    | concurrent.futures.Future[T]
+    | Collection[Awaitable[Any]]
+    | Mapping[Any, Awaitable[Any]]
 )
 """What may stand where a ``T`` is asked for."""
 
@@ -38,42 +42,44 @@ class Takes1(Protocol[A_contra, Rest]):
     """Something whose function takes at least one positional argument."""
 
     @property
-    def fn(self) -> Callable[Concatenate[A_contra, Rest], Any]: ...  # noqa: D102
+    def fn(self) -> Callable[Concatenate[A_contra, Rest], Any]: ...
 
 
 class Takes2(Protocol[A_contra, B_contra, Rest]):
     """At least two."""
 
     @property
-    def fn(self) -> Callable[Concatenate[A_contra, B_contra, Rest], Any]: ...  # noqa: D102
+    def fn(self) -> Callable[Concatenate[A_contra, B_contra, Rest], Any]: ...
 
 
 class Takes3(Protocol[A_contra, B_contra, C_contra, Rest]):
     """At least three."""
 
     @property
-    def fn(self) -> Callable[Concatenate[A_contra, B_contra, C_contra, Rest], Any]: ...  # noqa: D102
+    def fn(self) -> Callable[Concatenate[A_contra, B_contra, C_contra, Rest], Any]: ...
 
 
 class Takes4(Protocol[A_contra, B_contra, C_contra, D_contra, Rest]):
     """At least four."""
 
     @property
-    def fn(self) -> Callable[Concatenate[A_contra, B_contra, C_contra, D_contra, Rest], Any]: ...  # noqa: D102
+    def fn(self) -> Callable[Concatenate[A_contra, B_contra, C_contra, D_contra, Rest], Any]: ...
 
 
 class Method(Protocol[A_contra, Rest, T_co]):
     """Something whose function is a method of an A."""
 
     @property
-    def fn(self) -> Callable[Concatenate[A_contra, Rest], T_co]: ...  # noqa: D102
+    def fn(self) -> Callable[Concatenate[A_contra, Rest], T_co]: ...
 
 
 class FunctionTaskDecorator(Protocol):
     """``@engine.function_task``, bare or with options."""
 
     @overload
-    def __call__(self, fn: Callable[P, Coroutine[Any, Any, R]], /) -> FunctionTask[P, Coroutine[Any, Any, R], R]: ...
+    def __call__(
+        self, fn: Callable[P, Coroutine[Any, Any, R]], /
+    ) -> FunctionTask[P, Coroutine[Any, Any, R], R]: ...
     @overload
     def __call__(self, fn: Callable[P, R], /) -> FunctionTask[P, R, R]: ...
     @overload
@@ -94,11 +100,15 @@ class BlockDecorator(Protocol):
         self, fn: Callable[P, Coroutine[Any, Any, list[TaskFuture[R]]]], /
     ) -> FunctionTask[P, Coroutine[Any, Any, list[TaskFuture[R]]], list[R]]: ...
     @overload
-    def __call__(self, fn: Callable[P, Coroutine[Any, Any, R]], /) -> FunctionTask[P, Coroutine[Any, Any, R], R]: ...
+    def __call__(
+        self, fn: Callable[P, Coroutine[Any, Any, R]], /
+    ) -> FunctionTask[P, Coroutine[Any, Any, R], R]: ...
     @overload
     def __call__(self, fn: Callable[P, TaskFuture[R]], /) -> FunctionTask[P, TaskFuture[R], R]: ...
     @overload
-    def __call__(self, fn: Callable[P, list[TaskFuture[R]]], /) -> FunctionTask[P, list[TaskFuture[R]], list[R]]: ...
+    def __call__(
+        self, fn: Callable[P, list[TaskFuture[R]]], /
+    ) -> FunctionTask[P, list[TaskFuture[R]], list[R]]: ...
     @overload
     def __call__(self, fn: Callable[P, R], /) -> FunctionTask[P, R, R]: ...
     @overload

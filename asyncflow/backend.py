@@ -18,9 +18,12 @@ from collections.abc import Callable, Mapping, Sequence
 from contextvars import Context
 from typing import Any, ClassVar, Final, Protocol
 
+from ._worker.chain import PREVIOUS
+
 __all__ = [
     "CANCELLED",
     "FAILED",
+    "PREVIOUS",
     "RETURNED",
     "STARTED",
     "SUCCEEDED",
@@ -93,6 +96,16 @@ class Work(Protocol):
         """Keyword arguments."""
 
     @property
+    def tells_start(self) -> bool:
+        """Whether STARTED has to be reported at once, because a clock starts with it."""
+
+    @property
+    def link(self) -> Work | None:
+        """Work that waits for this and for nothing else, for a backend that takes chains: to be run next in the same
+        place, with this one's value where its arguments have `PREVIOUS`. It is reported over by itself; if this one
+        gives no value, RETURNED. To be read before this one is reported over."""
+
+    @property
     def context(self) -> Context | None:
         """The context variables of the call site; a backend in the same process runs the function in it."""
 
@@ -116,6 +129,8 @@ class ExecutionBackend(ABC):
     """Whether `cancel` stops work that has begun."""
     needs_pickle: ClassVar[bool] = False
     """Whether functions, arguments and results leave this process."""
+    takes_chains: ClassVar[bool] = False
+    """Whether it follows `Work.link`; if not, each link is submitted when the one before is over."""
     reports_starts: ClassVar[bool] = True
     """Whether STARTED is reported when work begins; if not, a timeout counts from `submit`."""
     shares_filesystem: ClassVar[bool] = True
@@ -159,6 +174,9 @@ class ExecutionBackend(ABC):
         Returns:
             The ids of work that could not be stopped within the grace time and was abandoned.
         """
+
+    def look_now(self) -> None:  # noqa: B027 - most report all they know by themselves
+        """Report what is known and was not worth a report: somebody asks for a state."""
 
     def abandon(self) -> None:  # noqa: B027 - nothing to release is a fine default
         """Release what can be released without a loop: the engine was garbage-collected or its loop closed."""

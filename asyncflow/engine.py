@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import sys
 import threading
 import weakref
 from collections import OrderedDict
@@ -11,7 +12,8 @@ from collections.abc import Callable, Coroutine, Mapping
 from concurrent.futures import Executor
 from contextlib import AbstractContextManager
 from datetime import timedelta
-from types import TracebackType
+from functools import partial
+from types import MethodType, TracebackType
 from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar, overload
 
 from ._core.task import Definition
@@ -25,7 +27,7 @@ from .backend import ExecutionBackend
 from .backends.executor import ExecutorBackend
 from .discovery import backend_class
 from .errors import EngineClosed, UnknownBackend, WrongLoop
-from .function_task import FunctionTask
+from .function_task import FunctionTask, made_at
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -91,10 +93,14 @@ class WorkflowEngine:
 
     async def start(self) -> None:
         """Start, or start again after a shutdown; nothing to do if it runs."""
-        if self._closing is not None:
-            await asyncio.shield(self._closing)
-        if self._usable_run() is None:
+        loop, closing = asyncio.get_running_loop(), self._closing
+        if closing is not None and not closing.done() and closing.get_loop() is loop:
+            await asyncio.shield(closing)
+        run = self._usable_run()
+        if run is None:
             self._begin()
+        elif run.loop is not loop:
+            raise WrongLoop("the engine runs on another event loop already.\n  One engine, one loop.")
         assert self._starting is not None
         await asyncio.shield(self._starting)
 
@@ -116,11 +122,15 @@ class WorkflowEngine:
         if run.loop.is_closed():
             self._let_go(run)
             return
+        if self._closing is not None and self._closing.done() and not self._closing.cancelled():
+            return
         if asyncio.get_running_loop() is not run.loop:
             raise WrongLoop("shutdown() was called on another event loop than the engine's")
         if run.coroutines.is_inside():
-            raise RuntimeError("shutdown() inside a task would wait for that task; call it where the engine was started")
-        if self._closing is None:
+            raise RuntimeError(
+                "shutdown() inside a task would wait for itself; call it where the engine was started"
+            )
+        if self._closing is None or self._closing.cancelled():
             self._closing = run.loop.create_task(self._close(run, wait, skip_execution_backend))
         elif not wait:
             run.cancel_all()
@@ -165,11 +175,17 @@ class WorkflowEngine:
         else:
             if inspect.iscoroutine(target):
                 target.close()
-            raise WrongLoop("engine.run() starts an event loop, and here one runs already; say:  await target(...)")
+            raise WrongLoop(
+                "engine.run() starts an event loop, and here one runs already; say:  await target(...)"
+            )
+
+        caller = sys._getframe(1)
 
         async def main() -> Any:
             async with self:
-                called = target if inspect.isawaitable(target) else target(*args, **kwargs)
+                called: Any = target if inspect.isawaitable(target) else target(*args, **kwargs)
+                if isinstance(target, FunctionTask):
+                    made_at(caller, [called])
                 return await called if inspect.isawaitable(called) else called
 
         return run_script(main)
@@ -225,7 +241,9 @@ class WorkflowEngine:
             return FunctionTask(self, self._definition(fn, name=name, timeout=timeout, is_block=True))
 
     @overload
-    def submit(self, fn: Callable[..., Coroutine[Any, Any, R]], /, *args: Any, **kwargs: Any) -> TaskFuture[R]: ...
+    def submit(
+        self, fn: Callable[..., Coroutine[Any, Any, R]], /, *args: Any, **kwargs: Any
+    ) -> TaskFuture[R]: ...
     @overload
     def submit(self, fn: Callable[..., R], /, *args: Any, **kwargs: Any) -> TaskFuture[R]: ...
 
@@ -237,17 +255,18 @@ class WorkflowEngine:
             args: its positional arguments; futures may stand anywhere.
             kwargs: its keyword arguments.
         """
-        if isinstance(fn, FunctionTask):
-            return fn(*args, **kwargs)
-        try:
-            task = self._submitted.get(fn)
-        except TypeError:  # a callable that cannot be hashed
-            return self.function_task(fn)(*args, **kwargs)
+        task = fn if isinstance(fn, FunctionTask) else self._task_of(fn)
+        return made_at(sys._getframe(1), [task(*args, **kwargs)])[0]
+
+    def _task_of(self, fn: Any) -> FunctionTask[..., Any, Any]:
+        # By identity, as two callables may be equal; what is remembered is held, so that its id stays its own.
+        key = fn if isinstance(fn, MethodType) else id(fn)
+        task = self._submitted.get(key)
         if task is None:
-            task = self._submitted[fn] = self.function_task(fn)
+            task = self._submitted[key] = self.function_task(partial(fn) if isinstance(fn, type) else fn)
             if len(self._submitted) > _SUBMITTED_KEPT:
                 self._submitted.popitem(last=False)
-        return task(*args, **kwargs)
+        return task
 
     def workflow_scope(self, workflow: str) -> AbstractContextManager[str]:
         """Tag all calls made inside, for logs and reports; also those made in tasks and coroutines begun inside.
@@ -279,7 +298,7 @@ class WorkflowEngine:
         if backend is not None and backend not in self._backends:
             known = ", ".join(sorted(self._backends))
             raise UnknownBackend(
-                f"{name or _name_of(fn)!r} asks for backend {backend!r}, which this engine does not have. It has: {known}.\n"
+                f"{name or _name_of(fn)!r} asks for backend {backend!r}, which this engine lacks. It has: {known}.\n"
                 f"  Name it when the engine is made:  WorkflowEngine(backends={{..., {backend!r}: ...}})"
             )
         return Definition(
@@ -313,7 +332,9 @@ class WorkflowEngine:
                 raise EngineClosed(f"{name!r} was called, but {self._run.closed}")
             run = self._begin()
         elif run.loop is not loop:
-            raise WrongLoop(f"{name!r} was called on another event loop than the engine's.\n  One engine, one loop.")
+            raise WrongLoop(
+                f"{name!r} was called on another event loop than the engine's.\n  One engine, one loop."
+            )
         return run
 
     def _begin(self) -> Run:
@@ -322,7 +343,7 @@ class WorkflowEngine:
         self._starting = run.loop.create_task(lifecycle.start(run))
         # Who called a task learns of a failed start from its future; who awaits the start, here.
         self._starting.add_done_callback(lambda task: task.cancelled() or task.exception())
-        self._finalizer = weakref.finalize(self, lifecycle.abandon, run)
+        self._finalizer = weakref.finalize(self, lifecycle.orphaned, run, self._grace)
         return run
 
     async def _close(self, run: Run, wait: bool, skip_backends: bool) -> None:
@@ -330,6 +351,7 @@ class WorkflowEngine:
             assert self._starting is not None
             await self._starting
         except Exception:
+            run.unseen.tell()
             return  # it never started, and said so
         await lifecycle.close(run, wait=wait, grace=self._grace, skip_backends=skip_backends)
         if self._finalizer is not None:
@@ -337,6 +359,8 @@ class WorkflowEngine:
 
     def _let_go(self, run: Run) -> None:
         lifecycle.abandon(run)
+        if self._finalizer is not None:
+            self._finalizer.detach()  # it would keep the run
         self._run = None
 
     def __repr__(self) -> str:
@@ -356,20 +380,25 @@ def _name_of(what: Any) -> str:
 
 def _made(backend: str | ExecutionBackend | Executor, workers: int | None) -> ExecutionBackend:
     if isinstance(backend, str):
-        cls = backend_class(backend)
-        return cls() if workers is None else cls(workers=workers)
+        cls: Any = backend_class(backend)
+        made: ExecutionBackend = cls() if workers is None else cls(workers=workers)
+        return made
     if isinstance(backend, ExecutionBackend):
         return backend
     if isinstance(backend, Executor):
         return ExecutorBackend(backend)
     raise TypeError(
         f"backend={backend!r}: expected a name, an ExecutionBackend or a concurrent.futures.Executor"
-        + ("; that is a class, so make one:  backend=" + backend.__name__ + "()" if isinstance(backend, type) else "")
+        + (
+            "; that is a class, so make one:  backend=" + backend.__name__ + "()"
+            if isinstance(backend, type)
+            else ""
+        )
     )
 
 
 def _is_coroutine_function(fn: Any) -> bool:
-    return inspect.iscoroutinefunction(fn) or inspect.iscoroutinefunction(getattr(fn, "__call__", None))
+    return inspect.iscoroutinefunction(fn) or inspect.iscoroutinefunction(getattr(type(fn), "__call__", None))  # noqa: B004
 
 
 def _check_function(decorator: str, fn: Any) -> None:
@@ -379,7 +408,9 @@ def _check_function(decorator: str, fn: Any) -> None:
             f"  Decorate first, call after:  {fn.name} = engine.{decorator}({fn.name}); {fn.name}(...)"
         )
     if isinstance(fn, FunctionTask):
-        raise TypeError(f"@engine.{decorator} got {fn!r}, which is decorated already; its plain function is .fn")
+        raise TypeError(
+            f"@engine.{decorator} got {fn!r}, which is decorated already; its plain function is .fn"
+        )
     if not callable(fn) or isinstance(fn, type):
         what = "a class" if isinstance(fn, type) else f"a {type(fn).__name__}"
         raise TypeError(f"@engine.{decorator} got {fn!r}, {what}, not a function")

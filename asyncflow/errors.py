@@ -23,6 +23,7 @@ __all__ = [
     "TaskTimeout",
     "UnknownBackend",
     "UpstreamFailed",
+    "WorkerDied",
     "WrongLoop",
 ]
 
@@ -104,6 +105,40 @@ class TaskCrashed(AsyncflowError):
         return f"{self.name!r} (#{self.task_id}) ended by {self.what}"
 
 
+class WorkerDied(AsyncflowError):
+    """The process that ran a task died under it.
+
+    Attributes:
+        task_id: number of the task that it was running.
+        name: the task's name as its user wrote it.
+        how: signal or exit code, in words ("signal SIGKILL", "exit code 1").
+        pid: of the process.
+        host: where it ran.
+        peak_memory: the most memory that it held, in bytes.
+        stderr: the last lines that it wrote to its standard error.
+    """
+
+    def __init__(
+        self, task_id: int, name: str, how: str, pid: int, host: str, peak_memory: int, stderr: str
+    ) -> None:
+        super().__init__(task_id, name, how, pid, host, peak_memory, stderr)
+        self.task_id = task_id
+        self.name = name
+        self.how = how
+        self.pid = pid
+        self.host = host
+        self.peak_memory = peak_memory
+        self.stderr = stderr
+
+    def __str__(self) -> str:
+        first = (
+            f"{self.name!r} (#{self.task_id}) lost its worker: process {self.pid} on {self.host} ended by {self.how}"
+            f" (peak memory {self.peak_memory / 2**20:,.0f} MiB)."
+        )
+        last = "\n  ".join(self.stderr.splitlines())
+        return f"{first}\n  The last it wrote to stderr:\n  {last}" if last else first
+
+
 class RemoteError(AsyncflowError):
     """Stands for an exception that could not travel from the worker that raised it.
 
@@ -120,16 +155,31 @@ class RemoteError(AsyncflowError):
         self.traceback = traceback
 
     def __str__(self) -> str:
-        return f"{self.message}\n  ({self.kind} cannot be sent between processes; this is what it said there:)\n{self.traceback}"
+        sent = f"({self.kind} cannot be sent between processes; what follows is its traceback there)"
+        return f"{self.message}\n  {sent}\n{self.traceback}"
 
 
 class Cause:
     """One task that failed, was cancelled, or did not run because of others: a node in the story of a failure.
 
-    Nodes share their upstream nodes, so that the whole story of a graph takes one node a task.
+    Nodes share their upstream nodes, so that the whole story of a graph takes one node a task. Each knows its
+    first few roots; all of them are looked up when somebody asks, or a fold over 10,000 failures would keep
+    fifty million references.
     """
 
-    __slots__ = ("attempts", "error", "held_up", "held_up_count", "name", "passed_on", "roots", "task_id", "upstream")
+    __slots__ = (
+        "_firsts",
+        "_fork",
+        "_roots",
+        "attempts",
+        "error",
+        "held_up",
+        "held_up_count",
+        "name",
+        "passed_on",
+        "task_id",
+        "upstream",
+    )
 
     def __init__(
         self,
@@ -144,15 +194,30 @@ class Cause:
         self.attempts = attempts
         self.error = error  # None: cancelled
         self.upstream = upstream
-        self.roots: tuple[Cause, ...] = _roots(upstream) if upstream else (self,)
+        # Empty and None mean the node itself: without a circle a failure goes as soon as nobody holds it.
+        self._firsts: tuple[Cause, ...] = _first_roots(upstream)
+        self._fork: Cause | None = (upstream[0]._fork or upstream[0]) if len(upstream) == 1 else None
+        self._roots: tuple[Cause, ...] | None = None
         self.held_up: list[tuple[int, str]] = []  # the first few tasks that did not run for this reason
         self.held_up_count = 0
         self.passed_on = False  # a dependent tells of it
-        if upstream:
-            for root in self.roots:
-                root.held_up_count += 1
-                if len(root.held_up) <= 2 * _SHOWN:
-                    root.held_up.append((task_id, name))
+        for root in self._firsts:
+            root.held_up_count += 1
+            if len(root.held_up) <= 2 * _SHOWN:
+                root.held_up.append((task_id, name))
+
+    @property
+    def firsts(self) -> tuple[Cause, ...]:
+        """The first few of the roots: those that failed before those that were cancelled, each by number."""
+        return self._firsts or (self,)
+
+    @property
+    def roots(self) -> tuple[Cause, ...]:
+        """Every task, in order of number, whose own failure or cancellation is a reason."""
+        fork = self._fork or self  # the links of a chain have the roots that its head has
+        if fork._roots is None:
+            fork._roots = _all_roots(fork)
+        return fork._roots or (fork,)
 
     def __str__(self) -> str:
         return f"{self.name} (#{self.task_id})" if self.attempts < 2 else self._with_attempts()
@@ -161,10 +226,27 @@ class Cause:
         return f"{self.name} (#{self.task_id}, {self.attempts} attempts)"
 
 
-def _roots(upstream: tuple[Cause, ...]) -> tuple[Cause, ...]:
+def _first_roots(upstream: tuple[Cause, ...]) -> tuple[Cause, ...]:
     if len(upstream) == 1:
-        return upstream[0].roots  # shared, so that a long chain keeps one tuple
-    unique = {root.task_id: root for cause in upstream for root in cause.roots}
+        return upstream[0].firsts  # shared, so that a long chain keeps one tuple
+    unique = {root.task_id: root for cause in upstream for root in cause.firsts}
+    return tuple(sorted(unique.values(), key=lambda root: (root.error is None, root.task_id))[:_SHOWN])
+
+
+def _all_roots(cause: Cause) -> tuple[Cause, ...]:
+    unique: dict[int, Cause] = {}
+    seen = {cause}
+    stack = [cause]
+    while stack:
+        for above in stack.pop().upstream:
+            fork = above._fork or above
+            if fork in seen:
+                continue
+            seen.add(fork)
+            if fork._roots is None and fork.upstream:
+                stack.append(fork)
+            else:
+                unique |= {root.task_id: root for root in fork.roots}
     return tuple(unique[task_id] for task_id in sorted(unique))
 
 
@@ -182,7 +264,11 @@ class UpstreamFailed(AsyncflowError):
         self.task_id = task_id
         self.name = name
         self._cause = cause
-        self.root_causes = cause.roots
+
+    @property
+    def root_causes(self) -> tuple[Cause, ...]:
+        """Every task, in order of number, whose own failure (or cancellation) is a reason."""
+        return self._cause.roots
 
     def __reduce__(self) -> tuple[Any, ...]:
         # A story can be a hundred thousand tasks deep, pickle is recursive: what travels is one step to each root.
@@ -208,10 +294,14 @@ class UpstreamFailed(AsyncflowError):
         raise ValueError(f"{root} is not a root cause of {self.name!r} (#{self.task_id})")
 
     def __str__(self) -> str:
-        roots = self.root_causes
-        lines = [f"{self.name!r} (#{self.task_id}) did not run: " + "; ".join(_said(roots))]
-        lines += ["  " + _arrows(self.path(root)) for root in roots[:_SHOWN]]
-        others = _others(roots, self._cause)
+        shown = self._cause.firsts
+        paths = [self.path(root) for root in shown]
+        reasons = [_said(root) for root in shown]
+        if len(self.root_causes) > len(shown):
+            reasons.append(f"and {len(self.root_causes) - len(shown)} more")
+        lines = [f"{self.name!r} (#{self.task_id}) did not run: " + "; ".join(reasons)]
+        lines += ["  " + _arrows(path) for path in paths]
+        others = _others(shown, paths)
         if others:
             lines.append(f"  Also not run for this reason: {others}.")
         return "\n".join(lines)
@@ -224,14 +314,9 @@ def _walk_back(node: Cause, came_from: dict[int, Cause | None]) -> Iterator[Caus
         step = came_from[step.task_id]
 
 
-def _said(roots: tuple[Cause, ...]) -> Iterator[str]:
-    for root in roots[:_SHOWN]:
-        if root.error is None:
-            yield f"{root.name!r} (#{root.task_id}) was cancelled"
-        else:
-            yield f"{root.name!r} (#{root.task_id}) failed, {brief(root.error)}"
-    if len(roots) > _SHOWN:
-        yield f"and {len(roots) - _SHOWN} more failed"
+def _said(root: Cause) -> str:
+    end = "was cancelled" if root.error is None else f"failed, {brief(root.error)}"
+    return f"{root.name!r} (#{root.task_id}) {end}"
 
 
 def _arrows(path: list[Cause]) -> str:
@@ -241,12 +326,17 @@ def _arrows(path: list[Cause]) -> str:
     return " -> ".join(names)
 
 
-def _others(roots: Iterable[Cause], me: Cause) -> str:
-    held_up = {task_id: name for root in roots for task_id, name in root.held_up if task_id != me.task_id}
-    total = max(root.held_up_count for root in roots) - 1
-    shown = [f"{name} (#{task_id})" for task_id, name in sorted(held_up.items())[:_SHOWN]]
+def _others(roots: Iterable[Cause], paths: Iterable[list[Cause]]) -> str:
+    printed = {cause.task_id: cause for path in paths for cause in path}
+    total = 0
+    names: dict[int, str] = {}
+    for root in roots:
+        told = sum(root in cause._firsts for cause in printed.values())
+        total = max(total, root.held_up_count - told)
+        names |= {task_id: name for task_id, name in root.held_up if task_id not in printed}
+    shown = [f"{name} (#{task_id})" for task_id, name in sorted(names.items())[:_SHOWN]]
     if total > len(shown):
-        shown.append(f"and {total - len(shown)} more")
+        shown.append(f"and {total - len(shown)} more" if shown else f"{total} tasks")
     return ", ".join(shown)
 
 

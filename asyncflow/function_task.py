@@ -6,7 +6,7 @@ import asyncio
 import functools
 import sys
 from collections.abc import Awaitable, Callable, Iterable
-from types import MethodType
+from types import FrameType, MethodType
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Self, TypeVar, overload
 
 from ._core.signature import Parameters
@@ -29,10 +29,14 @@ C = TypeVar("C")
 D = TypeVar("D")
 
 
+_NO_KWARGS: dict[str, Any] = {}  # shared, so that a burst of calls does not keep an empty dict each
+
+
 class FunctionTask(Generic[P, Fn, R]):
     """A decorated function. Calling it gives a `TaskFuture`; ``.fn`` is the plain function, for unit tests."""
 
     def __init__(self, engine: WorkflowEngine, definition: Definition) -> None:
+        functools.update_wrapper(self, definition.fn)  # first: a callable's own attributes must not win over ours
         self._engine = engine
         self._definition = definition
         self._parameters = Parameters(definition.fn, definition.name)
@@ -40,7 +44,6 @@ class FunctionTask(Generic[P, Fn, R]):
         self._after: tuple[Any, ...] = ()
         self._run: Run | None = None  # the run that the lane belongs to
         self._lane: Lane | None = None
-        functools.update_wrapper(self, definition.fn)
 
     @property
     def fn(self) -> Callable[P, Fn]:
@@ -123,7 +126,16 @@ class FunctionTask(Generic[P, Fn, R]):
         if run is not self._run:
             self._run, self._lane = run, run.lane_for(self._definition)
         caller = sys._getframe(1)
-        return run.call(self._definition, self._lane, args, kwargs, (caller.f_code, caller.f_lasti), self._after)
+        future: TaskFuture[Any] = run.call(
+            self._definition,
+            self._lane,
+            args,
+            kwargs or _NO_KWARGS,
+            caller.f_code,
+            caller.f_lasti,
+            self._after,
+        )
+        return future
 
     def with_options(
         self,
@@ -142,10 +154,15 @@ class FunctionTask(Generic[P, Fn, R]):
             after: futures that must succeed first, and whose values are not passed.
 
         Raises:
+            TypeError: a backend for a block, whose body runs on the event loop.
             UnknownBackend: the engine has no backend of that name.
         """
         variant = self._copy()
         old = self._definition
+        if old.is_block and backend is not None:
+            raise TypeError(
+                f"block {old.name!r} cannot be given backend={backend!r}: its body runs on the event loop"
+            )
         variant._definition = self._engine._definition(
             old.fn,
             name=old.name if name is None else name,
@@ -161,7 +178,9 @@ class FunctionTask(Generic[P, Fn, R]):
     @overload
     def map(self: Takes1[A, Q], a: Iterable[Later[A]], /) -> list[TaskFuture[R]]: ...
     @overload
-    def map(self: Takes2[A, B, Q], a: Iterable[Later[A]], b: Iterable[Later[B]], /) -> list[TaskFuture[R]]: ...
+    def map(
+        self: Takes2[A, B, Q], a: Iterable[Later[A]], b: Iterable[Later[B]], /
+    ) -> list[TaskFuture[R]]: ...
     @overload
     def map(
         self: Takes3[A, B, C, Q],
@@ -178,7 +197,7 @@ class FunctionTask(Generic[P, Fn, R]):
         Args:
             iterables: one for each positional argument; the shortest tells how many calls.
         """
-        return [self(*items) for items in zip(*iterables, strict=False)]
+        return made_at(sys._getframe(1), [self(*items) for items in zip(*iterables, strict=False)])
 
     # A decorated method: the instance is the first argument, and gone from the rest.
     @overload
@@ -187,10 +206,14 @@ class FunctionTask(Generic[P, Fn, R]):
     def __get__(self: Method[A, Q, S], instance: A, owner: type | None = None) -> FunctionTask[Q, S, R]: ...
 
     def __get__(self: Any, instance: Any, owner: type | None = None) -> Any:
-        if instance is None:
-            return self
+        fn = self._definition.fn
+        bind = getattr(type(fn), "__get__", None)
+        method = bind(fn, instance, owner) if bind is not None and instance is not None else None
+        if self._leading or not isinstance(method, MethodType) or method.__self__ is not instance:
+            return self  # as a staticmethod, a builtin or a callable object would not be bound either
         bound = self._copy()
         bound._leading = (instance,)
+        bound.__wrapped__ = method  # whose signature has no self
         return bound
 
     def _copy(self) -> Self:
@@ -201,3 +224,15 @@ class FunctionTask(Generic[P, Fn, R]):
     def __repr__(self) -> str:
         kind = "block" if self._definition.is_block else "function_task"
         return f"<{kind} {self._definition.name}>"
+
+
+def made_at(caller: FrameType, futures: list[TaskFuture[Any]]) -> list[TaskFuture[Any]]:
+    """Say of calls that were made on somebody's behalf where that was: the user's own line.
+
+    Args:
+        caller: who asked for them.
+        futures: of the calls.
+    """
+    for future in futures:
+        future._task.site, future._task.site_at = caller.f_code, caller.f_lasti
+    return futures

@@ -78,7 +78,9 @@ def read(root: str, path: str) -> str:
 
 def measure(source: str, path: str) -> Measured:
     """Count what a file holds."""
-    lines = source.splitlines()
+    lines = (
+        source.removesuffix("\n").split("\n") if source else []
+    )  # splitlines() would split at form feeds, too
     depth, classes, functions = 0, 0, []
     for node, level, name in statements(ast.parse(source, os.path.basename(path))):
         depth = max(depth, level)
@@ -101,9 +103,13 @@ def statements(module: ast.Module) -> Iterator[tuple[ast.AST, int, str]]:
             for child in getattr(node, block, ()):
                 # an `elif`, an `except` and a `case` stand as deep as what they belong to
                 aside = isinstance(child, ast.ExceptHandler | ast.match_case) or (
-                    isinstance(child, ast.If) and block == "orelse" and child.col_offset == node.col_offset
+                    isinstance(node, ast.If) and isinstance(child, ast.If) and is_elif(node, child)
                 )
                 stack.append((child, level if aside else level + 1, name))
+
+
+def is_elif(above: ast.If, below: ast.If) -> bool:
+    return below in above.orelse and below.col_offset == above.col_offset
 
 
 def longest(functions: list[Function]) -> list[Function]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import sysconfig
@@ -10,10 +11,12 @@ from pathlib import Path
 
 import pytest
 
-EXAMPLES = Path(__file__).parents[1] / "examples"
+ROOT = Path(__file__).parents[1]
+EXAMPLES = ROOT / "examples"
+README = ROOT / "README.md"
 
 
-def run(example: str, *args: str | Path, code: int = 0) -> str:
+def run(example: str | Path, *args: str | Path, code: int = 0) -> str:
     """What it prints. Warnings are errors, and nothing may be said on the side."""
     command = [sys.executable, "-W", "error", EXAMPLES / example, *args]
     environment = {**os.environ, "PYTHONIOENCODING": "utf-8"}
@@ -100,3 +103,29 @@ def test_census_of_an_empty_folder_is_empty(tmp_path: Path) -> None:
 
 def test_census_of_no_folder_says_so(tmp_path: Path) -> None:
     assert "no such folder" in run("source_census.py", tmp_path / "none", code=2)
+
+
+def shown_in_the_readme() -> list[tuple[str, str, str]]:
+    """Name, source and output of each example that the README prints whole."""
+    pattern = r"<!-- example: (.+?) -->\n```python\n(.+?)```\n\n<!-- prints -->\n```\n(.+?)```"
+    return re.findall(pattern, README.read_text(), re.DOTALL)
+
+
+def test_the_readme_shows_examples() -> None:
+    assert {name for name, _, _ in shown_in_the_readme()} == {
+        "stations.py",
+        "dry.py",
+        "failure.py",
+        "mistakes.py",
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "source", "printed"), [pytest.param(*shown, id=shown[0]) for shown in shown_in_the_readme()]
+)
+def test_an_example_of_the_readme_prints_what_the_readme_says(
+    tmp_path: Path, name: str, source: str, printed: str
+) -> None:
+    script = tmp_path / name
+    script.write_text(source)
+    assert run(script).replace(f"{tmp_path}/", "") == printed

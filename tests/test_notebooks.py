@@ -93,7 +93,12 @@ class Notebook:
         return "".join(said).strip()
 
     def interrupt_once_begun(self, cell: str) -> str:
-        return self.run(cell, on_print=self._manager.interrupt_kernel)
+        def interrupt() -> None:
+            self._manager.interrupt_kernel()
+            # The kernel's own signal handler does not wake a loop that sleeps; any message does.
+            self._client.kernel_info()
+
+        return self.run(cell, on_print=interrupt)
 
 
 @pytest.fixture

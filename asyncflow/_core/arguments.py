@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 PLAIN: Final = 0
@@ -19,10 +19,9 @@ FUTURE: Final = 1
 FOREIGN: Final = 2  # some other awaitable, to be adopted as a future
 LIST: Final = 3
 TUPLE: Final = 4
-NAMED_TUPLE: Final = 5
-SET: Final = 6
-DICT: Final = 7
-DATACLASS: Final = 8
+SET: Final = 5
+DICT: Final = 6
+DATACLASS: Final = 7
 
 _REMEMBERED = 4096  # classes; a notebook that redefines its classes all day must not keep each of them
 
@@ -54,7 +53,7 @@ class Kinds(dict[type, int]):
         if issubclass(cls, list):
             return LIST
         if issubclass(cls, tuple):
-            return NAMED_TUPLE if hasattr(cls, "_make") else TUPLE
+            return TUPLE
         if issubclass(cls, (set, frozenset)):
             return SET
         if issubclass(cls, dict):
@@ -125,6 +124,7 @@ def scan_value(value: Any, kinds: Kinds, adopt: Callable[[Any], Any]) -> tuple[l
     found: list[Any] = []
     order: list[Node] = []
     nodes: dict[int, Node] = {}
+    adopted: dict[int, Any] = {}
     circles: list[Node] = []
     stack = [(top, enumerate(top.parts))]
     while stack:
@@ -133,7 +133,11 @@ def scan_value(value: Any, kinds: Kinds, adopt: Callable[[Any], Any]) -> tuple[l
             kind = kinds[type(part)]
             if kind <= FOREIGN:
                 if kind:
-                    future = part if kind == FUTURE else adopt(part)
+                    future = part
+                    if kind == FOREIGN:
+                        if id(part) not in adopted:  # the same coroutine may stand twice and can be run once
+                            adopted[id(part)] = adopt(part)
+                        future = adopted[id(part)]
                     found.append(future)
                     node.holes.append((position, future))
                 continue
@@ -179,7 +183,11 @@ def _parts(kind: int, value: Any) -> list[Any]:
 
 
 def fill(
-    args: tuple[Any, ...], kwargs: Mapping[str, Any], holes: Holes, future: type, value_of: Callable[[Any], Any]
+    args: tuple[Any, ...],
+    kwargs: Mapping[str, Any],
+    holes: Holes,
+    future: type,
+    value_of: Callable[[Any], Any],
 ) -> tuple[tuple[Any, ...], Mapping[str, Any]]:
     """The arguments with a value in place of each future.
 
@@ -216,30 +224,36 @@ def fill_value(holes: Holes, value_of: Callable[[Any], Any]) -> Any:
 
 
 def _rebuild(node: Node) -> Any:
-    kind, original, parts = node.kind, node.original, node.parts
+    original, parts = node.original, node.parts
     cls = type(original)
-    if kind == LIST:
-        return parts if cls is list else _refilled(original, parts)
-    if kind == NAMED_TUPLE:
-        return cls._make(parts)
-    if kind == DICT:
-        pairs = zip(parts[::2], parts[1::2], strict=True)
-        return dict(pairs) if cls is dict else _refilled(original, pairs)
-    if kind == DATACLASS:
+    if node.kind == DATACLASS:
         changed = copy.copy(original)
         for field, part in zip(dataclasses.fields(original), parts, strict=True):
             if hasattr(original, field.name):
                 object.__setattr__(changed, field.name, part)  # also where the class is frozen
         return changed
-    return cls(parts)
-
-
-def _refilled(original: Any, parts: Iterable[Any]) -> Any:
-    """A copy of a list's or dict's subclass, with its own attributes (``default_factory``) and the new parts."""
-    changed = copy.copy(original)
+    if cls is list:
+        return parts
+    if issubclass(cls, (tuple, frozenset)):
+        return _made_anew(original, parts)
+    changed = {} if cls is dict else copy.copy(original)  # with its own attributes, as a ``default_factory``
     changed.clear()
-    if isinstance(changed, list):
+    if node.kind == LIST:
         changed.extend(parts)
-    else:
+    elif node.kind == SET:
         changed.update(parts)
+    else:
+        for key, value in zip(
+            parts[::2], parts[1::2], strict=True
+        ):  # not update(), which in a Counter adds up
+            changed[key] = value
     return changed
+
+
+def _made_anew(original: Any, parts: list[Any]) -> Any:
+    """A tuple or frozenset; a subclass, as named tuples, may want its parts in another way than as one list."""
+    cls = type(original)
+    made = (tuple if isinstance(original, tuple) else frozenset).__new__(cls, parts)
+    if hasattr(original, "__dict__"):
+        vars(made).update(vars(original))
+    return made

@@ -33,6 +33,7 @@ from .states import (
 )
 from .task import Lane, Task
 
+_LONGEST_CHAIN: Final = 127  # that is submitted as a whole
 _NO_KWARGS: Final[dict[str, Any]] = {}
 
 
@@ -77,7 +78,7 @@ class Scheduler:
         story = task.story
         if not LEGAL[story & NOW] >> SUCCEEDED & 1:
             raise task.impossible(SUCCEEDED)
-        task.story = (story << STEP | SUCCEEDED) & KEPT
+        task.story = story << STEP | SUCCEEDED
         if task.children:
             self._adopt_children(task)
         dependents = task.dependents
@@ -93,8 +94,8 @@ class Scheduler:
         if task.story & NOW == CANCELLING:
             self.stopped(task)
             return
-        self._cancel_inside(task)
         task.enter(FAILED)
+        self._cancel_inside(task)
         task.cause = Cause(task.id, task.name, task.attempt, error)
         self.ended.append(task)
         self._tell_dependents(task)
@@ -102,25 +103,34 @@ class Scheduler:
 
     def stopped(self, task: Task) -> None:
         """Work has stopped that was told to, or that somebody else cancelled; or it never began."""
-        if task.story & NOW != CANCELLING:
-            self._cancel_one(task)
+        if task.story & NOW > CANCELLING:
+            raise task.impossible(CANCELLED)
+        if task.story & NOW < CANCELLING:
+            self.cancel(task)
             if task.story & NOW == CANCELLED:  # it had not been submitted
                 return
-        self._cancel_inside(task)  # also what the body called while it was cleaning up
         if task.children:
-            self.closing.add(task.id)
+            self.closing.add(task.id)  # first: the last that is cancelled inside may close it
+            self._cancel_inside(task)  # what the body called while it was cleaning up
         else:
-            self._close(task)
+            task.enter(_end(task))
+            self._over(task)
+
+    def left_behind(self, task: Task) -> None:
+        """Nobody will tell when the work stops: forget it as what it is, CANCELLING."""
+        self.closing.discard(task.id)
+        self._over(task)
 
     def given_back(self, task: Task) -> None:
         """The backend did not begin the work and will not; it may be submitted again."""
         if task.story & NOW == CANCELLING:
             self.stopped(task)
             return
-        task.enter(READY)
+        task.enter(PENDING if task.waiting else READY)
         task.attempt -= 1
         self._free_slot(task.lane)
-        self._enqueue(task)
+        if not task.waiting:
+            self._enqueue(task)
 
     def cancel(self, task: Task) -> None:
         """Nobody wants the result any more, nor those of what the task started."""
@@ -155,11 +165,34 @@ class Scheduler:
                 if task.story & NOW == READY:
                     batch.append(task)
         lane.taken += len(batch)
+        links = lane.links
         for task in batch:
-            task.story = (task.story << STEP | SUBMITTED) & KEPT  # READY was seen above: the step is legal
+            task.story = task.story << STEP | SUBMITTED  # READY was seen above: the step is legal
             task.attempt += 1
             task.dependencies = ()
+            if links and task.dependents is not None:
+                self._link(task, lane)
         return batch
+
+    def _link(self, head: Task, lane: Lane) -> None:
+        """Submit behind a task what waits for it and for nothing else, and so on."""
+        task = head
+        for _ in range(_LONGEST_CHAIN):
+            dependents = task.dependents
+            if dependents is None or len(dependents) != 1:
+                break
+            follower = dependents[0]
+            if follower.waiting != 1 or follower.lane is not lane or follower.story & NOW != PENDING:
+                break
+            if follower.blames is not None or type(follower.holes) is list:
+                break  # it will not run, or its value is wanted inside a container
+            follower.story = ((follower.story << STEP | READY) << STEP | SUBMITTED) & KEPT
+            follower.attempt += 1
+            follower.dependencies = ()
+            lane.taken += 1
+            task.link = follower
+            task = follower
+        task.link = None
 
     # -- the graph ----------------------------------------------------------------------------------------
 
@@ -180,7 +213,7 @@ class Scheduler:
         now = task.story & NOW
         if now == PENDING:
             if task.blames is None:
-                task.story = (task.story << STEP | READY) & KEPT
+                task.story = task.story << STEP | READY
                 self._enqueue(task)
             else:
                 self._decide_not_to_run(task)
@@ -201,9 +234,12 @@ class Scheduler:
         unique = {cause.task_id: cause for cause in task.blames}
         upstream = tuple(unique[task_id] for task_id in sorted(unique))
         task.cause = Cause(task.id, task.name, 0, None, upstream)
-        cancelled = all(root.error is None for root in task.cause.roots)
-        task.enter(CANCELLED if cancelled else UPSTREAM_FAILED)
         self.ended.append(task)
+        if task.story & NOW == PENDING:
+            task.enter(_end(task))
+            return
+        task.enter(CANCELLING)  # the backend has it, behind what failed, and must be heard before it is over
+        self.stop.append(task)
 
     def _tell_dependents(self, task: Task) -> None:
         """The task will give no value. Not recursive: a chain of any length may hang on it."""
@@ -212,16 +248,18 @@ class Scheduler:
             bad = queue.popleft()
             dependents, bad.dependents = bad.dependents, None
             for dependent in dependents or ():
-                _blame(dependent, bad)
                 dependent.waiting -= 1
+                if dependent.story & NOW > RUNNING:
+                    continue  # cancelled itself: it will tell nobody
+                _blame(dependent, bad)
                 if dependent.waiting:
                     continue
-                if dependent.story & NOW == PENDING:
+                if dependent.story & NOW <= SUBMITTED:
                     self._decide_not_to_run(dependent)
                     queue.append(dependent)
                 else:
                     self._all_in(dependent)
-            if bad is not task:
+            if bad is not task and bad.story & NOW != CANCELLING:
                 self._over(bad)
 
     # -- cancelling ---------------------------------------------------------------------------------------
@@ -254,15 +292,12 @@ class Scheduler:
         for task in inside:  # grows while it is walked
             if task.children:
                 inside.extend(task.children.values())
-        for task in reversed(inside):
+        # Dependents before dependencies, inner before outer: each is cancelled by itself and by nothing else.
+        inside.sort(key=_by_number, reverse=True)
+        for task in inside:
             self._cancel_one(task)
 
     # -- the end of a task --------------------------------------------------------------------------------
-
-    def _close(self, task: Task) -> None:
-        assert task.cause is not None
-        task.enter(CANCELLED if task.cause.error is None else FAILED)
-        self._over(task)
 
     def _over(self, task: Task) -> None:
         """The task has its last state."""
@@ -280,7 +315,7 @@ class Scheduler:
         task.args = ()
         task.kwargs = _NO_KWARGS
         task.dependencies = ()
-        task.context = task.dependents = task.holes = task.blames = None
+        task.context = task.dependents = task.holes = task.blames = task.link = None
 
     def _free_slot(self, lane: Lane) -> None:
         lane.taken -= 1
@@ -302,9 +337,8 @@ class Scheduler:
                 if self.watched and owner.id not in self.live:
                     self._hush(owner)
                 return
-            assert owner.cause is not None
             self.closing.remove(owner.id)
-            owner.enter(CANCELLED if owner.cause.error is None else FAILED)
+            owner.enter(_end(owner))
             self._forget(owner)
             if self.watched:
                 self._hush(owner)
@@ -324,6 +358,20 @@ class Scheduler:
         if task.id in self.watched:
             self.watched.remove(task.id)
             self.quiet.append(task)
+
+
+def _by_number(task: Task) -> int:
+    return task.id
+
+
+def _end(task: Task) -> int:
+    """What a task has come to that gives no value."""
+    cause = task.cause
+    assert cause is not None
+    if cause.upstream:
+        worst = cause.firsts[0]  # roots that failed come before those that were cancelled
+        return CANCELLED if worst.error is None else UPSTREAM_FAILED
+    return CANCELLED if cause.error is None else FAILED
 
 
 def _blame(task: Task, dependency: Task) -> None:

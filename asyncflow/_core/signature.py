@@ -13,16 +13,18 @@ class Parameters:
     """The parameters of one function.
 
     Args:
-        fn: any callable; one that tells no signature, as some of C, is taken to accept everything.
+        fn: any callable; one that tells no signature, as some of C, is taken to accept everything. Of a wrapper
+            that shows the signature of what it wraps, its own parameters count: it may add arguments or drop some.
         name: the task's name, for the error.
     """
 
-    __slots__ = ("_least", "_most", "_name", "signature")
+    __slots__ = ("_accept", "_least", "_most", "_name", "signature")
 
     def __init__(self, fn: Callable[..., Any], name: str) -> None:
         self._name = name
         self.signature = _signature(fn)
         self._least, self._most = _simple_range(self.signature)
+        self._accept: Callable[..., None] | None = None
 
     def check(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
         """Raise the `TypeError` that calling the function would raise.
@@ -38,17 +40,46 @@ class Parameters:
             return
         if self.signature is None:
             return
+        if self._accept is None:
+            self._accept = _acceptor(self.signature)
+        try:
+            self._accept(*args, **kwargs)
+        except TypeError:
+            raise TypeError(f"{self._name}() {self._problem(args, kwargs)}") from None
+
+    def _problem(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str:
+        assert self.signature is not None
         try:
             self.signature.bind(*args, **kwargs)
         except TypeError as problem:
-            raise TypeError(f"{self._name}() {problem}; its parameters are {self.signature}") from None
+            return f"{problem}; its parameters are {self.signature}"
+        return f"does not take these arguments; its parameters are {self.signature}"
 
 
 def _signature(fn: Callable[..., Any]) -> inspect.Signature | None:
     try:
-        return inspect.signature(fn)
+        return inspect.signature(fn, follow_wrapped=False)
     except (TypeError, ValueError):
         return None
+
+
+def _acceptor(signature: inspect.Signature) -> Callable[..., None]:
+    """A function with the same parameters and no body: the interpreter itself is right about what fits, and twenty
+    times as fast as ``Signature.bind``, which up to Python 3.12 also gets keywords named as positional-only
+    parameters wrong.
+    """
+    empty = inspect.Parameter.empty
+    parameters = []
+    for number, old in enumerate(signature.parameters.values()):
+        # in C a parameter that nobody can name may be called "from"
+        name = f"positional_only_{number}" if old.kind is inspect.Parameter.POSITIONAL_ONLY else old.name
+        default = empty if old.default is empty else None
+        parameters.append(inspect.Parameter(name, old.kind, default=default))
+    text = str(inspect.Signature(parameters))
+    made: dict[str, Any] = {}
+    exec(f"def accept{text}: pass", made)
+    accept: Callable[..., None] = made["accept"]
+    return accept
 
 
 def _simple_range(signature: inspect.Signature | None) -> tuple[float, float]:

@@ -33,14 +33,18 @@ class State(enum.StrEnum):
 
 TRANSITIONS: Final[dict[State, frozenset[State]]] = {
     State.PENDING: frozenset({State.READY, State.UPSTREAM_FAILED, State.SKIPPED, State.CANCELLED}),
-    State.READY: frozenset({State.SUBMITTED, State.FAILED, State.CANCELLED}),  # FAILED: no backend could be started
+    State.READY: frozenset(
+        {State.SUBMITTED, State.FAILED, State.CANCELLED}
+    ),  # FAILED: no backend could be started
     State.SUBMITTED: frozenset(
-        # READY: the backend gave it back untouched. SUCCEEDED, FAILED: a backend may report the end only.
-        {State.READY, State.RUNNING, State.CANCELLING, State.SUCCEEDED, State.FAILED, State.CANCELLED}
+        # READY: the backend gave it back untouched; PENDING: together with what it was to follow in a chain.
+        # SUCCEEDED, FAILED: a backend may report the end only.
+        {State.PENDING, State.READY, State.RUNNING, State.CANCELLING, State.SUCCEEDED, State.FAILED, State.CANCELLED}
     ),
     State.RUNNING: frozenset({State.CANCELLING, State.SUCCEEDED, State.FAILED, State.CANCELLED}),
-    # FAILED: what was stopped had run out of its time. The end is decided, the work still runs.
-    State.CANCELLING: frozenset({State.CANCELLED, State.FAILED}),
+    # The end is decided, the work still runs. FAILED: it had run out of its time. UPSTREAM_FAILED: it was submitted
+    # in a chain behind what failed.
+    State.CANCELLING: frozenset({State.CANCELLED, State.FAILED, State.UPSTREAM_FAILED}),
     State.SUCCEEDED: frozenset(),
     State.FAILED: frozenset(),
     State.UPSTREAM_FAILED: frozenset(),

@@ -11,12 +11,13 @@ _SHOWN = 5
 
 def called_at(task: Task) -> str:
     """Where the user's code made the call: "pipeline.py:12, in main"."""
-    if task.site is None:
+    code, instruction = task.site, task.site_at
+    if code is None:
         return "an unknown place"
-    code, instruction = task.site
     # co_positions would tell the column too, but takes the whole table; lines are what tracebacks speak in
     line = next(
-        (line for start, end, line in code.co_lines() if start <= instruction < end and line), code.co_firstlineno
+        (line for start, end, line in code.co_lines() if start <= instruction < end and line),
+        code.co_firstlineno,
     )
     return f"{code.co_filename}:{line}, in {code.co_name}"
 
@@ -24,7 +25,11 @@ def called_at(task: Task) -> str:
 def explain(task: Task) -> str:
     """The task's state, the reason for it, and the way it came there."""
     story = " -> ".join(steps_of(task.story))
-    lines = [f"{task.name!r} (#{task.id}) {_reason(task)}", f"  called at {called_at(task)}", f"  story: {story}"]
+    lines = [
+        f"{task.name!r} (#{task.id}) {_reason(task)}",
+        f"  called at {called_at(task)}",
+        f"  story: {story}",
+    ]
     return "\n".join(lines)
 
 
@@ -82,7 +87,8 @@ def _error(task: Task) -> str | None:
 
 def _why_not(task: Task) -> str:
     assert task.cause is not None
-    if task.cause.roots == (task.cause,):
+    if not task.cause.upstream:
         return "was cancelled"
-    roots = ", ".join(f"{root.name} (#{root.task_id})" for root in task.cause.roots[:_SHOWN])
-    return f"did not run, because of {roots}"
+    shown = [f"{root.name} (#{root.task_id})" for root in task.cause.firsts]
+    more = len(task.cause.roots) - len(shown)
+    return "did not run, because of " + ", ".join(shown) + (f" and {more} more" if more else "")

@@ -44,12 +44,15 @@ class Lane:
     A lane with a capacity holds what is over it back, as READY, until a slot comes free.
     """
 
-    __slots__ = ("capacity", "is_due", "limit", "place", "ready", "taken")
+    __slots__ = ("capacity", "is_due", "limit", "links", "place", "ready", "taken")
 
-    def __init__(self, place: str, capacity: int | None = None, limit: str = "") -> None:
+    def __init__(
+        self, place: str, capacity: int | None = None, limit: str = "", links: bool = False
+    ) -> None:
         self.place = place  # in words, for messages: "backend 'thread'"
         self.capacity = capacity
         self.limit = limit  # the option that set the capacity
+        self.links = links  # whether chains may be submitted as a whole
         self.is_due = False
         self.ready: deque[Task] = deque()
         self.taken = 0  # slots in use: tasks that were submitted and are not over
@@ -73,8 +76,10 @@ class Task:
         "id",
         "kwargs",
         "lane",
+        "link",
         "owner",
         "site",
+        "site_at",
         "story",
         "waiting",
         "workflow",
@@ -90,7 +95,8 @@ class Task:
         context: Any = None,
         owner: Task | None = None,
         workflow: str | None = None,
-        site: tuple[CodeType, int] | None = None,
+        site: CodeType | None = None,
+        site_at: int = 0,
     ) -> None:
         self.id = id
         self.definition = definition
@@ -100,7 +106,8 @@ class Task:
         self.context = context
         self.owner = owner  # the block inside which it was called, until it is over
         self.workflow = workflow
-        self.site = site  # code and instruction of the call; a line number is worked out only when shown
+        self.site = site  # the code that made the call and, next, where in it; a line is worked out when shown
+        self.site_at = site_at
         self.story = PENDING
         self.attempt = 0
         self.waiting = 0
@@ -108,6 +115,7 @@ class Task:
         self.dependents: list[Task] | None = None
         self.blames: list[Cause] | None = None  # why it will not run, as far as known
         self.cause: Cause | None = None  # its own failure or cancellation, for those who come to depend on it
+        self.link: Task | None = None  # what was submitted behind it, in a chain
         self.holes: Any = None  # where results are to be filled in
         self.future: Any = None  # the runtime's, opaque here
         self.children: dict[int, Task] | None = None  # of a block: what was called inside and is not over
@@ -126,6 +134,11 @@ class Task:
     def is_coroutine(self) -> bool:
         """Whether the function is an ``async def``."""
         return self.definition.is_coroutine
+
+    @property
+    def tells_start(self) -> bool:
+        """Whether a clock starts with it."""
+        return self.definition.timeout is not None
 
     @property
     def state(self) -> State:

@@ -21,10 +21,11 @@ from .._core.task import Task
 from ..backend import CANCELLED, FAILED, STARTED, SUCCEEDED, Event
 from ..errors import CircularDependency
 from .future import TaskFuture
-from .scope import enter_block, is_inside, circle
+from .scope import circle, enter_block, is_inside
 
 _SLICE: Final = 0.005  # seconds that bodies may run before everything else on the loop gets its turn
 _CHECKED_EACH: Final = 16  # bodies between two looks at the clock
+
 
 class Coroutines:
     """The event loop as a place where tasks run.
@@ -42,7 +43,9 @@ class Coroutines:
         self._active: asyncio.Task[None] | None = None
         self._begun: Task | None = None  # runs at this moment; said to have started only when somebody asks
         self._context = Context()
-        self.waiting: dict[int, asyncio.Task[None]] = {}  # the asyncio task of each body that waits for something
+        self.waiting: dict[
+            int, asyncio.Task[None]
+        ] = {}  # the asyncio task of each body that waits for something
 
     def submit(self, batch: Sequence[Task]) -> None:
         """Queue tasks."""
@@ -78,7 +81,7 @@ class Coroutines:
     @types.coroutine
     def _drive(self) -> Generator[Any, Any, None]:
         queue, end = self._queue, self._events.append
-        me = self._active
+        me: asyncio.Task[None] | None = self._active
         assert me is not None
         cancelling = me.cancelling
         count, slice_end = 0, perf_counter() + _SLICE
@@ -90,7 +93,11 @@ class Coroutines:
             try:
                 coro, awaited = task.context.run(_begin, task)
             except StopIteration as stop:
-                end((SUCCEEDED, task.id, stop.value) if task.definition.is_coroutine else (FAILED, task.id, stop))
+                end(
+                    (SUCCEEDED, task.id, stop.value)
+                    if task.definition.is_coroutine
+                    else (FAILED, task.id, stop)
+                )
             except BaseException as error:
                 end((FAILED, task.id, error))
             else:
@@ -98,10 +105,13 @@ class Coroutines:
                     end((SUCCEEDED, task.id, awaited))
                 else:
                     self._active = None
+                    self.waiting[task.id] = me  # first, or a cancel that the next line carries out would miss it
                     self.look_now()
+                    self._begun = None
                     self._ensure_driver()
                     event = yield from self._wait(task, me, coro, awaited)
-                    if self._active is None and not cancelling():
+                    # another driver may have come and gone meanwhile, which a type checker cannot know
+                    if self._active is None and not cancelling():  # type: ignore[redundant-expr]
                         self._active = me
                     end(event)
                     slice_end = perf_counter()  # what is queued now has waited
@@ -132,7 +142,6 @@ class Coroutines:
         run = task.context.run
         torn_down = False
         me.set_name(f"{task.name}#{task.id}")
-        self.waiting[task.id] = me
         try:
             while True:
                 if isinstance(awaited, TaskFuture) and is_inside(task, awaited._task):

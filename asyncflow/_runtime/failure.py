@@ -3,30 +3,26 @@ names the task and the line of its call, or an envelope where the original would
 
 from __future__ import annotations
 
-import asyncio
 from contextlib import suppress
-from types import AsyncGeneratorType, CoroutineType, GeneratorType
 from typing import Any, Final
 
 from .._core.story import called_at
 from .._core.task import Task
+from .._worker.results import UNFIT, why_unfit
 from ..errors import TaskCrashed, brief
 from .future import TaskFuture
 
-UNFIT: Final[dict[type, str]] = {
-    GeneratorType: "a generator, which runs only where it is read; return list(...) of it",
-    AsyncGeneratorType: "an async generator, which runs only where it is read; return a list of what it gives",
-    CoroutineType: "a coroutine, which has not run; await it inside, with the function an 'async def'",
-    TaskFuture: "the future of another task; await it inside, or decorate the function with @engine.block",
-}
-"""Results that are no values, and what to do instead."""
+NO_VALUES: Final = frozenset({*UNFIT, TaskFuture})
+"""Classes of results that are no values."""
 
 
 def unfit(task: Task, value: Any) -> TypeError:
-    """The error for a result in `UNFIT`."""
-    if isinstance(value, CoroutineType):
-        value.close()  # it will never be awaited, and that has just been said
-    return TypeError(f"{task.name!r} (#{task.id}) returned {UNFIT[type(value)]}")
+    """The error for a result of a class in `NO_VALUES`."""
+    if isinstance(value, TaskFuture):
+        what = f"{value!r}, which is not its value; await it inside, or decorate the function with @engine.block"
+    else:
+        what = why_unfit(value)
+    return TypeError(f"{task.name!r} (#{task.id}) returned {what}")
 
 
 def as_failure(task: Task, error: BaseException) -> Exception:
@@ -47,13 +43,3 @@ def as_failure(task: Task, error: BaseException) -> Exception:
         kind = "block" if task.definition.is_block else "task"
         failure.add_note(f"in {kind} {task.name!r} (#{task.id}), called at {called_at(task)}")
     return failure
-
-
-def settle(future: asyncio.Future[Any], error: BaseException) -> None:
-    """Give a future its exception.
-
-    Args:
-        future: not done.
-        error: of a class that an `asyncio.Future` accepts.
-    """
-    future.set_exception(error)

@@ -28,19 +28,25 @@ class Foreign:
 
     def __init__(self, report: Report) -> None:
         self._report = report
-        self._waiting: dict[int, tuple[_Waited, bool]] = {}  # and whether it is ours to cancel
+        self._waiting: dict[int, _Waited] = {}
+        self.begun: dict[int, asyncio.Task[Any]] = {}  # those that we began, so that they are ours to cancel
 
     def submit(self, batch: Sequence[Task]) -> None:
         """Begin to wait for each task's only argument."""
         for task in batch:
             awaitable = task.args[0]
             ours = not isinstance(awaitable, (asyncio.Future, concurrent.futures.Future))
-            waited = asyncio.ensure_future(awaitable) if ours else awaitable
-            self._waiting[task.id] = waited, ours
+            if ours:
+                waited = self.begun[task.id] = task.context.run(asyncio.ensure_future, awaitable)
+                waited.set_name(f"{task.name}#{task.id}")
+            else:
+                waited = awaitable
+            self._waiting[task.id] = waited
             self._report([(STARTED, task.id, None)])
             waited.add_done_callback(lambda done, task_id=task.id: self._done(task_id, done))
 
     def _done(self, task_id: int, done: _Waited) -> None:
+        self.begun.pop(task_id, None)
         if self._waiting.pop(task_id, None) is None:
             return  # nobody waits for it any more
         if done.cancelled():
@@ -52,9 +58,9 @@ class Foreign:
 
     async def cancel(self, task_id: int) -> bool:
         """Wait no longer. What others made goes on; a coroutine that we began is cancelled."""
-        waited, ours = self._waiting.pop(task_id, (None, False))
-        if waited is not None:
-            if ours:
-                waited.cancel()
+        begun = self.begun.get(task_id)
+        if begun is not None:
+            begun.cancel()
+        elif self._waiting.pop(task_id, None) is not None:
             self._report([(CANCELLED, task_id, None)])
         return True

@@ -88,7 +88,7 @@ class TaskFuture(asyncio.Future[T]):
 
     def __del__(self) -> None:
         if self._log_traceback:
-            self._run.unseen.dropped(self._task.id, self._task.name, self)
+            self._run.unseen.dropped(self)
 
     def __repr__(self) -> str:
         return f"<TaskFuture {self._task.name}#{self._task.id} {self._task.state}>"

@@ -31,7 +31,10 @@ class Inbox:
     """
 
     def __init__(
-        self, loop: asyncio.AbstractEventLoop, handle: Callable[[deque[Event]], None], under_way: Callable[[], int]
+        self,
+        loop: asyncio.AbstractEventLoop,
+        handle: Callable[[deque[Event]], None],
+        under_way: Callable[[], int],
     ) -> None:
         self._loop = loop
         self._handle = handle

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import Any
+from contextlib import suppress
+from typing import Any, Final
 
-from .._core.states import NOW
-from ..errors import EngineClosed
 from .run import Run
 
 _log = logging.getLogger("asyncflow")
+_closing: Final[set[asyncio.Task[None]]] = set()  # of engines that are gone: a loop itself holds its tasks weakly
 
 
 async def start(run: Run) -> None:
@@ -63,7 +63,7 @@ async def close(run: Run, *, wait: bool, grace: float, skip_backends: bool) -> N
 
 
 async def _wait_for_coroutines(run: Run, grace: float) -> None:
-    bodies = list(run.coroutines.waiting.values())
+    bodies = [*run.coroutines.waiting.values(), *run.foreign.begun.values()]
     bodies = [body for body in bodies if body is not asyncio.current_task()]
     if not bodies:
         return
@@ -82,15 +82,37 @@ async def _shut_down(run: Run, name: str, backend: Any, grace: float) -> None:
     for task_id in left:
         task = run.scheduler.live.get(task_id)
         if task is not None:
-            _log.warning("%r (#%d) still runs on backend %r; left behind after %g s", task.name, task.id, name, grace)
+            _log.warning(
+                "%r (#%d) still runs on backend %r; left behind after %g s", task.name, task.id, name, grace
+            )
 
 
 def _abandon_rest(run: Run) -> None:
     """Nobody will report these any more; their futures are done, and they must not be kept."""
+    run.cancel_all()
     for task in list(run.scheduler.live.values()):
-        if task.id in run.scheduler.live and task.story & NOW:
-            run.scheduler.stopped(task)
+        run.scheduler.left_behind(task)
     run.flush()
+
+
+def orphaned(run: Run, grace: float) -> None:
+    """The engine was collected. What was called goes on to its end where it can; then the run is closed.
+
+    Args:
+        run: of an engine that nobody holds any more; the collector may be on any thread.
+        grace: as for `close`.
+    """
+    if run.closed is None and run.scheduler.live and run.loop.is_running():
+        with suppress(RuntimeError):  # the loop was closed a moment ago
+            run.loop.call_soon_threadsafe(_close_orphan, run, grace)
+    else:
+        abandon(run)
+
+
+def _close_orphan(run: Run, grace: float) -> None:
+    closing = run.loop.create_task(close(run, wait=True, grace=grace, skip_backends=False))
+    _closing.add(closing)
+    closing.add_done_callback(_closing.discard)
 
 
 def abandon(run: Run) -> None:
@@ -99,7 +121,4 @@ def abandon(run: Run) -> None:
         run.closed = "its event loop was closed"
         for backend in run.backends.values():
             backend.abandon()
-
-
-def closed_error(name: str) -> EngineClosed:
-    return EngineClosed(f"{name!r} was called, but the engine has been shut down")
+        run.unseen.tell()

@@ -18,13 +18,14 @@ from typing import Any, Final
 
 from .._core import arguments
 from .._core.scheduler import Scheduler
-from .._core.states import CANCELLING, NOW, READY, UPSTREAM_FAILED
+from .._core.states import CANCELLING, NOW, READY, RUNNING, SUBMITTED
 from .._core.states import SUCCEEDED as OVER
 from .._core.task import Definition, Lane, Task
 from ..backend import CANCELLED, FAILED, STARTED, SUCCEEDED, Event, ExecutionBackend
+from .._worker.chain import PREVIOUS, with_previous
 from ..errors import CircularDependency, EngineClosed, ForeignFuture, TaskTimeout, UpstreamFailed, WrongLoop
 from .coroutines import Coroutines
-from .failure import UNFIT, as_failure, unfit
+from .failure import NO_VALUES, as_failure, unfit
 from .foreign import Foreign, is_foreign
 from .future import TaskFuture
 from .inbox import Inbox
@@ -47,7 +48,7 @@ class Run:
 
     def __init__(self, backends: Mapping[str, ExecutionBackend], max_coroutines: int | None) -> None:
         self.loop = asyncio.get_running_loop()
-        self.backends = dict(backends)
+        self.backends = backends  # not a copy: it tells the runs of one engine from those of others
         self.default = next(iter(self.backends))
         self.thread = get_ident()
         self.scheduler = Scheduler()
@@ -57,14 +58,14 @@ class Run:
         self.open = False  # the backends take work
         self.closed: str | None = None  # why no call is taken any more
         self.dropped = 0  # reports about unknown or finished tasks
-        foreign = Foreign(self.inbox.report)
+        self.foreign = Foreign(self.inbox.report)
         self._loop_lane = Lane("the event loop", max_coroutines, "max_coroutines")
         self._block_lane = Lane("the event loop")
         self._foreign_lane = Lane("the event loop")
-        self._lanes = {name: Lane(f"backend {name!r}") for name in self.backends}
+        self._lanes = {name: _lane(name, backend) for name, backend in self.backends.items()}
         self._places: dict[Lane, Any] = {lane: self.backends[name] for name, lane in self._lanes.items()}
         self._places |= {self._loop_lane: self.coroutines, self._block_lane: self.coroutines}
-        self._places[self._foreign_lane] = foreign
+        self._places[self._foreign_lane] = self.foreign
         self._ids = count(1)
         self._context = Context()
         self._flush_due = False
@@ -92,7 +93,8 @@ class Run:
         lane: Lane,
         args: tuple[Any, ...],
         kwargs: Mapping[str, Any],
-        site: tuple[CodeType, int] | None,
+        site: CodeType | None,
+        site_at: int,
         after: Sequence[Any] = (),
     ) -> TaskFuture[Any]:
         """Take a call that fits the function's signature.
@@ -102,27 +104,47 @@ class Run:
             lane: as `lane_for` told.
             args: positional arguments, futures anywhere among them.
             kwargs: keyword arguments.
-            site: where the call stands.
+            site: the code that makes the call.
+            site_at: the instruction of the call in it.
             after: futures to wait for and not to be passed.
         """
         if self.closed is not None:
             raise EngineClosed(f"{definition.name!r} was called, but {self.closed}")
         scope = SCOPE.get()
         owner = scope.block
-        if owner is not None and (owner.story & NOW >= OVER or owner.id not in self.scheduler.live):
-            owner = None  # called by what a block left behind, or inside a block of another engine
-        task = Task(next(self._ids), definition, lane, args, kwargs, copy_context(), owner, scope.workflow, site)
+        if owner is not None:
+            owner = self._owner(owner)
+        task = Task(
+            next(self._ids),
+            definition,
+            lane,
+            args,
+            kwargs,
+            copy_context(),
+            owner,
+            scope.workflow,
+            site,
+            site_at,
+        )
         futures, task.holes = arguments.scan(args, kwargs, KINDS, self._adopt)
         if after:
             futures = [*futures, *arguments.scan_value(list(after), KINDS, self._adopt)[0]]
         dependencies = self._dependencies(futures, task) if futures else ()
-        task.future = future = TaskFuture[Any](loop=self.loop)
+        # Not TaskFuture[Any](...): an instance made through a generic alias gets a __dict__, and a burst twice as slow.
+        future: TaskFuture[Any] = TaskFuture(loop=self.loop)
+        task.future = future
         future._run = self
         future._task = task
         self.scheduler.called(task, dependencies)
         if not self._flush_due:
             self._flush_soon()
         return future
+
+    def _owner(self, block: Task | None) -> Task | None:
+        """The block that a call belongs to that is made inside of one."""
+        if block is None or block.story & NOW >= OVER or self.scheduler.live.get(block.id) is not block:
+            return None  # called by what a block left behind, or inside a block of another engine
+        return block
 
     def _dependencies(self, futures: list[Any], task: Task) -> list[Task]:
         for future in futures:
@@ -141,8 +163,10 @@ class Run:
         if isinstance(awaitable, asyncio.Future) and awaitable.get_loop() is not self.loop:
             raise ForeignFuture(f"{awaitable!r} belongs to another event loop than the engine's")
         definition = Definition(type(awaitable), getattr(awaitable, "__qualname__", type(awaitable).__name__))
-        task = Task(next(self._ids), definition, self._foreign_lane, (awaitable,), {})
-        task.future = future = TaskFuture[Any](loop=self.loop)
+        owner = self._owner(SCOPE.get().block)
+        task = Task(next(self._ids), definition, self._foreign_lane, (awaitable,), {}, copy_context(), owner)
+        future: TaskFuture[Any] = TaskFuture(loop=self.loop)
+        task.future = future
         future._run, future._task = self, task
         self.scheduler.called(task, ())
         return future
@@ -158,7 +182,7 @@ class Run:
             if task is None:
                 self.dropped += 1
             elif kind == SUCCEEDED:
-                if task.definition.is_block or type(payload) in UNFIT or task.story & NOW == CANCELLING:
+                if task.definition.is_block or type(payload) in NO_VALUES or task.story & NOW == CANCELLING:
                     self._ended_with(task, payload)
                 else:
                     task.future.set_result(payload)
@@ -173,8 +197,14 @@ class Run:
             elif kind == CANCELLED:
                 self.scheduler.stopped(task)
             else:
-                self.scheduler.given_back(task)
+                self._given_back(task)
         self.flush()
+
+    def _given_back(self, task: Task) -> None:
+        if isinstance(task.holes, TaskFuture):  # it was a link; its argument is wanted again
+            task.args, task.kwargs = with_previous(task.args, task.kwargs, task.holes)
+            task.holes = True
+        self.scheduler.given_back(task)
 
     def _started(self, task: Task) -> None:
         self.scheduler.started(task)
@@ -231,6 +261,8 @@ class Run:
             self._failed(block, error)
             return
         if futures:
+            if block.story & NOW == SUBMITTED:  # a `def`, over before anybody could ask
+                self._started(block)
             block.holes = futures, holes
             self.scheduler.returned_futures(block, dependencies)
         else:
@@ -238,7 +270,7 @@ class Run:
 
     def _resolve_returned(self, block: Task) -> None:
         """All that a block returned is done: it ends as it would have if it had awaited each in turn."""
-        if block.holes is None:
+        if block.story & NOW != RUNNING:
             return  # cancelled meanwhile
         futures, holes = block.holes
         try:
@@ -269,12 +301,14 @@ class Run:
         scheduler = self.scheduler
         due = scheduler.due if self.open else ()
         while due or scheduler.ended or scheduler.returned or scheduler.stop:
-            while scheduler.returned:
-                self._resolve_returned(scheduler.returned.pop())
             if scheduler.ended:
                 scheduler.ended, ended = [], scheduler.ended
                 for task in ended:
                     self._settle(task)
+            if scheduler.returned:  # after the failures were settled: these ask the futures
+                scheduler.returned, returned = [], scheduler.returned
+                for block in returned:
+                    self._resolve_returned(block)
             while due:
                 lane = scheduler.due.pop()
                 self._submit(lane, scheduler.take(lane))
@@ -289,6 +323,10 @@ class Run:
 
     def _submit(self, lane: Lane, batch: list[Task]) -> None:
         ready = [task for task in batch if not task.holes or self._filled(task)]
+        if lane.links:
+            for task in ready:
+                if task.link is not None:
+                    self._fill_links(task)
         if not ready:
             return
         place = self._places[lane]
@@ -313,6 +351,16 @@ class Run:
         task.holes = None
         return True
 
+    def _fill_links(self, head: Task) -> None:
+        before, task = head, head.link
+        while task is not None:
+            if task.holes:
+                task.args, task.kwargs = arguments.fill(
+                    task.args, task.kwargs, task.holes, TaskFuture, _value_or_previous
+                )
+                task.holes = before.future
+            before, task = task, task.link
+
     def _settle(self, task: Task) -> None:
         """Give the future of a task that has no value its end."""
         if self._timers:
@@ -321,9 +369,9 @@ class Run:
         cause = task.cause
         if future is None or cause is None or future.done():
             return  # its user has cancelled it
-        if task.story & NOW == UPSTREAM_FAILED:
+        if cause.upstream and cause.firsts[0].error is not None:
             error: BaseException = UpstreamFailed(task.id, task.name, cause)
-            error.__cause__ = next((root.error for root in cause.roots if root.error is not None), None)
+            error.__cause__ = cause.firsts[0].error
         elif cause.error is None:
             _cancel(future)
             return
@@ -333,7 +381,7 @@ class Run:
         if cause.passed_on:
             future._log_traceback = False  # a dependent brings it to whoever awaits that
         else:
-            self.unseen.watch(task.id, future)
+            self.unseen.watch(future)
 
     def _stop(self, tasks: list[Task]) -> None:
         elsewhere = []
@@ -363,6 +411,8 @@ class Run:
     def catch_up(self) -> None:
         """Handle what was reported and not yet looked at, so that a state is what it is now."""
         if get_ident() == self.thread:
+            for backend in self.backends.values():
+                backend.look_now()
             self.coroutines.look_now()
             self.inbox.look_now()
 
@@ -417,6 +467,15 @@ class Run:
             if self._all_over is None or self._all_over.done():
                 self._all_over = self.loop.create_future()
             await asyncio.shield(self._all_over)
+
+
+def _lane(name: str, backend: ExecutionBackend) -> Lane:
+    place = f"backend {name!r}" if backend.name == name else f"backend {name!r} ({backend.name})"
+    return Lane(place, links=backend.takes_chains)
+
+
+def _value_or_previous(future: asyncio.Future[Any]) -> Any:
+    return _value_of(future) if future.done() else PREVIOUS
 
 
 def _wake(waiter: asyncio.Future[None] | None) -> None:

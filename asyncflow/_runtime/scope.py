@@ -24,7 +24,8 @@ class Scope:
         self.workflow = workflow
 
 
-SCOPE: Final[ContextVar[Scope]] = ContextVar("asyncflow_scope", default=Scope(None, None))
+_NOWHERE: Final = Scope(None, None)
+SCOPE: Final[ContextVar[Scope]] = ContextVar("asyncflow_scope", default=_NOWHERE)
 
 
 def enter_block(block: Task) -> None:
@@ -55,4 +56,6 @@ def circle(task: Task, block: Task) -> str:
     """The words for a task that would wait for the block it runs in."""
     if task is block:
         return f"{block.name!r} (#{block.id}) would wait for itself"
-    return f"{task.name!r} (#{task.id}) would wait for {block.name!r} (#{block.id}), inside which it was called"
+    return (
+        f"{task.name!r} (#{task.id}) would wait for {block.name!r} (#{block.id}), inside which it was called"
+    )

@@ -8,7 +8,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, NoReturn, TypeVar
 
 T = TypeVar("T")
@@ -33,16 +33,16 @@ def run_script(main: Callable[[], Coroutine[Any, Any, T]]) -> T:
     Raises:
         Interrupted: Ctrl-C was pressed.
     """
-    with asyncio.Runner() as runner:
-        loop = runner.get_loop()
-        task = loop.create_task(main())
-        with _ctrl_c(loop, task) as pressed:
-            try:
-                return runner.run(_result(task))
-            except asyncio.CancelledError:
-                if pressed:
-                    raise Interrupted from None
-                raise
+    runner = asyncio.Runner()
+    loop = runner.get_loop()
+    task = loop.create_task(main())
+    with _ctrl_c(loop, task) as pressed, runner:  # the loop's own end is still watched over
+        try:
+            return runner.run(_result(task))
+        except asyncio.CancelledError:
+            if pressed:
+                raise Interrupted from None
+            raise
 
 
 async def _result(task: asyncio.Task[T]) -> T:
@@ -61,7 +61,8 @@ def _ctrl_c(loop: asyncio.AbstractEventLoop, task: asyncio.Task[Any]) -> Iterato
         pressed.append(number)
         if len(pressed) > 1:
             _end_now()
-        loop.call_soon_threadsafe(task.cancel)
+        with suppress(RuntimeError):  # the loop is closed: it is all over anyway
+            loop.call_soon_threadsafe(task.cancel)
 
     before = signal.signal(signal.SIGINT, on_signal)
     try:

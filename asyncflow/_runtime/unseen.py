@@ -6,12 +6,14 @@ dropped failures, the first few lines and a count.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import weakref
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from ..errors import brief
+
+if TYPE_CHECKING:
+    from .future import TaskFuture
 
 _KEPT: Final = 20
 _log = logging.getLogger("asyncflow")
@@ -21,24 +23,25 @@ class Unseen:
     """Failures of one run that have not been retrieved."""
 
     def __init__(self) -> None:
-        self._held: dict[int, weakref.ref[asyncio.Future[Any]]] = {}
+        self._held: dict[int, weakref.ref[TaskFuture[Any]]] = {}
         self._lines: list[str] = []
         self._count = 0
 
-    def watch(self, task_id: int, future: asyncio.Future[Any]) -> None:
+    def watch(self, future: TaskFuture[Any]) -> None:
         """A future has failed."""
+        task_id = future._task.id
         self._held[task_id] = weakref.ref(future, lambda _: self._held.pop(task_id, None))
 
-    def dropped(self, task_id: int, name: str, future: asyncio.Future[Any]) -> None:
+    def dropped(self, future: TaskFuture[Any]) -> None:
         """A failed future is being collected without anybody having looked."""
-        self._add(task_id, name, future)
+        self._add(future)
 
     def tell(self) -> None:
         """Log what is left, once."""
-        for task_id, reference in list(self._held.items()):
+        for reference in list(self._held.values()):
             future = reference()
             if future is not None and future._log_traceback:
-                self._add(task_id, getattr(future, "name", "?"), future)
+                self._add(future)
         self._held.clear()
         if not self._count:
             return
@@ -53,10 +56,13 @@ class Unseen:
         self._lines.clear()
         self._count = 0
 
-    def _add(self, task_id: int, name: str, future: asyncio.Future[Any]) -> None:
+    def _add(self, future: TaskFuture[Any]) -> None:
+        task = future._task
         future._log_traceback = False  # or asyncio says the same again, without the name
+        if task.cause is not None and task.cause.passed_on:
+            return  # a task that was called since has brought it to whoever awaits that
         self._count += 1
         if len(self._lines) < _KEPT:
             error = future.exception()
             assert error is not None
-            self._lines.append(f"{name!r} (#{task_id}): {brief(error)}")
+            self._lines.append(f"{task.name!r} (#{task.id}): {brief(error)}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Mapping
 from contextvars import Context
 from typing import Any
@@ -45,6 +44,8 @@ def _call(fn: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
 
 
 def _run_coroutine(fn: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+    import asyncio  # a worker process that runs no coroutine never needs it
+
     async def body() -> Any:
         return await fn(*args, **kwargs)
 

@@ -18,9 +18,12 @@ from ..errors import RemoteError, brief
 from .attempt import Outcome, run_attempt
 
 _LIMIT: Final = 100_000  # characters of a traceback's text that travel
+_LARGEST: Final = 1 << 20  # bytes of an exception that travels as itself
 
 
-def pack_call(fn: Callable[..., Any], is_coroutine: bool, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> bytes:
+def pack_call(
+    fn: Callable[..., Any], is_coroutine: bool, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+) -> bytes:
     """A call as bytes, with the function by value where it cannot be imported by name."""
     return cloudpickle.dumps((fn, is_coroutine, args, dict(kwargs)))  # type: ignore[no-any-return]
 
@@ -35,12 +38,21 @@ def pack_outcome(outcome: Outcome) -> bytes:
     """An outcome as bytes that `unpack_outcome` reads without fail."""
     succeeded, payload = outcome
     if not succeeded:
-        return cloudpickle.dumps((False, _portable(payload)))  # type: ignore[no-any-return]
+        return pack_error(payload)
     try:
         return cloudpickle.dumps((True, payload))  # type: ignore[no-any-return]
     except BaseException as error:
-        problem = TypeError(f"its result, a {type(payload).__name__}, cannot be sent back: {brief(error)}")
-        return cloudpickle.dumps((False, problem))  # type: ignore[no-any-return]
+        return pack_error(TypeError(f"its result is {why_unpicklable(payload, error)}"))
+
+
+def pack_error(error: BaseException) -> bytes:
+    """An exception as an outcome that unpickles without fail, with its traceback as text."""
+    return cloudpickle.dumps((False, _portable(error)))  # type: ignore[no-any-return]
+
+
+def why_unpicklable(value: Any, error: BaseException) -> str:
+    """The words for a value that cannot be sent to another process."""
+    return f"a {type(value).__name__}, which cannot be sent to another process: {brief(error)}; return plain data"
 
 
 def unpack_outcome(packed: bytes) -> Outcome:
@@ -52,11 +64,14 @@ def unpack_outcome(packed: bytes) -> Outcome:
 def _portable(error: BaseException) -> BaseException:
     told = traceback_text(error)
     try:
-        rebuilt = pickle.loads(cloudpickle.dumps(error))
+        packed = cloudpickle.dumps(error)
+        if len(packed) > _LARGEST:
+            raise ValueError("it is too large")
+        rebuilt: BaseException = pickle.loads(packed)
         if type(rebuilt).__name__ != type(error).__name__:
             raise TypeError("it was rebuilt as something else")
         rebuilt.add_note(f"Where it was raised:\n{told}")
-        cloudpickle.dumps(rebuilt)
+        pickle.loads(cloudpickle.dumps(rebuilt))
     except BaseException:
         return RemoteError(type(error).__qualname__, brief(error), told)
     return rebuilt
@@ -67,7 +82,10 @@ def traceback_text(error: BaseException) -> str:
     try:
         text = "".join(traceback.format_exception(error))
     except BaseException as problem:
-        text = "".join(traceback.format_tb(error.__traceback__)) + f"{brief(error)} (formatting: {brief(problem)})"
+        text = (
+            "".join(traceback.format_tb(error.__traceback__))
+            + f"{brief(error)} (formatting: {brief(problem)})"
+        )
     if len(text) > _LIMIT:
         text = text[: _LIMIT // 2] + "\n[...]\n" + text[-_LIMIT // 2 :]
     return text

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -67,43 +68,45 @@ class ExecutorBackend(ExecutionBackend):
     async def start(self, report: Report) -> None:
         """Make the executor, if it is to be ours."""
         self._report = report
+        self._futures = {}  # what an earlier start left behind is none of this one's business
         self._executor = self._theirs if self._make is None else self._make()
 
     def submit(self, batch: Sequence[Work]) -> None:
         """Hand the work on, a piece at a time: executors know no batches."""
+        report = self._report  # of this start: what is left behind must not speak to the next one
+        assert report is not None
         for work in batch:
             try:
-                future = self._handed_on(work)
+                future = self._handed_on(report, work)
             except Exception as error:
-                self._tell(FAILED, work.id, error)
+                report([(FAILED, work.id, error)])
             else:
                 self._futures[work.id] = future
-                future.add_done_callback(partial(self._done, work.id))
+                future.add_done_callback(partial(self._done, report, work.id))
 
-    def _handed_on(self, work: Work) -> Future[Any]:
+    def _handed_on(self, report: Report, work: Work) -> Future[Any]:
         assert self._executor is not None
         if self._is_in_process():
-            return self._executor.submit(self._begin, work)
-        return self._executor.submit(run_packed, pack_call(work.fn, work.is_coroutine, work.args, work.kwargs))
+            return self._executor.submit(self._begin, report, work)
+        return self._executor.submit(
+            run_packed, pack_call(work.fn, work.is_coroutine, work.args, work.kwargs)
+        )
 
-    def _begin(self, work: Work) -> Outcome:
-        self._tell(STARTED, work.id, None)
+    def _begin(self, report: Report, work: Work) -> Outcome:
+        report([(STARTED, work.id, None)])
         return run_attempt(work.fn, work.is_coroutine, work.args, work.kwargs, work.context)
 
-    def _done(self, task_id: int, future: Future[Any]) -> None:
-        self._futures.pop(task_id, None)
+    def _done(self, report: Report, task_id: int, future: Future[Any]) -> None:
+        if self._futures.get(task_id) is future:
+            del self._futures[task_id]
         if future.cancelled():
-            self._tell(CANCELLED, task_id, None)
+            report([(CANCELLED, task_id, None)])
         elif (error := future.exception()) is not None:  # the executor's own, as BrokenProcessPool
-            self._tell(FAILED, task_id, error)
+            report([(FAILED, task_id, error)])
         else:
             outcome = future.result()
             succeeded, payload = outcome if isinstance(outcome, tuple) else unpack_outcome(outcome)
-            self._tell(SUCCEEDED if succeeded else FAILED, task_id, payload)
-
-    def _tell(self, kind: int, task_id: int, payload: Any) -> None:
-        if self._report is not None:
-            self._report([(kind, task_id, payload)])
+            report([(SUCCEEDED if succeeded else FAILED, task_id, payload)])
 
     async def cancel(self, task_id: int) -> bool:
         """Take work back that has not begun."""
@@ -114,14 +117,28 @@ class ExecutorBackend(ExecutionBackend):
         """Wait for what runs; shut the executor down if it is ours."""
         for future in list(self._futures.values()):
             future.cancel()
-        waited = [asyncio.wrap_future(future) for future in list(self._futures.values())]
-        if waited:
-            await asyncio.wait(waited, timeout=grace)
+        if self._futures:
+            await self._wait(grace)
         left = list(self._futures)
         executor, self._executor = self._executor, None
         if executor is not None and self._make is not None:
             executor.shutdown(wait=not left, cancel_futures=True)
         return left
+
+    async def _wait(self, grace: float) -> None:
+        # Not asyncio.wrap_future: what is left behind would complain when it ends, if the loop is closed by then.
+        loop, over = asyncio.get_running_loop(), asyncio.Event()
+
+        def one_less(_: Future[Any]) -> None:
+            if not self._futures:
+                with suppress(RuntimeError):
+                    loop.call_soon_threadsafe(over.set)
+
+        for future in list(self._futures.values()):
+            future.add_done_callback(one_less)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(grace):
+                await over.wait()
 
     def abandon(self) -> None:
         """Tell an executor of ours to end by itself."""

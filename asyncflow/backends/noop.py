@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ._standin import StandIn
 from ..backend import SUCCEEDED, Concurrency, ExecutionBackend, Report, Work
+from ._standin import StandIn
 
 
 class NoopBackend(ExecutionBackend):

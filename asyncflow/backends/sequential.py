@@ -49,7 +49,9 @@ class SequentialBackend(ExecutionBackend):
             work = self._waiting.pop(heappop(self._order), None)
             if work is not None:  # else cancelled
                 self._report([(STARTED, work.id, None)])
-                succeeded, payload = run_attempt(work.fn, work.is_coroutine, work.args, work.kwargs, work.context)
+                succeeded, payload = run_attempt(
+                    work.fn, work.is_coroutine, work.args, work.kwargs, work.context
+                )
                 self._report([(SUCCEEDED if succeeded else FAILED, work.id, payload)])
                 break
         # After the report, so that the engine can submit what became ready, perhaps with a lower number.

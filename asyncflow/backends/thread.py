@@ -36,6 +36,7 @@ class ThreadBackend(ExecutionBackend):
 
     async def start(self, report: Report) -> None:
         """Threads are started with the first work that needs them."""
+        self.abandon()  # of an engine that was shut down without its backends
         self._crew = _Crew(self.workers, report)
 
     def submit(self, batch: Sequence[Work]) -> None:

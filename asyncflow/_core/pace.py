@@ -1,0 +1,35 @@
+"""How much work goes to one worker at a time. Pure: times are measured elsewhere and told."""
+
+from __future__ import annotations
+
+from typing import Final
+
+FRAME: Final = 0.001
+"""Seconds of work in one frame: long against what a frame costs to send, short against what anybody notices."""
+AHEAD: Final = 0.002
+"""Seconds of work that a worker may have before it is given more, so that it need not wait for us."""
+_WEIGHT: Final = 0.2  # of the newest measurement
+_MOST: Final = 256  # calls in one frame
+
+
+class Pace:
+    """The run time of one function, as measured so far."""
+
+    __slots__ = ("seconds",)
+
+    def __init__(self) -> None:
+        self.seconds = FRAME  # until it is known: one call a frame
+
+    def saw(self, seconds: float) -> None:
+        """One call has run for so long."""
+        self.seconds += (seconds - self.seconds) * _WEIGHT
+
+
+def share(waiting: int, workers: int) -> int:
+    """The most calls for one frame, so that few calls are spread over all workers.
+
+    Args:
+        waiting: calls that wait for a worker.
+        workers: workers that could take some.
+    """
+    return min(_MOST, -(-waiting // max(1, workers)))

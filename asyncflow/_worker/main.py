@@ -1,0 +1,322 @@
+"""The main loop of a worker process: reads calls, runs them one after another, records what happened.
+
+Two threads. The main thread runs the tasks. The other waits for orders and only then takes the interpreter; all it
+does is to take calls out of the queue that the main thread takes them from, and to send the main thread a signal.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import mmap
+import os
+import pickle
+import signal
+import socket
+import sys
+import threading
+from collections import deque
+from collections.abc import Callable
+from functools import reduce
+from importlib import import_module
+from struct import Struct
+from time import perf_counter
+from typing import Any, Final, NoReturn
+
+from . import wire
+from .chain import with_previous
+from .house import House
+from .results import UNFIT, why_unfit
+
+_LENGTH: Final = Struct("=I")
+_NO_SYSTEM_CALL: Final = 1e-6  # a function that ran for less than this many seconds has not changed the process
+_LOOK_AT_MEMORY: Final = 0.05  # seconds between two looks at how much memory the process holds
+_NOBODY: Final = 0
+
+Call = tuple[int, int, Any, int]
+"""Task id, flags, pickled function number and arguments or the sizes of a memory file, and that file or -1."""
+
+
+class Stopped(BaseException):
+    """Raised in a task that was told to stop."""
+
+
+class Worker:
+    """One process.
+
+    Args:
+        calls: the socket that packets of calls come from.
+        orders: the socket for orders, and for large results.
+        records: the pipe that records go to.
+        page: a memory file of one page; its first word is the number of the task that runs.
+        most_memory: bytes that the process may hold between two tasks; 0 for any.
+    """
+
+    def __init__(self, calls: int, orders: int, records: int, page: int, most_memory: int) -> None:
+        self._calls = socket.socket(fileno=calls)
+        self._orders = socket.socket(fileno=orders)
+        self._records = records
+        self._page = memoryview(mmap.mmap(page, mmap.PAGESIZE)).cast("Q")
+        self._most_memory = most_memory
+        self._memory_seen = 0.0
+        self._writing = threading.Lock()
+        self._queue: deque[Call] = deque()
+        self._functions: dict[int, Callable[..., Any]] = {}
+        self._definitions: dict[int, Any] = {}
+        self._main = threading.main_thread().ident
+        self._current = _NOBODY  # the task whose function runs, for the signal handler
+        self._to_stop = _NOBODY
+        self._event_loop: Any = None
+        self._coroutine: Any = None  # the asyncio task that runs
+        self._retired = False
+        signal.signal(signal.SIGUSR1, self._on_stop)
+        self._house = House()
+
+    def run(self) -> NoReturn:
+        """Work until the engine closes the socket or is gone."""
+        threading.Thread(target=self._obey, daemon=True).start()
+        self._record(wire.UP, _NOBODY, 0.0, os.getpid())
+        previous: list[Any] = []  # the value of the call before, if it gave one
+        while True:
+            try:
+                call = self._queue.popleft()
+            except IndexError:
+                self._read_packet()
+                continue
+            task_id, flags, payload, file = call
+            if flags & wire.LINKED and not previous:
+                self._record(wire.NOT_BEGUN, task_id, 0.0, [task_id])
+            else:
+                previous = self._run_one(task_id, flags, payload, file, previous)
+
+    def _read_packet(self) -> None:
+        data, files = wire.receive(self._calls)
+        if not data:
+            self._flush()
+            os._exit(0)
+        definitions, calls = pickle.loads(data)
+        for number, definition in definitions.items():
+            large = type(definition) is int  # its size, in a file of its own
+            self._definitions[number] = wire.read_file(files.pop(0), definition) if large else definition
+        for task_id, flags, payload in calls:
+            self._queue.append((task_id, flags, payload, -1 if type(payload) is bytes else files.pop(0)))
+        if self._retired:
+            self._hand_back()
+
+    # -- one call -----------------------------------------------------------------------------------------
+
+    def _run_one(self, task_id: int, flags: int, payload: Any, file: int, previous: list[Any]) -> list[Any]:
+        self._page[0] = task_id  # whatever ends the process from here on, this task had begun
+        started = 0.0
+        try:
+            number, args, kwargs = pickle.loads(payload) if file < 0 else wire.unpack_memory(file, payload)
+            if flags & wire.LINKED:
+                args, kwargs = with_previous(args, kwargs, previous[0])
+                previous.clear()
+            fn = self._functions.get(number) or self._load(number)
+            if flags & wire.TELLS_START:
+                self._record(wire.BEGUN, task_id, 0.0, None)
+            try:
+                self._current = task_id
+                if self._to_stop == task_id:
+                    raise Stopped
+                started = perf_counter()
+                value = fn(*args, **kwargs)
+                if flags & wire.COROUTINE:
+                    value = self._awaited(value)
+            finally:
+                self._current = _NOBODY
+            elapsed = perf_counter() - started
+        except Stopped:
+            self._current = _NOBODY
+            self._record(wire.STOPPED, task_id, 0.0, None)
+        except BaseException as error:
+            self._current = _NOBODY
+            elapsed = perf_counter() - started if started else 0.0
+            self._failed(task_id, elapsed, error)
+        else:
+            del args, kwargs  # before the result is packed: it may be as large
+            self._page[0] = self._give(task_id, elapsed, value)
+            if elapsed > _NO_SYSTEM_CALL:
+                self._clean_up()
+            return [value] if self._link_follows() else []
+        self._page[0] = _NOBODY
+        self._clean_up()
+        return []
+
+    def _link_follows(self) -> bool:
+        try:
+            return bool(self._queue[0][1] & wire.LINKED)
+        except IndexError:
+            return False
+
+    def _load(self, number: int) -> Callable[..., Any]:
+        definition = self._definitions.pop(number)
+        try:
+            fn = self._functions[number] = _found(definition)
+        except BaseException:
+            self._definitions[number] = definition  # the next task of this function fails with the same words
+            raise
+        return fn
+
+    def _awaited(self, coroutine: Any) -> Any:
+        if self._event_loop is None:
+            import asyncio  # only for those who have coroutines: it takes as long to load as all the rest
+
+            self._event_loop = asyncio.new_event_loop()
+            asyncio.set_event_loop(self._event_loop)
+        self._coroutine = self._event_loop.create_task(coroutine)
+        try:
+            return self._event_loop.run_until_complete(self._coroutine)
+        except BaseException:
+            if self._to_stop == self._current:
+                raise Stopped from None
+            raise
+        finally:
+            self._coroutine = None
+
+    def _on_stop(self, number: int, frame: Any) -> None:
+        """Runs on the main thread, between two instructions of whatever runs there."""
+        if self._current and self._current == self._to_stop:
+            if self._coroutine is not None:
+                self._event_loop.call_soon_threadsafe(self._coroutine.cancel)
+            else:
+                raise Stopped
+
+    def _clean_up(self) -> None:
+        why = self._house.tidy()
+        if why is None and self._most_memory:
+            why = self._too_large()
+        if why is not None and not self._retired:
+            self._retired = True
+            self._hand_back()
+            self._record(wire.RETIRES, _NOBODY, 0.0, why)
+
+    def _too_large(self) -> str | None:
+        now = perf_counter()
+        if now - self._memory_seen < _LOOK_AT_MEMORY:
+            return None
+        self._memory_seen = now
+        with open("/proc/self/statm") as file:
+            resident = int(file.read().split()[1]) * mmap.PAGESIZE
+        return f"it holds {resident:,} bytes" if resident > self._most_memory else None
+
+    # -- what happened ------------------------------------------------------------------------------------
+
+    def _give(self, task_id: int, elapsed: float, value: Any) -> int:
+        """Record a value. Returns who runs now: nobody."""
+        cls = type(value)
+        if cls in wire.PLAIN and (cls is not bytes and cls is not str or len(value) < wire.IN_BAND):
+            self._record(wire.VALUE, task_id, elapsed, value)
+        elif cls in UNFIT:
+            self._record(wire.UNSENDABLE, task_id, elapsed, why_unfit(value))
+        else:
+            self._pack(task_id, elapsed, value)
+        return _NOBODY
+
+    def _pack(self, task_id: int, elapsed: float, value: Any) -> None:
+        try:
+            parts = wire.Parts(value)
+            if parts.in_band:
+                self._record(wire.PACKED, task_id, elapsed, bytes(parts.stream))
+                return
+            file = parts.into_memory()
+        except BaseException as error:
+            from .parcel import why_unpicklable
+
+            self._record(wire.UNSENDABLE, task_id, elapsed, why_unpicklable(value, error))
+            return
+        sizes = parts.sizes()
+        socket.send_fds(self._orders, [_LENGTH.pack(0)], [file])
+        os.close(file)
+        self._record(wire.IN_MEMORY, task_id, elapsed, sizes)
+
+    def _failed(self, task_id: int, elapsed: float, error: BaseException) -> None:
+        from .parcel import pack_error
+
+        self._record(wire.ERROR, task_id, elapsed, pack_error(error))
+
+    def _record(self, kind: int, task_id: int, elapsed: float, payload: Any) -> None:
+        data = pickle.dumps((kind, task_id, elapsed, payload), 5)
+        data = _LENGTH.pack(len(data)) + data
+        with self._writing:
+            done = os.write(self._records, data)
+            while done < len(data):
+                done += os.write(self._records, data[done:])
+
+    def _flush(self) -> None:
+        for stream in (sys.stdout, sys.stderr):
+            try:
+                stream.flush()
+            except (OSError, ValueError):
+                pass  # a task has closed it
+
+    # -- orders, on the other thread ----------------------------------------------------------------------
+
+    def _obey(self) -> None:
+        while data := self._orders.recv(wire.PACKET):
+            order, task_id = pickle.loads(data)
+            self._hand_back()
+            if order == wire.STOP:
+                self._to_stop = task_id  # seen by the main thread also if it is only about to begin the task
+                if self._current == task_id and self._main is not None:
+                    signal.pthread_kill(self._main, signal.SIGUSR1)
+        os._exit(0)
+
+    def _hand_back(self) -> None:
+        """Give up all that has not begun. Each call is popped by one thread only, here or to be run."""
+        task_ids = []
+        while True:
+            try:
+                task_id, _, _, file = self._queue.pop()
+            except IndexError:
+                break
+            task_ids.append(task_id)
+            if file >= 0:
+                os.close(file)
+        if task_ids:
+            self._record(wire.NOT_BEGUN, _NOBODY, 0.0, task_ids[::-1])
+
+
+def _found(definition: Any) -> Callable[..., Any]:
+    if isinstance(definition, bytes):
+        fn: Callable[..., Any] = pickle.loads(definition)
+        return fn
+    module, path = definition
+    found = reduce(getattr, path.split("."), import_module(module))
+    # the name in the module may by now be the decorated task
+    plain: Callable[..., Any] = found.fn if type(found).__module__ == "asyncflow.function_task" else found
+    return plain
+
+
+def die_with(lifeline: int) -> None:
+    """Have the kernel kill this process when the engine's process ends, however that ends.
+
+    Args:
+        lifeline: the reading end of a pipe whose writing end only the engine's process holds. Its hang-up is made
+            to send SIGKILL, which needs no thread of ours to wait for it and no interpreter lock.
+    """
+    fcntl.fcntl(lifeline, fcntl.F_SETOWN, os.getpid())
+    fcntl.fcntl(lifeline, fcntl.F_SETSIG, signal.SIGKILL)
+    fcntl.fcntl(lifeline, fcntl.F_SETFL, fcntl.fcntl(lifeline, fcntl.F_GETFL) | os.O_ASYNC)
+
+
+def main(calls: int, orders: int, records: int, page: int, lifeline: int, most_memory: int, engine: int) -> NoReturn:
+    """The whole life of a worker process.
+
+    Args:
+        calls: descriptors, as for `Worker`.
+        orders: the same.
+        records: the same.
+        page: the same.
+        lifeline: as for `die_with`.
+        most_memory: as for `Worker`.
+        engine: the process id of the engine.
+    """
+    die_with(lifeline)
+    if os.getppid() != engine:
+        os._exit(0)  # it ended before the kernel knew that we want to hear of it
+    for descriptor in (calls, orders, records, page, lifeline):
+        os.set_inheritable(descriptor, False)
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(line_buffering=True, errors="backslashreplace")  # type: ignore[union-attr]
+    Worker(calls, orders, records, page, most_memory).run()

@@ -1,0 +1,95 @@
+"""The process backend: what users choose, and what the engine talks to. The work is done in `crew`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+from ...backend import Concurrency, ExecutionBackend, Report, Work
+from ..thread import usable_cpus
+from .crew import Crew
+
+_MATH_THREADS = (
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "BLIS_NUM_THREADS",
+    "NUMEXPR_NUM_THREADS",
+    "VECLIB_MAXIMUM_THREADS",
+)
+
+
+class ProcessBackend(ExecutionBackend):
+    """Worker processes on this machine (Linux 5.3 or later).
+
+    They are fresh interpreters that never run the main script again, started when work needs them, replaced when they
+    die, and ended by the kernel when the engine's process ends in whatever way.
+
+    Args:
+        workers: the most of them; None for as many as there are usable CPUs.
+        recycle_after: tasks after which a process is replaced by a fresh one; 0 for never.
+        most_memory: bytes that a process may hold when a task is over before it is replaced; 0 for any.
+        stop_grace: seconds that a cancelled or timed-out task has to end by itself before its process is killed.
+        math_threads: threads that numerical libraries use in each process; None to share the CPUs evenly. A variable
+            that is set in the environment (``OMP_NUM_THREADS`` and the like) stays as it is.
+    """
+
+    name = "process"
+    concurrency = Concurrency.PARALLEL
+    runs_coroutines = True
+    can_kill = True
+    needs_pickle = True
+    takes_chains = True
+
+    def __init__(
+        self,
+        workers: int | None = None,
+        *,
+        recycle_after: int = 0,
+        most_memory: int = 0,
+        stop_grace: float = 1.0,
+        math_threads: int | None = None,
+    ) -> None:
+        self.workers = workers or usable_cpus()
+        self._recycle_after = recycle_after
+        self._most_memory = most_memory
+        self._stop_grace = stop_grace
+        self._math_threads = math_threads or max(1, usable_cpus() // self.workers)
+        self._crew: Crew | None = None
+
+    async def start(self, report: Report) -> None:
+        """Processes are started with the first work that needs them."""
+        threads = dict.fromkeys(_MATH_THREADS, str(self._math_threads))
+        self._crew = Crew(
+            self.workers,
+            report,
+            threads | dict(os.environ),
+            self._recycle_after,
+            self._most_memory,
+            self._stop_grace,
+        )
+
+    def submit(self, batch: Sequence[Work]) -> None:
+        """Give the work out."""
+        assert self._crew is not None
+        self._crew.submit(batch)
+
+    async def cancel(self, task_id: int) -> bool:
+        """Stop a task: asked first, killed after the grace time."""
+        return self._crew is not None and self._crew.cancel(task_id)
+
+    def look_now(self) -> None:
+        """Report which tasks run."""
+        if self._crew is not None:
+            self._crew.look_now()
+
+    async def shutdown(self, *, grace: float) -> list[int]:
+        """End all processes."""
+        crew, self._crew = self._crew, None
+        return await crew.leave(grace) if crew is not None else []
+
+    def abandon(self) -> None:
+        """Kill all processes."""
+        crew, self._crew = self._crew, None
+        if crew is not None:
+            crew.abandon()

@@ -1,0 +1,146 @@
+"""Packs calls for worker processes: a function as a name or once by value, arguments each time."""
+
+from __future__ import annotations
+
+import inspect
+import os
+import pickle
+import sys
+from collections import OrderedDict
+from collections.abc import Callable
+from functools import reduce
+from itertools import count
+from typing import Any, Final
+
+import cloudpickle
+
+from ..._core.pace import Pace
+from ..._worker import wire
+from ...backend import Work
+from ...errors import brief
+
+_KEPT: Final = 1024  # functions; those of a notebook's every version must not stay for ever
+
+
+class Function:
+    """One version of a function, as workers know it."""
+
+    __slots__ = ("definition", "number", "pace")
+
+    def __init__(self, number: int, definition: Any) -> None:
+        self.number = number
+        self.definition = definition  # (module, path), or pickled by value
+        self.pace = Pace()
+
+
+class Packed:
+    """One call, ready to be sent."""
+
+    __slots__ = ("flags", "function", "parts", "payload", "work")
+
+    def __init__(self, work: Work, function: Function, flags: int, payload: bytes | None, parts: Any) -> None:
+        self.work = work
+        self.function = function
+        self.flags = flags
+        self.payload = payload  # None: too large for a packet, see parts
+        self.parts = parts
+
+
+class Book:
+    """The functions of one start, by what they are: a function defined anew is another one."""
+
+    def __init__(self) -> None:
+        self._functions: OrderedDict[Any, Function] = OrderedDict()
+        self._numbers = count(1)
+
+    def function(self, work: Work) -> Function:
+        """The entry of a work's function.
+
+        Raises:
+            TypeError: the function cannot be sent.
+        """
+        fn = work.fn
+        try:
+            known = self._functions.get(fn)
+        except TypeError:  # cannot be hashed, and so not be told from another version: sent with each call
+            return Function(next(self._numbers), _definition(work))
+        if known is None:
+            known = self._functions[fn] = Function(next(self._numbers), _definition(work))
+            if len(self._functions) > _KEPT:
+                self._functions.popitem(last=False)
+        return known
+
+    def pack(self, work: Work, linked: bool) -> Packed:
+        """Pack one call.
+
+        Args:
+            work: what to call.
+            linked: whether it follows the call before in a chain.
+
+        Raises:
+            TypeError: something in it cannot be sent; names the task and the argument.
+        """
+        function = self.function(work)
+        args, kwargs = work.args, work.kwargs
+        flags = work.is_coroutine * wire.COROUTINE | linked * wire.LINKED | work.tells_start * wire.TELLS_START
+        if not kwargs and wire.PLAIN.issuperset(map(type, args)):
+            payload = pickle.dumps((function.number, args, {}), 5)
+            if len(payload) < wire.IN_BAND:
+                return Packed(work, function, flags, payload, None)
+        try:
+            parts = wire.Parts((function.number, args, dict(kwargs)))
+        except BaseException as error:
+            raise TypeError(_which(work, error)) from error
+        if parts.in_band:
+            return Packed(work, function, flags, bytes(parts.stream), None)
+        return Packed(work, function, flags, None, parts)
+
+
+def _definition(work: Work) -> Any:
+    fn = work.fn
+    name = _importable(fn)
+    if name is not None:
+        return name
+    try:
+        return cloudpickle.dumps(fn, protocol=5)
+    except BaseException as error:
+        raise TypeError(
+            f"{work.name!r} (#{work.id}) cannot be sent to another process: {brief(error)}\n"
+            "  It or something that it uses from around it cannot be pickled; make that inside the function, or pass it."
+        ) from error
+
+
+def _importable(fn: Callable[..., Any]) -> tuple[str, str] | None:
+    module, path = getattr(fn, "__module__", None), getattr(fn, "__qualname__", None)
+    if not isinstance(module, str) or not isinstance(path, str) or module == "__main__" or "<" in path:
+        return None
+    loaded = sys.modules.get(module)
+    spec = getattr(loaded, "__spec__", None)
+    if spec is None or not (spec.has_location or spec.origin in ("built-in", "frozen")):
+        return None
+    if spec.has_location and not os.path.exists(spec.origin or ""):
+        return None
+    try:
+        found = reduce(getattr, path.split("."), loaded)
+    except AttributeError:
+        return None
+    same = found is fn or getattr(found, "fn", None) is fn
+    return (module, path) if same else None
+
+
+def _which(work: Work, error: BaseException) -> str:
+    """The words for arguments that cannot be pickled: the first that cannot is named."""
+    try:
+        names = list(inspect.signature(work.fn).bind(*work.args, **work.kwargs).arguments.items())
+    except (TypeError, ValueError):
+        names = [(str(index), value) for index, value in enumerate(work.args)] + list(work.kwargs.items())
+    for name, value in names:
+        try:
+            cloudpickle.dumps(value)
+        except BaseException as problem:
+            kind = f"{type(value).__module__}.{type(value).__qualname__}".removeprefix("builtins.")
+            return (
+                f"argument {name!r} of {work.name!r} (#{work.id}): cannot pickle {kind!r} ({brief(problem)})\n"
+                "  It would have to be sent to another process; make it inside the function, or use backend='thread'."
+            )
+    return f"the arguments of {work.name!r} (#{work.id}) cannot be pickled: {brief(error)}"

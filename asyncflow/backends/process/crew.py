@@ -1,0 +1,389 @@
+"""The worker processes of one start: who gets which work, and what happens when one of them dies."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import pickle
+import platform
+from collections import deque
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from typing import Any, Final
+
+from ..._core.pace import AHEAD, FRAME, share
+from ..._worker import wire
+from ..._worker.parcel import unpack_outcome
+from ...backend import CANCELLED, FAILED, RETURNED, STARTED, SUCCEEDED, Event, Report, Work
+from ...errors import WorkerDied
+from .calls import Book, Packed
+from .hand import Hand, Record
+
+_PATIENCE: Final = 0.005  # seconds that a call may wait in one worker's frame while another worker is idle
+_FALSE_STARTS: Final = 3  # processes in a row that end before they are up, until that is an error
+_FRAME_BYTES: Final = 1 << 16
+
+
+class Crew:
+    """Worker processes.
+
+    Args:
+        size: the most of them.
+        report: the engine's.
+        environment: of the processes.
+        recycle_after: tasks after which a process is replaced; 0 for never.
+        most_memory: bytes that a process may hold between two tasks; 0 for any.
+        stop_grace: seconds that a task which is told to stop is given before its process is killed.
+    """
+
+    def __init__(
+        self,
+        size: int,
+        report: Report,
+        environment: dict[str, str],
+        recycle_after: int,
+        most_memory: int,
+        stop_grace: float,
+    ) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._size = size
+        self._report = report
+        self._environment = environment
+        self._recycle_after = recycle_after
+        self._most_memory = most_memory
+        self._stop_grace = stop_grace
+        self._lifeline, self._hold = os.pipe()  # while this process holds the second end, workers live
+        self._book = Book()
+        self._hands: list[Hand] = []
+        self._waiting: dict[int, Work] = {}  # that no process has
+        self._order: deque[int] = deque()  # of the heads of chains among them
+        self._where: dict[int, Hand] = {}
+        self._stopping: dict[int, asyncio.TimerHandle | None] = {}
+        self._told: set[int] = set()  # tasks whose start was reported
+        self._false_starts = 0
+        self._closing = False
+        self._recall: asyncio.TimerHandle | None = None
+        self._gone = asyncio.Event()
+
+    # -- work comes in ------------------------------------------------------------------------------------
+
+    def submit(self, batch: Sequence[Work]) -> None:
+        """Take work, with what is linked to it."""
+        for head in batch:
+            self._order.append(head.id)
+            work: Work | None = head
+            while work is not None:
+                self._waiting[work.id] = work
+                work = work.link
+        self._feed()
+
+    def _feed(self) -> None:
+        """Give out what can be given out."""
+        while self._order:
+            hand = self._next_hand()
+            if hand is None or not self._give(hand):
+                break
+        if not self._order:
+            self._spread()
+
+    def _next_hand(self) -> Hand | None:
+        up = [hand for hand in self._hands if not hand.retires]
+        idle = next((hand for hand in up if hand.is_up and not hand.given), None)
+        if idle is not None:
+            return idle
+        starting = sum(not hand.is_up for hand in up)
+        if len(up) < self._size and starting < len(self._order):
+            self._hire()
+        ready = [hand for hand in up if hand.is_up and hand.load < AHEAD]
+        return min(ready, key=lambda hand: hand.load, default=None)
+
+    def _give(self, hand: Hand) -> bool:
+        """Send a frame. False if nothing could be sent."""
+        frame: list[Packed] = []
+        heads: list[int] = []
+        seconds = size = 0
+        most = share(len(self._order), len(self._hands))
+        budget = FRAME
+        while self._order and len(frame) < most and budget > 0 and size < _FRAME_BYTES:
+            head = self._order.popleft()
+            chain = self._packed(head)
+            if not chain:
+                continue
+            heads.append(head)
+            frame += chain
+            budget -= sum(each.function.pace.seconds for each in chain)
+            size += sum(len(each.payload) if each.payload is not None else 4096 for each in chain)
+        if not frame:
+            return bool(self._order)
+        if not hand.send(frame):
+            self._order.extendleft(reversed(heads))
+            return False
+        for each in frame:
+            del self._waiting[each.work.id]
+            self._where[each.work.id] = hand
+        return True
+
+    def _packed(self, head: int) -> list[Packed]:
+        """A chain, as far as it can be sent; what fails here fails alone."""
+        chain: list[Packed] = []
+        work: Work | None = self._waiting.get(head)  # None: cancelled
+        while work is not None and work.id in self._waiting:
+            try:
+                chain.append(self._book.pack(work, linked=bool(chain)))
+            except Exception as error:
+                del self._waiting[work.id]
+                self._report([(FAILED, work.id, error)])
+                work = work.link
+                break
+            work = work.link
+        self._return_links(work)
+        return chain
+
+    def _return_links(self, work: Work | None) -> None:
+        """What was linked to work that does not go on goes back to the engine, which knows why."""
+        while work is not None:
+            if self._waiting.pop(work.id, None) is not None:
+                self._report([(RETURNED, work.id, None)])
+            work = work.link
+
+    # -- processes ----------------------------------------------------------------------------------------
+
+    def _hire(self) -> None:
+        hand = Hand(self._lifeline, self._environment, self._most_memory)
+        self._hands.append(hand)
+        self._loop.add_reader(hand.records, self._read, hand)
+        self._loop.add_reader(hand.pidfd, self._ended, hand)
+        for relay in (hand.out, hand.err):
+            self._loop.add_reader(relay.fd, self._relay, relay)
+
+    def _relay(self, relay: Any) -> None:
+        if not relay.read():
+            self._loop.remove_reader(relay.fd)
+
+    def _read(self, hand: Hand) -> None:
+        records = hand.read()
+        if not records:
+            return
+        hand.out.read()  # what a task has printed comes before its result
+        hand.err.read()
+        self._take_records(hand, records)
+        if self._recycle_after and hand.done >= self._recycle_after and not hand.retires:
+            self._retire(hand)
+        self._feed()
+
+    def _take_records(self, hand: Hand, records: Iterable[Record]) -> None:
+        events: list[Event] = []
+        for kind, task_id, seconds, payload in records:
+            if kind == wire.BEGUN:
+                self._told.add(task_id)
+                events.append((STARTED, task_id, None))
+            elif kind == wire.NOT_BEGUN:
+                self._begin_again(hand, payload)
+            elif kind == wire.RETIRES:
+                self._retire(hand)
+            elif kind == wire.UP:
+                hand.is_up = True
+                self._false_starts = 0
+            else:
+                events.append(self._result(hand, kind, task_id, seconds, payload))
+        if events:
+            self._report(events)
+
+    def _result(self, hand: Hand, kind: int, task_id: int, seconds: float, payload: Any) -> Event:
+        packed = hand.take(task_id)
+        assert packed is not None
+        self._forget(task_id)
+        hand.done += 1
+        packed.function.pace.saw(seconds)
+        if kind == wire.VALUE:
+            return SUCCEEDED, task_id, payload
+        if kind == wire.STOPPED:
+            return CANCELLED, task_id, None
+        try:
+            if kind == wire.PACKED:
+                return SUCCEEDED, task_id, pickle.loads(payload)
+            if kind == wire.IN_MEMORY:
+                return SUCCEEDED, task_id, wire.unpack_memory(hand.result_file(), payload)
+            if kind == wire.ERROR:
+                return FAILED, task_id, unpack_outcome(payload)[1]
+            return FAILED, task_id, TypeError(f"{packed.work.name!r} (#{task_id}) returned {payload}")
+        except Exception as error:  # a class that pickles but does not unpickle
+            error.add_note(f"while the result of {packed.work.name!r} (#{task_id}) was unpickled")
+            return FAILED, task_id, error
+
+    def _forget(self, task_id: int) -> None:
+        del self._where[task_id]
+        self._told.discard(task_id)
+        if self._stopping:
+            timer = self._stopping.pop(task_id, None)
+            if timer is not None:
+                timer.cancel()
+
+    def _begin_again(self, hand: Hand, task_ids: Iterable[int]) -> None:
+        """Calls that a process had and did not begin wait again, before all others."""
+        again: list[int] = []
+        events: list[Event] = []
+        came: set[int] = set()
+        for task_id in task_ids:
+            packed = hand.take(task_id)
+            if packed is None:
+                continue
+            stopping = task_id in self._stopping
+            self._forget(task_id)
+            if stopping:
+                events.append((CANCELLED, task_id, None))
+            elif packed.flags & wire.LINKED and came.isdisjoint((task_id,)):
+                events.append((RETURNED, task_id, None))  # what it needs was in that process
+            else:
+                self._waiting[task_id] = packed.work
+                if not packed.flags & wire.LINKED:
+                    again.append(task_id)
+                if packed.work.link is not None:
+                    came.add(packed.work.link.id)
+        self._order.extendleft(reversed(again))
+        if events:
+            self._report(events)
+
+    # -- balance ------------------------------------------------------------------------------------------
+
+    def _spread(self) -> None:
+        """Nothing waits here. If a process is idle, another may have more than it can begin at once."""
+        idle = [hand for hand in self._hands if hand.is_up and not hand.given and not hand.retires]
+        if not idle or self._recall is not None:
+            return
+        if any(len(hand.given) > 1 for hand in self._hands):
+            # Mostly the frame is over in less time than it takes to ask for it.
+            self._recall = self._loop.call_later(_PATIENCE, self._take_back)
+
+    def _take_back(self) -> None:
+        self._recall = None
+        if self._order or not any(not hand.given for hand in self._hands if hand.is_up and not hand.retires):
+            return
+        for hand in self._hands:
+            if len(hand.given) > 1:
+                self._begin_again(hand, hand.take_unread())
+                hand.order(wire.TAKE_BACK)
+        self._feed()
+
+    # -- the end of a process -----------------------------------------------------------------------------
+
+    def _retire(self, hand: Hand) -> None:
+        hand.retires = True
+        self._begin_again(hand, hand.take_unread())
+        hand.dismiss()
+
+    def _ended(self, hand: Hand) -> None:
+        """A process has ended: as it was told to, or by what it ran, or by somebody's hand."""
+        for fd in (hand.records, hand.pidfd, hand.out.fd, hand.err.fd):
+            self._loop.remove_reader(fd)
+        while records := hand.read():
+            self._take_records(hand, records)
+        hand.out.read()
+        hand.err.read()
+        self._hands.remove(hand)
+        how, peak = hand.reap()
+        running = hand.running
+        packed = hand.take(running)
+        if packed is not None:
+            stopped = running in self._stopping
+            self._forget(running)
+            error = self._died(packed.work, hand, how, peak)
+            self._report([(CANCELLED, running, None) if stopped else (FAILED, running, error)])
+        self._begin_again(hand, list(hand.given))
+        hand.close()
+        if not hand.is_up and not self._closing:
+            self._false_start(hand, how, peak)
+        self._gone.set()
+        self._feed()
+
+    def _died(self, work: Work, hand: Hand, how: str, peak: int) -> WorkerDied:
+        return WorkerDied(work.id, work.name, how, hand.pid, platform.node(), peak, hand.err.tail())
+
+    def _false_start(self, hand: Hand, how: str, peak: int) -> None:
+        self._false_starts += 1
+        if self._false_starts < _FALSE_STARTS:
+            return
+        self._false_starts = 0
+        waiting, self._waiting = self._waiting, {}
+        self._order.clear()
+        self._report([(FAILED, work.id, self._died(work, hand, how, peak)) for work in waiting.values()])
+
+    # -- cancelling ---------------------------------------------------------------------------------------
+
+    def cancel(self, task_id: int) -> bool:
+        """Take back what has not begun; ask what runs to stop, and after the grace time kill its process."""
+        work = self._waiting.pop(task_id, None)
+        if work is not None:
+            self._report([(CANCELLED, task_id, None)])
+            self._return_links(work.link)
+            return True
+        hand = self._where.get(task_id)
+        if hand is None or task_id in self._stopping:
+            return hand is not None
+        self._stopping[task_id] = None
+        self._begin_again(hand, hand.take_unread())
+        if task_id in self._stopping:  # else it was among them
+            hand.order(wire.STOP, task_id)
+            self._stopping[task_id] = self._loop.call_later(self._stop_grace, self._kill, task_id)
+        self._feed()
+        return True
+
+    def _kill(self, task_id: int) -> None:
+        hand = self._where.get(task_id)
+        if hand is not None and hand.running == task_id:
+            hand.kill()
+
+    def look_now(self) -> None:
+        """Report which tasks run, to somebody who asks."""
+        for hand in self._hands:
+            running = hand.running
+            if running in hand.given and running not in self._told:
+                self._told.add(running)
+                self._report([(STARTED, running, None)])
+
+    # -- shutdown -----------------------------------------------------------------------------------------
+
+    async def leave(self, grace: float) -> list[int]:
+        """Let all processes end, and kill those that do not."""
+        self._closing = True
+        for task_id in [*self._waiting, *self._where]:
+            self.cancel(task_id)
+        for hand in list(self._hands):
+            if not hand.retires:
+                self._retire(hand)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(grace):
+                await self._all_gone()
+        for hand in self._hands:
+            hand.kill()
+        await self._all_gone()
+        self.close()
+        return []
+
+    async def _all_gone(self) -> None:
+        while self._hands:
+            self._gone.clear()
+            await self._gone.wait()
+
+    def close(self) -> None:
+        """Give back what is left."""
+        if self._recall is not None:
+            self._recall.cancel()
+        for timer in self._stopping.values():
+            if timer is not None:
+                timer.cancel()
+        os.close(self._hold)
+        os.close(self._lifeline)
+
+    def abandon(self) -> None:
+        """End all processes without a loop to wait on."""
+        self._closing = True
+        hands, self._hands = self._hands, []
+        for hand in hands:
+            if not self._loop.is_closed():
+                for fd in (hand.records, hand.pidfd, hand.out.fd, hand.err.fd):
+                    self._loop.remove_reader(fd)
+            hand.kill()
+            hand.reap()
+            hand.close()
+        self.close()

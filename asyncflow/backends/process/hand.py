@@ -1,0 +1,198 @@
+"""One worker process, seen from the engine: its process, its sockets and what it was given."""
+
+from __future__ import annotations
+
+import fcntl
+import mmap
+import os
+import pickle
+import signal
+import socket
+import subprocess
+import sys
+from contextlib import suppress
+from struct import Struct
+from typing import Any, Final
+
+from ..._worker import wire
+from .calls import Packed
+from .output import Relay
+
+_LENGTH: Final = Struct("=I")
+_READ: Final = 1 << 20
+
+Record = tuple[int, int, float, Any]
+
+
+class Hand:
+    """A worker process.
+
+    Args:
+        lifeline: the reading end of the pipe that the engine's process holds open.
+        environment: of the process.
+        most_memory: bytes that it may hold between two tasks; 0 for any.
+    """
+
+    def __init__(self, lifeline: int, environment: dict[str, str], most_memory: int) -> None:
+        self.given: dict[int, Packed] = {}  # in the order in which they are run
+        self.load = 0.0  # seconds of work in it, as far as known
+        self.known: set[int] = set()  # functions that it was sent
+        self.done = 0  # tasks that it has run
+        self.is_up = False
+        self.retires = False
+        self._bytes = b""
+        self._calls, worker_calls = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._unread = worker_calls  # kept: what the worker has not read can be read back here
+        self.orders, worker_orders = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.records, worker_records = os.pipe()
+        out, worker_out = os.pipe()
+        err, worker_err = os.pipe()
+        page = os.memfd_create("asyncflow-page", os.MFD_CLOEXEC)
+        os.ftruncate(page, mmap.PAGESIZE)
+        self._page = memoryview(mmap.mmap(page, mmap.PAGESIZE)).cast("Q")
+        self.out, self.err = Relay(out, "stdout"), Relay(err, "stderr")
+        for fd in (self.records, out, err):
+            os.set_blocking(fd, False)
+        with suppress(OSError):  # the most that an ordinary user may ask for; a busy machine may refuse
+            fcntl.fcntl(self.records, fcntl.F_SETPIPE_SZ, _READ)
+        self._calls.setblocking(False)
+        passed = [worker_calls.fileno(), worker_orders.fileno(), worker_records, page, lifeline]
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", _program(passed, most_memory)],
+            stdin=subprocess.DEVNULL,
+            stdout=worker_out,
+            stderr=worker_err,
+            pass_fds=passed,
+            env=environment,
+            process_group=0,  # Ctrl-C in a terminal is for the engine, which then decides
+        )
+        worker_orders.close()
+        for fd in (worker_records, worker_out, worker_err, page):
+            os.close(fd)
+        self.pid = self.process.pid
+        self.pidfd = os.pidfd_open(self.pid)
+
+    def send(self, packed: list[Packed]) -> bool:
+        """Give it calls.
+
+        Returns:
+            False if its socket is full: nothing was sent.
+        """
+        definitions: dict[int, Any] = {
+            each.function.number: each.function.definition
+            for each in packed
+            if each.function.number not in self.known
+        }
+        files = []
+        for number, definition in definitions.items():
+            if len(definition) > wire.IN_BAND:
+                files.append(wire.write_file(definition))
+                definitions[number] = len(definition)
+        files += [each.parts.into_memory() for each in packed if each.payload is None]
+        calls = [
+            (each.work.id, each.flags, each.payload if each.payload is not None else each.parts.sizes())
+            for each in packed
+        ]
+        frame = pickle.dumps((definitions, calls), 5)
+        try:
+            if files:
+                socket.send_fds(self._calls, [frame], files)
+            else:
+                self._calls.send(frame)
+        except BlockingIOError:
+            return False
+        finally:
+            for file in files:
+                os.close(file)
+        self.known.update(definitions)
+        for each in packed:
+            self.given[each.work.id] = each
+            self.load += each.function.pace.seconds
+        return True
+
+    def take_unread(self) -> list[int]:
+        """Take back the calls that it has not read yet; the kernel sees to it that nobody else has them."""
+        task_ids = []
+        while True:
+            try:
+                data, files = wire.receive(self._unread, socket.MSG_DONTWAIT)
+            except BlockingIOError:
+                return task_ids
+            for file in files:
+                os.close(file)
+            if not data:
+                return task_ids
+            definitions, calls = pickle.loads(data)
+            self.known.difference_update(definitions)
+            task_ids += [task_id for task_id, _, _ in calls]
+
+    def take(self, task_id: int) -> Packed | None:
+        """Strike a call off."""
+        packed = self.given.pop(task_id, None)
+        if packed is not None:
+            self.load = self.load - packed.function.pace.seconds if self.given else 0.0
+        return packed
+
+    def order(self, what: int, task_id: int = 0) -> None:
+        """Tell it something now."""
+        with suppress(OSError):  # it is just ending
+            self.orders.send(pickle.dumps((what, task_id)))
+
+    def read(self) -> list[Record]:
+        """What has happened since."""
+        try:
+            data = os.read(self.records, _READ)
+        except BlockingIOError:
+            return []
+        data = self._bytes + data
+        records, position, end = [], 0, len(data)
+        while end - position >= 4:
+            (length,) = _LENGTH.unpack_from(data, position)
+            if end - position - 4 < length:
+                break
+            records.append(pickle.loads(memoryview(data)[position + 4 : position + 4 + length]))
+            position += 4 + length
+        self._bytes = data[position:]
+        return records
+
+    def result_file(self) -> int:
+        """The memory file of a large result; it was sent before its record."""
+        _, files = wire.receive(self.orders)
+        return files[0]
+
+    @property
+    def running(self) -> int:
+        """The number of the task that runs; 0 for none. True also after the process has died."""
+        return int(self._page[0])
+
+    def kill(self) -> None:
+        """End it, and what it has started, at once."""
+        with suppress(ProcessLookupError):
+            os.killpg(self.pid, signal.SIGKILL)
+
+    def dismiss(self) -> None:
+        """Let it end when it has run what it was given."""
+        self.retires = True
+        self._calls.close()
+
+    def reap(self) -> tuple[str, int]:
+        """How the process ended, in words, and the most memory that it held, in bytes. Once, after it has."""
+        _, status, usage = os.wait4(self.pid, 0)
+        code = self.process.returncode = os.waitstatus_to_exitcode(status)
+        how = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+        return how, usage.ru_maxrss * 1024
+
+    def close(self) -> None:
+        """Give back every descriptor."""
+        self._calls.close()
+        self._unread.close()
+        self.orders.close()
+        for fd in (self.records, self.out.fd, self.err.fd, self.pidfd):
+            os.close(fd)
+
+
+def _program(passed: list[int], most_memory: int) -> str:
+    # The path is set before anything of ours is imported; the main script is not run again, so it needs no guard.
+    arguments = ", ".join(map(str, [*passed, most_memory, os.getpid()]))
+    return f"import sys; sys.path[:] = {sys.path!r}; from asyncflow._worker.main import main; main({arguments})"
+

@@ -1,0 +1,60 @@
+"""The conformance suite: what the engine expects of a backend, as tests.
+
+    from asyncflow.testing.conformance import BackendConformance
+
+    class TestDask(BackendConformance):
+        def make_backend(self):
+            return DaskBackend(workers=self.workers)
+
+It needs pytest with pytest-asyncio, and the mark ``soak`` registered: cases that take minutes carry it, so that
+``-m "not soak"`` is the everyday run. Cases choose themselves by what the backend declares that it can do. After each
+one the same is asked: the error arrived on the right future, the next tasks work, and nothing is left behind. No
+case may hang: one that does is ended with the stacks of all threads.
+"""
+
+import pytest
+
+# Before these are imported, or their asserts would say only "AssertionError".
+pytest.register_assert_rewrite(
+    *(
+        f"{__name__}.{theme}"
+        for theme in (
+            "_awaits",
+            "_base",
+            "_cancels",
+            "_contract",
+            "_failures",
+            "_graphs",
+            "_lives",
+            "_loads",
+            "_processes",
+            "_raw",
+        )
+    )
+)
+
+from ._awaits import Awaits  # noqa: E402
+from ._base import Conformance, uncaptured_stderr  # noqa: E402
+from ._cancels import Cancels  # noqa: E402
+from ._contract import Contract  # noqa: E402
+from ._failures import Failures, Values  # noqa: E402
+from ._graphs import Graphs  # noqa: E402
+from ._lives import Lives, Scripts  # noqa: E402
+from ._loads import Loads  # noqa: E402
+from ._processes import Processes  # noqa: E402
+
+__all__ = ["BackendConformance", "Conformance", "uncaptured_stderr"]
+
+
+class BackendConformance(
+    Contract, Graphs, Failures, Values, Cancels, Awaits, Processes, Lives, Loads, Scripts
+):
+    """All cases. A subclass has a method ``make_backend`` and may set:
+
+    Attributes:
+        workers: how many pieces of work the backend of `make_backend` runs at once; 1 only if it is sequential.
+        executes: False if it calls no function and its results are stand-ins.
+        grace: seconds that an engine's shutdown gives it.
+        patience: seconds after which a case is taken to hang.
+        excused: cases that it cannot pass, by name, each with the reason.
+    """

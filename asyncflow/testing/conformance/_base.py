@@ -1,0 +1,196 @@
+"""What all themes share: the backend under test, which cases apply to it, and what is looked at after each."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import nullcontext
+from typing import Any, ClassVar, TypeAlias, TypeVar
+
+import pytest
+import pytest_asyncio
+
+from ... import TaskFuture, WorkflowEngine
+from ...backend import Concurrency, ExecutionBackend
+from .. import bad_tasks as bad
+from ..deadline import deadline
+from ..gate import Gate
+from ..leaks import no_leaks
+
+Case = TypeVar("Case")
+Theme = TypeVar("Theme", bound="Conformance")
+Engine: TypeAlias = Any
+"""A `WorkflowEngine`. Typed loosely: cases mix tasks of all types in one list, and ask one state again and again."""
+_STDERR = pytest.StashKey[int]()
+_LONG = 3600.0  # seconds for a case that carries the mark `soak`
+
+
+class Conformance:
+    """The base of every theme. See `BackendConformance` for what a subclass sets."""
+
+    workers: ClassVar[int] = 2
+    executes: ClassVar[bool] = True
+    grace: ClassVar[float] = 5.0
+    patience: ClassVar[float] = 60.0
+    excused: ClassVar[Mapping[str, str]] = {}
+
+    backend: ExecutionBackend
+    _gates: list[Gate]
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        unknown = [name for name in cls.excused if not hasattr(cls, name)]
+        if unknown:
+            raise TypeError(f"{cls.__name__}.excused names cases that are not there: {', '.join(unknown)}")
+
+    def make_backend(self) -> ExecutionBackend:
+        """A new backend, not started. May be called several times."""
+        raise NotImplementedError("a subclass says which backend")
+
+    def put_away(self) -> None:
+        """Release what `make_backend` made besides backends; called after each case, before leaks are looked for."""
+
+    # -- around each case ---------------------------------------------------------------------------------
+
+    @pytest.fixture(autouse=True)
+    def _case(self, request: pytest.FixtureRequest) -> Iterator[None]:
+        """Choose the case, bound it in time, and look for what it has left behind."""
+        soak = request.node.get_closest_marker("soak") is not None
+        with deadline(_LONG if soak else self.patience, file=uncaptured_stderr(request.config)), no_leaks():
+            self._gates = []
+            self.backend = self.make_backend()
+            try:
+                self._skip_unless_it_applies(request.function)
+                yield
+            finally:
+                self.open_all_gates()
+                self.put_away()
+
+    def _skip_unless_it_applies(self, case: Any) -> None:
+        if case.__name__ in self.excused:
+            pytest.skip(self.excused[case.__name__])
+        for trait, wanted in getattr(case, "asyncflow_applies", {}).items():
+            if self.has(trait) is not wanted:
+                pytest.skip(f"for backends that are {'' if wanted else 'not '}{trait}")
+
+    def has(self, trait: str) -> bool:
+        """Whether the backend is of a kind.
+
+        Args:
+            trait: "executes", "overlaps", "in_process", or one of the contract's capabilities.
+        """
+        if trait == "executes":
+            return self.executes
+        if trait == "overlaps":
+            return self.executes and self.backend.concurrency is not Concurrency.SEQUENTIAL
+        if trait == "in_process":
+            return not self.backend.needs_pickle
+        answer: bool = getattr(self.backend, trait)
+        return answer
+
+    @pytest_asyncio.fixture(loop_scope="function")
+    async def engine(self, _case: None) -> AsyncIterator[Engine]:
+        """An engine on the backend, started. Afterwards the next tasks must work and the loop be clean."""
+        others = asyncio.all_tasks()
+        engine = self.make_engine()
+        async with engine:
+            yield engine
+            self.open_all_gates()
+            await self.check_next_tasks(engine)
+        left = asyncio.all_tasks() - others
+        assert not left, f"asyncio tasks that the engine has left: {left}"
+
+    def make_engine(self, **options: Any) -> Engine:
+        """An engine on the backend, not started.
+
+        Args:
+            options: of the engine.
+        """
+        return WorkflowEngine(self.backend, grace=self.grace, **options)
+
+    def gate(self) -> Gate:
+        """A gate that is opened when the case is over, whatever happened."""
+        gate = Gate()
+        self._gates.append(gate)
+        return gate
+
+    def open_all_gates(self) -> None:
+        """Let go of every task that stands at a gate."""
+        for gate in self._gates:
+            gate.close()
+
+    async def check_next_tasks(self, engine: Engine) -> None:
+        """Whatever happened before, the next tasks work: one for each worker and more, and a coroutine."""
+        futures = [engine.submit(bad.add, number, 1) for number in range(2 * self.workers)]
+        results = await asyncio.gather(*futures, engine.submit(bad.add_later, 20, 22))
+        if self.executes:
+            assert results == [*range(1, 2 * self.workers + 1), 42]
+
+    async def check_all_slots_are_free(self, engine: Engine) -> None:
+        """As many tasks run at once as there are workers."""
+        if self.has("overlaps"):
+            gate = self.gate()
+            futures = [engine.submit(bad.through, gate.door, number) for number in range(self.workers)]
+            await gate.reached(self.workers)
+            gate.close()
+            assert await asyncio.gather(*futures) == list(range(self.workers))
+
+
+def asynchronous(theme: type[Theme]) -> type[Theme]:
+    """Let pytest-asyncio run the cases of a class; a mark on the class would reach the plain ones of other themes.
+
+    Args:
+        theme: the class.
+    """
+    for name, case in vars(theme).items():
+        if name.startswith("test_"):
+            pytest.mark.asyncio(loop_scope="function")(case)
+    return theme
+
+
+def applies(**traits: bool) -> Callable[[Case], Case]:
+    """Say to which backends a case, or all cases of a class, apply.
+
+    Args:
+        traits: as `Conformance.has` knows them, each with the answer that is asked for.
+    """
+
+    def mark(case: Case) -> Case:
+        cases = [case] if not isinstance(case, type) else [vars(case)[name] for name in vars(case)]
+        for each in cases:
+            if callable(each) and each.__name__.startswith("test_"):
+                each.asyncflow_applies = {**traits, **getattr(each, "asyncflow_applies", {})}
+        return case
+
+    return mark
+
+
+async def failure_of(future: TaskFuture[Any]) -> BaseException:
+    """Wait for a task that is to fail.
+
+    Args:
+        future: of the task.
+
+    Returns:
+        Its exception; not raised, since some would end the test itself.
+    """
+    await asyncio.wait([future])
+    assert not future.cancelled(), f"{future!r} was cancelled, not failed"
+    error = future.exception()
+    assert error is not None, f"{future!r} did not fail"
+    return error
+
+
+def told(error: BaseException) -> str:
+    """Everything a user is shown of an exception besides its traceback."""
+    return "\n".join([f"{type(error).__name__}: {error}", *getattr(error, "__notes__", [])])
+
+
+def uncaptured_stderr(config: pytest.Config) -> int:
+    """The standard error that pytest does not capture: what is written there is seen even if the process ends."""
+    if _STDERR not in config.stash:
+        capture = config.pluginmanager.getplugin("capturemanager")
+        with capture.global_and_fixture_disabled() if capture is not None else nullcontext():
+            config.stash[_STDERR] = os.dup(2)
+    return config.stash[_STDERR]

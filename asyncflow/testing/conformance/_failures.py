@@ -1,0 +1,204 @@
+"""Tasks that raise what is awkward to carry, and tasks that return what is no value."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import traceback
+from typing import Any
+
+import pytest
+
+from ... import State, TaskCrashed, WorkflowEngine
+from ...errors import RemoteError
+from .. import bad_tasks as bad
+from ._base import Conformance, Engine, applies, asynchronous, failure_of, told
+
+_MUCH = 1_000_000  # characters; nobody wants more of an exception sent, kept or logged
+
+
+@applies(executes=True)
+@asynchronous
+class Failures(Conformance):
+    """The error arrives on the right future, under the user's name."""
+
+    @pytest.mark.parametrize("kind", bad.ERRORS)
+    async def test_an_error_arrives_as_itself_or_in_an_envelope(self, engine: Engine, kind: str) -> None:
+        future = engine.submit(bad.fail, kind)
+        error = await failure_of(future)
+        raised = type(bad.ERRORS[kind]())
+        assert future.state is State.FAILED
+        if self.backend.needs_pickle:
+            self.check_travelled(error, raised)
+        else:
+            assert type(error) is raised
+        if kind != "takes no notes":
+            assert "'fail'" in "\n".join(error.__notes__)
+            assert __file__ in "\n".join(error.__notes__)
+        self.check_shows_where(error)
+
+    def check_travelled(self, error: BaseException, raised: type[BaseException]) -> None:
+        """Check what has come from another process: the class or an envelope, and not more than can be read."""
+        if type(error).__name__ != raised.__name__:
+            assert isinstance(error, RemoteError)
+            assert error.kind.rpartition(".")[2] == raised.__name__
+        with_notes = "\n".join(getattr(error, "__notes__", ()))
+        assert len(with_notes) + sum(len(str(arg)) for arg in error.args) < _MUCH
+
+    def check_shows_where(self, error: BaseException) -> None:
+        """Check that the traceback, of here or of there, names the function."""
+        frames = [frame.name for frame in traceback.extract_tb(error.__traceback__)]
+        there = [*getattr(error, "__notes__", ()), getattr(error, "traceback", "")]
+        assert "fail" in frames or any(" in fail\n" in text for text in there)
+
+    @pytest.mark.parametrize("kind", bad.ERRORS)
+    async def test_a_coroutines_error_arrives_as_itself(self, engine: Engine, kind: str) -> None:
+        error = await failure_of(engine.submit(bad.fail_later, kind))
+        raised = type(bad.ERRORS[kind]())
+        assert type(error).__name__ == raised.__name__ or isinstance(error, RemoteError)
+
+    @pytest.mark.parametrize("kind", bad.ENDS)
+    @pytest.mark.parametrize("body", [bad.fail, bad.fail_at_once, bad.fail_later])
+    async def test_what_would_end_a_program_is_a_crash_of_that_task_alone(
+        self, engine: Engine, body: Any, kind: str
+    ) -> None:
+        await self.check_crash(engine, engine.submit(body, kind), kind)
+
+    @applies(takes_coroutines=True)
+    @pytest.mark.parametrize("kind", bad.ENDS)
+    @pytest.mark.parametrize("body", [bad.fail_at_once, bad.fail_later])
+    async def test_what_would_end_a_program_is_a_crash_in_a_coroutine_on_the_backend(
+        self, body: Any, kind: str
+    ) -> None:
+        async with WorkflowEngine(backends={"it": self.backend}, grace=self.grace) as engine:
+            await self.check_crash(engine, engine.function_task(backend="it")(body)(kind), kind)
+            await self.check_next_tasks(engine)
+
+    @pytest.mark.parametrize("kind", [kind for kind in bad.ENDS if kind != "CancelledError"])
+    @pytest.mark.parametrize("body", [bad.fail, bad.fail_at_once, bad.fail_later])
+    async def test_what_would_end_a_program_is_a_crash_of_a_block(
+        self, engine: Engine, body: Any, kind: str
+    ) -> None:
+        await self.check_crash(engine, engine.block(body)(kind), kind)
+
+    async def check_crash(self, engine: Engine, future: Any, kind: str) -> None:
+        """Check that a task has failed by `TaskCrashed` and that others go on."""
+        neighbour = engine.submit(bad.add, 1, 2)
+        error = await failure_of(future)
+        assert future.state is State.FAILED
+        assert isinstance(error, TaskCrashed)
+        assert (error.name, error.task_id) == (future.name, future.id)
+        raised = type(bad.ENDS[kind]())
+        assert type(error.__cause__) is raised or isinstance(error.__cause__, RemoteError)
+        assert raised.__name__ in str(error)
+        assert await neighbour == 3
+        task = asyncio.current_task()
+        assert task is not None
+        assert not task.cancelling()
+
+    async def test_recursion_without_end_is_an_error(self, engine: Engine) -> None:
+        assert isinstance(await failure_of(engine.submit(bad.recurse)), RecursionError)
+
+    async def test_memory_that_is_not_there_is_an_error(self, engine: Engine) -> None:
+        error = await failure_of(engine.submit(bad.take_all_memory))
+        assert isinstance(error, (MemoryError, OverflowError))
+
+    @pytest.mark.parametrize("kind", ["plain", "SystemExit"])
+    async def test_a_failure_reaches_every_awaiter_each_time(self, engine: Engine, kind: str) -> None:
+        future = engine.submit(bad.fail, kind)
+        first = await asyncio.gather(future, return_exceptions=True)
+        second = await asyncio.gather(future, return_exceptions=True)
+        assert first[0] is second[0] is future.exception()
+
+    async def test_failures_of_many_reach_each_its_own_future(self, engine: Engine) -> None:
+        futures = [engine.submit(bad.fail if number % 3 else bad.same, "plain") for number in range(300)]
+        results = await asyncio.gather(*futures, return_exceptions=True)
+        assert [isinstance(result, ValueError) for result in results] == [
+            bool(number % 3) for number in range(300)
+        ]
+
+
+@applies(executes=True)
+@asynchronous
+class Values(Conformance):
+    """Results and arguments of every kind."""
+
+    @pytest.mark.parametrize("body", [bad.generator, bad.coroutine, bad.async_generator])
+    async def test_what_runs_only_where_it_is_read_is_no_result(self, engine: Engine, body: Any) -> None:
+        future = engine.submit(body)
+        error = await failure_of(future)
+        assert isinstance(error, TypeError)
+        assert body.__name__.replace("_", " ") in str(error).replace("_", " ")
+        assert repr(future.name) in told(error)
+
+    @pytest.mark.parametrize("body", [bad.generator, bad.coroutine, bad.async_generator])
+    async def test_neither_is_it_one_of_a_coroutine_task(self, engine: Engine, body: Any) -> None:
+        async def later() -> Any:
+            return body()
+
+        assert isinstance(await failure_of(engine.submit(later)), TypeError)
+
+    @applies(in_process=False)
+    @pytest.mark.parametrize(("body", "kind"), [(bad.open_file, "TextIOWrapper"), (bad.lock, "lock")])
+    async def test_what_cannot_be_sent_is_no_result(self, engine: Engine, body: Any, kind: str) -> None:
+        future = engine.submit(body)
+        error = await failure_of(future)
+        assert isinstance(error, TypeError)
+        assert kind in str(error)
+        assert repr(future.name) in told(error)
+
+    @applies(in_process=True)
+    async def test_in_this_process_any_object_is_a_result(self, engine: Engine) -> None:
+        lock = await engine.submit(bad.lock)
+        assert type(lock) is type(threading.Lock())
+        with await engine.submit(bad.open_file) as file:
+            assert not file.closed
+
+    async def test_a_list_nested_ten_thousand_deep_arrives_or_is_an_error(self, engine: Engine) -> None:
+        future = engine.submit(bad.nested, 10_000)
+        await asyncio.wait([future])
+        if self.backend.needs_pickle and future.exception() is not None:
+            assert not isinstance(future.exception(), TaskCrashed)
+        else:
+            assert bad.depth_of(future.result()) == 10_000
+
+    @applies(in_process=False)
+    @pytest.mark.parametrize("by_keyword", [False, True])
+    async def test_an_argument_that_cannot_be_sent_is_named(self, engine: Engine, by_keyword: bool) -> None:
+        lock = threading.Lock()
+        future = engine.submit(bad.add, 1, b=lock) if by_keyword else engine.submit(bad.add, 1, lock)
+        error = await failure_of(future)
+        assert isinstance(error, TypeError)
+        assert "'b'" in str(error)
+        assert "lock" in str(error)
+        assert "'add'" in told(error)
+
+    @applies(in_process=False)
+    async def test_an_argument_that_cannot_be_sent_harms_no_other_of_its_batch(self, engine: Engine) -> None:
+        unsendable = [number % 7 == 3 for number in range(50)]
+        futures = [engine.submit(bad.same, threading.Lock() if each else 1) for each in unsendable]
+        results = await asyncio.gather(*futures, return_exceptions=True)
+        assert [isinstance(result, TypeError) for result in results] == unsendable
+
+    @pytest.mark.parametrize(
+        "size",
+        [
+            pytest.param(0, id="nothing"),
+            pytest.param(1 << 16, id="64 KiB, as much as a pipe holds"),
+            pytest.param(200_000_000, id="200 MB"),
+            pytest.param(2 << 30, id="2 GiB", marks=pytest.mark.soak),
+        ],
+    )
+    async def test_a_result_of_any_size_arrives(self, engine: Engine, size: int) -> None:
+        future = engine.submit(bad.zeros, size)
+        small = [engine.submit(bad.add, number, 1) for number in range(50)]
+        assert await asyncio.gather(*small) == list(range(1, 51))
+        assert len(await future) == size
+
+    @pytest.mark.soak
+    async def test_an_array_of_four_gibibytes_arrives(self, engine: Engine) -> None:
+        pytest.importorskip("numpy")
+        assert (await engine.submit(bad.array, 4 << 30)).nbytes == 4 << 30
+
+    async def test_a_large_argument_arrives(self, engine: Engine) -> None:
+        assert len(await engine.submit(bad.same, bytes(50_000_000))) == 50_000_000

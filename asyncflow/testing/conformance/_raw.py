@@ -1,0 +1,76 @@
+"""The engine's side of the contract, by hand: work to submit and a record of what is reported."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from contextvars import Context
+from dataclasses import dataclass, field
+from itertools import count
+from typing import Any
+
+from ...backend import STARTED, Event, Work
+
+_ids = count(1)
+
+
+@dataclass
+class Piece:
+    """A piece of work, as a backend sees it."""
+
+    fn: Callable[..., Any]
+    args: tuple[Any, ...] = ()
+    kwargs: Mapping[str, Any] = field(default_factory=dict)
+    name: str = "piece"
+    is_coroutine: bool = False
+    context: Context | None = None
+    attempt: int = 1
+    tells_start: bool = True
+    link: Work | None = None
+    id: int = field(default_factory=lambda: next(_ids))
+
+
+class Record:
+    """Everything a backend reports, from any thread, in order."""
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+        self.threads: set[int] = set()
+        self._loop = asyncio.get_running_loop()
+        self._news = asyncio.Event()
+
+    def report(self, events: Sequence[Event]) -> None:
+        """Take events, as the engine does: never raising, never blocking, holding no lock."""
+        self.threads.add(threading.get_ident())
+        self.events.extend(events)
+        try:
+            self._loop.call_soon_threadsafe(self._news.set)
+        except RuntimeError:
+            pass  # the loop is closed
+
+    def ends(self, piece: Piece) -> list[tuple[int, Any]]:
+        """How often and how a piece was reported over: kind and payload."""
+        return [
+            (kind, payload)
+            for kind, task_id, payload in self.events
+            if task_id == piece.id and kind != STARTED
+        ]
+
+    def starts(self, piece: Piece) -> int:
+        """How often a piece was reported to have begun."""
+        return sum(kind == STARTED and task_id == piece.id for kind, task_id, _ in self.events)
+
+    async def until(self, happened: Callable[[], bool]) -> None:
+        """Wait until something is so; looked at after each report."""
+        while True:
+            self._news.clear()
+            if happened():
+                return
+            await self._news.wait()
+
+    async def over(self, *pieces: Piece) -> list[tuple[int, Any]]:
+        """Wait until pieces are over, and tell how each ended."""
+        for piece in pieces:
+            await self.until(lambda piece=piece: bool(self.ends(piece)))  # type: ignore[misc]
+        return [self.ends(piece)[0] for piece in pieces]

@@ -1,0 +1,122 @@
+"""Runs a function in an interpreter of its own, so that one measurement leaves nothing behind for the next.
+
+It runs in a session of its own, too: whatever it has started can be ended with it if it hangs.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+from . import processes
+
+ROOT = Path(__file__).resolve().parent.parent
+_MARK = "benchmarks result: "  # what others print on the same stream does not begin like this
+
+
+class Failed(Exception):
+    """The function raised, or did not come back. The text is for a table."""
+
+
+def run(
+    fn: Callable[..., Any],
+    *args: Any,
+    timeout: float = 1800,
+    watch: bool = False,
+    environment: dict[str, str] | None = None,
+) -> Any:
+    """Run a function.
+
+    Args:
+        fn: at the top of a module; what it takes and returns must go through JSON.
+        args: its arguments.
+        timeout: seconds.
+        watch: also tell the peak of the memory that it and its workers held.
+        environment: variables to add.
+
+    Returns:
+        What it returned; with ``watch``, that and the peak in bytes (None where it cannot be told).
+
+    Raises:
+        Failed: it did not return.
+    """
+    command = [sys.executable, "-m", "benchmarks.fresh", fn.__module__, fn.__qualname__, json.dumps(args)]
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+        child = subprocess.Popen(
+            command,
+            cwd=ROOT,
+            env=os.environ | (environment or {}),
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=err,
+            start_new_session=True,
+        )
+        try:
+            peak = _until_end(child, timeout, watch)
+        except subprocess.TimeoutExpired:
+            raise Failed(f"not over after {timeout:g} s") from None
+        finally:
+            _end(child)
+        result = _found_in(_text(out))
+        if child.returncode or result is None:
+            raise Failed(_why(child.returncode, _text(err)))
+    value = json.loads(result)
+    return (value, peak) if watch else value
+
+
+def _until_end(child: subprocess.Popen[bytes], timeout: float, watch: bool) -> int | None:
+    if not watch or not processes.TOLD:
+        child.wait(timeout)
+        return None
+    peak, end = 0, monotonic() + timeout
+    while monotonic() < end:
+        peak = max(peak, processes.held_by_tree(child.pid))
+        try:
+            child.wait(0.01)
+        except subprocess.TimeoutExpired:
+            continue
+        return peak
+    raise subprocess.TimeoutExpired(child.args, timeout)
+
+
+def _end(child: subprocess.Popen[bytes]) -> None:
+    """End the whole session; a no-op if all of it has ended."""
+    try:
+        os.killpg(child.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+    child.wait()
+
+
+def _text(file: Any) -> str:
+    file.seek(0)
+    return str(file.read().decode(errors="replace"))
+
+
+def _found_in(output: str) -> str | None:
+    lines = [line for line in output.splitlines() if line.startswith(_MARK)]
+    return lines[-1].removeprefix(_MARK) if lines else None
+
+
+def _why(code: int, errors: str) -> str:
+    lines = [line for line in errors.splitlines() if line.strip()]
+    sys.stderr.write(errors)
+    return lines[-1][:150] if lines else f"ended with exit code {code}"
+
+
+def _main(module: str, name: str, args: str) -> None:
+    value = getattr(importlib.import_module(module), name)(*json.loads(args))
+    print(f"\n{_MARK}{json.dumps(value)}", flush=True)
+
+
+if __name__ == "__main__":
+    _main(*sys.argv[1:])

@@ -1,0 +1,369 @@
+"""Puts a scheduler through events in any order, and the oracle beside it, and compares the two after each."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import namedtuple
+from random import Random
+from typing import Any
+
+from asyncflow._core import arguments
+from asyncflow._core.scheduler import Scheduler
+from asyncflow._core.states import State
+from asyncflow._core.task import Lane, Task
+
+from .invariants import check_invariants
+from .kit import KINDS, Slot, adopt, definition, value_of
+from .oracle import CANCELLED, Oracle
+
+Pair = namedtuple("Pair", "left right")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Box:
+    """A container that is none of Python's own."""
+
+    label: str
+    content: Any
+
+
+@dataclasses.dataclass(frozen=True)
+class Habits:
+    """How often what happens, in parts of a hundred."""
+
+    fails: int = 10
+    is_stopped: int = 5
+    times_out: int = 5
+    is_given_back: int = 5
+    cancels: int = 5
+    blocks: int = 25
+    inside: int = 60
+    returns: int = 40
+    dependencies: int = 3  # at most so many a call
+    capacity: int | None = 3
+
+
+class Drill:
+    """One scheduler and what happens to it.
+
+    Args:
+        random: chooses what comes next.
+        size: how many calls are made.
+        habits: how often what happens.
+    """
+
+    def __init__(self, random: Random, size: int, habits: Habits) -> None:
+        self.random = random
+        self.size = size
+        self.habits = habits
+        self.scheduler = Scheduler()
+        self.oracle = Oracle()
+        self.lanes = [Lane("backend 'thread'"), Lane("the event loop", habits.capacity, "max_coroutines")]
+        self.block_lane = Lane("the event loop")
+        self.tasks: dict[int, Task] = {}
+        self.slots: dict[int, Slot] = {}
+        self.expected: dict[int, Any] = {}  # the arguments that each is to get
+        self.ended: set[int] = set()
+        self.told_to_stop: set[int] = set()
+        self.watched: set[int] = set()
+        self.quiet: set[int] = set()
+        self.events = 0
+
+    # -- the whole ----------------------------------------------------------------------------------------
+
+    def run(self) -> None:
+        """From the first call until nothing is live."""
+        while len(self.tasks) < self.size:
+            self._happens(self._call if self._often(40) else self._anything())
+        rounds = 0
+        while self.scheduler.live:
+            self._happens(self._anything())
+            rounds += 1
+            assert rounds < 200 * self.size + 1_000, "some tasks never end"
+        self._nothing_is_left()
+
+    def _happens(self, event: Any) -> None:
+        event()
+        self.events += 1
+        self._collect()
+        check_invariants(self.scheduler, self.tasks.values(), [*self.lanes, self.block_lane])
+        self._compare()
+
+    def _anything(self) -> Any:
+        """One of the events that can happen now."""
+        random, habits = self.random, self.habits
+        if self._often(habits.cancels):
+            return self._cancel
+        if self._often(3):
+            return self._watch
+        if self._often(5):
+            return self._comes_too_late
+        possible = []
+        if self.scheduler.due:
+            possible.append(self._take)
+        if self.scheduler.returned:
+            possible.append(self._resolve)
+        if self._in_hands():
+            possible += [self._report, self._report]
+        return random.choice(possible) if possible else self._watch
+
+    def _often(self, percent: int) -> bool:
+        return self.random.randrange(100) < percent
+
+    # -- events -------------------------------------------------------------------------------------------
+
+    def _call(self) -> None:
+        number = len(self.tasks) + 1
+        is_block = self._often(self.habits.blocks)
+        owner = None
+        bodies = [task for task in self.tasks.values() if task.definition.is_block and _can_call(task)]
+        if bodies and self._often(self.habits.inside):
+            owner = self.random.choice(bodies)
+        around = set(_around(owner))
+        others = [each for each in self.tasks.values() if each not in around]
+        wanted = self.random.randrange(self.habits.dependencies + 1) if others else 0
+        chosen = [self.random.choice(others) for _ in range(wanted)]
+        args, self.expected[number] = self._arguments([self.slots[each.id] for each in chosen])
+        lane = self.block_lane if is_block else self.random.choice(self.lanes)
+        task = Task(number, definition(f"f{number}", is_block=is_block), lane, args, {}, object(), owner)
+        slot = self.slots[number] = Slot(f"value of {number}")
+        slot.task = task
+        self.tasks[number] = task
+        found, task.holes = arguments.scan(args, {}, KINDS, adopt)
+        dependencies = [slot.task for slot in found if slot.task is not None]
+        self.oracle.called(number, [each.id for each in dependencies], owner.id if owner else None)
+        self.scheduler.called(task, dependencies)
+
+    def _take(self) -> None:
+        lane = self.scheduler.due.pop(self.random.randrange(len(self.scheduler.due)))
+        for task in self.scheduler.take(lane):
+            self.oracle.submitted(task.id)
+            if task.holes:
+                task.args, task.kwargs = arguments.fill(task.args, task.kwargs, task.holes, Slot, value_of)
+                task.holes = None
+            assert task.args == self.expected[task.id]
+
+    def _report(self) -> None:
+        """Whoever has a task says something about it."""
+        task = self.random.choice(self._in_hands())
+        number, scheduler, oracle, habits = task.id, self.scheduler, self.oracle, self.habits
+        error = ValueError(number)
+        if task.state is State.CANCELLING:
+            self._stops(task)
+        elif self._often(habits.times_out):
+            oracle.timed_out(number, error)
+            scheduler.timed_out(task, error)
+        elif self._often(habits.fails):
+            oracle.failed(number, error)
+            scheduler.failed(task, error)
+        elif self._often(habits.is_stopped):
+            oracle.stopped(number)
+            scheduler.stopped(task)
+        elif task.state is State.SUBMITTED and self._often(habits.is_given_back):
+            oracle.given_back(number)
+            scheduler.given_back(task)
+        elif task.state is State.SUBMITTED and (task.definition.is_block or self._often(50)):
+            oracle.started(number)
+            scheduler.started(task)
+        elif task.definition.is_block and self._often(habits.returns):
+            self._return(task)
+        else:
+            oracle.succeeded(number)
+            scheduler.succeeded(task)
+
+    def _stops(self, task: Task) -> None:
+        """The end of work that nobody wants: how it is reported makes no difference."""
+        way = self.random.randrange(4)
+        if way == 0:
+            self.oracle.given_back(task.id)
+            self.scheduler.given_back(task)
+        elif way == 1:
+            self.oracle.failed(task.id, ValueError("too late"))
+            self.scheduler.failed(task, ValueError("too late"))
+        else:
+            self.oracle.stopped(task.id)
+            self.scheduler.stopped(task)
+
+    def _return(self, block: Task) -> None:
+        if self.oracle.facts[block.id].returned is not None:
+            return
+        around = set(_around(block))
+        others = [task for task in self.tasks.values() if task not in around and not self._waits_for(task, block)]
+        chosen = [self.random.choice(others) for _ in range(self.random.randrange(1, 4))] if others else []
+        found, _ = arguments.scan_value([self.slots[task.id] for task in chosen], KINDS, adopt)
+        awaited = [slot.task for slot in found if slot.task is not None]
+        self.oracle.returned(block.id, [task.id for task in awaited])
+        self.scheduler.returned_futures(block, awaited)
+
+    def _resolve(self) -> None:
+        """All that a block returned is over, and so is the block."""
+        block = self.scheduler.returned.pop()
+        if block.state is not State.RUNNING:
+            return  # cancelled meanwhile
+        fates = self.oracle.fates
+        bad = [number for number in self.oracle.facts[block.id].returned or () if fates[number].roots]
+        if not bad:
+            self.oracle.succeeded(block.id)
+            self.scheduler.succeeded(block)
+        elif self._is_cancelled(bad[0]):
+            self.oracle.stopped(block.id)
+            self.scheduler.stopped(block)
+        else:
+            error = RuntimeError(bad[0])
+            self.oracle.failed(block.id, error)
+            self.scheduler.failed(block, error)
+
+    def _cancel(self) -> None:
+        if self.tasks:
+            task = self.random.choice(list(self.tasks.values()))
+            self.oracle.cancelled(task.id)
+            self.scheduler.cancel(task)
+
+    def _watch(self) -> None:
+        if self.scheduler.live:
+            number = self.random.choice(list(self.scheduler.live))
+            self.watched.add(number)
+            self.scheduler.watched.add(number)
+
+    def _comes_too_late(self) -> None:
+        """News that cross what was decided meanwhile, and change nothing."""
+        if self.tasks:
+            task = self.random.choice(list(self.tasks.values()))
+            if task.state not in (State.SUBMITTED, State.RUNNING):
+                self.scheduler.timed_out(task, ValueError("too late"))
+            if task.state is State.CANCELLING:
+                self.scheduler.started(task)
+
+    # -- what is to be compared -----------------------------------------------------------------------------
+
+    def _collect(self) -> None:
+        scheduler = self.scheduler
+        scheduler.ended, ended = [], scheduler.ended
+        scheduler.stop, stop = [], scheduler.stop
+        scheduler.quiet, quiet = [], scheduler.quiet
+        for seen, tasks in ((self.ended, ended), (self.told_to_stop, stop), (self.quiet, quiet)):
+            new = {task.id for task in tasks}
+            assert len(new) == len(tasks) and not new & seen, "told twice"
+            seen |= new
+
+    def _compare(self) -> None:
+        fates, facts = self.oracle.fates, self.oracle.facts
+        for number, task in self.tasks.items():
+            fate = fates[number]
+            assert task.state is fate.state, (task, fate)
+            assert task.attempt == facts[number].attempts
+            assert list(task.children or ()) == [] or not task.state.terminal or task.state is State.FAILED
+            assert sorted(task.children or ()) == sorted(fate.children), (task, fate)
+            if fate.roots:
+                self._compare_cause(task, fate.roots)
+            else:
+                assert task.cause is None, task
+        no_value = {number for number, fate in fates.items() if fate.roots}
+        assert self.ended == no_value
+        assert self.told_to_stop == {
+            number for number in no_value if facts[number].end in (CANCELLED, "timed out") and _was_in_hands(facts[number])
+        }
+        assert self.quiet == {
+            number for number in self.watched if fates[number].over and not fates[number].children
+        }
+        assert self.scheduler.watched == self.watched - self.quiet
+        returned = [block.id for block in self.scheduler.returned if block.state is State.RUNNING]
+        assert sorted(returned) == [number for number in facts if self._has_all_it_returned(number)]
+
+    def _compare_cause(self, task: Task, roots: tuple[int, ...]) -> None:
+        cause = task.cause
+        assert cause is not None
+        assert tuple(root.task_id for root in cause.roots) == roots, task
+        for root in cause.roots:
+            fact = self.oracle.facts[root.task_id]
+            assert root is self.tasks[root.task_id].cause
+            assert (root.error, root.attempts) == (fact.error, fact.attempts_at_end)
+        assert (cause.task_id, cause.name) == (task.id, task.name)
+
+    def _has_all_it_returned(self, number: int) -> bool:
+        fates, awaited = self.oracle.fates, self.oracle.facts[number].returned
+        if awaited is None or fates[number].state is not State.RUNNING:
+            return False
+        return all(fates[each].decided for each in awaited)
+
+    def _nothing_is_left(self) -> None:
+        self.scheduler.returned.clear()  # blocks that were cancelled meanwhile
+        while self.scheduler.due:
+            assert self.scheduler.take(self.scheduler.due.pop()) == []
+        assert not self.scheduler.closing and not self.scheduler.watched
+        for lane in [*self.lanes, self.block_lane]:
+            assert lane.taken == 0 and not lane.ready
+        for task in self.tasks.values():
+            assert not task.children and task.state.terminal
+
+    # -- the graph ----------------------------------------------------------------------------------------
+
+    def _in_hands(self) -> list[Task]:
+        """Those of which a report can come; not blocks that only wait for what they returned."""
+        there = []
+        for number in self.scheduler.live:
+            fact = self.oracle.facts[number]
+            waits = fact.returned is not None and not self.oracle.is_given_up(number)
+            if fact.in_hands and not (waits and not self._often(10)):
+                there.append(self.tasks[number])
+        return there
+
+    def _is_cancelled(self, number: int) -> bool:
+        fate = self.oracle.fates[number]
+        return all(self.oracle.facts[root].end == CANCELLED for root in fate.roots)
+
+    def _waits_for(self, task: Task, block: Task) -> bool:
+        """Whether a task's end may hang on that of a block."""
+        seen, queue = {task.id}, [task.id]
+        while queue:
+            fact = self.oracle.facts[queue.pop()]
+            if fact.number == block.id:
+                return True
+            new = {*fact.dependencies, *(fact.returned or ())} - seen
+            seen |= new
+            queue.extend(new)
+        return False
+
+    def _arguments(self, slots: list[Slot]) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+        """Arguments with futures somewhere inside, and as they have to arrive."""
+        pairs = [self._nest(slot, slot.value) for slot in slots]
+        if self._often(30):
+            pairs.insert(self.random.randrange(len(pairs) + 1), ([1, "two"], [1, "two"]))
+        return tuple(given for given, _ in pairs), tuple(wanted for _, wanted in pairs)
+
+    def _nest(self, given: Any, wanted: Any) -> tuple[Any, Any]:
+        for _ in range(self.random.choice((0, 0, 0, 1, 2, 3))):
+            match self.random.randrange(8):
+                case 0:
+                    given, wanted = [given, None], [wanted, None]
+                case 1:
+                    given, wanted = (0, given), (0, wanted)
+                case 2:
+                    given, wanted = {"key": given}, {"key": wanted}
+                case 3:
+                    given, wanted = Pair(given, []), Pair(wanted, [])
+                case 4:
+                    given, wanted = Box("box", given), Box("box", wanted)
+                case 5 if isinstance(given, Slot):
+                    given, wanted = {given, 1}, {wanted, 1}
+                case 6 if isinstance(given, Slot):
+                    given, wanted = {given: 1}, {wanted: 1}
+                case _:
+                    given, wanted = [[given], given], [[wanted], wanted]
+        return given, wanted
+
+
+def _can_call(block: Task) -> bool:
+    return block.state in (State.RUNNING, State.CANCELLING) and block.attempt > 0
+
+
+def _around(task: Task | None) -> list[Task]:
+    around = []
+    while task is not None:
+        around.append(task)
+        task = task.owner
+    return around
+
+
+def _was_in_hands(fact: Any) -> bool:
+    return fact.attempts_at_end > 0

@@ -1,0 +1,82 @@
+"""What has to be true of a scheduler between any two events."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+
+from asyncflow._core.scheduler import Scheduler
+from asyncflow._core.states import State
+from asyncflow._core.task import Lane, Task
+
+HAS_SLOT = {State.SUBMITTED, State.RUNNING, State.CANCELLING}
+UNDECIDED = {State.PENDING, State.READY, State.SUBMITTED, State.RUNNING}
+
+
+def check_invariants(scheduler: Scheduler, tasks: Iterable[Task], lanes: Iterable[Lane]) -> None:
+    """Raise `AssertionError` if anything about a scheduler is not as it has to be.
+
+    Args:
+        scheduler: of which nothing was taken away but commands.
+        tasks: all that were ever called.
+        lanes: all that tasks were called for.
+    """
+    where = {task: task.state for task in tasks}
+    live = {task for task, state in where.items() if not state.terminal}
+    assert set(scheduler.live.values()) == live
+    assert all(number == task.id for number, task in scheduler.live.items())
+    for task, state in where.items():
+        if state.terminal:
+            _holds_nothing(task)
+        elif state is State.PENDING:
+            _counts_right(task)
+        _keeps_its_children(task, scheduler)
+    _are_told(live)
+    for lane in lanes:
+        _is_in_order(lane, where, scheduler)
+    for number in scheduler.closing:
+        assert scheduler.live[number].state is State.CANCELLING
+        assert scheduler.live[number].children
+
+
+def _holds_nothing(task: Task) -> None:
+    assert not task.args and not task.kwargs and not task.dependencies, task
+    assert task.context is task.dependents is task.holes is task.blames is task.owner is None, task
+    assert (task.cause is None) == (task.state is State.SUCCEEDED), task
+
+
+def _counts_right(task: Task) -> None:
+    undecided = sum(dependency.state in UNDECIDED for dependency in task.dependencies)
+    assert task.waiting == undecided > 0, task
+
+
+def _are_told(live: set[Task]) -> None:
+    """Who waits for something is told of its end, as often as it waits for it."""
+    told = Counter[tuple[int, int]]()
+    for task in live:
+        for dependent in task.dependents or ():
+            told[task.id, dependent.id] += 1
+    for task in live:
+        if task.state is State.PENDING:
+            awaited = Counter(each.id for each in task.dependencies if each.state in UNDECIDED)
+            for number, times in awaited.items():
+                assert told[number, task.id] == times, task
+
+
+def _keeps_its_children(task: Task, scheduler: Scheduler) -> None:
+    for number, child in (task.children or {}).items():
+        assert child.id == number and child.owner is task and number in scheduler.live, (task, child)
+    if task.owner is not None:
+        assert task.owner.children is not None and task.owner.children[task.id] is task, task
+
+
+def _is_in_order(lane: Lane, where: dict[Task, State], scheduler: Scheduler) -> None:
+    here = [task for task in where if task.lane is lane]
+    held = Counter(task for task in lane.ready if where[task] is State.READY)
+    assert held == Counter(task for task in here if where[task] is State.READY), lane.place
+    assert all(where[task] is State.READY or where[task].terminal for task in lane.ready), lane.place
+    assert lane.taken == sum(where[task] in HAS_SLOT for task in here), lane.place
+    full = lane.capacity is not None and lane.taken >= lane.capacity
+    assert lane.capacity is None or lane.taken <= lane.capacity, lane.place
+    assert scheduler.due.count(lane) == lane.is_due, lane.place
+    assert lane.is_due or full or not held, lane.place

@@ -1,0 +1,52 @@
+"""What the tests of this folder share."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import os
+import subprocess
+import sys
+import textwrap
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from asyncflow.testing import run_with_fake_clock
+
+
+def line() -> int:
+    """The number of the line that asks."""
+    return sys._getframe(1).f_lineno
+
+
+async def turns(count: int = 10) -> None:
+    """Let the event loop turn: enough for whatever could happen by itself to have happened."""
+    loop = asyncio.get_running_loop()
+    for _ in range(count):
+        turned = loop.create_future()
+        loop.call_soon(turned.set_result, None)
+        await turned
+
+
+def in_no_time(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:
+    """Run an async test on a clock that jumps to the next timer as soon as nothing else can happen."""
+
+    @functools.wraps(test)
+    def run(*args: Any, **kwargs: Any) -> None:
+        run_with_fake_clock(test, *args, **kwargs)
+
+    return run
+
+
+def script(code: str, *flags: str) -> subprocess.CompletedProcess[str]:
+    """Run a program of its own, to its end."""
+    command = [sys.executable, "-X", "dev", "-W", "error", *flags, "-c", textwrap.dedent(code)]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("COV_")}
+    return subprocess.run(
+        command, capture_output=True, text=True, timeout=60, check=False, stdin=subprocess.DEVNULL, env=environment
+    )
+
+
+def never_called(*args: Any) -> None:
+    """The body of a task that must not run."""
+    raise AssertionError(f"this should not have run; it got {args}")

@@ -1,0 +1,356 @@
+"""What a task waits for: futures anywhere in its arguments, of this engine and of others."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections import OrderedDict, defaultdict, namedtuple
+from collections.abc import Generator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from asyncflow import CircularDependency, ForeignFuture, UpstreamFailed, WorkflowEngine
+from asyncflow.testing import ManualBackend, no_leaks
+
+from .kit import never_called, turns
+
+Point = namedtuple("Point", "x y")
+COLOUR: ContextVar[str] = ContextVar("COLOUR", default="none")
+
+
+@dataclass(frozen=True)
+class Job:
+    size: Any
+    note: str = "kept"
+
+
+async def test_task_starts_the_moment_its_last_input_is_there(engine: WorkflowEngine, hands: ManualBackend) -> None:
+    one = engine.function_task(lambda: None, name="one")
+    both = engine.function_task(lambda *_: None, name="both")
+    both(one(), one())
+    await hands.received(2)
+    hands.succeed(2)
+    await turns()
+    assert "both" not in hands.waiting
+    hands.succeed(1)
+    await hands.received("both")
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [
+        lambda future: [future],
+        lambda future: (future, 1),
+        lambda future: {"key": future},
+        lambda future: {future},
+        lambda future: frozenset({future}),
+        lambda future: Point(future, 2),
+        lambda future: Job(future),
+        lambda future: [{"deep": ([Job([future])],)}],
+        lambda future: OrderedDict(key=future),
+        lambda future: defaultdict(list, key=future),
+        lambda future: [future, future, [future]],
+    ],
+)
+async def test_futures_anywhere_in_containers_are_waited_for_and_filled_in(
+    threads: WorkflowEngine, shape: Any
+) -> None:
+    future = threads.submit(lambda: "value")
+    given = shape(future)
+    assert await threads.submit(lambda got: got, given) == shape("value")
+    assert given == shape(future)  # the caller's own container is as it was
+
+
+async def test_containers_without_futures_are_passed_as_they_are(threads: WorkflowEngine) -> None:
+    for plain in ([1], {"a": 1}, Job(1), {1}):
+        assert await threads.submit(lambda got: got, plain) is plain
+
+
+async def test_changing_a_list_after_the_call_changes_nothing_where_it_held_a_future(
+    threads: WorkflowEngine,
+) -> None:
+    items = [threads.submit(lambda: 1), 2]
+    total = threads.submit(sum, items)
+    items.append(100)
+    assert await total == 3
+
+
+async def test_same_future_may_stand_more_than_once(threads: WorkflowEngine) -> None:
+    one = threads.submit(lambda: 1)
+    assert await threads.submit(lambda *args, last: [*args, last], one, one, [one], last=one) == [1, 1, [1], 1]
+
+
+async def test_future_that_is_done_is_an_argument_like_any_other(threads: WorkflowEngine) -> None:
+    one = threads.submit(lambda: 1)
+    await one
+    assert await threads.submit(lambda value: value + 1, one) == 2
+
+
+async def test_value_that_does_not_fit_where_its_future_stood_fails_that_task_alone(
+    threads: WorkflowEngine,
+) -> None:
+    unhashable = threads.submit(list)
+    with pytest.raises(TypeError, match="unhashable"):
+        await threads.submit(never_called, {unhashable})
+    assert await unhashable == []
+
+
+async def test_dependents_of_many_run_once(engine: WorkflowEngine) -> None:
+    runs = []
+
+    async def add(*values: int) -> int:
+        runs.append(values)
+        return sum(values)
+
+    task = engine.function_task(add)
+    layer = [task(number) for number in range(4)]
+    for _ in range(4):
+        layer = [task(*layer) for _ in range(4)]
+    assert await task(*layer) == 6 * 4**4
+    assert len(runs) == 4 + 16 + 1
+
+
+# -- awaitables of others ---------------------------------------------------------------------------------
+
+
+async def test_future_of_a_thread_pool_is_a_dependency(threads: WorkflowEngine) -> None:
+    with ThreadPoolExecutor(1) as pool:
+        assert await threads.submit(lambda *got: got, pool.submit(pow, 2, 5), [pool.submit(int)]) == (32, [0])
+
+
+async def test_asyncio_future_is_a_dependency(engine: WorkflowEngine, hands: ManualBackend) -> None:
+    theirs: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+    ours = engine.function_task(lambda value: value + 1, name="plus")(theirs)
+    await turns()
+    assert hands.waiting == []
+    assert ours.state == "PENDING"
+    theirs.set_result(1)
+    await hands.received("plus")
+    hands.run("plus")
+    assert await ours == 2
+
+
+async def test_asyncio_task_gather_and_shield_are_dependencies(threads: WorkflowEngine) -> None:
+    async def value(number: int) -> int:
+        await turns(1)
+        return number
+
+    task = asyncio.create_task(value(1))
+    gathered = asyncio.gather(value(2), value(3))
+    shielded = asyncio.shield(value(4))
+    assert await threads.submit(lambda *got: got, task, gathered, shielded) == (1, [2, 3], 4)
+
+
+async def test_coroutine_is_a_dependency(threads: WorkflowEngine) -> None:
+    async def value() -> int:
+        await turns(1)
+        return 20
+
+    assert await threads.submit(lambda got, also: got + also, value(), also=22) == 42
+
+
+async def test_same_coroutine_may_stand_twice_in_a_call(threads: WorkflowEngine) -> None:
+    async def value() -> int:
+        return 3
+
+    coroutine = value()
+    assert await threads.submit(lambda *got: got, coroutine, [coroutine]) == (3, [3])
+
+
+async def test_coroutine_argument_sees_the_context_of_the_call(threads: WorkflowEngine) -> None:
+    async def colour() -> str:
+        return COLOUR.get()
+
+    COLOUR.set("red")
+    future = threads.submit(lambda got: got, colour())
+    COLOUR.set("blue")
+    assert await future == "red"
+
+
+async def test_object_with_await_is_a_dependency(threads: WorkflowEngine) -> None:
+    class Later:
+        def __await__(self) -> Generator[Any, None, str]:
+            yield from turns(1).__await__()
+            return "later"
+
+    assert await threads.submit(lambda got, inside: (got, inside), Later(), {"inside": Later()}) == (
+        "later",
+        {"inside": "later"},
+    )
+
+
+async def test_failure_of_anothers_awaitable_keeps_the_task_from_running(threads: WorkflowEngine) -> None:
+    async def broken() -> None:
+        raise ValueError("theirs")
+
+    theirs: Future[None] = Future()
+    theirs.set_exception(KeyError("pool"))
+    for awaitable, error in [(broken(), ValueError), (theirs, KeyError)]:
+        with pytest.raises(UpstreamFailed) as caught:
+            await threads.function_task(never_called, name="mine")(awaitable)
+        assert isinstance(caught.value.__cause__, error)
+        assert str(caught.value).startswith("'mine' (#")
+        assert [root.error for root in caught.value.root_causes] == [caught.value.__cause__]
+
+
+async def test_cancel_of_anothers_future_cancels_its_dependents(threads: WorkflowEngine) -> None:
+    theirs: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+    pools: Future[int] = Future()
+    futures = [threads.function_task(never_called)(each) for each in (theirs, pools)]
+    theirs.cancel()
+    pools.cancel()
+    for future in futures:
+        with pytest.raises(asyncio.CancelledError):
+            await future
+        assert future.state == "CANCELLED"
+
+
+async def test_cancelling_a_task_leaves_anothers_future_alone(threads: WorkflowEngine) -> None:
+    theirs: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+    mine = threads.function_task(never_called)(theirs)
+    await turns()
+    mine.cancel()
+    await threads.settled(mine)
+    assert not theirs.cancelled()
+
+
+async def test_future_that_another_thread_sets_wakes_the_engine(threads: WorkflowEngine) -> None:
+    theirs: Future[int] = Future()
+    mine = threads.submit(lambda value: value + 1, theirs)
+    thread = threading.Thread(target=theirs.set_result, args=(1,))
+    thread.start()
+    assert await mine == 2
+    thread.join()
+
+
+async def test_coroutine_argument_begun_inside_a_block_ends_with_it(engine: WorkflowEngine) -> None:
+    ended = asyncio.Event()
+
+    async def endless() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    @engine.block
+    async def block() -> None:
+        engine.function_task(never_called)(endless())
+        await turns()
+        raise ValueError("left")
+
+    future = block()
+    with pytest.raises(ValueError, match="left"):
+        await future
+    await engine.settled(future)
+    assert ended.is_set()
+
+
+async def test_shutdown_waits_for_the_clean_up_of_a_coroutine_argument() -> None:
+    ended = []
+
+    async def endless() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await turns()
+            ended.append(True)
+
+    with no_leaks():
+        engine = WorkflowEngine("sequential")
+        async with engine:
+            future = engine.function_task(never_called)(endless())
+            await turns()
+            await engine.shutdown(wait=False)
+        assert ended == [True]
+        assert future.cancelled()
+
+
+# -- futures of the wrong engine --------------------------------------------------------------------------
+
+
+async def test_future_of_another_engine_is_refused_at_the_call_and_named(
+    engine: WorkflowEngine, hands: ManualBackend
+) -> None:
+    async with WorkflowEngine("sequential") as other:
+        theirs = other.function_task(lambda: 1, name="load")()
+        fit = engine.function_task(never_called, name="fit")
+        for given in (theirs, [theirs], {"rows": theirs}):
+            with pytest.raises(ForeignFuture) as caught:
+                fit(given)
+            assert str(caught.value).startswith("'fit' was given <TaskFuture load#1 ")
+            assert "a future of another engine" in str(caught.value)
+            assert "fit(await load(...))" in str(caught.value)
+        with pytest.raises(ForeignFuture):
+            fit.with_options(after=theirs)(1)
+        await theirs
+        await turns()
+        assert hands.batches == []
+
+
+async def test_future_of_another_engine_may_be_awaited_inside() -> None:
+    async with WorkflowEngine("sequential") as one, WorkflowEngine("sequential") as two:
+        inner = two.function_task(lambda: 20)
+
+        @one.block
+        async def outer() -> int:
+            return await inner() + 1
+
+        assert await outer() == 21
+
+
+async def test_future_of_an_earlier_run_is_refused_as_such() -> None:
+    engine = WorkflowEngine("sequential")
+    async with engine:
+        old = engine.submit(int)
+        await old
+    async with engine:
+        with pytest.raises(ForeignFuture, match="a future of an earlier run of this engine"):
+            engine.submit(never_called, old)
+
+
+async def test_asyncio_future_of_another_loop_is_refused_at_the_call(engine: WorkflowEngine) -> None:
+    loop = asyncio.new_event_loop()
+    try:
+        with pytest.raises(ForeignFuture, match="another event loop"):
+            engine.submit(never_called, loop.create_future())
+    finally:
+        loop.close()
+
+
+async def test_block_that_returns_a_future_of_another_engine_fails(engine: WorkflowEngine) -> None:
+    async with WorkflowEngine("sequential") as other:
+        theirs = other.submit(int)
+
+        @engine.block
+        def leak() -> Any:
+            return theirs
+
+        with pytest.raises(ForeignFuture):
+            await leak()
+        await theirs
+
+
+# -- circles ----------------------------------------------------------------------------------------------
+
+
+async def test_list_that_holds_itself_and_a_future_is_an_error_at_the_call(engine: WorkflowEngine) -> None:
+    circle: list[Any] = [engine.submit(never_called)]
+    circle.append(circle)
+    with pytest.raises(ValueError, match="contains itself and a future"):
+        engine.submit(never_called, circle)
+
+
+async def test_task_that_awaits_itself_is_told_so(engine: WorkflowEngine) -> None:
+    futures: list[Any] = []
+
+    @engine.function_task
+    async def narcissus() -> None:
+        await futures[0]
+
+    futures.append(narcissus())
+    with pytest.raises(CircularDependency, match=r"'narcissus' \(#1\) would wait for itself"):
+        await futures[0]

@@ -1,0 +1,209 @@
+"""A task's future is an asyncio future: whatever takes one takes this."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import weakref
+from typing import Any
+
+import pytest
+
+from asyncflow import TaskFuture, WorkflowEngine
+from asyncflow.testing import Gate, ManualBackend
+
+from .kit import never_called, turns
+
+
+async def test_gather_gives_results_in_the_order_of_the_calls(engine: WorkflowEngine, hands: ManualBackend) -> None:
+    futures = engine.function_task(lambda _: None).map("abc")
+    gathered = asyncio.gather(*futures)
+    await hands.received(3)
+    for number in (3, 1, 2):
+        hands.succeed(number, number)
+    assert await gathered == [1, 2, 3]
+
+
+async def test_gather_returns_exceptions_where_asked(threads: WorkflowEngine) -> None:
+    @threads.function_task
+    def inverse(value: int) -> float:
+        return 1 / value
+
+    half, error = await asyncio.gather(inverse(2), inverse(0), return_exceptions=True)
+    assert half == 0.5
+    assert isinstance(error, ZeroDivisionError)
+
+
+async def test_as_completed_gives_the_first_first(engine: WorkflowEngine, hands: ManualBackend) -> None:
+    futures = engine.function_task(lambda _: None).map("abc")
+    await hands.received(3)
+    seen = []
+    order = iter((2, 3, 1))
+    hands.succeed(2, 2)
+    next(order)
+    for earliest in asyncio.as_completed(futures):
+        seen.append(await earliest)
+        for number in order:
+            hands.succeed(number, number)
+            break
+    assert seen == [2, 3, 1]
+
+
+async def test_wait_returns_at_the_first_that_is_done(engine: WorkflowEngine, hands: ManualBackend) -> None:
+    futures = engine.function_task(lambda _: None).map("ab")
+    await hands.received(2)
+    hands.succeed(2)
+    done, pending = await asyncio.wait(futures, return_when=asyncio.FIRST_COMPLETED)
+    assert done == {futures[1]}
+    assert pending == {futures[0]}
+
+
+async def test_shield_keeps_a_task_from_its_awaiters_cancel(engine: WorkflowEngine, hands: ManualBackend) -> None:
+    future = engine.function_task(lambda: None)()
+
+    async def awaiter() -> None:
+        await asyncio.shield(future)
+
+    waiting = asyncio.ensure_future(awaiter())
+    await hands.received(1)
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    assert not future.cancelled()
+    hands.succeed(1, "whole")
+    assert await future == "whole"
+
+
+async def test_done_callbacks_are_called_once_with_the_future(engine: WorkflowEngine, hands: ManualBackend) -> None:
+    future = engine.function_task(lambda: None)()
+    seen: list[Any] = []
+    future.add_done_callback(seen.append)
+    await hands.received(1)
+    hands.succeed(1)
+    await future
+    assert seen == [future]
+
+
+async def test_many_may_await_one_future(engine: WorkflowEngine, hands: ManualBackend) -> None:
+    future = engine.function_task(lambda: None)()
+
+    async def awaiter() -> Any:
+        return await future
+
+    async with asyncio.TaskGroup() as group:
+        awaiters = [group.create_task(awaiter()) for _ in range(10)]
+        await hands.received(1)
+        hands.succeed(1, "shared")
+    assert [each.result() for each in awaiters] == ["shared"] * 10
+
+
+async def test_future_that_is_done_can_be_awaited_again(threads: WorkflowEngine) -> None:
+    future = threads.submit(list)
+    assert await future is await future
+
+
+async def test_future_is_a_plain_subclass_with_nothing_patched_on(engine: WorkflowEngine) -> None:
+    future = engine.function_task(never_called)()
+    assert type(future) is TaskFuture
+    assert not hasattr(future, "__dict__")
+
+
+async def test_awaiting_from_another_loop_is_an_error_and_no_hang(engine: WorkflowEngine) -> None:
+    future = engine.function_task(never_called)()
+
+    async def elsewhere() -> None:
+        with pytest.raises(RuntimeError, match="attached to a different loop"):
+            await future
+
+    await asyncio.get_running_loop().run_in_executor(None, asyncio.run, elsewhere())
+
+
+async def test_result_of_a_future_nobody_holds_is_let_go(threads: WorkflowEngine) -> None:
+    class Result: ...
+
+    kept = threads.submit(Result)
+    value = weakref.ref(await kept)
+    assert value() is not None
+    del kept
+    await turns()
+    gc.collect()
+    assert value() is None
+
+
+async def test_arguments_of_a_task_that_is_over_are_let_go(threads: WorkflowEngine) -> None:
+    class Argument: ...
+
+    argument = Argument()
+    seen = weakref.ref(argument)
+    future = threads.submit(lambda given, also=None: None, argument, also=[argument])
+    await future
+    del argument
+    await turns()
+    gc.collect()
+    assert seen() is None
+    assert future.done()
+
+
+async def test_result_goes_to_dependents_and_is_not_kept_for_them(threads: WorkflowEngine, gate: Gate) -> None:
+    class Big: ...
+
+    born: list[weakref.ref[Big]] = []
+
+    def big() -> Big:
+        value = Big()
+        born.append(weakref.ref(value))
+        return value
+
+    user = threads.submit(lambda value: type(value).__name__, threads.submit(big))
+    assert await user == "Big"
+    await turns()
+    gc.collect()
+    assert born[0]() is None
+
+
+async def test_task_runs_though_nobody_holds_its_future(threads: WorkflowEngine) -> None:
+    ran = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    threads.submit(loop.call_soon_threadsafe, ran.set)
+    gc.collect()
+    await ran.wait()
+
+
+async def test_explain_tells_why_a_task_waits_runs_and_ended(engine: WorkflowEngine, hands: ManualBackend) -> None:
+    first = engine.function_task(lambda: None, name="load")()
+    second = engine.function_task(lambda _: None, name="fit")(first)
+    assert "'fit' (#2) waits for 1 of 1 dependencies: load (#1, READY)" in second.explain()
+    assert f"called at {__file__}:" in second.explain()
+    await hands.received("load")
+    assert "was handed to backend 'manual', which has not begun it" in first.explain()
+    hands.begin("load")
+    assert "runs on backend 'manual'" in first.explain()
+    hands.succeed("load")
+    await first
+    assert "succeeded on backend 'manual'" in first.explain()
+    await hands.received("fit")
+    hands.fail("fit", ValueError("need 2 rows"))
+    with pytest.raises(ValueError, match="need 2 rows"):
+        await second
+    assert "'fit' (#2) failed on backend 'manual': ValueError: need 2 rows" in second.explain()
+    assert "story: PENDING -> READY -> SUBMITTED -> FAILED" in second.explain()
+
+
+async def test_state_is_up_to_date_without_awaiting_anything(engine: WorkflowEngine, hands: ManualBackend) -> None:
+    future = engine.function_task(lambda: None)()
+    assert future.state == "READY"
+    await hands.received(1)
+    assert future.state == "SUBMITTED"
+    hands.begin(1)
+    assert future.state == "RUNNING"
+    hands.succeed(1)
+    assert future.state == "SUCCEEDED"
+    assert future.done()
+
+
+async def test_repr_of_a_future_in_each_state_names_it(engine: WorkflowEngine, hands: ManualBackend) -> None:
+    first = engine.function_task(lambda: None, name="one")()
+    second = engine.function_task(lambda _: None, name="two")(first)
+    assert repr(second) == "<TaskFuture two#2 PENDING>"
+    second.cancel()
+    assert repr(second) == "<TaskFuture two#2 CANCELLED>"

@@ -1,0 +1,141 @@
+"""`with_options`: the same task, otherwise."""
+
+from __future__ import annotations
+
+import asyncio
+from concurrent.futures import Future
+from datetime import timedelta
+
+import pytest
+
+from asyncflow import UpstreamFailed, WorkflowEngine
+from asyncflow.testing import ManualBackend
+
+from .kit import never_called, turns
+
+
+async def test_with_options_leaves_the_original_as_it_was(engine: WorkflowEngine) -> None:
+    task = engine.function_task(never_called, name="plain")
+    other = task.with_options(name="other")
+    assert other is not task
+    assert (task().name, other().name) == ("plain", "other")
+    assert other.fn is task.fn
+
+
+async def test_options_left_out_are_kept(engine: WorkflowEngine, hands: ManualBackend) -> None:
+    task = engine.function_task(never_called, name="plain", timeout=30)
+    other = task.with_options(name="other").with_options(timeout=timedelta(minutes=1))
+    assert other().name == "other"
+    assert other._definition.timeout == 60
+    assert task.with_options()._definition.timeout == 30
+
+
+async def test_backend_option_chooses_the_backend() -> None:
+    here, there = ManualBackend(), ManualBackend()
+    engine = WorkflowEngine(backends={"here": here, "there": there})
+    async with engine:
+        task = engine.function_task(never_called, name="task")
+        futures = task(), task.with_options(backend="there")(), task.with_options(backend="here")()
+        await there.received("task")
+        assert (here.waiting, there.waiting) == (["task", "task"], ["task"])
+        there.succeed(2, "there")
+        assert await futures[1] == "there"
+        await engine.shutdown(wait=False)
+
+
+async def test_after_orders_without_passing_data(engine: WorkflowEngine, hands: ManualBackend) -> None:
+    first = engine.function_task(lambda: None, name="first")()
+    second = engine.function_task(lambda: "ran", name="second").with_options(after=first)()
+    await hands.received("first")
+    assert hands.waiting == ["first"]
+    hands.succeed("first", "its value goes nowhere")
+    await hands.received("second")
+    assert hands.work("second").args == ()
+    hands.run("second")
+    assert await second == "ran"
+
+
+async def test_after_takes_many_and_adds_up(engine: WorkflowEngine, hands: ManualBackend) -> None:
+    wait_for = engine.function_task(lambda: None, name="early")
+    early = [wait_for() for _ in range(3)]
+    late = engine.function_task(lambda: None, name="late").with_options(after=early[:2])
+    late = late.with_options(after=iter([early[2]]))
+    late()
+    for number in (3, 1, 2):
+        await hands.received(number)
+        assert "late" not in hands.waiting
+        hands.succeed(number)
+    await hands.received("late")
+
+
+async def test_after_holds_for_every_call_and_for_map(engine: WorkflowEngine, hands: ManualBackend) -> None:
+    first = engine.function_task(lambda: None, name="first")()
+    late = engine.function_task(lambda _: None, name="late").with_options(after=first)
+    late.map(range(3))
+    await hands.received("first")
+    assert hands.batches == [["first"]]
+    hands.succeed("first")
+    await hands.received("late")
+    assert hands.batches == [["first"], ["late"] * 3]
+
+
+async def test_after_takes_awaitables_of_others(engine: WorkflowEngine, hands: ManualBackend) -> None:
+    loops: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    pools: Future[None] = Future()
+    engine.function_task(lambda: None, name="late").with_options(after=[loops, pools])()
+    await turns()
+    loops.set_result(None)
+    await turns()
+    assert hands.waiting == []
+    pools.set_result(None)
+    await hands.received("late")
+
+
+async def test_failure_of_what_it_comes_after_keeps_a_task_from_running(
+    engine: WorkflowEngine, hands: ManualBackend
+) -> None:
+    first = engine.function_task(lambda: None, name="first")()
+    second = engine.function_task(never_called, name="second").with_options(after=first)()
+    await hands.received("first")
+    hands.fail("first", ValueError("broken"))
+    with pytest.raises(UpstreamFailed, match="'first' .* failed, ValueError: broken"):
+        await second
+
+
+async def test_after_works_for_blocks(engine: WorkflowEngine, hands: ManualBackend) -> None:
+    @engine.block
+    async def steps() -> str:
+        return "ran"
+
+    first = engine.function_task(lambda: None, name="first")()
+    block = steps.with_options(after=first, name="later")()
+    await hands.received("first")
+    assert block.state == "PENDING"
+    hands.succeed("first")
+    assert await block == "ran"
+    assert block.name == "later"
+
+
+async def test_options_of_a_bound_method_keep_the_instance(threads: WorkflowEngine) -> None:
+    class Model:
+        @threads.function_task
+        def me(self) -> Model:
+            return self
+
+    model = Model()
+    assert await model.me.with_options(name="self")() is model
+
+
+async def test_changed_backend_does_not_change_what_was_called_before() -> None:
+    here, there = ManualBackend(), ManualBackend()
+    async with WorkflowEngine(backends={"here": here, "there": there}) as engine:
+        task = engine.function_task(never_called, name="task")
+        task()
+        await here.received(1)  # the lane is known now
+        moved = task.with_options(backend="there")
+        moved()
+        task()
+        await there.received(2)
+        await here.received(3)
+        assert there.batches == [["task"]]
+        await engine.shutdown(wait=False)

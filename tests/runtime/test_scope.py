@@ -1,0 +1,195 @@
+"""Context: what the call site had set reaches the body, and `workflow_scope` tags what is called inside it."""
+
+from __future__ import annotations
+
+import asyncio
+from contextvars import ContextVar
+from typing import Any
+
+from asyncflow import TaskFuture, WorkflowEngine
+
+from .kit import turns
+
+COLOUR: ContextVar[str] = ContextVar("COLOUR", default="none")
+
+
+async def test_context_variables_of_the_call_reach_every_kind_of_body(threads: WorkflowEngine) -> None:
+    def plain() -> str:
+        return COLOUR.get()
+
+    async def coroutine() -> str:
+        await turns(1)
+        return COLOUR.get()
+
+    kinds = [
+        threads.function_task(plain),
+        threads.function_task(coroutine),
+        threads.function_task(backend="thread")(coroutine),
+        threads.block(plain),
+        threads.block(coroutine),
+    ]
+    futures = []
+    for colour in ("red", "green"):
+        COLOUR.set(colour)
+        futures += [kind() for kind in kinds]
+    COLOUR.set("blue")
+    assert await asyncio.gather(*futures) == ["red"] * 5 + ["green"] * 5
+
+
+async def test_what_a_body_sets_stays_inside_it(threads: WorkflowEngine) -> None:
+    def plain() -> None:
+        COLOUR.set("thread's")
+
+    async def coroutine() -> None:
+        COLOUR.set("coroutine's")
+        await turns(1)
+
+    COLOUR.set("mine")
+    kinds = threads.function_task(plain), threads.function_task(coroutine), threads.block(plain)
+    await asyncio.gather(*[kind() for kind in kinds])
+    assert COLOUR.get() == "mine"
+    assert await threads.submit(COLOUR.get) == "mine"
+
+
+async def test_context_reaches_through_a_block_into_its_tasks(threads: WorkflowEngine) -> None:
+    @threads.block
+    async def block() -> Any:
+        COLOUR.set("block's")
+        return [threads.submit(COLOUR.get), await threads.submit(COLOUR.get)]
+
+    COLOUR.set("caller's")
+    assert await block() == ["block's", "block's"]
+    assert COLOUR.get() == "caller's"
+
+
+async def test_context_of_the_first_caller_does_not_stay_with_the_engine() -> None:
+    engine = WorkflowEngine("thread", workers=1)
+    COLOUR.set("first")
+    assert await engine.submit(COLOUR.get) == "first"  # the call that starts the engine and its thread
+
+    async def later() -> Any:
+        return await engine.submit(COLOUR.get)
+
+    COLOUR.set("second")
+    assert await asyncio.create_task(later()) == "second"
+    await engine.shutdown()
+
+
+async def test_calls_carry_the_tag_of_the_scope_they_are_made_in(engine: WorkflowEngine) -> None:
+    task = engine.function_task(lambda: None)
+    before = task()
+    with engine.workflow_scope("nightly") as tag:
+        inside = task()
+    after = task()
+    assert tag == "nightly"
+    assert (before.workflow, inside.workflow, after.workflow) == (None, "nightly", None)
+
+
+async def test_tag_reaches_through_blocks_coroutines_gather_and_create_task(engine: WorkflowEngine) -> None:
+    seen: dict[str, TaskFuture[Any]] = {}
+
+    @engine.function_task
+    async def leaf(name: str) -> None:
+        seen[name] = task = grain()
+        await task
+
+    @engine.function_task
+    async def grain() -> None: ...
+
+    @engine.block
+    async def inner(name: str) -> None:
+        await leaf(name)
+
+    @engine.block
+    async def outer() -> None:
+        await asyncio.gather(inner("gathered"), leaf("gathered task"))
+        await asyncio.create_task(detached())
+
+    async def detached() -> None:
+        await leaf("created")
+
+    with engine.workflow_scope("deep"):
+        future = outer()
+        created = asyncio.create_task(detached())
+    await asyncio.gather(future, created)
+    assert {name: task.workflow for name, task in seen.items()} == {
+        "gathered": "deep",
+        "gathered task": "deep",
+        "created": "deep",
+    }
+
+
+async def test_scopes_nest_and_end_where_they_began(engine: WorkflowEngine) -> None:
+    task = engine.function_task(lambda: None)
+    with engine.workflow_scope("outer"):
+        with engine.workflow_scope("inner"):
+            inner = task()
+        outer = task()
+    assert (inner.workflow, outer.workflow) == ("inner", "outer")
+
+
+async def test_scopes_of_concurrent_coroutines_do_not_mix(engine: WorkflowEngine) -> None:
+    task = engine.function_task(lambda: None)
+
+    async def one(tag: str) -> list[str | None]:
+        with engine.workflow_scope(tag):
+            first = task()
+            await turns(3)
+            return [first.workflow, task().workflow]
+
+    assert await asyncio.gather(one("a"), one("b")) == [["a", "a"], ["b", "b"]]
+
+
+async def test_scope_inside_a_block_does_not_cut_it_from_the_block(engine: WorkflowEngine) -> None:
+    inside = []
+
+    @engine.block
+    async def block() -> None:
+        with engine.workflow_scope("tagged"):
+            inside.append(engine.function_task(asyncio.Event().wait)())
+            await turns(2)
+            raise ValueError("left")
+
+    future = block()
+    await asyncio.wait([future])
+    assert isinstance(future.exception(), ValueError)
+    assert inside[0].workflow == "tagged"
+    assert inside[0].cancelled()  # it belonged to the block
+
+
+async def test_calls_after_a_block_is_over_belong_to_nobody(engine: WorkflowEngine) -> None:
+    begun, go_on, late = asyncio.Event(), asyncio.Event(), []
+
+    async def left_behind() -> None:
+        begun.set()
+        await go_on.wait()
+        late.append(engine.function_task(turns)())
+
+    @engine.block
+    async def block() -> Any:
+        task = asyncio.create_task(left_behind())
+        await begun.wait()
+        raise ValueError(task)
+
+    future = block()
+    await asyncio.wait([future])
+    error = future.exception()
+    assert error is not None
+    go_on.set()
+    await error.args[0]
+    assert await late[0] is None  # not cancelled with a block that is long over
+
+
+async def test_tasks_of_one_engine_do_not_belong_to_a_block_of_another() -> None:
+    async with WorkflowEngine("sequential") as one, WorkflowEngine("sequential") as two:
+        inside = []
+
+        @one.block
+        async def block() -> None:
+            inside.append(two.block(turns)())  # the same number, 1, as the block has in its own engine
+            raise ValueError("left")
+
+        future = block()
+        await asyncio.wait([future])
+        assert isinstance(future.exception(), ValueError)
+        assert await inside[0] is None

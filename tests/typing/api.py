@@ -1,0 +1,223 @@
+"""How the public face is used by typed code. Checked by mypy --strict and pyright strict; never run.
+
+A line that must be refused carries an ignore, and an ignore that is not needed is an error in both checkers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import assert_type
+
+from asyncflow import State, TaskFuture, WorkflowEngine
+
+engine = WorkflowEngine(backend="thread", workers=2)
+named = WorkflowEngine(backends={"cpu": "thread", "io": concurrent.futures.ThreadPoolExecutor()})
+
+
+@engine.function_task
+def load(path: str) -> list[float]:
+    return [float(len(path))]
+
+
+@engine.function_task
+def fit(rows: list[float], degree: int = 1, *, weight: float = 1.0) -> bytes:
+    return bytes(len(rows) + degree + int(weight))
+
+
+@engine.function_task(name="fetch", timeout=timedelta(seconds=3))
+async def fetch(url: str, tries: int) -> str:
+    return url * tries
+
+
+@engine.function_task(backend="thread")
+def add(*numbers: int) -> int:
+    return sum(numbers)
+
+
+@engine.function_task
+def only_keywords(*, first: int, second: str) -> None: ...
+
+
+@engine.function_task
+def five(a: int, b: int, c: int, d: int, e: str) -> None: ...
+
+
+@engine.function_task
+def pick(models: Sequence[bytes], names: dict[str, int]) -> bytes:
+    return models[len(names)]
+
+
+class Station:
+    @engine.function_task
+    def measure(self, day: int, unit: str = "K") -> float:
+        return float(day + len(unit))
+
+    @engine.function_task
+    async def average(self, days: list[int]) -> float:
+        return sum(days) / len(days)
+
+
+@engine.block
+async def pipeline(paths: list[str]) -> bytes:
+    return await pick([fit(load(path)) for path in paths], {})
+
+
+@engine.block(name="returns what is still to come")
+async def later(path: str) -> TaskFuture[bytes]:
+    return fit(load(path))
+
+
+@engine.block
+def wired(path: str) -> TaskFuture[bytes]:
+    return fit(load(path))
+
+
+@engine.block
+def many(paths: list[str]) -> list[TaskFuture[bytes]]:
+    return [fit(load(path)) for path in paths]
+
+
+async def one() -> int:
+    return 1
+
+
+def shout(text: str) -> str:
+    return text.upper()
+
+
+def values_are_accepted() -> None:
+    assert_type(load("a.csv"), TaskFuture[list[float]])
+    assert_type(fit([1.0]), TaskFuture[bytes])
+    assert_type(fit([1.0], 2, weight=0.5), TaskFuture[bytes])
+    assert_type(fit(rows=[1.0], degree=2), TaskFuture[bytes])
+    assert_type(fetch("u", 3), TaskFuture[str])
+    assert_type(add(), TaskFuture[int])
+    assert_type(add(1, 2, 3, 4, 5, 6), TaskFuture[int])
+    assert_type(only_keywords(first=1, second="b"), TaskFuture[None])
+
+
+def futures_are_accepted_in_place_of_values() -> None:
+    number, text = add(1), fetch("u", 1)
+    assert_type(fit(load("a.csv")), TaskFuture[bytes])
+    assert_type(fit(load(text)), TaskFuture[bytes])
+    assert_type(fit(load("a.csv"), number), TaskFuture[bytes])
+    assert_type(fit([1.0], number), TaskFuture[bytes])
+    assert_type(fit(load("a.csv"), 2, weight=0.5), TaskFuture[bytes])
+    assert_type(fit(load("a.csv"), degree=2), TaskFuture[bytes])
+    assert_type(fetch(text, number), TaskFuture[str])
+    assert_type(add(number, 1, number), TaskFuture[int])
+    assert_type(add(number, 1, number, 1, number, 1), TaskFuture[int])
+    assert_type(five(number, 1, number, 1, text), TaskFuture[None])
+
+
+def futures_are_accepted_by_keyword() -> None:
+    number, text = add(1), fetch("u", 1)
+    assert_type(fit(rows=load("a.csv"), degree=number, weight=0.5), TaskFuture[bytes])
+    assert_type(fit(load("a.csv"), degree=number), TaskFuture[bytes])
+    assert_type(only_keywords(first=number, second=text), TaskFuture[None])
+    assert_type(only_keywords(first=number, second="b"), TaskFuture[None])
+
+
+def futures_are_accepted_inside_containers() -> None:
+    models = [fit(load("a.csv")), fit(load("b.csv"))]
+    assert_type(pick(models, {}), TaskFuture[bytes])
+    assert_type(pick((models[0], models[1]), {"a": 1}), TaskFuture[bytes])
+    assert_type(pick(models, {"a": add(1)}), TaskFuture[bytes])
+
+
+def any_awaitable_and_any_future_is_accepted(
+    plain: asyncio.Future[int], pool: concurrent.futures.Future[int], task: asyncio.Task[int]
+) -> None:
+    assert_type(add(plain), TaskFuture[int])
+    assert_type(add(pool), TaskFuture[int])
+    assert_type(add(task), TaskFuture[int])
+    assert_type(add(one()), TaskFuture[int])
+    assert_type(pick(asyncio.gather(fit([1.0])), {}), TaskFuture[bytes])
+
+
+def wrong_arguments_are_refused() -> None:
+    number = add(1)
+    load(1)  # type: ignore[call-overload]
+    load(number)  # type: ignore[arg-type]
+    fit([1.0], "2")  # type: ignore[arg-type]
+    fit(load("a.csv"), load("b.csv"))  # type: ignore[arg-type]
+    fetch("u", 1, 2)  # type: ignore[call-overload]
+    add("1", number)  # type: ignore[arg-type]
+    Station().measure("monday")  # type: ignore[arg-type]
+    load.map([1])  # type: ignore[list-item]
+
+
+def blocks_resolve_what_they_return() -> None:
+    assert_type(pipeline(["a.csv"]), TaskFuture[bytes])
+    assert_type(later("a.csv"), TaskFuture[bytes])
+    assert_type(later(fetch("u", 1)), TaskFuture[bytes])
+    assert_type(wired("a.csv"), TaskFuture[bytes])
+    assert_type(many(["a.csv"]), TaskFuture[list[bytes]])
+
+
+def methods_lose_their_instance() -> None:
+    station = Station()
+    assert_type(station.measure(1, "C"), TaskFuture[float])
+    assert_type(station.measure(add(1), fetch("u", 1)), TaskFuture[float])
+    assert_type(station.measure.fn(1), float)
+    assert_type(station.average([1, 2]), TaskFuture[float])
+
+
+async def the_plain_function_is_kept() -> None:
+    assert_type(fit.fn([1.0], degree=2), bytes)
+    assert_type(await fetch.fn("u", tries=1), str)
+    load.fn(add(1))  # type: ignore[arg-type]
+
+
+def options_keep_the_signature() -> None:
+    first = load("a.csv")
+    assert_type(fit.with_options(name="again", timeout=2.5, after=[first])(first), TaskFuture[bytes])
+    assert_type(fit.with_options(backend="thread", after=first)([1.0], degree=2), TaskFuture[bytes])
+    assert_type(pipeline.with_options(timeout=3)(["a.csv"]), TaskFuture[bytes])
+    fit.with_options(after=first)("rows")  # type: ignore[arg-type]
+
+
+def map_takes_one_iterable_for_each_argument() -> None:
+    assert_type(load.map(["a.csv", "b.csv"]), list[TaskFuture[list[float]]])
+    assert_type(fit.map(load.map(["a.csv"])), list[TaskFuture[bytes]])
+    assert_type(fetch.map(["u"], range(3)), list[TaskFuture[str]])
+
+
+async def a_future_is_awaited_like_any_other() -> None:
+    model = fit(load("a.csv"))
+    assert_type(await model, bytes)
+    assert_type(await asyncio.gather(model, add(1)), tuple[bytes, int])
+    assert_type(await asyncio.wait_for(model, 1), bytes)
+    assert_type(model.id, int)
+    assert_type(model.name, str)
+    assert_type(model.state, State)
+    assert_type(model.attempts, int)
+    assert_type(model.explain(), str)
+    assert_type(model.cancel("enough"), bool)
+    await engine.settled(model)
+
+
+async def an_engine_has_a_life() -> None:
+    async with engine as same:
+        assert_type(same, WorkflowEngine)
+    assert_type(await WorkflowEngine.create(backend="thread"), WorkflowEngine)
+    with engine.workflow_scope("nightly"):
+        await engine.shutdown(wait=False)
+
+
+def a_script_runs_what_it_likes() -> None:
+    assert_type(engine.run(pipeline, ["a.csv"]), bytes)
+    assert_type(engine.run(fit, [1.0], degree=2), bytes)
+    assert_type(engine.run(many, ["a.csv"]), list[bytes])
+    assert_type(engine.run(one), int)
+    assert_type(engine.run(one()), int)
+    engine.run(pipeline, 1)  # type: ignore[call-overload]
+
+
+def functions_that_are_not_decorated_can_be_submitted() -> None:
+    assert_type(engine.submit(shout, "a"), TaskFuture[str])
+    assert_type(engine.submit(shout, text=fetch("u", 1)), TaskFuture[str])
+    assert_type(engine.submit(one), TaskFuture[int])
