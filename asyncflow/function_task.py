@@ -36,7 +36,9 @@ class FunctionTask(Generic[P, Fn, R]):
     """A decorated function. Calling it gives a `TaskFuture`; ``.fn`` is the plain function, for unit tests."""
 
     def __init__(self, engine: WorkflowEngine, definition: Definition) -> None:
-        functools.update_wrapper(self, definition.fn)  # first: a callable's own attributes must not win over ours
+        functools.update_wrapper(
+            self, definition.fn
+        )  # first: a callable's own attributes must not win over ours
         self._engine = engine
         self._definition = definition
         self._parameters = Parameters(definition.fn, definition.name)
@@ -115,7 +117,9 @@ class FunctionTask(Generic[P, Fn, R]):
         """
         if self._leading:
             args = (*self._leading, *args)
-        self._parameters.check(args, kwargs)
+        parameters = self._parameters
+        if kwargs or not parameters.least <= len(args) <= parameters.most:
+            parameters.check(args, kwargs)
         run = self._engine._run
         try:
             loop = asyncio.get_running_loop()

@@ -65,8 +65,17 @@ class Scheduler:
         if dependencies:
             task.dependencies = dependencies
             self._wait_for(task, dependencies)
-        if not task.waiting:
-            self._all_in(task)
+            if task.waiting:
+                return
+            if task.blames is not None:
+                self._all_in(task)
+                return
+        task.story = task.story << STEP | READY
+        lane = task.lane
+        lane.ready.append(task)
+        if not lane.is_due:
+            lane.is_due = True
+            self.due.append(lane)
 
     def started(self, task: Task) -> None:
         """The work has begun."""
@@ -82,7 +91,18 @@ class Scheduler:
         if task.children:
             self._adopt_children(task)
         dependents = task.dependents
-        self._over(task)
+        if task.owner is None and not self.watched:
+            del self.live[task.id]
+            lane = task.lane
+            lane.taken -= 1
+            if lane.ready and not lane.is_due:
+                lane.is_due = True
+                self.due.append(lane)
+            task.args = ()
+            task.kwargs = _NO_KWARGS
+            task.context = task.dependents = task.holes = task.link = None
+        else:
+            self._over(task)
         if dependents is not None:
             for dependent in dependents:
                 dependent.waiting -= 1
@@ -123,12 +143,12 @@ class Scheduler:
 
     def given_back(self, task: Task) -> None:
         """The backend did not begin the work and will not; it may be submitted again."""
+        task.attempt -= 1
         if task.story & NOW == CANCELLING:
             self.stopped(task)
             return
         task.enter(PENDING if task.waiting else READY)
-        task.attempt -= 1
-        self._free_slot(task.lane)
+        task.lane.taken -= 1
         if not task.waiting:
             self._enqueue(task)
 
@@ -223,8 +243,10 @@ class Scheduler:
             self.returned.append(task)
 
     def _enqueue(self, task: Task) -> None:
-        lane = task.lane
-        lane.ready.append(task)
+        task.lane.ready.append(task)
+        self._is_due(task.lane)
+
+    def _is_due(self, lane: Lane) -> None:
         if not lane.is_due:
             lane.is_due = True
             self.due.append(lane)
@@ -311,17 +333,13 @@ class Scheduler:
         """Drop what nobody can ask for any more."""
         del self.live[task.id]
         if task.story >> STEP & NOW >= SUBMITTED:
-            self._free_slot(task.lane)
+            task.lane.taken -= 1
+            if task.lane.ready:
+                self._is_due(task.lane)
         task.args = ()
         task.kwargs = _NO_KWARGS
         task.dependencies = ()
         task.context = task.dependents = task.holes = task.blames = task.link = None
-
-    def _free_slot(self, lane: Lane) -> None:
-        lane.taken -= 1
-        if lane.ready and not lane.is_due:
-            lane.is_due = True
-            self.due.append(lane)
 
     def _leave_owner(self, task: Task) -> None:
         """The last to leave closes a block that waits for it, and so on outwards; blocks may nest without limit."""

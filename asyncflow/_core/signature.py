@@ -18,12 +18,12 @@ class Parameters:
         name: the task's name, for the error.
     """
 
-    __slots__ = ("_accept", "_least", "_most", "_name", "signature")
+    __slots__ = ("_accept", "_name", "least", "most", "signature")
 
     def __init__(self, fn: Callable[..., Any], name: str) -> None:
         self._name = name
         self.signature = _signature(fn)
-        self._least, self._most = _simple_range(self.signature)
+        self.least, self.most = _simple_range(self.signature)
         self._accept: Callable[..., None] | None = None
 
     def check(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
@@ -36,7 +36,7 @@ class Parameters:
         Raises:
             TypeError: they do not fit.
         """
-        if not kwargs and self._least <= len(args) <= self._most:
+        if not kwargs and self.least <= len(args) <= self.most:  # callers in a hurry look themselves
             return
         if self.signature is None:
             return

@@ -39,7 +39,15 @@ TRANSITIONS: Final[dict[State, frozenset[State]]] = {
     State.SUBMITTED: frozenset(
         # READY: the backend gave it back untouched; PENDING: together with what it was to follow in a chain.
         # SUCCEEDED, FAILED: a backend may report the end only.
-        {State.PENDING, State.READY, State.RUNNING, State.CANCELLING, State.SUCCEEDED, State.FAILED, State.CANCELLED}
+        {
+            State.PENDING,
+            State.READY,
+            State.RUNNING,
+            State.CANCELLING,
+            State.SUCCEEDED,
+            State.FAILED,
+            State.CANCELLED,
+        }
     ),
     State.RUNNING: frozenset({State.CANCELLING, State.SUCCEEDED, State.FAILED, State.CANCELLED}),
     # The end is decided, the work still runs. FAILED: it had run out of its time. UPSTREAM_FAILED: it was submitted

@@ -46,9 +46,7 @@ class Lane:
 
     __slots__ = ("capacity", "is_due", "limit", "links", "place", "ready", "taken")
 
-    def __init__(
-        self, place: str, capacity: int | None = None, limit: str = "", links: bool = False
-    ) -> None:
+    def __init__(self, place: str, capacity: int | None = None, limit: str = "", links: bool = False) -> None:
         self.place = place  # in words, for messages: "backend 'thread'"
         self.capacity = capacity
         self.limit = limit  # the option that set the capacity
@@ -106,7 +104,9 @@ class Task:
         self.context = context
         self.owner = owner  # the block inside which it was called, until it is over
         self.workflow = workflow
-        self.site = site  # the code that made the call and, next, where in it; a line is worked out when shown
+        self.site = (
+            site  # the code that made the call and, next, where in it; a line is worked out when shown
+        )
         self.site_at = site_at
         self.story = PENDING
         self.attempt = 0

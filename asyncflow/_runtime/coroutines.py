@@ -18,6 +18,7 @@ from typing import Any, Final
 
 from .._core.states import NOW, SUBMITTED
 from .._core.task import Task
+from .._worker.chain import with_previous
 from ..backend import CANCELLED, FAILED, STARTED, SUCCEEDED, Event
 from ..errors import CircularDependency
 from .future import TaskFuture
@@ -33,11 +34,21 @@ class Coroutines:
     Args:
         loop: the engine's.
         handle: takes events on the loop's thread.
+        succeeded: takes a task that has ended and its value.
+        flush: carries out what follows from it.
     """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, handle: Callable[[deque[Event]], None]) -> None:
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        handle: Callable[[deque[Event]], None],
+        succeeded: Callable[[Task, Any], None],
+        flush: Callable[[], None],
+    ) -> None:
         self._loop = loop
         self._handle = handle
+        self._succeeded = succeeded
+        self._flush = flush
         self._queue: deque[Task] = deque()
         self._events: deque[Event] = deque()
         self._active: asyncio.Task[None] | None = None
@@ -71,6 +82,20 @@ class Coroutines:
         if self._events:
             self._handle(self._events)
 
+    def _carry_on(self) -> None:
+        """Carry out what follows from all that has ended since the last time."""
+        if self._events:
+            self._handle(self._events)
+        else:
+            self._flush()
+
+    def _follow(self, link: Task, value: Any) -> None:
+        """Run a link of a chain next, unless it was cancelled meanwhile. If the task before has given no value the
+        link stays where it is: the scheduler knows why and has it cancelled."""
+        if link.story & NOW == SUBMITTED:
+            link.args, link.kwargs = with_previous(link.args, link.kwargs, value)
+            self._queue.appendleft(link)
+
     def _ensure_driver(self) -> None:
         if self._active is None and self._queue:
             self._active = self._loop.create_task(self._main(), name="asyncflow", context=self._context)
@@ -80,7 +105,7 @@ class Coroutines:
 
     @types.coroutine
     def _drive(self) -> Generator[Any, Any, None]:
-        queue, end = self._queue, self._events.append
+        queue, events = self._queue, self._events
         me: asyncio.Task[None] | None = self._active
         assert me is not None
         cancelling = me.cancelling
@@ -90,22 +115,30 @@ class Coroutines:
             if task.story & NOW != SUBMITTED:
                 continue  # cancelled while it was queued
             self._begun = task
+            definition, link = task.definition, task.link
             try:
-                coro, awaited = task.context.run(_begin, task)
+                if definition.is_block:
+                    coro, awaited = task.context.run(_enter_block, task)
+                else:
+                    coro = definition.fn(*task.args, **task.kwargs)
+                    awaited = task.context.run(coro.send, None)
             except StopIteration as stop:
-                end(
-                    (SUCCEEDED, task.id, stop.value)
-                    if task.definition.is_coroutine
-                    else (FAILED, task.id, stop)
-                )
+                if definition.is_coroutine:
+                    self._succeeded(task, stop.value)
+                    if link is not None:
+                        self._follow(link, stop.value)
+                else:
+                    events.append((FAILED, task.id, stop))
             except BaseException as error:
-                end((FAILED, task.id, error))
+                events.append(_ended_by(task, error, False))
             else:
                 if coro is None:
-                    end((SUCCEEDED, task.id, awaited))
+                    self._succeeded(task, awaited)
                 else:
                     self._active = None
-                    self.waiting[task.id] = me  # first, or a cancel that the next line carries out would miss it
+                    self.waiting[task.id] = (
+                        me  # first, or a cancel that the next line carries out would miss it
+                    )
                     self.look_now()
                     self._begun = None
                     self._ensure_driver()
@@ -113,18 +146,21 @@ class Coroutines:
                     # another driver may have come and gone meanwhile, which a type checker cannot know
                     if self._active is None and not cancelling():  # type: ignore[redundant-expr]
                         self._active = me
-                    end(event)
+                    events.append(event)
+                    self.look_now()
+                    if link is not None and event[0] == SUCCEEDED:
+                        self._follow(link, event[2])
                     slice_end = perf_counter()  # what is queued now has waited
             self._begun = None
             if cancelling():  # also when a body cancelled the asyncio task in which it happened to run
                 break
             if not queue:
-                self.look_now()
+                self._carry_on()
             if self._active is not me:
                 break
             count += 1
             if not count % _CHECKED_EACH and perf_counter() > slice_end:
-                self.look_now()
+                self._carry_on()
                 try:
                     yield
                 except asyncio.CancelledError:
@@ -132,7 +168,7 @@ class Coroutines:
                 slice_end = perf_counter() + _SLICE
         if self._active is me:
             self._active = None
-        self.look_now()
+        self._carry_on()
         self._ensure_driver()
 
     def _wait(
@@ -160,25 +196,24 @@ class Coroutines:
                     awaited = run(coro.send, None)
         except StopIteration as stop:
             return SUCCEEDED, task.id, stop.value
-        except asyncio.CancelledError as error:
-            # A block that awaits what was cancelled is cancelled with it. A function that raises this by itself
-            # has failed: taking it for a cancel would tell a lie about who wanted what.
-            cancelled = me.cancelling() or task.definition.is_block
-            return (CANCELLED, task.id, None) if cancelled else (FAILED, task.id, error)
         except BaseException as error:
             if torn_down:
                 raise
-            return FAILED, task.id, error
+            return _ended_by(task, error, me.cancelling() > 0)
         finally:
             del self.waiting[task.id]
 
 
-def _begin(task: Task) -> tuple[Coroutine[Any, Any, Any] | None, Any]:
-    """Run the body up to where it first waits; a plain ``def``, to its end."""
-    definition = task.definition
-    if definition.is_block:
-        enter_block(task)
-        if not definition.is_coroutine:
-            return None, definition.fn(*task.args, **task.kwargs)
-    coro = definition.fn(*task.args, **task.kwargs)
-    return coro, coro.send(None)
+def _ended_by(task: Task, error: BaseException, cancelling: bool) -> Event:
+    # A block that awaits what was cancelled is cancelled with it. A function that raises this by itself has failed:
+    # taking it for a cancel would tell a lie about who wanted what.
+    if isinstance(error, asyncio.CancelledError) and (cancelling or task.definition.is_block):
+        return CANCELLED, task.id, None
+    return FAILED, task.id, error
+
+
+def _enter_block(block: Task) -> tuple[Coroutine[Any, Any, Any] | None, Any]:
+    """Run a block's body up to where it first waits; a plain ``def``, to its end."""
+    enter_block(block)
+    body = block.definition.fn(*block.args, **block.kwargs)
+    return (body, body.send(None)) if block.definition.is_coroutine else (None, body)

@@ -19,7 +19,9 @@ NO_VALUES: Final = frozenset({*UNFIT, TaskFuture})
 def unfit(task: Task, value: Any) -> TypeError:
     """The error for a result of a class in `NO_VALUES`."""
     if isinstance(value, TaskFuture):
-        what = f"{value!r}, which is not its value; await it inside, or decorate the function with @engine.block"
+        what = (
+            f"{value!r}, which is not its value; await it inside, or decorate the function with @engine.block"
+        )
     else:
         what = why_unfit(value)
     return TypeError(f"{task.name!r} (#{task.id}) returned {what}")

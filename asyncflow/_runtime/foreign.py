@@ -31,6 +31,11 @@ class Foreign:
         self._waiting: dict[int, _Waited] = {}
         self.begun: dict[int, asyncio.Task[Any]] = {}  # those that we began, so that they are ours to cancel
 
+    @property
+    def watched(self) -> int:
+        """How many are waited for that others made."""
+        return len(self._waiting) - len(self.begun)
+
     def submit(self, batch: Sequence[Task]) -> None:
         """Begin to wait for each task's only argument."""
         for task in batch:

@@ -10,7 +10,9 @@ from typing import Any, Final
 from .run import Run
 
 _log = logging.getLogger("asyncflow")
-_closing: Final[set[asyncio.Task[None]]] = set()  # of engines that are gone: a loop itself holds its tasks weakly
+_closing: Final[set[asyncio.Task[None]]] = (
+    set()
+)  # of engines that are gone: a loop itself holds its tasks weakly
 
 
 async def start(run: Run) -> None:

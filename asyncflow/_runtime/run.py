@@ -21,8 +21,8 @@ from .._core.scheduler import Scheduler
 from .._core.states import CANCELLING, NOW, READY, RUNNING, SUBMITTED
 from .._core.states import SUCCEEDED as OVER
 from .._core.task import Definition, Lane, Task
-from ..backend import CANCELLED, FAILED, STARTED, SUCCEEDED, Event, ExecutionBackend
 from .._worker.chain import PREVIOUS, with_previous
+from ..backend import CANCELLED, FAILED, STARTED, SUCCEEDED, Event, ExecutionBackend
 from ..errors import CircularDependency, EngineClosed, ForeignFuture, TaskTimeout, UpstreamFailed, WrongLoop
 from .coroutines import Coroutines
 from .failure import NO_VALUES, as_failure, unfit
@@ -53,13 +53,15 @@ class Run:
         self.thread = get_ident()
         self.scheduler = Scheduler()
         self.inbox = Inbox(self.loop, self.handle, self._busy)
-        self.coroutines = Coroutines(self.loop, self.handle)
+        self.coroutines = Coroutines(self.loop, self.handle, self.succeeded, self.flush)
         self.unseen = Unseen()
         self.open = False  # the backends take work
         self.closed: str | None = None  # why no call is taken any more
         self.dropped = 0  # reports about unknown or finished tasks
         self.foreign = Foreign(self.inbox.report)
-        self._loop_lane = Lane("the event loop", max_coroutines, "max_coroutines")
+        self._loop_lane = Lane(
+            "the event loop", max_coroutines, "max_coroutines", links=max_coroutines is None
+        )
         self._block_lane = Lane("the event loop")
         self._foreign_lane = Lane("the event loop")
         self._lanes = {name: _lane(name, backend) for name, backend in self.backends.items()}
@@ -126,7 +128,9 @@ class Run:
             site,
             site_at,
         )
-        futures, task.holes = arguments.scan(args, kwargs, KINDS, self._adopt)
+        futures, task.holes = (
+            arguments.scan(args, kwargs, KINDS, self._adopt) if args or kwargs else ((), False)
+        )
         if after:
             futures = [*futures, *arguments.scan_value(list(after), KINDS, self._adopt)[0]]
         dependencies = self._dependencies(futures, task) if futures else ()
@@ -182,14 +186,7 @@ class Run:
             if task is None:
                 self.dropped += 1
             elif kind == SUCCEEDED:
-                if task.definition.is_block or type(payload) in NO_VALUES or task.story & NOW == CANCELLING:
-                    self._ended_with(task, payload)
-                else:
-                    task.future.set_result(payload)
-                    task.future = None
-                    self.scheduler.succeeded(task)
-                    if self._timers:
-                        self._disarm(task)
+                self.succeeded(task, payload)
             elif kind == STARTED:
                 self._started(task)
             elif kind == FAILED:
@@ -199,6 +196,17 @@ class Run:
             else:
                 self._given_back(task)
         self.flush()
+
+    def succeeded(self, task: Task, value: Any) -> None:
+        """A body has ended with a value; what follows from it is carried out at the next `flush`."""
+        if task.definition.is_block or type(value) in NO_VALUES or task.story & NOW == CANCELLING:
+            self._ended_with(task, value)
+            return
+        task.future.set_result(value)
+        task.future = None
+        self.scheduler.succeeded(task)
+        if self._timers:
+            self._disarm(task)
 
     def _given_back(self, task: Task) -> None:
         if isinstance(task.holes, TaskFuture):  # it was a link; its argument is wanted again
@@ -318,7 +326,7 @@ class Run:
         while scheduler.quiet:
             task = scheduler.quiet.pop()
             _wake(self._settling.pop(task.id, None))
-        if self._all_over is not None and not scheduler.live:
+        if self._all_over is not None and self._is_over():
             _wake(self._all_over)
 
     def _submit(self, lane: Lane, batch: list[Task]) -> None:
@@ -462,11 +470,15 @@ class Run:
         self.cancel_all()
 
     async def all_over(self) -> None:
-        """Wait until no task is live."""
-        while self.scheduler.live:
+        """Wait until what was called is over."""
+        while not self._is_over():
             if self._all_over is None or self._all_over.done():
                 self._all_over = self.loop.create_future()
             await asyncio.shield(self._all_over)
+
+    def _is_over(self) -> bool:
+        # What is still awaited of others' making may never come, and whoever wanted it was cancelled.
+        return len(self.scheduler.live) <= self.foreign.watched
 
 
 def _lane(name: str, backend: ExecutionBackend) -> Lane:

@@ -7,7 +7,14 @@ import signal
 import sys
 from typing import Any, Final
 
-_WATCHED: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGALRM, signal.SIGCHLD, signal.SIGPIPE)
+_WATCHED: Final = (
+    signal.SIGINT,
+    signal.SIGTERM,
+    signal.SIGUSR1,
+    signal.SIGALRM,
+    signal.SIGCHLD,
+    signal.SIGPIPE,
+)
 _EVENTS: Final = frozenset({"os.chdir", "os.putenv", "os.unsetenv"})
 
 

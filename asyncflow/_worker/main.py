@@ -28,7 +28,9 @@ from .house import House
 from .results import UNFIT, why_unfit
 
 _LENGTH: Final = Struct("=I")
-_NO_SYSTEM_CALL: Final = 1e-6  # a function that ran for less than this many seconds has not changed the process
+_NO_SYSTEM_CALL: Final = (
+    1e-6  # a function that ran for less than this many seconds has not changed the process
+)
 _LOOK_AT_MEMORY: Final = 0.05  # seconds between two looks at how much memory the process holds
 _NOBODY: Final = 0
 
@@ -205,7 +207,7 @@ class Worker:
     def _give(self, task_id: int, elapsed: float, value: Any) -> int:
         """Record a value. Returns who runs now: nobody."""
         cls = type(value)
-        if cls in wire.PLAIN and (cls is not bytes and cls is not str or len(value) < wire.IN_BAND):
+        if cls in wire.PLAIN and ((cls is not bytes and cls is not str) or len(value) < wire.IN_BAND):
             self._record(wire.VALUE, task_id, elapsed, value)
         elif cls in UNFIT:
             self._record(wire.UNSENDABLE, task_id, elapsed, why_unfit(value))
@@ -300,7 +302,9 @@ def die_with(lifeline: int) -> None:
     fcntl.fcntl(lifeline, fcntl.F_SETFL, fcntl.fcntl(lifeline, fcntl.F_GETFL) | os.O_ASYNC)
 
 
-def main(calls: int, orders: int, records: int, page: int, lifeline: int, most_memory: int, engine: int) -> NoReturn:
+def main(
+    calls: int, orders: int, records: int, page: int, lifeline: int, most_memory: int, engine: int
+) -> NoReturn:
     """The whole life of a worker process.
 
     Args:

@@ -71,7 +71,9 @@ def receive(channel: socket.socket, flags: int = 0) -> tuple[bytes, list[int]]:
         channel: where to read.
         flags: as for ``recv``; `socket.recv_fds` takes them too and, up to Python 3.12, forgets them.
     """
-    data, extra, _, _ = channel.recvmsg(PACKET, socket.CMSG_SPACE(_MOST_FILES * _INT), flags | socket.MSG_CMSG_CLOEXEC)
+    data, extra, _, _ = channel.recvmsg(
+        PACKET, socket.CMSG_SPACE(_MOST_FILES * _INT), flags | socket.MSG_CMSG_CLOEXEC
+    )
     files = array("i")
     for level, kind, content in extra:
         if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:

@@ -5,12 +5,24 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from queue import SimpleQueue
+from typing import Any
 
-from .._worker.attempt import run_attempt
-from ..backend import CANCELLED, FAILED, STARTED, SUCCEEDED, Concurrency, ExecutionBackend, Report, Work
+from .._worker.attempt import Outcome, run_attempt
+from .._worker.chain import with_previous
+from ..backend import (
+    CANCELLED,
+    FAILED,
+    RETURNED,
+    STARTED,
+    SUCCEEDED,
+    Concurrency,
+    ExecutionBackend,
+    Report,
+    Work,
+)
 
 
 def usable_cpus() -> int:
@@ -29,6 +41,7 @@ class ThreadBackend(ExecutionBackend):
 
     name = "thread"
     concurrency = Concurrency.CONCURRENT
+    takes_chains = True
 
     def __init__(self, workers: int | None = None) -> None:
         self.workers = workers or usable_cpus()
@@ -77,6 +90,10 @@ class _Crew:
         put, waiting = self._queue.put, self._waiting
         for work in batch:
             waiting[work.id] = work
+            link = work.link
+            while link is not None:
+                waiting[link.id] = link
+                link = link.link
             put(work)
         if len(self._threads) < self._size:
             self._hire(min(self._size, len(waiting) + len(self._running)))
@@ -90,19 +107,46 @@ class _Crew:
             thread.start()
 
     def _work(self, me: str) -> None:
-        get, begin, report, running = self._queue.get, self._waiting.pop, self._report, self._running
+        get, begin = self._queue.get, self._waiting.pop
         while (work := get()) is not None:
-            task_id = work.id
-            if begin(task_id, None) is None:
-                continue  # cancelled
-            running[me] = task_id
-            report(((STARTED, task_id, None),))
-            succeeded, payload = run_attempt(work.fn, work.is_coroutine, work.args, work.kwargs, work.context)
-            del running[me], work  # so that nothing is held while the thread waits
-            report(((SUCCEEDED if succeeded else FAILED, task_id, payload),))
-            del payload
+            if begin(work.id, None) is None:
+                self._return_links(work.link)  # cancelled
+            elif work.link is None:
+                self._run(me, work, work.args, work.kwargs)
+            else:
+                self._run_chain(me, work)
+            del work  # so that nothing is held while the thread waits
         if self._gone is not None:
             self._gone()
+
+    def _run(self, me: str, work: Work, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Outcome:
+        self._running[me] = work.id
+        self._report(((STARTED, work.id, None),))
+        outcome = run_attempt(work.fn, work.is_coroutine, args, kwargs, work.context)
+        del self._running[me]
+        self._report(((SUCCEEDED if outcome[0] else FAILED, work.id, outcome[1]),))
+        return outcome
+
+    def _run_chain(self, me: str, head: Work) -> None:
+        work, args, kwargs = head, head.args, head.kwargs
+        while True:
+            link = work.link  # now: when the work has been reported over, the engine forgets it
+            succeeded, value = self._run(me, work, args, kwargs)
+            if link is None:
+                return
+            if not succeeded or self._waiting.pop(link.id, None) is None:
+                self._return_links(link)
+                return
+            work = link
+            args, kwargs = with_previous(work.args, work.kwargs, value)
+
+    def _return_links(self, link: Work | None) -> None:
+        """What follows work that gave no value is not begun."""
+        while link is not None:
+            after = link.link
+            if self._waiting.pop(link.id, None) is not None:
+                self._report(((RETURNED, link.id, None),))
+            link = after
 
     def take_back(self, task_id: int) -> bool:
         if self._waiting.pop(task_id, None) is None:

@@ -12,14 +12,12 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Final, TextIO
 
-_AGAIN: Final = (
-    5.0  # seconds; an event loop catches what is raised in a callback, so that once may not be enough
-)
+_AGAIN: Final = 5.0  # seconds; code under test may catch what is raised in it, so that once may not be enough
 _END: Final = 30.0  # seconds after which a main thread that cannot be reached is taken to be stuck in C
 
 
-class TookTooLong(BaseException):
-    """A block of code was not over by its `deadline`. Not an `Exception`, so that no code under test handles it."""
+class TookTooLong(AssertionError):
+    """A block of code was not over by its `deadline`."""
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from asyncflow._core.scheduler import Scheduler
 from asyncflow._core.states import State
 from asyncflow._core.task import Lane, Task
 
-from .invariants import check_invariants
+from .invariants import UNDECIDED, check_invariants
 from .kit import KINDS, Slot, adopt, definition, value_of
 from .oracle import CANCELLED, Oracle
 
@@ -31,6 +31,7 @@ class Box:
 class Habits:
     """How often what happens, in parts of a hundred."""
 
+    calls: int = 40
     fails: int = 10
     is_stopped: int = 5
     times_out: int = 5
@@ -67,37 +68,32 @@ class Drill:
         self.told_to_stop: set[int] = set()
         self.watched: set[int] = set()
         self.quiet: set[int] = set()
-        self.events = 0
+        self.detours = 10 * size + 10  # events left that need not bring the end nearer
 
     # -- the whole ----------------------------------------------------------------------------------------
 
     def run(self) -> None:
         """From the first call until nothing is live."""
         while len(self.tasks) < self.size:
-            self._happens(self._call if self._often(40) else self._anything())
-        rounds = 0
+            self._happens(self._call if self._often(self.habits.calls) else self._anything())
         while self.scheduler.live:
             self._happens(self._anything())
-            rounds += 1
-            assert rounds < 200 * self.size + 1_000, "some tasks never end"
         self._nothing_is_left()
 
     def _happens(self, event: Any) -> None:
         event()
-        self.events += 1
         self._collect()
         check_invariants(self.scheduler, self.tasks.values(), [*self.lanes, self.block_lane])
         self._compare()
 
     def _anything(self) -> Any:
         """One of the events that can happen now."""
-        random, habits = self.random, self.habits
-        if self._often(habits.cancels):
+        if self._detour(self.habits.cancels):
             return self._cancel
-        if self._often(3):
+        if self._detour(3):
             return self._watch
-        if self._often(5):
-            return self._comes_too_late
+        if self._detour(5):
+            return self._comes_at_any_time
         possible = []
         if self.scheduler.due:
             possible.append(self._take)
@@ -105,24 +101,33 @@ class Drill:
             possible.append(self._resolve)
         if self._in_hands():
             possible += [self._report, self._report]
-        return random.choice(possible) if possible else self._watch
+        assert possible or not self.scheduler.live, "some tasks can never end"
+        return self.random.choice(possible) if possible else self._call
 
     def _often(self, percent: int) -> bool:
-        return self.random.randrange(100) < percent
+        return self.random.randrange(100) >= 100 - percent  # zeros, to which Hypothesis shrinks, are the plain run
+
+    def _detour(self, percent: int) -> bool:
+        if self.detours and self._often(percent):
+            self.detours -= 1
+            return True
+        return False
 
     # -- events -------------------------------------------------------------------------------------------
 
     def _call(self) -> None:
+        bodies = [task for task in self.tasks.values() if task.definition.is_block and _can_call(task)]
+        self._call_in(self.random.choice(bodies) if bodies and self._often(self.habits.inside) else None)
+
+    def _call_in(self, owner: Task | None) -> None:
         number = len(self.tasks) + 1
         is_block = self._often(self.habits.blocks)
-        owner = None
-        bodies = [task for task in self.tasks.values() if task.definition.is_block and _can_call(task)]
-        if bodies and self._often(self.habits.inside):
-            owner = self.random.choice(bodies)
         around = set(_around(owner))
         others = [each for each in self.tasks.values() if each not in around]
-        wanted = self.random.randrange(self.habits.dependencies + 1) if others else 0
-        chosen = [self.random.choice(others) for _ in range(wanted)]
+        undecided = [each for each in others if each.state in UNDECIDED] if self._often(70) else []
+        most = 1 if is_block else self.habits.dependencies
+        wanted = self.random.randrange(most + 1) if others else 0
+        chosen = [self.random.choice(undecided or others) for _ in range(wanted)]
         args, self.expected[number] = self._arguments([self.slots[each.id] for each in chosen])
         lane = self.block_lane if is_block else self.random.choice(self.lanes)
         task = Task(number, definition(f"f{number}", is_block=is_block), lane, args, {}, object(), owner)
@@ -148,7 +153,13 @@ class Drill:
         task = self.random.choice(self._in_hands())
         number, scheduler, oracle, habits = task.id, self.scheduler, self.oracle, self.habits
         error = ValueError(number)
-        if task.state is State.CANCELLING:
+        if task.definition.is_block and len(self.tasks) < self.size and self._often(habits.inside):
+            if _can_call(task):
+                self._call_in(task)
+            else:
+                oracle.started(number)
+                scheduler.started(task)
+        elif task.state is State.CANCELLING:
             self._stops(task)
         elif self._often(habits.times_out):
             oracle.timed_out(number, error)
@@ -159,7 +170,7 @@ class Drill:
         elif self._often(habits.is_stopped):
             oracle.stopped(number)
             scheduler.stopped(task)
-        elif task.state is State.SUBMITTED and self._often(habits.is_given_back):
+        elif task.state is State.SUBMITTED and self._detour(habits.is_given_back):
             oracle.given_back(number)
             scheduler.given_back(task)
         elif task.state is State.SUBMITTED and (task.definition.is_block or self._often(50)):
@@ -185,8 +196,6 @@ class Drill:
             self.scheduler.stopped(task)
 
     def _return(self, block: Task) -> None:
-        if self.oracle.facts[block.id].returned is not None:
-            return
         around = set(_around(block))
         others = [task for task in self.tasks.values() if task not in around and not self._waits_for(task, block)]
         chosen = [self.random.choice(others) for _ in range(self.random.randrange(1, 4))] if others else []
@@ -225,14 +234,20 @@ class Drill:
             self.watched.add(number)
             self.scheduler.watched.add(number)
 
-    def _comes_too_late(self) -> None:
-        """News that cross what was decided meanwhile, and change nothing."""
-        if self.tasks:
-            task = self.random.choice(list(self.tasks.values()))
-            if task.state not in (State.SUBMITTED, State.RUNNING):
-                self.scheduler.timed_out(task, ValueError("too late"))
-            if task.state is State.CANCELLING:
-                self.scheduler.started(task)
+    def _comes_at_any_time(self) -> None:
+        """News that may cross what was decided meanwhile."""
+        if not self.tasks:
+            return
+        task = self.random.choice(list(self.tasks.values()))
+        error = LookupError(task.id)
+        if task.state is State.READY and self._often(20):  # nothing can run it
+            self.oracle.failed(task.id, error)
+            self.scheduler.failed(task, error)
+        elif task.state is State.CANCELLING and self._often(50):
+            self.scheduler.started(task)
+        else:
+            self.oracle.timed_out(task.id, error)
+            self.scheduler.timed_out(task, error)
 
     # -- what is to be compared -----------------------------------------------------------------------------
 
@@ -299,14 +314,13 @@ class Drill:
     # -- the graph ----------------------------------------------------------------------------------------
 
     def _in_hands(self) -> list[Task]:
-        """Those of which a report can come; not blocks that only wait for what they returned."""
-        there = []
-        for number in self.scheduler.live:
-            fact = self.oracle.facts[number]
-            waits = fact.returned is not None and not self.oracle.is_given_up(number)
-            if fact.in_hands and not (waits and not self._often(10)):
-                there.append(self.tasks[number])
-        return there
+        """Those of which a report will come; not blocks that wait for what they returned."""
+        facts, is_given_up = self.oracle.facts, self.oracle.is_given_up
+        return [
+            task
+            for number, task in self.scheduler.live.items()
+            if facts[number].in_hands and (facts[number].returned is None or is_given_up(number))
+        ]
 
     def _is_cancelled(self, number: int) -> bool:
         fate = self.oracle.fates[number]

@@ -13,9 +13,10 @@ from .drill import Drill, Habits
 from .kit import Bench, examples
 from .oracle import CANCELLED, FAILED, SUCCEEDED, TIMED_OUT, in_sequence
 
-percents = st.sampled_from([0, 3, 10, 30])
+percents = st.sampled_from([0, 2, 8, 25])
 habits = st.builds(
     Habits,
+    calls=st.sampled_from([15, 40, 80]),
     fails=percents,
     is_stopped=percents,
     times_out=percents,

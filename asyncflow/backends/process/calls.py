@@ -82,7 +82,9 @@ class Book:
         """
         function = self.function(work)
         args, kwargs = work.args, work.kwargs
-        flags = work.is_coroutine * wire.COROUTINE | linked * wire.LINKED | work.tells_start * wire.TELLS_START
+        flags = (
+            work.is_coroutine * wire.COROUTINE | linked * wire.LINKED | work.tells_start * wire.TELLS_START
+        )
         if not kwargs and wire.PLAIN.issuperset(map(type, args)):
             payload = pickle.dumps((function.number, args, {}), 5)
             if len(payload) < wire.IN_BAND:

@@ -194,5 +194,6 @@ class Hand:
 def _program(passed: list[int], most_memory: int) -> str:
     # The path is set before anything of ours is imported; the main script is not run again, so it needs no guard.
     arguments = ", ".join(map(str, [*passed, most_memory, os.getpid()]))
-    return f"import sys; sys.path[:] = {sys.path!r}; from asyncflow._worker.main import main; main({arguments})"
-
+    return (
+        f"import sys; sys.path[:] = {sys.path!r}; from asyncflow._worker.main import main; main({arguments})"
+    )

@@ -94,6 +94,7 @@ class Graphs(Conformance):
         assert [root.name for root in error.root_causes] == ["fail"]
         assert isinstance(error.__cause__, ValueError)
         assert await sibling == 3
+        await asyncio.gather(engine.settled(after), engine.settled(at_last))
         assert [after.state, at_last.state] == [State.UPSTREAM_FAILED] * 2
         assert [after.attempts, at_last.attempts] == [0, 0]
         assert failing.exception() is error.__cause__

@@ -1,0 +1,255 @@
+"""Failures that nobody looked at are named once, at shutdown; those that reached somebody are not."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from asyncflow import WorkflowEngine
+from asyncflow.testing import ManualBackend
+
+from .kit import never_called, script, turns
+
+Report = Callable[[], list[str]]
+
+
+@pytest.fixture
+def said(caplog: pytest.LogCaptureFixture) -> Report:
+    """What was logged, and by nobody else."""
+
+    def report() -> list[str]:
+        gc.collect()
+        assert {record.name for record in caplog.records} <= {"asyncflow"}
+        return [record.getMessage() for record in caplog.records]
+
+    return report
+
+
+async def boom(text: str = "boom") -> None:
+    raise ValueError(text)
+
+
+async def test_failure_nobody_looked_at_is_named_once_at_shutdown(said: Report) -> None:
+    engine = WorkflowEngine("sequential")
+    async with engine:
+        future = engine.function_task(name="forgotten")(boom)("lost")
+        await asyncio.wait([future])
+        assert said() == []
+    (message,) = said()
+    assert "1 failed task that nobody looked at" in message
+    assert "'forgotten' (#1): ValueError: lost" in message
+    del future
+    await engine.shutdown()
+    async with engine:
+        pass
+    assert len(said()) == 1
+
+
+async def test_it_is_an_error_of_the_logger_asyncflow(caplog: pytest.LogCaptureFixture) -> None:
+    async with WorkflowEngine("sequential") as engine:
+        engine.submit(boom)
+    (record,) = caplog.records
+    assert (record.name, record.levelno) == ("asyncflow", logging.ERROR)
+
+
+async def test_failure_whose_future_was_dropped_is_named_too(said: Report) -> None:
+    async with WorkflowEngine("sequential") as engine:
+        future = engine.submit(boom, "dropped")
+        await asyncio.wait([future])
+        del future
+        gc.collect()
+        engine.submit(boom, "dropped at once")
+    (message,) = said()
+    assert "2 failed tasks that nobody looked at" in message
+    assert "'boom' (#1): ValueError: dropped" in message
+    assert "'boom' (#2): ValueError: dropped at once" in message
+
+
+@pytest.mark.parametrize("look", ["await", "exception", "result", "gather", "wait_for"])
+async def test_failure_that_was_looked_at_is_not_named(said: Report, look: str) -> None:
+    async with WorkflowEngine("sequential") as engine:
+        future = engine.submit(boom)
+        await asyncio.wait([future])
+        if look == "exception":
+            assert future.exception() is not None
+        else:
+            with pytest.raises(ValueError):
+                match look:
+                    case "await":
+                        await future
+                    case "result":
+                        future.result()
+                    case "gather":
+                        await asyncio.gather(future)
+                    case "wait_for":
+                        await asyncio.wait_for(future, 60)
+        del future
+    assert said() == []
+
+
+async def test_failure_delivered_through_a_dependent_is_not_named_again(said: Report) -> None:
+    async with WorkflowEngine("sequential") as engine:
+        middle = engine.submit(never_called, engine.submit(boom))
+        last = engine.submit(never_called, middle)
+        with pytest.raises(Exception, match="did not run"):
+            await last
+        del middle
+    assert said() == []
+
+
+async def test_of_a_chain_that_nobody_awaits_the_end_alone_is_named(said: Report) -> None:
+    async with WorkflowEngine("sequential") as engine:
+        engine.function_task(never_called, name="end")(engine.submit(never_called, engine.submit(boom)))
+    (message,) = said()
+    assert "1 failed task that" in message
+    assert "'end' (#3): UpstreamFailed: 'end' (#3) did not run: 'boom' (#1) failed, ValueError: boom" in message
+
+
+async def test_failure_passed_to_a_task_after_it_happened_is_delivered_by_that(said: Report) -> None:
+    async with WorkflowEngine("sequential") as engine:
+        root = engine.submit(boom)
+        await asyncio.wait([root])
+        late = engine.submit(never_called, root)
+        with pytest.raises(Exception, match="did not run"):
+            await late
+    assert said() == []
+
+
+async def test_failure_passed_on_late_is_named_once_by_the_dependent(said: Report) -> None:
+    async with WorkflowEngine("sequential") as engine:
+        root = engine.submit(boom)
+        await asyncio.wait([root])
+        engine.function_task(never_called, name="late")(root)
+        del root
+    (message,) = said()
+    assert "1 failed task that" in message
+    assert "'late' (#2)" in message
+
+
+async def test_failure_whose_only_dependent_was_cancelled_before_is_named(
+    said: Report, hands: ManualBackend
+) -> None:
+    async with WorkflowEngine(hands) as engine:
+        root = engine.function_task(never_called, name="root")()
+        after = engine.function_task(never_called)(root)
+        await hands.received("root")
+        after.cancel()
+        hands.fail("root", ValueError("lost"))
+        del root, after
+    (message,) = said()
+    assert "'root' (#1): ValueError: lost" in message
+
+
+async def test_failure_handled_inside_a_block_is_not_named(said: Report) -> None:
+    async with WorkflowEngine("sequential") as engine:
+
+        @engine.block
+        async def careful() -> str:
+            try:
+                await engine.submit(boom)
+            except ValueError:
+                return "handled"
+            return "no failure"
+
+        assert await careful() == "handled"
+    assert said() == []
+
+
+async def test_failure_inside_a_block_is_named_as_the_blocks_alone_where_it_left_it(said: Report) -> None:
+    async with WorkflowEngine("sequential") as engine:
+
+        @engine.block
+        async def awaits() -> None:
+            await engine.submit(boom)
+
+        @engine.block
+        def returns() -> Any:
+            return [engine.submit(boom)]
+
+        for block in (awaits, returns):
+            with pytest.raises(ValueError):
+                await block()
+    assert said() == []
+
+
+async def test_block_nobody_awaited_is_named(said: Report) -> None:
+    async with WorkflowEngine("sequential") as engine:
+
+        @engine.block
+        async def pipeline() -> None:
+            await engine.submit(boom)
+
+        pipeline()
+    (message,) = said()
+    assert "1 failed task that" in message
+    assert "'pipeline' (#1): ValueError: boom" in message
+
+
+async def test_cancelled_tasks_are_no_failures(said: Report) -> None:
+    async with WorkflowEngine("sequential") as engine:
+        engine.submit(asyncio.Event().wait).cancel()
+        engine.submit(asyncio.Event().wait)
+        await turns()
+        await engine.shutdown(wait=False)
+    assert said() == []
+
+
+async def test_of_thousands_the_first_few_and_a_count_are_named(said: Report) -> None:
+    async with WorkflowEngine("sequential") as engine:
+        engine.function_task(boom).map(["x" * 10_000] * 5_000)
+    (message,) = said()
+    assert "5000 failed tasks that nobody looked at" in message
+    assert "more" in message.splitlines()[-1]
+    assert len(message) < 20_000
+
+
+async def test_exception_with_a_broken_str_is_named_all_the_same(said: Report) -> None:
+    class Mute(Exception):
+        def __str__(self) -> str:
+            raise RuntimeError
+
+    async def fail() -> None:
+        raise Mute
+
+    async with WorkflowEngine("sequential") as engine:
+        engine.submit(fail)
+    (message,) = said()
+    assert "'fail' (#1): Mute" in message
+
+
+async def test_asyncio_itself_complains_of_nothing(said: Report) -> None:
+    engine = WorkflowEngine("sequential")
+    complaints: list[Any] = []
+    asyncio.get_running_loop().set_exception_handler(lambda loop, context: complaints.append(context))
+    async with engine:
+        future = engine.submit(boom)
+        await asyncio.wait([future])
+        del future
+        gc.collect()
+    assert len(said()) == 1
+    assert complaints == []
+
+
+def test_engine_that_is_never_shut_down_tells_when_its_script_ends() -> None:
+    done = script("""
+        import asyncio
+        from asyncflow import WorkflowEngine
+
+        engine = WorkflowEngine("sequential")
+
+        @engine.function_task
+        def forgotten():
+            raise ValueError("lost")
+
+        async def main():
+            await asyncio.wait([forgotten()])
+
+        asyncio.run(main())
+    """)
+    assert done.returncode == 0
+    assert done.stderr.count("'forgotten' (#1): ValueError: lost") == 1
