@@ -23,6 +23,7 @@ from ._runtime.run import Run
 from ._runtime.scope import workflow_scope
 from ._runtime.script import run_script
 from ._typing import BlockDecorator, FunctionTaskDecorator
+from ._worker.far import FarEngine
 from .backend import ExecutionBackend
 from .backends.executor import ExecutorBackend
 from .discovery import backend_class
@@ -325,7 +326,7 @@ class WorkflowEngine:
         try:
             loop = asyncio.get_running_loop()
         except RuntimeError:
-            raise WrongLoop(_no_loop(name)) from None
+            raise WrongLoop(_no_loop(name, self._run)) from None
         run = self._usable_run()
         if run is None:
             if self._run is not None and self._run.loop is loop:
@@ -362,6 +363,9 @@ class WorkflowEngine:
         if self._finalizer is not None:
             self._finalizer.detach()  # it would keep the run
         self._run = None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return FarEngine, ()  # what it is in another process
 
     def __repr__(self) -> str:
         run = self._run
@@ -428,13 +432,16 @@ def _seconds(timeout: float | timedelta | None) -> float | None:
     return seconds
 
 
-def _no_loop(name: str) -> str:
+def _no_loop(name: str, run: Run | None) -> str:
     thread = threading.current_thread()
-    if thread is not threading.main_thread():
+    in_task = run is not None and run.thread == thread.ident and run.loop.is_running()  # a sequential one
+    if in_task or thread is not threading.main_thread():
+        where = "inside a task" if in_task else f"on thread {thread.name!r}"
         return (
-            f"{name!r} was called on thread {thread.name!r}, which does not run the engine's event loop.\n"
+            f"{name!r} was called {where}, which does not run the engine's event loop.\n"
             f"  Inside a task, call the plain function:  {name}.fn(...)\n"
-            f"  To call tasks from tasks, make the caller a block:  @engine.block"
+            f"  To call tasks from tasks, make the caller a block:  @engine.block\n"
+            f"  From a thread of your own:  loop.call_soon_threadsafe({name}, ...)"
         )
     return (
         f"{name!r} was called where no event loop runs.\n"

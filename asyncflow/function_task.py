@@ -13,6 +13,7 @@ from ._core.signature import Parameters
 from ._core.task import Definition, Lane
 from ._runtime.future import TaskFuture
 from ._typing import Later, Method, Takes1, Takes2, Takes3, Takes4
+from ._worker.far import FarTask
 
 if TYPE_CHECKING:
     from ._runtime.run import Run
@@ -211,7 +212,7 @@ class FunctionTask(Generic[P, Fn, R]):
 
     def __get__(self: Any, instance: Any, owner: type | None = None) -> Any:
         fn = self._definition.fn
-        bind = getattr(type(fn), "__get__", None)
+        bind = None if isinstance(fn, functools.partial) else getattr(type(fn), "__get__", None)
         method = bind(fn, instance, owner) if bind is not None and instance is not None else None
         if self._leading or not isinstance(method, MethodType) or method.__self__ is not instance:
             return self  # as a staticmethod, a builtin or a callable object would not be bound either
@@ -224,6 +225,9 @@ class FunctionTask(Generic[P, Fn, R]):
         copied = object.__new__(type(self))
         copied.__dict__.update(self.__dict__)
         return copied
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return FarTask, (self.fn, self._definition.name)  # what it is in another process
 
     def __repr__(self) -> str:
         kind = "block" if self._definition.is_block else "function_task"

@@ -1,4 +1,7 @@
-"""The functions that the tasks run. Workers import them by name from here."""
+"""The functions that the tasks run. Workers import them by name from here.
+
+None has a parameter called ``inputs``: to Parsl that name means something.
+"""
 
 from __future__ import annotations
 
@@ -8,28 +11,28 @@ from time import perf_counter
 from typing import Any
 
 
-def nothing(*inputs: object) -> None:
+def nothing(*values: object) -> None:
     """A no-op that takes whatever its dependencies gave."""
 
 
-async def nothing_async(*inputs: object) -> None:
+async def nothing_async(*values: object) -> None:
     """The same as a coroutine."""
 
 
-async def nothing_awaiting(*inputs: Awaitable[object]) -> None:
+async def nothing_awaiting(*values: Awaitable[object]) -> None:
     """The same as one writes it by hand: the body itself awaits what it depends on, in the fewest steps."""
-    for each in inputs:
+    for each in values:
         await each
 
 
-def busy(iterations: int, *inputs: object) -> None:
+def busy(iterations: int, *values: object) -> None:
     """Compute for a while.
 
     A hash and not an empty ``for``, because it gives up the interpreter lock: threads can be compared, too.
 
     Args:
         iterations: how long, in units that `pace` measures.
-        inputs: what the dependencies gave.
+        values: what the dependencies gave.
     """
     hashlib.pbkdf2_hmac("sha256", b"password", b"salt", iterations)
 

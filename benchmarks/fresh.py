@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 from time import monotonic
@@ -21,6 +22,7 @@ from . import processes
 
 ROOT = Path(__file__).resolve().parent.parent
 _MARK = "benchmarks result: "  # what others print on the same stream does not begin like this
+_SHOWN = 2_000  # characters of what a failed run wrote to stderr
 
 
 class Failed(Exception):
@@ -30,7 +32,7 @@ class Failed(Exception):
 def run(
     fn: Callable[..., Any],
     *args: Any,
-    timeout: float = 1800,
+    timeout: float = 900,
     watch: bool = False,
     environment: dict[str, str] | None = None,
 ) -> Any:
@@ -67,10 +69,11 @@ def run(
         finally:
             _end(child)
         result = _found_in(_text(out))
-        if child.returncode or result is None:
-            raise Failed(_why(child.returncode, _text(err)))
-    value = json.loads(result)
-    return (value, peak) if watch else value
+        if result is None or "error" in result:
+            errors = _text(err)
+            sys.stderr.write(errors[-_SHOWN:])
+            raise Failed(result["error"] if result else f"ended with exit code {child.returncode}")
+    return (result["value"], peak) if watch else result["value"]
 
 
 def _until_end(child: subprocess.Popen[bytes], timeout: float, watch: bool) -> int | None:
@@ -102,20 +105,18 @@ def _text(file: Any) -> str:
     return str(file.read().decode(errors="replace"))
 
 
-def _found_in(output: str) -> str | None:
+def _found_in(output: str) -> dict[str, Any] | None:
     lines = [line for line in output.splitlines() if line.startswith(_MARK)]
-    return lines[-1].removeprefix(_MARK) if lines else None
-
-
-def _why(code: int, errors: str) -> str:
-    lines = [line for line in errors.splitlines() if line.strip()]
-    sys.stderr.write(errors)
-    return lines[-1][:150] if lines else f"ended with exit code {code}"
+    return json.loads(lines[-1].removeprefix(_MARK)) if lines else None
 
 
 def _main(module: str, name: str, args: str) -> None:
-    value = getattr(importlib.import_module(module), name)(*json.loads(args))
-    print(f"\n{_MARK}{json.dumps(value)}", flush=True)
+    try:
+        result = {"value": getattr(importlib.import_module(module), name)(*json.loads(args))}
+    except Exception as error:
+        traceback.print_exc()
+        result = {"error": f"{type(error).__name__}: {error}".partition("\n")[0][:150]}
+    print(f"\n{_MARK}{json.dumps(result)}", flush=True)
 
 
 if __name__ == "__main__":

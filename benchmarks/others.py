@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
@@ -173,16 +174,18 @@ SYSTEMS = {
 def measure(options: Options) -> Rows:
     """Those that are there."""
     n, repeat = (200, 1) if options.quick else (1_000, min(3, options.repeat))
-    # Workers of others are told where the bodies are; that nobody is phoned, too.
+    # Workers of others are told where the bodies are.
     path = os.pathsep.join([str(fresh.ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
-    environment = {"PYTHONPATH": path, "RAY_USAGE_STATS_ENABLED": "0"}
+    # Parsl looks for its own scripts on the PATH.
+    scripts = os.pathsep.join([os.path.dirname(sys.executable), os.environ.get("PATH", os.defpath)])
+    environment = {"PYTHONPATH": path, "PATH": scripts, "RAY_USAGE_STATS_ENABLED": "0"}
     for name, system in SYSTEMS.items():
         row: Row = {"system": name}
         if reason := _missing(name, system):
             row["skipped"] = reason
         else:
             try:
-                row |= fresh.run(drive, name, n, repeat, timeout=600, environment=environment)
+                row |= fresh.run(drive, name, n, repeat, timeout=300, environment=environment)
             except fresh.Failed as error:
                 row["failed"] = str(error)
         yield f"Other engines, {n:,} tasks, two workers, medians of {repeat}", row

@@ -15,9 +15,9 @@ from . import fresh
 from .measuring import Options, Row, Rows
 
 NOTE = (
-    "ms, each sample in a fresh process. Import: what it adds to asyncio and concurrent.futures; the name WorkflowEngine may load more. First result: from "
-    "making the engine (or the bare pool) inside a running loop until one no-op task's result is there; end: the "
-    "shutdown after it."
+    "ms, each sample in a fresh process. Import: what it adds to asyncio and concurrent.futures; the name "
+    "WorkflowEngine may load more. First result: from making the engine (or the bare pool) inside a running loop "
+    "until one no-op task's result is there; end: the shutdown after it."
 )
 _IMPORT = """
 import json, time

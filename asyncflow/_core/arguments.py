@@ -227,16 +227,18 @@ def _rebuild(node: Node) -> Any:
     original, parts = node.original, node.parts
     cls = type(original)
     if node.kind == DATACLASS:
-        changed = copy.copy(original)
+        copied = copy.copy(original)
         for field, part in zip(dataclasses.fields(original), parts, strict=True):
             if hasattr(original, field.name):
-                object.__setattr__(changed, field.name, part)  # also where the class is frozen
-        return changed
+                object.__setattr__(copied, field.name, part)  # also where the class is frozen
+        return copied
     if cls is list:
         return parts
     if issubclass(cls, (tuple, frozenset)):
         return _made_anew(original, parts)
-    changed = {} if cls is dict else copy.copy(original)  # with its own attributes, as a ``default_factory``
+    changed: Any = (
+        {} if cls is dict else copy.copy(original)
+    )  # with its own attributes, as a ``default_factory``
     changed.clear()
     if node.kind == LIST:
         changed.extend(parts)

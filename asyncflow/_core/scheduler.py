@@ -143,11 +143,12 @@ class Scheduler:
 
     def given_back(self, task: Task) -> None:
         """The backend did not begin the work and will not; it may be submitted again."""
-        task.attempt -= 1
         if task.story & NOW == CANCELLING:
+            task.attempt -= 1
             self.stopped(task)
             return
         task.enter(PENDING if task.waiting else READY)
+        task.attempt -= 1
         task.lane.taken -= 1
         if not task.waiting:
             self._enqueue(task)
@@ -260,6 +261,7 @@ class Scheduler:
         if task.story & NOW == PENDING:
             task.enter(_end(task))
             return
+        task.attempt -= 1
         task.enter(CANCELLING)  # the backend has it, behind what failed, and must be heard before it is over
         self.stop.append(task)
 

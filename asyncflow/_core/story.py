@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..errors import brief
-from .states import State, steps_of
+from .states import CANCELLING, NOW, State, steps_of
 from .task import Task
 
 _SHOWN = 5
@@ -43,10 +43,14 @@ def _reason(task: Task) -> str:
             if lane.capacity is not None and lane.taken >= lane.capacity:
                 return f"could run; {lane.limit}={lane.capacity} holds it: {lane.taken} are running"
             return f"could run; it goes to {place} next"
+        case State.SUBMITTED if task.waiting:
+            return f"was handed to {place} together with what it waits for"
         case State.SUBMITTED:
             return f"was handed to {place}, which has not begun it"
         case State.RUNNING:
             return f"runs on {place}" + _inner(task)
+        case State.CANCELLING if task.cause is not None and task.cause.upstream:
+            return f"{_why_not(task)}; {place} has not given it back yet"
         case State.CANCELLING:
             why = "was cancelled" if _error(task) is None else f"failed: {_error(task)}"
             return f"{why}; its work on {place} has not stopped yet" + _inner(task)
@@ -61,13 +65,14 @@ def _reason(task: Task) -> str:
 
 
 def _awaited(task: Task) -> str:
-    waiting = [dependency for dependency in task.dependencies if dependency.dependents is not None]
-    waiting = [dependency for dependency in waiting if not dependency.state.terminal]
+    if not task.dependencies:  # it was submitted behind what it waits for, and given back
+        return "what was before it in a chain"
+    unique = {dependency.id: dependency for dependency in task.dependencies}
+    waiting = [dependency for dependency in unique.values() if dependency.story & NOW < CANCELLING]
     shown = [f"{each.name} (#{each.id}, {each.state})" for each in waiting[:_SHOWN]]
     if len(waiting) > _SHOWN:
         shown.append(f"and {len(waiting) - _SHOWN} more")
-    total = len(task.dependencies)
-    return f"{len(waiting)} of {total} dependencies: " + ", ".join(shown)
+    return f"{len(waiting)} of {len(unique)} dependencies: " + ", ".join(shown)
 
 
 def _known_already(task: Task) -> str:
@@ -77,8 +82,8 @@ def _known_already(task: Task) -> str:
 
 
 def _inner(task: Task) -> str:
-    count = len(task.children or ())
-    return f"; {count} tasks inside are not over" if count else ""
+    told = f"; of what it returned, not over: {task.waiting}" if task.waiting else ""
+    return told + (f"; tasks inside that are not over: {len(task.children)}" if task.children else "")
 
 
 def _error(task: Task) -> str | None:

@@ -98,7 +98,10 @@ class Coroutines:
 
     def _ensure_driver(self) -> None:
         if self._active is None and self._queue:
-            self._active = self._loop.create_task(self._main(), name="asyncflow", context=self._context)
+            # Not loop.create_task: a factory of eager tasks would begin it before it is known here.
+            self._active = asyncio.Task(
+                self._main(), loop=self._loop, name="asyncflow", context=self._context
+            )
 
     async def _main(self) -> None:
         await self._drive()

@@ -115,6 +115,7 @@ def _close_orphan(run: Run, grace: float) -> None:
     closing = run.loop.create_task(close(run, wait=True, grace=grace, skip_backends=False))
     _closing.add(closing)
     closing.add_done_callback(_closing.discard)
+    closing.add_done_callback(lambda _: abandon(run))  # if the loop ended before it could begin
 
 
 def abandon(run: Run) -> None:

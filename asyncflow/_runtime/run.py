@@ -348,13 +348,22 @@ class Run:
             _log.exception("%s did not take %d tasks", lane.place, len(ready))
             for task in ready:
                 if task.id in self.scheduler.live:
-                    self._failed(task, error)
+                    self._not_submitted(task, error)
+
+    def _not_submitted(self, task: Task, error: BaseException) -> None:
+        """A task did not get to where it was to run, nor did what was to follow it there."""
+        link = task.link
+        self._failed(task, error)
+        while link is not None:
+            after = link.link
+            self._given_back(link)
+            link = after
 
     def _filled(self, task: Task) -> bool:
         try:
             task.args, task.kwargs = arguments.fill(task.args, task.kwargs, task.holes, TaskFuture, _value_of)
         except Exception as error:
-            self._failed(task, error)
+            self._not_submitted(task, error)
             return False
         task.holes = None
         return True
@@ -436,9 +445,9 @@ class Run:
         """Carry on from a future that its user has cancelled."""
         if task.id not in self.scheduler.live:
             return
-        if msg is not None:
-            self._messages[task.id] = msg
         self.scheduler.cancel(task)
+        if msg is not None and task.story & NOW == CANCELLING:
+            self._messages[task.id] = msg
         if not self._flush_due and not self.loop.is_closed():
             self._flush_soon()
 

@@ -15,6 +15,7 @@ _WATCHED: Final = (
     signal.SIGCHLD,
     signal.SIGPIPE,
 )
+_STANDARD: Final = (0, 1, 2)
 _EVENTS: Final = frozenset({"os.chdir", "os.putenv", "os.unsetenv"})
 
 
@@ -31,7 +32,9 @@ class House:
         self._environment = dict(os.environ)
         self._handlers = [signal.getsignal(number) for number in _WATCHED]
         self._streams = sys.stdout, sys.stderr
-        self._files = [(os.fstat(fd).st_dev, os.fstat(fd).st_ino) for fd in (1, 2)]
+        self._files = [(os.fstat(fd).st_dev, os.fstat(fd).st_ino) for fd in _STANDARD]
+        self._umask = os.umask(0o077)
+        os.umask(self._umask)
         self._touched = False
         sys.addaudithook(self._audit)
 
@@ -39,16 +42,20 @@ class House:
         if event in _EVENTS:
             self._touched = True
 
+    def send_children_away(self) -> None:
+        """End this process if it is a child that a task has forked and that came out of the task: it is no worker."""
+        if os.getpid() != self._pid:
+            os._exit(0)
+
     def tidy(self) -> str | None:
         """Put back what a task has changed.
 
         Returns:
             Why the process has to be replaced, if that could not be done.
         """
-        if os.getpid() != self._pid:
-            os._exit(0)  # a child that the task has forked comes out of the task here: it is no worker
         if self._touched:
             self._restore()
+        os.umask(self._umask)
         for number, handler in zip(_WATCHED, self._handlers, strict=True):
             if signal.getsignal(number) is not handler:
                 signal.signal(number, handler)
@@ -67,7 +74,7 @@ class House:
         try:
             for stream in self._streams:
                 stream.flush()
-            for fd, file in zip((1, 2), self._files, strict=True):
+            for fd, file in zip(_STANDARD, self._files, strict=True):
                 status = os.fstat(fd)
                 if (status.st_dev, status.st_ino) != file:
                     return f"a task has redirected descriptor {fd}"

@@ -20,17 +20,15 @@ from functools import reduce
 from importlib import import_module
 from struct import Struct
 from time import perf_counter
+from types import CodeType
 from typing import Any, Final, NoReturn
 
 from . import wire
 from .chain import with_previous
 from .house import House
-from .results import UNFIT, why_unfit
+from .results import UNFIT_TO_SEND, why_unfit
 
 _LENGTH: Final = Struct("=I")
-_NO_SYSTEM_CALL: Final = (
-    1e-6  # a function that ran for less than this many seconds has not changed the process
-)
 _LOOK_AT_MEMORY: Final = 0.05  # seconds between two looks at how much memory the process holds
 _NOBODY: Final = 0
 
@@ -62,7 +60,7 @@ class Worker:
         self._memory_seen = 0.0
         self._writing = threading.Lock()
         self._queue: deque[Call] = deque()
-        self._functions: dict[int, Callable[..., Any]] = {}
+        self._functions: dict[int, tuple[Callable[..., Any], bool]] = {}
         self._definitions: dict[int, Any] = {}
         self._main = threading.main_thread().ident
         self._current = _NOBODY  # the task whose function runs, for the signal handler
@@ -111,10 +109,13 @@ class Worker:
         started = 0.0
         try:
             number, args, kwargs = pickle.loads(payload) if file < 0 else wire.unpack_memory(file, payload)
+            plain = bool(flags & wire.PLAIN_ARGUMENTS)
             if flags & wire.LINKED:
                 args, kwargs = with_previous(args, kwargs, previous[0])
+                plain = plain and type(previous[0]) in wire.PLAIN
                 previous.clear()
-            fn = self._functions.get(number) or self._load(number)
+            fn, harmless = self._functions.get(number) or self._load(number)
+            harmless = harmless and plain
             if flags & wire.TELLS_START:
                 self._record(wire.BEGUN, task_id, 0.0, None)
             try:
@@ -128,17 +129,20 @@ class Worker:
             finally:
                 self._current = _NOBODY
             elapsed = perf_counter() - started
+            if not harmless:
+                self._house.send_children_away()
         except Stopped:
             self._current = _NOBODY
             self._record(wire.STOPPED, task_id, 0.0, None)
         except BaseException as error:
             self._current = _NOBODY
+            self._house.send_children_away()
             elapsed = perf_counter() - started if started else 0.0
             self._failed(task_id, elapsed, error)
         else:
             del args, kwargs  # before the result is packed: it may be as large
             self._page[0] = self._give(task_id, elapsed, value)
-            if elapsed > _NO_SYSTEM_CALL:
+            if not harmless:
                 self._clean_up()
             return [value] if self._link_follows() else []
         self._page[0] = _NOBODY
@@ -151,14 +155,15 @@ class Worker:
         except IndexError:
             return False
 
-    def _load(self, number: int) -> Callable[..., Any]:
+    def _load(self, number: int) -> tuple[Callable[..., Any], bool]:
         definition = self._definitions.pop(number)
         try:
-            fn = self._functions[number] = _found(definition)
+            fn = _found(definition)
         except BaseException:
             self._definitions[number] = definition  # the next task of this function fails with the same words
             raise
-        return fn
+        loaded = self._functions[number] = fn, _touches_nothing(fn)
+        return loaded
 
     def _awaited(self, coroutine: Any) -> Any:
         if self._event_loop is None:
@@ -209,7 +214,7 @@ class Worker:
         cls = type(value)
         if cls in wire.PLAIN and ((cls is not bytes and cls is not str) or len(value) < wire.IN_BAND):
             self._record(wire.VALUE, task_id, elapsed, value)
-        elif cls in UNFIT:
+        elif cls in UNFIT_TO_SEND:
             self._record(wire.UNSENDABLE, task_id, elapsed, why_unfit(value))
         else:
             self._pack(task_id, elapsed, value)
@@ -284,10 +289,19 @@ def _found(definition: Any) -> Callable[..., Any]:
         fn: Callable[..., Any] = pickle.loads(definition)
         return fn
     module, path = definition
-    found = reduce(getattr, path.split("."), import_module(module))
+    found: Any = reduce(getattr, path.split("."), import_module(module))
     # the name in the module may by now be the decorated task
     plain: Callable[..., Any] = found.fn if type(found).__module__ == "asyncflow.function_task" else found
     return plain
+
+
+def _touches_nothing(fn: Callable[..., Any]) -> bool:
+    """Whether a function, called with plain values, can do nothing to the process: its code mentions no global, no
+    attribute and no other function. After such a call there is nothing to tidy up."""
+    code = getattr(fn, "__code__", None)
+    if not isinstance(code, CodeType) or code.co_names or code.co_freevars:
+        return False
+    return not any(isinstance(constant, CodeType) for constant in code.co_consts)
 
 
 def die_with(lifeline: int) -> None:

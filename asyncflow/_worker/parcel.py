@@ -10,14 +10,17 @@ from __future__ import annotations
 import pickle
 import traceback
 from collections.abc import Callable, Mapping
+from itertools import pairwise
 from typing import Any, Final
 
 import cloudpickle
 
 from ..errors import RemoteError, brief
 from .attempt import Outcome, run_attempt
+from .results import UNFIT_TO_SEND, why_unfit
 
 _LIMIT: Final = 100_000  # characters of a traceback's text that travel
+_CAUSES: Final = 8  # exceptions, each the cause of the one before, that travel
 _LARGEST: Final = 1 << 20  # bytes of an exception that travels as itself
 
 
@@ -39,6 +42,8 @@ def pack_outcome(outcome: Outcome) -> bytes:
     succeeded, payload = outcome
     if not succeeded:
         return pack_error(payload)
+    if type(payload) in UNFIT_TO_SEND:
+        return pack_error(TypeError(f"its result is {why_unfit(payload)}"))
     try:
         return cloudpickle.dumps((True, payload))  # type: ignore[no-any-return]
     except BaseException as error:
@@ -47,7 +52,14 @@ def pack_outcome(outcome: Outcome) -> bytes:
 
 def pack_error(error: BaseException) -> bytes:
     """An exception as an outcome that unpickles without fail, with its traceback as text."""
-    return cloudpickle.dumps((False, _portable(error)))  # type: ignore[no-any-return]
+    if isinstance(error, RuntimeError) and isinstance(error.__cause__, StopIteration):
+        error = error.__cause__  # what Python makes of one that leaves a coroutine; a cause does not travel
+    told = traceback_text(error)
+    chain = [_portable(error, f"Where it was raised:\n{told}", told)]
+    while error.__cause__ is not None and len(chain) < _CAUSES:
+        error = error.__cause__
+        chain.append(_portable(error, "", ""))
+    return cloudpickle.dumps((False, chain))  # type: ignore[no-any-return]
 
 
 def why_unpicklable(value: Any, error: BaseException) -> str:
@@ -58,11 +70,14 @@ def why_unpicklable(value: Any, error: BaseException) -> str:
 def unpack_outcome(packed: bytes) -> Outcome:
     """An outcome that `pack_outcome` packed."""
     succeeded, payload = pickle.loads(packed)
-    return succeeded, payload
+    if succeeded:
+        return True, payload
+    for error, cause in pairwise(payload):  # pickle forgets causes
+        error.__cause__ = cause
+    return False, payload[0]
 
 
-def _portable(error: BaseException) -> BaseException:
-    told = traceback_text(error)
+def _portable(error: BaseException, note: str, told: str) -> BaseException:
     try:
         packed = cloudpickle.dumps(error)
         if len(packed) > _LARGEST:
@@ -70,7 +85,8 @@ def _portable(error: BaseException) -> BaseException:
         rebuilt: BaseException = pickle.loads(packed)
         if type(rebuilt).__name__ != type(error).__name__:
             raise TypeError("it was rebuilt as something else")
-        rebuilt.add_note(f"Where it was raised:\n{told}")
+        if note:
+            rebuilt.add_note(note)
         pickle.loads(cloudpickle.dumps(rebuilt))
     except BaseException:
         return RemoteError(type(error).__qualname__, brief(error), told)

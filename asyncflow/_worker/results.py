@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from io import TextIOWrapper
 from types import AsyncGeneratorType, CoroutineType, GeneratorType
 from typing import Any, Final
 
@@ -11,9 +12,16 @@ UNFIT: Final[dict[type, str]] = {
     CoroutineType: "a coroutine, which has not run; await it inside, with the function an 'async def'",
 }
 
+UNFIT_TO_SEND: Final = {
+    **UNFIT,
+    # cloudpickle would send a copy of what is in it, in silence
+    TextIOWrapper: "an open file, which does not leave its process; return its path or what it holds",
+}
+"""The same where results leave the process."""
+
 
 def why_unfit(value: Any) -> str:
-    """The words for a value whose class is in `UNFIT`; a coroutine is closed, since it will never be awaited."""
+    """The words for a value of a class in `UNFIT_TO_SEND`; a coroutine is closed, as it will never be awaited."""
     if isinstance(value, CoroutineType):
         value.close()
-    return UNFIT[type(value)]
+    return UNFIT_TO_SEND[type(value)]

@@ -47,6 +47,7 @@ UNSENDABLE: Final = 9  # the function returned what cannot be sent; payload: why
 COROUTINE: Final = 1  # the function is an async def
 LINKED: Final = 2  # follows the call before in a chain, and is not begun if that fails
 TELLS_START: Final = 4  # has a clock that starts with it: record BEGUN
+PLAIN_ARGUMENTS: Final = 8  # all of them are of the classes in PLAIN
 
 # Orders.
 TAKE_BACK: Final = 0  # hand back all that has not begun
@@ -193,7 +194,7 @@ def unpack_memory(file: int, sizes: Sizes) -> Any:
             offset += _padded(size)
     finally:
         os.close(file)
-    return pickle.loads(parts[0], buffers=parts[1:])  # type: ignore[arg-type]
+    return pickle.loads(parts[0], buffers=parts[1:])
 
 
 def read_file(file: int, size: int) -> bytes:

@@ -25,7 +25,8 @@ class ExecutorBackend(ExecutionBackend):
     Args:
         executor: one of the caller's.
         make: makes one of our own.
-        in_process: whether functions run in this process and need not be pickled; None to tell by the class.
+        in_process: whether functions run in this process and need not be pickled; None to tell by the executor, of
+            which one that is made is known when it has been started.
 
     Raises:
         TypeError: not exactly one of ``executor`` and ``make`` was given.
@@ -61,9 +62,9 @@ class ExecutorBackend(ExecutionBackend):
         return self._is_in_process()
 
     def _is_in_process(self) -> bool:
-        if self._in_process is None:
-            self._in_process = not isinstance(self._executor or self._theirs, ProcessPoolExecutor)
-        return self._in_process
+        if self._in_process is not None:
+            return self._in_process
+        return not isinstance(self._executor or self._theirs, ProcessPoolExecutor)
 
     async def start(self, report: Report) -> None:
         """Make the executor, if it is to be ours."""
@@ -88,9 +89,13 @@ class ExecutorBackend(ExecutionBackend):
         assert self._executor is not None
         if self._is_in_process():
             return self._executor.submit(self._begin, report, work)
-        return self._executor.submit(
-            run_packed, pack_call(work.fn, work.is_coroutine, work.args, work.kwargs)
-        )
+        try:
+            call = pack_call(work.fn, work.is_coroutine, work.args, work.kwargs)
+        except BaseException as error:
+            from .process.calls import why_unsendable
+
+            raise TypeError(why_unsendable(work, error)) from error
+        return self._executor.submit(run_packed, call)
 
     def _begin(self, report: Report, work: Work) -> Outcome:
         report([(STARTED, work.id, None)])

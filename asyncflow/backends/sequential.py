@@ -28,6 +28,7 @@ class SequentialBackend(ExecutionBackend):
 
     async def start(self, report: Report) -> None:
         """Nothing to start."""
+        self.abandon()  # what a loop that was closed has left
         self._loop = asyncio.get_running_loop()
         self._report = report
 
@@ -49,13 +50,20 @@ class SequentialBackend(ExecutionBackend):
             work = self._waiting.pop(heappop(self._order), None)
             if work is not None:  # else cancelled
                 self._report([(STARTED, work.id, None)])
-                succeeded, payload = run_attempt(
-                    work.fn, work.is_coroutine, work.args, work.kwargs, work.context
-                )
-                self._report([(SUCCEEDED if succeeded else FAILED, work.id, payload)])
+                self._run(work)
                 break
         # After the report, so that the engine can submit what became ready, perhaps with a lower number.
         self._continue()
+
+    def _run(self, work: Work) -> None:
+        # As on a thread, the function finds no event loop running, so that it may start one of its own.
+        loop = asyncio.get_running_loop()
+        asyncio._set_running_loop(None)
+        try:
+            succeeded, payload = run_attempt(work.fn, work.is_coroutine, work.args, work.kwargs, work.context)
+        finally:
+            asyncio._set_running_loop(loop)
+        self._report([(SUCCEEDED if succeeded else FAILED, work.id, payload)])
 
     async def cancel(self, task_id: int) -> bool:
         """Take work back that has not begun."""
@@ -68,6 +76,12 @@ class SequentialBackend(ExecutionBackend):
         """Drop what has not begun; nothing runs now, since this does."""
         for task_id in list(self._waiting):
             await self.cancel(task_id)
-        self._order.clear()
-        self._loop = None
+        self.abandon()
         return []
+
+    def abandon(self) -> None:
+        """Forget what has not begun."""
+        self._waiting.clear()
+        self._order.clear()
+        self._next_due = False
+        self._loop = None

@@ -107,23 +107,29 @@ class _Crew:
             thread.start()
 
     def _work(self, me: str) -> None:
-        get, begin = self._queue.get, self._waiting.pop
+        get, begin, running = self._queue.get, self._waiting.pop, self._running
         while (work := get()) is not None:
+            running[me] = work.id  # before it is taken, so that it is never in neither place: see leave
             if begin(work.id, None) is None:
+                del running[me]
                 self._return_links(work.link)  # cancelled
             elif work.link is None:
-                self._run(me, work, work.args, work.kwargs)
+                self._run(me, work, work.args, work.kwargs, None)
             else:
                 self._run_chain(me, work)
             del work  # so that nothing is held while the thread waits
         if self._gone is not None:
             self._gone()
 
-    def _run(self, me: str, work: Work, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Outcome:
-        self._running[me] = work.id
+    def _run(
+        self, me: str, work: Work, args: tuple[Any, ...], kwargs: Mapping[str, Any], link: Work | None
+    ) -> Outcome:
         self._report(((STARTED, work.id, None),))
         outcome = run_attempt(work.fn, work.is_coroutine, args, kwargs, work.context)
-        del self._running[me]
+        if link is None:
+            del self._running[me]
+        else:
+            self._running[me] = link.id
         self._report(((SUCCEEDED if outcome[0] else FAILED, work.id, outcome[1]),))
         return outcome
 
@@ -131,10 +137,11 @@ class _Crew:
         work, args, kwargs = head, head.args, head.kwargs
         while True:
             link = work.link  # now: when the work has been reported over, the engine forgets it
-            succeeded, value = self._run(me, work, args, kwargs)
+            succeeded, value = self._run(me, work, args, kwargs, link)
             if link is None:
                 return
             if not succeeded or self._waiting.pop(link.id, None) is None:
+                del self._running[me]
                 self._return_links(link)
                 return
             work = link

@@ -10,7 +10,7 @@ The conformance suite needs pytest and pytest-asyncio; the rest needs neither.
 """
 
 from .clock import FakeClockLoop, run_with_fake_clock
-from .deadline import TookTooLong, deadline
+from .deadlines import TookTooLong, deadline
 from .gate import Door, Gate
 from .leaks import Leaked, no_leaks
 from .manual import ManualBackend

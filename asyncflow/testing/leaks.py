@@ -33,13 +33,13 @@ class Leaked(AssertionError):
 
 
 @contextmanager
-def no_leaks(*, patience: float = _PATIENCE) -> Iterator[None]:
+def no_leaks(*, patience: float | None = None) -> Iterator[None]:
     """Check that a block of code leaves nothing behind.
 
     Temporary files go to a folder of its own meanwhile, so that other programs are not blamed on the block.
 
     Args:
-        patience: seconds that what was told to end may take.
+        patience: seconds that what was told to end may take; None for five.
 
     Raises:
         Leaked: with the name of all that is new. Not if the block itself fails.
@@ -47,7 +47,7 @@ def no_leaks(*, patience: float = _PATIENCE) -> Iterator[None]:
     with _own_temporary_folder() as folder, _asyncio_errors() as complaints:
         before = _Snapshot.take(folder)
         yield
-        left = _left(before, folder, time.monotonic() + patience)
+        left = _left(before, folder, time.monotonic() + (_PATIENCE if patience is None else patience))
     if left or complaints:
         raise Leaked("left behind:\n  " + "\n  ".join([*left, *complaints]))
 

@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
+import asyncio
+import multiprocessing
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from typing import Any, ClassVar
 
-from asyncflow.backend import ExecutionBackend
+import pytest
+
+from asyncflow import WorkflowEngine
+from asyncflow.backend import Concurrency, ExecutionBackend
 from asyncflow.backends.executor import ExecutorBackend
+from asyncflow.testing import Gate
+from asyncflow.testing import bad_tasks as bad
 from asyncflow.testing.conformance import BackendConformance
 
 
-class TestAnExecutorOfOursKeepsTheContract(BackendConformance):
+class TestExecutorOfOurs(BackendConformance):
+    """Made at each start."""
+
     def make_backend(self) -> ExecutionBackend:
         return ExecutorBackend(make=lambda: ThreadPoolExecutor(self.workers))
 
 
-class TestTheCallersExecutorKeepsTheContract(BackendConformance):
+class TestExecutorOfTheCallers(BackendConformance):
+    """Left running."""
+
     def make_backend(self) -> ExecutionBackend:
         executor = ThreadPoolExecutor(self.workers)
         self._executors = [*getattr(self, "_executors", ()), executor]
@@ -23,3 +36,162 @@ class TestTheCallersExecutorKeepsTheContract(BackendConformance):
     def put_away(self) -> None:
         for executor in self._executors:
             executor.shutdown()
+
+
+def process_pool(workers: int) -> ProcessPoolExecutor:
+    """The standard library's processes, from a fork server: forking a program with threads is asking for trouble."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["asyncflow.testing.bad_tasks", "asyncflow._worker.parcel"])
+    return ProcessPoolExecutor(workers, mp_context=context)
+
+
+_BREAKS = "a worker that dies breaks the standard library's pool for good"
+_STAYS = "the standard library's workers stay as tasks leave them"
+
+
+class TestPoolOfProcesses(BackendConformance):
+    """All that can be promised on the standard library's pool."""
+
+    excused: ClassVar = {
+        "test_a_task_that_ends_its_process_fails_alone": _BREAKS,
+        "test_every_worker_may_die_at_once_and_again": _BREAKS,
+        "test_a_worker_that_is_killed_while_idle_is_replaced": _BREAKS,
+        "test_the_next_task_finds_a_clean_house": _STAYS,
+        "test_a_fork_that_returns_too_is_not_heard": _STAYS,
+        "test_no_process_outlives_a_parent_that_was_killed": "the standard library's workers outlive it",
+    }
+
+    def make_backend(self) -> ExecutionBackend:
+        return ExecutorBackend(make=lambda: process_pool(self.workers), in_process=False)
+
+
+# -- whose executor it is -------------------------------------------------------------------------------------
+
+
+class Inline(Executor):
+    """Runs the call inside `submit`."""
+
+    def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> Future[Any]:
+        future: Future[Any] = Future()
+        future.set_running_or_notify_cancel()
+        try:
+            future.set_result(fn(*args, **kwargs))
+        except BaseException as error:
+            future.set_exception(error)
+        return future
+
+
+class TestInlineExecutor(BackendConformance):
+    """Calls run in `submit` itself, one after another, with the engine's loop running."""
+
+    workers = 1
+    excused: ClassVar = {
+        name: "a function that runs inside of submit() finds the engine's loop running"
+        for name in (
+            "test_a_def_task_may_run_an_event_loop_of_its_own",
+            "test_a_task_that_calls_a_task_is_told_how",
+            "test_a_coroutine_is_run_to_its_end",
+            "test_coroutines_run_where_they_are_told_to",
+            "test_what_would_end_a_program_is_a_crash_in_a_coroutine_on_the_backend",
+        )
+    }
+
+    def make_backend(self) -> ExecutionBackend:
+        return InlineBackend(Inline())
+
+
+class InlineBackend(ExecutorBackend):
+    concurrency = Concurrency.SEQUENTIAL
+
+
+def test_exactly_one_of_the_callers_and_ours_has_to_be_given() -> None:
+    with pytest.raises(TypeError, match="an executor of yours, or make="):
+        ExecutorBackend()
+    with pytest.raises(TypeError, match="an executor of yours, or make="):
+        ExecutorBackend(Inline(), make=Inline)
+
+
+@pytest.mark.parametrize("wrapped", [False, True])
+async def test_the_callers_executor_is_left_running(wrapped: bool) -> None:
+    with ThreadPoolExecutor(1) as executor:
+        for _ in range(2):
+            async with WorkflowEngine(ExecutorBackend(executor) if wrapped else executor) as engine:
+                assert await engine.submit(bad.add, 1, 2) == 3
+        assert executor.submit(bad.add, 1, 2).result() == 3
+
+
+async def test_an_executor_of_ours_is_made_at_each_start_and_shut_down_at_each_end() -> None:
+    made: list[ThreadPoolExecutor] = []
+
+    def make() -> ThreadPoolExecutor:
+        made.append(ThreadPoolExecutor(1))
+        return made[-1]
+
+    engine = WorkflowEngine(ExecutorBackend(make=make))
+    assert made == []
+    for number in (1, 2):
+        async with engine:
+            assert await engine.submit(bad.add, 1, 2) == 3
+        assert len(made) == number
+        with pytest.raises(RuntimeError, match="after shutdown"):
+            made[-1].submit(bad.add, 1, 2)
+
+
+async def test_work_of_others_on_the_callers_executor_is_left_alone() -> None:
+    with ThreadPoolExecutor(1) as executor, Gate() as gate:
+        theirs = executor.submit(bad.through, gate.door, "theirs")
+        behind = executor.submit(bad.add, 1, 2)
+        engine = WorkflowEngine(executor)
+        await engine.start()
+        mine = engine.submit(bad.add, 3, 4)
+        await gate.reached()
+        await engine.shutdown(wait=False)
+        assert mine.cancelled()
+        gate.open()
+        assert (await asyncio.wrap_future(theirs), await asyncio.wrap_future(behind)) == ("theirs", 3)
+
+
+async def test_tasks_are_cancelled_when_the_owner_cancels_what_waits() -> None:
+    with Gate() as gate, ThreadPoolExecutor(1) as executor:
+        async with WorkflowEngine(executor) as engine:
+            running, waiting = engine.submit(bad.through, gate.door, "done"), engine.submit(bad.add, 1, 2)
+            await gate.reached()
+            executor.shutdown(wait=False, cancel_futures=True)
+            await asyncio.wait([waiting])
+            assert (waiting.cancelled(), waiting.state) == (True, "CANCELLED")
+            gate.open()
+            assert await running == "done"
+
+
+async def test_an_executor_that_takes_no_more_fails_the_task_and_not_the_engine() -> None:
+    executor = ThreadPoolExecutor(1)
+    executor.shutdown()
+    async with WorkflowEngine(executor) as engine:
+        with pytest.raises(RuntimeError, match="after shutdown"):
+            await engine.submit(bad.add, 1, 2)
+        assert await engine.submit(bad.add_later, 1, 2) == 3
+
+
+async def test_a_broken_pool_fails_its_tasks_under_their_names() -> None:
+    async with WorkflowEngine(ExecutorBackend(make=lambda: process_pool(1), in_process=False)) as engine:
+        first = engine.submit(bad.leave, 1)
+        with pytest.raises(BrokenProcessPool) as caught:
+            await first
+        assert "'leave' (#1)" in caught.value.__notes__[0]
+        with pytest.raises(BrokenProcessPool):
+            await engine.submit(bad.add, 1, 2)
+
+
+@pytest.mark.parametrize("in_process", [None, False, True])
+async def test_what_leaves_the_process_is_told_by_the_executor_or_by_the_caller(
+    in_process: bool | None,
+) -> None:
+    processes = ProcessPoolExecutor(1)  # starts none before the first call
+    assert ExecutorBackend(processes, in_process=in_process).needs_pickle is not bool(in_process)
+    threads = ThreadPoolExecutor(1)
+    assert ExecutorBackend(threads, in_process=in_process).needs_pickle is (in_process is False)
+    made = ExecutorBackend(make=lambda: processes, in_process=in_process)
+    await made.start(lambda events: None)
+    assert made.needs_pickle is not bool(in_process)
+    assert made.reports_starts is bool(in_process)
+    await made.shutdown(grace=0)

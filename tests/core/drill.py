@@ -41,6 +41,7 @@ class Habits:
     inside: int = 60
     returns: int = 40
     dependencies: int = 3  # at most so many a call
+    chains: int = 30  # calls for the lane on which chains are submitted as a whole
     capacity: int | None = 3
 
 
@@ -59,8 +60,15 @@ class Drill:
         self.habits = habits
         self.scheduler = Scheduler()
         self.oracle = Oracle()
-        self.lanes = [Lane("backend 'thread'"), Lane("the event loop", habits.capacity, "max_coroutines")]
         self.block_lane = Lane("the event loop")
+        self.chain_lane = Lane("backend 'chains'", links=True)
+        self.plain_lanes = [
+            Lane("backend 'thread'"),
+            Lane("the event loop", habits.capacity, "max_coroutines"),
+        ]
+        self.lanes = [self.block_lane, self.chain_lane, *self.plain_lanes]
+        self.in_chains = 0
+        self.dependencies: dict[Task, list[Task]] = {}
         self.tasks: dict[int, Task] = {}
         self.slots: dict[int, Slot] = {}
         self.expected: dict[int, Any] = {}  # the arguments that each is to get
@@ -75,7 +83,11 @@ class Drill:
     def run(self) -> None:
         """From the first call until nothing is live."""
         while len(self.tasks) < self.size:
-            self._happens(self._call if self._often(self.habits.calls) else self._anything())
+            if self._often(self.habits.calls):
+                for _ in range(self.random.choice((1, 1, 2, 5))):  # also bursts, in which chains grow
+                    self._happens(self._call)
+            else:
+                self._happens(self._anything())
         while self.scheduler.live:
             self._happens(self._anything())
         self._nothing_is_left()
@@ -83,7 +95,7 @@ class Drill:
     def _happens(self, event: Any) -> None:
         event()
         self._collect()
-        check_invariants(self.scheduler, self.tasks.values(), [*self.lanes, self.block_lane])
+        check_invariants(self.scheduler, self.dependencies, self.lanes)
         self._compare()
 
     def _anything(self) -> Any:
@@ -105,7 +117,9 @@ class Drill:
         return self.random.choice(possible) if possible else self._call
 
     def _often(self, percent: int) -> bool:
-        return self.random.randrange(100) >= 100 - percent  # zeros, to which Hypothesis shrinks, are the plain run
+        return (
+            self.random.randrange(100) >= 100 - percent
+        )  # zeros, to which Hypothesis shrinks, are the plain run
 
     def _detour(self, percent: int) -> bool:
         if self.detours and self._often(percent):
@@ -128,25 +142,43 @@ class Drill:
         most = 1 if is_block else self.habits.dependencies
         wanted = self.random.randrange(most + 1) if others else 0
         chosen = [self.random.choice(undecided or others) for _ in range(wanted)]
-        args, self.expected[number] = self._arguments([self.slots[each.id] for each in chosen])
-        lane = self.block_lane if is_block else self.random.choice(self.lanes)
+        lane = self._lane(is_block)
+        last = self.tasks.get(number - 1)
+        if lane is self.chain_lane and last in others and self._often(80):
+            slot = self.slots[number - 1]
+            args, self.expected[number] = (slot,), (slot.value,)
+        else:
+            args, self.expected[number] = self._arguments([self.slots[each.id] for each in chosen])
         task = Task(number, definition(f"f{number}", is_block=is_block), lane, args, {}, object(), owner)
         slot = self.slots[number] = Slot(f"value of {number}")
         slot.task = task
         self.tasks[number] = task
         found, task.holes = arguments.scan(args, {}, KINDS, adopt)
         dependencies = [slot.task for slot in found if slot.task is not None]
+        self.dependencies[task] = dependencies
         self.oracle.called(number, [each.id for each in dependencies], owner.id if owner else None)
         self.scheduler.called(task, dependencies)
+
+    def _lane(self, is_block: bool) -> Lane:
+        if is_block:
+            return self.block_lane
+        return self.chain_lane if self._often(self.habits.chains) else self.random.choice(self.plain_lanes)
 
     def _take(self) -> None:
         lane = self.scheduler.due.pop(self.random.randrange(len(self.scheduler.due)))
         for task in self.scheduler.take(lane):
-            self.oracle.submitted(task.id)
-            if task.holes:
-                task.args, task.kwargs = arguments.fill(task.args, task.kwargs, task.holes, Slot, value_of)
-                task.holes = None
-            assert task.args == self.expected[task.id]
+            link: Task | None = task
+            while link is not None:
+                self.oracle.submitted(link.id)
+                self._fill(link)
+                self.in_chains += link is not task
+                link = link.link
+
+    def _fill(self, task: Task) -> None:
+        if task.holes:
+            task.args, task.kwargs = arguments.fill(task.args, task.kwargs, task.holes, Slot, value_of)
+            task.holes = None
+        assert task.args == self.expected[task.id]
 
     def _report(self) -> None:
         """Whoever has a task says something about it."""
@@ -197,10 +229,13 @@ class Drill:
 
     def _return(self, block: Task) -> None:
         around = set(_around(block))
-        others = [task for task in self.tasks.values() if task not in around and not self._waits_for(task, block)]
+        others = [
+            task for task in self.tasks.values() if task not in around and not self._waits_for(task, block)
+        ]
         chosen = [self.random.choice(others) for _ in range(self.random.randrange(1, 4))] if others else []
         found, _ = arguments.scan_value([self.slots[task.id] for task in chosen], KINDS, adopt)
         awaited = [slot.task for slot in found if slot.task is not None]
+        self.dependencies[block] = awaited
         self.oracle.returned(block.id, [task.id for task in awaited])
         self.scheduler.returned_futures(block, awaited)
 
@@ -238,9 +273,12 @@ class Drill:
         """News that may cross what was decided meanwhile."""
         if not self.tasks:
             return
-        task = self.random.choice(list(self.tasks.values()))
+        task = self.random.choice(self._in_chains() or list(self.tasks.values()))
         error = LookupError(task.id)
-        if task.state is State.READY and self._often(20):  # nothing can run it
+        if task.state is State.SUBMITTED and self._often(50):
+            self.oracle.given_back(task.id)
+            self.scheduler.given_back(task)
+        elif task.state is State.READY and self._often(20):  # nothing can run it
             self.oracle.failed(task.id, error)
             self.scheduler.failed(task, error)
         elif task.state is State.CANCELLING and self._often(50):
@@ -256,10 +294,10 @@ class Drill:
         scheduler.ended, ended = [], scheduler.ended
         scheduler.stop, stop = [], scheduler.stop
         scheduler.quiet, quiet = [], scheduler.quiet
-        for seen, tasks in ((self.ended, ended), (self.told_to_stop, stop), (self.quiet, quiet)):
+        for told, tasks in ((self.ended, ended), (self.told_to_stop, stop), (self.quiet, quiet)):
             new = {task.id for task in tasks}
-            assert len(new) == len(tasks) and not new & seen, "told twice"
-            seen |= new
+            assert len(new) == len(tasks) and not new & told, "told twice"
+            told.update(new)
 
     def _compare(self) -> None:
         fates, facts = self.oracle.fates, self.oracle.facts
@@ -275,9 +313,7 @@ class Drill:
                 assert task.cause is None, task
         no_value = {number for number, fate in fates.items() if fate.roots}
         assert self.ended == no_value
-        assert self.told_to_stop == {
-            number for number in no_value if facts[number].end in (CANCELLED, "timed out") and _was_in_hands(facts[number])
-        }
+        assert self.told_to_stop == {number for number in no_value if number in self.oracle.given_up}
         assert self.quiet == {
             number for number in self.watched if fates[number].over and not fates[number].children
         }
@@ -306,7 +342,7 @@ class Drill:
         while self.scheduler.due:
             assert self.scheduler.take(self.scheduler.due.pop()) == []
         assert not self.scheduler.closing and not self.scheduler.watched
-        for lane in [*self.lanes, self.block_lane]:
+        for lane in self.lanes:
             assert lane.taken == 0 and not lane.ready
         for task in self.tasks.values():
             assert not task.children and task.state.terminal
@@ -314,12 +350,23 @@ class Drill:
     # -- the graph ----------------------------------------------------------------------------------------
 
     def _in_hands(self) -> list[Task]:
-        """Those of which a report will come; not blocks that wait for what they returned."""
-        facts, is_given_up = self.oracle.facts, self.oracle.is_given_up
+        """Those of which a report will come; not blocks that wait for what they returned, nor what stands in a
+        chain behind something that still runs."""
+        facts, fates = self.oracle.facts, self.oracle.fates
+        there = []
+        in_chains = set(self._in_chains())
+        for number, task in self.scheduler.live.items():
+            waits = facts[number].returned is not None or task in in_chains
+            if facts[number].in_hands and (fates[number].decided or not waits):
+                there.append(task)
+        return there
+
+    def _in_chains(self) -> list[Task]:
         return [
             task
-            for number, task in self.scheduler.live.items()
-            if facts[number].in_hands and (facts[number].returned is None or is_given_up(number))
+            for task in self.scheduler.live.values()
+            if task.state is State.SUBMITTED
+            and any(each.state in UNDECIDED for each in self.dependencies[task])
         ]
 
     def _is_cancelled(self, number: int) -> bool:
@@ -377,7 +424,3 @@ def _around(task: Task | None) -> list[Task]:
         around.append(task)
         task = task.owner
     return around
-
-
-def _was_in_hands(fact: Any) -> bool:
-    return fact.attempts_at_end > 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 
 from asyncflow._core.scheduler import Scheduler
 from asyncflow._core.states import State
@@ -13,25 +13,27 @@ HAS_SLOT = {State.SUBMITTED, State.RUNNING, State.CANCELLING}
 UNDECIDED = {State.PENDING, State.READY, State.SUBMITTED, State.RUNNING}
 
 
-def check_invariants(scheduler: Scheduler, tasks: Iterable[Task], lanes: Iterable[Lane]) -> None:
+def check_invariants(
+    scheduler: Scheduler, dependencies: Mapping[Task, Sequence[Task]], lanes: Iterable[Lane]
+) -> None:
     """Raise `AssertionError` if anything about a scheduler is not as it has to be.
 
     Args:
         scheduler: of which nothing was taken away but commands.
-        tasks: all that were ever called.
+        dependencies: of each task that was ever called; of a block whose body is over, what it returned.
         lanes: all that tasks were called for.
     """
-    where = {task: task.state for task in tasks}
+    where = {task: task.state for task in dependencies}
     live = {task for task, state in where.items() if not state.terminal}
     assert set(scheduler.live.values()) == live
     assert all(number == task.id for number, task in scheduler.live.items())
     for task, state in where.items():
         if state.terminal:
             _holds_nothing(task)
-        elif state is State.PENDING:
-            _counts_right(task)
+        elif state in UNDECIDED:
+            _counts_right(task, dependencies[task])
         _keeps_its_children(task, scheduler)
-    _are_told(live)
+    _are_told(live, dependencies)
     for lane in lanes:
         _is_in_order(lane, where, scheduler)
     for number in scheduler.closing:
@@ -41,24 +43,37 @@ def check_invariants(scheduler: Scheduler, tasks: Iterable[Task], lanes: Iterabl
 
 def _holds_nothing(task: Task) -> None:
     assert not task.args and not task.kwargs and not task.dependencies, task
-    assert task.context is task.dependents is task.holes is task.blames is task.owner is None, task
+    assert task.context is task.dependents is task.holes is task.blames is None, task
+    assert task.owner is task.link is None, task
     assert (task.cause is None) == (task.state is State.SUCCEEDED), task
 
 
-def _counts_right(task: Task) -> None:
-    undecided = sum(dependency.state in UNDECIDED for dependency in task.dependencies)
-    assert task.waiting == undecided > 0, task
+def _counts_right(task: Task, dependencies: Sequence[Task]) -> None:
+    assert task.waiting == sum(dependency.state in UNDECIDED for dependency in dependencies), task
+    if task.state is State.PENDING:
+        assert task.waiting, task
+    elif task.state is State.READY:
+        assert not task.waiting, task
+    elif task.waiting and not task.definition.is_block:
+        _is_in_a_chain(task, dependencies)
 
 
-def _are_told(live: set[Task]) -> None:
+def _is_in_a_chain(task: Task, dependencies: Sequence[Task]) -> None:
+    """It was submitted behind the one thing that it still waits for, to the same place."""
+    (before,) = (each for each in dependencies if each.state in UNDECIDED)
+    assert task.lane.links and task.lane is before.lane, task
+    assert before.dependents is not None and before.dependents[0] is task, task
+
+
+def _are_told(live: set[Task], dependencies: Mapping[Task, Sequence[Task]]) -> None:
     """Who waits for something is told of its end, as often as it waits for it."""
     told = Counter[tuple[int, int]]()
     for task in live:
         for dependent in task.dependents or ():
             told[task.id, dependent.id] += 1
     for task in live:
-        if task.state is State.PENDING:
-            awaited = Counter(each.id for each in task.dependencies if each.state in UNDECIDED)
+        if task.state in UNDECIDED:
+            awaited = Counter(each.id for each in dependencies[task] if each.state in UNDECIDED)
             for number, times in awaited.items():
                 assert told[number, task.id] == times, task
 

@@ -5,6 +5,8 @@ The rules, as a user could be told them:
 
 - A task is decided when all that it depends on has ended. If a root of its dependencies' ends is a failure, it is
   UPSTREAM_FAILED; if all are cancellations, CANCELLED; else it runs. The roots are told in order of their numbers.
+- A chain may be submitted as a whole. What stands in it behind something that gave no value is decided at once, and
+  CANCELLING until whoever has it has given it back.
 - Cancelling work that is under way, or its running out of time, ends it at once for those who depend on it, but it is
   CANCELLING until it has stopped, and then CANCELLED, or FAILED if it ran out of time.
 - A block that is cancelled, runs out of time or fails cancels all that it started and has not finished. One that was
@@ -54,6 +56,7 @@ class Oracle:
 
     def __init__(self) -> None:
         self.facts: dict[int, Fact] = {}
+        self.given_up: set[int] = set()  # all that was ever CANCELLING
         self._fates: dict[int, Fate] | None = None
 
     # -- what happened ------------------------------------------------------------------------------------
@@ -74,12 +77,12 @@ class Oracle:
 
     def given_back(self, number: int) -> None:
         fact = self.facts[number]
+        fact.attempts -= 1
         if self.is_given_up(number):
             self.stopped(number)
         else:
             self._fates = None
             fact.in_hands = False
-            fact.attempts -= 1
 
     def succeeded(self, number: int) -> None:
         self._end(number, SUCCEEDED)
@@ -100,6 +103,7 @@ class Oracle:
 
     def stopped(self, number: int) -> None:
         self.cancelled(number)
+        assert self.is_given_up(number) or not self.facts[number].in_hands
         self._fates = None
         self.facts[number].in_hands = False
 
@@ -157,8 +161,10 @@ class Oracle:
             fates[number] = self._fate(fact, fates)
         for number in reversed(self.facts):  # what is inside a block was called after it
             fact, fate = self.facts[number], fates[number]
-            if fact.end in (CANCELLED, TIMED_OUT) and (fact.in_hands or fate.children):
+            given_up = fate.decided and fact.end not in (SUCCEEDED, FAILED)
+            if given_up and (fact.in_hands or fate.children):
                 fate.state = State.CANCELLING
+                self.given_up.add(number)
             fate.over = fate.state.terminal
             owner = self.owner_of(number)
             if owner is not None and not fate.over:
@@ -174,7 +180,7 @@ class Oracle:
             return Fate(State.FAILED, True, (fact.number,))
         above = [fates[number] for number in fact.dependencies]
         if not all(fate.decided for fate in above):
-            return Fate(State.PENDING, False)
+            return Fate(State.SUBMITTED if fact.in_hands else State.PENDING, False)
         roots = tuple(sorted({root for fate in above for root in fate.roots}))
         if roots:
             cancelled = all(self.facts[root].end == CANCELLED for root in roots)

@@ -37,10 +37,16 @@ def in_no_time(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., 
 
 def script(code: str, *flags: str) -> subprocess.CompletedProcess[str]:
     """Run a program of its own, to its end."""
-    command = [sys.executable, "-X", "dev", "-W", "error", *flags, "-c", textwrap.dedent(code)]
+    command = [sys.executable, "-W", "error", *flags, "-c", textwrap.dedent(code)]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("COV_")}
     return subprocess.run(
-        command, capture_output=True, text=True, timeout=60, check=False, stdin=subprocess.DEVNULL, env=environment
+        command,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        stdin=subprocess.DEVNULL,
+        env=environment,
     )
 
 

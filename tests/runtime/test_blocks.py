@@ -78,7 +78,9 @@ async def test_block_may_return_awaitables_of_others(threads: WorkflowEngine) ->
     assert await threads.block(lambda: [other(), 5])() == [4, 5]
 
 
-async def test_block_may_return_a_future_that_was_made_outside(engine: WorkflowEngine, hands: ManualBackend) -> None:
+async def test_block_may_return_a_future_that_was_made_outside(
+    engine: WorkflowEngine, hands: ManualBackend
+) -> None:
     outside = engine.function_task(lambda: None, name="outside")()
     block = engine.block(lambda: [outside])()
     await hands.received("outside")
@@ -176,7 +178,9 @@ async def test_block_loops_until_an_awaited_value_says_enough(threads: WorkflowE
     assert await settle(1024) == 10
 
 
-async def test_tasks_inside_run_in_parallel_when_not_awaited(engine: WorkflowEngine, hands: ManualBackend) -> None:
+async def test_tasks_inside_run_in_parallel_when_not_awaited(
+    engine: WorkflowEngine, hands: ManualBackend
+) -> None:
     step = engine.function_task(lambda: None, name="step")
 
     @engine.block
@@ -350,7 +354,9 @@ async def test_cancelled_block_says_cancelling_while_something_inside_still_runs
     assert future.state == "CANCELLED"
 
 
-async def test_what_a_block_leaves_running_goes_on_after_it(engine: WorkflowEngine, hands: ManualBackend) -> None:
+async def test_what_a_block_leaves_running_goes_on_after_it(
+    engine: WorkflowEngine, hands: ManualBackend
+) -> None:
     inside = []
 
     @engine.block
@@ -445,7 +451,7 @@ async def test_failed_block_keeps_its_dependents_from_running(engine: WorkflowEn
         raise ValueError("wiring")
 
     after = engine.function_task(never_called, name="after")(bad())
-    with pytest.raises(UpstreamFailed, match="'bad' .* failed, ValueError: wiring"):
+    with pytest.raises(UpstreamFailed, match=r"'bad' .* failed, ValueError: wiring"):
         await after
 
 
@@ -481,7 +487,9 @@ async def test_block_that_awaits_the_block_around_it_is_a_circle(engine: Workflo
         await inner()
 
     futures.append(outer())
-    with pytest.raises(CircularDependency, match=r"'inner' \(#2\) would wait for 'outer' \(#1\), inside which"):
+    with pytest.raises(
+        CircularDependency, match=r"'inner' \(#2\) would wait for 'outer' \(#1\), inside which"
+    ):
         await futures[0]
 
 
@@ -520,7 +528,9 @@ async def test_block_that_caught_a_circle_can_go_on(engine: WorkflowEngine) -> N
     assert await futures[0] == "went on"
 
 
-async def test_task_that_is_given_an_earlier_block_of_the_same_level_is_no_circle(threads: WorkflowEngine) -> None:
+async def test_task_that_is_given_an_earlier_block_of_the_same_level_is_no_circle(
+    threads: WorkflowEngine,
+) -> None:
     block = threads.block(lambda value: [threads.submit(int, value)])
 
     @threads.block

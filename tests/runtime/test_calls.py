@@ -248,7 +248,9 @@ async def test_lambdas_and_builtins_are_tasks(threads: WorkflowEngine) -> None:
     assert await threads.function_task(operator.itemgetter(1))("ab") == "b"
 
 
-async def test_each_future_knows_its_number_name_and_attempts(engine: WorkflowEngine, hands: ManualBackend) -> None:
+async def test_each_future_knows_its_number_name_and_attempts(
+    engine: WorkflowEngine, hands: ManualBackend
+) -> None:
     task = engine.function_task(lambda: None, name="thing")
     first, second = task(), task()
     assert (first.id, second.id) == (1, 2)
@@ -263,7 +265,9 @@ async def test_each_future_knows_its_number_name_and_attempts(engine: WorkflowEn
     assert repr(first) == "<TaskFuture thing#1 RUNNING>"
 
 
-async def test_burst_of_calls_reaches_the_backend_as_one_batch(engine: WorkflowEngine, hands: ManualBackend) -> None:
+async def test_burst_of_calls_reaches_the_backend_as_one_batch(
+    engine: WorkflowEngine, hands: ManualBackend
+) -> None:
     task = engine.function_task(lambda _: None, name="one")
     task.map(range(100))
     await hands.received(100)

@@ -41,7 +41,9 @@ async def test_cancel_is_true_and_the_future_is_cancelled_at_once_in_every_state
         await future
 
 
-async def test_cancel_of_what_is_over_is_false_and_changes_nothing(engine: WorkflowEngine, hands: ManualBackend) -> None:
+async def test_cancel_of_what_is_over_is_false_and_changes_nothing(
+    engine: WorkflowEngine, hands: ManualBackend
+) -> None:
     good, bad = engine.function_task(lambda _: None).map("ab")
     await hands.received(2)
     hands.succeed(1, "value")
@@ -82,7 +84,9 @@ async def test_message_of_the_cancel_reaches_the_body(engine: WorkflowEngine) ->
 # -- the state tells the truth ----------------------------------------------------------------------------
 
 
-async def test_waiting_task_is_cancelled_without_ever_starting(engine: WorkflowEngine, hands: ManualBackend) -> None:
+async def test_waiting_task_is_cancelled_without_ever_starting(
+    engine: WorkflowEngine, hands: ManualBackend
+) -> None:
     first = engine.function_task(lambda: None, name="first")()
     second = engine.function_task(never_called, name="second")(first)
     await hands.received("first")
@@ -95,7 +99,9 @@ async def test_waiting_task_is_cancelled_without_ever_starting(engine: WorkflowE
     assert hands.cancels == []
 
 
-async def test_ready_task_is_cancelled_without_ever_starting(engine: WorkflowEngine, hands: ManualBackend) -> None:
+async def test_ready_task_is_cancelled_without_ever_starting(
+    engine: WorkflowEngine, hands: ManualBackend
+) -> None:
     future = engine.submit(never_called)
     future.cancel()
     assert future.state == "CANCELLED"
@@ -196,12 +202,16 @@ async def test_work_that_comes_back_after_a_cancel_is_not_submitted_again(
     assert hands.waiting == []
 
 
-async def test_explain_says_that_the_work_has_not_stopped_yet(engine: WorkflowEngine, hands: ManualBackend) -> None:
+async def test_explain_says_that_the_work_has_not_stopped_yet(
+    engine: WorkflowEngine, hands: ManualBackend
+) -> None:
     hands.on_cancel = "refuse"
     future = engine.function_task(never_called, name="stubborn")()
     await begun(hands)
     future.cancel()
-    assert "'stubborn' (#1) was cancelled; its work on backend 'manual' has not stopped yet" in future.explain()
+    assert (
+        "'stubborn' (#1) was cancelled; its work on backend 'manual' has not stopped yet" in future.explain()
+    )
     hands.succeed(1)
     await engine.settled(future)
     assert "'stubborn' (#1) was cancelled" in future.explain()
@@ -396,7 +406,9 @@ async def test_thread_task_that_has_not_begun_never_runs(gate: Gate) -> None:
 # -- dependents -------------------------------------------------------------------------------------------
 
 
-async def test_dependents_of_a_cancelled_task_are_cancelled(engine: WorkflowEngine, hands: ManualBackend) -> None:
+async def test_dependents_of_a_cancelled_task_are_cancelled(
+    engine: WorkflowEngine, hands: ManualBackend
+) -> None:
     hands.on_cancel = "refuse"
     task = engine.function_task(never_called, name="task")
     first = task()
@@ -468,7 +480,9 @@ async def test_timeout_block_cancels_what_is_awaited_in_it() -> None:
         assert future.state == "CANCELLED"
 
 
-async def test_cancelling_a_gather_cancels_all_of_its_tasks(engine: WorkflowEngine, hands: ManualBackend) -> None:
+async def test_cancelling_a_gather_cancels_all_of_its_tasks(
+    engine: WorkflowEngine, hands: ManualBackend
+) -> None:
     futures = engine.function_task(never_called).map("abc")
     gathered = asyncio.gather(*futures)
     await hands.received(3)
@@ -614,4 +628,3 @@ async def test_a_thousand_random_cancels_leak_no_slot(seed: int) -> None:
             assert [lane.taken for lane in run._places] == [0] * len(run._places)
             # and every slot works
             await asyncio.gather(*[thread() for _ in range(10)], *[coroutine() for _ in range(10)])
-            del futures, future

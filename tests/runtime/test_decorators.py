@@ -91,7 +91,7 @@ def test_what_is_no_function_is_refused(kind: str, what: Any) -> None:
 def test_decorating_twice_is_refused(kind: str) -> None:
     engine = WorkflowEngine()
     task = engine.function_task(never_called)
-    with pytest.raises(TypeError, match="decorated already; its plain function is .fn"):
+    with pytest.raises(TypeError, match=r"decorated already; its plain function is .fn"):
         getattr(engine, kind)(task)
 
 
@@ -104,7 +104,7 @@ def test_functions_that_yield_are_refused_with_the_mend(kind: str) -> None:
         yield 1
 
     for generator in (numbers, slow_numbers, partial(numbers)):
-        with pytest.raises(TypeError, match="'(slow_)?numbers', which yields") as caught:
+        with pytest.raises(TypeError, match=r"'(slow_)?numbers', which yields") as caught:
             getattr(WorkflowEngine(), kind)(generator)
         assert "Return a list instead" in str(caught.value)
 

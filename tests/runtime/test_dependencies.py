@@ -28,7 +28,9 @@ class Job:
     note: str = "kept"
 
 
-async def test_task_starts_the_moment_its_last_input_is_there(engine: WorkflowEngine, hands: ManualBackend) -> None:
+async def test_task_starts_the_moment_its_last_input_is_there(
+    engine: WorkflowEngine, hands: ManualBackend
+) -> None:
     one = engine.function_task(lambda: None, name="one")
     both = engine.function_task(lambda *_: None, name="both")
     both(one(), one())
@@ -81,7 +83,12 @@ async def test_changing_a_list_after_the_call_changes_nothing_where_it_held_a_fu
 
 async def test_same_future_may_stand_more_than_once(threads: WorkflowEngine) -> None:
     one = threads.submit(lambda: 1)
-    assert await threads.submit(lambda *args, last: [*args, last], one, one, [one], last=one) == [1, 1, [1], 1]
+    assert await threads.submit(lambda *args, last: [*args, last], one, one, [one], last=one) == [
+        1,
+        1,
+        [1],
+        1,
+    ]
 
 
 async def test_future_that_is_done_is_an_argument_like_any_other(threads: WorkflowEngine) -> None:

@@ -79,7 +79,9 @@ async def test_exception_reaches_every_awaiter_as_the_very_object_that_was_raise
     assert future.state == "FAILED"
 
 
-async def test_traceback_shows_the_users_frames_down_to_the_line_that_raised(kind: Callable[..., Any]) -> None:
+async def test_traceback_shows_the_users_frames_down_to_the_line_that_raised(
+    kind: Callable[..., Any],
+) -> None:
     with pytest.raises(ValueError) as caught:
         await kind(deeper)()
     names = [frame.name for frame in traceback.extract_tb(caught.value.__traceback__)]
@@ -120,7 +122,11 @@ async def test_note_of_map_and_submit_names_the_users_own_line(threads: Workflow
     futures, called = threads.function_task(lambda _: boom()).map([1, 2]), line()
     submitted, also_called = threads.submit(boom), line()
     decorated, then_called = threads.submit(threads.function_task(boom)), line()
-    for future, number in [*((each, called) for each in futures), (submitted, also_called), (decorated, then_called)]:
+    for future, number in [
+        *((each, called) for each in futures),
+        (submitted, also_called),
+        (decorated, then_called),
+    ]:
         with pytest.raises(ValueError) as caught:
             await future
         assert f"called at {__file__}:{number}, in test_note_of_map" in caught.value.__notes__[0]
@@ -295,7 +301,13 @@ async def test_what_would_stop_a_program_is_a_crash_of_that_task_alone(
 
 
 async def test_sys_exit_and_friends_after_an_await_are_crashes_too(engine: WorkflowEngine) -> None:
-    for error in (SystemExit(1), KeyboardInterrupt(), GeneratorExit(), StopIteration(), asyncio.CancelledError()):
+    for error in (
+        SystemExit(1),
+        KeyboardInterrupt(),
+        GeneratorExit(),
+        StopIteration(),
+        asyncio.CancelledError(),
+    ):
 
         @engine.function_task(name="crasher")
         async def crash(error: BaseException) -> None:
@@ -311,7 +323,9 @@ async def test_crash_of_a_dependency_is_told_as_such(threads: WorkflowEngine) ->
     def leave() -> None:
         raise SystemExit(4)
 
-    with pytest.raises(UpstreamFailed, match="'leave' .* failed, TaskCrashed: 'leave' .* ended by SystemExit: 4"):
+    with pytest.raises(
+        UpstreamFailed, match=r"'leave' .* failed, TaskCrashed: 'leave' .* ended by SystemExit: 4"
+    ):
         await threads.submit(never_called, threads.submit(leave))
 
 
@@ -382,7 +396,9 @@ async def test_two_that_fail_at_the_same_moment_give_one_error_with_both(
     assert [root.task_id for root in caught.value.root_causes] == [1, 2]
 
 
-async def test_upstream_failed_tells_the_path_to_each_root(engine: WorkflowEngine, hands: ManualBackend) -> None:
+async def test_upstream_failed_tells_the_path_to_each_root(
+    engine: WorkflowEngine, hands: ManualBackend
+) -> None:
     def named(name: str) -> Any:
         return engine.function_task(lambda *_: None, name=name)
 
@@ -408,7 +424,9 @@ async def test_upstream_failed_tells_the_path_to_each_root(engine: WorkflowEngin
     assert load.state == "SUCCEEDED"
 
 
-async def test_upstream_failed_names_the_others_that_did_not_run(engine: WorkflowEngine, hands: ManualBackend) -> None:
+async def test_upstream_failed_names_the_others_that_did_not_run(
+    engine: WorkflowEngine, hands: ManualBackend
+) -> None:
     bad = engine.function_task(lambda: None, name="bad")()
     after = engine.function_task(never_called, name="after")
     futures = after.map([bad] * 10)
@@ -432,7 +450,7 @@ async def test_dependent_called_after_the_failure_is_told_the_same(
     late = engine.function_task(never_called, name="late")(bad)
     later = engine.function_task(never_called, name="later")(late)
     for future in (late, later):
-        with pytest.raises(UpstreamFailed, match="'bad' .* failed, ValueError: early"):
+        with pytest.raises(UpstreamFailed, match=r"'bad' .* failed, ValueError: early"):
             await future
 
 
@@ -532,7 +550,9 @@ async def test_reports_about_unknown_and_finished_tasks_are_dropped_and_counted(
     assert engine._run.dropped == 3
 
 
-async def test_work_that_a_backend_gives_back_is_submitted_again(engine: WorkflowEngine, hands: ManualBackend) -> None:
+async def test_work_that_a_backend_gives_back_is_submitted_again(
+    engine: WorkflowEngine, hands: ManualBackend
+) -> None:
     future = engine.submit(int)
     await hands.received(1)
     hands.give_back(1)

@@ -15,7 +15,9 @@ from asyncflow.testing import Gate, ManualBackend
 from .kit import never_called, turns
 
 
-async def test_gather_gives_results_in_the_order_of_the_calls(engine: WorkflowEngine, hands: ManualBackend) -> None:
+async def test_gather_gives_results_in_the_order_of_the_calls(
+    engine: WorkflowEngine, hands: ManualBackend
+) -> None:
     futures = engine.function_task(lambda _: None).map("abc")
     gathered = asyncio.gather(*futures)
     await hands.received(3)
@@ -58,7 +60,9 @@ async def test_wait_returns_at_the_first_that_is_done(engine: WorkflowEngine, ha
     assert pending == {futures[0]}
 
 
-async def test_shield_keeps_a_task_from_its_awaiters_cancel(engine: WorkflowEngine, hands: ManualBackend) -> None:
+async def test_shield_keeps_a_task_from_its_awaiters_cancel(
+    engine: WorkflowEngine, hands: ManualBackend
+) -> None:
     future = engine.function_task(lambda: None)()
 
     async def awaiter() -> None:
@@ -74,7 +78,9 @@ async def test_shield_keeps_a_task_from_its_awaiters_cancel(engine: WorkflowEngi
     assert await future == "whole"
 
 
-async def test_done_callbacks_are_called_once_with_the_future(engine: WorkflowEngine, hands: ManualBackend) -> None:
+async def test_done_callbacks_are_called_once_with_the_future(
+    engine: WorkflowEngine, hands: ManualBackend
+) -> None:
     future = engine.function_task(lambda: None)()
     seen: list[Any] = []
     future.add_done_callback(seen.append)
@@ -144,7 +150,9 @@ async def test_arguments_of_a_task_that_is_over_are_let_go(threads: WorkflowEngi
     assert future.done()
 
 
-async def test_result_goes_to_dependents_and_is_not_kept_for_them(threads: WorkflowEngine, gate: Gate) -> None:
+async def test_result_goes_to_dependents_and_is_not_kept_for_them(
+    threads: WorkflowEngine, gate: Gate
+) -> None:
     class Big: ...
 
     born: list[weakref.ref[Big]] = []
@@ -169,7 +177,9 @@ async def test_task_runs_though_nobody_holds_its_future(threads: WorkflowEngine)
     await ran.wait()
 
 
-async def test_explain_tells_why_a_task_waits_runs_and_ended(engine: WorkflowEngine, hands: ManualBackend) -> None:
+async def test_explain_tells_why_a_task_waits_runs_and_ended(
+    engine: WorkflowEngine, hands: ManualBackend
+) -> None:
     first = engine.function_task(lambda: None, name="load")()
     second = engine.function_task(lambda _: None, name="fit")(first)
     assert "'fit' (#2) waits for 1 of 1 dependencies: load (#1, READY)" in second.explain()
@@ -189,7 +199,9 @@ async def test_explain_tells_why_a_task_waits_runs_and_ended(engine: WorkflowEng
     assert "story: PENDING -> READY -> SUBMITTED -> FAILED" in second.explain()
 
 
-async def test_state_is_up_to_date_without_awaiting_anything(engine: WorkflowEngine, hands: ManualBackend) -> None:
+async def test_state_is_up_to_date_without_awaiting_anything(
+    engine: WorkflowEngine, hands: ManualBackend
+) -> None:
     future = engine.function_task(lambda: None)()
     assert future.state == "READY"
     await hands.received(1)

@@ -98,7 +98,7 @@ async def test_failure_of_what_it_comes_after_keeps_a_task_from_running(
     second = engine.function_task(never_called, name="second").with_options(after=first)()
     await hands.received("first")
     hands.fail("first", ValueError("broken"))
-    with pytest.raises(UpstreamFailed, match="'first' .* failed, ValueError: broken"):
+    with pytest.raises(UpstreamFailed, match=r"'first' .* failed, ValueError: broken"):
         await second
 
 

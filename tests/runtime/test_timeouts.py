@@ -280,7 +280,7 @@ async def test_dependents_of_what_timed_out_do_not_run() -> None:
     async with WorkflowEngine("sequential") as engine:
         slow = engine.function_task(asyncio.Event().wait, name="slow", timeout=1)()
         after = engine.submit(never_called, slow)
-        with pytest.raises(UpstreamFailed, match="'slow' .* failed, TaskTimeout: 'slow'") as caught:
+        with pytest.raises(UpstreamFailed, match=r"'slow' .* failed, TaskTimeout: 'slow'") as caught:
             await after
         assert isinstance(caught.value.__cause__, TaskTimeout)
 

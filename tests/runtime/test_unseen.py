@@ -107,7 +107,9 @@ async def test_of_a_chain_that_nobody_awaits_the_end_alone_is_named(said: Report
         engine.function_task(never_called, name="end")(engine.submit(never_called, engine.submit(boom)))
     (message,) = said()
     assert "1 failed task that" in message
-    assert "'end' (#3): UpstreamFailed: 'end' (#3) did not run: 'boom' (#1) failed, ValueError: boom" in message
+    assert (
+        "'end' (#3): UpstreamFailed: 'end' (#3) did not run: 'boom' (#1) failed, ValueError: boom" in message
+    )
 
 
 async def test_failure_passed_to_a_task_after_it_happened_is_delivered_by_that(said: Report) -> None:

@@ -16,10 +16,16 @@ import cloudpickle
 
 from ..._core.pace import Pace
 from ..._worker import wire
+from ..._worker.chain import PREVIOUS
 from ...backend import Work
 from ...errors import brief
 
+_PLAIN: Final = wire.PLAIN | {type(PREVIOUS)}
 _KEPT: Final = 1024  # functions; those of a notebook's every version must not stay for ever
+
+
+HEAVY: Final = 8 << 20
+"""Bytes from which copying is left to another thread."""
 
 
 class Function:
@@ -36,7 +42,7 @@ class Function:
 class Packed:
     """One call, ready to be sent."""
 
-    __slots__ = ("flags", "function", "parts", "payload", "work")
+    __slots__ = ("file", "flags", "function", "parts", "payload", "work")
 
     def __init__(self, work: Work, function: Function, flags: int, payload: bytes | None, parts: Any) -> None:
         self.work = work
@@ -44,6 +50,23 @@ class Packed:
         self.flags = flags
         self.payload = payload  # None: too large for a packet, see parts
         self.parts = parts
+        self.file = -1  # what is too large, written into memory
+
+    @property
+    def is_heavy(self) -> bool:
+        """Whether writing it takes long enough for others to notice."""
+        return self.parts is not None and self.file < 0 and self.parts.size > HEAVY
+
+    def write(self) -> None:
+        """Write what is too large for a packet into memory; may be done on another thread."""
+        if self.parts is not None and self.file < 0:
+            self.file = self.parts.into_memory()
+
+    def drop(self) -> None:
+        """Let go of what was sent, or will not be."""
+        if self.file >= 0:
+            os.close(self.file)
+        self.file, self.payload, self.parts = -1, None, None
 
 
 class Book:
@@ -85,14 +108,15 @@ class Book:
         flags = (
             work.is_coroutine * wire.COROUTINE | linked * wire.LINKED | work.tells_start * wire.TELLS_START
         )
-        if not kwargs and wire.PLAIN.issuperset(map(type, args)):
+        if not kwargs and _PLAIN.issuperset(map(type, args)):
+            flags |= wire.PLAIN_ARGUMENTS
             payload = pickle.dumps((function.number, args, {}), 5)
             if len(payload) < wire.IN_BAND:
                 return Packed(work, function, flags, payload, None)
         try:
             parts = wire.Parts((function.number, args, dict(kwargs)))
         except BaseException as error:
-            raise TypeError(_which(work, error)) from error
+            raise TypeError(why_unsendable(work, error)) from error
         if parts.in_band:
             return Packed(work, function, flags, bytes(parts.stream), None)
         return Packed(work, function, flags, None, parts)
@@ -108,7 +132,7 @@ def _definition(work: Work) -> Any:
     except BaseException as error:
         raise TypeError(
             f"{work.name!r} (#{work.id}) cannot be sent to another process: {brief(error)}\n"
-            "  It or something that it uses from around it cannot be pickled; make that inside the function, or pass it."
+            "  Something that it uses from around it cannot be pickled; make that inside the function, or pass it."
         ) from error
 
 
@@ -123,14 +147,14 @@ def _importable(fn: Callable[..., Any]) -> tuple[str, str] | None:
     if spec.has_location and not os.path.exists(spec.origin or ""):
         return None
     try:
-        found = reduce(getattr, path.split("."), loaded)
+        found: Any = reduce(getattr, path.split("."), loaded)
     except AttributeError:
         return None
     same = found is fn or getattr(found, "fn", None) is fn
     return (module, path) if same else None
 
 
-def _which(work: Work, error: BaseException) -> str:
+def why_unsendable(work: Work, error: BaseException) -> str:
     """The words for arguments that cannot be pickled: the first that cannot is named."""
     try:
         names = list(inspect.signature(work.fn).bind(*work.args, **work.kwargs).arguments.items())

@@ -7,8 +7,9 @@ import os
 import pickle
 import platform
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Any, Final
 
 from ..._core.pace import AHEAD, FRAME, share
@@ -16,8 +17,9 @@ from ..._worker import wire
 from ..._worker.parcel import unpack_outcome
 from ...backend import CANCELLED, FAILED, RETURNED, STARTED, SUCCEEDED, Event, Report, Work
 from ...errors import WorkerDied
-from .calls import Book, Packed
+from .calls import HEAVY, Book, Packed
 from .hand import Hand, Record
+from .porter import Porter
 
 _PATIENCE: Final = 0.005  # seconds that a call may wait in one worker's frame while another worker is idle
 _FALSE_STARTS: Final = 3  # processes in a row that end before they are up, until that is an error
@@ -54,6 +56,8 @@ class Crew:
         self._stop_grace = stop_grace
         self._lifeline, self._hold = os.pipe()  # while this process holds the second end, workers live
         self._book = Book()
+        self._porter = Porter()
+        self._written: dict[int, Packed] = {}  # calls that were packed and could not be sent yet
         self._hands: list[Hand] = []
         self._waiting: dict[int, Work] = {}  # that no process has
         self._order: deque[int] = deque()  # of the heads of chains among them
@@ -101,7 +105,7 @@ class Crew:
         """Send a frame. False if nothing could be sent."""
         frame: list[Packed] = []
         heads: list[int] = []
-        seconds = size = 0
+        size = 0
         most = share(len(self._order), len(self._hands))
         budget = FRAME
         while self._order and len(frame) < most and budget > 0 and size < _FRAME_BYTES:
@@ -116,6 +120,7 @@ class Crew:
         if not frame:
             return bool(self._order)
         if not hand.send(frame):
+            self._written.update((each.work.id, each) for each in frame)
             self._order.extendleft(reversed(heads))
             return False
         for each in frame:
@@ -129,7 +134,12 @@ class Crew:
         work: Work | None = self._waiting.get(head)  # None: cancelled
         while work is not None and work.id in self._waiting:
             try:
-                chain.append(self._book.pack(work, linked=bool(chain)))
+                packed = self._written.pop(work.id, None) or self._book.pack(work, linked=bool(chain))
+                if packed.is_heavy:
+                    self._written.update((each.work.id, each) for each in chain)
+                    self._porter.carry(partial(self._write, packed, head))
+                    return []
+                chain.append(packed)
             except Exception as error:
                 del self._waiting[work.id]
                 self._report([(FAILED, work.id, error)])
@@ -138,6 +148,29 @@ class Crew:
             work = work.link
         self._return_links(work)
         return chain
+
+    def _write(self, packed: Packed, head: int) -> None:
+        """On the porter's thread."""
+        error = None
+        try:
+            packed.write()
+        except Exception as problem:  # no memory left
+            error = problem
+        with suppress(RuntimeError):  # the loop is closed
+            self._loop.call_soon_threadsafe(self._was_written, packed, head, error)
+
+    def _was_written(self, packed: Packed, head: int, error: Exception | None) -> None:
+        task_id = packed.work.id
+        if task_id not in self._waiting:
+            packed.drop()  # cancelled meanwhile
+        elif error is not None:
+            del self._waiting[task_id]
+            self._report([(FAILED, task_id, error)])
+            self._return_links(packed.work.link)
+        else:
+            self._written[task_id] = packed
+        self._order.appendleft(head)
+        self._feed()
 
     def _return_links(self, work: Work | None) -> None:
         """What was linked to work that does not go on goes back to the engine, which knows why."""
@@ -184,12 +217,12 @@ class Crew:
             elif kind == wire.UP:
                 hand.is_up = True
                 self._false_starts = 0
-            else:
-                events.append(self._result(hand, kind, task_id, seconds, payload))
+            elif (event := self._result(hand, kind, task_id, seconds, payload)) is not None:
+                events.append(event)
         if events:
             self._report(events)
 
-    def _result(self, hand: Hand, kind: int, task_id: int, seconds: float, payload: Any) -> Event:
+    def _result(self, hand: Hand, kind: int, task_id: int, seconds: float, payload: Any) -> Event | None:
         packed = hand.take(task_id)
         assert packed is not None
         self._forget(task_id)
@@ -199,17 +232,17 @@ class Crew:
             return SUCCEEDED, task_id, payload
         if kind == wire.STOPPED:
             return CANCELLED, task_id, None
-        try:
-            if kind == wire.PACKED:
-                return SUCCEEDED, task_id, pickle.loads(payload)
-            if kind == wire.IN_MEMORY:
-                return SUCCEEDED, task_id, wire.unpack_memory(hand.result_file(), payload)
-            if kind == wire.ERROR:
-                return FAILED, task_id, unpack_outcome(payload)[1]
+        if kind == wire.ERROR:
+            return FAILED, task_id, unpack_outcome(payload)[1]
+        if kind == wire.UNSENDABLE:
             return FAILED, task_id, TypeError(f"{packed.work.name!r} (#{task_id}) returned {payload}")
-        except Exception as error:  # a class that pickles but does not unpickle
-            error.add_note(f"while the result of {packed.work.name!r} (#{task_id}) was unpickled")
-            return FAILED, task_id, error
+        if kind == wire.PACKED:
+            return _unpacked(packed.work, partial(pickle.loads, payload))
+        load = partial(_unpacked, packed.work, partial(wire.unpack_memory, hand.result_file(), payload))
+        if sum(size for read, size in payload if read) <= HEAVY:  # what is mapped is not copied
+            return load()
+        self._porter.carry(lambda: self._report([load()]))
+        return None
 
     def _forget(self, task_id: int) -> None:
         del self._where[task_id]
@@ -314,6 +347,8 @@ class Crew:
         """Take back what has not begun; ask what runs to stop, and after the grace time kill its process."""
         work = self._waiting.pop(task_id, None)
         if work is not None:
+            if task_id in self._written:
+                self._written.pop(task_id).drop()
             self._report([(CANCELLED, task_id, None)])
             self._return_links(work.link)
             return True
@@ -372,6 +407,9 @@ class Crew:
         for timer in self._stopping.values():
             if timer is not None:
                 timer.cancel()
+        self._porter.dismiss()
+        for packed in self._written.values():
+            packed.drop()
         os.close(self._hold)
         os.close(self._lifeline)
 
@@ -387,3 +425,11 @@ class Crew:
             hand.reap()
             hand.close()
         self.close()
+
+
+def _unpacked(work: Work, load: Callable[[], Any]) -> Event:
+    try:
+        return SUCCEEDED, work.id, load()
+    except Exception as error:  # a class that pickles but does not unpickle
+        error.add_note(f"while the result of {work.name!r} (#{work.id}) was unpickled")
+        return FAILED, work.id, error

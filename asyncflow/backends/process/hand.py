@@ -88,7 +88,10 @@ class Hand:
             if len(definition) > wire.IN_BAND:
                 files.append(wire.write_file(definition))
                 definitions[number] = len(definition)
-        files += [each.parts.into_memory() for each in packed if each.payload is None]
+        large = len(files)
+        for each in packed:
+            each.write()
+        files += [each.file for each in packed if each.file >= 0]
         calls = [
             (each.work.id, each.flags, each.payload if each.payload is not None else each.parts.sizes())
             for each in packed
@@ -102,17 +105,18 @@ class Hand:
         except BlockingIOError:
             return False
         finally:
-            for file in files:
+            for file in files[:large]:
                 os.close(file)
         self.known.update(definitions)
         for each in packed:
+            each.drop()
             self.given[each.work.id] = each
             self.load += each.function.pace.seconds
         return True
 
     def take_unread(self) -> list[int]:
         """Take back the calls that it has not read yet; the kernel sees to it that nobody else has them."""
-        task_ids = []
+        task_ids: list[int] = []
         while True:
             try:
                 data, files = wire.receive(self._unread, socket.MSG_DONTWAIT)

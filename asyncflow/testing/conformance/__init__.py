@@ -34,7 +34,7 @@ pytest.register_assert_rewrite(
 )
 
 from ._awaits import Awaits  # noqa: E402
-from ._base import Conformance, uncaptured_stderr  # noqa: E402
+from ._base import Conformance, looked_after  # noqa: E402
 from ._cancels import Cancels  # noqa: E402
 from ._contract import Contract  # noqa: E402
 from ._failures import Failures, Values  # noqa: E402
@@ -42,8 +42,9 @@ from ._graphs import Graphs  # noqa: E402
 from ._lives import Lives, Scripts  # noqa: E402
 from ._loads import Loads  # noqa: E402
 from ._processes import Processes  # noqa: E402
+from ._raw import Piece, Record  # noqa: E402
 
-__all__ = ["BackendConformance", "Conformance", "uncaptured_stderr"]
+__all__ = ["BackendConformance", "Conformance", "Piece", "Record", "looked_after"]
 
 
 class BackendConformance(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from typing import Any, ClassVar, TypeAlias, TypeVar
 
 import pytest
@@ -14,7 +14,7 @@ import pytest_asyncio
 from ... import TaskFuture, WorkflowEngine
 from ...backend import Concurrency, ExecutionBackend
 from .. import bad_tasks as bad
-from ..deadline import deadline
+from ..deadlines import deadline
 from ..gate import Gate
 from ..leaks import no_leaks
 
@@ -56,8 +56,7 @@ class Conformance:
     @pytest.fixture(autouse=True)
     def _case(self, request: pytest.FixtureRequest) -> Iterator[None]:
         """Choose the case, bound it in time, and look for what it has left behind."""
-        soak = request.node.get_closest_marker("soak") is not None
-        with deadline(_LONG if soak else self.patience, file=uncaptured_stderr(request.config)), no_leaks():
+        with looked_after(request, self.patience):
             self._gates = []
             self.backend = self.make_backend()
             try:
@@ -187,7 +186,21 @@ def told(error: BaseException) -> str:
     return "\n".join([f"{type(error).__name__}: {error}", *getattr(error, "__notes__", [])])
 
 
-def uncaptured_stderr(config: pytest.Config) -> int:
+@contextmanager
+def looked_after(request: pytest.FixtureRequest, seconds: float) -> Iterator[None]:
+    """Let a fixture bound a test in time and look for what it has left behind.
+
+    Args:
+        request: pytest's, of the fixture.
+        seconds: that the test may take; one with the mark ``soak`` may take an hour.
+    """
+    soak = request.node.get_closest_marker("soak") is not None
+    request.getfixturevalue("tmp_path_factory").getbasetemp()  # made once and kept: not to be counted here
+    with deadline(_LONG if soak else seconds, file=_uncaptured_stderr(request.config)), no_leaks():
+        yield
+
+
+def _uncaptured_stderr(config: pytest.Config) -> int:
     """The standard error that pytest does not capture: what is written there is seen even if the process ends."""
     if _STDERR not in config.stash:
         capture = config.pluginmanager.getplugin("capturemanager")

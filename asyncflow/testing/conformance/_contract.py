@@ -356,6 +356,17 @@ class Contract(Conformance):
         await gate.reached(self.workers)
         self.backend.abandon()
 
+    async def test_what_was_abandoned_is_forgotten_at_the_next_start(self) -> None:
+        old = Record()
+        await self.backend.start(old.report)
+        pieces = [Piece(bad.add, (number, 1)) for number in range(10 * self.workers)]
+        self.backend.submit(list(pieces))
+        self.backend.abandon()
+        async with self.running() as record:
+            told = len(record.events)
+        assert told == 0
+        assert all(record.ends(piece) == [] for piece in pieces)
+
     async def test_abandon_before_a_start_does_nothing(self) -> None:
         self.backend.abandon()
         async with self.running():

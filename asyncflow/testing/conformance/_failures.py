@@ -139,7 +139,7 @@ class Values(Conformance):
         assert isinstance(await failure_of(engine.submit(later)), TypeError)
 
     @applies(in_process=False)
-    @pytest.mark.parametrize(("body", "kind"), [(bad.open_file, "TextIOWrapper"), (bad.lock, "lock")])
+    @pytest.mark.parametrize(("body", "kind"), [(bad.open_file, "an open file"), (bad.lock, "lock")])
     async def test_what_cannot_be_sent_is_no_result(self, engine: Engine, body: Any, kind: str) -> None:
         future = engine.submit(body)
         error = await failure_of(future)

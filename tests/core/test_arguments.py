@@ -1,0 +1,583 @@
+"""Futures are found wherever they stand in a call's arguments, and their values stand there when the task runs."""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+import gc
+import string
+import weakref
+from collections import Counter, OrderedDict, defaultdict, deque, namedtuple
+from collections.abc import Callable
+from typing import Any, ClassVar, NamedTuple
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from asyncflow._core import arguments
+from asyncflow._core.arguments import Kinds, fill, fill_value, scan, scan_value
+
+from .kit import KINDS, Awaitable, Slot, adopt, examples, value_of
+
+
+class SlotOfAnotherClass(Slot):
+    """A future's subclass is a future."""
+
+
+class Rows(list[Any]):
+    """A list with an attribute."""
+
+    header = "none"
+
+
+class Table(dict[str, Any]):
+    """A dict with an attribute."""
+
+    title = "none"
+
+
+class Tags(set[Any]):
+    """A set with an attribute."""
+
+    colour = "none"
+
+
+class FrozenTags(frozenset[Any]):
+    """A frozenset with an attribute, that takes its elements one by one."""
+
+    def __new__(cls, *elements: Any) -> FrozenTags:
+        return super().__new__(cls, elements)
+
+
+class Vector(tuple[Any, ...]):
+    """A tuple with an attribute, that takes its elements one by one."""
+
+    unit = "none"
+
+    def __new__(cls, x: Any, y: Any) -> Vector:
+        return super().__new__(cls, (x, y))
+
+
+class Slotted(tuple[Any, ...]):
+    """A tuple without attributes."""
+
+    __slots__ = ()
+
+
+Pair = namedtuple("Pair", "left right")
+
+
+class Typed(NamedTuple):
+    """A named tuple with a default."""
+
+    left: Any
+    right: Any = 0
+
+
+class Ordered(Pair):
+    """A named tuple's subclass that takes its parts in another way."""
+
+    def __new__(cls, both: tuple[Any, Any]) -> Ordered:
+        return super().__new__(cls, *both)
+
+
+@dataclasses.dataclass
+class Box:
+    """A dataclass as everybody writes them, and what not everybody knows."""
+
+    content: Any
+    label: str = "box"
+    size: int = dataclasses.field(default=0, init=False)
+    shared: ClassVar[list[int]] = []
+    given: dataclasses.InitVar[int] = 0
+
+    def __post_init__(self, given: int) -> None:
+        self.opened = given
+
+
+@dataclasses.dataclass(frozen=True)
+class FrozenBox:
+    """One that refuses to be changed."""
+
+    content: Any
+    label: str = "box"
+
+
+@dataclasses.dataclass(slots=True)
+class SlottedBox:
+    """One without a dict."""
+
+    content: Any
+    label: str = "box"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class SealedBox:
+    """One that refuses to be changed and has no dict."""
+
+    content: Any
+    label: str = "box"
+
+
+def sent(*args: Any, **kwargs: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """The arguments as the task gets them."""
+    _, holes = scan(args, kwargs, KINDS, adopt)
+    if not holes:
+        return args, kwargs
+    filled, named = fill(args, kwargs, holes, Slot, value_of)
+    return filled, dict(named)
+
+
+def found_in(*args: Any, **kwargs: Any) -> list[Any]:
+    return scan(args, kwargs, KINDS, adopt)[0]
+
+
+# -- where futures are found ------------------------------------------------------------------------------
+
+
+def test_a_call_without_futures_has_no_holes_and_needs_no_filling() -> None:
+    assert scan((1, "two", [3], {"four": (5,)}), {"six": {7}}, KINDS, adopt) == ([], False)
+    assert scan((), {}, KINDS, adopt) == ([], False)
+
+
+def test_futures_as_arguments_of_their_own_are_found_in_order() -> None:
+    a, b, c = Slot("a"), SlotOfAnotherClass("b"), Slot("c")
+    assert scan((a, 1, b), {"x": 2, "y": c}, KINDS, adopt) == ([a, b, c], True)
+    assert sent(a, 1, b, x=2, y=c) == (("a", 1, "b"), {"x": 2, "y": "c"})
+    assert sent(a) == (("a",), {})
+    assert sent(y=c) == ((), {"y": "c"})
+
+
+WRAPPED: dict[str, Callable[[Any], Any]] = {
+    "list": lambda x: [0, x],
+    "list's subclass": lambda x: Rows([0, x]),
+    "tuple": lambda x: (0, x),
+    "tuple's subclass": lambda x: Vector(0, x),
+    "slotted tuple's subclass": lambda x: Slotted((0, x)),
+    "named tuple": lambda x: Pair(0, x),
+    "typed named tuple": lambda x: Typed(x),
+    "named tuple's subclass": lambda x: Ordered((0, x)),
+    "set": lambda x: {0, x},
+    "set's subclass": lambda x: Tags([0, x]),
+    "frozenset": lambda x: frozenset([0, x]),
+    "frozenset's subclass": lambda x: FrozenTags(0, x),
+    "dict's value": lambda x: {"k": x, "l": 0},
+    "dict's key": lambda x: {x: "v", "l": 0},
+    "dict's key and value": lambda x: {x: x},
+    "dict's subclass": lambda x: Table(k=x, l=0),
+    "ordered dict": lambda x: OrderedDict([("b", 0), ("a", x), (x, 1)]),
+    "default dict": lambda x: defaultdict(list, {"k": x}),
+    "counter": lambda x: Counter({x: 3, "l": 1}),
+    "dataclass": lambda x: Box(x, given=5),
+    "frozen dataclass": lambda x: FrozenBox(x),
+    "slotted dataclass": lambda x: SlottedBox(x),
+    "frozen slotted dataclass": lambda x: SealedBox(x),
+    "list in a tuple in a dict in a dataclass": lambda x: Box({"k": (1, [x])}),
+}
+
+
+@pytest.mark.parametrize("wrap", WRAPPED.values(), ids=WRAPPED)
+def test_a_future_is_found_and_replaced_inside_of(wrap: Callable[[Any], Any]) -> None:
+    future = Slot("the value")
+    structure = wrap(future)
+    assert set(found_in(structure)) == {future}
+    (arrived,), _ = sent(structure)
+    wanted = wrap("the value")
+    assert arrived == wanted
+    assert type(arrived) is type(wanted)
+    assert list_of(arrived) == list_of(wanted)
+    assert arrived is not structure
+    _, named = sent(x=structure)
+    assert named == {"x": wanted}
+
+
+def list_of(value: Any) -> list[Any]:
+    """In order, where the order is part of the value."""
+    ordered = isinstance(value, (list, tuple, dict))
+    return [list(value), list(value.items()) if isinstance(value, dict) else []] if ordered else []
+
+
+def test_a_future_that_stands_in_several_places_is_found_as_often_and_replaced_everywhere() -> None:
+    future = Slot(7)
+    assert found_in(future, [future], x={"k": future}) == [future] * 3
+    assert sent(future, [future], x={"k": future}) == ((7, [7]), {"x": {"k": 7}})
+
+
+def test_plain_arguments_beside_containers_of_futures_keep_their_places() -> None:
+    args, kwargs = sent(1, [Slot(2)], "three", x=4, y=(Slot(5),), z=6)
+    assert args == (1, [2], "three")
+    assert list(kwargs.items()) == [("x", 4), ("y", (5,)), ("z", 6)]
+
+
+def test_futures_in_things_that_are_no_containers_here_are_left_alone() -> None:
+    inside = deque([Slot(1)])
+    assert scan((inside, [inside], Box), {}, KINDS, adopt) == ([], False)
+
+
+def test_values_that_fall_together_where_they_may_do_so() -> None:
+    assert sent({Slot(1), Slot(1), 1})[0] == ({1},)
+    assert sent({Slot("k"): 1, "k": 2})[0] == ({"k": 2},)
+
+
+def test_a_dataclass_keeps_what_is_not_a_field_and_may_lack_what_is() -> None:
+    box = Box(Slot("x"), given=5)
+    box.extra = "kept"  # type: ignore[attr-defined]
+    (arrived,), _ = sent(box)
+    assert vars(arrived) == {"content": "x", "label": "box", "size": 0, "opened": 5, "extra": "kept"}
+    sealed = SlottedBox(Slot("x"))
+    del sealed.label
+    (arrived,), _ = sent(sealed)
+    assert arrived.content == "x" and not hasattr(arrived, "label")
+
+
+def test_containers_of_ones_own_keep_their_attributes() -> None:
+    future = Slot(1)
+    rows, table, tags = Rows([future]), Table(k=future), Tags([future])
+    vector, frozen = Vector(0, future), FrozenTags(future)
+    rows.header, table.title, tags.colour, vector.unit, frozen.size = "h", "t", "c", "m", 5  # type: ignore[attr-defined]
+    args, _ = sent(rows, table, tags, vector, frozen)
+    assert (args[0].header, args[1].title, args[2].colour) == ("h", "t", "c")
+    assert (args[3].unit, args[4].size) == ("m", 5)
+    (default,), _ = sent(defaultdict(list, {"k": future}))
+    assert default["new"] == []
+
+
+# -- other awaitables -------------------------------------------------------------------------------------
+
+
+def test_what_has_to_be_adopted_is_adopted_wherever_it_stands() -> None:
+    assert sent(Awaitable(1), [Awaitable(2)], x=Awaitable(3)) == ((1, [2]), {"x": 3})
+
+
+def test_one_awaitable_in_several_places_is_adopted_once() -> None:
+    adopted = []
+
+    def adopt_and_remember(awaitable: Awaitable) -> Slot:
+        adopted.append(awaitable)
+        return Slot(awaitable.value)
+
+    coroutine, other = Awaitable(1), Awaitable(2)
+    futures, holes = scan((coroutine, [coroutine]), {"x": coroutine, "y": other}, KINDS, adopt_and_remember)
+    assert adopted == [coroutine, other]
+    assert len(futures) == 4 and len(set(futures)) == 2
+    filled = fill((coroutine, [coroutine]), {"x": coroutine, "y": other}, holes, Slot, value_of)
+    assert filled == ((1, [1]), {"x": 1, "y": 2})
+
+
+# -- snapshots --------------------------------------------------------------------------------------------
+
+
+def test_containers_without_futures_are_passed_as_they_are() -> None:
+    plain_list, plain_dict, box = [1, [2]], {"k": (3,)}, Box(4)
+    args, kwargs = sent([Slot(0), plain_list], plain_dict, Slot(1), x=box)
+    assert args[0][1] is plain_list
+    assert args[1] is plain_dict
+    assert kwargs["x"] is box
+
+
+def test_what_is_changed_after_the_call_does_not_change_what_the_task_gets() -> None:
+    future, late = Slot(1), Slot("late")
+    listed, mapped, box, tags = [future], {"k": future}, Box(future), {future}
+    args = (listed, mapped, box, tags, [listed])
+    _, holes = scan(args, {}, KINDS, adopt)
+    listed.append(late)
+    mapped["l"] = late
+    box.content = late
+    tags.add(late)
+    filled, _ = fill(args, {}, holes, Slot, value_of)
+    assert filled == ([1], {"k": 1}, Box(1), {1}, [[1]])
+
+
+@pytest.mark.parametrize("wrap", WRAPPED.values(), ids=WRAPPED)
+def test_filling_does_not_change_what_the_caller_holds(wrap: Callable[[Any], Any]) -> None:
+    future = Slot("the value")
+    structure = wrap(future)
+    sent(structure, [structure])
+    assert structure == wrap(future)
+    assert future in found_in(structure)
+
+
+# -- shared and circular containers -----------------------------------------------------------------------
+
+
+def test_a_container_that_stands_in_several_places_is_one_container_for_the_task_too() -> None:
+    shared = [Slot(1)]
+    (first, second), kwargs = sent(shared, {"k": (shared,)}, x=Box(shared))
+    assert first == [1]
+    assert second["k"][0] is first and kwargs["x"].content is first
+
+
+def test_containers_that_share_their_parts_many_times_over_cost_once() -> None:
+    doubled: list[Any] = [Slot(1)]
+    plain: list[Any] = [1]
+    for _ in range(200):  # written out, both would have 2 ** 200 parts
+        doubled, plain = [doubled, doubled], [plain, plain]
+    assert len(found_in(doubled, plain)) == 1
+    (arrived, untouched), _ = sent(doubled, plain)
+    assert untouched is plain
+    for _ in range(200):
+        assert arrived[0] is arrived[1]
+        arrived = arrived[0]
+    assert arrived == [1]
+
+
+def test_a_circular_container_without_futures_is_passed_as_it_is() -> None:
+    circle: list[Any] = [1]
+    circle.append({"again": circle})
+    around = (circle, Box(circle))
+    args, _ = sent(circle, around, Slot(1))
+    assert args[0] is circle and args[1] is around
+
+
+def far_circle(future: Slot) -> list[Any]:
+    inner: dict[str, Any] = {"future": future}
+    outer = [(inner,)]
+    inner["outer"] = outer
+    return outer
+
+
+def circle_beside(future: Slot) -> list[Any]:
+    outer: list[Any] = [[future]]
+    outer.append([outer])
+    return outer
+
+
+def circle_entered_behind_the_future(future: Slot) -> list[Any]:
+    first: list[Any] = []
+    second = [first, future]
+    first.append(second)
+    return first
+
+
+def circle_of_a_dataclass(future: Slot) -> Box:
+    box = Box(None)
+    box.content = [box, future]
+    return box
+
+
+@pytest.mark.parametrize(
+    ("make", "kind"),
+    [
+        (far_circle, "list"),
+        (circle_beside, "list"),
+        (circle_entered_behind_the_future, "list"),
+        (circle_of_a_dataclass, "Box"),
+    ],
+)
+@pytest.mark.parametrize("wrapped", [False, True])
+def test_a_circle_with_a_future_in_it_is_refused(
+    make: Callable[[Slot], Any], kind: str, wrapped: bool
+) -> None:
+    circle = make(Slot(1))
+    with pytest.raises(ValueError, match=f"^a {kind} among the arguments contains itself and a future; pass"):
+        scan(([circle, circle] if wrapped else circle,), {}, KINDS, adopt)
+
+
+def test_futures_beside_a_circle_are_replaced_and_the_circle_is_passed_as_it_is() -> None:
+    circle: list[Any] = []
+    circle.append(circle)
+    ((arrived, value),), _ = sent([circle, Slot(1)])
+    assert arrived is circle and value == 1
+
+
+# -- depth and size ---------------------------------------------------------------------------------------
+
+NESTED: dict[str, Callable[[Any], Any]] = {
+    name: WRAPPED[name]
+    for name in ("list", "tuple", "dict's value", "named tuple", "dataclass", "frozen slotted dataclass")
+} | {"frozenset": lambda x: frozenset([x])}
+
+
+@pytest.mark.parametrize("wrap", NESTED.values(), ids=NESTED)
+def test_arguments_may_be_nested_10_000_deep(wrap: Callable[[Any], Any]) -> None:
+    nested: Any = Slot("core")
+    for _ in range(10_000):
+        nested = wrap(nested)
+    (arrived,), _ = sent(nested)
+    for _ in range(10_000):
+        arrived = next(
+            part
+            for part in arguments._parts(KINDS[type(arrived)], arrived)
+            if part not in (0, "k", "l", "box")
+        )
+    assert arrived == "core"
+
+
+def test_plain_arguments_may_be_nested_10_000_deep() -> None:
+    nested: Any = 1
+    for _ in range(10_000):
+        nested = [nested]
+    assert scan((nested,), {}, KINDS, adopt) == ([], False)
+
+
+def test_a_list_of_100_000_futures_is_one_argument() -> None:
+    futures = [Slot(number) for number in range(100_000)]
+    assert found_in(futures) == futures
+    assert sent(futures)[0] == (list(range(100_000)),)
+
+
+# -- values that do not fit -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "wrap", [lambda x: {x}, lambda x: frozenset([x]), lambda x: {x: 1}, lambda x: [{(1, x)}]]
+)
+def test_a_value_that_does_not_fit_where_its_future_stood_is_a_type_error(wrap: Callable[[Any], Any]) -> None:
+    with pytest.raises(TypeError, match="unhashable type: 'list'"):
+        sent(wrap(Slot([1, 2])))
+
+
+def test_what_asking_a_future_raises_comes_out_as_itself() -> None:
+    def refuse(slot: Slot) -> Any:
+        raise LookupError(slot)
+
+    for args in ((Slot(1),), ([Slot(1)],)):
+        _, holes = scan(args, {}, KINDS, adopt)
+        with pytest.raises(LookupError):
+            fill(args, {}, holes, Slot, refuse)
+
+
+# -- what a class is --------------------------------------------------------------------------------------
+
+
+def test_the_classes_that_are_remembered_are_limited_and_may_be_forgotten() -> None:
+    kinds = Kinds(Slot, lambda cls: cls is Awaitable)
+    gone = []
+    for number in range(5_000):
+        cls = type(f"Made{number}", (list,), {})
+        assert kinds[cls] == arguments.LIST
+        gone.append(weakref.ref(cls))
+        del cls
+    assert len(kinds) < 5_000
+    gc.collect()
+    assert sum(reference() is None for reference in gone) > 500
+    # what was forgotten is found out again
+    assert [kinds[cls] for cls in (Slot, SlotOfAnotherClass, Awaitable, int)] == [
+        arguments.FUTURE,
+        arguments.FUTURE,
+        arguments.FOREIGN,
+        arguments.PLAIN,
+    ]
+
+
+def test_a_dataclass_itself_is_not_an_instance_of_one() -> None:
+    assert scan((Box, [Box]), {}, KINDS, adopt) == ([], False)
+
+
+# -- a single value ---------------------------------------------------------------------------------------
+
+
+def test_a_single_value_is_scanned_and_filled_as_arguments_are() -> None:
+    for value, wanted in ((Slot(1), 1), ([Slot(1), 2], [1, 2]), ({"k": (Slot(1),)}, {"k": (1,)})):
+        futures, holes = scan_value(value, KINDS, adopt)
+        assert len(futures) == 1
+        assert fill_value(holes, value_of) == wanted
+    assert scan_value([1, 2], KINDS, adopt) == ([], False)
+
+
+# -- any structure at all ---------------------------------------------------------------------------------
+
+plain_values = st.one_of(st.none(), st.booleans(), st.integers(), st.text(string.ascii_letters, max_size=3))
+
+
+class Both(NamedTuple):
+    """A structure with futures, the same with their values, and how many there are."""
+
+    given: Any
+    wanted: Any
+    count: int
+
+
+def future_of(value: Any) -> Both:
+    return Both(Slot(value), value, 1)
+
+
+leaves = st.one_of(plain_values.map(lambda value: Both(value, value, 0)), plain_values.map(future_of))
+BUILDERS: list[Callable[[list[Any]], Any]] = [
+    list,
+    tuple,
+    Rows,
+    lambda parts: dict(enumerate(parts)),
+    lambda parts: OrderedDict(zip("zyxwvu", parts, strict=False)),
+    lambda parts: defaultdict(list, enumerate(parts)),
+    lambda parts: Pair(parts, parts[:1]),
+    lambda parts: Typed(*parts[:1], right=parts[1:]) if parts else Typed(None),
+    lambda parts: Box(parts),
+    lambda parts: SealedBox(tuple(parts)),
+    lambda parts: FrozenBox(parts[0]) if parts else FrozenBox(None),
+]
+HASHED: list[Callable[[list[Any]], Any]] = [
+    frozenset,
+    lambda parts: tuple(parts),
+    lambda parts: SealedBox(tuple(parts)),
+]
+
+
+def built(builders: list[Callable[[list[Any]], Any]]) -> Callable[[Any], Any]:
+    def extended(inner: st.SearchStrategy[Both]) -> st.SearchStrategy[Both]:
+        def build(builder: Callable[[list[Any]], Any], parts: list[Both]) -> Both:
+            given, wanted = builder([part.given for part in parts]), builder([part.wanted for part in parts])
+            return Both(given, wanted, len(futures_in(given)))
+
+        return st.builds(build, st.sampled_from(builders), st.lists(inner, max_size=5))
+
+    return extended
+
+
+def futures_in(value: Any) -> set[Slot]:
+    """The same question, answered by recursion."""
+    if isinstance(value, Slot):
+        return {value}
+    parts: list[Any] = []
+    if dataclasses.is_dataclass(value):
+        parts = [getattr(value, field.name) for field in dataclasses.fields(value)]
+    elif isinstance(value, dict):
+        parts = [*value, *value.values()]
+    elif isinstance(value, (list, tuple, set, frozenset)):
+        parts = list(value)
+    return set().union(*map(futures_in, parts))
+
+
+hashable = st.recursive(leaves, built(HASHED), max_leaves=8)
+keyed = st.lists(st.tuples(hashable, leaves), max_size=4).map(
+    lambda items: Both(
+        {key.given: value.given for key, value in items},
+        {key.wanted: value.wanted for key, value in items},
+        0,
+    )
+)
+structures = st.recursive(st.one_of(leaves, hashable, keyed), built(BUILDERS), max_leaves=25)
+
+
+@settings(examples(200))
+@given(st.lists(structures, max_size=4), st.dictionaries(st.sampled_from("abcd"), structures, max_size=3))
+def test_any_structure_arrives_as_the_same_structure_with_values_for_futures(
+    positional: list[Both], named: dict[str, Both]
+) -> None:
+    args = tuple(part.given for part in positional)
+    kwargs = {name: part.given for name, part in named.items()}
+    futures, holes = scan(args, kwargs, KINDS, adopt)
+    assert set(futures) == futures_in([args, kwargs])
+    assert bool(holes) == bool(futures)
+    filled, filled_named = fill(args, kwargs, holes, Slot, value_of) if holes else (args, kwargs)
+    assert filled == tuple(part.wanted for part in positional)
+    assert filled_named == {name: part.wanted for name, part in named.items()}
+    assert shape_of([*filled, *filled_named.values()]) == shape_of(
+        [part.wanted for part in [*positional, *named.values()]]
+    )
+    for given_part, arrived in zip([*args, *kwargs.values()], [*filled, *filled_named.values()], strict=True):
+        assert futures_in(given_part) or arrived is given_part
+
+
+def shape_of(value: Any) -> Any:
+    """The classes of a structure, which equality does not tell: a list equals a list's subclass."""
+    if dataclasses.is_dataclass(value):
+        return type(value), [shape_of(getattr(value, field.name)) for field in dataclasses.fields(value)]
+    if isinstance(value, dict):
+        return type(value), [(shape_of(key), shape_of(part)) for key, part in value.items()]
+    if isinstance(value, (set, frozenset)):
+        return type(value), collections.Counter(repr(shape_of(part)) for part in value)
+    if isinstance(value, (list, tuple)):
+        return type(value), [shape_of(part) for part in value]
+    return type(value)

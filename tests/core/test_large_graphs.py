@@ -1,0 +1,199 @@
+"""Graphs that are large in one direction: nothing recurses, and nothing costs more than its share."""
+
+from __future__ import annotations
+
+import gc
+import weakref
+
+import pytest
+
+from asyncflow._core.states import State
+from asyncflow._core.story import explain
+from asyncflow._core.task import Lane, Task
+from asyncflow.errors import UpstreamFailed
+
+from .invariants import check_invariants
+from .kit import Bench, states
+
+MANY = 100_000
+BROKEN = ValueError("need 2 rows")
+
+
+def chain(bench: Bench, length: int) -> list[Task]:
+    tasks = [bench.call()]
+    for _ in range(length - 1):
+        tasks.append(bench.call(tasks[-1]))
+    return tasks
+
+
+@pytest.mark.parametrize("links", [False, True])
+def test_a_chain_of_100_000_runs(links: bool) -> None:
+    bench = Bench()
+    bench.lane = Lane("backend 'thread'", links=links)
+    tasks = chain(bench, MANY)
+    while bench.scheduler.live:
+        for task in bench.take():
+            link: Task | None = task
+            while link is not None:
+                after = link.link
+                bench.scheduler.succeeded(link)
+                link = after
+    assert {task.state for task in tasks} == {State.SUCCEEDED}
+
+
+@pytest.mark.parametrize("links", [False, True])
+@pytest.mark.parametrize("end", ["failed", "cancelled", "timed out"])
+def test_a_chain_of_100_000_ends_with_its_head(end: str, links: bool) -> None:
+    bench = Bench()
+    bench.lane = Lane("backend 'thread'", links=links)
+    tasks = chain(bench, MANY)
+    (head,) = bench.take()
+    if end == "failed":
+        bench.scheduler.failed(head, BROKEN)
+    elif end == "cancelled":
+        bench.scheduler.cancel(head)
+    else:
+        bench.scheduler.timed_out(head, BROKEN)
+    assert bench.ended() == tasks
+    for task in bench.stop():
+        bench.scheduler.stopped(task)
+    assert {task.state for task in tasks[1:]} == {
+        State.CANCELLED if end == "cancelled" else State.UPSTREAM_FAILED
+    }
+    last = tasks[-1].cause
+    assert last is not None and last.roots == (head.cause,)
+    assert not bench.scheduler.live and bench.lane.taken == 0
+
+
+def test_everything_of_a_long_failed_chain_can_be_shown_and_collected() -> None:
+    bench = Bench()
+    tasks = chain(bench, MANY)
+    bench.take()
+    bench.scheduler.failed(tasks[0], BROKEN)
+    last = tasks[-1]
+    assert last.cause is not None
+    error = UpstreamFailed(last.id, last.name, last.cause)
+    shown = [
+        repr(last),
+        repr(last.cause),
+        repr(error),
+        repr(bench.lane),
+        repr(bench.scheduler),
+        explain(last),
+    ]
+    assert max(map(len, shown)) < 500
+    assert "fit (#1) -> fit (#2)" in str(error) and f"fit (#{MANY})" in str(error)
+    assert len(str(error)) < 1_000
+    gone = weakref.ref(error)
+    tasks.clear()
+    bench.ended()
+    del bench, error, last
+    gc.collect()
+    assert gone() is None
+
+
+def test_a_long_waiting_chain_can_be_shown_and_collected() -> None:
+    bench = Bench()
+    tasks = chain(bench, MANY)
+    assert repr(tasks[-1]) == f"<Task fit#{MANY} PENDING>"
+    assert "waits for 1 of 1 dependencies" in explain(tasks[-1])
+    before = sum(type(each) is Task for each in gc.get_objects())
+    tasks.clear()
+    del bench
+    gc.collect()
+    assert sum(type(each) is Task for each in gc.get_objects()) <= before - MANY
+
+
+def test_a_task_may_have_100_000_dependencies() -> None:
+    bench = Bench()
+    above = [bench.call() for _ in range(MANY)]
+    task = bench.call(*above)
+    assert task.waiting == MANY
+    for each in bench.take():
+        assert task.state is State.PENDING
+        bench.scheduler.succeeded(each)
+    assert bench.take() == [task]
+
+
+def test_a_task_may_have_100_000_root_causes() -> None:
+    bench = Bench()
+    above = [bench.call() for _ in range(MANY)]
+    task = bench.call(*above)
+    for each in reversed(bench.take()):
+        bench.scheduler.failed(each, BROKEN)
+    assert task.state is State.UPSTREAM_FAILED and task.cause is not None
+    assert [root.task_id for root in task.cause.roots] == [each.id for each in above]
+    error = UpstreamFailed(task.id, task.name, task.cause)
+    assert len(str(error)) < 1_000 and len(explain(task)) < 1_000
+
+
+def test_a_fold_over_100_000_failures_keeps_a_few_references_a_task_and_still_knows_every_root() -> None:
+    bench = Bench()
+    items, folded = [bench.call()], [bench.call()]
+    for _ in range(MANY):
+        items.append(bench.call())
+        folded.append(bench.call(folded[-1], items[-1]))
+    bench.take()
+    bench.scheduler.succeeded(folded[0])
+    for item in items[1:]:
+        bench.scheduler.failed(item, BROKEN)
+    last = folded[-1].cause
+    assert last is not None
+    # whatever a cause holds before anybody has asked for all of the roots
+    assert max(len(task.cause.firsts) + len(task.cause.upstream) for task in folded[1:] if task.cause) < 20
+    assert [root.task_id for root in last.roots] == [item.id for item in items[1:]]
+    assert len(str(UpstreamFailed(folded[-1].id, "fit", last))) < 2_000
+
+
+def nest(bench: Bench, depth: int) -> list[Task]:
+    blocks: list[Task] = []
+    for _ in range(depth):
+        blocks.append(bench.call(owner=blocks[-1] if blocks else None, is_block=True))
+        for task in bench.take():
+            bench.scheduler.started(task)
+    return blocks
+
+
+@pytest.mark.parametrize("outermost_first", [True, False])
+def test_1_000_nested_blocks_that_are_cancelled_at_once_close_from_inside_outwards(
+    outermost_first: bool,
+) -> None:
+    bench = Bench()
+    blocks = nest(bench, 1_000)
+    bench.scheduler.cancel(blocks[0])
+    assert bench.ended() == blocks[::-1]
+    assert bench.stop() == blocks[::-1]
+    order = blocks if outermost_first else blocks[::-1]
+    for count, block in enumerate(order, start=1):
+        if outermost_first:
+            assert blocks[0].state is State.CANCELLING  # until the inmost has stopped
+        bench.scheduler.stopped(block)
+        if not outermost_first:
+            assert states([blocks[-count], blocks[0]]) == [
+                "CANCELLED",
+                "CANCELLED" if count == 1_000 else "CANCELLING",
+            ]
+    assert {block.state for block in blocks} == {State.CANCELLED}
+    check_invariants(bench.scheduler, {block: [] for block in blocks}, [bench.lane])
+
+
+def test_1_000_nested_blocks_hand_what_is_left_outwards_one_by_one() -> None:
+    bench = Bench()
+    blocks = nest(bench, 1_000)
+    left = bench.run(owner=blocks[-1])
+    for block in reversed(blocks):
+        assert left.owner is block
+        bench.scheduler.succeeded(block)
+    assert left.owner is None
+    assert bench.scheduler.live == {left.id: left}
+
+
+def test_an_exception_that_leaves_the_outermost_of_1_000_blocks_stops_all_of_them() -> None:
+    bench = Bench()
+    blocks = nest(bench, 1_000)
+    bench.scheduler.failed(blocks[0], BROKEN)
+    assert states(blocks[:2]) == ["FAILED", "CANCELLING"]
+    for block in blocks[1:]:
+        bench.scheduler.stopped(block)
+    assert {block.state for block in blocks[1:]} == {State.CANCELLED}
+    assert not bench.scheduler.live and not bench.scheduler.closing

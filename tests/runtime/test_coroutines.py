@@ -1,0 +1,195 @@
+"""Where `async def` runs, and how many at once."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from typing import Any
+
+import pytest
+
+from asyncflow import WorkflowEngine
+from asyncflow.testing import ManualBackend
+
+from .kit import turns
+
+
+async def here() -> tuple[asyncio.AbstractEventLoop, str]:
+    await turns(1)
+    return asyncio.get_running_loop(), threading.current_thread().name
+
+
+@pytest.mark.parametrize("backend", ["thread", "sequential"])
+async def test_async_def_runs_on_the_engines_loop(backend: str) -> None:
+    async with WorkflowEngine(backend) as engine:
+        assert await engine.function_task(here)() == await here()
+
+
+async def test_async_def_that_names_a_backend_runs_there(threads: WorkflowEngine) -> None:
+    loop, thread = await threads.function_task(backend="thread")(here)()
+    assert loop is not asyncio.get_running_loop()
+    assert thread.startswith("asyncflow-")
+
+
+async def test_async_def_that_names_a_backend_which_takes_none_runs_on_the_loop() -> None:
+    async with WorkflowEngine("sequential") as engine:
+        assert (await engine.function_task(backend="sequential")(here)())[0] is asyncio.get_running_loop()
+
+
+async def test_backend_that_runs_coroutines_itself_gets_them_unasked() -> None:
+    hands = ManualBackend(runs_coroutines=True)
+    async with WorkflowEngine(hands) as engine:
+        future = engine.function_task(here)()
+        work = await hands.received("here")
+        assert work.is_coroutine
+        hands.succeed("here", "done there")
+        assert await future == "done there"
+
+
+async def test_coroutines_run_side_by_side(engine: WorkflowEngine) -> None:
+    barrier = asyncio.Barrier(100)
+    await asyncio.gather(*[engine.submit(barrier.wait) for _ in range(100)])
+
+
+async def test_each_body_that_waits_is_its_own_current_task_under_its_name(engine: WorkflowEngine) -> None:
+    @engine.function_task(name="body")
+    async def body() -> tuple[Any, str]:
+        await turns(1)
+        task = asyncio.current_task()
+        assert task is not None
+        await turns(2)
+        assert asyncio.current_task() is task
+        return task, task.get_name()
+
+    results = await asyncio.gather(*[body() for _ in range(10)])
+    assert len({id(task) for task, _ in results}) == 10
+    assert [name for _, name in results] == [f"body#{number}" for number in range(1, 11)]
+
+
+async def test_bodies_begin_in_the_order_of_their_calls(engine: WorkflowEngine) -> None:
+    order: list[int] = []
+
+    @engine.function_task
+    async def body(number: int) -> None:
+        order.append(number)
+        if number % 3 == 0:
+            await turns(2)
+
+    await asyncio.gather(*body.map(range(100)))
+    assert order == list(range(100))
+
+
+async def test_many_bodies_that_never_wait_do_not_keep_the_loop_from_turning(engine: WorkflowEngine) -> None:
+    loop, turned = asyncio.get_running_loop(), []
+    over: list[int] = []
+
+    @engine.function_task
+    async def body(number: int) -> None:
+        until = loop.time() + 0.001
+        while loop.time() < until:
+            pass
+        over.append(number)
+
+    futures = body.map(range(100))
+
+    async def beside() -> None:
+        while len(over) < 100:
+            turned.append(len(over))
+            await turns(1)
+
+    await asyncio.gather(beside(), *futures)
+    assert len(set(turned)) > 3  # it saw several moments in between
+
+
+async def test_max_coroutines_is_never_exceeded_and_always_used() -> None:
+    async with WorkflowEngine("sequential", max_coroutines=3) as engine:
+        running, most = 0, 0
+
+        @engine.function_task
+        async def body(number: int) -> int:
+            nonlocal running, most
+            running += 1
+            most = max(most, running)
+            await turns(number % 5)
+            running -= 1
+            return number
+
+        assert await asyncio.gather(*body.map(range(50))) == list(range(50))
+        assert most == 3
+
+
+async def test_what_max_coroutines_holds_is_ready_and_says_so() -> None:
+    async with WorkflowEngine("sequential", max_coroutines=1) as engine:
+        go_on = asyncio.Event()
+        first, second = engine.submit(go_on.wait), engine.submit(go_on.wait)
+        await turns()
+        assert (first.state, second.state) == ("RUNNING", "READY")
+        assert "max_coroutines=1 holds it: 1 are running" in second.explain()
+        go_on.set()
+        assert await asyncio.gather(first, second) == [True, True]
+
+
+async def test_max_coroutines_counts_the_ones_that_clean_up_after_a_cancel() -> None:
+    async with WorkflowEngine("sequential", max_coroutines=1) as engine:
+        may_end = asyncio.Event()
+
+        @engine.function_task
+        async def slow_to_end() -> None:
+            try:
+                await asyncio.Event().wait()
+            finally:
+                await may_end.wait()
+
+        first, second = slow_to_end(), engine.submit(turns)
+        await turns()
+        first.cancel()
+        await turns()
+        assert (first.state, second.state) == ("CANCELLING", "READY")
+        may_end.set()
+        await second
+        assert first.state == "CANCELLED"
+
+
+async def test_held_coroutine_that_is_cancelled_makes_way_for_the_next() -> None:
+    async with WorkflowEngine("sequential", max_coroutines=1) as engine:
+        go_on = asyncio.Event()
+        first, second, third = [engine.submit(go_on.wait) for _ in range(3)]
+        await turns()
+        second.cancel()
+        go_on.set()
+        assert await asyncio.gather(first, third) == [True, True]
+        assert second.state == "CANCELLED"
+        assert second.attempts == 0
+
+
+async def test_plain_tasks_are_not_held_by_max_coroutines(hands: ManualBackend) -> None:
+    async with WorkflowEngine(hands, max_coroutines=1) as engine:
+        futures = engine.function_task(lambda _: None).map(range(5))
+        await hands.received(5)
+        for number in range(1, 6):
+            hands.succeed(number)
+        await asyncio.gather(*futures)
+
+
+async def test_coroutine_task_may_call_and_await_tasks(threads: WorkflowEngine) -> None:
+    double = threads.function_task(lambda value: value * 2)
+
+    @threads.function_task
+    async def outer(value: int) -> Any:
+        return await double(await double(value))
+
+    assert await outer(3) == 12
+
+
+async def test_async_body_that_yields_garbage_fails_alone(engine: WorkflowEngine) -> None:
+    class Garbage:
+        def __await__(self) -> Any:
+            yield "nonsense"
+
+    @engine.function_task
+    async def body() -> None:
+        await Garbage()
+
+    with pytest.raises(RuntimeError, match="Task got bad yield"):
+        await body()
+    assert await engine.submit(turns) is None

@@ -1,0 +1,204 @@
+"""The run loop: wakes once for a burst, on any loop, in any mode, and drops what nobody waits for."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import threading
+from typing import Any
+
+import pytest
+
+from asyncflow import TaskTimeout, WorkflowEngine
+from asyncflow.backend import STARTED, SUCCEEDED
+from asyncflow.testing import ManualBackend, no_leaks
+
+from .kit import in_no_time, never_called, turns
+
+
+@pytest.fixture
+def wake_ups(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """What was called from other threads into the running loop; empty until `watch` is called."""
+    return []
+
+
+def watch(wake_ups: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    loop = asyncio.get_running_loop()
+    call = loop.call_soon_threadsafe
+
+    def counted(callback: Any, *args: Any, **options: Any) -> Any:
+        wake_ups.append(callback)
+        return call(callback, *args, **options)
+
+    monkeypatch.setattr(loop, "call_soon_threadsafe", counted)
+
+
+def in_a_thread(call: Any, *args: Any) -> None:
+    thread = threading.Thread(target=call, args=args)
+    thread.start()
+    thread.join()
+
+
+async def test_burst_of_reports_from_another_thread_wakes_the_loop_once(
+    engine: WorkflowEngine, hands: ManualBackend, wake_ups: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    futures = engine.function_task(lambda _: None).map(range(1_000))
+    await hands.received(1_000)
+    watch(wake_ups, monkeypatch)
+
+    def report() -> None:
+        for number in range(1, 1_001):
+            hands.begin(number)
+            hands.succeed(number, number)
+
+    in_a_thread(report)  # the loop stands still meanwhile
+    assert len(wake_ups) == 1
+    assert await asyncio.gather(*futures) == list(range(1, 1_001))
+
+
+async def test_start_alone_wakes_nobody_and_is_seen_by_whoever_asks(
+    engine: WorkflowEngine, hands: ManualBackend, wake_ups: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    future = engine.submit(int)
+    await hands.received(1)
+    watch(wake_ups, monkeypatch)
+    in_a_thread(hands.begin, 1)
+    assert wake_ups == []
+    assert future.state == "RUNNING"
+    hands.run(1)
+    assert await future == 0
+
+
+async def test_start_wakes_the_loop_where_a_clock_has_to_start_with_it(
+    engine: WorkflowEngine, hands: ManualBackend, wake_ups: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    future = engine.function_task(timeout=60)(never_called)()
+    await hands.received(1)
+    watch(wake_ups, monkeypatch)
+    in_a_thread(hands.begin, 1)
+    assert len(wake_ups) == 1
+    await turns(2)
+    assert repr(future) == "<TaskFuture never_called#1 RUNNING>"  # which asks nobody
+
+
+async def test_reports_from_many_threads_at_once_all_arrive() -> None:
+    async with WorkflowEngine("thread", workers=16) as engine:
+        task = engine.function_task(lambda value: value)
+        for _ in range(20):
+            assert await asyncio.gather(*task.map(range(200))) == list(range(200))
+
+
+async def test_report_of_a_batch_is_handled_in_its_order(
+    engine: WorkflowEngine, hands: ManualBackend
+) -> None:
+    future = engine.submit(int)
+    await hands.received(1)
+    with hands.together():
+        hands.tell(STARTED, 1)
+        hands.tell(SUCCEEDED, 1, "value")
+    assert await future == "value"
+    assert "SUBMITTED -> RUNNING -> SUCCEEDED" in future.explain()
+
+
+def test_report_after_the_loop_was_closed_is_dropped_in_silence() -> None:
+    hands = ManualBackend()
+    engine = WorkflowEngine(hands)
+
+    async def leave() -> Any:
+        future = engine.submit(never_called)
+        await hands.received(1)
+        return future
+
+    future = asyncio.run(leave())
+    in_a_thread(hands.begin, 1)
+    in_a_thread(hands.succeed, 1)
+    assert not future.done()
+
+
+async def mixture(engine: WorkflowEngine) -> None:
+    """A little of everything."""
+    plain = engine.function_task(lambda value: value + 1)
+
+    @engine.function_task
+    async def quick(value: int) -> int:
+        return value + 1
+
+    @engine.function_task
+    async def slow(value: int) -> int:
+        await turns(3)
+        return value + 1
+
+    @engine.block
+    async def block(value: int) -> Any:
+        return [await slow(quick(plain(value))), plain(value)]
+
+    async def theirs() -> int:
+        return 10
+
+    assert await block(plain(theirs())) == [14, 12]
+    assert await asyncio.gather(*block.map(range(20))) == [[value + 3, value + 1] for value in range(20)]
+    with pytest.raises(TaskTimeout):
+        await engine.function_task(timeout=0.01)(asyncio.Event().wait)()
+    with pytest.raises(ZeroDivisionError):
+        await engine.submit(lambda: 1 / 0)
+    gone = engine.submit(asyncio.Event().wait)
+    await turns()
+    gone.cancel()
+    await engine.settled(gone)
+    assert gone.state == "CANCELLED"
+
+
+async def test_asyncios_debug_mode_finds_nothing_to_complain_of(caplog: Any) -> None:
+    loop = asyncio.get_running_loop()
+    loop.set_debug(True)
+    loop.slow_callback_duration = 60
+    try:
+        with no_leaks():
+            async with WorkflowEngine("thread", workers=2) as engine:
+                await mixture(engine)
+    finally:
+        loop.set_debug(False)
+    assert [record for record in caplog.records if record.levelname != "DEBUG"] == []
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="eager tasks came with Python 3.12")
+async def test_eager_tasks_change_nothing() -> None:
+    loop = asyncio.get_running_loop()
+    loop.set_task_factory(asyncio.eager_task_factory)  # type: ignore[attr-defined]
+    with no_leaks():
+        async with WorkflowEngine("thread", workers=2) as engine:
+            await mixture(engine)
+        async with WorkflowEngine("sequential", max_coroutines=1) as engine:
+            await mixture(engine)
+
+
+@pytest.mark.parametrize("backend", ["thread", "sequential"])
+async def test_mixture_of_everything_leaves_nothing(backend: str) -> None:
+    with no_leaks():
+        async with WorkflowEngine(backend) as engine:
+            await mixture(engine)
+
+
+@in_no_time
+async def test_engine_works_on_a_loop_of_another_class() -> None:
+    async with WorkflowEngine("sequential") as engine:
+        await mixture(engine)
+
+
+@pytest.mark.parametrize(
+    "name", ["ünïcode ☃", "two\nlines", "x" * 300, "../../etc", "-rf", "nul\0byte", "%s {}"]
+)
+async def test_name_of_any_text_is_shown_as_written_and_harms_nothing(
+    threads: WorkflowEngine, name: str, caplog: Any
+) -> None:
+    async def fail() -> None:
+        await turns(1)
+        raise ValueError
+
+    for backend in (None, "thread"):
+        future = threads.function_task(name=name, backend=backend)(fail)()
+        assert future.name == name
+        assert name in repr(future)
+        with pytest.raises(ValueError) as caught:
+            await future
+        assert f"{name!r} (#" in caught.value.__notes__[0]

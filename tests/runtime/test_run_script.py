@@ -1,0 +1,336 @@
+"""`engine.run`: a plain script's way, and what Ctrl-C does there."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+from typing import Any
+
+import pytest
+
+from asyncflow import WorkflowEngine, WrongLoop
+from asyncflow.testing import no_leaks
+
+from .kit import never_called, turns
+
+
+@pytest.fixture
+def engine() -> WorkflowEngine:  # not started: that is what run does
+    return WorkflowEngine("thread", workers=2)
+
+
+def test_run_runs_a_block_from_start_to_shutdown(engine: WorkflowEngine) -> None:
+    double = engine.function_task(lambda value: value * 2)
+
+    @engine.block
+    async def pipeline(values: list[int], *, more: int = 0) -> Any:
+        return [double(value) for value in values] + [await double(more)]
+
+    with no_leaks():
+        assert engine.run(pipeline, [1, 2], more=3) == [2, 4, 6]
+        assert engine.run(pipeline, [5]) == [10, 0]
+
+
+def test_run_takes_tasks_coroutine_functions_and_coroutines(engine: WorkflowEngine) -> None:
+    double = engine.function_task(lambda value: value * 2)
+
+    async def main(value: int) -> Any:
+        return await double(value) + 1
+
+    with no_leaks():
+        assert engine.run(double, 4) == 8
+        assert engine.run(main, 4) == 9
+        assert engine.run(main(4)) == 9
+        assert engine.run(double.with_options(name="other"), 1) == 2
+
+
+def test_run_finishes_what_was_called_and_not_awaited(engine: WorkflowEngine) -> None:
+    over: list[int] = []
+
+    @engine.block
+    async def careless() -> None:
+        engine.function_task(over.append).map(range(10))
+
+    engine.run(careless)
+    assert sorted(over) == list(range(10))
+
+
+def test_exception_of_the_target_is_raised_as_itself_and_all_is_cleaned_up(engine: WorkflowEngine) -> None:
+    @engine.block
+    async def pipeline() -> None:
+        engine.function_task(asyncio.Event().wait)()
+        raise ValueError("mine")
+
+    with no_leaks():
+        with pytest.raises(ValueError, match="mine"):
+            engine.run(pipeline)
+        with pytest.raises(TypeError, match="unexpected keyword"):
+            engine.run(pipeline, wrong=1)
+
+
+async def test_run_inside_a_running_loop_says_to_await(engine: WorkflowEngine) -> None:
+    async def main() -> None:
+        never_called()
+
+    for target in (engine.block(main), main, main()):
+        with pytest.raises(WrongLoop, match=r"say:  await target"):
+            engine.run(target)
+
+
+def test_run_leaves_no_loop_and_no_signal_handler(engine: WorkflowEngine) -> None:
+    seen: list[Any] = []
+
+    async def main() -> None:
+        seen.append(signal.getsignal(signal.SIGINT))
+
+    def theirs(number: int, frame: Any) -> None:
+        raise AssertionError("never pressed")
+
+    before = signal.signal(signal.SIGINT, theirs)
+    try:
+        engine.run(main)
+        assert signal.getsignal(signal.SIGINT) is theirs
+        with pytest.raises(TypeError):
+            engine.run(main, 1)
+        assert signal.getsignal(signal.SIGINT) is theirs
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert seen[0] is not theirs
+    with pytest.raises(RuntimeError, match="no running event loop"):
+        asyncio.get_running_loop()
+
+
+async def test_no_handler_is_installed_behind_anybody_elses_back(engine: WorkflowEngine) -> None:
+    before = signal.getsignal(signal.SIGINT)
+    async with engine:
+        await engine.submit(int)
+        assert signal.getsignal(signal.SIGINT) is before
+    created = await WorkflowEngine.create("sequential")
+    assert signal.getsignal(signal.SIGINT) is before
+    await created.shutdown()
+
+
+def test_run_works_in_a_thread_that_has_no_say_in_signals(engine: WorkflowEngine) -> None:
+    results: list[Any] = []
+    with no_leaks():
+        thread = threading.Thread(target=lambda: results.append(engine.run(engine.function_task(pow), 2, 5)))
+        thread.start()
+        thread.join()
+    assert results == [32]
+
+
+def test_cancelled_error_of_the_target_itself_is_no_ctrl_c(engine: WorkflowEngine) -> None:
+    async def main() -> None:
+        future = engine.submit(asyncio.Event().wait)
+        await turns()
+        future.cancel()
+        await future
+
+    with pytest.raises(asyncio.CancelledError):
+        engine.run(main)
+
+
+# -- Ctrl-C -----------------------------------------------------------------------------------------------
+
+HEAD = """
+import asyncio, signal, threading, time
+from asyncflow import WorkflowEngine
+
+engine = WorkflowEngine("thread", workers=2, grace=GRACE)
+hold = threading.Event()
+# A shell that runs something in the background has it ignore SIGINT, and its children, too.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
+def say(what):
+    print(what, flush=True)
+"""
+
+COROUTINE = """
+@engine.block
+async def main():
+    try:
+        say("ready")
+        await asyncio.Event().wait()
+    finally:
+        await asyncio.sleep(0)
+        say("cleaned up")
+"""
+
+THREADS = """
+def work():
+    say("ready")
+    hold.wait()
+
+@engine.block
+async def main():
+    try:
+        await engine.submit(work)
+    finally:
+        say("cleaned up")
+        hold.set() if GRACE else None
+"""
+
+STUBBORN = """
+@engine.function_task
+async def stubborn():
+    say("ready")
+    while True:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            say("no")
+
+@engine.block
+async def main():
+    await stubborn()
+"""
+
+SHUTTING_DOWN = """
+@engine.function_task
+async def left_over():
+    try:
+        await asyncio.sleep(0)
+        say("ready")
+        await asyncio.Event().wait()
+    finally:
+        say("cleaned up")
+
+@engine.block
+async def main():
+    left_over()
+"""
+
+
+class Script:
+    """A program that runs until it says that it is ready."""
+
+    def __init__(self, body: str, *, grace: float = 5, tail: str = "engine.run(main)") -> None:
+        code = textwrap.dedent(HEAD + body + tail).replace("GRACE", str(grace))
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", code],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            bufsize=1,
+        )
+        self.await_line("ready")
+
+    def await_line(self, line: str) -> None:
+        assert self._process.stdout is not None
+        for each in self._process.stdout:
+            if each.strip() == line:
+                return
+        raise AssertionError(f"it ended without saying {line!r}: {self._process.communicate()[1]}")
+
+    def press_ctrl_c(self) -> None:
+        self._process.send_signal(signal.SIGINT)
+
+    def end(self) -> tuple[int, str, str]:
+        out, err = self._process.communicate(timeout=15)
+        return self._process.returncode, out, err
+
+    def close(self) -> None:
+        self._process.kill()
+        self._process.communicate()
+
+
+@pytest.fixture
+def start(request: pytest.FixtureRequest) -> Any:
+    def begin(*args: Any, **options: Any) -> Script:
+        script = Script(*args, **options)
+        request.addfinalizer(script.close)
+        return script
+
+    return begin
+
+
+pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals are POSIX's")
+
+
+@pytest.mark.parametrize(
+    "body", [COROUTINE, THREADS, SHUTTING_DOWN], ids=["coroutine", "threads", "shutting down"]
+)
+def test_first_ctrl_c_cleans_up_and_exits_with_130_without_a_traceback(start: Any, body: str) -> None:
+    script = start(body)
+    script.press_ctrl_c()
+    code, out, err = script.end()
+    assert code == 130
+    assert out == "cleaned up\n"
+    assert err == ""
+
+
+def test_ctrl_c_can_be_caught_as_keyboard_interrupt_when_all_is_cleaned_up(start: Any) -> None:
+    tail = """
+try:
+    engine.run(main)
+except KeyboardInterrupt:
+    print("caught", threading.active_count())
+"""
+    script = start(COROUTINE, tail=tail)
+    script.press_ctrl_c()
+    assert script.end() == (0, "cleaned up\ncaught 1\n", "")
+
+
+@pytest.mark.parametrize("body", [STUBBORN, THREADS], ids=["stubborn coroutine", "stuck thread"])
+def test_second_ctrl_c_ends_at_once_whatever_hangs(start: Any, body: str) -> None:
+    script = start(body.replace("hold.set() if GRACE else None", "pass"), grace=3600)
+    script.press_ctrl_c()
+    script.await_line("no" if body is STUBBORN else "cleaned up")
+    script.press_ctrl_c()
+    code, _, err = script.end()
+    assert code == 130
+    assert err == "Interrupted twice: ended at once, without cleaning up.\n"
+
+
+def test_second_ctrl_c_ends_at_once_while_the_loop_itself_is_being_closed(start: Any) -> None:
+    body = """
+async def hanger_on():
+    say("ready")
+    while True:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            say("no")
+
+@engine.block
+async def main():
+    global kept
+    kept = asyncio.create_task(hanger_on())
+    await asyncio.Event().wait()
+"""
+    script = start(body)
+    script.press_ctrl_c()
+    script.await_line("no")  # the loop cancels what is left on it, which does not listen
+    script.press_ctrl_c()
+    code, _, err = script.end()
+    assert code == 130
+    assert "ended at once" in err
+
+
+def test_ctrl_c_after_the_grace_leaves_a_stuck_thread_behind(start: Any) -> None:
+    script = start(THREADS.replace("hold.set() if GRACE else None", "pass"), grace=0.05)
+    script.press_ctrl_c()
+    code, out, err = script.end()
+    assert code == 130
+    assert out == "cleaned up\n"
+    assert "'work' (#2) still runs on backend 'thread'; left behind after 0.05 s" in err
+
+
+def test_ctrl_c_goes_back_to_what_it_was_after_the_run(start: Any) -> None:
+    tail = """
+engine.run(engine.function_task(len), [])
+try:
+    say("ready")
+    while True:
+        time.sleep(3600)
+except KeyboardInterrupt:
+    say("an ordinary one")
+"""
+    script = start("", tail=tail)
+    script.press_ctrl_c()
+    assert script.end() == (0, "an ordinary one\n", "")

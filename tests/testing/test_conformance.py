@@ -1,0 +1,220 @@
+"""The conformance suite finds what is wrong with a backend. A suite that everybody passes would be worth nothing."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+HEAD = """
+from asyncflow.backend import *
+from asyncflow.backends.thread import ThreadBackend
+from asyncflow.testing.conformance import BackendConformance
+from asyncflow.testing import leaks
+import copy, os, threading
+
+leaks._PATIENCE = 0.3
+
+
+class TestIt(BackendConformance):
+    patience = 3.0
+    grace = 1.0
+
+    def make_backend(self):
+        return Broken(workers=self.workers)
+"""
+
+BROKEN = {
+    "reports an end twice": (
+        """
+        class Broken(ThreadBackend):
+            async def start(self, report):
+                def twice(events):
+                    report(events)
+                    report([event for event in events if event[0] != STARTED])
+                await super().start(twice)
+        """,
+        "test_each_piece_of_a_batch_is_over_exactly_once[100]",
+    ),
+    "loses a report": (
+        """
+        class Broken(ThreadBackend):
+            async def start(self, report):
+                count = 0
+                def lossy(events):
+                    nonlocal count
+                    count += 1
+                    if count % 29:
+                        report(events)
+                await super().start(lossy)
+        """,
+        "test_each_piece_of_a_batch_is_over_exactly_once[100]",
+    ),
+    "says that it can be cancelled and cannot": (
+        """
+        class Broken(ThreadBackend):
+            async def cancel(self, task_id):
+                await super().cancel(task_id)
+                return True
+        """,
+        "test_what_cannot_be_stopped_is_reported_when_it_ends_by_itself",
+    ),
+    "cancels nothing": (
+        """
+        class Broken(ThreadBackend):
+            async def cancel(self, task_id):
+                return False
+        """,
+        "test_work_that_waits_behind_others_is_taken_back_and_never_begins",
+    ),
+    "reports a start after the end": (
+        """
+        class Broken(ThreadBackend):
+            async def start(self, report):
+                def late(events):
+                    if events[0][0] != STARTED:
+                        report(events)
+                        report([(STARTED, events[0][1], None)])
+                await super().start(late)
+        """,
+        "test_the_start_of_a_piece_is_reported_once_at_most_and_before_its_end",
+    ),
+    "leaves a thread behind": (
+        """
+        class Broken(ThreadBackend):
+            async def shutdown(self, *, grace):
+                threading.Thread(target=threading.Event().wait, args=(10,), daemon=True, name="forgotten").start()
+                return await super().shutdown(grace=grace)
+        """,
+        "test_shutdown_without_work_leaves_nothing[5.0]",
+    ),
+    "leaves a descriptor behind": (
+        """
+        class Broken(ThreadBackend):
+            async def start(self, report):
+                os.open("/", os.O_RDONLY)
+                await super().start(report)
+        """,
+        "test_shutdown_without_work_leaves_nothing[5.0]",
+    ),
+    "waits for ever at a shutdown": (
+        """
+        class Broken(ThreadBackend):
+            async def shutdown(self, *, grace):
+                return await super().shutdown(grace=1000)
+        """,
+        "test_shutdown_does_not_wait_longer_than_the_grace_time",
+    ),
+    "can be started only once": (
+        """
+        class Broken(ThreadBackend):
+            async def start(self, report):
+                if not hasattr(self, "begun"):
+                    await super().start(report)
+                self.begun = True
+        """,
+        "test_can_be_started_again_after_a_shutdown",
+    ),
+    "does not abandon": (
+        """
+        class Broken(ThreadBackend):
+            def abandon(self):
+                pass
+        """,
+        "test_abandon_releases_everything_without_a_loop",
+    ),
+    "forgets the context": (
+        """
+        class Broken(ThreadBackend):
+            def submit(self, batch):
+                super().submit([forgetful(work) for work in batch])
+
+        def forgetful(work):
+            work = copy.copy(work)
+            work.context = None
+            return work
+        """,
+        "test_work_sees_its_own_context_variables_and_changes_nobody_elses",
+    ),
+    "keeps what is over": (
+        """
+        KEPT = []
+
+        class Broken(ThreadBackend):
+            def submit(self, batch):
+                KEPT.extend(batch)
+                super().submit(batch)
+        """,
+        "test_nothing_is_kept_of_work_that_is_over",
+    ),
+    "takes no exit for an answer": (
+        """
+        class Broken(ThreadBackend):
+            async def start(self, report):
+                def blind(events):
+                    report([event for event in events if not isinstance(event[2], SystemExit)])
+                await super().start(blind)
+        """,
+        "test_any_exception_is_reported_as_a_failure[SystemExit]",
+    ),
+    "runs one at a time": (
+        """
+        class Broken(ThreadBackend):
+            def __init__(self, workers):
+                super().__init__(1)
+        """,
+        "test_as_much_runs_at_once_as_there_are_workers",
+    ),
+    "works inside of submit": (
+        """
+        class Broken(ThreadBackend):
+            async def start(self, report):
+                self.report = report
+            def submit(self, batch):
+                for work in batch:
+                    self.report([(SUCCEEDED, work.id, work.fn(*work.args, **work.kwargs))])
+        """,
+        "test_submit_does_not_wait_for_the_work",
+    ),
+}
+
+
+@pytest.mark.parametrize("fault", BROKEN)
+def test_a_backend_that_is_broken_fails_the_case_that_names_its_fault(fault: str, tmp_path: Path) -> None:
+    code, case = BROKEN[fault]
+    suite = tmp_path / "test_it.py"
+    suite.write_text(HEAD + textwrap.dedent(code))
+    ended = run(suite, f"::TestIt::{case}")
+    assert re.search(rf"^(FAILED|ERROR) .*{re.escape(case)}", ended.stdout, re.MULTILINE), ended.stdout
+    assert ended.returncode == 1
+
+
+def run(suite: Path, case: str = "", *options: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *options, f"{suite}{case}"]
+    aside = ["-c", ROOT / "pyproject.toml", "--basetemp", suite.parent / "inner"]
+    return subprocess.run([*command, *aside], capture_output=True, text=True, check=False, timeout=60)
+
+
+def test_a_case_that_is_excused_says_why_and_one_that_is_not_there_is_an_error(tmp_path: Path) -> None:
+    suite = tmp_path / "test_it.py"
+    body = (
+        HEAD
+        + "    excused = {'test_shutdown_twice_is_the_same_as_once': 'it says so'}\nBroken = ThreadBackend\n"
+    )
+    suite.write_text(body)
+    ended = run(suite, "::TestIt::test_shutdown_twice_is_the_same_as_once", "-rs")
+    assert "it says so" in ended.stdout
+    assert ended.returncode == 0
+    suite.write_text(body.replace("test_shutdown_twice", "test_shutdown_thrice"))
+    ended = run(suite)
+    assert (
+        "TestIt.excused names cases that are not there: test_shutdown_thrice_is_the_same_as_once"
+        in ended.stdout
+    )
+    assert ended.returncode == 2

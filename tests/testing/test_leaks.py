@@ -1,0 +1,171 @@
+"""What is left behind is named."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from asyncflow.testing import Leaked, no_leaks
+
+HASTY = 0.05
+
+
+def leave_a_descriptor() -> Callable[[], object]:
+    file = open(__file__, encoding="utf-8")  # noqa: SIM115 - the point
+    return file.close
+
+
+def leave_a_pipe() -> Callable[[], object]:
+    ends = os.pipe()
+    return lambda: [os.close(end) for end in ends]
+
+
+def leave_a_thread() -> Callable[[], object]:
+    release = threading.Event()
+    thread = threading.Thread(target=release.wait, name="lingering")
+    thread.start()
+    return lambda: (release.set(), thread.join())
+
+
+def leave_a_process() -> Callable[[], object]:
+    process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    return lambda: process.communicate(b"\n")
+
+
+def leave_a_zombie() -> Callable[[], object]:
+    pid = os.posix_spawn(sys.executable, [sys.executable, "-c", ""], os.environ)
+    os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+    return lambda: os.waitpid(pid, 0)
+
+
+def leave_a_file() -> Callable[[], object]:
+    descriptor, _ = tempfile.mkstemp(suffix="-forgotten")
+    os.close(descriptor)
+    return lambda: None
+
+
+def leave_shared_memory() -> Callable[[], object]:
+    name = f"asyncflow-test-{os.getpid()}"
+    Path("/dev/shm", name).write_bytes(b"forgotten")
+    return lambda: os.unlink(f"/dev/shm/{name}")
+
+
+@pytest.mark.parametrize(
+    ("leave", "named"),
+    [
+        (leave_a_descriptor, __file__),
+        (leave_a_pipe, "pipe:["),
+        (leave_a_thread, "thread 'lingering'"),
+        (leave_a_process, "-c input()"),
+        (leave_a_zombie, "a zombie"),
+        (leave_a_file, "-forgotten'"),
+        (leave_shared_memory, "shared memory 'asyncflow-test-"),
+    ],
+)
+def test_what_is_left_is_named(leave: Callable[[], Callable[[], object]], named: str) -> None:
+    with pytest.raises(Leaked) as caught, no_leaks(patience=HASTY):
+        release = leave()
+    release()
+    assert named in str(caught.value)
+
+
+def test_what_is_given_back_is_no_leak() -> None:
+    with no_leaks(patience=HASTY):
+        for leave in (leave_a_descriptor, leave_a_pipe, leave_a_thread, leave_a_process, leave_shared_memory):
+            leave()()
+
+
+def test_what_was_there_before_is_no_leak() -> None:
+    releases = [
+        leave() for leave in (leave_a_descriptor, leave_a_thread, leave_a_process, leave_shared_memory)
+    ]
+    with no_leaks(patience=HASTY):
+        pass
+    for release in releases:
+        release()
+
+
+def test_what_is_about_to_end_is_waited_for() -> None:
+    release = threading.Event()
+    ending = threading.Thread(target=release.wait)
+    try:
+        with no_leaks():
+            ending.start()
+            threading.Timer(0.05, release.set).start()  # real time is the subject
+    finally:
+        release.set()
+
+
+def test_what_hangs_in_a_circle_is_collected_first() -> None:
+    class Holder:
+        def __init__(self) -> None:
+            self.ends = os.pipe()
+            self.me = self
+
+        def __del__(self) -> None:
+            for end in self.ends:
+                os.close(end)
+
+    gc.disable()
+    try:
+        with no_leaks():
+            Holder()
+    finally:
+        gc.enable()
+
+
+def test_the_blocks_own_exception_comes_first() -> None:
+    releases = []
+    with pytest.raises(ZeroDivisionError), no_leaks(patience=HASTY):
+        releases.append(leave_a_pipe())
+        raise ZeroDivisionError
+    releases[0]()
+
+
+def test_temporary_files_go_to_a_folder_that_is_gone_after() -> None:
+    before = tempfile.gettempdir()
+    with no_leaks(patience=HASTY):
+        inside = tempfile.gettempdir()
+        assert inside != before
+        assert os.environ["TMPDIR"] == inside
+        with tempfile.NamedTemporaryFile() as file:
+            assert Path(file.name).parent == Path(inside)
+    assert tempfile.gettempdir() == before
+    assert not Path(inside).exists()
+
+
+async def test_tasks_of_the_loop_that_go_on_are_named() -> None:
+    async def lingering() -> None:
+        await asyncio.get_running_loop().create_future()
+
+    with pytest.raises(Leaked, match="lingering"), no_leaks(patience=HASTY):
+        task = asyncio.create_task(lingering())
+    task.cancel()
+    await asyncio.wait([task])
+
+
+def test_what_asyncio_complains_of_is_told() -> None:
+    # Elsewhere: around each test here, too, somebody listens.
+    script = """if True:
+        import asyncio
+        from asyncflow.testing import no_leaks
+
+        async def main():
+            asyncio.get_running_loop().call_soon(lambda: 1 / 0)
+            await asyncio.sleep(0)
+
+        with no_leaks():
+            asyncio.run(main())
+    """
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, check=False, timeout=30)
+    assert done.returncode == 1
+    assert b"Leaked: left behind:\n  asyncio's word: Exception in callback" in done.stderr
