@@ -299,7 +299,8 @@ class UpstreamFailed(AsyncflowError):
         reasons = [_said(root) for root in shown]
         if len(self.root_causes) > len(shown):
             reasons.append(f"and {len(self.root_causes) - len(shown)} more")
-        lines = [f"{self.name!r} (#{self.task_id}) did not run: " + "; ".join(reasons)]
+        first = f"{self.name!r} (#{self.task_id}) did not run: " + "; ".join(reasons)
+        lines = [first if first.endswith((".", "!", "?")) else first + "."]
         lines += ["  " + _arrows(path) for path in paths]
         others = _others(shown, paths)
         if others:

@@ -53,7 +53,7 @@ def test_it_says_who_did_not_run_why_by_which_way_and_who_else() -> None:
     plot = behind(7, "plot", clean)
     behind(8, "report", fit)
     assert str(error_of(plot)) == (
-        "'plot' (#7) did not run: 'fit' (#4) failed, ValueError: need 2 rows\n"
+        "'plot' (#7) did not run: 'fit' (#4) failed, ValueError: need 2 rows.\n"
         "  fit (#4, 3 attempts) -> clean (#5) -> plot (#7)\n"
         "  Also not run for this reason: report (#8)."
     )
@@ -76,7 +76,7 @@ def test_every_root_cause_is_told_with_its_own_way() -> None:
     task = behind(9, "join", behind(5, "clean", first), second, third)
     assert str(error_of(task)) == (
         "'join' (#9) did not run: 'load' (#1) failed, ValueError: need 2 rows; "
-        "'read' (#2) failed, KeyError: 'x'; 'wait' (#3) was cancelled\n"
+        "'read' (#2) failed, KeyError: 'x'; 'wait' (#3) was cancelled.\n"
         "  load (#1) -> clean (#5) -> join (#9)\n"
         "  read (#2) -> join (#9)\n"
         "  wait (#3) -> join (#9)"
@@ -97,6 +97,12 @@ def test_the_way_begins_at_the_root_cause_and_ends_at_the_task() -> None:
     assert error_of(task).path(root) == [root, task]
 
 
+def test_a_message_that_ends_as_a_sentence_gets_no_second_full_stop() -> None:
+    for message in ("No such file.", "Really?", "Stop!"):
+        told = str(error_of(behind(2, "plot", failed(1, "fit", OSError(message)))))
+        assert told.splitlines()[0].endswith(f"'fit' (#1) failed, OSError: {message}")
+
+
 def test_a_way_from_what_is_no_root_cause_is_refused() -> None:
     error = error_of(behind(2, "plot", failed(1, "fit")))
     with pytest.raises(ValueError, match=r"^other \(#9\) is not a root cause of 'plot' \(#2\)$"):
@@ -110,7 +116,7 @@ def test_a_failure_is_told_before_cancellations_however_many() -> None:
     assert first == (
         "'join' (#20) did not run: 'fit' (#10) failed, ValueError: need 2 rows; "
         + "; ".join(f"'wait' (#{number}) was cancelled" for number in range(1, 5))
-        + "; and 5 more"
+        + "; and 5 more."
     )
     assert ways[0] == "  fit (#10) -> join (#20)"
     # all of them, in order of number, are there for whoever asks
@@ -398,7 +404,7 @@ class NoText(Exception):
     """Its message is none."""
 
     def __str__(self) -> str:
-        return 5  # type: ignore[return-value]
+        return 5  # type: ignore[return-value]  # noqa: PLE0307
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
+import random
+import signal
+import subprocess
+import sys
+import textwrap
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from asyncflow import State, TaskTimeout, WorkerDied, WorkflowEngine
 from asyncflow.backends.process import ProcessBackend
 from asyncflow.testing.conformance import BackendConformance
 
@@ -11,3 +26,371 @@ class TestProcess(BackendConformance):
 
     def make_backend(self) -> ProcessBackend:
         return ProcessBackend(workers=self.workers)
+
+
+def run_script(text: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run a script as a user would: no guard around the main code."""
+    path = folder / "script.py"
+    path.write_text(textwrap.dedent(text))
+    return subprocess.run([sys.executable, str(path)], capture_output=True, text=True, timeout=60, check=False)
+
+
+def pid(_: Any = None) -> int:
+    return os.getpid()
+
+
+def add(left: int, right: int) -> int:
+    return left + right
+
+
+def wait_for_file(path: str) -> str:
+    """Block until a named pipe is opened for writing at the other end."""
+    with open(path) as file:
+        return file.read()
+
+
+# -- workers ------------------------------------------------------------------------------------------------
+
+
+def test_a_script_needs_no_guard_and_its_functions_travel_by_value(tmp_path: Path) -> None:
+    ran = run_script(
+        """
+        from asyncflow import WorkflowEngine
+        print("main script runs")
+        engine = WorkflowEngine(backend="process", workers=2)
+        offset = 100
+
+        class Point:
+            def __init__(self, x): self.x = x
+
+        @engine.function_task
+        def shifted(point): return Point(point.x + offset)
+
+        @engine.function_task
+        def twice(point): return shifted.fn(shifted.fn(point))
+
+        async def main():
+            point = await twice(Point(1))
+            print(type(point) is Point, point.x)
+
+        engine.run(main)
+        """,
+        tmp_path,
+    )
+    assert ran.stderr == ""
+    assert ran.stdout == "main script runs\nTrue 201\n"
+
+
+async def test_workers_start_with_demand_and_no_further() -> None:
+    async with WorkflowEngine(backend="process", workers=2) as engine:
+        assert children() == []
+        await engine.submit(pid)
+        assert len(children()) == 1
+        seen = await asyncio.gather(*[engine.submit(pid) for _ in range(200)])
+        assert 1 <= len(children()) <= 2
+        assert set(seen) <= set(children())
+    assert children() == []
+
+
+def children() -> list[int]:
+    text = Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").read_text()
+    return [int(word) for word in text.split()]
+
+
+async def test_a_function_defined_anew_is_a_new_version() -> None:
+    async with WorkflowEngine(backend="process", workers=1) as engine:
+        results = []
+        for answer in (1, 2, 3):
+            space: dict[str, Any] = {"__name__": "__main__"}
+            exec(f"def cell(): return {answer}", space)
+            results.append(await engine.submit(space["cell"]))
+    assert results == [1, 2, 3]
+
+
+async def test_a_function_too_large_for_a_packet_travels() -> None:
+    ballast = "x" * 1_000_000
+
+    def measure() -> int:
+        return len(ballast)
+
+    async with WorkflowEngine(backend="process", workers=1) as engine:
+        assert await engine.submit(measure) == 1_000_000
+        assert await engine.submit(measure) == 1_000_000
+
+
+async def test_a_worker_is_replaced_after_so_many_tasks() -> None:
+    async with WorkflowEngine(ProcessBackend(workers=1, recycle_after=5)) as engine:
+        seen = [await engine.submit(pid) for _ in range(12)]
+    assert [count for _, count in sorted(Counter(seen).items(), key=lambda item: seen.index(item[0]))] == [5, 5, 2]
+
+
+async def test_a_worker_that_holds_too_much_memory_is_replaced() -> None:
+    def hoard(size: int) -> int:
+        import builtins
+
+        builtins.hoard = bytearray(size)  # type: ignore[attr-defined]
+        return os.getpid()
+
+    async with WorkflowEngine(ProcessBackend(workers=1, most_memory=150 << 20)) as engine:
+        first = await engine.submit(hoard, 300 << 20)
+        second = await engine.submit(pid)
+    assert first != second
+
+
+async def test_math_libraries_share_the_cpus_unless_told_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    monkeypatch.setenv("MKL_NUM_THREADS", "7")
+    async with WorkflowEngine(ProcessBackend(workers=64)) as engine:
+        assert await engine.submit(os.getenv, "OMP_NUM_THREADS") == "1"
+        assert await engine.submit(os.getenv, "MKL_NUM_THREADS") == "7"
+    async with WorkflowEngine(ProcessBackend(workers=1, math_threads=3)) as engine:
+        assert await engine.submit(os.getenv, "OMP_NUM_THREADS") == "3"
+
+
+async def test_workers_that_cannot_start_are_an_error_with_their_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    from asyncflow.backends.process import hand
+
+    monkeypatch.setattr(hand, "_program", lambda *_: "import sys; sys.exit('no such interpreter')")
+    async with WorkflowEngine(backend="process", workers=2) as engine:
+        with pytest.raises(WorkerDied, match=r"'pid' \(#1\) lost its worker(?s:.*)no such interpreter"):
+            await engine.submit(pid)
+
+
+# -- arguments and results ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("size", [0, 65_535, 65_536, 1 << 20, 20 << 20])
+async def test_bytes_of_any_size_travel_both_ways(size: int) -> None:
+    data = os.urandom(1024) * (size // 1024) + b"x" * (size % 1024)
+    async with WorkflowEngine(backend="process", workers=1) as engine:
+        back = await engine.submit(_echo, data)
+        assert type(back) is bytes
+        assert back == data
+        nested = await engine.submit(_echo, {"in": [data, bytearray(data)]})
+        assert nested == {"in": [data, bytearray(data)]}
+
+
+def _echo(value: Any) -> Any:
+    return value
+
+
+async def test_arrays_travel_and_may_be_written_to_without_harm_to_the_original() -> None:
+    def double(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+        array *= 2
+        return array
+
+    original = np.arange(3_000_000, dtype=float)
+    async with WorkflowEngine(backend="process", workers=1) as engine:
+        doubled = await engine.submit(double, original)
+        assert doubled.sum() == 2 * original.sum()
+        doubled[0] = 7
+        assert original[:3].tolist() == [0, 1, 2]
+        strided = await engine.submit(double, original.reshape(1000, 3000)[:, ::2])
+        assert strided.shape == (1000, 1500)
+
+
+async def test_an_argument_that_cannot_be_sent_fails_its_task_alone_and_is_named() -> None:
+    import sqlite3
+
+    def fetch(table: str, conn: Any) -> None: ...
+
+    connection = sqlite3.connect(":memory:")
+    async with WorkflowEngine(backend="process", workers=1) as engine:
+        calls = [engine.submit(pid), engine.submit(fetch, "t", connection), engine.submit(pid)]
+        first, failed, last = await asyncio.gather(*calls, return_exceptions=True)
+    connection.close()
+    assert first == last
+    assert isinstance(failed, TypeError)
+    assert str(failed).startswith("argument 'conn' of 'fetch' (#2): cannot pickle 'sqlite3.Connection'")
+
+
+# -- chains and frames ----------------------------------------------------------------------------------------
+
+
+async def test_the_middle_of_a_chain_has_its_result_while_the_rest_still_runs(tmp_path: Path) -> None:
+    gate = str(tmp_path / "gate")
+    os.mkfifo(gate)
+    async with WorkflowEngine(backend="process", workers=1) as engine:
+
+        def wait(value: int) -> int:
+            wait_for_file(gate)
+            return value
+
+        first = engine.submit(add, 1, 1)
+        second = engine.submit(add, first, 1)
+        third = engine.submit(wait, second)
+        fourth = engine.submit(add, third, 1)
+        assert await second == 3
+        opened = os.open(gate, os.O_WRONLY)  # returns when the worker has opened the other end
+        assert (first.state, second.state) == (State.SUCCEEDED, State.SUCCEEDED)
+        assert third.state is State.RUNNING
+        assert fourth.state is State.SUBMITTED
+        os.close(opened)
+        assert await fourth == 4
+
+
+async def test_a_chain_that_breaks_in_the_middle_fails_from_there_on() -> None:
+    def fail(value: int) -> int:
+        raise ValueError(value)
+
+    async with WorkflowEngine(backend="process", workers=1) as engine:
+        first = engine.submit(add, 1, 1)
+        broken = engine.submit(fail, first)
+        after = engine.submit(add, broken, 1)
+        last = engine.submit(add, after, 1)
+        results = await asyncio.gather(first, broken, after, last, return_exceptions=True)
+        assert results[0] == 2
+        await engine.settled(last)
+        assert [future.state for future in (broken, after, last)] == [
+            State.FAILED,
+            State.UPSTREAM_FAILED,
+            State.UPSTREAM_FAILED,
+        ]
+        assert await engine.submit(add, 1, 1) == 2
+
+
+async def test_a_worker_that_dies_in_a_chain_takes_nothing_twice(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+
+    def note(name: str, _: Any = None, *, dies: bool = False) -> str:
+        with open(log, "a") as file:
+            file.write(name)
+        if dies:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return name
+
+    async with WorkflowEngine(backend="process", workers=1) as engine:
+        a = engine.submit(note, "a")
+        b = engine.submit(note, "b", a, dies=True)
+        c = engine.submit(note, "c", b)
+        other = engine.submit(note, "d")
+        results = await asyncio.gather(a, b, c, other, return_exceptions=True)
+        assert results[0] == "a"
+        assert isinstance(results[1], WorkerDied)
+        await engine.settled(c)
+        assert c.state is State.UPSTREAM_FAILED
+        assert results[3] == "d"
+    assert sorted(log.read_text()) == ["a", "b", "d"]
+
+
+async def test_a_short_task_does_not_wait_behind_one_that_turned_out_long(tmp_path: Path) -> None:
+    gate = str(tmp_path / "gate")
+    os.mkfifo(gate)
+
+    def maybe(blocks: bool) -> int:
+        if blocks:
+            wait_for_file(gate)
+        return os.getpid()
+
+    async with WorkflowEngine(backend="process", workers=2) as engine:
+        for _ in range(20):  # it is known to be short, and so goes many to a frame
+            await asyncio.gather(*[engine.submit(maybe, False) for _ in range(50)])
+        long = engine.submit(maybe, True)
+        others = [engine.submit(maybe, False) for _ in range(100)]
+        await asyncio.gather(*others)
+        assert not long.done()
+        with open(gate, "w"):
+            pass
+        await long
+
+
+# -- cancel, timeout, output ------------------------------------------------------------------------------------
+
+
+async def test_a_task_that_ignores_everything_is_killed_and_its_neighbours_are_not() -> None:
+    def stubborn() -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        while True:
+            try:
+                signal.pause()
+            except BaseException:
+                pass
+
+    async with WorkflowEngine(ProcessBackend(workers=1, stop_grace=0.1)) as engine:
+        stuck = engine.function_task(timeout=0.2)(stubborn)()
+        behind = [engine.submit(add, number, 1) for number in range(10)]
+        with pytest.raises(TaskTimeout, match=r"'stubborn' \(#1\) ran longer than 0.2 s"):
+            await stuck
+        assert stuck.state is State.CANCELLING
+        await engine.settled(stuck)
+        assert stuck.state is State.FAILED
+        assert await asyncio.gather(*behind) == list(range(1, 11))
+
+
+def test_prints_of_workers_arrive_in_whole_lines_before_the_result(tmp_path: Path) -> None:
+    ran = run_script(
+        """
+        from asyncflow import WorkflowEngine
+        engine = WorkflowEngine(backend="process", workers=2)
+
+        @engine.function_task
+        def speak(who):
+            for word in ("one", "two", "three"):
+                print(who, end=" ")
+                print(word)
+
+        async def main():
+            for who in "ab":
+                await speak(who)
+            print("done")
+            for task in [speak(who) for who in "cdef"]:
+                await task
+
+        engine.run(main)
+        """,
+        tmp_path,
+    )
+    lines = ran.stdout.splitlines()
+    assert lines[:7] == ["a one", "a two", "a three", "b one", "b two", "b three", "done"]
+    assert sorted(lines[7:]) == sorted(f"{who} {word}" for who in "cdef" for word in ("one", "two", "three"))
+
+
+# -- faults ---------------------------------------------------------------------------------------------------
+
+
+async def _under_fire(tasks: int, kills: int) -> Counter[str]:
+    """Run tasks while their workers are killed at random; how they ended, by state."""
+    rng = random.Random(42)
+    async with WorkflowEngine(backend="process", workers=2) as engine:
+        futures = [engine.submit(_spin, number) for number in range(tasks)]
+        moments = sorted(rng.sample(range(tasks), kills))
+        done = 0
+        for ended in asyncio.as_completed(futures):
+            try:
+                await ended
+            except WorkerDied:
+                pass
+            done += 1
+            while moments and moments[0] <= done:
+                moments.pop(0)
+                if victims := children():
+                    os.kill(rng.choice(victims), signal.SIGKILL)
+        ends = Counter(str(future.state) for future in futures)
+        for number, future in enumerate(futures):
+            if future.state is State.SUCCEEDED:
+                assert future.result() == number
+            else:
+                assert isinstance(future.exception(), WorkerDied)
+            assert future.attempts == 1
+    assert children() == []
+    return ends
+
+
+def _spin(number: int) -> int:
+    sum(range(2000))
+    return number
+
+
+async def test_tasks_survive_the_death_of_workers_that_did_not_run_them() -> None:
+    ends = await _under_fire(tasks=500, kills=10)
+    assert set(ends) <= {"SUCCEEDED", "FAILED"}
+    assert sum(ends.values()) == 500
+    assert ends["FAILED"] <= 10
+
+
+@pytest.mark.soak
+async def test_two_hundred_kills_in_ten_thousand_tasks_lose_nothing() -> None:
+    ends = await _under_fire(tasks=10_000, kills=200)
+    assert sum(ends.values()) == 10_000
+    assert set(ends) <= {"SUCCEEDED", "FAILED"}
+    assert ends["FAILED"] <= 200

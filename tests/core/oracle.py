@@ -77,12 +77,13 @@ class Oracle:
 
     def given_back(self, number: int) -> None:
         fact = self.facts[number]
-        fact.attempts -= 1
         if self.is_given_up(number):
+            fact.attempts -= fact.end is not None
             self.stopped(number)
         else:
             self._fates = None
             fact.in_hands = False
+            fact.attempts -= 1
 
     def succeeded(self, number: int) -> None:
         self._end(number, SUCCEEDED)
@@ -164,7 +165,9 @@ class Oracle:
             given_up = fate.decided and fact.end not in (SUCCEEDED, FAILED)
             if given_up and (fact.in_hands or fate.children):
                 fate.state = State.CANCELLING
-                self.given_up.add(number)
+                if number not in self.given_up:
+                    self.given_up.add(number)
+                    fact.attempts -= fact.end is None  # a link in a chain that will never begin
             fate.over = fate.state.terminal
             owner = self.owner_of(number)
             if owner is not None and not fate.over:

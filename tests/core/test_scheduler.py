@@ -271,6 +271,7 @@ def test_a_failure_within_a_chain_is_told_to_all_behind_it_who_are_over_when_the
     bench.scheduler.given_back(b)
     bench.scheduler.stopped(c)
     assert states([b, c]) == ["UPSTREAM_FAILED", "UPSTREAM_FAILED"]
+    assert [task.attempt for task in (a, b, c)] == [1, 0, 0]
     assert not bench.scheduler.live and bench.lane.taken == 0
 
 

@@ -13,20 +13,21 @@ import pytest
 ROOT = Path(__file__).parents[2]
 
 HEAD = """
+import copy, os, threading
 from asyncflow.backend import *
 from asyncflow.backends.thread import ThreadBackend
-from asyncflow.testing.conformance import BackendConformance
 from asyncflow.testing import leaks
-import copy, os, threading
+from asyncflow.testing.conformance import BackendConformance
 
 leaks._PATIENCE = 0.3
+"""
 
-
-class TestIt(BackendConformance):
-    patience = 3.0
+SUITE = """
+class Test{number}(BackendConformance):
+    patience = 1.0
     grace = 1.0
 
-    def make_backend(self):
+    def make_backend(self, Broken=Broken):
         return Broken(workers=self.workers)
 """
 
@@ -185,36 +186,45 @@ BROKEN = {
 }
 
 
+@pytest.fixture(scope="module")
+def said(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """What pytest says of the case for each fault, all in one run."""
+    suite = tmp_path_factory.mktemp("broken") / "test_broken.py"
+    suites = [
+        textwrap.dedent(code) + SUITE.format(number=number)
+        for number, (code, _) in enumerate(BROKEN.values())
+    ]
+    suite.write_text(HEAD + "".join(suites))
+    return run(*(f"{suite}::Test{number}::{case}" for number, (_, case) in enumerate(BROKEN.values()))).stdout
+
+
 @pytest.mark.parametrize("fault", BROKEN)
-def test_a_backend_that_is_broken_fails_the_case_that_names_its_fault(fault: str, tmp_path: Path) -> None:
-    code, case = BROKEN[fault]
-    suite = tmp_path / "test_it.py"
-    suite.write_text(HEAD + textwrap.dedent(code))
-    ended = run(suite, f"::TestIt::{case}")
-    assert re.search(rf"^(FAILED|ERROR) .*{re.escape(case)}", ended.stdout, re.MULTILINE), ended.stdout
-    assert ended.returncode == 1
+def test_a_backend_that_is_broken_fails_the_case_that_names_its_fault(fault: str, said: str) -> None:
+    case = f"Test{list(BROKEN).index(fault)}::{BROKEN[fault][1]}"
+    assert re.search(rf"^(FAILED|ERROR) .*{re.escape(case)}", said, re.MULTILINE), said
 
 
-def run(suite: Path, case: str = "", *options: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *options, f"{suite}{case}"]
+def run(*cases: str) -> subprocess.CompletedProcess[str]:
+    suite = Path(cases[0].partition("::")[0])
+    command = [sys.executable, "-m", "pytest", "-q", "-rfEs", "-p", "no:cacheprovider", *cases]
     aside = ["-c", ROOT / "pyproject.toml", "--basetemp", suite.parent / "inner"]
-    return subprocess.run([*command, *aside], capture_output=True, text=True, check=False, timeout=60)
+    return subprocess.run([*command, *aside], capture_output=True, text=True, check=False, timeout=50)
 
 
 def test_a_case_that_is_excused_says_why_and_one_that_is_not_there_is_an_error(tmp_path: Path) -> None:
-    suite = tmp_path / "test_it.py"
+    suite, case = tmp_path / "test_it.py", "test_shutdown_twice_is_the_same_as_once"
     body = (
         HEAD
-        + "    excused = {'test_shutdown_twice_is_the_same_as_once': 'it says so'}\nBroken = ThreadBackend\n"
+        + "Broken = ThreadBackend\n"
+        + SUITE.format(number=0)
+        + f"    excused = {{{case!r}: 'it says so'}}\n"
     )
     suite.write_text(body)
-    ended = run(suite, "::TestIt::test_shutdown_twice_is_the_same_as_once", "-rs")
+    ended = run(f"{suite}::Test0::{case}")
     assert "it says so" in ended.stdout
     assert ended.returncode == 0
     suite.write_text(body.replace("test_shutdown_twice", "test_shutdown_thrice"))
-    ended = run(suite)
-    assert (
-        "TestIt.excused names cases that are not there: test_shutdown_thrice_is_the_same_as_once"
-        in ended.stdout
-    )
+    ended = run(str(suite))
+    wrong = "Test0.excused names cases that are not there: test_shutdown_thrice_is_the_same_as_once"
+    assert wrong in ended.stdout
     assert ended.returncode == 2

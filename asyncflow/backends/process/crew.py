@@ -23,6 +23,7 @@ from .porter import Porter
 
 _PATIENCE: Final = 0.005  # seconds that a call may wait in one worker's frame while another worker is idle
 _FALSE_STARTS: Final = 3  # processes in a row that end before they are up, until that is an error
+_KILLED: Final = 0.1
 _FRAME_BYTES: Final = 1 << 16
 
 
@@ -64,7 +65,7 @@ class Crew:
         self._where: dict[int, Hand] = {}
         self._stopping: dict[int, asyncio.TimerHandle | None] = {}
         self._told: set[int] = set()  # tasks whose start was reported
-        self._false_starts = 0
+        self._false_starts = 0.0
         self._closing = False
         self._recall: asyncio.TimerHandle | None = None
         self._gone = asyncio.Event()
@@ -333,7 +334,8 @@ class Crew:
         return WorkerDied(work.id, work.name, how, hand.pid, platform.node(), peak, hand.err.tail())
 
     def _false_start(self, hand: Hand, how: str, peak: int) -> None:
-        self._false_starts += 1
+        # One that was killed tells less about whether others can start than one that gave up.
+        self._false_starts += _KILLED if how.startswith("signal") else 1
         if self._false_starts < _FALSE_STARTS:
             return
         self._false_starts = 0
