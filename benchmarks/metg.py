@@ -29,6 +29,7 @@ NOTE = (
 TARGET = 0.35  # of the bare pool's
 _COARSEST_US = 4_000.0  # what the search begins with
 _FINEST_US = 4.0
+_HOPELESS_US = 5_000.0  # of work: if not even this keeps them busy, others keep the machine busy
 _PRECISION = 1.05  # the search ends when too fine and coarse enough are within this factor
 _HALF = 0.5
 
@@ -91,7 +92,11 @@ class _Search:
         if efficiency >= _HALF:
             self.high, self.found = work, (duration, efficiency)
         elif self.found is None:
-            self.low, self.high = work, work * 4  # not even the coarsest grain was enough
+            self.low, self.high = work, work * 2
+            if work * 1e6 > _HOPELESS_US:
+                raise RuntimeError(
+                    f"two workers were never half busy, with tasks of {work * 1e6:,.0f} µs at most"
+                )
         else:
             self.low = work
 

@@ -44,16 +44,13 @@ class Parameters:
             self._accept = _acceptor(self.signature)
         try:
             self._accept(*args, **kwargs)
-        except TypeError:
-            raise TypeError(f"{self._name}() {self._problem(args, kwargs)}") from None
-
-    def _problem(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str:
-        assert self.signature is not None
-        try:
-            self.signature.bind(*args, **kwargs)
-        except TypeError as problem:
-            return f"{problem}; its parameters are {self.signature}"
-        return f"does not take these arguments; its parameters are {self.signature}"
+        except TypeError as refusal:
+            problem = refusal
+            try:
+                self.signature.bind(*args, **kwargs)
+            except TypeError as in_better_words:
+                problem = in_better_words
+            raise TypeError(f"{self._name}() {problem}; its parameters are {self.signature}") from None
 
 
 def _signature(fn: Callable[..., Any]) -> inspect.Signature | None:

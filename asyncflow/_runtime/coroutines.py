@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import types
 from collections import deque
-from collections.abc import Callable, Coroutine, Generator, Sequence
+from collections.abc import Callable, Coroutine, Generator, Iterator, Sequence
 from contextvars import Context
 from time import perf_counter
 from typing import Any, Final
@@ -19,7 +19,7 @@ from typing import Any, Final
 from .._core.states import NOW, SUBMITTED
 from .._core.task import Task
 from .._worker.chain import with_previous
-from ..backend import CANCELLED, FAILED, STARTED, SUCCEEDED, Event
+from ..backend import CANCELLED, FAILED, RETURNED, STARTED, SUCCEEDED, Event
 from ..errors import CircularDependency
 from .future import TaskFuture
 from .scope import circle, enter_block, is_inside
@@ -90,8 +90,7 @@ class Coroutines:
             self._flush()
 
     def _follow(self, link: Task, value: Any) -> None:
-        """Run a link of a chain next, unless it was cancelled meanwhile. If the task before has given no value the
-        link stays where it is: the scheduler knows why and has it cancelled."""
+        """Run a link of a chain next, unless it was cancelled meanwhile."""
         if link.story & NOW == SUBMITTED:
             link.args, link.kwargs = with_previous(link.args, link.kwargs, value)
             self._queue.appendleft(link)
@@ -133,6 +132,8 @@ class Coroutines:
                 else:
                     events.append((FAILED, task.id, stop))
             except BaseException as error:
+                if link is not None:
+                    events.extend(_given_back(link))
                 events.append(_ended_by(task, error, False))
             else:
                 if coro is None:
@@ -149,6 +150,8 @@ class Coroutines:
                     # another driver may have come and gone meanwhile, which a type checker cannot know
                     if self._active is None and not cancelling():  # type: ignore[redundant-expr]
                         self._active = me
+                    if link is not None and event[0] != SUCCEEDED:
+                        events.extend(_given_back(link))
                     events.append(event)
                     self.look_now()
                     if link is not None and event[0] == SUCCEEDED:
@@ -213,6 +216,14 @@ def _ended_by(task: Task, error: BaseException, cancelling: bool) -> Event:
     if isinstance(error, asyncio.CancelledError) and (cancelling or task.definition.is_block):
         return CANCELLED, task.id, None
     return FAILED, task.id, error
+
+
+def _given_back(link: Task | None) -> Iterator[Event]:
+    """What follows a body that gave no value is not begun."""
+    while link is not None:
+        if link.story & NOW == SUBMITTED:
+            yield RETURNED, link.id, None
+        link = link.link
 
 
 def _enter_block(block: Task) -> tuple[Coroutine[Any, Any, Any] | None, Any]:

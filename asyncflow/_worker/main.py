@@ -133,10 +133,12 @@ class Worker:
                 self._house.send_children_away()
         except Stopped:
             self._current = _NOBODY
+            self._hand_back_links()
             self._record(wire.STOPPED, task_id, 0.0, None)
         except BaseException as error:
             self._current = _NOBODY
             self._house.send_children_away()
+            self._hand_back_links()
             elapsed = perf_counter() - started if started else 0.0
             self._failed(task_id, elapsed, error)
         else:
@@ -148,6 +150,17 @@ class Worker:
         self._page[0] = _NOBODY
         self._clean_up()
         return []
+
+    def _hand_back_links(self) -> None:
+        """What follows a call without a value is not begun; said first, so that its story shows no start."""
+        task_ids = []
+        while self._link_follows():
+            try:
+                task_ids.append(self._queue.popleft()[0])
+            except IndexError:  # the other thread has just given it back
+                break
+        if task_ids:
+            self._record(wire.NOT_BEGUN, _NOBODY, 0.0, task_ids)
 
     def _link_follows(self) -> bool:
         try:

@@ -19,6 +19,7 @@ from ..backend import (
     STARTED,
     SUCCEEDED,
     Concurrency,
+    Event,
     ExecutionBackend,
     Report,
     Work,
@@ -112,7 +113,7 @@ class _Crew:
             running[me] = work.id  # before it is taken, so that it is never in neither place: see leave
             if begin(work.id, None) is None:
                 del running[me]
-                self._return_links(work.link)  # cancelled
+                self._report(self._given_back(work.link))  # cancelled
             elif work.link is None:
                 self._run(me, work, work.args, work.kwargs, None)
             else:
@@ -126,11 +127,14 @@ class _Crew:
     ) -> Outcome:
         self._report(((STARTED, work.id, None),))
         outcome = run_attempt(work.fn, work.is_coroutine, args, kwargs, work.context)
-        if link is None:
+        if link is None or not outcome[0]:
             del self._running[me]
         else:
             self._running[me] = link.id
-        self._report(((SUCCEEDED if outcome[0] else FAILED, work.id, outcome[1]),))
+        if outcome[0]:
+            self._report(((SUCCEEDED, work.id, outcome[1]),))
+        else:  # what follows is given back first: it was never going to run
+            self._report((*self._given_back(link), (FAILED, work.id, outcome[1])))
         return outcome
 
     def _run_chain(self, me: str, head: Work) -> None:
@@ -138,22 +142,23 @@ class _Crew:
         while True:
             link = work.link  # now: when the work has been reported over, the engine forgets it
             succeeded, value = self._run(me, work, args, kwargs, link)
-            if link is None:
+            if link is None or not succeeded:
                 return
-            if not succeeded or self._waiting.pop(link.id, None) is None:
+            if self._waiting.pop(link.id, None) is None:  # cancelled
                 del self._running[me]
-                self._return_links(link)
+                self._report(self._given_back(link))
                 return
             work = link
             args, kwargs = with_previous(work.args, work.kwargs, value)
 
-    def _return_links(self, link: Work | None) -> None:
+    def _given_back(self, link: Work | None) -> list[Event]:
         """What follows work that gave no value is not begun."""
+        events: list[Event] = []
         while link is not None:
-            after = link.link
             if self._waiting.pop(link.id, None) is not None:
-                self._report(((RETURNED, link.id, None),))
-            link = after
+                events.append((RETURNED, link.id, None))
+            link = link.link
+        return events
 
     def take_back(self, task_id: int) -> bool:
         if self._waiting.pop(task_id, None) is None:

@@ -14,6 +14,7 @@ import signal
 import socket
 import sys
 import threading
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextvars import ContextVar
 from typing import Any
@@ -44,6 +45,16 @@ def total(numbers: list[int]) -> int:
 def same(value: Any) -> Any:
     """What it was given."""
     return value
+
+
+def linger(seconds: float) -> None:
+    """Take some time."""
+    time.sleep(seconds)
+
+
+async def linger_later(seconds: float) -> None:
+    """Take some time on an event loop."""
+    await asyncio.sleep(seconds)
 
 
 def through(door: Door, value: Any = None) -> Any:

@@ -478,7 +478,8 @@ def test_a_single_value_is_scanned_and_filled_as_arguments_are() -> None:
 
 # -- any structure at all ---------------------------------------------------------------------------------
 
-plain_values = st.one_of(st.none(), st.booleans(), st.integers(), st.text(string.ascii_letters, max_size=3))
+# no booleans: False falls together with 0 in a set, and which of them stays is chance
+plain_values = st.one_of(st.none(), st.integers(), st.text(string.ascii_letters, max_size=3))
 
 
 class Both(NamedTuple):
@@ -550,7 +551,7 @@ keyed = st.lists(st.tuples(hashable, leaves), max_size=4).map(
 structures = st.recursive(st.one_of(leaves, hashable, keyed), built(BUILDERS), max_leaves=25)
 
 
-@settings(examples(200))
+@settings(examples(150))
 @given(st.lists(structures, max_size=4), st.dictionaries(st.sampled_from("abcd"), structures, max_size=3))
 def test_any_structure_arrives_as_the_same_structure_with_values_for_futures(
     positional: list[Both], named: dict[str, Both]

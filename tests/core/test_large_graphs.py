@@ -42,7 +42,7 @@ def test_a_chain_of_100_000_runs(links: bool) -> None:
 
 
 @pytest.mark.parametrize("links", [False, True])
-@pytest.mark.parametrize("end", ["failed", "cancelled", "timed out"])
+@pytest.mark.parametrize("end", ["failed", "cancelled"])
 def test_a_chain_of_100_000_ends_with_its_head(end: str, links: bool) -> None:
     bench = Bench()
     bench.lane = Lane("backend 'thread'", links=links)
@@ -50,10 +50,8 @@ def test_a_chain_of_100_000_ends_with_its_head(end: str, links: bool) -> None:
     (head,) = bench.take()
     if end == "failed":
         bench.scheduler.failed(head, BROKEN)
-    elif end == "cancelled":
-        bench.scheduler.cancel(head)
     else:
-        bench.scheduler.timed_out(head, BROKEN)
+        bench.scheduler.cancel(head)
     assert bench.ended() == tasks
     for task in bench.stop():
         bench.scheduler.stopped(task)
@@ -127,10 +125,10 @@ def test_a_task_may_have_100_000_root_causes() -> None:
     assert len(str(error)) < 1_000 and len(explain(task)) < 1_000
 
 
-def test_a_fold_over_100_000_failures_keeps_a_few_references_a_task_and_still_knows_every_root() -> None:
+def test_a_fold_over_20_000_failures_keeps_a_few_references_a_task_and_still_knows_every_root() -> None:
     bench = Bench()
     items, folded = [bench.call()], [bench.call()]
-    for _ in range(MANY):
+    for _ in range(20_000):
         items.append(bench.call())
         folded.append(bench.call(folded[-1], items[-1]))
     bench.take()

@@ -31,13 +31,13 @@ habits = st.builds(
 )
 
 
-@settings(examples(400), suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(examples(300), suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(st.randoms(use_true_random=False), st.integers(1, 10), habits)
 def test_a_small_graph_is_in_order_after_every_event(random: Random, size: int, habits: Habits) -> None:
     Drill(random, size, habits).run()
 
 
-@settings(examples(60))
+@settings(examples(40))
 @given(st.integers(0, 2**64), st.integers(20, 200), habits)
 def test_a_graph_of_up_to_200_tasks_is_in_order_after_every_event(
     seed: int, size: int, habits: Habits

@@ -24,7 +24,7 @@ from asyncflow._core.states import (
 from asyncflow._core.task import Lane, Task
 from asyncflow.errors import ImpossibleTransition
 
-from .kit import Bench, states
+from .kit import Bench, body, definition, states
 
 BROKEN = ValueError("need 2 rows")
 
@@ -96,6 +96,15 @@ def test_tasks_of_different_lanes_are_taken_apart() -> None:
     assert bench.scheduler.due == [bench.lane, other]
     assert bench.scheduler.take(bench.lane) == [here]
     assert bench.scheduler.take(other) == [there]
+
+
+@pytest.mark.parametrize("is_coroutine", [False, True])
+@pytest.mark.parametrize("timeout", [None, 30.0])
+def test_a_task_tells_a_backend_what_it_has_to_know(is_coroutine: bool, timeout: float | None) -> None:
+    task = Task(1, definition("fit", is_coroutine=is_coroutine, timeout=timeout), Lane("x"), (1,), {"a": 2})
+    assert (task.name, task.fn, task.args, task.kwargs) == ("fit", body, (1,), {"a": 2})
+    assert task.is_coroutine is is_coroutine
+    assert task.tells_start is (timeout is not None)
 
 
 # -- a lane with a capacity -----------------------------------------------------------------------------------

@@ -318,12 +318,12 @@ class Crew:
         how, peak = hand.reap()
         running = hand.running
         packed = hand.take(running)
+        self._begin_again(hand, list(hand.given))  # first, since what was to follow was never going to run
         if packed is not None:
             stopped = running in self._stopping
             self._forget(running)
             error = self._died(packed.work, hand, how, peak)
             self._report([(CANCELLED, running, None) if stopped else (FAILED, running, error)])
-        self._begin_again(hand, list(hand.given))
         hand.close()
         if not hand.is_up and not self._closing:
             self._false_start(hand, how, peak)

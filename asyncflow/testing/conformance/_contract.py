@@ -240,7 +240,10 @@ class Contract(Conformance):
             gate.open()
             head, between, *rest = await record.over(*pieces)
             assert [head, *rest] == [(SUCCEEDED, 1), (CANCELLED, None), (RETURNED, None)]
-            assert between in [(SUCCEEDED, 2), (RETURNED, None)]  # it may have to be called back with the other
+            assert between in [
+                (SUCCEEDED, 2),
+                (RETURNED, None),
+            ]  # it may have to be called back with the other
         assert [len(record.ends(piece)) for piece in pieces] == [1] * 4
 
     @applies(overlaps=True, takes_chains=True)
