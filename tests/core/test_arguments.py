@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import collections
 import dataclasses
 import gc
 import string
@@ -578,7 +577,7 @@ def shape_of(value: Any) -> Any:
     if isinstance(value, dict):
         return type(value), [(shape_of(key), shape_of(part)) for key, part in value.items()]
     if isinstance(value, (set, frozenset)):
-        return type(value), collections.Counter(repr(shape_of(part)) for part in value)
+        return type(value), sorted(repr(shape_of(part)) for part in value)
     if isinstance(value, (list, tuple)):
         return type(value), [shape_of(part) for part in value]
     return type(value)

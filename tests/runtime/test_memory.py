@@ -165,6 +165,22 @@ async def test_no_task_future_or_argument_survives_a_run_that_is_over() -> None:
     assert [each() for each in seen] == [None] * len(seen)
 
 
+def test_run_whose_loop_was_closed_under_it_is_not_kept_by_its_engine() -> None:
+    engine = WorkflowEngine("sequential")
+    task = engine.function_task(lambda: None)
+
+    async def main() -> weakref.ref[Any]:
+        await task()
+        return weakref.ref(engine._run)
+
+    first = asyncio.run(main())
+    assert first() is not None
+    second = asyncio.run(main())
+    gc.collect()
+    assert first() is None
+    assert second() is not None
+
+
 # -- long and wide ----------------------------------------------------------------------------------------
 
 

@@ -182,14 +182,18 @@ async def test_calls_after_a_block_is_over_belong_to_nobody(engine: WorkflowEngi
 
 async def test_tasks_of_one_engine_do_not_belong_to_a_block_of_another() -> None:
     async with WorkflowEngine("sequential") as one, WorkflowEngine("sequential") as two:
-        inside = []
+        go_on, inside = asyncio.Event(), []
+        held = two.submit(go_on.wait)  # its number is 1, as is that of the block in its own engine
 
         @one.block
         async def block() -> None:
-            inside.append(two.block(turns)())  # the same number, 1, as the block has in its own engine
+            inside.append(two.submit(go_on.wait))
             raise ValueError("left")
 
         future = block()
+        assert (held.id, future.id) == (1, 1)
         await asyncio.wait([future])
         assert isinstance(future.exception(), ValueError)
-        assert await inside[0] is None
+        go_on.set()
+        assert await inside[0] is True
+        assert await held is True

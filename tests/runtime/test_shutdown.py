@@ -86,6 +86,22 @@ async def test_shutdown_goes_on_though_its_caller_was_cancelled(hands: ManualBac
     assert hands.shutdowns == 1
 
 
+async def test_shutdown_can_be_repeated_after_everything_on_the_loop_was_cancelled(
+    hands: ManualBackend,
+) -> None:
+    engine = WorkflowEngine(hands)
+    future = engine.submit(never_called)
+    caller = asyncio.create_task(engine.shutdown())
+    await hands.received(1)
+    for task in asyncio.all_tasks() - {asyncio.current_task()}:
+        task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await caller
+    await engine.shutdown()
+    assert future.cancelled()
+    assert hands.waiting == []
+
+
 @pytest.mark.parametrize("kind", ["function_task", "block"])
 async def test_shutdown_inside_a_body_is_an_error_and_no_deadlock(engine: WorkflowEngine, kind: str) -> None:
     async def body(after: int) -> None:
