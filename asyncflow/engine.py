@@ -131,11 +131,16 @@ class WorkflowEngine:
             raise RuntimeError(
                 "shutdown() inside a task would wait for itself; call it where the engine was started"
             )
-        if self._closing is None or self._closing.cancelled():
-            self._closing = run.loop.create_task(self._close(run, wait, skip_execution_backend))
-        elif not wait:
-            run.cancel_all()
-        await asyncio.shield(self._closing)
+        closing = self._closing
+        while closing is None or not closing.done() or closing.cancelled():
+            if closing is None or closing.cancelled():  # by somebody who cancelled all that ran on the loop
+                closing = self._closing = run.loop.create_task(
+                    self._close(run, wait, skip_execution_backend)
+                )
+            elif not wait:
+                run.cancel_all()
+            await asyncio.wait([closing])
+        closing.result()
 
     async def __aenter__(self) -> Self:
         await self.start()

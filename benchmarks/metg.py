@@ -27,7 +27,7 @@ NOTE = (
     "both busy. The bodies are hashes, which give up the interpreter lock."
 )
 TARGET = 0.35  # of the bare pool's
-_COARSEST_US = 4_000.0  # what the search begins with
+_COARSEST_US = 500.0  # what the search begins with; if that is not enough it goes up first
 _FINEST_US = 4.0
 _HOPELESS_US = 5_000.0  # of work: if not even this keeps them busy, others keep the machine busy
 _PRECISION = 1.05  # the search ends when too fine and coarse enough are within this factor

@@ -144,9 +144,8 @@ class Scheduler:
     def given_back(self, task: Task) -> None:
         """The backend did not begin the work and will not; it may be submitted again."""
         if task.story & NOW == CANCELLING:
-            if (
-                task.cause is not None and not task.cause.upstream
-            ):  # else it is known already that it never began
+            assert task.cause is not None
+            if not task.cause.upstream:  # else it is known already that it never began
                 task.attempt -= 1
             self.stopped(task)
             return

@@ -34,6 +34,10 @@ class FakeClockLoop(asyncio.SelectorEventLoop):
         """
         self._now += seconds
 
+    async def shutdown_default_executor(self, timeout: float | None = None) -> None:
+        """Wait for the threads of `asyncio.to_thread`; without a limit, which would be over at once."""
+        await super().shutdown_default_executor()
+
 
 def run_with_fake_clock(main: Callable[P, Coroutine[Any, Any, T]], /, *args: P.args, **kwargs: P.kwargs) -> T:
     """Run a coroutine function to its end, as `asyncio.run` does, on a `FakeClockLoop`.

@@ -376,7 +376,7 @@ async def test_all_root_causes_are_told_whatever_the_order_of_completion(
     ]
     assert str(caught.value).splitlines()[0] == (
         "'plot' (#5) did not run: 'bad one' (#1) failed, ValueError: bad one; "
-        "'bad two' (#2) failed, ValueError: bad two; 'cancelled' (#4) was cancelled"
+        "'bad two' (#2) failed, ValueError: bad two; 'cancelled' (#4) was cancelled."
     )
     assert caught.value.__cause__ is futures["bad one"].exception()
     assert futures["bad two"].exception() is not None

@@ -93,6 +93,7 @@ async def test_shutdown_can_be_repeated_after_everything_on_the_loop_was_cancell
     future = engine.submit(never_called)
     caller = asyncio.create_task(engine.shutdown())
     await hands.received(1)
+    await turns()
     for task in asyncio.all_tasks() - {asyncio.current_task()}:
         task.cancel()
     with pytest.raises(asyncio.CancelledError):

@@ -243,7 +243,8 @@ class Cancels(Conformance):
                 futures.append(engine.function_task(body).with_options(after=inputs)(argument))
                 for _ in range(chance.randrange(4)):
                     await asyncio.sleep(0)  # a moment, as the loop counts them
-                cancels += chance.choice(futures[-20:]).cancel()
+                under_way = [future for future in futures[-20:] if not future.done()]
+                cancels += bool(under_way) and chance.choice(under_way).cancel()
             await asyncio.wait(futures)
             for future in futures:
                 await engine.settled(future)
