@@ -127,16 +127,14 @@ class WorkflowEngine:
             return
         if asyncio.get_running_loop() is not run.loop:
             raise WrongLoop("shutdown() was called on another event loop than the engine's")
-        if run.coroutines.is_inside():
+        if run.is_inside():
             raise RuntimeError(
                 "shutdown() inside a task would wait for itself; call it where the engine was started"
             )
         closing = self._closing
         while closing is None or not closing.done() or closing.cancelled():
             if closing is None or closing.cancelled():  # by somebody who cancelled all that ran on the loop
-                closing = self._closing = run.loop.create_task(
-                    self._close(run, wait, skip_execution_backend)
-                )
+                closing = self._closing = run.loop.create_task(self._close(run, wait, skip_execution_backend))
             elif not wait:
                 run.cancel_all()
             await asyncio.wait([closing])

@@ -21,6 +21,7 @@ from .._core.task import Task
 from .._worker.chain import with_previous
 from ..backend import CANCELLED, FAILED, RETURNED, STARTED, SUCCEEDED, Event
 from ..errors import CircularDependency
+from .failure import NO_VALUES
 from .future import TaskFuture
 from .scope import circle, enter_block, is_inside
 
@@ -91,7 +92,9 @@ class Coroutines:
 
     def _follow(self, link: Task, value: Any) -> None:
         """Run a link of a chain next, unless it was cancelled meanwhile."""
-        if link.story & NOW == SUBMITTED:
+        if type(value) in NO_VALUES:
+            self._events.extend(_given_back(link))
+        elif link.story & NOW == SUBMITTED:
             link.args, link.kwargs = with_previous(link.args, link.kwargs, value)
             self._queue.appendleft(link)
 
@@ -139,23 +142,7 @@ class Coroutines:
                 if coro is None:
                     self._succeeded(task, awaited)
                 else:
-                    self._active = None
-                    self.waiting[task.id] = (
-                        me  # first, or a cancel that the next line carries out would miss it
-                    )
-                    self.look_now()
-                    self._begun = None
-                    self._ensure_driver()
-                    event = yield from self._wait(task, me, coro, awaited)
-                    # another driver may have come and gone meanwhile, which a type checker cannot know
-                    if self._active is None and not cancelling():  # type: ignore[redundant-expr]
-                        self._active = me
-                    if link is not None and event[0] != SUCCEEDED:
-                        events.extend(_given_back(link))
-                    events.append(event)
-                    self.look_now()
-                    if link is not None and event[0] == SUCCEEDED:
-                        self._follow(link, event[2])
+                    yield from self._become(task, me, coro, awaited)
                     slice_end = perf_counter()  # what is queued now has waited
             self._begun = None
             if cancelling():  # also when a body cancelled the asyncio task in which it happened to run
@@ -176,6 +163,27 @@ class Coroutines:
             self._active = None
         self._carry_on()
         self._ensure_driver()
+
+    def _become(
+        self, task: Task, me: asyncio.Task[None], coro: Coroutine[Any, Any, Any], awaited: Any
+    ) -> Generator[Any, Any, None]:
+        """Leave the queue to another driver and be the asyncio task of one body, until that is over."""
+        link = task.link
+        self._active = None
+        self.waiting[task.id] = me  # first, or a cancel that the next line carries out would miss it
+        self.look_now()
+        self._begun = None
+        self._ensure_driver()
+        event = yield from self._wait(task, me, coro, awaited)
+        # another driver may have come and gone meanwhile, which a type checker cannot know
+        if self._active is None and not me.cancelling():  # type: ignore[redundant-expr]
+            self._active = me
+        if link is not None and event[0] != SUCCEEDED:
+            self._events.extend(_given_back(link))
+        self._events.append(event)
+        self.look_now()
+        if link is not None and event[0] == SUCCEEDED:
+            self._follow(link, event[2])
 
     def _wait(
         self, task: Task, me: asyncio.Task[None], coro: Coroutine[Any, Any, Any], awaited: Any

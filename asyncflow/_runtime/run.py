@@ -150,6 +150,10 @@ class Run:
             return None  # called by what a block left behind, or inside a block of another engine
         return block
 
+    def is_inside(self) -> bool:
+        """Whether the code that asks is part of a body, or of an asyncio task that a block has begun."""
+        return self.coroutines.is_inside() or self._owner(SCOPE.get().block) is not None
+
     def _dependencies(self, futures: list[Any], task: Task) -> list[Task]:
         for future in futures:
             if future._run is not self:

@@ -143,10 +143,11 @@ class Worker:
             self._failed(task_id, elapsed, error)
         else:
             del args, kwargs  # before the result is packed: it may be as large
-            self._page[0] = self._give(task_id, elapsed, value)
+            given = self._give(task_id, elapsed, value)
+            self._page[0] = _NOBODY
             if not harmless:
                 self._clean_up()
-            return [value] if self._link_follows() else []
+            return [value] if given and self._link_follows() else []
         self._page[0] = _NOBODY
         self._clean_up()
         return []
@@ -222,33 +223,35 @@ class Worker:
 
     # -- what happened ------------------------------------------------------------------------------------
 
-    def _give(self, task_id: int, elapsed: float, value: Any) -> int:
-        """Record a value. Returns who runs now: nobody."""
+    def _give(self, task_id: int, elapsed: float, value: Any) -> bool:
+        """Record a value. False if it is none that can be sent, and so none that a link could go on with."""
         cls = type(value)
         if cls in wire.PLAIN and ((cls is not bytes and cls is not str) or len(value) < wire.IN_BAND):
             self._record(wire.VALUE, task_id, elapsed, value)
-        elif cls in UNFIT_TO_SEND:
-            self._record(wire.UNSENDABLE, task_id, elapsed, why_unfit(value))
-        else:
-            self._pack(task_id, elapsed, value)
-        return _NOBODY
+            return True
+        why = why_unfit(value) if cls in UNFIT_TO_SEND else self._pack(task_id, elapsed, value)
+        if why is not None:
+            self._hand_back_links()
+            self._record(wire.UNSENDABLE, task_id, elapsed, why)
+        return why is None
 
-    def _pack(self, task_id: int, elapsed: float, value: Any) -> None:
+    def _pack(self, task_id: int, elapsed: float, value: Any) -> str | None:
+        """Record a value that has to be packed. Returns why, if it cannot be."""
         try:
             parts = wire.Parts(value)
             if parts.in_band:
                 self._record(wire.PACKED, task_id, elapsed, bytes(parts.stream))
-                return
+                return None
             file = parts.into_memory()
         except BaseException as error:
             from .parcel import why_unpicklable
 
-            self._record(wire.UNSENDABLE, task_id, elapsed, why_unpicklable(value, error))
-            return
+            return why_unpicklable(value, error)
         sizes = parts.sizes()
         socket.send_fds(self._orders, [_LENGTH.pack(0)], [file])
         os.close(file)
         self._record(wire.IN_MEMORY, task_id, elapsed, sizes)
+        return None
 
     def _failed(self, task_id: int, elapsed: float, error: BaseException) -> None:
         from .parcel import pack_error

@@ -12,6 +12,7 @@ from typing import Any
 
 from .._worker.attempt import Outcome, run_attempt
 from .._worker.chain import with_previous
+from .._worker.results import UNFIT
 from ..backend import (
     CANCELLED,
     FAILED,
@@ -144,7 +145,9 @@ class _Crew:
             succeeded, value = self._run(me, work, args, kwargs, link)
             if link is None or not succeeded:
                 return
-            if self._waiting.pop(link.id, None) is None:  # cancelled
+            if (
+                type(value) in UNFIT or self._waiting.pop(link.id, None) is None
+            ):  # no value to go on; cancelled
                 del self._running[me]
                 self._report(self._given_back(link))
                 return

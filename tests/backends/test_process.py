@@ -32,7 +32,9 @@ def run_script(text: str, folder: Path) -> subprocess.CompletedProcess[str]:
     """Run a script as a user would: no guard around the main code."""
     path = folder / "script.py"
     path.write_text(textwrap.dedent(text))
-    return subprocess.run([sys.executable, str(path)], capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(
+        [sys.executable, str(path)], capture_output=True, text=True, timeout=60, check=False
+    )
 
 
 def pid(_: Any = None) -> int:
@@ -123,7 +125,11 @@ async def test_a_function_too_large_for_a_packet_travels() -> None:
 async def test_a_worker_is_replaced_after_so_many_tasks() -> None:
     async with WorkflowEngine(ProcessBackend(workers=1, recycle_after=5)) as engine:
         seen = [await engine.submit(pid) for _ in range(12)]
-    assert [count for _, count in sorted(Counter(seen).items(), key=lambda item: seen.index(item[0]))] == [5, 5, 2]
+    assert [count for _, count in sorted(Counter(seen).items(), key=lambda item: seen.index(item[0]))] == [
+        5,
+        5,
+        2,
+    ]
 
 
 async def test_a_worker_that_holds_too_much_memory_is_replaced() -> None:
@@ -149,7 +155,9 @@ async def test_math_libraries_share_the_cpus_unless_told_otherwise(monkeypatch: 
         assert await engine.submit(os.getenv, "OMP_NUM_THREADS") == "3"
 
 
-async def test_workers_that_cannot_start_are_an_error_with_their_words(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_workers_that_cannot_start_are_an_error_with_their_words(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     from asyncflow.backends.process import hand
 
     monkeypatch.setattr(hand, "_program", lambda *_: "import sys; sys.exit('no such interpreter')")
@@ -249,6 +257,26 @@ async def test_a_chain_that_breaks_in_the_middle_fails_from_there_on() -> None:
             State.UPSTREAM_FAILED,
         ]
         assert await engine.submit(add, 1, 1) == 2
+
+
+@pytest.mark.parametrize("backend", ["thread", "process"])
+async def test_a_link_does_not_run_on_what_is_no_value(backend: str, tmp_path: Path) -> None:
+    ran = tmp_path / "ran"
+
+    def lazy(_: int) -> Any:
+        return (number for number in range(3))
+
+    def use(_: Any) -> None:
+        ran.touch()
+
+    async with WorkflowEngine(backend=backend, workers=1) as engine:
+        generator = engine.submit(lazy, engine.submit(add, 1, 1))
+        user = engine.submit(use, generator)
+        with pytest.raises(TypeError, match="returned a generator"):
+            await generator
+        await engine.settled(user)
+        assert user.state is State.UPSTREAM_FAILED
+    assert not ran.exists()
 
 
 async def test_a_worker_that_dies_in_a_chain_takes_nothing_twice(tmp_path: Path) -> None:

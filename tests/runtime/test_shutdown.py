@@ -114,6 +114,17 @@ async def test_shutdown_inside_a_body_is_an_error_and_no_deadlock(engine: Workfl
             await getattr(engine, kind)(body)(after)
 
 
+async def test_shutdown_in_an_asyncio_task_that_a_block_waits_for_is_an_error_and_no_deadlock(
+    engine: WorkflowEngine,
+) -> None:
+    @engine.block
+    async def block() -> None:
+        await asyncio.create_task(engine.shutdown())
+
+    with pytest.raises(RuntimeError, match="would wait for itself"):
+        await block()
+
+
 async def test_shutdown_outside_is_none_of_the_bodies_business(engine: WorkflowEngine) -> None:
     # bodies that have begun and wait must not make the code outside look like theirs
     futures = [engine.submit(asyncio.Event().wait) for _ in range(3)]
