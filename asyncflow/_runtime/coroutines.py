@@ -23,7 +23,7 @@ from ..backend import CANCELLED, FAILED, RETURNED, STARTED, SUCCEEDED, Event
 from ..errors import CircularDependency
 from .failure import NO_VALUES
 from .future import TaskFuture
-from .scope import circle, enter_block, is_inside
+from .scope import circle, enter_block, waits_for
 
 _SLICE: Final = 0.005  # seconds that bodies may run before everything else on the loop gets its turn
 _CHECKED_EACH: Final = 16  # bodies between two looks at the clock
@@ -194,7 +194,7 @@ class Coroutines:
         me.set_name(f"{task.name}#{task.id}")
         try:
             while True:
-                if isinstance(awaited, TaskFuture) and is_inside(task, awaited._task):
+                if isinstance(awaited, TaskFuture) and waits_for(task, awaited._task):
                     awaited._asyncio_future_blocking = False
                     awaited = run(coro.throw, CircularDependency(circle(task, awaited._task)))
                     continue

@@ -23,13 +23,21 @@ from .._core.states import SUCCEEDED as OVER
 from .._core.task import Definition, Lane, Task
 from .._worker.chain import PREVIOUS, with_previous
 from ..backend import CANCELLED, FAILED, STARTED, SUCCEEDED, Event, ExecutionBackend
-from ..errors import CircularDependency, EngineClosed, ForeignFuture, TaskTimeout, UpstreamFailed, WrongLoop
+from ..errors import (
+    CircularDependency,
+    EngineClosed,
+    ForeignFuture,
+    ImpossibleTransition,
+    TaskTimeout,
+    UpstreamFailed,
+    WrongLoop,
+)
 from .coroutines import Coroutines
 from .failure import NO_VALUES, as_failure, unfit
 from .foreign import Foreign, is_foreign
 from .future import TaskFuture
 from .inbox import Inbox
-from .scope import SCOPE, circle, is_inside
+from .scope import SCOPE, circle, waits_for
 from .unseen import Unseen
 
 _log = logging.getLogger("asyncflow")
@@ -162,7 +170,7 @@ class Run:
                     f"{task.name!r} was given {future!r}, a future of {whose} engine.\n"
                     f"  Await it first and pass its value:  {task.name}(await {future.name}(...))"
                 )
-            if future._task.definition.is_block and is_inside(task.owner, future._task):
+            if task.owner is not None and not future.done() and waits_for(task.owner, future._task):
                 raise CircularDependency(circle(task, future._task))
         return [future._task for future in futures]
 
@@ -187,18 +195,24 @@ class Run:
         for _ in range(len(events)):  # not "while events": threads may add to them for ever
             kind, task_id, payload = events.popleft()
             task = live.get(task_id)
-            if task is None:
+            try:
+                if task is None:
+                    self.dropped += 1
+                elif kind == SUCCEEDED:
+                    self.succeeded(task, payload)
+                elif kind == STARTED:
+                    self._started(task)
+                elif kind == FAILED:
+                    self._failed(task, payload)
+                elif kind == CANCELLED:
+                    self.scheduler.stopped(task)
+                else:
+                    self._given_back(task)
+            except (
+                ImpossibleTransition
+            ):  # a backend that says a thing twice must not cost others their results
                 self.dropped += 1
-            elif kind == SUCCEEDED:
-                self.succeeded(task, payload)
-            elif kind == STARTED:
-                self._started(task)
-            elif kind == FAILED:
-                self._failed(task, payload)
-            elif kind == CANCELLED:
-                self.scheduler.stopped(task)
-            else:
-                self._given_back(task)
+                _log.exception("a report about %r (#%d) was dropped", task and task.name, task_id)
         self.flush()
 
     def succeeded(self, task: Task, value: Any) -> None:
@@ -267,7 +281,7 @@ class Run:
         try:
             futures, holes = arguments.scan_value(value, KINDS, self._adopt)
             dependencies = self._dependencies(futures, block)
-            if any(is_inside(block, each) for each in dependencies):
+            if any(waits_for(block, each) for each in dependencies):
                 raise CircularDependency(circle(block, block))
         except Exception as error:
             self._failed(block, error)

@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Final
 
-from .._core.states import CANCELLING, NOW
 from .._core.task import Task
 
 
@@ -43,12 +42,32 @@ def workflow_scope(workflow: str) -> Iterator[str]:
         SCOPE.reset(token)
 
 
-def is_inside(task: Task | None, block: Task) -> bool:
-    """Whether a task is the block itself or belongs to it, at any depth."""
-    while task is not None:
-        if task is block:
-            return block.story & NOW <= CANCELLING
-        task = task.owner
+def waits_for(inner: Task, outer: Task) -> bool:
+    """Whether ``outer`` can only go on after ``inner``, or after a block that it belongs to.
+
+    Looked for from ``inner`` outwards, along those who depend on it: mostly nobody does. What ``inner`` has called
+    itself need not be asked: it was looked at then.
+    """
+    if outer.owner is inner:
+        return False
+    step: Task | None = inner
+    while step is not None:
+        if step is outer or is_downstream(outer, step):
+            return True
+        step = step.owner
+    return False
+
+
+def is_downstream(task: Task, source: Task) -> bool:
+    """Whether a task depends on another, over any number of steps."""
+    seen: set[int] = set()
+    queue = list(source.dependents or ())
+    for each in queue:  # grows while it is walked
+        if each is task:
+            return True
+        if each.id not in seen:
+            seen.add(each.id)
+            queue.extend(each.dependents or ())
     return False
 
 
@@ -56,6 +75,9 @@ def circle(task: Task, block: Task) -> str:
     """The words for a task that would wait for the block it runs in."""
     if task is block:
         return f"{block.name!r} (#{block.id}) would wait for itself"
+    if not block.definition.is_block:
+        other = f"{block.name!r} (#{block.id})"
+        return f"{task.name!r} (#{task.id}) would wait for {other}, which waits for it or for the block around it"
     return (
         f"{task.name!r} (#{task.id}) would wait for {block.name!r} (#{block.id}), inside which it was called"
     )

@@ -385,13 +385,11 @@ async def _under_fire(tasks: int, kills: int) -> Counter[str]:
     async with WorkflowEngine(backend="process", workers=2) as engine:
         futures = [engine.submit(_spin, number) for number in range(tasks)]
         moments = sorted(rng.sample(range(tasks), kills))
-        done = 0
-        for ended in asyncio.as_completed(futures):
+        for done, ended in enumerate(asyncio.as_completed(futures), 1):
             try:
                 await ended
             except WorkerDied:
                 pass
-            done += 1
             while moments and moments[0] <= done:
                 moments.pop(0)
                 if victims := children() - before:

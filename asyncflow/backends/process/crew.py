@@ -97,7 +97,7 @@ class Crew:
         if idle is not None:
             return idle
         starting = sum(not hand.is_up for hand in up)
-        if len(up) < self._size and starting < len(self._order):
+        if len(up) < self._size and starting < len(self._order) and not self._closing:
             self._hire()
         ready = [hand for hand in up if hand.is_up and hand.load < AHEAD]
         return min(ready, key=lambda hand: hand.load, default=None)
