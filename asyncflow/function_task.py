@@ -129,7 +129,7 @@ class FunctionTask(Generic[P, Fn, R]):
         if run is None or run.loop is not loop or run.closed is not None:
             run = self._engine._run_for(self._definition.name)
         if run is not self._run:
-            self._run, self._lane = run, run.lane_for(self._definition)
+            self._run, self._lane = run, run.places.lane_for(self._definition)
         caller = sys._getframe(1)
         future: TaskFuture[Any] = run.call(
             self._definition,

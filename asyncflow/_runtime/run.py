@@ -21,7 +21,6 @@ from .._core.scheduler import Scheduler
 from .._core.states import CANCELLING, NOW, READY, RUNNING, SUBMITTED
 from .._core.states import SUCCEEDED as OVER
 from .._core.task import Definition, Lane, Task
-from .._worker.chain import PREVIOUS, with_previous
 from ..backend import CANCELLED, FAILED, STARTED, SUCCEEDED, Event, ExecutionBackend
 from ..errors import (
     CircularDependency,
@@ -32,18 +31,19 @@ from ..errors import (
     UpstreamFailed,
     WrongLoop,
 )
+from . import inputs
 from .coroutines import Coroutines
 from .failure import NO_VALUES, as_failure, unfit
-from .foreign import Foreign, is_foreign
+from .foreign import Foreign
 from .future import TaskFuture
 from .inbox import Inbox
+from .places import Places
 from .scope import SCOPE, circle, waits_for
+from .timeouts import Timeouts
 from .unseen import Unseen
 
 _log = logging.getLogger("asyncflow")
-_value_of: Final = asyncio.Future.result
 _cancel: Final = asyncio.Future.cancel
-KINDS: Final = arguments.Kinds(TaskFuture, is_foreign)
 
 
 class Run:
@@ -57,45 +57,26 @@ class Run:
     def __init__(self, backends: Mapping[str, ExecutionBackend], max_coroutines: int | None) -> None:
         self.loop = asyncio.get_running_loop()
         self.backends = backends  # not a copy: it tells the runs of one engine from those of others
-        self.default = next(iter(self.backends))
         self.thread = get_ident()
         self.scheduler = Scheduler()
-        self.inbox = Inbox(self.loop, self.handle, self._busy)
+        self.inbox = Inbox(self.loop, self.handle, self._under_way)
         self.coroutines = Coroutines(self.loop, self.handle, self.succeeded, self.flush)
         self.unseen = Unseen()
         self.open = False  # the backends take work
         self.closed: str | None = None  # why no call is taken any more
         self.dropped = 0  # reports about unknown or finished tasks
         self.foreign = Foreign(self.inbox.report)
-        self._loop_lane = Lane(
-            "the event loop", max_coroutines, "max_coroutines", links=max_coroutines is None
-        )
-        self._block_lane = Lane("the event loop")
-        self._foreign_lane = Lane("the event loop")
-        self._lanes = {name: _lane(name, backend) for name, backend in self.backends.items()}
-        self._places: dict[Lane, Any] = {lane: self.backends[name] for name, lane in self._lanes.items()}
-        self._places |= {self._loop_lane: self.coroutines, self._block_lane: self.coroutines}
-        self._places[self._foreign_lane] = self.foreign
+        self.places = Places(backends, self.coroutines, self.foreign, max_coroutines)
         self._ids = count(1)
         self._context = Context()
         self._flush_due = False
-        self._timers: dict[int, asyncio.TimerHandle] = {}
+        self._timeouts = Timeouts(self.loop, self._expired)
         self._messages: dict[int, Any] = {}  # what cancel() was called with, until it is carried out
         self._settling: dict[int, asyncio.Future[None]] = {}
         self.stopping: set[asyncio.Task[None]] = set()
         self._all_over: asyncio.Future[None] | None = None
 
     # -- calls --------------------------------------------------------------------------------------------
-
-    def lane_for(self, definition: Definition) -> Lane:
-        """Where the calls of a function run."""
-        if definition.is_block:
-            return self._block_lane
-        backend = self.backends[definition.backend or self.default]
-        named = definition.backend is not None and backend.takes_coroutines
-        if definition.is_coroutine and not (backend.runs_coroutines or named):
-            return self._loop_lane
-        return self._lanes[definition.backend or self.default]
 
     def call(
         self,
@@ -137,11 +118,11 @@ class Run:
             site_at,
         )
         futures, task.holes = (
-            arguments.scan(args, kwargs, KINDS, self._adopt) if args or kwargs else ((), False)
+            arguments.scan(args, kwargs, inputs.KINDS, self._adopt) if args or kwargs else ((), False)
         )
         if after:
-            futures = [*futures, *arguments.scan_value(list(after), KINDS, self._adopt)[0]]
-        dependencies = self._dependencies(futures, task) if futures else ()
+            futures = [*futures, *arguments.scan_value(list(after), inputs.KINDS, self._adopt)[0]]
+        dependencies = self._dependencies(futures, task, owner) if futures else ()
         # Not TaskFuture[Any](...): an instance made through a generic alias gets a __dict__, and a burst twice as slow.
         future: TaskFuture[Any] = TaskFuture(loop=self.loop)
         task.future = future
@@ -162,7 +143,8 @@ class Run:
         """Whether the code that asks is part of a body, or of an asyncio task that a block has begun."""
         return self.coroutines.is_inside() or self._owner(SCOPE.get().block) is not None
 
-    def _dependencies(self, futures: list[Any], task: Task) -> list[Task]:
+    def _dependencies(self, futures: list[Any], task: Task, inside: Task | None) -> list[Task]:
+        """The tasks of futures that a task is to wait for, which is called or returned inside of a block."""
         for future in futures:
             if future._run is not self:
                 whose = "an earlier run of this" if future._run.backends is self.backends else "another"
@@ -170,7 +152,7 @@ class Run:
                     f"{task.name!r} was given {future!r}, a future of {whose} engine.\n"
                     f"  Await it first and pass its value:  {task.name}(await {future.name}(...))"
                 )
-            if task.owner is not None and not future.done() and waits_for(task.owner, future._task):
+            if inside is not None and not future.done() and waits_for(inside, future._task):
                 raise CircularDependency(circle(task, future._task))
         return [future._task for future in futures]
 
@@ -180,7 +162,7 @@ class Run:
             raise ForeignFuture(f"{awaitable!r} belongs to another event loop than the engine's")
         definition = Definition(type(awaitable), getattr(awaitable, "__qualname__", type(awaitable).__name__))
         owner = self._owner(SCOPE.get().block)
-        task = Task(next(self._ids), definition, self._foreign_lane, (awaitable,), {}, copy_context(), owner)
+        task = Task(next(self._ids), definition, self.places.foreign, (awaitable,), {}, copy_context(), owner)
         future: TaskFuture[Any] = TaskFuture(loop=self.loop)
         task.future = future
         future._run, future._task = self, task
@@ -223,25 +205,17 @@ class Run:
         task.future.set_result(value)
         task.future = None
         self.scheduler.succeeded(task)
-        if self._timers:
-            self._disarm(task)
+        if self._timeouts.armed:
+            self._timeouts.disarm(task)
 
     def _given_back(self, task: Task) -> None:
-        if isinstance(task.holes, TaskFuture):  # it was a link; its argument is wanted again
-            task.args, task.kwargs = with_previous(task.args, task.kwargs, task.holes)
-            task.holes = True
+        inputs.unlink(task)
         self.scheduler.given_back(task)
 
     def _started(self, task: Task) -> None:
         self.scheduler.started(task)
         if task.definition.timeout is not None:
-            self._arm([task])
-
-    def _arm(self, tasks: list[Task]) -> None:
-        for task in tasks:
-            timeout = task.definition.timeout
-            if timeout is not None and task.id not in self._timers:
-                self._timers[task.id] = self.loop.call_later(timeout, self._expired, task)
+            self._timeouts.arm([task])
 
     def _ended_with(self, task: Task, value: Any) -> None:
         """A body has ended and its value is not simply the future's."""
@@ -263,26 +237,19 @@ class Run:
         if task.id not in self.scheduler.live or task.story & NOW == CANCELLING:
             return
         assert task.definition.timeout is not None
-        stoppable = getattr(self._places[task.lane], "can_kill", True)
+        stoppable = getattr(self.places.behind[task.lane], "can_kill", True)
         error = TaskTimeout(task.id, task.name, task.definition.timeout, task.lane.place, stoppable)
         if not stoppable:
             _log.warning("%s", error)
         self.scheduler.timed_out(task, as_failure(task, error))
         self.flush()
 
-    def _disarm(self, task: Task) -> None:
-        timer = self._timers.pop(task.id, None)
-        if timer is not None:
-            timer.cancel()
-
     # -- blocks -------------------------------------------------------------------------------------------
 
     def _block_returned(self, block: Task, value: Any) -> None:
         try:
-            futures, holes = arguments.scan_value(value, KINDS, self._adopt)
-            dependencies = self._dependencies(futures, block)
-            if any(waits_for(block, each) for each in dependencies):
-                raise CircularDependency(circle(block, block))
+            futures, holes = arguments.scan_value(value, inputs.KINDS, self._adopt)
+            dependencies = self._dependencies(futures, block, block)
         except Exception as error:
             self._failed(block, error)
             return
@@ -302,7 +269,7 @@ class Run:
         try:
             for future in futures:
                 future.result()
-            self._block_succeeded(block, arguments.fill_value(holes, _value_of))
+            self._block_succeeded(block, arguments.fill_value(holes, inputs.value_of))
         except asyncio.CancelledError:
             self.scheduler.stopped(block)
         except Exception as error:
@@ -312,7 +279,7 @@ class Run:
         block.future.set_result(value)
         block.future = None
         self.scheduler.succeeded(block)
-        self._disarm(block)
+        self._timeouts.disarm(block)
 
     # -- commands -----------------------------------------------------------------------------------------
 
@@ -352,12 +319,12 @@ class Run:
         if lane.links:
             for task in ready:
                 if task.link is not None:
-                    self._fill_links(task)
+                    inputs.fill_links(task)
         if not ready:
             return
-        place = self._places[lane]
+        place = self.places.behind[lane]
         if not getattr(place, "reports_starts", True):
-            self._arm(ready)
+            self._timeouts.arm(ready)
         elif not self.inbox.starts_matter and any(task.definition.timeout is not None for task in ready):
             self.inbox.starts_matter = True
         try:
@@ -379,27 +346,16 @@ class Run:
 
     def _filled(self, task: Task) -> bool:
         try:
-            task.args, task.kwargs = arguments.fill(task.args, task.kwargs, task.holes, TaskFuture, _value_of)
+            inputs.fill(task)
         except Exception as error:
             self._not_submitted(task, error)
             return False
-        task.holes = None
         return True
-
-    def _fill_links(self, head: Task) -> None:
-        before, task = head, head.link
-        while task is not None:
-            if task.holes:
-                task.args, task.kwargs = arguments.fill(
-                    task.args, task.kwargs, task.holes, TaskFuture, _value_or_previous
-                )
-                task.holes = before.future
-            before, task = task, task.link
 
     def _settle(self, task: Task) -> None:
         """Give the future of a task that has no value its end."""
-        if self._timers:
-            self._disarm(task)
+        if self._timeouts.armed:
+            self._timeouts.disarm(task)
         future, task.future = task.future, None
         cause = task.cause
         if future is None or cause is None or future.done():
@@ -421,7 +377,7 @@ class Run:
     def _stop(self, tasks: list[Task]) -> None:
         elsewhere = []
         for task in tasks:
-            place = self._places[task.lane]
+            place = self.places.behind[task.lane]
             if place is self.coroutines:
                 self.coroutines.cancel(task, self._messages.pop(task.id, None))
             else:
@@ -440,6 +396,9 @@ class Run:
                 await place.cancel(task.id)
             except Exception:
                 _log.exception("%s could not cancel %r (#%d)", task.lane.place, task.name, task.id)
+
+    def _under_way(self) -> int:
+        return self.places.under_way()
 
     # -- what futures ask ---------------------------------------------------------------------------------
 
@@ -480,9 +439,6 @@ class Run:
             self.scheduler.watched.add(task.id)
         await asyncio.shield(waiter)
 
-    def _busy(self) -> int:
-        return sum(lane.taken for lane in self._lanes.values())
-
     def cancel_all(self) -> None:
         """Cancel all that is live."""
         for task in list(self.scheduler.live.values()):
@@ -506,15 +462,6 @@ class Run:
     def _is_over(self) -> bool:
         # What is still awaited of others' making may never come, and whoever wanted it was cancelled.
         return len(self.scheduler.live) <= self.foreign.watched
-
-
-def _lane(name: str, backend: ExecutionBackend) -> Lane:
-    place = f"backend {name!r}" if backend.name == name else f"backend {name!r} ({backend.name})"
-    return Lane(place, links=backend.takes_chains)
-
-
-def _value_or_previous(future: asyncio.Future[Any]) -> Any:
-    return _value_of(future) if future.done() else PREVIOUS
 
 
 def _wake(waiter: asyncio.Future[None] | None) -> None:

@@ -50,24 +50,18 @@ def waits_for(inner: Task, outer: Task) -> bool:
     """
     if outer.owner is inner:
         return False
-    step: Task | None = inner
-    while step is not None:
-        if step is outer or is_downstream(outer, step):
+    queue = [inner]
+    for block in queue:  # grows while it is walked: first the blocks around, then those who depend on them
+        if block.owner is not None:
+            queue.append(block.owner)
+    seen = {task.id for task in queue}
+    for task in queue:
+        if task is outer:
             return True
-        step = step.owner
-    return False
-
-
-def is_downstream(task: Task, source: Task) -> bool:
-    """Whether a task depends on another, over any number of steps."""
-    seen: set[int] = set()
-    queue = list(source.dependents or ())
-    for each in queue:  # grows while it is walked
-        if each is task:
-            return True
-        if each.id not in seen:
-            seen.add(each.id)
-            queue.extend(each.dependents or ())
+        for dependent in task.dependents or ():
+            if dependent.id not in seen:
+                seen.add(dependent.id)
+                queue.append(dependent)
     return False
 
 

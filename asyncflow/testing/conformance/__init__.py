@@ -15,23 +15,8 @@ case may hang: one that does is ended with the stacks of all threads.
 import pytest
 
 # Before these are imported, or their asserts would say only "AssertionError".
-pytest.register_assert_rewrite(
-    *(
-        f"{__name__}.{theme}"
-        for theme in (
-            "_awaits",
-            "_base",
-            "_cancels",
-            "_contract",
-            "_failures",
-            "_graphs",
-            "_lives",
-            "_loads",
-            "_processes",
-            "_raw",
-        )
-    )
-)
+_THEMES = "_awaits _base _cancels _contract _failures _graphs _lives _loads _processes _raw".split()
+pytest.register_assert_rewrite(*(f"{__name__}.{theme}" for theme in _THEMES))
 
 from ._awaits import Awaits  # noqa: E402
 from ._base import Conformance, looked_after  # noqa: E402
@@ -55,7 +40,7 @@ class BackendConformance(
     Attributes:
         workers: how many pieces of work the backend of `make_backend` runs at once; 1 only if it is sequential.
         executes: False if it calls no function and its results are stand-ins.
-        grace: seconds that an engine's shutdown gives it.
         patience: seconds after which a case is taken to hang.
+        grace: seconds that an engine's shutdown gives it; more than the patience, so that to use it up is to hang.
         excused: cases that it cannot pass, by name, each with the reason.
     """

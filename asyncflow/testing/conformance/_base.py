@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
+from pathlib import Path
 from typing import Any, ClassVar, TypeAlias, TypeVar
 
 import pytest
@@ -31,7 +33,7 @@ class Conformance:
 
     workers: ClassVar[int] = 2
     executes: ClassVar[bool] = True
-    grace: ClassVar[float] = 5.0
+    grace: ClassVar[float] = 600.0
     patience: ClassVar[float] = 60.0
     excused: ClassVar[Mapping[str, str]] = {}
 
@@ -184,6 +186,25 @@ async def failure_of(future: TaskFuture[Any]) -> BaseException:
 def told(error: BaseException) -> str:
     """Everything a user is shown of an exception besides its traceback."""
     return "\n".join([f"{type(error).__name__}: {error}", *getattr(error, "__notes__", [])])
+
+
+class PeakMemory:
+    """The most memory that this process has held since this was made, beyond what it held then."""
+
+    def __init__(self) -> None:
+        gc.collect()
+        Path("/proc/self/clear_refs").write_text("5")  # sets the mark down to what is held now
+        self._before = self._status("VmRSS")
+
+    @property
+    def growth(self) -> int:
+        """In bytes."""
+        return self._status("VmHWM") - self._before
+
+    def _status(self, field: str) -> int:
+        lines = Path("/proc/self/status").read_text().splitlines()
+        [kilobytes] = [line.split()[1] for line in lines if line.startswith(f"{field}:")]
+        return int(kilobytes) * 1024
 
 
 @contextmanager

@@ -12,7 +12,7 @@ import pytest
 from ... import State, TaskCrashed, WorkflowEngine
 from ...errors import RemoteError
 from .. import bad_tasks as bad
-from ._base import Conformance, Engine, applies, asynchronous, failure_of, told
+from ._base import Conformance, Engine, PeakMemory, applies, asynchronous, failure_of, told
 
 _MUCH = 1_000_000  # characters; nobody wants more of an exception sent, kept or logged
 
@@ -194,6 +194,14 @@ class Values(Conformance):
         small = [engine.submit(bad.add, number, 1) for number in range(50)]
         assert await asyncio.gather(*small) == list(range(1, 51))
         assert len(await future) == size
+
+    async def test_a_large_result_costs_about_one_copy_here(self, engine: Engine) -> None:
+        size = 200_000_000
+        await engine.submit(bad.add, 1, 2)
+        memory = PeakMemory()
+        result = await engine.submit(bad.noise, size)
+        assert len(result) == size
+        assert memory.growth < 1.5 * size
 
     @pytest.mark.soak
     async def test_an_array_of_four_gibibytes_arrives(self, engine: Engine) -> None:

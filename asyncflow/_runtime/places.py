@@ -1,0 +1,62 @@
+"""The places of one run where tasks can run: its backends, the event loop, and the awaitables of others."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from .._core.task import Definition, Lane
+from ..backend import ExecutionBackend
+from .coroutines import Coroutines
+from .foreign import Foreign
+
+
+class Places:
+    """Which lane leads where.
+
+    Args:
+        backends: by the names that tasks use; the first is the default.
+        coroutines: the event loop, as a place.
+        foreign: where it is waited for what others do.
+        max_coroutines: how many coroutine tasks may be under way on the loop at once; None for any number.
+    """
+
+    def __init__(
+        self,
+        backends: Mapping[str, ExecutionBackend],
+        coroutines: Coroutines,
+        foreign: Foreign,
+        max_coroutines: int | None,
+    ) -> None:
+        self._backends = backends
+        self._default = next(iter(backends))
+        self._named = {name: _lane(name, backend) for name, backend in backends.items()}
+        self._loop = Lane("the event loop", max_coroutines, "max_coroutines", links=max_coroutines is None)
+        self._blocks = Lane("the event loop")  # a block holds no slot
+        self.foreign = Lane("the event loop")
+        self.behind: dict[Lane, Any] = {lane: backends[name] for name, lane in self._named.items()}
+        self.behind |= {self._loop: coroutines, self._blocks: coroutines, self.foreign: foreign}
+
+    def lane_for(self, definition: Definition) -> Lane:
+        """Where the calls of a function run.
+
+        Args:
+            definition: of the function.
+        """
+        if definition.is_block:
+            return self._blocks
+        name = definition.backend or self._default
+        backend = self._backends[name]
+        named = definition.backend is not None and backend.takes_coroutines
+        if definition.is_coroutine and not (backend.runs_coroutines or named):
+            return self._loop
+        return self._named[name]
+
+    def under_way(self) -> int:
+        """How much the backends have that is not over."""
+        return sum(lane.taken for lane in self._named.values())
+
+
+def _lane(name: str, backend: ExecutionBackend) -> Lane:
+    place = f"backend {name!r}" if backend.name == name else f"backend {name!r} ({backend.name})"
+    return Lane(place, links=backend.takes_chains)

@@ -1,0 +1,35 @@
+"""The clocks that start with tasks."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+
+from .._core.task import Task
+
+
+class Timeouts:
+    """A timer for each task that runs and has a limit.
+
+    Args:
+        loop: whose clock it is.
+        expired: called with a task that has run for too long.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, expired: Callable[[Task], None]) -> None:
+        self._loop = loop
+        self._expired = expired
+        self.armed: dict[int, asyncio.TimerHandle] = {}
+
+    def arm(self, tasks: Iterable[Task]) -> None:
+        """Start the clocks of those that have one and that does not run yet."""
+        for task in tasks:
+            timeout = task.definition.timeout
+            if timeout is not None and task.id not in self.armed:
+                self.armed[task.id] = self._loop.call_later(timeout, self._expired, task)
+
+    def disarm(self, task: Task) -> None:
+        """The task is over."""
+        timer = self.armed.pop(task.id, None)
+        if timer is not None:
+            timer.cancel()
