@@ -228,3 +228,12 @@ def test_a_case_that_is_excused_says_why_and_one_that_is_not_there_is_an_error(t
     wrong = "Test0.excused names cases that are not there: test_shutdown_thrice_is_the_same_as_once"
     assert wrong in ended.stdout
     assert ended.returncode == 2
+
+
+def test_only_the_suite_itself_needs_pytest() -> None:
+    code = "import sys, asyncflow.testing, asyncflow.testing.bad_tasks; sys.exit('pytest' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=30)
+
+
+def test_a_failed_assertion_of_the_suite_shows_its_values(said: str) -> None:
+    assert re.search(r"E  +(AssertionError: )?assert \[2, 2", said), said

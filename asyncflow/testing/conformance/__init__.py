@@ -12,11 +12,12 @@ one the same is asked: the error arrived on the right future, the next tasks wor
 case may hang: one that does is ended with the stacks of all threads.
 """
 
+import pkgutil
+
 import pytest
 
 # Before these are imported, or their asserts would say only "AssertionError".
-_THEMES = "_awaits _base _cancels _contract _failures _graphs _lives _loads _processes _raw".split()
-pytest.register_assert_rewrite(*(f"{__name__}.{theme}" for theme in _THEMES))
+pytest.register_assert_rewrite(*(f"{__name__}.{theme.name}" for theme in pkgutil.iter_modules(__path__)))
 
 from ._awaits import Awaits  # noqa: E402
 from ._base import Conformance, looked_after  # noqa: E402
