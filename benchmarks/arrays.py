@@ -18,7 +18,8 @@ from .processes import TOLD
 NOTE = (
     "in: as an argument. out: as a result. through: both. Memory: the peak of what this process and its two workers "
     "held together, in multiples of the value's size, less what they held without it; a page that several processes "
-    "map counts once. The value itself is in it: 1 for in and out, 2 for through."
+    "map counts once, and shared memory that none maps counts, too. The value itself is in it: 1 for in and out, 2 for "
+    "through."
 )
 TARGET_MEMORY = 4.0  # times the size
 _MB, _GIB = 10**6, 2**30

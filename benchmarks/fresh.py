@@ -80,9 +80,9 @@ def _until_end(child: subprocess.Popen[bytes], timeout: float, watch: bool) -> i
     if not watch or not processes.TOLD:
         child.wait(timeout)
         return None
-    peak, end = 0, monotonic() + timeout
+    peak, end, holdings = 0, monotonic() + timeout, processes.Holdings()
     while monotonic() < end:
-        peak = max(peak, processes.held_by_tree(child.pid))
+        peak = max(peak, holdings.of_tree(child.pid))
         try:
             child.wait(0.01)
         except subprocess.TimeoutExpired:

@@ -50,15 +50,35 @@ def resident_workers() -> int:
     return total
 
 
-def held_by_tree(pid: int) -> int:
-    """Bytes of memory that a process and its workers hold together; a page that several of them map counts once."""
-    total = 0
-    for each in tree(pid):
-        with suppress(OSError):
-            for line in Path(f"/proc/{each}/smaps_rollup").read_text().splitlines():
-                if line.startswith("Pss:"):
-                    total += int(line.split()[1]) * 1024
-    return total
+class Holdings:
+    """Memory that a process and its workers hold together; a page that several of them map counts once.
+
+    Shared memory may be held by a descriptor alone, or be on its way in a socket, and belong to no process that one
+    could ask. So what the whole system has more of it than when this was made counts, if that is more.
+    """
+
+    def __init__(self) -> None:
+        self._before = _shared_by_all()
+
+    def of_tree(self, pid: int) -> int:
+        """Bytes, now."""
+        own = mapped = 0
+        for each in tree(pid):
+            with suppress(OSError):
+                sizes = _sizes(Path(f"/proc/{each}/smaps_rollup"))
+                mapped += sizes.get("Pss_Shmem", 0)
+                own += sizes.get("Pss", 0) - sizes.get("Pss_Shmem", 0)
+        return own + max(mapped, _shared_by_all() - self._before)
+
+
+def _shared_by_all() -> int:
+    return _sizes(Path("/proc/meminfo"))["Shmem"] if TOLD else 0
+
+
+def _sizes(file: Path) -> dict[str, int]:
+    """Lines like ``Name:  12 kB``, in bytes."""
+    words = [line.split() for line in file.read_text().splitlines()]
+    return {each[0].rstrip(":"): int(each[1]) * 1024 for each in words if each[-1] == "kB"}
 
 
 def sleeps() -> int:

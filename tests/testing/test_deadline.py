@@ -13,7 +13,7 @@ import pytest
 
 from asyncflow.testing import TookTooLong, deadline
 
-SOON = 0.05  # real time is the subject here
+SOON = 0.5  # seconds; less, and on a busy machine they pass before the hanging begins
 
 
 def wait_for_ever() -> None:
@@ -36,7 +36,7 @@ def await_for_ever() -> None:
 def test_what_hangs_is_stopped_and_the_stacks_are_shown(hang: object) -> None:
     assert callable(hang)
     with tempfile.TemporaryFile("w+") as file:
-        with pytest.raises(TookTooLong, match=r"not over after 0\.05 s"), deadline(SOON, file=file):
+        with pytest.raises(TookTooLong, match=r"not over after 0\.5 s"), deadline(SOON, file=file):
             hang()
         file.seek(0)
         assert f"in {hang.__name__}" in file.read()
