@@ -80,7 +80,7 @@ class _Snapshot(NamedTuple):
             shown
             for mine, theirs in zip(self, before, strict=True)
             for key, shown in mine.items()
-            if key not in theirs
+            if key not in theirs and not (mine is self.shared_memory and _held_by_others(key))
         ]
 
 
@@ -160,7 +160,7 @@ def _command(pid: int) -> str:
 
 def _shared_memory() -> dict[Any, str]:
     names = os.listdir(_SHARED_MEMORY) if _SHARED_MEMORY.exists() else []
-    return {name: f"shared memory {name!r}" for name in names if not _held_by_others(name)}
+    return {name: f"shared memory {name!r}" for name in names}
 
 
 def _held_by_others(name: str) -> bool:
