@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import socket
 import sys
 import threading
 from collections.abc import Callable, Coroutine, Iterator
@@ -66,9 +67,27 @@ def _ctrl_c(loop: asyncio.AbstractEventLoop, task: asyncio.Task[Any]) -> Iterato
 
     before = signal.signal(signal.SIGINT, on_signal)
     try:
-        yield pressed
+        with _woken_by_signals(loop):
+            yield pressed
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+@contextmanager
+def _woken_by_signals(loop: asyncio.AbstractEventLoop) -> Iterator[None]:
+    """Have each signal wake the loop. Without, one that comes just before the loop goes to sleep is noticed only when
+    something else wakes it. (A handler of the loop's own would not do: it waits for a task that holds the loop up.)"""
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        ours.setblocking(False)
+        theirs.setblocking(False)
+        loop.add_reader(ours, ours.recv, 4096)
+        before = signal.set_wakeup_fd(theirs.fileno(), warn_on_full_buffer=False)
+        try:
+            yield
+        finally:
+            signal.set_wakeup_fd(before)
+            loop.remove_reader(ours)
 
 
 def _end_now() -> NoReturn:
