@@ -1,6 +1,6 @@
 """Runs tasks one after another, in the order of their calls, on the event loop's own thread: `pdb` works in them.
 
-While a task runs the loop stands still, and so do timers: a timeout is noticed when the task is over.
+While a task runs the loop stands still, and so do timers: ``timeout=`` has no effect on a task that ends by itself.
 """
 
 from __future__ import annotations
