@@ -96,8 +96,10 @@ class Work(Protocol):
         """Keyword arguments."""
 
     @property
-    def tells_start(self) -> bool:
-        """Whether STARTED has to be reported at once, because a clock starts with it."""
+    def timeout(self) -> float | None:
+        """Seconds that it may run. If it has such a limit STARTED has to be reported at once, because the engine's
+        clock starts with it. A backend whose work holds up the engine's loop, and with it that clock, fails late
+        work itself, with `TaskTimeout`."""
 
     @property
     def link(self) -> Work | None:

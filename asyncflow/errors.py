@@ -66,10 +66,11 @@ class TaskTimeout(AsyncflowError, TimeoutError):
         name: the task's name as its user wrote it.
         timeout: the limit, in seconds.
         where: what it ran on ("backend 'thread'", "the event loop").
-        stoppable: whether the work could be stopped; if not it goes on unseen and keeps its slot.
+        stoppable: whether the work could be stopped; if not it goes on unseen and keeps its slot. None: it held up
+            the clock, and has ended by itself.
     """
 
-    def __init__(self, task_id: int, name: str, timeout: float, where: str, stoppable: bool) -> None:
+    def __init__(self, task_id: int, name: str, timeout: float, where: str, stoppable: bool | None) -> None:
         super().__init__(task_id, name, timeout, where, stoppable)
         self.task_id = task_id
         self.name = name
@@ -78,7 +79,12 @@ class TaskTimeout(AsyncflowError, TimeoutError):
         self.stoppable = stoppable
 
     def __str__(self) -> str:
-        end = "it was told to stop." if self.stoppable else "it cannot be stopped there and keeps its slot."
+        if self.stoppable is None:
+            end = "nothing can interrupt it there, so that it has run to its end."
+        else:
+            end = (
+                "it was told to stop." if self.stoppable else "it cannot be stopped there and keeps its slot."
+            )
         return f"{self.name!r} (#{self.task_id}) ran longer than {self.timeout:g} s on {self.where}; {end}"
 
 

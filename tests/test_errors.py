@@ -254,6 +254,11 @@ def test_a_timeout_says_what_ran_how_long_and_where() -> None:
     assert str(error) == (
         "'fit' (#4) ran longer than 0.25 s on backend 'thread'; it cannot be stopped there and keeps its slot."
     )
+    error = TaskTimeout(4, "fit", 0.25, "backend 'sequential'", None)
+    assert str(error) == (
+        "'fit' (#4) ran longer than 0.25 s on backend 'sequential'; "
+        "nothing can interrupt it there, so that it has run to its end."
+    )
 
 
 def test_a_crash_says_what_ended_the_task() -> None:

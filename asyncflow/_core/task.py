@@ -136,9 +136,9 @@ class Task:
         return self.definition.is_coroutine
 
     @property
-    def tells_start(self) -> bool:
-        """Whether a clock starts with it."""
-        return self.definition.timeout is not None
+    def timeout(self) -> float | None:
+        """Seconds that it may run."""
+        return self.definition.timeout
 
     @property
     def state(self) -> State:

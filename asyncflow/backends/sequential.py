@@ -1,6 +1,6 @@
 """Runs tasks one after another, in the order of their calls, on the event loop's own thread: `pdb` works in them.
 
-While a task runs the loop stands still, and so do timers: ``timeout=`` has no effect on a task that ends by itself.
+While a task runs the loop stands still, and so do its timers: a task that took too long is failed when it ends.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from heapq import heappop, heappush
 
 from .._worker.attempt import run_attempt
 from ..backend import CANCELLED, FAILED, STARTED, SUCCEEDED, Concurrency, ExecutionBackend, Report, Work
+from ..errors import TaskTimeout
 
 
 class SequentialBackend(ExecutionBackend):
@@ -58,11 +59,15 @@ class SequentialBackend(ExecutionBackend):
     def _run(self, work: Work) -> None:
         # As on a thread, the function finds no event loop running, so that it may start one of its own.
         loop = asyncio.get_running_loop()
+        began = loop.time()
         asyncio._set_running_loop(None)
         try:
             succeeded, payload = run_attempt(work.fn, work.is_coroutine, work.args, work.kwargs, work.context)
         finally:
             asyncio._set_running_loop(loop)
+        if work.timeout is not None and loop.time() - began > work.timeout:
+            where = f"backend {self.name!r}"
+            succeeded, payload = False, TaskTimeout(work.id, work.name, work.timeout, where, None)
         self._report([(SUCCEEDED if succeeded else FAILED, work.id, payload)])
 
     async def cancel(self, task_id: int) -> bool:

@@ -104,7 +104,7 @@ def test_a_task_tells_a_backend_what_it_has_to_know(is_coroutine: bool, timeout:
     task = Task(1, definition("fit", is_coroutine=is_coroutine, timeout=timeout), Lane("x"), (1,), {"a": 2})
     assert (task.name, task.fn, task.args, task.kwargs) == ("fit", body, (1,), {"a": 2})
     assert task.is_coroutine is is_coroutine
-    assert task.tells_start is (timeout is not None)
+    assert task.timeout is timeout
 
 
 # -- a lane with a capacity -----------------------------------------------------------------------------------

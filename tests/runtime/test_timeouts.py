@@ -322,7 +322,8 @@ async def test_timeout_of_a_task_inside_fails_the_block_unless_it_handles_it() -
         assert await careful() == "did without"
 
 
-async def test_sequential_task_past_its_time_is_told_when_it_is_over() -> None:
+@pytest.mark.parametrize("raises", [False, True])
+async def test_a_sequential_task_past_its_time_is_failed_when_it_ends(raises: bool) -> None:
     async with WorkflowEngine("sequential") as engine:
         loop = asyncio.get_running_loop()
 
@@ -330,12 +331,14 @@ async def test_sequential_task_past_its_time_is_told_when_it_is_over() -> None:
             until = loop.time() + 0.05
             while loop.time() < until:
                 pass
+            assert not raises
 
         late = engine.function_task(busy, timeout=0.001)()
-        on_time = engine.submit(int)
-        # The loop stands still while it runs. Whichever comes first afterwards, nothing hangs and nothing lies.
-        await asyncio.wait([late])
+        on_time = engine.function_task(lambda: 0, timeout=60)()
+        with pytest.raises(
+            TaskTimeout, match=r"'busy' \(#1\) ran longer than 0.001 s on backend 'sequential'"
+        ):
+            await late
         await engine.settled(late)
-        assert late.state in ("SUCCEEDED", "FAILED")
-        assert late.exception() is None or isinstance(late.exception(), TaskTimeout)
+        assert late.state == "FAILED"
         assert await on_time == 0

@@ -105,9 +105,9 @@ class Book:
         """
         function = self.function(work)
         args, kwargs = work.args, work.kwargs
-        flags = (
-            work.is_coroutine * wire.COROUTINE | linked * wire.LINKED | work.tells_start * wire.TELLS_START
-        )
+        flags = work.is_coroutine * wire.COROUTINE | linked * wire.LINKED
+        if work.timeout is not None:
+            flags |= wire.TELLS_START
         if not kwargs and _PLAIN.issuperset(map(type, args)):
             flags |= wire.PLAIN_ARGUMENTS
             payload = pickle.dumps((function.number, args, {}), 5)

@@ -26,7 +26,7 @@ class Piece:
     is_coroutine: bool = False
     context: Context | None = None
     attempt: int = 1
-    tells_start: bool = True
+    timeout: float | None = 600
     link: Work | None = None
     id: int = field(default_factory=lambda: next(_ids))
 
