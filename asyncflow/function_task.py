@@ -30,6 +30,7 @@ C = TypeVar("C")
 D = TypeVar("D")
 
 
+_running_loop = asyncio._get_running_loop  # which does not raise where there is none
 _NO_KWARGS: dict[str, Any] = {}  # shared, so that a burst of calls does not keep an empty dict each
 
 
@@ -122,14 +123,10 @@ class FunctionTask(Generic[P, Fn, R]):
         if kwargs or not parameters.least <= len(args) <= parameters.most:
             parameters.check(args, kwargs)
         run = self._engine._run
-        try:
-            loop = asyncio.get_running_loop()
-        except RuntimeError:
-            loop = None
-        if run is None or run.loop is not loop or run.closed is not None:
+        if run is None or run.loop is not _running_loop() or run.closed is not None:
             run = self._engine._run_for(self._definition.name)
         if run is not self._run:
-            self._run, self._lane = run, run.places.lane_for(self._definition)
+            self._run, self._lane = run, run.lane_for(self._definition)
         caller = sys._getframe(1)
         future: TaskFuture[Any] = run.call(
             self._definition,

@@ -31,7 +31,7 @@ from .states import (
     SUCCEEDED,
     UPSTREAM_FAILED,
 )
-from .task import Lane, Task
+from .task import Lane, Task, each_of
 
 _LONGEST_CHAIN: Final = 127  # that is submitted as a whole
 _NO_KWARGS: Final[dict[str, Any]] = {}
@@ -63,7 +63,6 @@ class Scheduler:
                 owner.children = {}
             owner.children[task.id] = task
         if dependencies:
-            task.dependencies = dependencies
             self._wait_for(task, dependencies)
             if task.waiting:
                 return
@@ -83,7 +82,8 @@ class Scheduler:
             task.enter(RUNNING)
 
     def succeeded(self, task: Task) -> None:
-        """The work is over and its value is in its future. Written out flat: every task comes by here."""
+        """The work is over and its value is in its future. Written out flat: every task comes by here, and every
+        dependency."""
         story = task.story
         if not LEGAL[story & NOW] >> SUCCEEDED & 1:
             raise task.impossible(SUCCEEDED)
@@ -103,11 +103,22 @@ class Scheduler:
             task.context = task.dependents = task.holes = task.link = None
         else:
             self._over(task)
-        if dependents is not None:
-            for dependent in dependents:
-                dependent.waiting -= 1
-                if not dependent.waiting:
-                    self._all_in(dependent)
+        if dependents is None:
+            return
+        for dependent in dependents if isinstance(dependents, list) else (dependents,):
+            waiting = dependent.waiting = dependent.waiting - 1
+            if waiting:
+                continue
+            story = dependent.story
+            if story & NOW == PENDING and dependent.blames is None:
+                dependent.story = story << STEP | READY
+                lane = dependent.lane
+                lane.ready.append(dependent)
+                if not lane.is_due:
+                    lane.is_due = True
+                    self.due.append(lane)
+            else:
+                self._all_in(dependent)
 
     def failed(self, task: Task, error: BaseException) -> None:
         """The task failed by itself, or its inputs could not be put together."""
@@ -150,6 +161,7 @@ class Scheduler:
             self.stopped(task)
             return
         task.enter(PENDING if task.waiting else READY)
+        task.link = None  # the next time another may follow, or none
         task.attempt -= 1
         task.lane.taken -= 1
         if not task.waiting:
@@ -192,26 +204,27 @@ class Scheduler:
         for task in batch:
             task.story = task.story << STEP | SUBMITTED  # READY was seen above: the step is legal
             task.attempt += 1
-            task.dependencies = ()
-            if links and task.dependents is not None:
-                self._link(task, lane)
+            task.after = ()
+            if links:
+                follower = task.dependents
+                if isinstance(follower, Task) and follower.waiting == 1:
+                    self._link(task, lane)
         return batch
 
     def _link(self, head: Task, lane: Lane) -> None:
         """Submit behind a task what waits for it and for nothing else, and so on."""
         task = head
         for _ in range(_LONGEST_CHAIN):
-            dependents = task.dependents
-            if dependents is None or len(dependents) != 1:
-                break
-            follower = dependents[0]
+            follower = task.dependents
+            if not isinstance(follower, Task):
+                break  # none, or many
             if follower.waiting != 1 or follower.lane is not lane or follower.story & NOW != PENDING:
                 break
             if follower.blames is not None or type(follower.holes) is list:
                 break  # it will not run, or its value is wanted inside a container
             follower.story = ((follower.story << STEP | READY) << STEP | SUBMITTED) & KEPT
             follower.attempt += 1
-            follower.dependencies = ()
+            follower.after = ()
             lane.taken += 1
             task.link = follower
             task = follower
@@ -223,10 +236,13 @@ class Scheduler:
         for dependency in dependencies:
             now = dependency.story & NOW
             if now < CANCELLING:
-                if dependency.dependents is None:
-                    dependency.dependents = [task]
+                dependents = dependency.dependents
+                if dependents is None:
+                    dependency.dependents = task
+                elif isinstance(dependents, list):
+                    dependents.append(task)
                 else:
-                    dependency.dependents.append(task)
+                    dependency.dependents = [dependents, task]
                 task.waiting += 1
             elif now != SUCCEEDED:
                 _blame(task, dependency)
@@ -273,7 +289,7 @@ class Scheduler:
         while queue:
             bad = queue.popleft()
             dependents, bad.dependents = bad.dependents, None
-            for dependent in dependents or ():
+            for dependent in each_of(dependents):
                 dependent.waiting -= 1
                 if dependent.story & NOW > RUNNING:
                     continue  # cancelled itself: it will tell nobody
@@ -342,7 +358,7 @@ class Scheduler:
                 self._is_due(task.lane)
         task.args = ()
         task.kwargs = _NO_KWARGS
-        task.dependencies = ()
+        task.after = ()
         task.context = task.dependents = task.holes = task.blames = task.link = None
 
     def _leave_owner(self, task: Task) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ..errors import brief
 from .states import CANCELLING, NOW, State, steps_of
 from .task import Task
@@ -22,22 +24,27 @@ def called_at(task: Task) -> str:
     return f"{code.co_filename}:{line}, in {code.co_name}"
 
 
-def explain(task: Task) -> str:
-    """The task's state, the reason for it, and the way it came there."""
+def explain(task: Task, dependencies: Sequence[Task] = ()) -> str:
+    """The task's state, the reason for it, and the way it came there.
+
+    Args:
+        task: what to explain.
+        dependencies: what it depends on, as far as that is still known.
+    """
     story = " -> ".join(steps_of(task.story))
     lines = [
-        f"{task.name!r} (#{task.id}) {_reason(task)}",
+        f"{task.name!r} (#{task.id}) {_reason(task, dependencies)}",
         f"  called at {called_at(task)}",
         f"  story: {story}",
     ]
     return "\n".join(lines)
 
 
-def _reason(task: Task) -> str:
+def _reason(task: Task, dependencies: Sequence[Task]) -> str:
     state, place = task.state, task.lane.place
     match state:
         case State.PENDING:
-            return "waits for " + _awaited(task) + _known_already(task)
+            return "waits for " + _awaited(dependencies) + _known_already(task)
         case State.READY:
             lane = task.lane
             if lane.capacity is not None and lane.taken >= lane.capacity:
@@ -64,10 +71,8 @@ def _reason(task: Task) -> str:
             return _why_not(task)
 
 
-def _awaited(task: Task) -> str:
-    if not task.dependencies:  # it was submitted behind what it waits for, and given back
-        return "what was before it in a chain"
-    unique = {dependency.id: dependency for dependency in task.dependencies}
+def _awaited(dependencies: Sequence[Task]) -> str:
+    unique = {dependency.id: dependency for dependency in dependencies}
     waiting = [dependency for dependency in unique.values() if dependency.story & NOW < CANCELLING]
     shown = [f"{each.name} (#{each.id}, {each.state})" for each in waiting[:_SHOWN]]
     if len(waiting) > _SHOWN:

@@ -60,6 +60,7 @@ class Task:
     """One call."""
 
     __slots__ = (
+        "after",
         "args",
         "attempt",
         "blames",
@@ -67,7 +68,6 @@ class Task:
         "children",
         "context",
         "definition",
-        "dependencies",
         "dependents",
         "future",
         "holes",
@@ -111,8 +111,8 @@ class Task:
         self.story = PENDING
         self.attempt = 0
         self.waiting = 0
-        self.dependencies: Sequence[Task] = ()  # until it is ready; for explain()
-        self.dependents: list[Task] | None = None
+        self.after: Sequence[Any] = ()  # the futures that it waits for and that are not among its arguments
+        self.dependents: Task | list[Task] | None = None
         self.blames: list[Cause] | None = None  # why it will not run, as far as known
         self.cause: Cause | None = None  # its own failure or cancellation, for those who come to depend on it
         self.link: Task | None = None  # what was submitted behind it, in a chain
@@ -162,3 +162,15 @@ class Task:
 
     def __repr__(self) -> str:
         return f"<Task {self.name}#{self.id} {self.state}>"
+
+
+def each_of(tasks: Task | list[Task] | None) -> Sequence[Task]:
+    """None, one or many tasks, as a sequence. Mostly it is one, which is kept without a list around it: a graph of a
+    million tasks has a million objects less.
+
+    Args:
+        tasks: what depends on one.
+    """
+    if tasks is None:
+        return ()
+    return (tasks,) if isinstance(tasks, Task) else tasks

@@ -18,9 +18,9 @@ from typing import Any, Final
 
 from .._core.states import NOW, SUBMITTED
 from .._core.task import Task
-from .._worker.chain import with_previous
 from ..backend import CANCELLED, FAILED, RETURNED, STARTED, SUCCEEDED, Event
 from ..errors import CircularDependency
+from . import inputs
 from .failure import NO_VALUES
 from .future import TaskFuture
 from .scope import circle, enter_block, waits_for
@@ -95,7 +95,7 @@ class Coroutines:
         if type(value) in NO_VALUES:
             self._events.extend(_given_back(link))
         elif link.story & NOW == SUBMITTED:
-            link.args, link.kwargs = with_previous(link.args, link.kwargs, value)
+            inputs.fill((link,), _cannot_be)
             self._queue.appendleft(link)
 
     def _ensure_driver(self) -> None:
@@ -121,12 +121,13 @@ class Coroutines:
                 continue  # cancelled while it was queued
             self._begun = task
             definition, link = task.definition, task.link
+            task.context = context = task.context.copy()
             try:
                 if definition.is_block:
-                    coro, awaited = task.context.run(_enter_block, task)
+                    coro, awaited = context.run(_enter_block, task)
                 else:
                     coro = definition.fn(*task.args, **task.kwargs)
-                    awaited = task.context.run(coro.send, None)
+                    awaited = context.run(coro.send, None)
             except StopIteration as stop:
                 if definition.is_coroutine:
                     self._succeeded(task, stop.value)
@@ -216,6 +217,10 @@ class Coroutines:
             return _ended_by(task, error, me.cancelling() > 0)
         finally:
             del self.waiting[task.id]
+
+
+def _cannot_be(link: Task, error: Exception) -> None:
+    raise error  # where futures stand as arguments of their own, any value fits
 
 
 def _ended_by(task: Task, error: BaseException, cancelling: bool) -> Event:

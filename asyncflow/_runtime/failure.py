@@ -10,9 +10,9 @@ from .._core.story import called_at
 from .._core.task import Task
 from .._worker.results import UNFIT, why_unfit
 from ..errors import TaskCrashed, brief
-from .future import TaskFuture
+from .future import FailedFuture, TaskFuture
 
-NO_VALUES: Final = frozenset({*UNFIT, TaskFuture})
+NO_VALUES: Final = frozenset({*UNFIT, TaskFuture, FailedFuture})
 """Classes of results that are no values."""
 
 

@@ -59,7 +59,7 @@ class TaskFuture(asyncio.Future[T]):
     def explain(self) -> str:
         """Why the task waits, ran, failed or did not run."""
         self._run.catch_up()
-        return explain(self._task)
+        return explain(self._task, self._run.awaited(self._task))
 
     def cancel(self, msg: Any | None = None) -> bool:
         """Cancel the future at once and ask its work to stop.
@@ -86,9 +86,16 @@ class TaskFuture(asyncio.Future[T]):
             raise asyncio.InvalidStateError(f"{self!r} has no result yet; say:  await {self.name}(...)")
         return _result(self)
 
+    def __repr__(self) -> str:
+        return f"<TaskFuture {self._task.name}#{self._task.id} {self._task.state}>"
+
+
+class FailedFuture(TaskFuture[T]):
+    """What a future becomes when it fails: it tells if it is dropped before anybody has looked at it. A class of its
+    own, because a class with a ``__del__`` costs each of its objects as much as making it."""
+
+    __slots__ = ()
+
     def __del__(self) -> None:
         if self._log_traceback:
             self._run.unseen.dropped(self)
-
-    def __repr__(self) -> str:
-        return f"<TaskFuture {self._task.name}#{self._task.id} {self._task.state}>"

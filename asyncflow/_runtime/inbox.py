@@ -2,9 +2,10 @@
 
 Like a network card's driver, it works in two ways. While little is under way each report wakes the loop at once,
 so that the next link of a chain starts without delay. While much is under way the loop looks again after a
-window of a millisecond instead, and reports that come in meanwhile wake nobody: otherwise threads that finish a
-task each few microseconds would hand the interpreter lock back and forth once a task. As soon as a window
-passes in which nothing came the loop sleeps until it is woken. Idle, there is no timer at all.
+window of a millisecond instead, or as soon as so many reports have come that workers may soon be idle; those that
+come in meanwhile wake nobody: otherwise threads that finish a task each few microseconds would hand the
+interpreter lock back and forth once a task. As soon as a window passes in which nothing came the loop sleeps
+until it is woken. Idle, there is no timer at all.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from typing import Final
 from ..backend import Event
 
 _WINDOW: Final = 0.001  # seconds; the finest that epoll waits
+_NEVER: Final = 1 << 62
 _BUSY: Final = 16  # pieces of work under way from which windows pay
 
 
@@ -42,6 +44,8 @@ class Inbox:
         self._events: deque[Event] = deque()
         self._awake = False
         self._under_way = under_way
+        self._window: asyncio.TimerHandle | None = None
+        self._enough = _NEVER  # reports that end a window early
         self.starts_matter = False  # a clock has to start with the work
 
     def report(self, events: Sequence[Event]) -> None:
@@ -49,7 +53,11 @@ class Inbox:
         self._events.extend(events)
         # Two threads may both find the loop asleep and both wake it: harmless, and cheaper than a lock each time.
         # A start alone wakes nobody: whoever asks for a state looks in here first.
-        if not self._awake and (self.starts_matter or any(event[0] for event in events)):
+        if self._awake:
+            if len(self._events) >= self._enough:
+                self._enough = _NEVER
+                self._wake()
+        elif self.starts_matter or any(event[0] for event in events):
             self._wake()
 
     def _wake(self) -> None:
@@ -66,11 +74,17 @@ class Inbox:
 
     def _look(self) -> None:
         came = bool(self._events)
+        if self._window is not None:
+            self._window.cancel()
+            self._window = None
         if came:
             self._handle(self._events)
-        if came and self._under_way() >= _BUSY:
-            self._loop.call_later(_WINDOW, self._look, context=self._context)
-            return
+            under_way = self._under_way()
+            if under_way >= _BUSY:
+                self._window = self._loop.call_later(_WINDOW, self._look, context=self._context)
+                self._enough = under_way  # all is over, or half of it where starts are reported too
+                return
+        self._enough = _NEVER
         self._awake = False
         # What was added before the flag fell woke nobody. What is added from here on does.
         if self._events:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from .._core import arguments
@@ -15,14 +16,42 @@ KINDS: Final = arguments.Kinds(TaskFuture, is_foreign)
 value_of: Final = asyncio.Future.result
 
 
-def fill(task: Task) -> None:
-    """Fill in a task all of whose inputs are there.
+def awaited(task: Task) -> list[Task]:
+    """What a task depends on that has not been submitted, in the order of its arguments."""
+    futures = list(task.after)
+    if task.holes is True:
+        futures += [arg for arg in (*task.args, *task.kwargs.values()) if isinstance(arg, TaskFuture)]
+    elif task.holes:
+        futures += [future for node in task.holes for _, future in node.holes]
+    return [future._task for future in futures]
 
-    Raises:
-        TypeError: a value does not fit where its future stood, as a list in a set.
+
+def fill(batch: Sequence[Task], failed: Callable[[Task, Exception], None]) -> list[Task]:
+    """Fill in tasks all of whose inputs are there.
+
+    Args:
+        batch: the tasks.
+        failed: takes those in which a value does not fit where its future stood, as a list in a set.
+
+    Returns:
+        The others.
     """
-    task.args, task.kwargs = arguments.fill(task.args, task.kwargs, task.holes, TaskFuture, value_of)
-    task.holes = None
+    filled = []
+    for task in batch:
+        if task.holes is True and not task.kwargs:  # written out flat: nearly all come by here
+            task.args = tuple([value_of(arg) if type(arg) is TaskFuture else arg for arg in task.args])
+            task.holes = None
+        elif task.holes:
+            try:
+                task.args, task.kwargs = arguments.fill(
+                    task.args, task.kwargs, task.holes, TaskFuture, value_of
+                )
+            except Exception as error:
+                failed(task, error)
+                continue
+            task.holes = None
+        filled.append(task)
+    return filled
 
 
 def fill_links(head: Task) -> None:

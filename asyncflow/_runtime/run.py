@@ -17,8 +17,9 @@ from types import CodeType
 from typing import Any, Final
 
 from .._core import arguments
+from .._core.arguments import FUTURE
 from .._core.scheduler import Scheduler
-from .._core.states import CANCELLING, NOW, READY, RUNNING, SUBMITTED
+from .._core.states import CANCELLING, NOW, PENDING, READY, RUNNING, SUBMITTED
 from .._core.states import SUCCEEDED as OVER
 from .._core.task import Definition, Lane, Task
 from ..backend import CANCELLED, FAILED, STARTED, SUCCEEDED, Event, ExecutionBackend
@@ -69,6 +70,9 @@ class Run:
         self.places = Places(backends, self.coroutines, self.foreign, max_coroutines)
         self._ids = count(1)
         self._context = Context()
+        self._shared = (
+            self._context
+        )  # by the calls that are made, one after another, where nothing in it changes
         self._flush_due = False
         self._timeouts = Timeouts(self.loop, self._expired)
         self._messages: dict[int, Any] = {}  # what cancel() was called with, until it is carried out
@@ -105,24 +109,24 @@ class Run:
         owner = scope.block
         if owner is not None:
             owner = self._owner(owner)
+        context = copy_context()
+        if context == self._shared:  # a look at two pointers; an object less for the garbage collector
+            context = self._shared
+        else:
+            self._shared = context
         task = Task(
             next(self._ids),
             definition,
             lane,
             args,
             kwargs,
-            copy_context(),
+            context,
             owner,
             scope.workflow,
             site,
             site_at,
         )
-        futures, task.holes = (
-            arguments.scan(args, kwargs, inputs.KINDS, self._adopt) if args or kwargs else ((), False)
-        )
-        if after:
-            futures = [*futures, *arguments.scan_value(list(after), inputs.KINDS, self._adopt)[0]]
-        dependencies = self._dependencies(futures, task, owner) if futures else ()
+        dependencies = self._wiring(task, args, kwargs, after) if args or kwargs or after else ()
         # Not TaskFuture[Any](...): an instance made through a generic alias gets a __dict__, and a burst twice as slow.
         future: TaskFuture[Any] = TaskFuture(loop=self.loop)
         task.future = future
@@ -132,6 +136,12 @@ class Run:
         if not self._flush_due:
             self._flush_soon()
         return future
+
+    def lane_for(self, definition: Definition) -> Lane:
+        """Where the calls of a function run."""
+        if definition.timeout is not None:
+            self.inbox.starts_matter = True
+        return self.places.lane_for(definition)
 
     def _owner(self, block: Task | None) -> Task | None:
         """The block that a call belongs to that is made inside of one."""
@@ -143,8 +153,35 @@ class Run:
         """Whether the code that asks is part of a body, or of an asyncio task that a block has begun."""
         return self.coroutines.is_inside() or self._owner(SCOPE.get().block) is not None
 
+    def _wiring(
+        self, task: Task, args: tuple[Any, ...], kwargs: Mapping[str, Any], after: Sequence[Any]
+    ) -> list[Task]:
+        """Find the futures in a call, and the tasks to wait for."""
+        if not kwargs and not after and task.owner is None:  # nearly all come by here: futures side by side
+            dependencies = []
+            for arg in args:
+                kind = inputs.KINDS[type(arg)]
+                if kind:
+                    if kind != FUTURE or arg._run is not self:
+                        break
+                    dependencies.append(arg._task)
+            else:
+                task.holes = bool(dependencies)
+                return dependencies
+        try:
+            futures, task.holes = arguments.scan(args, kwargs, inputs.KINDS, self._adopt)
+            if after:
+                task.after, _ = arguments.scan_value(list(after), inputs.KINDS, self._adopt)
+                futures += task.after
+            return self._dependencies(futures, task, task.owner) if futures else futures
+        except BaseException:
+            for adopted in [each for each in self.scheduler.live.values() if each.id > task.id]:
+                self.scheduler.cancel(adopted)  # a coroutine among the arguments of a call that was not taken
+            raise
+
     def _dependencies(self, futures: list[Any], task: Task, inside: Task | None) -> list[Task]:
         """The tasks of futures that a task is to wait for, which is called or returned inside of a block."""
+        dependencies = []
         for future in futures:
             if future._run is not self:
                 whose = "an earlier run of this" if future._run.backends is self.backends else "another"
@@ -154,7 +191,8 @@ class Run:
                 )
             if inside is not None and not future.done() and waits_for(inside, future._task):
                 raise CircularDependency(circle(task, future._task))
-        return [future._task for future in futures]
+            dependencies.append(future._task)
+        return dependencies
 
     def _adopt(self, awaitable: Any) -> TaskFuture[Any]:
         """Make an awaitable that is not ours a node of the graph."""
@@ -291,6 +329,7 @@ class Run:
     def flush(self) -> None:
         """Carry out all that the scheduler has decided."""
         self._flush_due = False
+        self._shared = self._context  # so that what it holds can go
         scheduler = self.scheduler
         due = scheduler.due if self.open else ()
         while due or scheduler.ended or scheduler.returned or scheduler.stop:
@@ -315,18 +354,19 @@ class Run:
             _wake(self._all_over)
 
     def _submit(self, lane: Lane, batch: list[Task]) -> None:
-        ready = [task for task in batch if not task.holes or self._filled(task)]
+        ready = inputs.fill(batch, self._not_submitted)
+        place = self.places.behind[lane]
+        if place is self.coroutines:  # which fills in links when it comes to them
+            self.coroutines.submit(ready)
+            return
         if lane.links:
             for task in ready:
                 if task.link is not None:
                     inputs.fill_links(task)
         if not ready:
             return
-        place = self.places.behind[lane]
-        if not getattr(place, "reports_starts", True):
+        if self.inbox.starts_matter and not getattr(place, "reports_starts", True):
             self._timeouts.arm(ready)
-        elif not self.inbox.starts_matter and any(task.definition.timeout is not None for task in ready):
-            self.inbox.starts_matter = True
         try:
             place.submit(ready)
         except Exception as error:  # a backend's own fault: no task of the batch may be left hanging
@@ -343,14 +383,6 @@ class Run:
             after = link.link
             self._given_back(link)
             link = after
-
-    def _filled(self, task: Task) -> bool:
-        try:
-            inputs.fill(task)
-        except Exception as error:
-            self._not_submitted(task, error)
-            return False
-        return True
 
     def _settle(self, task: Task) -> None:
         """Give the future of a task that has no value its end."""
@@ -427,6 +459,10 @@ class Run:
             self._messages[task.id] = msg
         if not self._flush_due and not self.loop.is_closed():
             self._flush_soon()
+
+    def awaited(self, task: Task) -> list[Task]:
+        """What a task that was not submitted depends on."""
+        return inputs.awaited(task) if task.story & NOW == PENDING else []
 
     async def settled(self, task: Task) -> None:
         """Wait until nothing of a task runs any more."""

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Final
 
-from .._core.task import Task
+from .._core.task import Task, each_of
 
 
 class Scope:
@@ -58,7 +58,7 @@ def waits_for(inner: Task, outer: Task) -> bool:
     for task in queue:
         if task is outer:
             return True
-        for dependent in task.dependents or ():
+        for dependent in each_of(task.dependents):
             if dependent.id not in seen:
                 seen.add(dependent.id)
                 queue.append(dependent)

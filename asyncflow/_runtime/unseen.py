@@ -8,12 +8,10 @@ from __future__ import annotations
 
 import logging
 import weakref
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from ..errors import brief
-
-if TYPE_CHECKING:
-    from .future import TaskFuture
+from .future import FailedFuture, TaskFuture
 
 _KEPT: Final = 20
 _log = logging.getLogger("asyncflow")
@@ -29,6 +27,7 @@ class Unseen:
 
     def watch(self, future: TaskFuture[Any]) -> None:
         """A future has failed."""
+        future.__class__ = FailedFuture
         task_id = future._task.id
         self._held[task_id] = weakref.ref(future, lambda _: self._held.pop(task_id, None))
 

@@ -31,9 +31,11 @@ from .results import UNFIT_TO_SEND, why_unfit
 _LENGTH: Final = Struct("=I")
 _LOOK_AT_MEMORY: Final = 0.05  # seconds between two looks at how much memory the process holds
 _NOBODY: Final = 0
+_NO_KWARGS: Final[dict[str, Any]] = {}
 
 Call = tuple[int, int, Any, int]
-"""Task id, flags, pickled function number and arguments or the sizes of a memory file, and that file or -1."""
+"""Task id, flags, payload, and memory file or -1. The payload: function number and plain arguments; or those and any
+keyword arguments pickled; or the sizes of what is in the file, which is the same."""
 
 
 class Stopped(BaseException):
@@ -98,7 +100,7 @@ class Worker:
             large = type(definition) is int  # its size, in a file of its own
             self._definitions[number] = wire.read_file(files.pop(0), definition) if large else definition
         for task_id, flags, payload in calls:
-            self._queue.append((task_id, flags, payload, -1 if type(payload) is bytes else files.pop(0)))
+            self._queue.append((task_id, flags, payload, files.pop(0) if flags & wire.IN_FILE else -1))
         if self._retired:
             self._hand_back()
 
@@ -108,7 +110,13 @@ class Worker:
         self._page[0] = task_id  # whatever ends the process from here on, this task had begun
         started = 0.0
         try:
-            number, args, kwargs = pickle.loads(payload) if file < 0 else wire.unpack_memory(file, payload)
+            if file >= 0:
+                number, args, kwargs = wire.unpack_memory(file, payload)
+            elif type(payload) is tuple:
+                number, args = payload
+                kwargs = _NO_KWARGS
+            else:
+                number, args, kwargs = pickle.loads(payload)
             plain = bool(flags & wire.PLAIN_ARGUMENTS)
             if flags & wire.LINKED:
                 args, kwargs = with_previous(args, kwargs, previous[0])

@@ -26,8 +26,10 @@ import cloudpickle
 PLAIN: Final = frozenset({type(None), bool, int, float, complex, str, bytes})
 """Classes that any pickler packs alike, without a look at what is inside."""
 
-IN_BAND: Final = 65_536
-"""Bytes up to which a call or a result travels in a packet or record; beyond, in a memory file."""
+IN_BAND: Final = 32_768
+"""Bytes up to which a call, a function or a result travels in a packet or record; beyond, in a memory file."""
+FRAME: Final = 65_536
+"""Bytes from which nothing more is put into a packet. With what went in last it stays below what Linux takes."""
 OUT_OF_BAND: Final = 1 << 20
 """Bytes from which a buffer is not copied into the pickle."""
 
@@ -48,6 +50,7 @@ COROUTINE: Final = 1  # the function is an async def
 LINKED: Final = 2  # follows the call before in a chain, and is not begun if that fails
 TELLS_START: Final = 4  # has a clock that starts with it: record BEGUN
 PLAIN_ARGUMENTS: Final = 8  # all of them are of the classes in PLAIN
+IN_FILE: Final = 16  # the payload is the sizes of what is in a memory file that comes with the packet
 
 # Orders.
 TAKE_BACK: Final = 0  # hand back all that has not begun

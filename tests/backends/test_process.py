@@ -10,6 +10,7 @@ import subprocess
 import sys
 import textwrap
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -122,6 +123,22 @@ async def test_a_function_too_large_for_a_packet_travels() -> None:
         assert await engine.submit(measure) == 1_000_000
 
 
+@pytest.mark.parametrize("size", [100, 30_000, 33_000, 100_000])
+@pytest.mark.parametrize("chained", [True, False])
+async def test_however_much_goes_along_packets_are_never_too_large(size: int, chained: bool) -> None:
+    def measuring(ballast: str) -> Callable[[int, str], int]:
+        return lambda before, text: before + len(text) + len(ballast)
+
+    async with WorkflowEngine(backend="process", workers=1) as engine:
+        assert await engine.submit(int) == 0  # the worker is up, and takes whole frames
+        futures: list[Any] = []
+        for number in range(100):
+            before = futures[-1] if chained and futures else 0
+            futures.append(engine.submit(measuring(f"{number:0{size}}"), before, "x" * size))
+        values = await asyncio.gather(*futures)
+    assert values == [2 * size * (number if chained else 1) for number in range(1, 101)]
+
+
 async def test_a_worker_is_replaced_after_so_many_tasks() -> None:
     async with WorkflowEngine(ProcessBackend(workers=1, recycle_after=5)) as engine:
         seen = [await engine.submit(pid) for _ in range(12)]
@@ -169,7 +186,7 @@ async def test_workers_that_cannot_start_are_an_error_with_their_words(
 # -- arguments and results ------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("size", [0, 65_535, 65_536, 1 << 20, 20 << 20])
+@pytest.mark.parametrize("size", [0, 32_767, 32_768, 65_536, 1 << 20, 20 << 20])
 async def test_bytes_of_any_size_travel_both_ways(size: int) -> None:
     data = os.urandom(1024) * (size // 1024) + b"x" * (size % 1024)
     async with WorkflowEngine(backend="process", workers=1) as engine:

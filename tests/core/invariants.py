@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from asyncflow._core.scheduler import Scheduler
 from asyncflow._core.states import State
-from asyncflow._core.task import Lane, Task
+from asyncflow._core.task import Lane, Task, each_of
 
 HAS_SLOT = {State.SUBMITTED, State.RUNNING, State.CANCELLING}
 UNDECIDED = {State.PENDING, State.READY, State.SUBMITTED, State.RUNNING}
@@ -42,7 +42,7 @@ def check_invariants(
 
 
 def _holds_nothing(task: Task) -> None:
-    assert not task.args and not task.kwargs and not task.dependencies, task
+    assert not task.args and not task.kwargs and not task.after, task
     assert task.context is task.dependents is task.holes is task.blames is None, task
     assert task.owner is task.link is None, task
     assert (task.cause is None) == (task.state is State.SUCCEEDED), task
@@ -62,14 +62,14 @@ def _is_in_a_chain(task: Task, dependencies: Sequence[Task]) -> None:
     """It was submitted behind the one thing that it still waits for, to the same place."""
     (before,) = (each for each in dependencies if each.state in UNDECIDED)
     assert task.lane.links and task.lane is before.lane, task
-    assert before.dependents is not None and before.dependents[0] is task, task
+    assert each_of(before.dependents)[0] is task, task
 
 
 def _are_told(live: set[Task], dependencies: Mapping[Task, Sequence[Task]]) -> None:
     """Who waits for something is told of its end, as often as it waits for it."""
     told = Counter[tuple[int, int]]()
     for task in live:
-        for dependent in task.dependents or ():
+        for dependent in each_of(task.dependents):
             told[task.id, dependent.id] += 1
     for task in live:
         if task.state in UNDECIDED:

@@ -94,7 +94,7 @@ def test_a_long_waiting_chain_can_be_shown_and_collected() -> None:
     bench = Bench()
     tasks = chain(bench, MANY)
     assert repr(tasks[-1]) == f"<Task fit#{MANY} PENDING>"
-    assert "waits for 1 of 1 dependencies" in explain(tasks[-1])
+    assert "waits for 1 of 1 dependencies" in explain(tasks[-1], tasks[-2:-1])
     before = sum(type(each) is Task for each in gc.get_objects())
     tasks.clear()
     del bench

@@ -731,7 +731,7 @@ def test_a_task_that_is_over_holds_nothing_that_nobody_can_ask_for(is_watched: b
     tasks = ends(bench)
     assert {task.state.terminal for task in tasks} == {True}
     for task in tasks:
-        assert (task.args, dict(task.kwargs), task.dependencies) == ((), {}, ())
+        assert (task.args, dict(task.kwargs), task.after) == ((), {}, ())
         assert task.context is task.dependents is task.holes is task.blames is task.owner is task.link is None
 
 
@@ -757,14 +757,14 @@ def test_a_task_that_is_over_can_be_collected_without_the_cycle_collector() -> N
         gc.enable()
 
 
-def test_what_waits_no_longer_does_not_hold_its_dependencies() -> None:
+def test_what_waits_no_longer_does_not_hold_what_it_waited_for() -> None:
     bench = Bench()
     first = bench.run()
     second = bench.call(first)
-    assert second.dependencies == (first,)
+    second.after = [first.future]
     bench.scheduler.succeeded(first)
-    bench.take()
-    assert second.dependencies == ()
+    assert bench.take() == [second]
+    assert second.after == ()
 
 
 def test_work_that_is_left_behind_is_forgotten_as_what_it_is() -> None:

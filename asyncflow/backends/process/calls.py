@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 import os
-import pickle
 import sys
 from collections import OrderedDict
 from collections.abc import Callable
@@ -21,6 +20,8 @@ from ...backend import Work
 from ...errors import brief
 
 _PLAIN: Final = wire.PLAIN | {type(PREVIOUS)}
+_OF_A_CALL: Final = 32  # bytes, about
+_OF_A_FILE: Final = 4096  # few of them go into one frame: a packet takes few descriptors
 _KEPT: Final = 1024  # functions; those of a notebook's every version must not stay for ever
 
 
@@ -31,26 +32,30 @@ HEAVY: Final = 8 << 20
 class Function:
     """One version of a function, as workers know it."""
 
-    __slots__ = ("definition", "number", "pace")
+    __slots__ = ("definition", "number", "pace", "size")
 
     def __init__(self, number: int, definition: Any) -> None:
         self.number = number
         self.definition = definition  # (module, path), or pickled by value
+        self.size = sum(map(len, definition)) if type(definition) is tuple else len(definition)
+        if self.size > wire.IN_BAND:
+            self.size = _OF_A_FILE
         self.pace = Pace()
 
 
 class Packed:
     """One call, ready to be sent."""
 
-    __slots__ = ("file", "flags", "function", "parts", "payload", "work")
+    __slots__ = ("file", "flags", "function", "parts", "payload", "size", "work")
 
-    def __init__(self, work: Work, function: Function, flags: int, payload: bytes | None, parts: Any) -> None:
+    def __init__(self, work: Work, function: Function, flags: int, payload: Any, size: int) -> None:
         self.work = work
         self.function = function
         self.flags = flags
-        self.payload = payload  # None: too large for a packet, see parts
-        self.parts = parts
-        self.file = -1  # what is too large, written into memory
+        self.payload = payload  # as the worker is sent it
+        self.size = size  # about so many bytes of a packet
+        self.parts: wire.Parts | None = None  # what is too large for a packet
+        self.file = -1  # the same, written into memory
 
     @property
     def is_heavy(self) -> bool:
@@ -66,7 +71,8 @@ class Packed:
         """Let go of what was sent, or will not be."""
         if self.file >= 0:
             os.close(self.file)
-        self.file, self.payload, self.parts = -1, None, None
+            self.file = -1
+        self.payload = self.parts = None
 
 
 class Book:
@@ -110,16 +116,18 @@ class Book:
             flags |= wire.TELLS_START
         if not kwargs and _PLAIN.issuperset(map(type, args)):
             flags |= wire.PLAIN_ARGUMENTS
-            payload = pickle.dumps((function.number, args, {}), 5)
-            if len(payload) < wire.IN_BAND:
-                return Packed(work, function, flags, payload, None)
+            size = sum(map(sys.getsizeof, args), _OF_A_CALL)
+            if size < wire.IN_BAND:  # they are pickled with the whole frame, once
+                return Packed(work, function, flags, (function.number, args), size)
         try:
             parts = wire.Parts((function.number, args, dict(kwargs)))
         except BaseException as error:
             raise TypeError(why_unsendable(work, error)) from error
         if parts.in_band:
-            return Packed(work, function, flags, bytes(parts.stream), None)
-        return Packed(work, function, flags, None, parts)
+            return Packed(work, function, flags, bytes(parts.stream), len(parts.stream))
+        packed = Packed(work, function, flags | wire.IN_FILE, parts.sizes(), _OF_A_FILE)
+        packed.parts = parts
+        return packed
 
 
 def _definition(work: Work) -> Any:

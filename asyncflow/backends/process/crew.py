@@ -24,7 +24,6 @@ from .porter import Porter
 _PATIENCE: Final = 0.005  # seconds that a call may wait in one worker's frame while another worker is idle
 _FALSE_STARTS: Final = 3  # processes in a row that end before they are up, until that is an error
 _KILLED: Final = 0.1
-_FRAME_BYTES: Final = 1 << 16
 
 
 class Crew:
@@ -62,7 +61,6 @@ class Crew:
         self._hands: list[Hand] = []
         self._waiting: dict[int, Work] = {}  # that no process has
         self._order: deque[int] = deque()  # of the heads of chains among them
-        self._where: dict[int, Hand] = {}
         self._stopping: dict[int, asyncio.TimerHandle | None] = {}
         self._told: set[int] = set()  # tasks whose start was reported
         self._false_starts = 0.0
@@ -84,9 +82,10 @@ class Crew:
 
     def _feed(self) -> None:
         """Give out what can be given out."""
+        most = share(len(self._order), len(self._hands))
         while self._order:
             hand = self._next_hand()
-            if hand is None or not self._give(hand):
+            if hand is None or not self._give(hand, most):
                 break
         if not self._order:
             self._spread()
@@ -102,22 +101,22 @@ class Crew:
         ready = [hand for hand in up if hand.is_up and hand.load < AHEAD]
         return min(ready, key=lambda hand: hand.load, default=None)
 
-    def _give(self, hand: Hand) -> bool:
-        """Send a frame. False if nothing could be sent."""
+    def _give(self, hand: Hand, most: int) -> bool:
+        """Send a frame of so many calls at most. False if nothing could be sent."""
         frame: list[Packed] = []
         heads: list[int] = []
         size = 0
-        most = share(len(self._order), len(self._hands))
         budget = FRAME
-        while self._order and len(frame) < most and budget > 0 and size < _FRAME_BYTES:
+        while self._order and len(frame) < most and budget > 0 and size < wire.FRAME:
             head = self._order.popleft()
-            chain = self._packed(head)
+            chain, bytes_more = self._packed(head, hand.known)
             if not chain:
                 continue
             heads.append(head)
             frame += chain
-            budget -= sum(each.function.pace.seconds for each in chain)
-            size += sum(len(each.payload) if each.payload is not None else 4096 for each in chain)
+            size += bytes_more
+            for each in chain:
+                budget -= each.function.pace.seconds
         if not frame:
             return bool(self._order)
         if not hand.send(frame):
@@ -126,21 +125,24 @@ class Crew:
             return False
         for each in frame:
             del self._waiting[each.work.id]
-            self._where[each.work.id] = hand
         return True
 
-    def _packed(self, head: int) -> list[Packed]:
-        """A chain, as far as it can be sent; what fails here fails alone."""
+    def _packed(self, head: int, known: set[int]) -> tuple[list[Packed], int]:
+        """A chain, as far as it can be sent at once, and its size; what fails here fails alone."""
         chain: list[Packed] = []
+        size = 0
         work: Work | None = self._waiting.get(head)  # None: cancelled
-        while work is not None and work.id in self._waiting:
+        while work is not None and work.id in self._waiting and size < wire.FRAME:
             try:
                 packed = self._written.pop(work.id, None) or self._book.pack(work, linked=bool(chain))
                 if packed.is_heavy:
                     self._written.update((each.work.id, each) for each in chain)
                     self._porter.carry(partial(self._write, packed, head))
-                    return []
+                    return [], 0
                 chain.append(packed)
+                size += packed.size
+                if packed.function.number not in known:
+                    size += packed.function.size
             except Exception as error:
                 del self._waiting[work.id]
                 self._report([(FAILED, work.id, error)])
@@ -148,7 +150,7 @@ class Crew:
                 break
             work = work.link
         self._return_links(work)
-        return chain
+        return chain, size
 
     def _write(self, packed: Packed, head: int) -> None:
         """On the porter's thread."""
@@ -246,7 +248,6 @@ class Crew:
         return None
 
     def _forget(self, task_id: int) -> None:
-        del self._where[task_id]
         self._told.discard(task_id)
         if self._stopping:
             timer = self._stopping.pop(task_id, None)
@@ -354,7 +355,7 @@ class Crew:
             self._report([(CANCELLED, task_id, None)])
             self._return_links(work.link)
             return True
-        hand = self._where.get(task_id)
+        hand = self._with(task_id)
         if hand is None or task_id in self._stopping:
             return hand is not None
         self._stopping[task_id] = None
@@ -365,8 +366,12 @@ class Crew:
         self._feed()
         return True
 
+    def _with(self, task_id: int) -> Hand | None:
+        """The process that has a call."""
+        return next((hand for hand in self._hands if task_id in hand.given), None)
+
     def _kill(self, task_id: int) -> None:
-        hand = self._where.get(task_id)
+        hand = self._with(task_id)
         if hand is not None and hand.running == task_id:
             hand.kill()
 
@@ -383,7 +388,7 @@ class Crew:
     async def leave(self, grace: float) -> list[int]:
         """Let all processes end, and kill those that do not."""
         self._closing = True
-        for task_id in [*self._waiting, *self._where]:
+        for task_id in [*self._waiting, *(task_id for hand in self._hands for task_id in hand.given)]:
             self.cancel(task_id)
         for hand in list(self._hands):
             if not hand.retires:

@@ -78,40 +78,40 @@ class Hand:
         Returns:
             False if its socket is full: nothing was sent.
         """
-        definitions: dict[int, Any] = {
-            each.function.number: each.function.definition
-            for each in packed
-            if each.function.number not in self.known
-        }
+        known = self.known
+        definitions: dict[int, Any] = {}
+        calls, written = [], []
+        for each in packed:
+            function = each.function
+            if function.number not in known:
+                definitions[function.number] = function.definition
+            if each.parts is not None:
+                each.write()
+                written.append(each.file)
+            calls.append((each.work.id, each.flags, each.payload))
         files = []
         for number, definition in definitions.items():
-            if len(definition) > wire.IN_BAND:
+            if type(definition) is bytes and len(definition) > wire.IN_BAND:
                 files.append(wire.write_file(definition))
                 definitions[number] = len(definition)
-        large = len(files)
-        for each in packed:
-            each.write()
-        files += [each.file for each in packed if each.file >= 0]
-        calls = [
-            (each.work.id, each.flags, each.payload if each.payload is not None else each.parts.sizes())
-            for each in packed
-        ]
         frame = pickle.dumps((definitions, calls), 5)
         try:
-            if files:
-                socket.send_fds(self._calls, [frame], files)
+            if files or written:
+                socket.send_fds(self._calls, [frame], files + written)
             else:
                 self._calls.send(frame)
         except BlockingIOError:
             return False
         finally:
-            for file in files[:large]:
+            for file in files:
                 os.close(file)
-        self.known.update(definitions)
+        known.update(definitions)
+        given, load = self.given, self.load
         for each in packed:
             each.drop()
-            self.given[each.work.id] = each
-            self.load += each.function.pace.seconds
+            given[each.work.id] = each
+            load += each.function.pace.seconds
+        self.load = load
         return True
 
     def take_unread(self) -> list[int]:

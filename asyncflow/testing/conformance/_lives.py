@@ -192,9 +192,9 @@ class Scripts(Conformance):
         parent.wait()
         _close(parent)
         until = time.monotonic() + _ALIVE
-        # Also those that were just being started when the parent was killed, and were not to be seen yet.
         left = [pid for pid in {*family, *_marked(token)} if not _ends(pid, until)]
-        left += _marked(token)
+        # One that was just being started when the parent was killed shows no environment until it has been.
+        left += [pid for pid in _marked(token) if not _ends(pid, until)]
         for pid in left:
             os.kill(pid, signal.SIGKILL)
         assert not left, f"{len(left)} processes live {_ALIVE:g} s after their parent was killed"
