@@ -33,6 +33,8 @@ from .states import (
 )
 from .task import Lane, Task, each_of
 
+MOST: Final = 2000
+"""Tasks that are submitted at a time, so that a large burst leaves others on the same event loop their turns."""
 _LONGEST_CHAIN: Final = 127  # that is submitted as a whole
 _NO_KWARGS: Final[dict[str, Any]] = {}
 
@@ -187,19 +189,23 @@ class Scheduler:
     # -- commands -----------------------------------------------------------------------------------------
 
     def take(self, lane: Lane) -> list[Task]:
-        """The tasks to submit to a lane that was due: as many as it has room for."""
+        """The tasks to submit to a lane that was due: as many as it has room for, and no more than `MOST`. If there are
+        more it is due again."""
         lane.is_due = False
-        ready, capacity = lane.ready, lane.capacity
-        if capacity is None:
+        ready = lane.ready
+        room = MOST if lane.capacity is None else min(MOST, lane.capacity - lane.taken)
+        if len(ready) <= room:
             batch = [task for task in ready if task.story & NOW == READY]  # else cancelled while it was held
             ready.clear()
         else:
             batch = []
-            while ready and lane.taken + len(batch) < capacity:
+            while ready and len(batch) < room:
                 task = ready.popleft()
                 if task.story & NOW == READY:
                     batch.append(task)
         lane.taken += len(batch)
+        if ready and (lane.capacity is None or lane.taken < lane.capacity):
+            self._is_due(lane)
         links = lane.links
         for task in batch:
             task.story = task.story << STEP | SUBMITTED  # READY was seen above: the step is legal

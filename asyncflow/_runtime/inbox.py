@@ -19,6 +19,7 @@ from typing import Final
 from ..backend import Event
 
 _WINDOW: Final = 0.001  # seconds; the finest that epoll waits
+_MOST: Final = 4000  # events handled at a time
 _NEVER: Final = 1 << 62
 _BUSY: Final = 16  # pieces of work under way from which windows pay
 
@@ -28,14 +29,14 @@ class Inbox:
 
     Args:
         loop: where they are handled.
-        handle: takes them, in order.
+        handle: takes them, in order, and no more than it is told.
         under_way: how many pieces of work were submitted and are not reported over.
     """
 
     def __init__(
         self,
         loop: asyncio.AbstractEventLoop,
-        handle: Callable[[deque[Event]], None],
+        handle: Callable[[deque[Event], int], None],
         under_way: Callable[[], int],
     ) -> None:
         self._loop = loop
@@ -70,15 +71,18 @@ class Inbox:
     def look_now(self) -> None:
         """Handle what is there; on the loop's thread only."""
         if self._events:
-            self._handle(self._events)
+            self._handle(self._events, len(self._events))
 
     def _look(self) -> None:
-        came = bool(self._events)
+        came = len(self._events)
         if self._window is not None:
             self._window.cancel()
             self._window = None
         if came:
-            self._handle(self._events)
+            self._handle(self._events, _MOST)
+            if came > _MOST:  # others on the loop have their turn, and then the rest
+                self._wake()
+                return
             under_way = self._under_way()
             if under_way >= _BUSY:
                 self._window = self._loop.call_later(_WINDOW, self._look, context=self._context)

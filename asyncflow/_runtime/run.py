@@ -18,7 +18,7 @@ from typing import Any, Final
 
 from .._core import arguments
 from .._core.arguments import FUTURE
-from .._core.scheduler import Scheduler
+from .._core.scheduler import MOST, Scheduler
 from .._core.states import CANCELLING, NOW, PENDING, READY, RUNNING, SUBMITTED
 from .._core.states import SUCCEEDED as OVER
 from .._core.task import Definition, Lane, Task
@@ -44,6 +44,7 @@ from .timeouts import Timeouts
 from .unseen import Unseen
 
 _log = logging.getLogger("asyncflow")
+_ANY: Final = 1 << 62
 _cancel: Final = asyncio.Future.cancel
 
 
@@ -209,10 +210,15 @@ class Run:
 
     # -- events -------------------------------------------------------------------------------------------
 
-    def handle(self, events: deque[Event]) -> None:
-        """Take reports, in order, and carry out what follows from them."""
+    def handle(self, events: deque[Event], most: int = _ANY) -> None:
+        """Take reports, in order, and carry out what follows from them.
+
+        Args:
+            events: the reports; those that are taken are removed.
+            most: how many to take at most.
+        """
         live = self.scheduler.live
-        for _ in range(len(events)):  # not "while events": threads may add to them for ever
+        for _ in range(min(len(events), most)):  # not "while events": threads may add to them for ever
             kind, task_id, payload = events.popleft()
             task = live.get(task_id)
             try:
@@ -324,11 +330,14 @@ class Run:
     def _flush_soon(self) -> None:
         self._flush_due = True
         # In a context of its own, or the first caller's context variables would live on in whatever this starts.
-        self.loop.call_soon(self.flush, context=self._context)
+        self.loop.call_soon(self._flush_now, context=self._context)
+
+    def _flush_now(self) -> None:
+        self._flush_due = False
+        self.flush()
 
     def flush(self) -> None:
-        """Carry out all that the scheduler has decided."""
-        self._flush_due = False
+        """Carry out what the scheduler has decided: all of it, or of a large burst a part, and more soon."""
         self._shared = self._context  # so that what it holds can go
         scheduler = self.scheduler
         due = scheduler.due if self.open else ()
@@ -341,12 +350,19 @@ class Run:
                 scheduler.returned, returned = [], scheduler.returned
                 for block in returned:
                     self._resolve_returned(block)
-            while due:
-                lane = scheduler.due.pop()
-                self._submit(lane, scheduler.take(lane))
+            submitted = 0
+            for _ in range(len(due)):
+                lane = scheduler.due.pop(0)
+                batch = scheduler.take(lane)
+                self._submit(lane, batch)
+                submitted += len(batch)
             if scheduler.stop:
                 scheduler.stop, stop = [], scheduler.stop
                 self._stop(stop)
+            if submitted >= MOST:
+                if not self._flush_due:
+                    self._flush_soon()
+                break
         while scheduler.quiet:
             task = scheduler.quiet.pop()
             _wake(self._settling.pop(task.id, None))

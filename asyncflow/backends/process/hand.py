@@ -19,7 +19,8 @@ from .calls import Packed
 from .output import Relay
 
 _LENGTH: Final = Struct("=I")
-_READ: Final = 1 << 20
+_READ: Final = 1 << 17  # bytes at a time: some thousand small results, after which others have their turn
+_PIPE: Final = 1 << 20
 
 Record = tuple[int, int, float, Any]
 
@@ -54,7 +55,7 @@ class Hand:
         for fd in (self.records, out, err):
             os.set_blocking(fd, False)
         with suppress(OSError):  # the most that an ordinary user may ask for; a busy machine may refuse
-            fcntl.fcntl(self.records, fcntl.F_SETPIPE_SZ, _READ)
+            fcntl.fcntl(self.records, fcntl.F_SETPIPE_SZ, _PIPE)
         self._calls.setblocking(False)
         passed = [worker_calls.fileno(), worker_orders.fileno(), worker_records, page, lifeline]
         self.process = subprocess.Popen(
