@@ -286,7 +286,7 @@ class WorkflowEngine:
         Args:
             future: of this engine.
         """
-        await future._run.settled(future._task)
+        await future._run.settled(future)
 
     # -- inside -------------------------------------------------------------------------------------------
 

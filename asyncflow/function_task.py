@@ -239,5 +239,5 @@ def made_at(caller: FrameType, futures: list[TaskFuture[Any]]) -> list[TaskFutur
         futures: of the calls.
     """
     for future in futures:
-        future._task.site, future._task.site_at = caller.f_code, caller.f_lasti
+        future.site, future.site_at = caller.f_code, caller.f_lasti
     return futures

@@ -45,14 +45,15 @@ class Scheduler:
     __slots__ = ("closing", "due", "ended", "live", "quiet", "returned", "stop", "watched")
 
     def __init__(self) -> None:
-        self.live: dict[int, Task] = {}
+        # Any: of the runtime's own class of tasks, which this room does not know.
+        self.live: dict[int, Any] = {}
         self.closing: set[int] = set()  # blocks whose body has stopped and whose inner tasks have not yet
         self.watched: set[int] = set()  # whoever added an id wants to hear of it in `quiet`
         self.due: list[Lane] = []
-        self.ended: list[Task] = []
-        self.stop: list[Task] = []
-        self.returned: list[Task] = []
-        self.quiet: list[Task] = []
+        self.ended: list[Any] = []
+        self.stop: list[Any] = []
+        self.returned: list[Any] = []
+        self.quiet: list[Any] = []
 
     # -- events -------------------------------------------------------------------------------------------
 

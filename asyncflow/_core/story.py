@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..errors import brief
-from .states import CANCELLING, NOW, State, steps_of
+from .states import CANCELLING, NOW, State, state_of, steps_of
 from .task import Task
 
 _SHOWN = 5
@@ -41,7 +41,7 @@ def explain(task: Task, dependencies: Sequence[Task] = ()) -> str:
 
 
 def _reason(task: Task, dependencies: Sequence[Task]) -> str:
-    state, place = task.state, task.lane.place
+    state, place = state_of(task.story), task.lane.place
     match state:
         case State.PENDING:
             return "waits for " + _awaited(dependencies) + _known_already(task)
@@ -74,7 +74,7 @@ def _reason(task: Task, dependencies: Sequence[Task]) -> str:
 def _awaited(dependencies: Sequence[Task]) -> str:
     unique = {dependency.id: dependency for dependency in dependencies}
     waiting = [dependency for dependency in unique.values() if dependency.story & NOW < CANCELLING]
-    shown = [f"{each.name} (#{each.id}, {each.state})" for each in waiting[:_SHOWN]]
+    shown = [f"{each.name} (#{each.id}, {state_of(each.story)})" for each in waiting[:_SHOWN]]
     if len(waiting) > _SHOWN:
         shown.append(f"and {len(waiting) - _SHOWN} more")
     return f"{len(waiting)} of {len(unique)} dependencies: " + ", ".join(shown)

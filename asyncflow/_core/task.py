@@ -1,7 +1,7 @@
 """The core's record of one call: what to run, what it waits for, where it stands. Only the scheduler writes it.
 
-It is also what a backend is handed (as ``asyncflow.backend.Work``), so that a task is two objects in all:
-this one and its future.
+It is also what a backend is handed (as ``asyncflow.backend.Work``), and in the runtime it is the future that the
+user holds.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from types import CodeType
-from typing import Any
+from typing import TYPE_CHECKING, Any, Final
 
 from ..errors import AsyncflowError, Cause, ImpossibleTransition
 from .states import KEPT, LEGAL, NOW, PENDING, STATES, STEP, State, state_of, steps_of
@@ -56,34 +56,64 @@ class Lane:
         self.taken = 0  # slots in use: tasks that were submitted and are not over
 
 
+FIELDS: Final = (
+    "after",
+    "args",
+    "attempt",
+    "blames",
+    "cause",
+    "children",
+    "context",
+    "definition",
+    "dependents",
+    "holes",
+    "id",
+    "kwargs",
+    "lane",
+    "link",
+    "owner",
+    "site",
+    "site_at",
+    "story",
+    "waiting",
+    "workflow",
+)
+"""The slots that a class of tasks needs."""
+
+
 class Task:
-    """One call."""
+    """One call. The class that is made objects of brings the slots: it is the runtime's future, so that a task is one
+    object and not two for the garbage collector to walk."""
 
-    __slots__ = (
-        "after",
-        "args",
-        "attempt",
-        "blames",
-        "cause",
-        "children",
-        "context",
-        "definition",
-        "dependents",
-        "future",
-        "holes",
-        "id",
-        "kwargs",
-        "lane",
-        "link",
-        "owner",
-        "site",
-        "site_at",
-        "story",
-        "waiting",
-        "workflow",
-    )
+    if not TYPE_CHECKING:
+        __slots__ = ()
 
-    def __init__(
+    id: int
+    """The task's number in its run; 1 for the first call."""
+    workflow: str | None
+    """What ``engine.workflow_scope`` was called with around the call."""
+    definition: Definition
+    lane: Lane
+    args: tuple[Any, ...]
+    kwargs: Mapping[str, Any]
+    context: Any
+    owner: Task | None  # the block inside which it was called, until it is over
+    site: (
+        CodeType | None
+    )  # the code that made the call and, next, where in it; a line is worked out when shown
+    site_at: int
+    story: int
+    attempt: int
+    waiting: int
+    after: Sequence[Any]  # the futures that it waits for and that are not among its arguments
+    dependents: Task | list[Task] | None
+    blames: list[Cause] | None  # why it will not run, as far as known
+    cause: Cause | None  # its own failure or cancellation, for those who come to depend on it
+    link: Task | None  # what was submitted behind it, in a chain
+    holes: Any  # where results are to be filled in
+    children: dict[int, Task] | None  # of a block: what was called inside and is not over
+
+    def set_up(
         self,
         id: int,
         definition: Definition,
@@ -96,29 +126,27 @@ class Task:
         site: CodeType | None = None,
         site_at: int = 0,
     ) -> None:
+        """Fill in what a call is at its beginning."""
         self.id = id
         self.definition = definition
         self.lane = lane
         self.args = args
         self.kwargs = kwargs
         self.context = context
-        self.owner = owner  # the block inside which it was called, until it is over
+        self.owner = owner
         self.workflow = workflow
-        self.site = (
-            site  # the code that made the call and, next, where in it; a line is worked out when shown
-        )
+        self.site = site
         self.site_at = site_at
         self.story = PENDING
         self.attempt = 0
         self.waiting = 0
-        self.after: Sequence[Any] = ()  # the futures that it waits for and that are not among its arguments
-        self.dependents: Task | list[Task] | None = None
-        self.blames: list[Cause] | None = None  # why it will not run, as far as known
-        self.cause: Cause | None = None  # its own failure or cancellation, for those who come to depend on it
-        self.link: Task | None = None  # what was submitted behind it, in a chain
-        self.holes: Any = None  # where results are to be filled in
-        self.future: Any = None  # the runtime's, opaque here
-        self.children: dict[int, Task] | None = None  # of a block: what was called inside and is not over
+        self.after = ()
+        self.dependents = None
+        self.blames = None
+        self.cause = None
+        self.link = None
+        self.holes = None
+        self.children = None
 
     @property
     def name(self) -> str:
@@ -161,7 +189,7 @@ class Task:
         )
 
     def __repr__(self) -> str:
-        return f"<Task {self.name}#{self.id} {self.state}>"
+        return f"<Task {self.name}#{self.id} {state_of(self.story)}>"
 
 
 def each_of(tasks: Task | list[Task] | None) -> Sequence[Task]:

@@ -195,9 +195,9 @@ class Coroutines:
         me.set_name(f"{task.name}#{task.id}")
         try:
             while True:
-                if isinstance(awaited, TaskFuture) and waits_for(task, awaited._task):
+                if isinstance(awaited, TaskFuture) and waits_for(task, awaited):
                     awaited._asyncio_future_blocking = False
-                    awaited = run(coro.throw, CircularDependency(circle(task, awaited._task)))
+                    awaited = run(coro.throw, CircularDependency(circle(task, awaited)))
                     continue
                 try:
                     yield awaited

@@ -1,13 +1,13 @@
-"""The future that a call returns: an `asyncio.Future` that knows its task. It decides nothing."""
+"""The future that a call returns: an `asyncio.Future` that is its task's record as well. It decides nothing."""
 
 from __future__ import annotations
 
 import asyncio
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from .._core.states import State
+from .._core.states import State, state_of
 from .._core.story import explain
-from .._core.task import Task
+from .._core.task import FIELDS, Task
 
 if TYPE_CHECKING:
     from .run import Run
@@ -15,51 +15,36 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 _cancel = asyncio.Future.cancel
 _result = asyncio.Future.result
+_INNER = {*FIELDS, "set_up", "enter", "impossible"} - {"id", "workflow"}
 
 
-class TaskFuture(asyncio.Future[T]):
+class TaskFuture(Task, asyncio.Future[T]):
     """The result of a call, to be awaited or passed on as an argument.
 
     Everything that takes an `asyncio.Future` takes it: ``await``, `asyncio.gather`, `asyncio.wait`,
     `asyncio.as_completed`, `asyncio.timeout`.
     """
 
-    # Two slots and no __init__: making one has to cost no more than making an asyncio.Future.
-    __slots__ = ("_run", "_task")
-    _task: Task
+    # No __init__: making one has to cost no more than making an asyncio.Future. See `Task.set_up`.
+    __slots__ = (*FIELDS, "_run")
     _run: Run
-
-    @property
-    def id(self) -> int:
-        """The task's number in its run; 1 for the first call."""
-        return self._task.id
-
-    @property
-    def name(self) -> str:
-        """The task's name: the function's, or what ``name=`` said."""
-        return self._task.definition.name
 
     @property
     def state(self) -> State:
         """Where the task stands. The future of a cancelled task is done at once; its state says CANCELLING until
         the work has stopped."""
         self._run.catch_up()
-        return self._task.state
+        return state_of(self.story)
 
     @property
     def attempts(self) -> int:
         """How often the task was started."""
-        return self._task.attempt
-
-    @property
-    def workflow(self) -> str | None:
-        """What ``engine.workflow_scope`` was called with around the call."""
-        return self._task.workflow
+        return self.attempt
 
     def explain(self) -> str:
         """Why the task waits, ran, failed or did not run."""
         self._run.catch_up()
-        return explain(self._task, self._run.awaited(self._task))
+        return explain(self, self._run.awaited(self))
 
     def cancel(self, msg: Any | None = None) -> bool:
         """Cancel the future at once and ask its work to stop.
@@ -73,7 +58,7 @@ class TaskFuture(asyncio.Future[T]):
         self._run.check_thread(f"{self!r}.cancel()")
         if not _cancel(self, msg):
             return False
-        self._run.cancel(self._task, msg)
+        self._run.cancel(self, msg)
         return True
 
     def result(self) -> T:
@@ -87,7 +72,10 @@ class TaskFuture(asyncio.Future[T]):
         return _result(self)
 
     def __repr__(self) -> str:
-        return f"<TaskFuture {self._task.name}#{self._task.id} {self._task.state}>"
+        return f"<TaskFuture {self.name}#{self.id} {state_of(self.story)}>"
+
+    def __dir__(self) -> list[str]:
+        return [name for name in super().__dir__() if name not in _INNER]
 
 
 class FailedFuture(TaskFuture[T]):

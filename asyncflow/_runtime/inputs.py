@@ -18,12 +18,12 @@ value_of: Final = asyncio.Future.result
 
 def awaited(task: Task) -> list[Task]:
     """What a task depends on that has not been submitted, in the order of its arguments."""
-    futures = list(task.after)
+    futures: list[Task] = list(task.after)
     if task.holes is True:
         futures += [arg for arg in (*task.args, *task.kwargs.values()) if isinstance(arg, TaskFuture)]
     elif task.holes:
         futures += [future for node in task.holes for _, future in node.holes]
-    return [future._task for future in futures]
+    return futures
 
 
 def fill(batch: Sequence[Task], failed: Callable[[Task, Exception], None]) -> list[Task]:
@@ -62,7 +62,7 @@ def fill_links(head: Task) -> None:
             task.args, task.kwargs = arguments.fill(
                 task.args, task.kwargs, task.holes, TaskFuture, _value_or_previous
             )
-            task.holes = before.future  # to be put back, should the link come back
+            task.holes = before  # to be put back, should the link come back
         before, task = task, task.link
 
 

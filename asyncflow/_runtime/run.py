@@ -115,7 +115,10 @@ class Run:
             context = self._shared
         else:
             self._shared = context
-        task = Task(
+        # Not TaskFuture[Any](...): an instance made through a generic alias gets a __dict__, and a burst twice as slow.
+        task: TaskFuture[Any] = TaskFuture(loop=self.loop)
+        task._run = self
+        task.set_up(
             next(self._ids),
             definition,
             lane,
@@ -128,15 +131,10 @@ class Run:
             site_at,
         )
         dependencies = self._wiring(task, args, kwargs, after) if args or kwargs or after else ()
-        # Not TaskFuture[Any](...): an instance made through a generic alias gets a __dict__, and a burst twice as slow.
-        future: TaskFuture[Any] = TaskFuture(loop=self.loop)
-        task.future = future
-        future._run = self
-        future._task = task
         self.scheduler.called(task, dependencies)
         if not self._flush_due:
             self._flush_soon()
-        return future
+        return task
 
     def lane_for(self, definition: Definition) -> Lane:
         """Where the calls of a function run."""
@@ -165,7 +163,7 @@ class Run:
                 if kind:
                     if kind != FUTURE or arg._run is not self:
                         break
-                    dependencies.append(arg._task)
+                    dependencies.append(arg)
             else:
                 task.holes = bool(dependencies)
                 return dependencies
@@ -182,7 +180,6 @@ class Run:
 
     def _dependencies(self, futures: list[Any], task: Task, inside: Task | None) -> list[Task]:
         """The tasks of futures that a task is to wait for, which is called or returned inside of a block."""
-        dependencies = []
         for future in futures:
             if future._run is not self:
                 whose = "an earlier run of this" if future._run.backends is self.backends else "another"
@@ -190,10 +187,9 @@ class Run:
                     f"{task.name!r} was given {future!r}, a future of {whose} engine.\n"
                     f"  Await it first and pass its value:  {task.name}(await {future.name}(...))"
                 )
-            if inside is not None and not future.done() and waits_for(inside, future._task):
-                raise CircularDependency(circle(task, future._task))
-            dependencies.append(future._task)
-        return dependencies
+            if inside is not None and not future.done() and waits_for(inside, future):
+                raise CircularDependency(circle(task, future))
+        return futures
 
     def _adopt(self, awaitable: Any) -> TaskFuture[Any]:
         """Make an awaitable that is not ours a node of the graph."""
@@ -201,12 +197,11 @@ class Run:
             raise ForeignFuture(f"{awaitable!r} belongs to another event loop than the engine's")
         definition = Definition(type(awaitable), getattr(awaitable, "__qualname__", type(awaitable).__name__))
         owner = self._owner(SCOPE.get().block)
-        task = Task(next(self._ids), definition, self.places.foreign, (awaitable,), {}, copy_context(), owner)
-        future: TaskFuture[Any] = TaskFuture(loop=self.loop)
-        task.future = future
-        future._run, future._task = self, task
+        task: TaskFuture[Any] = TaskFuture(loop=self.loop)
+        task._run = self
+        task.set_up(next(self._ids), definition, self.places.foreign, (awaitable,), {}, copy_context(), owner)
         self.scheduler.called(task, ())
-        return future
+        return task
 
     # -- events -------------------------------------------------------------------------------------------
 
@@ -241,13 +236,12 @@ class Run:
                 _log.exception("a report about %r (#%d) was dropped", task and task.name, task_id)
         self.flush()
 
-    def succeeded(self, task: Task, value: Any) -> None:
+    def succeeded(self, task: Any, value: Any) -> None:
         """A body has ended with a value; what follows from it is carried out at the next `flush`."""
         if task.definition.is_block or type(value) in NO_VALUES or task.story & NOW == CANCELLING:
             self._ended_with(task, value)
             return
-        task.future.set_result(value)
-        task.future = None
+        task.set_result(value)
         self.scheduler.succeeded(task)
         if self._timeouts.armed:
             self._timeouts.disarm(task)
@@ -258,7 +252,7 @@ class Run:
 
     def _started(self, task: Task) -> None:
         self.scheduler.started(task)
-        if task.definition.timeout is not None:
+        if task.definition.timeout is not None and task.story & NOW == RUNNING:  # else cancelled meanwhile
             self._timeouts.arm([task])
 
     def _ended_with(self, task: Task, value: Any) -> None:
@@ -319,9 +313,8 @@ class Run:
         except Exception as error:
             self._failed(block, error)
 
-    def _block_succeeded(self, block: Task, value: Any) -> None:
-        block.future.set_result(value)
-        block.future = None
+    def _block_succeeded(self, block: Any, value: Any) -> None:
+        block.set_result(value)
         self.scheduler.succeeded(block)
         self._timeouts.disarm(block)
 
@@ -400,27 +393,26 @@ class Run:
             self._given_back(link)
             link = after
 
-    def _settle(self, task: Task) -> None:
+    def _settle(self, task: TaskFuture[Any]) -> None:
         """Give the future of a task that has no value its end."""
         if self._timeouts.armed:
             self._timeouts.disarm(task)
-        future, task.future = task.future, None
         cause = task.cause
-        if future is None or cause is None or future.done():
+        if cause is None or task.done():
             return  # its user has cancelled it
         if cause.upstream and cause.firsts[0].error is not None:
             error: BaseException = UpstreamFailed(task.id, task.name, cause)
             error.__cause__ = cause.firsts[0].error
         elif cause.error is None:
-            _cancel(future)
+            _cancel(task)
             return
         else:
             error = cause.error
-        future.set_exception(error)
+        task.set_exception(error)
         if cause.passed_on:
-            future._log_traceback = False  # a dependent brings it to whoever awaits that
+            task._log_traceback = False  # a dependent brings it to whoever awaits that
         else:
-            self.unseen.watch(future)
+            self.unseen.watch(task)
 
     def _stop(self, tasks: list[Task]) -> None:
         elsewhere = []

@@ -28,7 +28,7 @@ class Unseen:
     def watch(self, future: TaskFuture[Any]) -> None:
         """A future has failed."""
         future.__class__ = FailedFuture
-        task_id = future._task.id
+        task_id = future.id
         self._held[task_id] = weakref.ref(future, lambda _: self._held.pop(task_id, None))
 
     def dropped(self, future: TaskFuture[Any]) -> None:
@@ -56,12 +56,11 @@ class Unseen:
         self._count = 0
 
     def _add(self, future: TaskFuture[Any]) -> None:
-        task = future._task
         future._log_traceback = False  # or asyncio says the same again, without the name
-        if task.cause is not None and task.cause.passed_on:
+        if future.cause is not None and future.cause.passed_on:
             return  # a task that was called since has brought it to whoever awaits that
         self._count += 1
         if len(self._lines) < _KEPT:
             error = future.exception()
             assert error is not None
-            self._lines.append(f"{task.name!r} (#{task.id}): {brief(error)}")
+            self._lines.append(f"{future.name!r} (#{future.id}): {brief(error)}")

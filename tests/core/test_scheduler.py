@@ -24,7 +24,7 @@ from asyncflow._core.states import (
 from asyncflow._core.task import Lane, Task
 from asyncflow.errors import ImpossibleTransition
 
-from .kit import Bench, body, definition, states
+from .kit import Bench, Record, body, definition, states
 
 BROKEN = ValueError("need 2 rows")
 
@@ -101,7 +101,7 @@ def test_tasks_of_different_lanes_are_taken_apart() -> None:
 @pytest.mark.parametrize("is_coroutine", [False, True])
 @pytest.mark.parametrize("timeout", [None, 30.0])
 def test_a_task_tells_a_backend_what_it_has_to_know(is_coroutine: bool, timeout: float | None) -> None:
-    task = Task(1, definition("fit", is_coroutine=is_coroutine, timeout=timeout), Lane("x"), (1,), {"a": 2})
+    task = Record(1, definition("fit", is_coroutine=is_coroutine, timeout=timeout), Lane("x"), (1,), {"a": 2})
     assert (task.name, task.fn, task.args, task.kwargs) == ("fit", body, (1,), {"a": 2})
     assert task.is_coroutine is is_coroutine
     assert task.timeout is timeout
@@ -738,7 +738,7 @@ def test_a_task_that_is_over_holds_nothing_that_nobody_can_ask_for(is_watched: b
 def test_a_task_that_is_over_can_be_collected_without_the_cycle_collector() -> None:
     bench = Bench()
 
-    class Marked(Task):
+    class Marked(Record):
         __slots__ = ("__weakref__",)
 
     gc.disable()
@@ -761,7 +761,7 @@ def test_what_waits_no_longer_does_not_hold_what_it_waited_for() -> None:
     bench = Bench()
     first = bench.run()
     second = bench.call(first)
-    second.after = [first.future]
+    second.after = [first]
     bench.scheduler.succeeded(first)
     assert bench.take() == [second]
     assert second.after == ()
