@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import types
 from collections import deque
-from collections.abc import Callable, Coroutine, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextvars import Context
 from time import perf_counter
 from typing import Any, Final
@@ -25,6 +25,7 @@ from .failure import NO_VALUES
 from .future import TaskFuture
 from .scope import circle, enter_block, waits_for
 
+Runner = Generator[Any, Any, None]
 _SLICE: Final = 0.005  # seconds that bodies may run before everything else on the loop gets its turn
 _CHECKED_EACH: Final = 16  # bodies between two looks at the clock
 
@@ -54,6 +55,7 @@ class Coroutines:
         self._events: deque[Event] = deque()
         self._active: asyncio.Task[None] | None = None
         self._begun: Task | None = None  # runs at this moment; said to have started only when somebody asks
+        self._runner = _new_runner()
         self._context = Context()
         self.waiting: dict[
             int, asyncio.Task[None]
@@ -124,26 +126,22 @@ class Coroutines:
             task.context = context = task.context.copy()
             try:
                 if definition.is_block:
-                    coro, awaited = context.run(_enter_block, task)
+                    awaited = context.run(self._enter_block, task)
                 else:
-                    coro = definition.fn(*task.args, **task.kwargs)
-                    awaited = context.run(coro.send, None)
-            except StopIteration as stop:
-                if definition.is_coroutine:
-                    self._succeeded(task, stop.value)
-                    if link is not None:
-                        self._follow(link, stop.value)
-                else:
-                    events.append((FAILED, task.id, stop))
+                    awaited = context.run(self._runner.send, definition.fn(*task.args, **task.kwargs))
             except BaseException as error:
+                self._runner = _new_runner()
                 if link is not None:
                     events.extend(_given_back(link))
                 events.append(_ended_by(task, error, False))
             else:
-                if coro is None:
-                    self._succeeded(task, awaited)
+                if awaited is _OVER:
+                    value, _OVER.value = _OVER.value, None
+                    self._succeeded(task, value)
+                    if link is not None:
+                        self._follow(link, value)
                 else:
-                    yield from self._become(task, me, coro, awaited)
+                    yield from self._become(task, me, awaited)
                     slice_end = perf_counter()  # what is queued now has waited
             self._begun = None
             if cancelling():  # also when a body cancelled the asyncio task in which it happened to run
@@ -165,17 +163,25 @@ class Coroutines:
         self._carry_on()
         self._ensure_driver()
 
-    def _become(
-        self, task: Task, me: asyncio.Task[None], coro: Coroutine[Any, Any, Any], awaited: Any
-    ) -> Generator[Any, Any, None]:
+    def _enter_block(self, block: Task) -> Any:
+        """Run a block's body up to where it first waits; a plain ``def``, to its end."""
+        enter_block(block)
+        body = block.definition.fn(*block.args, **block.kwargs)
+        if block.definition.is_coroutine:
+            return self._runner.send(body)
+        _OVER.value = body
+        return _OVER
+
+    def _become(self, task: Task, me: asyncio.Task[None], awaited: Any) -> Generator[Any, Any, None]:
         """Leave the queue to another driver and be the asyncio task of one body, until that is over."""
         link = task.link
+        runner, self._runner = self._runner, _new_runner()
         self._active = None
         self.waiting[task.id] = me  # first, or a cancel that the next line carries out would miss it
         self.look_now()
         self._begun = None
         self._ensure_driver()
-        event = yield from self._wait(task, me, coro, awaited)
+        event = yield from self._wait(task, me, runner, awaited)
         # another driver may have come and gone meanwhile, which a type checker cannot know
         if self._active is None and not me.cancelling():  # type: ignore[redundant-expr]
             self._active = me
@@ -187,36 +193,62 @@ class Coroutines:
             self._follow(link, event[2])
 
     def _wait(
-        self, task: Task, me: asyncio.Task[None], coro: Coroutine[Any, Any, Any], awaited: Any
+        self, task: Task, me: asyncio.Task[None], runner: Runner, awaited: Any
     ) -> Generator[Any, Any, Event]:
         """Carry a body that waits through to its end, as `asyncio.Task` would, but in its own context."""
         run = task.context.run
         torn_down = False
         me.set_name(f"{task.name}#{task.id}")
         try:
-            while True:
+            while awaited is not _OVER:
                 if isinstance(awaited, TaskFuture) and waits_for(task, awaited):
                     awaited._asyncio_future_blocking = False
-                    awaited = run(coro.throw, CircularDependency(circle(task, awaited)))
+                    awaited = run(runner.throw, CircularDependency(circle(task, awaited)))
                     continue
                 try:
                     yield awaited
                 except GeneratorExit:  # the loop was closed under it
                     torn_down = True
-                    coro.close()
+                    runner.close()
                     raise
                 except BaseException as error:
-                    awaited = run(coro.throw, error)
+                    awaited = run(runner.throw, error)
                 else:
-                    awaited = run(coro.send, None)
-        except StopIteration as stop:
-            return SUCCEEDED, task.id, stop.value
+                    awaited = run(runner.send, None)
+            value, _OVER.value = _OVER.value, None
+            return SUCCEEDED, task.id, value
         except BaseException as error:
             if torn_down:
                 raise
             return _ended_by(task, error, me.cancelling() > 0)
         finally:
             del self.waiting[task.id]
+
+
+class _Over:
+    """What a runner yields when a body is over; nothing that a body waits for can be mistaken for it."""
+
+    value: Any = None
+
+
+_OVER: Final = _Over()
+
+
+@types.coroutine
+def _runner() -> Generator[Any, Any, None]:
+    """Runs one body after another. ``body.send(None)`` would tell the end of each by raising StopIteration, which costs
+    as much as all the rest of the driver; a ``yield from`` inside the interpreter does not."""
+    while True:
+        body = yield _OVER
+        if type(body) is not types.CoroutineType:
+            body = body.__await__()
+        _OVER.value = yield from body
+
+
+def _new_runner() -> Runner:
+    runner: Runner = _runner()
+    runner.send(None)
+    return runner
 
 
 def _cannot_be(link: Task, error: Exception) -> None:
@@ -228,7 +260,10 @@ def _ended_by(task: Task, error: BaseException, cancelling: bool) -> Event:
     # taking it for a cancel would tell a lie about who wanted what.
     if isinstance(error, asyncio.CancelledError) and (cancelling or task.definition.is_block):
         return CANCELLED, task.id, None
-    return FAILED, task.id, error
+    traceback = error.__traceback__
+    while traceback is not None and traceback.tb_frame.f_code.co_filename == __file__:
+        traceback = traceback.tb_next
+    return FAILED, task.id, error.with_traceback(traceback)  # which begins in the user's function
 
 
 def _given_back(link: Task | None) -> Iterator[Event]:
@@ -237,10 +272,3 @@ def _given_back(link: Task | None) -> Iterator[Event]:
         if link.story & NOW == SUBMITTED:
             yield RETURNED, link.id, None
         link = link.link
-
-
-def _enter_block(block: Task) -> tuple[Coroutine[Any, Any, Any] | None, Any]:
-    """Run a block's body up to where it first waits; a plain ``def``, to its end."""
-    enter_block(block)
-    body = block.definition.fn(*block.args, **block.kwargs)
-    return (body, body.send(None)) if block.definition.is_coroutine else (None, body)
