@@ -33,7 +33,7 @@ from .states import (
 )
 from .task import Lane, Task, each_of
 
-MOST: Final = 2000
+MOST: Final = 1000
 """Tasks that are submitted at a time, so that a large burst leaves others on the same event loop their turns."""
 _LONGEST_CHAIN: Final = 127  # that is submitted as a whole
 _NO_KWARGS: Final[dict[str, Any]] = {}

@@ -19,7 +19,7 @@ from typing import Final
 from ..backend import Event
 
 _WINDOW: Final = 0.001  # seconds; the finest that epoll waits
-_MOST: Final = 4000  # events handled at a time
+_MOST: Final = 1000  # events handled at a time
 _NEVER: Final = 1 << 62
 _BUSY: Final = 16  # pieces of work under way from which windows pay
 

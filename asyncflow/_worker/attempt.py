@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextvars import Context
+from types import TracebackType
 from typing import Any
 
 Outcome = tuple[bool, Any]
@@ -36,7 +37,15 @@ def run_attempt(
         return True, run(fn, *args, **kwargs)
     except BaseException as error:  # SystemExit too: it ends the task and not the worker
         traceback = error.__traceback__
-        return False, error.with_traceback(traceback and traceback.tb_next)
+        while traceback is not None and _is_between(traceback):
+            traceback = traceback.tb_next
+        return False, error.with_traceback(traceback)
+
+
+def _is_between(traceback: TracebackType) -> bool:
+    """Whether a frame is ours, or of the loop that ran a coroutine, and not the user's."""
+    module = traceback.tb_frame.f_globals.get("__name__", "")
+    return module == __name__ or module.partition(".")[0] == "asyncio"
 
 
 def _call(fn: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:

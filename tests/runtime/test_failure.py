@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import os
 import pickle
 import traceback
 from collections.abc import AsyncIterator, Callable
@@ -11,6 +12,7 @@ from typing import Any
 
 import pytest
 
+import asyncflow
 from asyncflow import AsyncflowError, TaskCrashed, UpstreamFailed, WorkflowEngine
 from asyncflow.testing import ManualBackend
 
@@ -87,7 +89,8 @@ async def test_traceback_shows_the_users_frames_down_to_the_line_that_raised(
     error = future.exception()
     assert error is not None
     frames = traceback.extract_tb(error.__traceback__)
-    assert {frame.filename for frame in frames} == {__file__}
+    ours = os.path.dirname(asyncflow.__file__)
+    assert not [frame for frame in frames if frame.filename.startswith(ours)]
     assert [frame.name for frame in frames][-2:] == ["deeper", "boom"]
 
 
