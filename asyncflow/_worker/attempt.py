@@ -44,7 +44,7 @@ def run_attempt(
 
 def _is_between(traceback: TracebackType) -> bool:
     """Whether a frame is ours, or of the loop that ran a coroutine, and not the user's."""
-    module = traceback.tb_frame.f_globals.get("__name__", "")
+    module: str = traceback.tb_frame.f_globals.get("__name__", "")
     return module == __name__ or module.partition(".")[0] == "asyncio"
 
 
