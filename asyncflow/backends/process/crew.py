@@ -134,8 +134,10 @@ class Crew:
         work: Work | None = self._waiting.get(head)  # None: cancelled
         while work is not None and work.id in self._waiting and size < wire.FRAME:
             try:
-                packed = self._written.pop(work.id, None) or self._book.pack(work, linked=bool(chain))
-                if packed.is_heavy:
+                packed = self._written.pop(work.id, None) if self._written else None
+                if packed is None:
+                    packed = self._book.pack(work, linked=bool(chain))
+                if packed.parts is not None and packed.is_heavy:
                     self._written.update((each.work.id, each) for each in chain)
                     self._porter.carry(partial(self._write, packed, head))
                     return [], 0
