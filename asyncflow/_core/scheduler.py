@@ -66,8 +66,7 @@ class Scheduler:
                 owner.children = {}
             owner.children[task.id] = task
         if dependencies:
-            self._wait_for(task, dependencies)
-            if task.waiting:
+            if self._wait_for(task, dependencies):
                 return
             if task.blames is not None:
                 self._all_in(task)
@@ -239,7 +238,8 @@ class Scheduler:
 
     # -- the graph ----------------------------------------------------------------------------------------
 
-    def _wait_for(self, task: Task, dependencies: Iterable[Task]) -> None:
+    def _wait_for(self, task: Task, dependencies: Iterable[Task]) -> int:
+        waiting = task.waiting
         for dependency in dependencies:
             now = dependency.story & NOW
             if now < CANCELLING:
@@ -250,9 +250,11 @@ class Scheduler:
                     dependents.append(task)
                 else:
                     dependency.dependents = [dependents, task]
-                task.waiting += 1
+                waiting += 1
             elif now != SUCCEEDED:
                 _blame(task, dependency)
+        task.waiting = waiting
+        return waiting
 
     def _all_in(self, task: Task) -> None:
         """Nothing is left to wait for."""

@@ -17,7 +17,6 @@ from types import CodeType
 from typing import Any, Final
 
 from .._core import arguments
-from .._core.arguments import FUTURE
 from .._core.scheduler import MOST, Scheduler
 from .._core.states import CANCELLING, NOW, PENDING, READY, RUNNING, SUBMITTED
 from .._core.states import SUCCEEDED as OVER
@@ -154,19 +153,15 @@ class Run:
 
     def _wiring(
         self, task: Task, args: tuple[Any, ...], kwargs: Mapping[str, Any], after: Sequence[Any]
-    ) -> list[Task]:
+    ) -> Sequence[Task]:
         """Find the futures in a call, and the tasks to wait for."""
-        if not kwargs and not after and task.owner is None:  # nearly all come by here: futures side by side
-            dependencies = []
+        if not kwargs and not after and task.owner is None:
             for arg in args:
-                kind = inputs.KINDS[type(arg)]
-                if kind:
-                    if kind != FUTURE or arg._run is not self:
-                        break
-                    dependencies.append(arg)
-            else:
-                task.holes = bool(dependencies)
-                return dependencies
+                if type(arg) is not TaskFuture or arg._run is not self:
+                    break
+            else:  # nothing but futures: they are the dependencies, as they stand
+                task.holes = True
+                return args
         try:
             futures, task.holes = arguments.scan(args, kwargs, inputs.KINDS, self._adopt)
             if after:
