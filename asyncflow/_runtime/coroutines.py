@@ -55,7 +55,8 @@ class Coroutines:
         self._events: deque[Event] = deque()
         self._active: asyncio.Task[None] | None = None
         self._begun: Task | None = None  # runs at this moment; said to have started only when somebody asks
-        self._runner = _new_runner()
+        self._over = _Over()
+        self._runner = _new_runner(self._over)
         self._context = Context()
         self.waiting: dict[
             int, asyncio.Task[None]
@@ -112,7 +113,7 @@ class Coroutines:
 
     @types.coroutine
     def _drive(self) -> Generator[Any, Any, None]:
-        queue, events = self._queue, self._events
+        queue, events, over = self._queue, self._events, self._over
         me: asyncio.Task[None] | None = self._active
         assert me is not None
         cancelling = me.cancelling
@@ -130,13 +131,13 @@ class Coroutines:
                 else:
                     awaited = context.run(self._runner.send, definition.fn(*task.args, **task.kwargs))
             except BaseException as error:
-                self._runner = _new_runner()
+                self._runner = _new_runner(self._over)
                 if link is not None:
                     events.extend(_given_back(link))
                 events.append(_ended_by(task, error, False))
             else:
-                if awaited is _OVER:
-                    value, _OVER.value = _OVER.value, None
+                if awaited is over:
+                    value, over.value = over.value, None
                     self._succeeded(task, value)
                     if link is not None:
                         self._follow(link, value)
@@ -169,13 +170,13 @@ class Coroutines:
         body = block.definition.fn(*block.args, **block.kwargs)
         if block.definition.is_coroutine:
             return self._runner.send(body)
-        _OVER.value = body
-        return _OVER
+        self._over.value = body
+        return self._over
 
     def _become(self, task: Task, me: asyncio.Task[None], awaited: Any) -> Generator[Any, Any, None]:
         """Leave the queue to another driver and be the asyncio task of one body, until that is over."""
         link = task.link
-        runner, self._runner = self._runner, _new_runner()
+        runner, self._runner = self._runner, _new_runner(self._over)
         self._active = None
         self.waiting[task.id] = me  # first, or a cancel that the next line carries out would miss it
         self.look_now()
@@ -200,7 +201,7 @@ class Coroutines:
         torn_down = False
         me.set_name(f"{task.name}#{task.id}")
         try:
-            while awaited is not _OVER:
+            while awaited is not self._over:
                 if isinstance(awaited, TaskFuture) and waits_for(task, awaited):
                     awaited._asyncio_future_blocking = False
                     awaited = run(runner.throw, CircularDependency(circle(task, awaited)))
@@ -215,7 +216,7 @@ class Coroutines:
                     awaited = run(runner.throw, error)
                 else:
                     awaited = run(runner.send, None)
-            value, _OVER.value = _OVER.value, None
+            value, self._over.value = self._over.value, None
             return SUCCEEDED, task.id, value
         except BaseException as error:
             if torn_down:
@@ -226,27 +227,24 @@ class Coroutines:
 
 
 class _Over:
-    """What a runner yields when a body is over; nothing that a body waits for can be mistaken for it."""
+    """What the runners of one run yield when a body is over: nothing that a body waits for can be mistaken for it."""
 
     value: Any = None
 
 
-_OVER: Final = _Over()
-
-
 @types.coroutine
-def _runner() -> Generator[Any, Any, None]:
+def _runner(over: _Over) -> Generator[Any, Any, None]:
     """Runs one body after another. ``body.send(None)`` would tell the end of each by raising StopIteration, which costs
     as much as all the rest of the driver; a ``yield from`` inside the interpreter does not."""
     while True:
-        body = yield _OVER
+        body = yield over
         if type(body) is not types.CoroutineType:
             body = body.__await__()
-        _OVER.value = yield from body
+        over.value = yield from body
 
 
-def _new_runner() -> Runner:
-    runner: Runner = _runner()
+def _new_runner(over: _Over) -> Runner:
+    runner: Runner = _runner(over)
     runner.send(None)
     return runner
 

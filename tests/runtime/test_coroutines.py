@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -193,3 +195,22 @@ async def test_async_body_that_yields_garbage_fails_alone(engine: WorkflowEngine
     with pytest.raises(RuntimeError, match="Task got bad yield"):
         await body()
     assert await engine.submit(turns) is None
+
+
+def test_engines_on_several_threads_do_not_mix_their_results() -> None:
+    async def own(engine_number: int, number: int) -> tuple[int, int]:
+        return engine_number, number
+
+    async def main(engine_number: int) -> list[tuple[int, int]]:
+        async with WorkflowEngine("sequential") as engine:
+            task = engine.function_task(own)
+            return await asyncio.gather(*(task(engine_number, number) for number in range(2_000)))
+
+    switching = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(4) as threads:
+            results = list(threads.map(lambda number: asyncio.run(main(number)), range(4)))
+    finally:
+        sys.setswitchinterval(switching)
+    assert results == [[(engine, number) for number in range(2_000)] for engine in range(4)]
