@@ -4,14 +4,18 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from ._core.quoting import sh
     from ._core.states import State
     from ._runtime.future import TaskFuture
     from .engine import WorkflowEngine
     from .errors import (
         AsyncflowError,
         CircularDependency,
+        CommandFailed,
+        CommandNotFound,
         EngineClosed,
         ForeignFuture,
+        OutputTooLarge,
         TaskCrashed,
         TaskTimeout,
         UnknownBackend,
@@ -25,8 +29,11 @@ __version__ = "0.1.0"
 __all__ = [
     "AsyncflowError",
     "CircularDependency",
+    "CommandFailed",
+    "CommandNotFound",
     "EngineClosed",
     "ForeignFuture",
+    "OutputTooLarge",
     "State",
     "TaskCrashed",
     "TaskFuture",
@@ -36,9 +43,15 @@ __all__ = [
     "WorkerDied",
     "WorkflowEngine",
     "WrongLoop",
+    "sh",
 ]
 
-_HOME = {"State": "_core.states", "TaskFuture": "_runtime.future", "WorkflowEngine": "engine"}
+_HOME = {
+    "State": "_core.states",
+    "TaskFuture": "_runtime.future",
+    "WorkflowEngine": "engine",
+    "sh": "_core.quoting",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -9,12 +9,15 @@ Keywords cannot be mapped by a type, so futures given by keyword are checked whe
 from __future__ import annotations
 
 import concurrent.futures
-from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Protocol, TypeAlias, TypeVar, overload
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Mapping
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Concatenate, Literal, ParamSpec, Protocol, TypeAlias, TypeVar, overload
 
 from ._runtime.future import TaskFuture
 
 if TYPE_CHECKING:
+    from .executable_task import ExecutableTask
     from .function_task import FunctionTask
 
 P = ParamSpec("P")
@@ -113,3 +116,45 @@ class BlockDecorator(Protocol):
     def __call__(self, fn: Callable[P, R], /) -> FunctionTask[P, R, R]: ...
     @overload
     def __call__(self, /, *, name: str | None = ..., timeout: Any = ...) -> BlockDecorator: ...
+
+
+class ExecutableTaskDecorator(Protocol):
+    """``@engine.executable_task``, bare or with options. The value is text, or the path of it."""
+
+    @overload
+    def __call__(self, fn: Callable[P, T], /) -> ExecutableTask[P, T, str]: ...
+    @overload
+    def __call__(
+        self,
+        /,
+        *,
+        capture_stdio: Literal[True],
+        name: str | None = ...,
+        timeout: Any = ...,
+        env: Mapping[str, Any] | None = ...,
+        clean_env: bool | None = ...,
+        cwd: str | PathLike[str] | None = ...,
+        stdin: str | bytes | PathLike[str] | None = ...,
+        ok_codes: int | Iterable[int] | None = ...,
+        shell: str | None = ...,
+    ) -> CapturingTaskDecorator: ...
+    @overload
+    def __call__(
+        self,
+        /,
+        *,
+        name: str | None = ...,
+        timeout: Any = ...,
+        env: Mapping[str, Any] | None = ...,
+        clean_env: bool | None = ...,
+        cwd: str | PathLike[str] | None = ...,
+        stdin: str | bytes | PathLike[str] | None = ...,
+        ok_codes: int | Iterable[int] | None = ...,
+        shell: str | None = ...,
+    ) -> ExecutableTaskDecorator: ...
+
+
+class CapturingTaskDecorator(Protocol):
+    """``@engine.executable_task(capture_stdio=True)``."""
+
+    def __call__(self, fn: Callable[P, T], /) -> ExecutableTask[P, T, Path]: ...

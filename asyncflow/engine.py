@@ -13,21 +13,27 @@ from concurrent.futures import Executor
 from contextlib import AbstractContextManager
 from datetime import timedelta
 from functools import partial
+from os import PathLike
+from pathlib import Path
 from types import MethodType, TracebackType
-from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar, get_args, overload
 
+from ._core.commands import CommandOptions
 from ._core.task import Definition
 from ._runtime import lifecycle
 from ._runtime.future import TaskFuture
 from ._runtime.run import Run
+from ._runtime.sandboxes import Keep, Sandboxes
 from ._runtime.scope import workflow_scope
 from ._runtime.script import run_script
-from ._typing import BlockDecorator, FunctionTaskDecorator
+from ._typing import BlockDecorator, ExecutableTaskDecorator, FunctionTaskDecorator
 from ._worker.far import FarEngine
 from .backend import ExecutionBackend
 from .backends.executor import ExecutorBackend
+from .backends.thread import usable_cpus
 from .discovery import backend_class
 from .errors import EngineClosed, UnknownBackend, WrongLoop
+from .executable_task import ExecutableTask
 from .function_task import FunctionTask, made_at
 
 P = ParamSpec("P")
@@ -48,6 +54,9 @@ class WorkflowEngine:
         workers: how many workers a backend given by name has; None for its own default.
         dry_run: nothing runs but blocks; results are stand-ins.
         max_coroutines: how many ``async def`` tasks may be under way on the event loop at once; None for any number.
+        executables: how many commands may run at once; None for ``workers``, or as many as there are usable CPUs.
+        work_dir: where sandboxes are made, in a directory of each run; None for the system's place for temporary files.
+        keep: whose sandboxes stay after a shutdown: of "failed" tasks, of "all" or of "none".
         grace: seconds that running work is given to end at a shutdown.
 
     Raises:
@@ -62,15 +71,26 @@ class WorkflowEngine:
         workers: int | None = None,
         dry_run: bool = False,
         max_coroutines: int | None = None,
+        executables: int | None = None,
+        work_dir: str | PathLike[str] | None = None,
+        keep: Keep = "failed",
         grace: float = 5.0,
     ) -> None:
         if workers is not None and workers < 1:
             raise ValueError(f"workers={workers}: at least one is needed")
         if max_coroutines is not None and max_coroutines < 1:
             raise ValueError(f"max_coroutines={max_coroutines}: at least one is needed")
+        if executables is not None and executables < 1:
+            raise ValueError(f"executables={executables}: at least one is needed")
+        if keep not in get_args(Keep):
+            raise ValueError(f"keep={keep!r}: it can be one of {', '.join(map(repr, get_args(Keep)))}")
         chosen = dict(backends) if backends else {_name_of(backend): backend}
         self._backends = {name: _made("noop" if dry_run else each, workers) for name, each in chosen.items()}
         self._max_coroutines = max_coroutines
+        self._executables = executables or workers or usable_cpus()
+        self._work_dir = None if work_dir is None else Path(work_dir)
+        self._keep: Keep = keep
+        self._dry_run = dry_run
         self._grace = grace
         self._run: Run | None = None
         self._starting: asyncio.Task[None] | None = None
@@ -206,6 +226,10 @@ class WorkflowEngine:
         def block(self) -> BlockDecorator:
             """Make a function a sub-workflow; bare or with options."""
 
+        @property
+        def executable_task(self) -> ExecutableTaskDecorator:
+            """Make a function a task that runs the command that the function returns; bare or with options."""
+
     else:
 
         def function_task(self, fn=None, /, *, name=None, backend=None, timeout=None):
@@ -243,6 +267,59 @@ class WorkflowEngine:
                 return lambda fn: self.block(fn, name=name, timeout=timeout)
             _check_function("block", fn)
             return FunctionTask(self, self._definition(fn, name=name, timeout=timeout, is_block=True))
+
+        def executable_task(
+            self,
+            fn=None,
+            /,
+            *,
+            name=None,
+            timeout=None,
+            env=None,
+            clean_env=None,
+            cwd=None,
+            stdin=None,
+            ok_codes=None,
+            capture_stdio=None,
+            shell=None,
+        ):
+            """Make a function a task that runs the command that the function returns; bare or with options.
+
+            Text is run by a shell, a list of arguments is run as it is: lists, and `asyncflow.sh` for shells, keep what
+            is put in from being taken for anything else. The value is the standard output as text.
+
+            Args:
+                fn: a ``def`` or ``async def`` that returns a command; called on the event loop, once its inputs are
+                    there.
+                name: what it is called in messages; None for the function's own name.
+                timeout: seconds or `timedelta` that the command may run; None for any time.
+                env: variables, added to the parent's environment.
+                clean_env: whether these are all that the command gets.
+                cwd: where it runs, relative to its sandbox; None for the sandbox itself, a new directory.
+                stdin: text, bytes or a path.
+                ok_codes: exit codes that are no failure; 0 alone if not given.
+                capture_stdio: whether the output goes to a file, whose path is then the value.
+                shell: that runs a command given as text; "/bin/sh" if not given.
+
+            Raises:
+                TypeError: it cannot be a task, or an option is of the wrong type.
+                ValueError: a shell that does not quote as POSIX has it.
+            """
+            options = {
+                "env": env,
+                "clean_env": clean_env,
+                "cwd": cwd,
+                "stdin": stdin,
+                "ok_codes": ok_codes,
+                "capture_stdio": capture_stdio,
+                "shell": shell,
+            }
+            if fn is None:
+                return lambda fn: self.executable_task(fn, name=name, timeout=timeout, **options)
+            _check_function("executable_task", fn)
+            definition = self._definition(fn, name=name, timeout=timeout)
+            definition.command = CommandOptions().changed(**options)
+            return ExecutableTask(self, definition)
 
     @overload
     def submit(
@@ -342,7 +419,13 @@ class WorkflowEngine:
         return run
 
     def _begin(self) -> Run:
-        run = self._run = Run(self._backends, self._max_coroutines)
+        run = self._run = Run(
+            self._backends,
+            max_coroutines=self._max_coroutines,
+            executables=self._executables,
+            sandboxes=None if self._dry_run else Sandboxes(self._work_dir, self._keep),
+            grace=self._grace,
+        )
         self._closing = None
         self._starting = run.loop.create_task(lifecycle.start(run))
         # Who called a task learns of a failed start from its future; who awaits the start, here.

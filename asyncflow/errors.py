@@ -15,9 +15,12 @@ __all__ = [
     "AsyncflowError",
     "Cause",
     "CircularDependency",
+    "CommandFailed",
+    "CommandNotFound",
     "EngineClosed",
     "ForeignFuture",
     "ImpossibleTransition",
+    "OutputTooLarge",
     "RemoteError",
     "TaskCrashed",
     "TaskTimeout",
@@ -27,6 +30,7 @@ __all__ = [
     "WrongLoop",
 ]
 
+_COMMAND = 2_000  # characters of a command that a message shows
 _SHOWN = 5  # how many tasks a message names before it says "and N more"
 
 
@@ -143,6 +147,94 @@ class WorkerDied(AsyncflowError):
         )
         last = "\n  ".join(self.stderr.splitlines())
         return f"{first}\n  The last it wrote to stderr:\n  {last}" if last else first
+
+
+class CommandFailed(AsyncflowError):
+    """A command ended with an exit code that is none of its ``ok_codes=``, or by a signal.
+
+    Attributes:
+        task_id: number of the task.
+        name: the task's name as its user wrote it.
+        command: as it was run: text for a shell, or a list of arguments.
+        how: exit code or signal, in words ("exit code 2", "signal SIGKILL").
+        returncode: the exit code; of a signal, its number below zero.
+        stderr: the last lines that it wrote to its standard error.
+        sandbox: the directory in which it ran, which is kept.
+    """
+
+    def __init__(
+        self,
+        task_id: int,
+        name: str,
+        command: str | list[str | bytes],
+        how: str,
+        returncode: int,
+        stderr: str,
+        sandbox: str,
+    ) -> None:
+        super().__init__(task_id, name, command, how, returncode, stderr, sandbox)
+        self.task_id = task_id
+        self.name = name
+        self.command = command
+        self.how = how
+        self.returncode = returncode
+        self.stderr = stderr
+        self.sandbox = sandbox
+
+    def __str__(self) -> str:
+        command = self.command if isinstance(self.command, str) else repr(self.command)
+        if len(command) > _COMMAND:
+            command = f"{command[:_COMMAND]} [...]"
+        lines = [f"{self.name!r} (#{self.task_id}) ended with {self.how}.", f"  command: {command}"]
+        if self.stderr:
+            lines += ["  The last it wrote to stderr:", *(f"    {line}" for line in self.stderr.splitlines())]
+        return "\n".join([*lines, f"  sandbox: {self.sandbox}"])
+
+
+class CommandNotFound(AsyncflowError, FileNotFoundError):
+    """There is no such program.
+
+    Attributes:
+        task_id: number of the task.
+        name: the task's name as its user wrote it.
+        program: what was looked for.
+        where: where it was looked for ("in PATH=...").
+    """
+
+    def __init__(self, task_id: int, name: str, program: str, where: str) -> None:
+        super().__init__(task_id, name, program, where)
+        self.task_id = task_id
+        self.name = name
+        self.program = program
+        self.where = where
+
+    def __str__(self) -> str:
+        return f"{self.name!r} (#{self.task_id}): no program {self.program!r} was found {self.where}"
+
+
+class OutputTooLarge(AsyncflowError):
+    """A command wrote more to its standard output than can be a value.
+
+    Attributes:
+        task_id: number of the task.
+        name: the task's name as its user wrote it.
+        size: bytes that it wrote.
+        most: bytes that can be a value.
+    """
+
+    def __init__(self, task_id: int, name: str, size: int, most: int) -> None:
+        super().__init__(task_id, name, size, most)
+        self.task_id = task_id
+        self.name = name
+        self.size = size
+        self.most = most
+
+    def __str__(self) -> str:
+        return (
+            f"{self.name!r} (#{self.task_id}) wrote {self.size:,} bytes to its standard output; "
+            f"as a value there may be {self.most:,}.\n"
+            "  With capture_stdio=True the output goes to a file and the value is its path."
+        )
 
 
 class RemoteError(AsyncflowError):

@@ -17,7 +17,19 @@ import asyncflow
 from .measuring import Options, Part, Row
 from .tables import as_text
 
-PARTS = ("shapes", "ledger", "metg", "scale", "heartbeat", "arrays", "startup", "idle", "memory", "others")
+PARTS = (
+    "shapes",
+    "ledger",
+    "metg",
+    "scale",
+    "heartbeat",
+    "arrays",
+    "startup",
+    "idle",
+    "memory",
+    "spawn",
+    "others",
+)
 
 
 def machine() -> dict[str, Any]:

@@ -18,7 +18,7 @@ from .states import KEPT, LEGAL, NOW, PENDING, STATES, STEP, State, state_of, st
 class Definition:
     """What all calls of one decorated function have in common."""
 
-    __slots__ = ("backend", "fn", "is_block", "is_coroutine", "name", "timeout")
+    __slots__ = ("backend", "command", "fn", "is_block", "is_coroutine", "name", "timeout")
 
     def __init__(
         self,
@@ -29,6 +29,7 @@ class Definition:
         is_block: bool = False,
         backend: str | None = None,
         timeout: float | None = None,
+        command: Any = None,
     ) -> None:
         self.fn = fn
         self.name = name
@@ -36,6 +37,7 @@ class Definition:
         self.is_block = is_block
         self.backend = backend
         self.timeout = timeout
+        self.command = command  # of an executable task: its `CommandOptions`
 
 
 class Lane:
@@ -66,6 +68,7 @@ FIELDS: Final = (
     "context",
     "definition",
     "dependents",
+    "facts",
     "holes",
     "id",
     "kwargs",
@@ -111,6 +114,7 @@ class Task:
     cause: Cause | None  # its own failure or cancellation, for those who come to depend on it
     link: Task | None  # what was submitted behind it, in a chain
     holes: Any  # where results are to be filled in
+    facts: Any  # what its place tells of it besides its value
     children: dict[int, Task] | None  # of a block: what was called inside and is not over
 
     def set_up(
@@ -146,6 +150,7 @@ class Task:
         self.cause = None
         self.link = None
         self.holes = None
+        self.facts = None
         self.children = None
 
     @property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from .._core.states import State, state_of
@@ -10,6 +11,7 @@ from .._core.story import explain
 from .._core.task import FIELDS, Task
 
 if TYPE_CHECKING:
+    from .commands import CommandFacts
     from .run import Run
 
 T = TypeVar("T")
@@ -40,6 +42,32 @@ class TaskFuture(Task, asyncio.Future[T]):
     def attempts(self) -> int:
         """How often the task was started."""
         return self.attempt
+
+    @property
+    def command(self) -> str | list[str | bytes] | None:
+        """Of an executable task: what it ran; None until that is known."""
+        return facts.command if (facts := self._facts("command")) is not None else None
+
+    @property
+    def returncode(self) -> int | None:
+        """Of an executable task: the command's exit code, of a signal its number below zero; None until its end."""
+        return facts.returncode if (facts := self._facts("returncode")) is not None else None
+
+    @property
+    def stderr(self) -> str | None:
+        """Of an executable task: what the command wrote to its standard error; None until its end."""
+        return facts.stderr if (facts := self._facts("stderr")) is not None else None
+
+    @property
+    def sandbox(self) -> Path | None:
+        """Of an executable task: the directory that was made for it; None before that."""
+        return facts.sandbox if (facts := self._facts("sandbox")) is not None else None
+
+    def _facts(self, what: str) -> CommandFacts | None:
+        if self.definition.command is None:
+            raise AttributeError(f"{self!r} has no {what}: only executable tasks have")
+        facts: CommandFacts | None = self.facts
+        return facts
 
     def explain(self) -> str:
         """Why the task waits, ran, failed or did not run."""

@@ -10,6 +10,7 @@ from typing import Any, Final
 from .run import Run
 
 _log = logging.getLogger("asyncflow")
+_KILLED: Final = 5.0  # seconds that the kernel may take to end what was killed
 _closing: Final[set[asyncio.Task[None]]] = (
     set()
 )  # of engines that are gone: a loop itself holds its tasks weakly
@@ -55,11 +56,16 @@ async def close(run: Run, *, wait: bool, grace: float, skip_backends: bool) -> N
         run.closed = "the engine has been shut down; start it again:  async with engine: ..."
         run.cancel_all()
         await _wait_for_coroutines(run, grace)
+        if run.commands is not None and run.commands.waiting:  # they end: each is killed after its grace time
+            await asyncio.wait(run.commands.waiting.values(), timeout=grace + _KILLED)
         if not skip_backends:
             for name, backend in run.backends.items():
                 await _shut_down(run, name, backend, grace)
         await asyncio.gather(*run.stopping, return_exceptions=True)
         run.catch_up()
+        if run.commands is not None and run.sandboxes is not None:
+            run.commands.close()
+            await asyncio.to_thread(run.sandboxes.clear)
         _abandon_rest(run)
         run.unseen.tell()
 
@@ -124,4 +130,7 @@ def abandon(run: Run) -> None:
         run.closed = "its event loop was closed"
         for backend in run.backends.values():
             backend.abandon()
+        if run.commands is not None and run.sandboxes is not None:
+            run.commands.abandon()
+            run.sandboxes.clear()
         run.unseen.tell()

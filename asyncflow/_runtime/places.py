@@ -7,6 +7,7 @@ from typing import Any
 
 from .._core.task import Definition, Lane
 from ..backend import ExecutionBackend
+from .commands import Commands
 from .coroutines import Coroutines
 from .foreign import Foreign
 
@@ -18,7 +19,9 @@ class Places:
         backends: by the names that tasks use; the first is the default.
         coroutines: the event loop, as a place.
         foreign: where it is waited for what others do.
+        commands: where executable tasks run; None if they are not to be run but stood in for.
         max_coroutines: how many coroutine tasks may be under way on the loop at once; None for any number.
+        executables: how many commands may run at once.
     """
 
     def __init__(
@@ -26,7 +29,9 @@ class Places:
         backends: Mapping[str, ExecutionBackend],
         coroutines: Coroutines,
         foreign: Foreign,
+        commands: Commands | None,
         max_coroutines: int | None,
+        executables: int,
     ) -> None:
         self._backends = backends
         self._default = next(iter(backends))
@@ -36,6 +41,11 @@ class Places:
         self.foreign = Lane("the event loop")
         self.behind: dict[Lane, Any] = {lane: backends[name] for name, lane in self._named.items()}
         self.behind |= {self._loop: coroutines, self._blocks: coroutines, self.foreign: foreign}
+        self._commands = Lane("this machine", executables, "executables")
+        if commands is not None:
+            self.behind[self._commands] = commands
+        else:
+            self._commands = self._named[self._default]
 
     def lane_for(self, definition: Definition) -> Lane:
         """Where the calls of a function run.
@@ -45,6 +55,8 @@ class Places:
         """
         if definition.is_block:
             return self._blocks
+        if definition.command is not None:
+            return self._commands
         name = definition.backend or self._default
         backend = self._backends[name]
         named = definition.backend is not None and backend.takes_coroutines

@@ -32,12 +32,14 @@ from ..errors import (
     WrongLoop,
 )
 from . import inputs
+from .commands import Commands
 from .coroutines import Coroutines
 from .failure import NO_VALUES, as_failure, unfit
 from .foreign import Foreign
 from .future import TaskFuture
 from .inbox import Inbox
 from .places import Places
+from .sandboxes import Sandboxes
 from .scope import SCOPE, circle, waits_for
 from .timeouts import Timeouts
 from .unseen import Unseen
@@ -53,9 +55,20 @@ class Run:
     Args:
         backends: by the names that tasks use; the first is the default.
         max_coroutines: how many coroutine tasks may be under way on the loop at once; None for any number.
+        executables: how many commands may run at once.
+        sandboxes: where they run; None if they are to be stood in for.
+        grace: seconds that a command which is told to end may take.
     """
 
-    def __init__(self, backends: Mapping[str, ExecutionBackend], max_coroutines: int | None) -> None:
+    def __init__(
+        self,
+        backends: Mapping[str, ExecutionBackend],
+        *,
+        max_coroutines: int | None,
+        executables: int,
+        sandboxes: Sandboxes | None,
+        grace: float,
+    ) -> None:
         self.loop = asyncio.get_running_loop()
         self.backends = backends  # not a copy: it tells the runs of one engine from those of others
         self.thread = get_ident()
@@ -67,7 +80,11 @@ class Run:
         self.closed: str | None = None  # why no call is taken any more
         self.dropped = 0  # reports about unknown or finished tasks
         self.foreign = Foreign(self.inbox.report)
-        self.places = Places(backends, self.coroutines, self.foreign, max_coroutines)
+        self.sandboxes = sandboxes
+        self.commands = Commands(self.inbox.report, sandboxes, grace) if sandboxes is not None else None
+        self.places = Places(
+            backends, self.coroutines, self.foreign, self.commands, max_coroutines, executables
+        )
         self._ids = count(1)
         self._context = Context()
         self._shared = (

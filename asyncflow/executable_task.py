@@ -1,0 +1,68 @@
+"""What a function becomes that returns a command. The command itself is decided in `_core/commands.py`."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Iterable, Mapping
+from os import PathLike
+from typing import Any, ParamSpec, Self, TypeVar
+
+from .function_task import FunctionTask
+
+P = ParamSpec("P")
+Fn = TypeVar("Fn")
+R = TypeVar("R")
+
+
+class ExecutableTask(FunctionTask[P, Fn, R]):
+    """A function that returns a command. Calling it gives a `TaskFuture` of the command's output; ``.fn`` is the plain
+    function, which gives the command."""
+
+    def with_options(
+        self,
+        *,
+        name: str | None = None,
+        timeout: Any = None,
+        after: Awaitable[Any] | Iterable[Awaitable[Any]] = (),
+        env: Mapping[str, Any] | None = None,
+        clean_env: bool | None = None,
+        cwd: str | PathLike[str] | None = None,
+        stdin: str | bytes | PathLike[str] | None = None,
+        ok_codes: int | Iterable[int] | None = None,
+        capture_stdio: bool | None = None,
+        shell: str | None = None,
+        backend: str | None = None,
+    ) -> Self:
+        """The same task with other options; those that are not given stay as they are.
+
+        Args:
+            name: what it is called in messages.
+            timeout: seconds or `timedelta` that it may run.
+            after: futures that must succeed first, and whose values are not passed.
+            env: variables, added to the parent's environment.
+            clean_env: whether these are all that the command gets.
+            cwd: where it runs; relative to its sandbox.
+            stdin: text, bytes or a path.
+            ok_codes: exit codes that are no failure.
+            capture_stdio: whether the value is the path of the output instead of its text.
+            shell: that runs a command given as text.
+            backend: none can be chosen: commands run on this machine, in slots of their own.
+
+        Raises:
+            TypeError: a backend, or an option of the wrong type.
+        """
+        if backend is not None:
+            raise TypeError(f"executable task {self._definition.name!r} cannot be given backend={backend!r}")
+        variant = super().with_options(name=name, timeout=timeout, after=after)
+        variant._definition.command = self._definition.command.changed(
+            env=env,
+            clean_env=clean_env,
+            cwd=cwd,
+            stdin=stdin,
+            ok_codes=ok_codes,
+            capture_stdio=capture_stdio,
+            shell=shell,
+        )
+        return variant
+
+    def __repr__(self) -> str:
+        return f"<executable_task {self._definition.name}>"

@@ -1,0 +1,388 @@
+"""Executable tasks: real commands, their values, their ends, and what is left of them."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from asyncflow import (
+    CommandFailed,
+    CommandNotFound,
+    OutputTooLarge,
+    State,
+    TaskTimeout,
+    UpstreamFailed,
+    WorkflowEngine,
+    sh,
+)
+from asyncflow._runtime import commands
+from asyncflow._worker.command import stragglers
+
+
+@pytest.fixture
+async def engine(tmp_path: Path) -> AsyncIterator[WorkflowEngine]:
+    async with WorkflowEngine(workers=2, work_dir=tmp_path / "work", grace=0.2) as engine:
+        yield engine
+
+
+# -- values -----------------------------------------------------------------------------------------------
+
+
+async def test_text_is_run_by_a_shell_and_a_list_is_not(engine: WorkflowEngine) -> None:
+    shell = engine.executable_task(lambda: "echo $((1 + 1)) | cat")
+    plain = engine.executable_task(lambda: ["echo", "$((1 + 1))", "|", "cat"])
+    assert await shell() == "2\n"
+    assert await plain() == "$((1 + 1)) | cat\n"
+
+
+async def test_the_value_is_the_output_as_text_whatever_is_in_it(engine: WorkflowEngine) -> None:
+    assert await engine.executable_task(lambda: r"printf 'a\n\377\n\n'")() == "a\n�\n\n"
+    assert await engine.executable_task(lambda: "true")() == ""
+
+
+async def test_results_go_into_the_command_and_its_output_into_tasks(engine: WorkflowEngine) -> None:
+    @engine.function_task
+    def number() -> int:
+        return 20
+
+    @engine.executable_task
+    async def count(limit: int) -> str:
+        await asyncio.sleep(0)
+        return sh("seq {} | tail -n 1", limit)
+
+    total = engine.function_task(lambda text: int(text) + 1)(count(number()))
+    assert await total == 21
+
+
+async def test_the_future_tells_how_it_went(engine: WorkflowEngine) -> None:
+    future = engine.executable_task(lambda: "pwd; echo careful >&2")()
+    assert (future.returncode, future.stderr, future.command, future.sandbox) == (None, None, None, None)
+    assert await future == f"{future.sandbox}\n"
+    assert (future.returncode, future.stderr) == (0, "careful\n")
+    assert future.command == "pwd; echo careful >&2"
+    assert future.state is State.SUCCEEDED
+    plain = engine.submit(int)
+    with pytest.raises(AttributeError, match=r"has no returncode: only executable tasks have"):
+        plain.returncode  # noqa: B018
+
+
+async def test_captured_output_is_a_file_beside_the_sandbox(engine: WorkflowEngine) -> None:
+    future = engine.executable_task(capture_stdio=True)(lambda: "printf 'a\\377'; printf b >&2; ls -A")()
+    path = await future
+    assert path.read_bytes() == b"a\xff"
+    assert path.with_suffix(".stderr").read_bytes() == b"b"
+    assert future.stderr == "b"
+
+
+async def test_a_flood_is_not_a_value_and_not_held_in_memory(
+    engine: WorkflowEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(commands, "_MOST_TEXT", 1_000_000)
+    flood = engine.executable_task(name="flood")(lambda: ["head", "-c", 50_000_000, "/dev/zero"])
+    with pytest.raises(
+        OutputTooLarge, match=r"'flood' \(#1\) wrote 50,000,000 bytes(?s:.*)capture_stdio=True"
+    ):
+        await flood()
+    path = await engine.executable_task(capture_stdio=True)(flood.fn)()
+    assert path.stat().st_size == 50_000_000
+
+
+# -- options ----------------------------------------------------------------------------------------------
+
+
+async def test_environment_and_directory(engine: WorkflowEngine, tmp_path: Path) -> None:
+    show = engine.executable_task(lambda: ["/usr/bin/env"])
+    added = (await show.with_options(env={"LEVEL": 3})()).splitlines()
+    assert "LEVEL=3" in added
+    assert any(line.startswith("PATH=") for line in added)
+    alone = (await show.with_options(env={"LEVEL": 3}, clean_env=True)()).splitlines()
+    assert [line for line in alone if not line.startswith("ASYNCFLOW_TASK=")] == ["LEVEL=3"]
+    where = engine.executable_task(lambda: ["pwd"])
+    assert await where.with_options(cwd=tmp_path)() == f"{tmp_path}\n"
+    with pytest.raises(FileNotFoundError, match=r"'<lambda>' \(#4\): cwd '/no/such/place' is not there"):
+        await where.with_options(cwd="/no/such/place")()
+
+
+async def test_standard_input(engine: WorkflowEngine, tmp_path: Path) -> None:
+    (tmp_path / "in").write_text("from a file")
+    cat = engine.executable_task(lambda: ["cat"])
+    assert await cat() == ""
+    assert await cat.with_options(stdin="text\n")() == "text\n"
+    assert await cat.with_options(stdin=b"bytes")() == "bytes"
+    assert await cat.with_options(stdin=tmp_path / "in")() == "from a file"
+    large = "x" * 3_000_000
+    assert await cat.with_options(stdin=large)() == large
+
+
+async def test_another_shell(engine: WorkflowEngine) -> None:
+    assert await engine.executable_task(shell="bash")(lambda: "a=(1 2); echo ${#a[@]}")() == "2\n"
+
+
+async def test_a_backend_cannot_be_chosen(engine: WorkflowEngine) -> None:
+    with pytest.raises(TypeError, match="executable task 'run' cannot be given backend='thread'"):
+        engine.executable_task(lambda: "true", name="run").with_options(backend="thread")
+
+
+async def test_no_more_run_at_once_than_there_are_slots(engine: WorkflowEngine, tmp_path: Path) -> None:
+    @engine.executable_task
+    def meet(number: int) -> str:
+        return sh("touch {0}; ls {1} | wc -l; rm {0}", tmp_path / f"here-{number}", tmp_path)
+
+    counts = await asyncio.gather(*(meet(number) for number in range(20)))
+    assert {int(count) for count in counts} <= {2, 3}  # with the directory of the run
+
+
+# -- failures ---------------------------------------------------------------------------------------------
+
+
+async def test_a_command_that_fails_tells_all_that_is_known(engine: WorkflowEngine) -> None:
+    future = engine.executable_task(name="parse")(lambda: "seq 1 30 >&2; touch evidence; exit 3")()
+    with pytest.raises(CommandFailed) as caught:
+        await future
+    error = caught.value
+    assert (error.name, error.task_id, error.returncode) == ("parse", 1, 3)
+    assert error.stderr.splitlines() == [str(number) for number in range(11, 31)]
+    assert "'parse' (#1) ended with exit code 3." in str(error)
+    assert "seq 1 30" in str(error) and str(future.sandbox) in str(error)
+    assert future.returncode == 3 and future.stderr is not None and future.stderr.startswith("1\n")
+    await engine.shutdown()
+    assert [path.name for path in Path(error.sandbox).iterdir()] == ["evidence"]
+
+
+async def test_a_signal_is_told_by_its_name(engine: WorkflowEngine) -> None:
+    with pytest.raises(CommandFailed, match="ended with signal SIGSEGV"):
+        await engine.executable_task(lambda: "kill -SEGV $$")()
+
+
+async def test_other_exit_codes_may_be_fine(engine: WorkflowEngine) -> None:
+    future = engine.executable_task(ok_codes=(0, 1))(lambda: ["grep", "x", "/dev/null"])()
+    assert await future == ""
+    assert future.returncode == 1
+
+
+@pytest.mark.parametrize("program", ["no-such-program", "./here", "/no/such/program"])
+async def test_a_program_that_is_not_there(engine: WorkflowEngine, program: str) -> None:
+    with pytest.raises(CommandNotFound) as caught:
+        await engine.executable_task(name="run")(lambda: [program, "-x"])()
+    where = "at that path" if "/" in program else f"in PATH={os.environ['PATH']}"
+    assert str(caught.value) == f"'run' (#1): no program {program!r} was found {where}"
+
+
+async def test_what_is_no_command_fails_its_task(engine: WorkflowEngine) -> None:
+    bad = engine.executable_task(name="bad")(lambda: 3)()
+    after = engine.function_task(len)(bad)
+    with pytest.raises(UpstreamFailed, match="'bad' returned 3, a int, as its command"):
+        await after
+
+
+async def test_a_function_that_raises_fails_its_task(engine: WorkflowEngine) -> None:
+    def broken() -> str:
+        raise KeyError("no such column")
+
+    with pytest.raises(KeyError, match="no such column"):
+        await engine.executable_task(broken)()
+
+
+# -- sandboxes --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("keep", "kept"), [("failed", {"bad-2"}), ("all", {"good-1", "bad-2"}), ("none", set())]
+)
+async def test_each_task_has_a_directory_of_its_own_and_those_of_failures_stay(
+    tmp_path: Path, keep: Any, kept: set[str]
+) -> None:
+    here = sorted(os.listdir())
+    async with WorkflowEngine(work_dir=tmp_path / "work", keep=keep) as engine:
+        good = engine.executable_task(name="good")(lambda: "echo 1 > out.txt; ls")()
+        bad = engine.executable_task(name="bad")(lambda: "echo 2 > out.txt; exit 1")()
+        assert await good == "out.txt\n"
+        with pytest.raises(CommandFailed):
+            await bad
+        (run,) = (tmp_path / "work").iterdir()
+        assert {path.name for path in run.iterdir()} == {"good-1", "bad-2"}
+    assert {path.name for path in run.glob("*")} == kept
+    assert run.exists() is bool(kept)
+    assert sorted(os.listdir()) == here
+
+
+async def test_names_that_are_no_file_names_do_no_harm(engine: WorkflowEngine) -> None:
+    for name in ("../../up", "a/b", "", "...", "x" * 500, "\n$(rm)"):
+        future = engine.executable_task(name=name or None)(lambda: ["pwd"])()
+        await future
+        assert future.sandbox is not None
+        assert future.sandbox.parent.parent.name == "work"
+
+
+async def test_no_work_dir_is_a_temporary_one_that_goes() -> None:
+    async with WorkflowEngine() as engine:
+        future = engine.executable_task(lambda: "true")()
+        await future
+        assert future.sandbox is not None and future.sandbox.is_dir()
+    assert not future.sandbox.parent.exists()
+    async with engine:
+        assert await engine.executable_task(lambda: "echo again")() == "again\n"
+
+
+async def test_a_dry_run_runs_no_command(tmp_path: Path) -> None:
+    async with WorkflowEngine(dry_run=True, work_dir=tmp_path / "work") as engine:
+        future = engine.executable_task(name="touch")(lambda: ["touch", str(tmp_path / "made")])()
+        assert repr(await future) == "<stand-in for touch#1>"
+    assert list(tmp_path.iterdir()) == []
+
+
+# -- being stopped ----------------------------------------------------------------------------------------
+
+TREE = "trap '' TERM; (trap '' TERM; sleep 1000) & setsid sleep 1000 & echo up > {}; wait; sleep 1000"
+
+
+class Bell:
+    """A named pipe that a command writes to when it is up."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / "bell"
+        os.mkfifo(self.path)
+        self._descriptor = os.open(self.path, os.O_RDWR | os.O_NONBLOCK)
+
+    async def rung(self, times: int = 1) -> None:
+        for _ in range(times):
+            await _until_readable(self._descriptor)
+            os.read(self._descriptor, 3)
+
+    def close(self) -> None:
+        os.close(self._descriptor)
+
+
+async def _until_readable(descriptor: int) -> None:
+    loop, ready = asyncio.get_running_loop(), asyncio.Event()
+    loop.add_reader(descriptor, ready.set)
+    async with asyncio.timeout(30):
+        await ready.wait()
+    loop.remove_reader(descriptor)
+
+
+async def _gone(mark: str) -> None:
+    for pid in stragglers(mark):
+        descriptor = os.pidfd_open(pid)
+        await _until_readable(descriptor)
+        os.close(descriptor)
+
+
+@pytest.fixture
+def bell(tmp_path: Path) -> Iterator[Bell]:
+    bell = Bell(tmp_path)
+    yield bell
+    bell.close()
+
+
+@pytest.mark.parametrize("how", ["cancel", "timeout", "shutdown"])
+@pytest.mark.parametrize(
+    "command", ["echo up > {}; exec sleep 1000", "sleep 1000 & echo up > {}; wait", TREE]
+)
+async def test_all_that_a_command_has_started_ends_with_it(
+    engine: WorkflowEngine, bell: Bell, command: str, how: str
+) -> None:
+    stay = engine.executable_task(lambda: sh(command, bell.path), timeout=2 if how == "timeout" else None)
+    future = stay()
+    await bell.rung()
+    sandbox = future.sandbox
+    assert sandbox is not None
+    if how == "cancel":
+        future.cancel()
+        assert future.state is State.CANCELLING
+    elif how == "timeout":
+        with pytest.raises(TaskTimeout, match="ran longer than 2 s on this machine; it was told to stop"):
+            await future
+    else:
+        await engine.shutdown(wait=False)
+    await engine.settled(future)
+    assert future.state is (State.FAILED if how == "timeout" else State.CANCELLED)
+    assert list(stragglers(str(sandbox))) == []
+    assert sandbox.exists() is (how != "shutdown")
+
+
+async def test_what_waits_for_a_slot_says_so(engine: WorkflowEngine, bell: Bell) -> None:
+    futures = [
+        engine.executable_task(lambda: sh("echo up > {}; exec sleep 1000", bell.path))() for _ in range(3)
+    ]
+    await bell.rung(2)
+    assert "executables=2 holds it: 2 are running" in futures[2].explain()
+    for future in reversed(futures):
+        future.cancel()
+        await engine.settled(future)
+
+
+async def test_what_a_command_leaves_in_the_background_ends_with_it(engine: WorkflowEngine) -> None:
+    future = engine.executable_task(lambda: "sleep 1000 & echo done")()
+    assert await future == "done\n"
+    await _gone(str(future.sandbox))
+
+
+async def test_commands_end_when_the_engines_process_is_killed(tmp_path: Path, bell: Bell) -> None:
+    script = f"""
+import asyncio
+from asyncflow import WorkflowEngine, sh
+engine = WorkflowEngine(work_dir={str(tmp_path / "work")!r})
+@engine.executable_task
+def stay(): return sh("sleep 1000 & echo up > {{}}; sleep 1000", {str(bell.path)!r})
+engine.run(stay)
+"""
+    with subprocess.Popen([sys.executable, "-c", script]) as parent:
+        await bell.rung()
+        parent.send_signal(signal.SIGKILL)
+    (run,) = (tmp_path / "work").iterdir()
+    await _gone(str(run / "stay-1"))
+
+
+# -- hostile text -----------------------------------------------------------------------------------------
+
+
+async def test_5_000_hostile_strings_come_out_of_printf_byte_for_byte(engine: WorkflowEngine) -> None:
+    rng = random.Random(4)
+    pieces = [
+        "'",
+        '"',
+        "$",
+        "`",
+        "\\",
+        "\n",
+        "\t",
+        " ",
+        "-",
+        "!",
+        "*",
+        "~",
+        "#",
+        "&",
+        ";",
+        "|",
+        "(",
+        ")",
+        "é",
+        "x",
+        "{}",
+    ]
+    pieces += ["%s", "$(id)", "\r", "<", ">", "=", "\x01", "\udcff"]
+    words = ["".join(rng.choices(pieces, k=rng.randint(0, 12))) for _ in range(5_000)]
+
+    @engine.executable_task(capture_stdio=True)
+    def by_shell(words: list[str]) -> str:
+        return sh("printf '%s\\0' {}", words)
+
+    @engine.executable_task(capture_stdio=True)
+    def by_list(words: list[str]) -> list[str]:
+        return ["printf", "%s\\0", *words]
+
+    batches = [words[start : start + 250] for start in range(0, len(words), 250)]
+    for task in (by_shell, by_list):
+        for batch, path in zip(batches, await asyncio.gather(*map(task, batches)), strict=True):
+            assert path.read_bytes() == b"".join(os.fsencode(word) + b"\0" for word in batch)
