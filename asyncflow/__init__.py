@@ -4,6 +4,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from ._core.files import InputFile, OutputFile
     from ._core.quoting import sh
     from ._core.states import State
     from ._runtime.future import TaskFuture
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
         EngineClosed,
         ForeignFuture,
         OutputTooLarge,
+        StagingError,
         TaskCrashed,
         TaskTimeout,
         UnknownBackend,
@@ -33,7 +35,10 @@ __all__ = [
     "CommandNotFound",
     "EngineClosed",
     "ForeignFuture",
+    "InputFile",
+    "OutputFile",
     "OutputTooLarge",
+    "StagingError",
     "State",
     "TaskCrashed",
     "TaskFuture",
@@ -47,6 +52,8 @@ __all__ = [
 ]
 
 _HOME = {
+    "InputFile": "_core.files",
+    "OutputFile": "_core.files",
     "State": "_core.states",
     "TaskFuture": "_runtime.future",
     "WorkflowEngine": "engine",

@@ -22,6 +22,7 @@ __all__ = [
     "ImpossibleTransition",
     "OutputTooLarge",
     "RemoteError",
+    "StagingError",
     "TaskCrashed",
     "TaskTimeout",
     "UnknownBackend",
@@ -235,6 +236,10 @@ class OutputTooLarge(AsyncflowError):
             f"as a value there may be {self.most:,}.\n"
             "  With capture_stdio=True the output goes to a file and the value is its path."
         )
+
+
+class StagingError(AsyncflowError, OSError):
+    """A file could not be brought to where a task needs it, or to where its user wants it."""
 
 
 class RemoteError(AsyncflowError):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from .._core.states import State, state_of
 from .._core.story import explain
 from .._core.task import FIELDS, Task
+from .outputs import Outputs
 
 if TYPE_CHECKING:
     from .commands import CommandFacts
@@ -62,6 +63,12 @@ class TaskFuture(Task, asyncio.Future[T]):
     def sandbox(self) -> Path | None:
         """Of an executable task: the directory that was made for it; None before that."""
         return facts.sandbox if (facts := self._facts("sandbox")) is not None else None
+
+    @property
+    def outputs(self) -> Outputs:
+        """Of an executable task: the files that it declared, by name, each a future of its path."""
+        self._facts("outputs")
+        return Outputs(self)
 
     def _facts(self, what: str) -> CommandFacts | None:
         if self.definition.command is None:

@@ -32,7 +32,7 @@ from ..errors import (
     WrongLoop,
 )
 from . import inputs
-from .commands import Commands
+from .commands import Commands, facts_of
 from .coroutines import Coroutines
 from .failure import NO_VALUES, as_failure, unfit
 from .foreign import Foreign
@@ -147,6 +147,8 @@ class Run:
             site_at,
         )
         dependencies = self._wiring(task, args, kwargs, after) if args or kwargs or after else ()
+        if definition.command is not None:
+            task.facts = facts_of(task, dependencies)
         self.scheduler.called(task, dependencies)
         if not self._flush_due:
             self._flush_soon()

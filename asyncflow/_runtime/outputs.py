@@ -1,0 +1,45 @@
+"""The files that a task has made, as dependencies for others."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .._core.task import Definition
+
+if TYPE_CHECKING:
+    from .commands import CommandFacts
+    from .future import TaskFuture
+
+
+class Outputs:
+    """``future.outputs["name"]`` is a future of the path of a file that the task declared; of a glob, of all paths.
+
+    Args:
+        future: of an executable task.
+    """
+
+    def __init__(self, future: TaskFuture[Any]) -> None:
+        self._future = future
+
+    def __getitem__(self, name: str) -> TaskFuture[Any]:
+        run = self._future._run
+        # A block, because that runs on the loop whatever the backend is.
+        definition = Definition(_path, f"{self._future.name}.outputs[{name!r}]", is_block=True)
+        caller = sys._getframe(1)
+        args = (self._future, self._future.facts, name, run.commands is None)
+        return run.call(definition, run.lane_for(definition), args, {}, caller.f_code, caller.f_lasti)
+
+    def __repr__(self) -> str:
+        return f"<outputs of {self._future!r}>"
+
+
+def _path(value: Any, facts: CommandFacts, name: str, is_dry: bool) -> Any:
+    """A path, when the task (whose value is of no use here) has succeeded."""
+    if is_dry:
+        return Path(name)
+    if name not in facts.outputs:
+        there = ", ".join(facts.outputs) or "none"
+        raise KeyError(f"{facts.label} declares no output {name!r}; it has: {there}")
+    return facts.outputs[name]
