@@ -138,7 +138,9 @@ def test_package_files_counts_endings_and_packs_a_long_table(tmp_path: Path, kin
     folder.mkdir()
     for number in range(60):
         endings = [f"/usr/share/file.{'txt' if kind == 0 else f'e{kind}'}" for kind in range(kinds)]
-        (folder / f"-list {number}").write_text("\n".join([*endings, "/a.TXT", "/usr/no-ending", "/usr/dot."]) + "\n")
+        (folder / f"-list {number}").write_text(
+            "\n".join([*endings, "/a.TXT", "/usr/no-ending", "/usr/dot."]) + "\n"
+        )
     table = tmp_path / "table.gz"
     said = run("package_files.py", folder, table)
     assert said.startswith("        120  .txt\n")

@@ -17,6 +17,7 @@ from types import CodeType
 from typing import Any, Final
 
 from .._core import arguments
+from .._core.files import InputFile, OutputFile
 from .._core.scheduler import MOST, Scheduler
 from .._core.states import CANCELLING, NOW, PENDING, READY, RUNNING, SUBMITTED
 from .._core.states import SUCCEEDED as OVER
@@ -181,6 +182,13 @@ class Run:
             else:  # nothing but futures: they are the dependencies, as they stand
                 task.holes = True
                 return args
+        if task.definition.command is None:
+            for arg in (*args, *kwargs.values()):
+                if type(arg) in (InputFile, OutputFile):
+                    raise TypeError(
+                        f"{task.name!r} was given {arg!r}, which is for executable tasks.\n"
+                        '  Pass a path; of a file that another task makes:  future.outputs["name"]'
+                    )
         try:
             futures, task.holes = arguments.scan(args, kwargs, inputs.KINDS, self._adopt)
             if after:

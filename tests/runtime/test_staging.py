@@ -180,3 +180,13 @@ async def test_a_dry_run_stages_nothing(tmp_path: Path) -> None:
         make = engine.executable_task(lambda out: f"echo 1 > {out}")(OutputFile("a", to=tmp_path / "a"))
         assert await make.outputs["a"] == Path("a")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("file", [InputFile("a"), OutputFile("a")])
+async def test_a_function_task_takes_paths(engine: WorkflowEngine, file: Any) -> None:
+    task = engine.function_task(read)
+    for call in (lambda: task(file), lambda: task(path=file)):
+        with pytest.raises(
+            TypeError, match=r"'read' was given (In|Out)putFile\(.*, which is for executable tasks"
+        ):
+            call()
