@@ -24,6 +24,7 @@ from .._core.task import Task
 from .._worker.command import Command
 from ..backend import CANCELLED, FAILED, STARTED, SUCCEEDED, Report
 from ..errors import CommandFailed, CommandNotFound, OutputTooLarge
+from .aside import aside
 from .sandboxes import Sandboxes
 from .staging import ShellPath, Staging
 
@@ -138,9 +139,7 @@ class Commands:
                     str(facts.sandbox),
                 )
             if outputs:
-                facts.outputs = await asyncio.to_thread(
-                    self._staging.stage_out, facts.label, facts.sandbox, outputs
-                )
+                facts.outputs = await aside(self._staging.stage_out, facts.label, facts.sandbox, outputs)
             if options.capture_stdio:
                 return self._stdio(task, "stdout")
             size = os.fstat(stdout).st_size
@@ -164,7 +163,7 @@ class Commands:
         self._staging.claim(facts.label, outputs)
         inputs = [each for each in files if isinstance(each, InputFile)]
         upstreams, facts.upstreams = facts.upstreams, ()
-        paths = await asyncio.to_thread(self._staging.stage_in, facts.label, sandbox, inputs, upstreams)
+        paths = await aside(self._staging.stage_in, facts.label, sandbox, inputs, upstreams)
         for each in outputs:
             paths[id(each)] = ShellPath(sandbox / each.name)
             paths[id(each)].parent.mkdir(parents=True, exist_ok=True)

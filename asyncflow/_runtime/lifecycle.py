@@ -7,6 +7,7 @@ import logging
 from contextlib import suppress
 from typing import Any, Final
 
+from .aside import aside
 from .run import Run
 
 _log = logging.getLogger("asyncflow")
@@ -65,7 +66,8 @@ async def close(run: Run, *, wait: bool, grace: float, skip_backends: bool) -> N
         run.catch_up()
         if run.commands is not None and run.sandboxes is not None:
             run.commands.close()
-            await asyncio.to_thread(run.sandboxes.clear)
+            if run.sandboxes.used:
+                await aside(run.sandboxes.clear)
         _abandon_rest(run)
         run.unseen.tell()
 

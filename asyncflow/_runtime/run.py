@@ -17,16 +17,13 @@ from types import CodeType
 from typing import Any, Final
 
 from .._core import arguments
-from .._core.files import InputFile, OutputFile
 from .._core.scheduler import MOST, Scheduler
 from .._core.states import CANCELLING, NOW, PENDING, READY, RUNNING, SUBMITTED
 from .._core.states import SUCCEEDED as OVER
 from .._core.task import Definition, Lane, Task
 from ..backend import CANCELLED, FAILED, STARTED, SUCCEEDED, Event, ExecutionBackend
 from ..errors import (
-    CircularDependency,
     EngineClosed,
-    ForeignFuture,
     ImpossibleTransition,
     TaskTimeout,
     UpstreamFailed,
@@ -41,9 +38,10 @@ from .future import TaskFuture
 from .inbox import Inbox
 from .places import Places
 from .sandboxes import Sandboxes
-from .scope import SCOPE, circle, waits_for
+from .scope import SCOPE
 from .timeouts import Timeouts
 from .unseen import Unseen
+from .wiring import Wiring
 
 _log = logging.getLogger("asyncflow")
 _ANY: Final = 1 << 62
@@ -86,7 +84,8 @@ class Run:
         self.places = Places(
             backends, self.coroutines, self.foreign, self.commands, max_coroutines, executables
         )
-        self._ids = count(1)
+        self.wiring = Wiring(self)
+        self.ids = count(1)
         self._context = Context()
         self._shared = (
             self._context
@@ -126,7 +125,7 @@ class Run:
         scope = SCOPE.get()
         owner = scope.block
         if owner is not None:
-            owner = self._owner(owner)
+            owner = self.owner(owner)
         context = copy_context()
         if context == self._shared:  # a look at two pointers; an object less for the garbage collector
             context = self._shared
@@ -136,7 +135,7 @@ class Run:
         task: TaskFuture[Any] = TaskFuture(loop=self.loop)
         task._run = self
         task.set_up(
-            next(self._ids),
+            next(self.ids),
             definition,
             lane,
             args,
@@ -147,7 +146,7 @@ class Run:
             site,
             site_at,
         )
-        dependencies = self._wiring(task, args, kwargs, after) if args or kwargs or after else ()
+        dependencies = self.wiring.of_call(task, args, kwargs, after) if args or kwargs or after else ()
         if definition.command is not None:
             task.facts = facts_of(task, dependencies)
         self.scheduler.called(task, dependencies)
@@ -161,7 +160,7 @@ class Run:
             self.inbox.starts_matter = True
         return self.places.lane_for(definition)
 
-    def _owner(self, block: Task | None) -> Task | None:
+    def owner(self, block: Task | None) -> Task | None:
         """The block that a call belongs to that is made inside of one."""
         if block is None or block.story & NOW >= OVER or self.scheduler.live.get(block.id) is not block:
             return None  # called by what a block left behind, or inside a block of another engine
@@ -169,61 +168,7 @@ class Run:
 
     def is_inside(self) -> bool:
         """Whether the code that asks is part of a body, or of an asyncio task that a block has begun."""
-        return self.coroutines.is_inside() or self._owner(SCOPE.get().block) is not None
-
-    def _wiring(
-        self, task: Task, args: tuple[Any, ...], kwargs: Mapping[str, Any], after: Sequence[Any]
-    ) -> Sequence[Task]:
-        """Find the futures in a call, and the tasks to wait for."""
-        if not kwargs and not after and task.owner is None:
-            for arg in args:
-                if type(arg) is not TaskFuture or arg._run is not self:
-                    break
-            else:  # nothing but futures: they are the dependencies, as they stand
-                task.holes = True
-                return args
-        if task.definition.command is None:
-            for arg in (*args, *kwargs.values()):
-                if type(arg) in (InputFile, OutputFile):
-                    raise TypeError(
-                        f"{task.name!r} was given {arg!r}, which is for executable tasks.\n"
-                        '  Pass a path; of a file that another task makes:  future.outputs["name"]'
-                    )
-        try:
-            futures, task.holes = arguments.scan(args, kwargs, inputs.KINDS, self._adopt)
-            if after:
-                task.after, _ = arguments.scan_value(list(after), inputs.KINDS, self._adopt)
-                futures += task.after
-            return self._dependencies(futures, task, task.owner) if futures else futures
-        except BaseException:
-            for adopted in [each for each in self.scheduler.live.values() if each.id > task.id]:
-                self.scheduler.cancel(adopted)  # a coroutine among the arguments of a call that was not taken
-            raise
-
-    def _dependencies(self, futures: list[Any], task: Task, inside: Task | None) -> list[Task]:
-        """The tasks of futures that a task is to wait for, which is called or returned inside of a block."""
-        for future in futures:
-            if future._run is not self:
-                whose = "an earlier run of this" if future._run.backends is self.backends else "another"
-                raise ForeignFuture(
-                    f"{task.name!r} was given {future!r}, a future of {whose} engine.\n"
-                    f"  Await it first and pass its value:  {task.name}(await {future.name}(...))"
-                )
-            if inside is not None and not future.done() and waits_for(inside, future):
-                raise CircularDependency(circle(task, future))
-        return futures
-
-    def _adopt(self, awaitable: Any) -> TaskFuture[Any]:
-        """Make an awaitable that is not ours a node of the graph."""
-        if isinstance(awaitable, asyncio.Future) and awaitable.get_loop() is not self.loop:
-            raise ForeignFuture(f"{awaitable!r} belongs to another event loop than the engine's")
-        definition = Definition(type(awaitable), getattr(awaitable, "__qualname__", type(awaitable).__name__))
-        owner = self._owner(SCOPE.get().block)
-        task: TaskFuture[Any] = TaskFuture(loop=self.loop)
-        task._run = self
-        task.set_up(next(self._ids), definition, self.places.foreign, (awaitable,), {}, copy_context(), owner)
-        self.scheduler.called(task, ())
-        return task
+        return self.coroutines.is_inside() or self.owner(SCOPE.get().block) is not None
 
     # -- events -------------------------------------------------------------------------------------------
 
@@ -308,8 +253,7 @@ class Run:
 
     def _block_returned(self, block: Task, value: Any) -> None:
         try:
-            futures, holes = arguments.scan_value(value, inputs.KINDS, self._adopt)
-            dependencies = self._dependencies(futures, block, block)
+            futures, holes = self.wiring.of_returned(block, value)
         except Exception as error:
             self._failed(block, error)
             return
@@ -317,7 +261,7 @@ class Run:
             if block.story & NOW == SUBMITTED:  # a `def`, over before anybody could ask
                 self._started(block)
             block.holes = futures, holes
-            self.scheduler.returned_futures(block, dependencies)
+            self.scheduler.returned_futures(block, futures)
         else:
             self._block_succeeded(block, value)
 

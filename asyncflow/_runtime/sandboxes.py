@@ -40,6 +40,11 @@ class Sandboxes:
                 self._root = Path(tempfile.mkdtemp(prefix="asyncflow-run-"))
         return self._root
 
+    @property
+    def used(self) -> bool:
+        """Whether there is anything to clear."""
+        return self._root is not None
+
     def make(self, task: Task) -> Path:
         """A new, empty directory.
 

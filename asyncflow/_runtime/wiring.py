@@ -1,0 +1,118 @@
+"""Finds what a call or a returned value depends on, and refuses what cannot be waited for."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from contextvars import copy_context
+from typing import TYPE_CHECKING, Any
+
+from .._core import arguments
+from .._core.files import InputFile, OutputFile
+from .._core.task import Definition, Task
+from ..errors import CircularDependency, ForeignFuture
+from . import inputs
+from .future import TaskFuture
+from .scope import SCOPE, circle, waits_for
+
+if TYPE_CHECKING:
+    from .run import Run
+
+
+class Wiring:
+    """The edges of one run's graph.
+
+    Args:
+        run: whose futures may be depended on.
+    """
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+
+    def of_call(
+        self, task: Task, args: tuple[Any, ...], kwargs: Mapping[str, Any], after: Sequence[Any]
+    ) -> Sequence[Task]:
+        """What a call depends on; notes in the task where values are to be filled in.
+
+        Args:
+            task: the call.
+            args: positional arguments, futures anywhere among them.
+            kwargs: keyword arguments.
+            after: futures to wait for and not to be passed.
+
+        Raises:
+            ForeignFuture: a future of another engine or of an earlier run.
+            CircularDependency: the task would wait for the block in which it was called.
+            TypeError: a file declaration for a function task.
+            ValueError: a container holds both itself and a future.
+        """
+        if not kwargs and not after and task.owner is None:
+            for arg in args:
+                if type(arg) is not TaskFuture or arg._run is not self._run:
+                    break
+            else:  # nothing but futures: they are the dependencies, as they stand
+                task.holes = True
+                return args
+        if task.definition.command is None:
+            _refuse_files(task, args, kwargs)
+        try:
+            futures, task.holes = arguments.scan(args, kwargs, inputs.KINDS, self._adopt)
+            if after:
+                task.after, _ = arguments.scan_value(list(after), inputs.KINDS, self._adopt)
+                futures += task.after
+            self._check(futures, task, task.owner)
+        except BaseException:
+            scheduler = self._run.scheduler
+            for adopted in [each for each in scheduler.live.values() if each.id > task.id]:
+                scheduler.cancel(adopted)  # a coroutine among the arguments of a call that was not taken
+            raise
+        return futures
+
+    def of_returned(self, block: Task, value: Any) -> tuple[list[Any], arguments.Holes]:
+        """The futures in what a block returned, and where their values belong.
+
+        Args:
+            block: whose body is over.
+            value: what it returned.
+
+        Raises:
+            Exception: as for `of_call`.
+        """
+        futures, holes = arguments.scan_value(value, inputs.KINDS, self._adopt)
+        self._check(futures, block, block)
+        return futures, holes
+
+    def _check(self, futures: list[Any], task: Task, inside: Task | None) -> None:
+        """Refuse what a task cannot wait for that is called or returned inside of a block."""
+        run = self._run
+        for future in futures:
+            if future._run is not run:
+                whose = "an earlier run of this" if future._run.backends is run.backends else "another"
+                raise ForeignFuture(
+                    f"{task.name!r} was given {future!r}, a future of {whose} engine.\n"
+                    f"  Await it first and pass its value:  {task.name}(await {future.name}(...))"
+                )
+            if inside is not None and not future.done() and waits_for(inside, future):
+                raise CircularDependency(circle(task, future))
+
+    def _adopt(self, awaitable: Any) -> TaskFuture[Any]:
+        """Make an awaitable that is not ours a node of the graph."""
+        run = self._run
+        if isinstance(awaitable, asyncio.Future) and awaitable.get_loop() is not run.loop:
+            raise ForeignFuture(f"{awaitable!r} belongs to another event loop than the engine's")
+        definition = Definition(type(awaitable), getattr(awaitable, "__qualname__", type(awaitable).__name__))
+        owner = run.owner(SCOPE.get().block)
+        task: TaskFuture[Any] = TaskFuture(loop=run.loop)
+        task._run = run
+        task.set_up(next(run.ids), definition, run.places.foreign, (awaitable,), {}, copy_context(), owner)
+        run.scheduler.called(task, ())
+        return task
+
+
+def _refuse_files(task: Task, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
+    for arg in (*args, *kwargs.values()):
+        if type(arg) in (InputFile, OutputFile):
+            raise TypeError(
+                f"{task.name!r} was given {arg!r}, which is for executable tasks.\n"
+                '  Pass a path; of a file that another task makes:  future.outputs["name"]'
+            )
