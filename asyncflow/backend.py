@@ -109,8 +109,7 @@ class Work(Protocol):
 
     @property
     def context(self) -> Context | None:
-        """The context variables of the call site. Many calls may share it: a backend in the same process runs the
-        function in a copy."""
+        """The context variables of the call site; a backend in the same process runs the function in it."""
 
 
 class ExecutionBackend(ABC):

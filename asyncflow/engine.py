@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import inspect
 import sys
-import threading
 import weakref
 from collections import OrderedDict
 from collections.abc import Callable, Coroutine, Mapping
@@ -20,6 +19,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar, get_args, overl
 
 from ._core.commands import CommandOptions
 from ._core.task import Definition
+from ._options import check_function, is_coroutine_function, made, name_of, no_loop, seconds
 from ._runtime import lifecycle
 from ._runtime.future import TaskFuture
 from ._runtime.run import Run
@@ -29,9 +29,7 @@ from ._runtime.script import run_script
 from ._typing import BlockDecorator, ExecutableTaskDecorator, FunctionTaskDecorator
 from ._worker.far import FarEngine
 from .backend import ExecutionBackend
-from .backends.executor import ExecutorBackend
 from .backends.thread import usable_cpus
-from .discovery import backend_class
 from .errors import EngineClosed, UnknownBackend, WrongLoop
 from .executable_task import ExecutableTask
 from .function_task import FunctionTask, made_at
@@ -84,8 +82,8 @@ class WorkflowEngine:
             raise ValueError(f"executables={executables}: at least one is needed")
         if keep not in get_args(Keep):
             raise ValueError(f"keep={keep!r}: it can be one of {', '.join(map(repr, get_args(Keep)))}")
-        chosen = dict(backends) if backends else {_name_of(backend): backend}
-        self._backends = {name: _made("noop" if dry_run else each, workers) for name, each in chosen.items()}
+        chosen = dict(backends) if backends else {name_of(backend): backend}
+        self._backends = {name: made("noop" if dry_run else each, workers) for name, each in chosen.items()}
         self._max_coroutines = max_coroutines
         self._executables = executables or workers or usable_cpus()
         self._work_dir = None if work_dir is None else Path(work_dir)
@@ -247,7 +245,7 @@ class WorkflowEngine:
             """
             if fn is None:
                 return lambda fn: self.function_task(fn, name=name, backend=backend, timeout=timeout)
-            _check_function("function_task", fn)
+            check_function("function_task", fn)
             return FunctionTask(self, self._definition(fn, name=name, backend=backend, timeout=timeout))
 
         def block(self, fn=None, /, *, name=None, timeout=None):
@@ -265,7 +263,7 @@ class WorkflowEngine:
             """
             if fn is None:
                 return lambda fn: self.block(fn, name=name, timeout=timeout)
-            _check_function("block", fn)
+            check_function("block", fn)
             return FunctionTask(self, self._definition(fn, name=name, timeout=timeout, is_block=True))
 
         def executable_task(
@@ -316,7 +314,7 @@ class WorkflowEngine:
             }
             if fn is None:
                 return lambda fn: self.executable_task(fn, name=name, timeout=timeout, **options)
-            _check_function("executable_task", fn)
+            check_function("executable_task", fn)
             definition = self._definition(fn, name=name, timeout=timeout)
             definition.command = CommandOptions().changed(**options)
             return ExecutableTask(self, definition)
@@ -379,16 +377,16 @@ class WorkflowEngine:
         if backend is not None and backend not in self._backends:
             known = ", ".join(sorted(self._backends))
             raise UnknownBackend(
-                f"{name or _name_of(fn)!r} asks for backend {backend!r}, which this engine lacks. It has: {known}.\n"
+                f"{name or name_of(fn)!r} asks for backend {backend!r}, which this engine lacks. It has: {known}.\n"
                 f"  Name it when the engine is made:  WorkflowEngine(backends={{..., {backend!r}: ...}})"
             )
         return Definition(
             fn,
-            name or _name_of(fn),
-            is_coroutine=_is_coroutine_function(fn),
+            name or name_of(fn),
+            is_coroutine=is_coroutine_function(fn),
             is_block=is_block,
             backend=backend,
-            timeout=_seconds(timeout),
+            timeout=seconds(timeout),
         )
 
     def _usable_run(self) -> Run | None:
@@ -406,7 +404,7 @@ class WorkflowEngine:
         try:
             loop = asyncio.get_running_loop()
         except RuntimeError:
-            raise WrongLoop(_no_loop(name, self._run)) from None
+            raise WrongLoop(no_loop(name, self._run)) from None
         run = self._usable_run()
         if run is None:
             if self._run is not None and self._run.loop is loop:
@@ -457,79 +455,3 @@ class WorkflowEngine:
         run = self._run
         state = "idle" if run is None or run.closed is not None else f"{len(run.scheduler.live)} live tasks"
         return f"<WorkflowEngine {', '.join(self._backends)}: {state}>"
-
-
-def _name_of(what: Any) -> str:
-    if isinstance(what, str):
-        return what
-    if isinstance(what, (ExecutionBackend,)):
-        return what.name
-    inner = getattr(what, "func", what)  # functools.partial
-    return getattr(inner, "__name__", None) or type(inner).__name__
-
-
-def _made(backend: str | ExecutionBackend | Executor, workers: int | None) -> ExecutionBackend:
-    if isinstance(backend, str):
-        cls: Any = backend_class(backend)
-        made: ExecutionBackend = cls() if workers is None else cls(workers=workers)
-        return made
-    if isinstance(backend, ExecutionBackend):
-        return backend
-    if isinstance(backend, Executor):
-        return ExecutorBackend(backend)
-    raise TypeError(
-        f"backend={backend!r}: expected a name, an ExecutionBackend or a concurrent.futures.Executor"
-        + (
-            "; that is a class, so make one:  backend=" + backend.__name__ + "()"
-            if isinstance(backend, type)
-            else ""
-        )
-    )
-
-
-def _is_coroutine_function(fn: Any) -> bool:
-    return inspect.iscoroutinefunction(fn) or inspect.iscoroutinefunction(getattr(type(fn), "__call__", None))  # noqa: B004
-
-
-def _check_function(decorator: str, fn: Any) -> None:
-    if isinstance(fn, TaskFuture):
-        raise TypeError(
-            f"@engine.{decorator} got {fn!r}, which is a result, not a function.\n"
-            f"  Decorate first, call after:  {fn.name} = engine.{decorator}({fn.name}); {fn.name}(...)"
-        )
-    if isinstance(fn, FunctionTask):
-        raise TypeError(
-            f"@engine.{decorator} got {fn!r}, which is decorated already; its plain function is .fn"
-        )
-    if not callable(fn) or isinstance(fn, type):
-        what = "a class" if isinstance(fn, type) else f"a {type(fn).__name__}"
-        raise TypeError(f"@engine.{decorator} got {fn!r}, {what}, not a function")
-    if inspect.isgeneratorfunction(fn) or inspect.isasyncgenfunction(fn):
-        raise TypeError(
-            f"@engine.{decorator} got {_name_of(fn)!r}, which yields: it would run only where it is read.\n"
-            "  Return a list instead."
-        )
-
-
-def _seconds(timeout: float | timedelta | None) -> float | None:
-    seconds = timeout.total_seconds() if isinstance(timeout, timedelta) else timeout
-    if seconds is not None and not seconds > 0:
-        raise ValueError(f"timeout={timeout!r}: it takes seconds, more than 0")
-    return seconds
-
-
-def _no_loop(name: str, run: Run | None) -> str:
-    thread = threading.current_thread()
-    in_task = run is not None and run.thread == thread.ident and run.loop.is_running()  # a sequential one
-    if in_task or thread is not threading.main_thread():
-        where = "inside a task" if in_task else f"on thread {thread.name!r}"
-        return (
-            f"{name!r} was called {where}, which does not run the engine's event loop.\n"
-            f"  Inside a task, call the plain function:  {name}.fn(...)\n"
-            f"  To call tasks from tasks, make the caller a block:  @engine.block\n"
-            f"  From a thread of your own:  loop.call_soon_threadsafe({name}, ...)"
-        )
-    return (
-        f"{name!r} was called where no event loop runs.\n"
-        f"  In a script:  engine.run({name}, ...)   In async code:  await {name}(...)"
-    )

@@ -267,7 +267,7 @@ class Scheduler:
                 self._decide_not_to_run(task)
                 self._tell_dependents(task)
                 self._over(task)
-        elif now == RUNNING:
+        elif now == RUNNING and task.definition.is_block:  # a link of a chain may run before this is known
             self.returned.append(task)
 
     def _enqueue(self, task: Task) -> None:

@@ -72,6 +72,8 @@ def _reason(task: Task, dependencies: Sequence[Task]) -> str:
 
 
 def _awaited(dependencies: Sequence[Task]) -> str:
+    if not dependencies:  # it was submitted behind what it waits for, and given back
+        return "what was before it in a chain"
     unique = {dependency.id: dependency for dependency in dependencies}
     waiting = [dependency for dependency in unique.values() if dependency.story & NOW < CANCELLING]
     shown = [f"{each.name} (#{each.id}, {state_of(each.story)})" for each in waiting[:_SHOWN]]

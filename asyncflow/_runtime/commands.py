@@ -81,9 +81,7 @@ class Commands:
     def submit(self, batch: Sequence[Task]) -> None:
         """Run them, all at once: the lane has as many slots as may run."""
         for task in batch:
-            running = asyncio.Task(
-                self._carry_out(task), name=f"{task.name}#{task.id}", context=task.context.copy()
-            )
+            running = asyncio.Task(self._carry_out(task), name=f"{task.name}#{task.id}", context=task.context)
             self.waiting[task.id] = running
 
     async def cancel(self, task_id: int) -> bool:

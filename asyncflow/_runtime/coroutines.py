@@ -56,6 +56,7 @@ class Coroutines:
         self._active: asyncio.Task[None] | None = None
         self._begun: Task | None = None  # runs at this moment; said to have started only when somebody asks
         self._over = _Over()
+        self._first: Any = None  # what the body waits for that is just about to be an asyncio task of its own
         self._runner = _new_runner(self._over)
         self._context = Context()
         self.waiting: dict[
@@ -72,7 +73,8 @@ class Coroutines:
         driver = self.waiting.get(task.id)
         if driver is not None:
             driver.cancel(msg)
-        else:  # queued, where its state makes the driver pass over it; or a block that waits for what it returned
+        elif task is not self._begun:
+            # Queued, where its state makes the driver pass over it; or a block that waits for what it returned.
             self._handle(deque([(CANCELLED, task.id, None)]))
 
     def is_inside(self) -> bool:
@@ -124,12 +126,11 @@ class Coroutines:
                 continue  # cancelled while it was queued
             self._begun = task
             definition, link = task.definition, task.link
-            task.context = context = task.context.copy()
             try:
                 if definition.is_block:
-                    awaited = context.run(self._enter_block, task)
+                    awaited = task.context.run(self._enter_block, task)
                 else:
-                    awaited = context.run(self._runner.send, definition.fn(*task.args, **task.kwargs))
+                    awaited = task.context.run(self._runner.send, definition.fn(*task.args, **task.kwargs))
             except BaseException as error:
                 self._runner = _new_runner(self._over)
                 if link is not None:
@@ -141,8 +142,10 @@ class Coroutines:
                     self._succeeded(task, value)
                     if link is not None:
                         self._follow(link, value)
+                    value = None  # or it would be kept while another body waits in this frame
                 else:
-                    yield from self._become(task, me, awaited)
+                    self._first, awaited = awaited, None  # for the same reason
+                    yield from self._become(task, me)
                     slice_end = perf_counter()  # what is queued now has waited
             self._begun = None
             if cancelling():  # also when a body cancelled the asyncio task in which it happened to run
@@ -173,7 +176,7 @@ class Coroutines:
         self._over.value = body
         return self._over
 
-    def _become(self, task: Task, me: asyncio.Task[None], awaited: Any) -> Generator[Any, Any, None]:
+    def _become(self, task: Task, me: asyncio.Task[None]) -> Generator[Any, Any, None]:
         """Leave the queue to another driver and be the asyncio task of one body, until that is over."""
         link = task.link
         runner, self._runner = self._runner, _new_runner(self._over)
@@ -182,7 +185,7 @@ class Coroutines:
         self.look_now()
         self._begun = None
         self._ensure_driver()
-        event = yield from self._wait(task, me, runner, awaited)
+        event = yield from self._wait(task, me, runner)
         # another driver may have come and gone meanwhile, which a type checker cannot know
         if self._active is None and not me.cancelling():  # type: ignore[redundant-expr]
             self._active = me
@@ -193,11 +196,10 @@ class Coroutines:
         if link is not None and event[0] == SUCCEEDED:
             self._follow(link, event[2])
 
-    def _wait(
-        self, task: Task, me: asyncio.Task[None], runner: Runner, awaited: Any
-    ) -> Generator[Any, Any, Event]:
+    def _wait(self, task: Task, me: asyncio.Task[None], runner: Runner) -> Generator[Any, Any, Event]:
         """Carry a body that waits through to its end, as `asyncio.Task` would, but in its own context."""
         run = task.context.run
+        awaited, self._first = self._first, None
         torn_down = False
         me.set_name(f"{task.name}#{task.id}")
         try:

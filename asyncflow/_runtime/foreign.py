@@ -42,7 +42,7 @@ class Foreign:
             awaitable = task.args[0]
             ours = not isinstance(awaitable, (asyncio.Future, concurrent.futures.Future))
             if ours:
-                waited = self.begun[task.id] = task.context.copy().run(asyncio.ensure_future, awaitable)
+                waited = self.begun[task.id] = task.context.run(asyncio.ensure_future, awaitable)
                 waited.set_name(f"{task.name}#{task.id}")
             else:
                 waited = awaitable

@@ -79,7 +79,11 @@ class Inbox:
             self._window.cancel()
             self._window = None
         if came:
-            self._handle(self._events, _MOST)
+            try:
+                self._handle(self._events, _MOST)
+            except BaseException:  # or nothing would ever wake the loop again
+                self._wake()
+                raise
             if came > _MOST:  # others on the loop have their turn, and then the rest
                 self._wake()
                 return

@@ -87,9 +87,6 @@ class Run:
         self.wiring = Wiring(self)
         self.ids = count(1)
         self._context = Context()
-        self._shared = (
-            self._context
-        )  # by the calls that are made, one after another, where nothing in it changes
         self._flush_due = False
         self._timeouts = Timeouts(self.loop, self._expired)
         self._messages: dict[int, Any] = {}  # what cancel() was called with, until it is carried out
@@ -126,11 +123,6 @@ class Run:
         owner = scope.block
         if owner is not None:
             owner = self.owner(owner)
-        context = copy_context()
-        if context == self._shared:  # a look at two pointers; an object less for the garbage collector
-            context = self._shared
-        else:
-            self._shared = context
         # Not TaskFuture[Any](...): an instance made through a generic alias gets a __dict__, and a burst twice as slow.
         task: TaskFuture[Any] = TaskFuture(loop=self.loop)
         task._run = self
@@ -140,7 +132,7 @@ class Run:
             lane,
             args,
             kwargs,
-            context,
+            copy_context(),
             owner,
             scope.workflow,
             site,
@@ -286,6 +278,11 @@ class Run:
 
     # -- commands -----------------------------------------------------------------------------------------
 
+    def flush_soon(self) -> None:
+        """Carry out on the next turn of the loop what the scheduler has decided."""
+        if not self._flush_due and not self.loop.is_closed():
+            self._flush_soon()
+
     def _flush_soon(self) -> None:
         self._flush_due = True
         # In a context of its own, or the first caller's context variables would live on in whatever this starts.
@@ -297,7 +294,6 @@ class Run:
 
     def flush(self) -> None:
         """Carry out what the scheduler has decided: all of it, or of a large burst a part, and more soon."""
-        self._shared = self._context  # so that what it holds can go
         scheduler = self.scheduler
         due = scheduler.due if self.open else ()
         while due or scheduler.ended or scheduler.returned or scheduler.stop:
@@ -431,8 +427,7 @@ class Run:
         self.scheduler.cancel(task)
         if msg is not None and task.story & NOW == CANCELLING:
             self._messages[task.id] = msg
-        if not self._flush_due and not self.loop.is_closed():
-            self._flush_soon()
+        self.flush_soon()
 
     def awaited(self, task: Task) -> list[Task]:
         """What a task that was not submitted depends on."""

@@ -65,6 +65,7 @@ class Wiring:
             scheduler = self._run.scheduler
             for adopted in [each for each in scheduler.live.values() if each.id > task.id]:
                 scheduler.cancel(adopted)  # a coroutine among the arguments of a call that was not taken
+            self._run.flush_soon()
             raise
         return futures
 

@@ -25,12 +25,12 @@ def run_attempt(
         is_coroutine: whether that gives a coroutine, which then gets a loop of its own.
         args: positional arguments.
         kwargs: keyword arguments.
-        context: the context variables of the call, which runs in a copy; None on the far side of a pickle.
+        context: the context variables of the call; None on the far side of a pickle.
 
     Returns:
         The outcome. The traceback of an exception begins in the user's function.
     """
-    run = context.copy().run if context is not None else _call
+    run = context.run if context is not None else _call
     try:
         if is_coroutine:
             return True, run(_run_coroutine, fn, args, kwargs)
@@ -44,7 +44,7 @@ def run_attempt(
 
 def _is_between(traceback: TracebackType) -> bool:
     """Whether a frame is ours, or of the loop that ran a coroutine, and not the user's."""
-    module: str = traceback.tb_frame.f_globals.get("__name__", "")
+    module = str(traceback.tb_frame.f_globals.get("__name__", ""))
     return module == __name__ or module.partition(".")[0] == "asyncio"
 
 

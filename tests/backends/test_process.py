@@ -125,7 +125,10 @@ async def test_a_function_too_large_for_a_packet_travels() -> None:
 
 @pytest.mark.parametrize("size", [100, 30_000, 33_000, 100_000])
 @pytest.mark.parametrize("chained", [True, False])
-async def test_however_much_goes_along_packets_are_never_too_large(size: int, chained: bool) -> None:
+@pytest.mark.parametrize("letter", ["x", "é", "字", "𝄞"])
+async def test_however_much_goes_along_packets_are_never_too_large(
+    size: int, chained: bool, letter: str
+) -> None:
     def measuring(ballast: str) -> Callable[[int, str], int]:
         return lambda before, text: before + len(text) + len(ballast)
 
@@ -134,7 +137,7 @@ async def test_however_much_goes_along_packets_are_never_too_large(size: int, ch
         futures: list[Any] = []
         for number in range(100):
             before = futures[-1] if chained and futures else 0
-            futures.append(engine.submit(measuring(f"{number:0{size}}"), before, "x" * size))
+            futures.append(engine.submit(measuring(f"{number:0{size}}"), before, letter * size))
         values = await asyncio.gather(*futures)
     assert values == [2 * size * (number if chained else 1) for number in range(1, 101)]
 
@@ -440,3 +443,78 @@ async def test_two_hundred_kills_in_ten_thousand_tasks_lose_nothing() -> None:
     assert sum(ends.values()) == 10_000
     assert set(ends) <= {"SUCCEEDED", "FAILED"}
     assert ends["FAILED"] <= 200
+
+
+async def test_a_long_record_of_a_process_that_has_died_is_read_to_its_end(tmp_path: Path) -> None:
+    ran = tmp_path / "ran"
+
+    def note_and(what: str) -> int:
+        with ran.open("a") as file:
+            file.write(f"{what}\n")
+        if what == "die":
+            os.kill(os.getpid(), signal.SIGKILL)
+        return 1 << 8 * 400_000
+
+    async with WorkflowEngine(backend="process", workers=1) as engine:
+        task = engine.function_task(note_and)
+        for _ in range(30):  # so that both travel in one frame
+            await engine.submit(int)
+            await engine.submit(_echo, 0)
+        large, dying = task("large"), task("die")
+        await asyncio.sleep(0)  # they are submitted
+        while not ran.exists() or "die" not in ran.read_text():
+            pass  # and the loop stands still until all of it has happened
+        assert await large == 1 << 8 * 400_000
+        with pytest.raises(WorkerDied):
+            await dying
+    assert ran.read_text().split() == ["large", "die"]
+
+
+async def test_the_state_of_a_link_may_be_asked_for_before_the_end_of_the_one_before_is_read(
+    tmp_path: Path,
+) -> None:
+    begun = tmp_path / "begun"
+
+    def through(value: int, mark: str = "") -> int:
+        if mark:
+            Path(mark).touch()
+            while Path(mark).exists():
+                pass
+        return value + 1
+
+    async with WorkflowEngine(backend="process", workers=1) as engine:
+        task = engine.function_task(through)
+        assert await task(0) == 1
+        head = task(1)
+        link = task(head, str(begun))
+        await asyncio.sleep(0)  # they are submitted
+        while not begun.exists():
+            pass  # and the loop stands still until the link runs
+        assert link.state == "RUNNING"
+        begun.unlink()
+        assert await link == 3
+        assert await task(head) == 3
+
+
+async def test_a_chain_that_is_packed_again_is_not_sent_as_it_was_packed_before() -> None:
+    def through(before: Any, tag: str, ballast: bytes = b"", mark: str = "") -> Any:
+        assert len(_BALLAST) or ballast
+        while mark and not Path(mark).exists():
+            pass
+        return (*(before or ()), tag)
+
+    _BALLAST = bytes(range(256)) * 110
+    async with WorkflowEngine(backend="process", workers=2) as engine:
+        task = engine.function_task(through)
+        for _ in range(60):
+            await task(None, "warm")
+        ends = []
+        for chain in range(8):
+            last = None
+            for link in range(4):
+                last = task(last, f"{chain}.{link}", b"%05d%d" % (chain, link) * 2000)
+            ends.append(last)
+        rest = [task(None, "single", b"%06d" % number * 500) for number in range(900)]
+        for chain, end in enumerate(ends):
+            assert await end == tuple(f"{chain}.{link}" for link in range(4))
+        await asyncio.gather(*rest)

@@ -7,6 +7,8 @@ import sys
 import threading
 from typing import Any
 
+import pytest
+
 from asyncflow import WorkflowEngine
 from asyncflow.backends.thread import ThreadBackend, usable_cpus
 from asyncflow.testing import Gate
@@ -142,3 +144,12 @@ async def test_a_shutdown_is_bounded_while_a_thread_is_just_taking_work() -> Non
     assert await backend.shutdown(grace=0.01) == [piece.id]
     go_on.set()
     await record.over(piece)
+
+
+async def test_a_function_whose_module_has_no_name_may_fail_like_any_other() -> None:
+    names: dict[str, Any] = {"__name__": None}
+    exec("def fail():\n    raise ValueError", names)
+    async with WorkflowEngine("thread", workers=1) as engine:
+        with pytest.raises(ValueError):
+            await engine.submit(names["fail"])
+        assert await engine.submit(int) == 0

@@ -872,3 +872,17 @@ def test_an_event_that_cannot_be_raises_and_changes_nothing(event: str, state: s
     assert inner.state is State.RUNNING
     assert bench.ended() == bench.stop() == []
     assert bench.lane.taken == 2
+
+
+def test_a_link_that_is_told_to_run_before_the_end_of_the_one_before_is_no_block_that_has_returned() -> None:
+    bench = Bench()
+    bench.lane = Lane("backend 'process'", links=True)
+    first = bench.call()
+    second = bench.call(first)
+    bench.take()
+    bench.scheduler.started(first)
+    bench.scheduler.started(second)
+    bench.scheduler.succeeded(first)
+    assert bench.scheduler.returned == []
+    bench.scheduler.succeeded(second)
+    assert second.state is State.SUCCEEDED

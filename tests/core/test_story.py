@@ -78,6 +78,17 @@ def test_a_waiting_task_that_will_not_run_says_so(end: str) -> None:
     )
 
 
+def test_a_task_that_was_given_back_with_its_chain_waits_for_what_was_before_it() -> None:
+    bench = Bench()
+    bench.lane = Lane("backend 'process'", links=True)
+    first = bench.call()
+    second = bench.call(first)
+    bench.take()
+    assert told(second) == "was handed to backend 'process' together with what it waits for"
+    bench.scheduler.given_back(second)
+    assert told(second) == "waits for what was before it in a chain"
+
+
 # -- ready and under way ----------------------------------------------------------------------------------
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import sys
 import threading
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -214,3 +216,54 @@ def test_engines_on_several_threads_do_not_mix_their_results() -> None:
     finally:
         sys.setswitchinterval(switching)
     assert results == [[(engine, number) for number in range(2_000)] for engine in range(4)]
+
+
+async def test_nothing_is_kept_by_the_driver_of_bodies_that_wait(threads: WorkflowEngine) -> None:
+    class Large:
+        """Something that can be referred to weakly."""
+
+    made: list[weakref.ref[Large]] = []
+
+    async def make() -> Large:
+        large = Large()
+        made.append(weakref.ref(large))
+        return large
+
+    coroutine, in_thread = threads.function_task(make), threads.function_task(backend="thread")(make)
+    waits, done = asyncio.Event(), asyncio.Event()
+
+    @threads.block
+    async def block() -> None:
+        await in_thread()
+        waits.set()
+        await done.wait()
+
+    await coroutine()
+    waiting = block()
+    await waits.wait()
+    gc.collect()
+    assert [reference() for reference in made] == [None, None]
+    done.set()
+    await waiting
+
+
+async def test_a_body_that_cancels_itself_and_asks_for_its_state_harms_nobody(
+    threads: WorkflowEngine,
+) -> None:
+    async def fail() -> None:
+        raise ValueError
+
+    async def cancel_myself() -> None:
+        mine.cancel()
+        assert mine.state == "CANCELLING"
+
+    async def two() -> int:
+        return 2
+
+    failed, mine = threads.submit(fail), threads.submit(cancel_myself)
+    after = threads.submit(two)
+    assert await after == 2
+    await asyncio.wait([failed, mine])
+    assert mine.cancelled()
+    assert isinstance(failed.exception(), ValueError)
+    assert await threads.submit(two) == 2

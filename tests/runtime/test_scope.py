@@ -6,6 +6,8 @@ import asyncio
 from contextvars import ContextVar
 from typing import Any
 
+import pytest
+
 from asyncflow import TaskFuture, WorkflowEngine
 
 from .kit import turns
@@ -197,3 +199,22 @@ async def test_tasks_of_one_engine_do_not_belong_to_a_block_of_another() -> None
         go_on.set()
         assert await inside[0] is True
         assert await held is True
+
+
+class Unequal:
+    """As an array or a data frame."""
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __eq__(self, other: object) -> bool:
+        raise ValueError("the truth value is ambiguous")
+
+
+@pytest.mark.parametrize("values", [([1], [1]), (1, True, 1.0), (Unequal(), Unequal())])
+async def test_contexts_with_equal_values_are_not_taken_for_one(threads: WorkflowEngine, values: Any) -> None:
+    variable: ContextVar[Any] = ContextVar("variable")
+    futures = []
+    for value in values:
+        variable.set(value)
+        futures.append(threads.submit(lambda: id(variable.get())))
+    assert await asyncio.gather(*futures) == [id(value) for value in values]

@@ -116,7 +116,7 @@ class Book:
             flags |= wire.TELLS_START
         if not kwargs and _PLAIN.issuperset(map(type, args)):
             flags |= wire.PLAIN_ARGUMENTS
-            size = sum(map(sys.getsizeof, args), _OF_A_CALL)
+            size = sum(map(_size, args), _OF_A_CALL)
             if size < wire.IN_BAND:  # they are pickled with the whole frame, once
                 return Packed(work, function, flags, (function.number, args), size)
         try:
@@ -128,6 +128,11 @@ class Book:
         packed = Packed(work, function, flags | wire.IN_FILE, parts.sizes(), _OF_A_FILE)
         packed.parts = parts
         return packed
+
+
+def _size(value: Any) -> int:
+    """Bytes that a plain value takes in a pickle, at most; beyond ASCII, text is stored in less than it takes there."""
+    return sys.getsizeof(value) * (2 if type(value) is str and not value.isascii() else 1)
 
 
 def _definition(work: Work) -> Any:

@@ -119,7 +119,15 @@ class Crew:
                 budget -= each.function.pace.seconds
         if not frame:
             return bool(self._order)
-        if not hand.send(frame):
+        try:
+            sent = hand.send(frame)
+        except OSError as error:  # larger than we thought, or no memory left: these calls alone are lost
+            for each in frame:
+                each.drop()
+                del self._waiting[each.work.id]
+            self._report([(FAILED, each.work.id, error) for each in frame])
+            return True
+        if not sent:
             self._written.update((each.work.id, each) for each in frame)
             self._order.extendleft(reversed(heads))
             return False
@@ -180,6 +188,9 @@ class Crew:
     def _return_links(self, work: Work | None) -> None:
         """What was linked to work that does not go on goes back to the engine, which knows why."""
         while work is not None:
+            packed = self._written.pop(work.id, None)
+            if packed is not None:
+                packed.drop()  # it was packed as a link, which it may not be the next time
             if self._waiting.pop(work.id, None) is not None:
                 self._report([(RETURNED, work.id, None)])
             work = work.link
@@ -213,8 +224,9 @@ class Crew:
         events: list[Event] = []
         for kind, task_id, seconds, payload in records:
             if kind == wire.BEGUN:
-                self._told.add(task_id)
-                events.append((STARTED, task_id, None))
+                if task_id not in self._told:
+                    self._told.add(task_id)
+                    events.append((STARTED, task_id, None))
             elif kind == wire.NOT_BEGUN:
                 self._begin_again(hand, payload)
             elif kind == wire.RETIRES:
@@ -313,7 +325,7 @@ class Crew:
         """A process has ended: as it was told to, or by what it ran, or by somebody's hand."""
         for fd in (hand.records, hand.pidfd, hand.out.fd, hand.err.fd):
             self._loop.remove_reader(fd)
-        while records := hand.read():
+        while (records := hand.read()) or hand.came:
             self._take_records(hand, records)
         hand.out.read()
         hand.err.read()

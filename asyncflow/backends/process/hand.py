@@ -42,6 +42,7 @@ class Hand:
         self.is_up = False
         self.retires = False
         self._bytes = b""
+        self.came = 0  # bytes that the last read has brought, perhaps of a record that is not complete
         self._calls, worker_calls = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._unread = worker_calls  # kept: what the worker has not read can be read back here
         self.orders, worker_orders = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -148,7 +149,8 @@ class Hand:
         try:
             data = os.read(self.records, _READ)
         except BlockingIOError:
-            return []
+            data = b""
+        self.came = len(data)
         data = self._bytes + data
         records, position, end = [], 0, len(data)
         while end - position >= 4:

@@ -166,14 +166,14 @@ class Contract(Conformance):
             blue.run(bad.COLOUR.set, "blue")
             pieces = [
                 Piece(bad.paint, ("black",), context=red),
-                Piece(bad.colour, context=red),  # calls made in the same place share one
+                Piece(bad.colour, context=red.copy()),
                 Piece(bad.colour, context=blue),
                 Piece(bad.colour),
             ]
             self.backend.submit(list(pieces))
             ends = await record.over(*pieces)
             assert [value for _, value in ends] == ["red", "red", "blue", "none"]
-            assert red[bad.COLOUR] == "red"
+            assert red[bad.COLOUR] == "black"
 
     @applies(executes=True, in_process=True)
     async def test_nothing_is_kept_of_work_that_is_over(self) -> None:

@@ -1,0 +1,100 @@
+"""What a user may give the engine: checked, and turned into what the engine works with."""
+
+from __future__ import annotations
+
+import inspect
+import threading
+from concurrent.futures import Executor
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from ._runtime.future import TaskFuture
+from .backend import ExecutionBackend
+from .backends.executor import ExecutorBackend
+from .discovery import backend_class
+from .function_task import FunctionTask
+
+if TYPE_CHECKING:
+    from ._runtime.run import Run
+
+
+def name_of(what: Any) -> str:
+    """What a function or a backend is called in messages."""
+    if isinstance(what, str):
+        return what
+    if isinstance(what, (ExecutionBackend,)):
+        return what.name
+    inner = getattr(what, "func", what)  # functools.partial
+    return getattr(inner, "__name__", None) or type(inner).__name__
+
+
+def made(backend: str | ExecutionBackend | Executor, workers: int | None) -> ExecutionBackend:
+    """The backend for what was given as ``backend=``."""
+    if isinstance(backend, str):
+        cls: Any = backend_class(backend)
+        backend_made: ExecutionBackend = cls() if workers is None else cls(workers=workers)
+        return backend_made
+    if isinstance(backend, ExecutionBackend):
+        return backend
+    if isinstance(backend, Executor):
+        return ExecutorBackend(backend)
+    raise TypeError(
+        f"backend={backend!r}: expected a name, an ExecutionBackend or a concurrent.futures.Executor"
+        + (
+            "; that is a class, so make one:  backend=" + backend.__name__ + "()"
+            if isinstance(backend, type)
+            else ""
+        )
+    )
+
+
+def is_coroutine_function(fn: Any) -> bool:
+    """Whether calling it gives a coroutine; also of objects that can be called."""
+    return inspect.iscoroutinefunction(fn) or inspect.iscoroutinefunction(getattr(type(fn), "__call__", None))  # noqa: B004
+
+
+def check_function(decorator: str, fn: Any) -> None:
+    """Raise `TypeError` for what cannot be a task."""
+    if isinstance(fn, TaskFuture):
+        raise TypeError(
+            f"@engine.{decorator} got {fn!r}, which is a result, not a function.\n"
+            f"  Decorate first, call after:  {fn.name} = engine.{decorator}({fn.name}); {fn.name}(...)"
+        )
+    if isinstance(fn, FunctionTask):
+        raise TypeError(
+            f"@engine.{decorator} got {fn!r}, which is decorated already; its plain function is .fn"
+        )
+    if not callable(fn) or isinstance(fn, type):
+        what = "a class" if isinstance(fn, type) else f"a {type(fn).__name__}"
+        raise TypeError(f"@engine.{decorator} got {fn!r}, {what}, not a function")
+    if inspect.isgeneratorfunction(fn) or inspect.isasyncgenfunction(fn):
+        raise TypeError(
+            f"@engine.{decorator} got {name_of(fn)!r}, which yields: it would run only where it is read.\n"
+            "  Return a list instead."
+        )
+
+
+def seconds(timeout: float | timedelta | None) -> float | None:
+    """A duration as a number."""
+    length = timeout.total_seconds() if isinstance(timeout, timedelta) else timeout
+    if length is not None and not length > 0:
+        raise ValueError(f"timeout={timeout!r}: it takes seconds, more than 0")
+    return length
+
+
+def no_loop(name: str, run: Run | None) -> str:
+    """The words for a call that was made where the engine's loop does not run."""
+    thread = threading.current_thread()
+    in_task = run is not None and run.thread == thread.ident and run.loop.is_running()  # a sequential one
+    if in_task or thread is not threading.main_thread():
+        where = "inside a task" if in_task else f"on thread {thread.name!r}"
+        return (
+            f"{name!r} was called {where}, which does not run the engine's event loop.\n"
+            f"  Inside a task, call the plain function:  {name}.fn(...)\n"
+            f"  To call tasks from tasks, make the caller a block:  @engine.block\n"
+            f"  From a thread of your own:  loop.call_soon_threadsafe({name}, ...)"
+        )
+    return (
+        f"{name!r} was called where no event loop runs.\n"
+        f"  In a script:  engine.run({name}, ...)   In async code:  await {name}(...)"
+    )
