@@ -212,6 +212,9 @@ class CommandNotFound(AsyncflowError, FileNotFoundError):
     def __str__(self) -> str:
         return f"{self.name!r} (#{self.task_id}): no program {self.program!r} was found {self.where}"
 
+    def __reduce__(self) -> Any:  # OSError takes four arguments for something else
+        return type(self), (self.task_id, self.name, self.program, self.where), self.__dict__
+
 
 class OutputTooLarge(AsyncflowError):
     """A command wrote more to its standard output than can be a value.

@@ -17,6 +17,9 @@ from asyncflow import errors
 from asyncflow.errors import (
     AsyncflowError,
     Cause,
+    CommandFailed,
+    CommandNotFound,
+    OutputTooLarge,
     RemoteError,
     TaskCrashed,
     TaskTimeout,
@@ -261,6 +264,19 @@ def test_a_timeout_says_what_ran_how_long_and_where() -> None:
     )
 
 
+def test_a_command_that_failed_shows_itself_and_its_last_words_in_bounds() -> None:
+    error = CommandFailed(4, "sort", ["sort", "x y"], "exit code 2", 2, "cannot read\nx y", "/work/sort-4")
+    assert str(error) == (
+        "'sort' (#4) ended with exit code 2.\n"
+        "  command: ['sort', 'x y']\n"
+        "  The last it wrote to stderr:\n    cannot read\n    x y\n"
+        "  sandbox: /work/sort-4"
+    )
+    long = CommandFailed(4, "sort", "echo " + "x" * 1_000_000, "signal SIGKILL", -9, "", "/work/sort-4")
+    assert len(str(long)) < 3_000
+    assert "stderr" not in str(long)
+
+
 def test_a_crash_says_what_ended_the_task() -> None:
     error = TaskCrashed(4, "fit", "SystemExit: 3")
     assert str(error) == "'fit' (#4) ended by SystemExit: 3"
@@ -331,6 +347,11 @@ MADE: dict[type[BaseException], Callable[[], BaseException]] = {
     TaskCrashed: lambda: TaskCrashed(4, "fit", "SystemExit: 3"),
     WorkerDied: lambda: WorkerDied(4, "fit", "exit code 1", 4711, "node7", 2**30, "last words"),
     RemoteError: lambda: RemoteError("LocalError", "LocalError: no", "Traceback"),
+    CommandFailed: lambda: CommandFailed(
+        4, "sort", "sort x", "exit code 2", 2, "no such file", "/tmp/run-1/sort-4"
+    ),
+    CommandNotFound: lambda: CommandNotFound(4, "sort", "sorrt", "in PATH=/bin"),
+    OutputTooLarge: lambda: OutputTooLarge(4, "sort", 3 << 30, 256 << 20),
     UpstreamFailed: lambda: error_of(behind(7, "plot", failed(4, "fit", attempts=3), cancelled(5, "wait"))),
 }
 

@@ -115,6 +115,8 @@ def shown_in_the_readme() -> list[tuple[str, str, str]]:
 def test_the_readme_shows_examples() -> None:
     assert {name for name, _, _ in shown_in_the_readme()} == {
         "stations.py",
+        "squares.py",
+        "files.py",
         "dry.py",
         "failure.py",
         "mistakes.py",
