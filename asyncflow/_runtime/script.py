@@ -91,7 +91,8 @@ def _woken_by_signals(loop: asyncio.AbstractEventLoop) -> Iterator[None]:
 
 
 def _end_now() -> NoReturn:
-    print("Interrupted twice: ended at once, without cleaning up.", file=sys.stderr)
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(_EXIT_CODE)
+    try:
+        print("Interrupted twice: ended at once, without cleaning up.", file=sys.stderr, flush=True)
+        sys.stdout.flush()
+    finally:  # a stream cannot be entered where the signal has come in the middle of a write to it
+        os._exit(_EXIT_CODE)

@@ -287,6 +287,22 @@ def test_second_ctrl_c_ends_at_once_whatever_hangs(start: Any, body: str) -> Non
     assert err == "Interrupted twice: ended at once, without cleaning up.\n"
 
 
+def test_second_ctrl_c_ends_at_once_also_in_the_middle_of_a_write(start: Any) -> None:
+    busy = """
+import sys
+
+class Busy:
+    def flush(self):
+        raise RuntimeError("reentrant call")
+"""
+    script = start(busy + STUBBORN.replace('say("no")', 'say("no"); sys.stdout = Busy()'), grace=3600)
+    script.press_ctrl_c()
+    script.await_line("no")
+    script.press_ctrl_c()
+    code, _, err = script.end()
+    assert (code, err) == (130, "Interrupted twice: ended at once, without cleaning up.\n")
+
+
 def test_second_ctrl_c_ends_at_once_while_the_loop_itself_is_being_closed(start: Any) -> None:
     body = """
 async def hanger_on():
