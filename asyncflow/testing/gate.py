@@ -32,8 +32,10 @@ class Door:
             let = os.open(self._let, os.O_RDONLY | os.O_NONBLOCK)
             try:
                 came = os.open(self._came, os.O_WRONLY | os.O_NONBLOCK)
-                os.write(came, b".")
-                os.close(came)
+                try:
+                    os.write(came, b".")
+                finally:  # it may have lost its other end just now
+                    os.close(came)
                 os.set_blocking(let, True)
                 os.read(let, 1)
             finally:

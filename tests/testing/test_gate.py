@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import pickle
 import subprocess
 import sys
 
 import pytest
 
-from asyncflow.testing import Door, Gate
+from asyncflow.testing import Door, Gate, no_leaks
 
 
 async def test_who_comes_is_counted_and_held() -> None:
@@ -45,6 +46,18 @@ def test_a_gate_that_is_gone_holds_nobody() -> None:
         pass
     gate.door.pass_through()
     Door("/nowhere/came", "/nowhere/let").pass_through()
+
+
+def test_a_gate_that_goes_while_somebody_comes_leaves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    gate, write = Gate(), os.write
+
+    def too_late(descriptor: int, data: bytes) -> int:
+        gate.close()
+        return write(descriptor, data)
+
+    with no_leaks(), monkeypatch.context() as patched:
+        patched.setattr(os, "write", too_late)
+        gate.door.pass_through()
 
 
 async def test_the_door_works_in_another_process() -> None:
