@@ -17,12 +17,18 @@ EXAMPLES = ROOT / "examples"
 README = ROOT / "README.md"
 
 
-def run(example: str | Path, *args: str | Path, code: int = 0) -> str:
+def run(example: str | Path, *args: str | Path, code: int = 0, cwd: Path | None = None) -> str:
     """What it prints. Warnings are errors, and nothing may be said on the side."""
     command = [sys.executable, "-W", "error", EXAMPLES / example, *args]
     environment = {**os.environ, "PYTHONIOENCODING": "utf-8"}
     done = subprocess.run(
-        command, stdin=subprocess.DEVNULL, capture_output=True, timeout=120, env=environment, check=False
+        command,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        timeout=120,
+        env=environment,
+        cwd=cwd,
+        check=False,
     )
     said, complained = done.stdout.decode(), done.stderr.decode()
     assert done.returncode == code, complained
@@ -131,7 +137,7 @@ def test_an_example_of_the_readme_prints_what_the_readme_says(
 ) -> None:
     script = tmp_path / name
     script.write_text(source)
-    assert run(script).replace(f"{tmp_path}/", "") == printed
+    assert run(script, cwd=tmp_path).replace(f"{tmp_path}/", "") == printed
 
 
 @pytest.mark.parametrize("kinds", [3, 40])
