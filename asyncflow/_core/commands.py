@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -117,14 +117,3 @@ def _variables(given: Mapping[Any, Any]) -> dict[str, str]:
         if not isinstance(key, str) or not isinstance(value, (str, int, float)) or isinstance(value, bool):
             raise TypeError(f"env={{{key!r}: {value!r}}}: names are text, and values are text or numbers")
     return {key: str(value) for key, value in given.items()}
-
-
-def shown(argv: Sequence[str | bytes] | str) -> str:
-    """A command as text, for messages: as it would be typed."""
-    from .quoting import quoted
-
-    if isinstance(argv, str):
-        return argv
-    return " ".join(
-        quoted(each.decode(errors="replace") if isinstance(each, bytes) else each) for each in argv
-    )

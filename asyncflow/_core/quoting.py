@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping, Sequence
 from string import Formatter
 from typing import Any
 
@@ -31,9 +30,6 @@ def quoted(value: Any) -> str:
 class _Quoting(Formatter):
     def format_field(self, value: Any, format_spec: str) -> str:
         return quoted(format(value, format_spec) if format_spec else value)
-
-    def get_value(self, key: int | str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
-        return super().get_value(key, args, kwargs)
 
 
 def sh(template: str, /, *values: Any, **named: Any) -> str:

@@ -98,9 +98,8 @@ class Commands:
             value = await self._run(task)
             succeeded = True
         except asyncio.CancelledError:
-            if (
-                task.cause is not None and task.cause.error is not None
-            ):  # it was stopped because it took too long
+            cause = task.cause
+            if cause is not None and cause.error is not None:  # it was stopped because it took too long
                 self._sandboxes.failed(task)
             self._report([(CANCELLED, task.id, None)])
         except BaseException as error:
