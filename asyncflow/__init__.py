@@ -4,10 +4,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ._core.files import InputFile, OutputFile
     from ._core.quoting import sh
     from ._core.states import State
     from ._runtime.future import TaskFuture
+    from ._typing import InputFile, OutputFile
     from .engine import WorkflowEngine
     from .errors import (
         AsyncflowError,

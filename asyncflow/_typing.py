@@ -12,7 +12,18 @@ import concurrent.futures
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Mapping
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Concatenate, Literal, ParamSpec, Protocol, TypeAlias, TypeVar, overload
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Concatenate,
+    Literal,
+    ParamSpec,
+    Protocol,
+    Self,
+    TypeAlias,
+    TypeVar,
+    overload,
+)
 
 from ._runtime.future import TaskFuture
 
@@ -29,6 +40,22 @@ A_contra = TypeVar("A_contra", contravariant=True)
 B_contra = TypeVar("B_contra", contravariant=True)
 C_contra = TypeVar("C_contra", contravariant=True)
 D_contra = TypeVar("D_contra", contravariant=True)
+
+if TYPE_CHECKING:
+    # What these are to a checker: paths, because paths are what a task's function gets in their place.
+
+    class InputFile(Path):
+        """As `asyncflow.InputFile`."""
+
+        def __new__(cls, source: Any, *, name: str | None = None, sha256: str | None = None) -> Self: ...
+        def __init__(self, source: Any, *, name: str | None = None, sha256: str | None = None) -> None: ...
+
+    class OutputFile(Path):
+        """As `asyncflow.OutputFile`."""
+
+        def __new__(cls, name: str, to: Any = None) -> Self: ...
+        def __init__(self, name: str, to: Any = None) -> None: ...
+
 
 # Containers of futures are let through unchecked: no type can say "list[int] with futures in it".
 Later: TypeAlias = (

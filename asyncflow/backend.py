@@ -135,6 +135,8 @@ class ExecutionBackend(ABC):
     """Whether it follows `Work.link`; if not, each link is submitted when the one before is over."""
     reports_starts: ClassVar[bool] = True
     """Whether STARTED is reported when work begins; if not, a timeout counts from `submit`."""
+    stages_files: ClassVar[bool] = True
+    """Whether the files that tasks declare are brought to them, and what they make is looked for."""
     shares_filesystem: ClassVar[bool] = True
     """Whether a path means the same there as here."""
 

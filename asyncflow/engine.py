@@ -54,6 +54,8 @@ class WorkflowEngine:
         max_coroutines: how many ``async def`` tasks may be under way on the event loop at once; None for any number.
         executables: how many commands may run at once; None for ``workers``, or as many as there are usable CPUs.
         work_dir: where sandboxes are made, in a directory of each run; None for the system's place for temporary files.
+        implicit_data: whether files that a command has made without declaring them are in the sandboxes of the commands
+            that depend on it.
         keep: whose sandboxes stay after a shutdown: of "failed" tasks, of "all" or of "none".
         grace: seconds that running work is given to end at a shutdown.
 
@@ -71,6 +73,7 @@ class WorkflowEngine:
         max_coroutines: int | None = None,
         executables: int | None = None,
         work_dir: str | PathLike[str] | None = None,
+        implicit_data: bool = True,
         keep: Keep = "failed",
         grace: float = 5.0,
     ) -> None:
@@ -87,6 +90,7 @@ class WorkflowEngine:
         self._max_coroutines = max_coroutines
         self._executables = executables or workers or usable_cpus()
         self._work_dir = None if work_dir is None else Path(work_dir)
+        self._implicit_data = implicit_data
         self._keep: Keep = keep
         self._dry_run = dry_run
         self._grace = grace
@@ -422,6 +426,7 @@ class WorkflowEngine:
             max_coroutines=self._max_coroutines,
             executables=self._executables,
             sandboxes=None if self._dry_run else Sandboxes(self._work_dir, self._keep),
+            implicit_data=self._implicit_data,
             grace=self._grace,
         )
         self._closing = None

@@ -121,7 +121,7 @@ class FunctionTask(Generic[P, Fn, R]):
             args = (*self._leading, *args)
         parameters = self._parameters
         if kwargs or not parameters.least <= len(args) <= parameters.most:
-            parameters.check(args, kwargs)
+            args, kwargs = parameters.fitted(args, kwargs)
         run = self._engine._run
         if run is None or run.loop is not _running_loop() or run.closed is not None:
             run = self._engine._run_for(self._definition.name)

@@ -28,6 +28,7 @@ PARTS = (
     "idle",
     "memory",
     "spawn",
+    "staging",
     "others",
 )
 

@@ -118,6 +118,20 @@ def scan(
     return scan_value([*args, *kwargs.values()], kinds, adopt)
 
 
+def has_containers(args: tuple[Any, ...], kwargs: Mapping[str, Any], kinds: Kinds) -> bool:
+    """Whether anything is to be looked into, and not only at.
+
+    Args:
+        args: positional arguments.
+        kwargs: keyword arguments.
+        kinds: what each class is.
+    """
+    for arg in args:
+        if kinds[type(arg)] > FOREIGN:
+            return True
+    return any(kinds[type(arg)] > FOREIGN for arg in kwargs.values())
+
+
 def scan_value(value: Any, kinds: Kinds, adopt: Callable[[Any], Any]) -> tuple[list[Any], Holes]:
     """Find the futures in any value; as `scan`, with the holes for `fill_value`."""
     top = Node(LIST, [value], [value])

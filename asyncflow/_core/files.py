@@ -2,31 +2,57 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+import re
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass
 from typing import Any, Final, Protocol
 
+from . import arguments
+
 _GLOB: Final = frozenset("*?[")
+_SHA256: Final = re.compile(r"[0-9a-fA-F]{64}")
+
+
+class File:
+    """What an argument may declare: a file that a task reads, or one that it makes."""
+
+    __slots__ = ()
 
 
 @dataclass(frozen=True, slots=True)
-class InputFile:
+class InputFile(File):
     """A file or directory that a task reads: in its sandbox there is a copy, which it may change without harm.
 
     Args:
-        source: a path; the name of an output of a task that this one depends on; or a future of a path.
+        source: a path; a URL; the name of an output of a task that this one depends on; or a future of one of these.
+        name: its name in the sandbox; None for that of its source.
+        sha256: what the file has to be, as 64 hexadecimal digits; None for anything.
+
+    Raises:
+        ValueError: the name leads out of the sandbox, or the checksum is none.
     """
 
     source: Any
+    _: KW_ONLY
+    name: str | None = None
+    sha256: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.name is not None and not _stays_inside(self.name):
+            raise ValueError(
+                f"InputFile(..., name={self.name!r}): the name has to be a relative path inside the sandbox"
+            )
+        if self.sha256 is not None and not _SHA256.fullmatch(self.sha256):
+            raise ValueError(f"InputFile(..., sha256={self.sha256!r}): 64 hexadecimal digits are needed")
 
 
 @dataclass(frozen=True, slots=True)
-class OutputFile:
+class OutputFile(File):
     """A file or directory that a task makes in its sandbox.
 
     Args:
         name: its path there; with ``*``, ``?`` or ``[...]`` in it, of as many as there are.
-        to: where it is published when the task has succeeded: a path; None for nowhere.
+        to: where it is published when the task has succeeded: a path or a URL; None for nowhere.
 
     Raises:
         ValueError: the name leads out of the sandbox, or several files would go to one place.
@@ -39,8 +65,7 @@ class OutputFile:
     def __post_init__(self) -> None:
         if not isinstance(self.name, str):
             raise TypeError(f"OutputFile({self.name!r}): its name is text, a path inside the sandbox")
-        parts = self.name.split("/")
-        if not self.name or "\0" in self.name or self.name.startswith("/") or ".." in parts:
+        if not _stays_inside(self.name):
             raise ValueError(
                 f"OutputFile({self.name!r}): its name has to be a relative path inside the sandbox"
             )
@@ -55,6 +80,68 @@ class OutputFile:
         return not _GLOB.isdisjoint(self.name)
 
 
+def _stays_inside(name: str) -> bool:
+    return name.strip("./") != "" and "\0" not in name and name[0] != "/" and ".." not in name.split("/")
+
+
+# -- what a call declares ---------------------------------------------------------------------------------
+
+_KINDS: Final = arguments.Kinds(File, lambda cls: False)
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """The files among the arguments of one call, wherever they are nested."""
+
+    inputs: Sequence[InputFile]
+    outputs: Sequence[OutputFile]
+    holes: arguments.Holes
+
+    def __bool__(self) -> bool:
+        return bool(self.inputs or self.outputs)
+
+
+def declared(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Declared:
+    """Find the files in a call.
+
+    Args:
+        args: positional arguments.
+        kwargs: keyword arguments.
+
+    Raises:
+        ValueError: two outputs of one name, or a container that holds both itself and a file.
+    """
+    found, holes = arguments.scan(args, kwargs, _KINDS, _never)
+    outputs: dict[str, OutputFile] = {}
+    for each in found:
+        if isinstance(each, OutputFile) and outputs.setdefault(each.name, each) != each:
+            raise ValueError(f"{each!r} and {outputs[each.name]!r} would be one file")
+    return Declared([each for each in found if isinstance(each, InputFile)], list(outputs.values()), holes)
+
+
+def with_paths(
+    args: tuple[Any, ...], kwargs: Mapping[str, Any], files: Declared, path_of: Callable[[Any], Any]
+) -> tuple[tuple[Any, ...], Mapping[str, Any]]:
+    """The arguments with a path in place of each file.
+
+    Args:
+        args: positional arguments.
+        kwargs: keyword arguments.
+        files: what `declared` found in them; to be used once.
+        path_of: gives a file's path.
+    """
+    if not files.holes:
+        return args, kwargs
+    return arguments.fill(args, kwargs, files.holes, File, path_of)
+
+
+def _never(awaitable: Any) -> Any:
+    raise AssertionError("no class is foreign here")
+
+
+# -- which file an input means ----------------------------------------------------------------------------
+
+
 class Upstream(Protocol):
     """What a task that another depends on has made."""
 
@@ -65,29 +152,6 @@ class Upstream(Protocol):
     @property
     def outputs(self) -> Mapping[str, Any]:
         """What it declared, by name: a path each, or of a glob a list of paths."""
-
-
-def declared(value: Any) -> Iterator[InputFile | OutputFile]:
-    """The files that an argument declares, also those inside of lists, tuples and dicts."""
-    if isinstance(value, (InputFile, OutputFile)):
-        yield value
-    elif type(value) in (list, tuple):
-        for item in value:
-            yield from declared(item)
-    elif type(value) is dict:
-        for item in value.values():
-            yield from declared(item)
-
-
-def with_paths(value: Any, path_of: Callable[[InputFile | OutputFile], Any]) -> Any:
-    """An argument with a path in place of each file that it declares."""
-    if isinstance(value, (InputFile, OutputFile)):
-        return path_of(value)
-    if type(value) in (list, tuple):
-        return type(value)(with_paths(item, path_of) for item in value)
-    if type(value) is dict:
-        return {key: with_paths(item, path_of) for key, item in value.items()}
-    return value
 
 
 def made_upstream(source: Any, upstreams: Sequence[Upstream]) -> Any | None:
@@ -101,7 +165,7 @@ def made_upstream(source: Any, upstreams: Sequence[Upstream]) -> Any | None:
         None if none of these declared an output of that name.
 
     Raises:
-        ValueError: more than one of them did, or it is several files.
+        ValueError: more than one of them did.
     """
     makers = [each for each in upstreams if isinstance(source, str) and source in each.outputs]
     if not makers:
@@ -115,17 +179,101 @@ def made_upstream(source: Any, upstreams: Sequence[Upstream]) -> Any | None:
     return makers[0].outputs[source]
 
 
-def name_in_sandbox(path: str, taken: Mapping[str, str]) -> str:
-    """The name that an input has in the sandbox: that of its source.
+def is_plain_name(source: str) -> bool:
+    """Whether a source is a name and no more, as outputs have them.
 
     Args:
-        path: of the source.
+        source: of an `InputFile`.
+    """
+    return "/" not in source and not source.startswith(("~", "data:"))
+
+
+def name_in_sandbox(wanted: str | None, source: str, taken: Mapping[str, str]) -> str:
+    """The name that an input has in the sandbox.
+
+    Args:
+        wanted: what its user wants; None for the name of its source.
+        source: its path or URL.
         taken: sources by the names that they have there.
 
     Raises:
         ValueError: another input has that name.
     """
-    name = path.rstrip("/").rpartition("/")[2]
-    if taken.get(name, path) != path:
-        raise ValueError(f"two inputs would be called {name!r} in the sandbox: {taken[name]!r} and {path!r}")
+    name = wanted or source.rstrip("/").rpartition("/")[2]
+    if taken.get(name, source) != source:
+        raise ValueError(
+            f"two inputs would be called {name!r} in the sandbox: {taken[name]!r} and {source!r}.\n"
+            f"  Give one of them another name:  InputFile({source!r}, name=...)"
+        )
     return name
+
+
+# -- files that nobody has declared -----------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """A file that a command has made without declaring it.
+
+    Args:
+        path: where it is.
+        label: of the task that made it.
+    """
+
+    path: str
+    label: str
+
+
+Stamp = tuple[int, int]
+"""By what a change of a file is seen: the time of its last one, in nanoseconds, and its size."""
+
+
+def left_behind(
+    label: str,
+    there: Mapping[str, tuple[str, Stamp]],
+    brought: Mapping[str, tuple[Stamp, Left | None]],
+    outputs: Container[str],
+) -> dict[str, Left]:
+    """What a command has made and not declared, with what it was left by others and has not changed.
+
+    Args:
+        label: of its task.
+        there: path and stamp of each file in its sandbox, by name.
+        brought: what it was given, and of what others had left, whose it was.
+        outputs: paths of what it declared.
+    """
+    left = {}
+    for name, (path, stamp) in there.items():
+        before = brought.get(name)
+        if path in outputs or (before is not None and before[1] is None):
+            continue  # an input that was declared stays one, whatever was done with the copy
+        if before is not None and before[0] == stamp and before[1] is not None:
+            left[name] = before[1]
+        else:
+            left[name] = Left(path, label)
+    return left
+
+
+def all_left(upstreams: Iterable[Mapping[str, Left]], hidden: Container[str]) -> dict[str, Left]:
+    """What is visible in a sandbox without having been declared.
+
+    Args:
+        upstreams: what each of the tasks that it depends on has left.
+        hidden: names that the task itself declares.
+
+    Raises:
+        ValueError: two of them have left files of one name.
+    """
+    visible: dict[str, Left] = {}
+    for upstream in upstreams:
+        for name, left in upstream.items():
+            if name in hidden:
+                continue
+            other = visible.setdefault(name, left)
+            if other != left:
+                raise ValueError(
+                    f"{other.label} and {left.label} have both left a file {name!r}.\n"
+                    f"  Declare it, and say which is meant: OutputFile({name!r}) there and "
+                    f"InputFile(future.outputs[{name!r}]) here; or turn this off: implicit_data=False"
+                )
+    return visible

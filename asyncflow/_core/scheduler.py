@@ -206,6 +206,8 @@ class Scheduler:
         lane.taken += len(batch)
         if ready and (lane.capacity is None or lane.taken < lane.capacity):
             self._is_due(lane)
+        if lane.staging is not None and lane.staging.ready:
+            self._is_due(lane.staging)
         links = lane.links
         for task in batch:
             task.story = task.story << STEP | SUBMITTED  # READY was seen above: the step is legal
@@ -216,6 +218,31 @@ class Scheduler:
                 if isinstance(follower, Task) and follower.waiting == 1:
                     self._link(task, lane)
         return batch
+
+    def take_to_stage(self, lane: Lane) -> list[Task]:
+        """The tasks of a staging lane whose files are to be brought now. They stay READY. No more are on their way, or
+        wait with their files for a slot, than the lane has room for: files of tasks that are not soon to run would fill
+        the disk."""
+        assert lane.capacity is not None and lane.leads_to is not None
+        lane.is_due = False
+        room = lane.capacity - lane.taken - len(lane.leads_to.ready)
+        batch: list[Task] = []
+        while lane.ready and len(batch) < room:
+            task = lane.ready.popleft()
+            if task.story & NOW == READY:
+                batch.append(task)
+        lane.taken += len(batch)
+        return batch
+
+    def staged(self, task: Task, lane: Lane) -> None:
+        """The files of a task have been brought, or cannot be: it goes on to where it is to run, if it still is."""
+        assert lane.leads_to is not None
+        lane.taken -= 1
+        if task.story & NOW == READY:
+            task.lane = lane.leads_to
+            self._enqueue(task)
+        if lane.ready:
+            self._is_due(lane)
 
     def _link(self, head: Task, lane: Lane) -> None:
         """Submit behind a task what waits for it and for nothing else, and so on."""

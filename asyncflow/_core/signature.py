@@ -6,6 +6,8 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from .files import declared
+
 _POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
 
@@ -18,24 +20,38 @@ class Parameters:
         name: the task's name, for the error.
     """
 
-    __slots__ = ("_accept", "_name", "least", "most", "signature")
+    __slots__ = ("_accept", "_has_files", "_name", "least", "most", "signature")
 
     def __init__(self, fn: Callable[..., Any], name: str) -> None:
         self._name = name
         self.signature = _signature(fn)
-        self.least, self.most = _simple_range(self.signature)
+        self._has_files = _has_files(self.signature)
+        self.least: float
+        self.most: float
+        # With a file among the defaults no number of arguments is simply right: those that are left out matter.
+        self.least, self.most = (1, 0) if self._has_files else _simple_range(self.signature)
         self._accept: Callable[..., None] | None = None
 
-    def check(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
-        """Raise the `TypeError` that calling the function would raise.
+    def fitted(
+        self, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+    ) -> tuple[tuple[Any, ...], Mapping[str, Any]]:
+        """The arguments of a call; with defaults that declare files put in.
 
         Args:
             args: positional arguments.
             kwargs: keyword arguments.
 
         Raises:
-            TypeError: they do not fit.
+            TypeError: they do not fit; the words are those of calling the function.
         """
+        self._check(args, kwargs)
+        if not self._has_files or self.signature is None:
+            return args, kwargs
+        bound = self.signature.bind(*args, **kwargs)
+        bound.apply_defaults()
+        return bound.args, bound.kwargs
+
+    def _check(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
         if not kwargs and self.least <= len(args) <= self.most:  # callers in a hurry look themselves
             return
         if self.signature is None:
@@ -51,6 +67,13 @@ class Parameters:
             except TypeError as in_better_words:
                 problem = in_better_words
             raise TypeError(f"{self._name}() {problem}; its parameters are {self.signature}") from None
+
+
+def _has_files(signature: inspect.Signature | None) -> bool:
+    if signature is None:
+        return False
+    defaults = tuple(each.default for each in signature.parameters.values() if each.default is not each.empty)
+    return bool(declared(defaults, {}))
 
 
 def _signature(fn: Callable[..., Any]) -> inspect.Signature | None:

@@ -47,6 +47,8 @@ def _reason(task: Task, dependencies: Sequence[Task]) -> str:
             return "waits for " + _awaited(dependencies) + _known_already(task)
         case State.READY:
             lane = task.lane
+            if lane.leads_to is not None:
+                return f"could run on {place}, but for staging: its files are being brought"
             if lane.capacity is not None and lane.taken >= lane.capacity:
                 return f"could run; {lane.limit}={lane.capacity} holds it: {lane.taken} are running"
             return f"could run; it goes to {place} next"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from types import CodeType
 from typing import TYPE_CHECKING, Any, Final
 
@@ -18,7 +19,17 @@ from .states import KEPT, LEGAL, NOW, PENDING, STATES, STEP, State, state_of, st
 class Definition:
     """What all calls of one decorated function have in common."""
 
-    __slots__ = ("backend", "command", "fn", "is_block", "is_coroutine", "name", "timeout")
+    __slots__ = (
+        "_staged",
+        "backend",
+        "command",
+        "ends_plainly",
+        "fn",
+        "is_block",
+        "is_coroutine",
+        "name",
+        "timeout",
+    )
 
     def __init__(
         self,
@@ -38,6 +49,18 @@ class Definition:
         self.backend = backend
         self.timeout = timeout
         self.command = command  # of an executable task: its `CommandOptions`
+        self.ends_plainly = (
+            not is_block and command is None
+        )  # what its function returns is its future's value
+        self._staged: Definition | None = None
+
+    @property
+    def staged(self) -> Definition:
+        """The same for calls that declare files."""
+        if self._staged is None:
+            self._staged = copy(self)
+            self._staged.ends_plainly = False
+        return self._staged
 
 
 class Lane:
@@ -46,13 +69,24 @@ class Lane:
     A lane with a capacity holds what is over it back, as READY, until a slot comes free.
     """
 
-    __slots__ = ("capacity", "is_due", "limit", "links", "place", "ready", "taken")
+    __slots__ = ("capacity", "is_due", "leads_to", "limit", "links", "place", "ready", "staging", "taken")
 
-    def __init__(self, place: str, capacity: int | None = None, limit: str = "", links: bool = False) -> None:
+    def __init__(
+        self,
+        place: str,
+        capacity: int | None = None,
+        limit: str = "",
+        links: bool = False,
+        leads_to: Lane | None = None,
+    ) -> None:
         self.place = place  # in words, for messages: "backend 'thread'"
         self.capacity = capacity
         self.limit = limit  # the option that set the capacity
         self.links = links  # whether chains may be submitted as a whole
+        self.leads_to = leads_to  # where its tasks run; here their files are staged before
+        self.staging: Lane | None = None  # that leads here
+        if leads_to is not None:
+            leads_to.staging = self
         self.is_due = False
         self.ready: deque[Task] = deque()
         self.taken = 0  # slots in use: tasks that were submitted and are not over

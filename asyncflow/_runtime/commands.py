@@ -7,54 +7,26 @@ makes a descriptor readable. What to run is decided in `_core/commands.py`; the 
 from __future__ import annotations
 
 import asyncio
-import inspect
 import os
 import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 from .._core.commands import CommandOptions, argv_of
-from .._core.files import InputFile, OutputFile, Upstream, declared, with_paths
 from .._core.task import Task
 from .._worker.command import Command
 from ..backend import CANCELLED, FAILED, STARTED, SUCCEEDED, Report
 from ..errors import CommandFailed, CommandNotFound, OutputTooLarge
-from .aside import aside
+from .facts import Facts
 from .sandboxes import Sandboxes
-from .staging import ShellPath, Staging
 
 _MOST_TEXT: Final = 256 << 20  # bytes of output that may become a value
 _LINES: Final = 20  # of stderr that an error shows
 _TAIL: Final = 64 << 10  # bytes in which these are looked for
-
-
-@dataclass(slots=True)
-class CommandFacts:
-    """What the future of an executable task knows besides its value."""
-
-    label: str
-    upstreams: Sequence[Upstream] = ()
-    outputs: Mapping[str, Any] = field(default_factory=dict)
-    command: str | list[str | bytes] | None = None
-    sandbox: Path | None = None
-    returncode: int | None = None
-    stderr: str | None = None
-
-
-def facts_of(task: Task, dependencies: Sequence[Task]) -> CommandFacts:
-    """What is known of an executable task when it is called.
-
-    Args:
-        task: just called.
-        dependencies: what it depends on, whose outputs it may want.
-    """
-    upstreams = [each.facts for each in dependencies if isinstance(each.facts, CommandFacts)]
-    return CommandFacts(f"{task.name!r} (#{task.id})", upstreams)
 
 
 class Commands:
@@ -74,7 +46,6 @@ class Commands:
         self._sandboxes = sandboxes
         self._grace = grace
         self.waiting: dict[int, asyncio.Task[None]] = {}
-        self._staging = Staging()
         self._live: set[Command] = set()
         self._lifeline: tuple[int, int] | None = None
 
@@ -92,32 +63,27 @@ class Commands:
         return True
 
     async def _carry_out(self, task: Task) -> None:
-        succeeded = False
         try:
             self._report([(STARTED, task.id, None)])
             value = await self._run(task)
-            succeeded = True
         except asyncio.CancelledError:
             cause = task.cause
             if cause is not None and cause.error is not None:  # it was stopped because it took too long
                 self._sandboxes.failed(task)
             self._report([(CANCELLED, task.id, None)])
         except BaseException as error:
-            self._sandboxes.failed(task)
             self._report([(FAILED, task.id, error)])
         else:
             self._report([(SUCCEEDED, task.id, value)])
         finally:
-            if not succeeded:
-                self._staging.release(task.facts.label)
             self.waiting.pop(task.id, None)
 
     async def _run(self, task: Task) -> str | Path:
         options: CommandOptions = task.definition.command
-        facts: CommandFacts = task.facts
-        facts.sandbox = self._sandboxes.make(task)
-        args, kwargs, outputs = await self._staged_in(task, facts)
-        given = task.fn(*args, **kwargs)
+        facts: Facts = task.facts
+        if facts.sandbox is None:
+            facts.sandbox = self._sandboxes.make(task)
+        given = task.fn(*task.args, **task.kwargs)
         if task.is_coroutine:
             given = await given
         argv = argv_of(given, options, task.name)
@@ -135,37 +101,12 @@ class Commands:
                     _last_lines(stderr),
                     str(facts.sandbox),
                 )
-            if outputs:
-                facts.outputs = await aside(self._staging.stage_out, facts.label, facts.sandbox, outputs)
             if options.capture_stdio:
                 return self._stdio(task, "stdout")
             size = os.fstat(stdout).st_size
             if size > _MOST_TEXT:
                 raise OutputTooLarge(task.id, task.name, size, _MOST_TEXT)
             return _text(stdout, _MOST_TEXT)
-
-    async def _staged_in(
-        self, task: Task, facts: CommandFacts
-    ) -> tuple[tuple[Any, ...], Mapping[str, Any], list[OutputFile]]:
-        """The arguments with paths in place of files, and the outputs that were declared."""
-        bound = inspect.signature(task.fn, follow_wrapped=False).bind(*task.args, **task.kwargs)
-        bound.apply_defaults()
-        files = list(declared([*bound.args, *bound.kwargs.values()]))
-        if not files:
-            facts.upstreams = ()
-            return task.args, task.kwargs, []
-        sandbox = facts.sandbox
-        assert sandbox is not None
-        outputs = [each for each in files if isinstance(each, OutputFile)]
-        self._staging.claim(facts.label, outputs)
-        inputs = [each for each in files if isinstance(each, InputFile)]
-        upstreams, facts.upstreams = facts.upstreams, ()
-        paths = await aside(self._staging.stage_in, facts.label, sandbox, inputs, upstreams)
-        for each in outputs:
-            paths[id(each)] = ShellPath(sandbox / each.name)
-            paths[id(each)].parent.mkdir(parents=True, exist_ok=True)
-        args = with_paths(tuple(bound.args), lambda each: paths[id(each)])
-        return args, with_paths(dict(bound.kwargs), lambda each: paths[id(each)]), outputs
 
     # -- streams ------------------------------------------------------------------------------------------
 

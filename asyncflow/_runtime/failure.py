@@ -6,13 +6,14 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import Any, Final
 
+from .._core.files import File, InputFile, OutputFile
 from .._core.story import called_at
 from .._core.task import Task
 from .._worker.results import UNFIT, why_unfit
 from ..errors import TaskCrashed, brief
 from .future import FailedFuture, TaskFuture
 
-NO_VALUES: Final = frozenset({*UNFIT, TaskFuture, FailedFuture})
+NO_VALUES: Final = frozenset({*UNFIT, TaskFuture, FailedFuture, InputFile, OutputFile})
 """Classes of results that are no values."""
 
 
@@ -22,6 +23,8 @@ def unfit(task: Task, value: Any) -> TypeError:
         what = (
             f"{value!r}, which is not its value; await it inside, or decorate the function with @engine.block"
         )
+    elif isinstance(value, File):
+        what = f"{value!r}, which declares a file; do that in the call of a task"
     else:
         what = why_unfit(value)
     return TypeError(f"{task.name!r} (#{task.id}) returned {what}")

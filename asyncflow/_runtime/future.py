@@ -12,7 +12,7 @@ from .._core.task import FIELDS, Task
 from .outputs import Outputs
 
 if TYPE_CHECKING:
-    from .commands import CommandFacts
+    from .facts import Facts
     from .run import Run
 
 T = TypeVar("T")
@@ -47,33 +47,41 @@ class TaskFuture(Task, asyncio.Future[T]):
     @property
     def command(self) -> str | list[str | bytes] | None:
         """Of an executable task: what it ran; None until that is known."""
-        return facts.command if (facts := self._facts("command")) is not None else None
+        return self._of_command("command").command
 
     @property
     def returncode(self) -> int | None:
         """Of an executable task: the command's exit code, of a signal its number below zero; None until its end."""
-        return facts.returncode if (facts := self._facts("returncode")) is not None else None
+        return self._of_command("returncode").returncode
 
     @property
     def stderr(self) -> str | None:
         """Of an executable task: what the command wrote to its standard error; None until its end."""
-        return facts.stderr if (facts := self._facts("stderr")) is not None else None
+        return self._of_command("stderr").stderr
 
     @property
     def sandbox(self) -> Path | None:
-        """Of an executable task: the directory that was made for it; None before that."""
-        return facts.sandbox if (facts := self._facts("sandbox")) is not None else None
+        """Of an executable task, or one that declares files: the directory that was made for it; None before that."""
+        return self._with_files("sandbox").sandbox
 
     @property
     def outputs(self) -> Outputs:
-        """Of an executable task: the files that it declared, by name, each a future of its path."""
-        self._facts("outputs")
+        """The files that the task declares to make, by name, each a future of its path."""
+        self._with_files("outputs")
         return Outputs(self)
 
-    def _facts(self, what: str) -> CommandFacts | None:
+    def _of_command(self, what: str) -> Facts:
         if self.definition.command is None:
             raise AttributeError(f"{self!r} has no {what}: only executable tasks have")
-        facts: CommandFacts | None = self.facts
+        facts: Facts = self.facts
+        return facts
+
+    def _with_files(self, what: str) -> Facts:
+        facts: Facts | None = self.facts
+        if facts is None or self.definition.is_block:
+            raise AttributeError(
+                f"{self!r} has no {what}: only executable tasks and those that declare files have"
+            )
         return facts
 
     def explain(self) -> str:

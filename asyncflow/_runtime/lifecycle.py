@@ -56,13 +56,14 @@ async def close(run: Run, *, wait: bool, grace: float, skip_backends: bool) -> N
     finally:
         run.closed = "the engine has been shut down; start it again:  async with engine: ..."
         run.cancel_all()
+        run.stager.stop()
         await _wait_for_coroutines(run, grace)
         if run.commands is not None and run.commands.waiting:  # they end: each is killed after its grace time
             await asyncio.wait(run.commands.waiting.values(), timeout=grace + _KILLED)
         if not skip_backends:
             for name, backend in run.backends.items():
                 await _shut_down(run, name, backend, grace)
-        await asyncio.gather(*run.stopping, return_exceptions=True)
+        await asyncio.gather(*run.stopping, *run.stager.waiting, return_exceptions=True)
         run.catch_up()
         if run.commands is not None and run.sandboxes is not None:
             run.commands.close()
@@ -130,6 +131,7 @@ def abandon(run: Run) -> None:
     """Let go of a run whose loop is closed or whose engine was collected; there is no loop to wait on."""
     if run.closed is None:
         run.closed = "its event loop was closed"
+        run.stager.stop()
         for backend in run.backends.values():
             backend.abandon()
         if run.commands is not None and run.sandboxes is not None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from .._core.task import Definition
 
 if TYPE_CHECKING:
-    from .commands import CommandFacts
+    from .facts import Facts
     from .future import TaskFuture
 
 
@@ -17,7 +17,7 @@ class Outputs:
     """``future.outputs["name"]`` is a future of the path of a file that the task declared; of a glob, of all paths.
 
     Args:
-        future: of an executable task.
+        future: of a task that declares outputs.
     """
 
     def __init__(self, future: TaskFuture[Any]) -> None:
@@ -28,16 +28,18 @@ class Outputs:
         # A block, because that runs on the loop whatever the backend is.
         definition = Definition(_path, f"{self._future.name}.outputs[{name!r}]", is_block=True)
         caller = sys._getframe(1)
-        args = (self._future, self._future.facts, name, run.commands is None)
-        return run.call(definition, run.lane_for(definition), args, {}, caller.f_code, caller.f_lasti)
+        args = (self._future, self._future.facts, name)
+        path = run.call(definition, run.lane_for(definition), args, {}, caller.f_code, caller.f_lasti)
+        path.facts = self._future.facts  # whoever depends on the file depends on its maker
+        return path
 
     def __repr__(self) -> str:
         return f"<outputs of {self._future!r}>"
 
 
-def _path(value: Any, facts: CommandFacts, name: str, is_dry: bool) -> Any:
+def _path(value: Any, facts: Facts, name: str) -> Any:
     """A path, when the task (whose value is of no use here) has succeeded."""
-    if is_dry:
+    if facts.is_dry:
         return Path(name)
     if name not in facts.outputs:
         there = ", ".join(facts.outputs) or "none"

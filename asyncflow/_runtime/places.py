@@ -10,6 +10,7 @@ from ..backend import ExecutionBackend
 from .commands import Commands
 from .coroutines import Coroutines
 from .foreign import Foreign
+from .stager import AT_ONCE
 
 
 class Places:
@@ -46,6 +47,7 @@ class Places:
             self.behind[self._commands] = commands
         else:
             self._commands = self._named[self._default]
+        self._staging: dict[Lane, Lane] = {}
 
     def lane_for(self, definition: Definition) -> Lane:
         """Where the calls of a function run.
@@ -64,9 +66,30 @@ class Places:
             return self._loop
         return self._named[name]
 
+    def stages(self, lane: Lane) -> bool:
+        """Whether tasks of a lane are to have their files."""
+        return getattr(self.behind[lane], "stages_files", True)
+
+    def staging_for(self, lane: Lane) -> Lane:
+        """The lane where files are staged for tasks that are then to run in another."""
+        staging = lane if lane.leads_to is not None else self._staging.get(lane)
+        if staging is None:
+            target = lane
+            if lane.links:  # what follows such a task must wait until its outputs have been looked at
+                target = Lane(lane.place)
+                self.behind[target] = self.behind[lane]
+            staging = self._staging[lane] = Lane(lane.place, AT_ONCE, leads_to=target)
+        return staging
+
     def under_way(self) -> int:
         """How much the backends have that is not over."""
-        return sum(lane.taken for lane in self._named.values())
+        there = sum(lane.taken for lane in self._named.values())
+        if self._staging:
+            lanes = [staging.leads_to for staging in self._staging.values()]
+            there += sum(
+                lane.taken for lane in lanes if lane is not None and lane not in self._named.values()
+            )
+        return there
 
 
 def _lane(name: str, backend: ExecutionBackend) -> Lane:

@@ -30,8 +30,9 @@ from ..errors import (
     WrongLoop,
 )
 from . import inputs
-from .commands import Commands, facts_of
+from .commands import Commands
 from .coroutines import Coroutines
+from .facts import Facts
 from .failure import NO_VALUES, as_failure, unfit
 from .foreign import Foreign
 from .future import TaskFuture
@@ -39,6 +40,7 @@ from .inbox import Inbox
 from .places import Places
 from .sandboxes import Sandboxes
 from .scope import SCOPE
+from .stager import Stager
 from .timeouts import Timeouts
 from .unseen import Unseen
 from .wiring import Wiring
@@ -56,6 +58,7 @@ class Run:
         max_coroutines: how many coroutine tasks may be under way on the loop at once; None for any number.
         executables: how many commands may run at once.
         sandboxes: where they run; None if they are to be stood in for.
+        implicit_data: whether what they have made without declaring it is brought to those that depend on them.
         grace: seconds that a command which is told to end may take.
     """
 
@@ -66,6 +69,7 @@ class Run:
         max_coroutines: int | None,
         executables: int,
         sandboxes: Sandboxes | None,
+        implicit_data: bool,
         grace: float,
     ) -> None:
         self.loop = asyncio.get_running_loop()
@@ -85,6 +89,7 @@ class Run:
             backends, self.coroutines, self.foreign, self.commands, max_coroutines, executables
         )
         self.wiring = Wiring(self)
+        self.stager = Stager(sandboxes, implicit_data, self)
         self.ids = count(1)
         self._context = Context()
         self._flush_due = False
@@ -139,12 +144,22 @@ class Run:
             site_at,
         )
         dependencies = self.wiring.of_call(task, args, kwargs, after) if args or kwargs or after else ()
-        if definition.command is not None:
-            task.facts = facts_of(task, dependencies)
+        if task.facts is not None or definition.command is not None:
+            self._with_files(task, dependencies)
         self.scheduler.called(task, dependencies)
         if not self._flush_due:
             self._flush_soon()
         return task
+
+    def _with_files(self, task: Task, dependencies: Sequence[Task]) -> None:
+        try:
+            has_to_wait = self.stager.called(task, dependencies, self.places.stages(task.lane))
+        except BaseException:
+            self.wiring.call_off(task)
+            raise
+        task.definition = task.definition.staged
+        if has_to_wait:
+            task.lane = self.places.staging_for(task.lane)
 
     def lane_for(self, definition: Definition) -> Lane:
         """Where the calls of a function run."""
@@ -197,7 +212,7 @@ class Run:
 
     def succeeded(self, task: Any, value: Any) -> None:
         """A body has ended with a value; what follows from it is carried out at the next `flush`."""
-        if task.definition.is_block or type(value) in NO_VALUES or task.story & NOW == CANCELLING:
+        if not task.definition.ends_plainly or type(value) in NO_VALUES or task.story & NOW == CANCELLING:
             self._ended_with(task, value)
             return
         task.set_result(value)
@@ -218,16 +233,24 @@ class Run:
         """A body has ended and its value is not simply the future's."""
         if task.story & NOW == CANCELLING:
             self.scheduler.stopped(task)
-        elif not task.definition.is_block:
+        elif task.definition.is_block:
+            self._block_returned(task, value)
+        elif type(value) in NO_VALUES:
             self._failed(task, unfit(task, value))
         else:
-            self._block_returned(task, value)
+            self._timeouts.disarm(task)
+            if task.story & NOW == SUBMITTED:
+                self.scheduler.started(task)
+            self.stager.publish(task, value)
 
     def _failed(self, task: Task, error: BaseException) -> None:
         if task.story & NOW == CANCELLING:
             self.scheduler.stopped(task)
-        else:
-            self.scheduler.failed(task, as_failure(task, error))
+            return
+        failure = as_failure(task, error)
+        if isinstance(task.facts, Facts):
+            self.stager.failed(task, failure)
+        self.scheduler.failed(task, failure)
 
     def _expired(self, task: Task) -> None:
         self.catch_up()  # its end may have been reported already
@@ -240,6 +263,34 @@ class Run:
             _log.warning("%s", error)
         self.scheduler.timed_out(task, as_failure(task, error))
         self.flush()
+
+    # -- files --------------------------------------------------------------------------------------------
+
+    def staged(self, task: Task) -> None:
+        """All that a task reads is in its sandbox."""
+        self.scheduler.staged(task, self.places.staging_for(task.lane))
+        self.flush_soon()
+
+    def not_staged(self, task: Task, error: BaseException) -> None:
+        """It could not be brought."""
+        if task.story & NOW == READY:
+            self._failed(task, error)
+        self.staged(task)
+
+    def published(self, task: Any, value: Any) -> None:
+        """All that a task was to make is there, and where it was to go."""
+        self.stager.release(task)
+        if task.story & NOW == CANCELLING:
+            self.scheduler.stopped(task)
+        else:
+            task.set_result(value)
+            self.scheduler.succeeded(task)
+        self.flush_soon()
+
+    def not_published(self, task: Task, error: BaseException) -> None:
+        """It is not, or nobody wants it any more."""
+        self._failed(task, error)
+        self.flush_soon()
 
     # -- blocks -------------------------------------------------------------------------------------------
 
@@ -308,6 +359,9 @@ class Run:
             submitted = 0
             for _ in range(len(due)):
                 lane = scheduler.due.pop(0)
+                if lane.leads_to is not None:
+                    self.stager.bring(inputs.fill(scheduler.take_to_stage(lane), self.not_staged))
+                    continue
                 batch = scheduler.take(lane)
                 self._submit(lane, batch)
                 submitted += len(batch)
@@ -359,6 +413,8 @@ class Run:
         """Give the future of a task that has no value its end."""
         if self._timeouts.armed:
             self._timeouts.disarm(task)
+        if isinstance(task.facts, Facts):
+            self.stager.release(task)
         cause = task.cause
         if cause is None or task.done():
             return  # its user has cancelled it

@@ -11,6 +11,8 @@ from typing import Final, Literal
 from .._core.task import Task
 
 Keep = Literal["failed", "all", "none"]
+FETCHED: Final = "fetched"
+"""Where files of other places are kept, for all that ask for them."""
 _NAME: Final = 60  # characters of a task's name that go into its directory's
 
 
@@ -56,15 +58,17 @@ class Sandboxes:
         path.mkdir()
         return path
 
-    def failed(self, task: Task) -> None:
-        """A task has failed; its directory is evidence."""
+    def failed(self, task: Task) -> bool:
+        """A task has failed; its directory, if it has one, is evidence. Returns whether it is kept."""
         if self._keep == "failed" and task.id in self._made:
             self._kept.add(task.id)
+        return self._keep != "none" and task.id in self._made
 
     def clear(self) -> None:
         """Remove what is not to be kept; takes as long as the file system does."""
         if self._root is None or self._keep == "all":
             return
+        shutil.rmtree(self._root / FETCHED, ignore_errors=True)
         for task_id, path in self._made.items():
             if task_id not in self._kept:
                 shutil.rmtree(path, ignore_errors=True)

@@ -8,7 +8,7 @@ from contextvars import copy_context
 from typing import TYPE_CHECKING, Any
 
 from .._core import arguments
-from .._core.files import InputFile, OutputFile
+from .._core.files import declared
 from .._core.task import Definition, Task
 from ..errors import CircularDependency, ForeignFuture
 from . import inputs
@@ -43,8 +43,7 @@ class Wiring:
         Raises:
             ForeignFuture: a future of another engine or of an earlier run.
             CircularDependency: the task would wait for the block in which it was called.
-            TypeError: a file declaration for a function task.
-            ValueError: a container holds both itself and a future.
+            ValueError: a container holds both itself and a future, or two outputs have one name.
         """
         if not kwargs and not after and task.owner is None:
             for arg in args:
@@ -53,21 +52,25 @@ class Wiring:
             else:  # nothing but futures: they are the dependencies, as they stand
                 task.holes = True
                 return args
-        if task.definition.command is None:
-            _refuse_files(task, args, kwargs)
         try:
             futures, task.holes = arguments.scan(args, kwargs, inputs.KINDS, self._adopt)
             if after:
                 task.after, _ = arguments.scan_value(list(after), inputs.KINDS, self._adopt)
                 futures += task.after
             self._check(futures, task, task.owner)
+            if arguments.has_containers(args, kwargs, inputs.KINDS) and not task.definition.is_block:
+                task.facts = declared(args, kwargs) or None  # a block hands them on to tasks
         except BaseException:
-            scheduler = self._run.scheduler
-            for adopted in [each for each in scheduler.live.values() if each.id > task.id]:
-                scheduler.cancel(adopted)  # a coroutine among the arguments of a call that was not taken
-            self._run.flush_soon()
+            self.call_off(task)
             raise
         return futures
+
+    def call_off(self, task: Task) -> None:
+        """A call is not taken: what was adopted for it, as a coroutine among its arguments, is cancelled."""
+        scheduler = self._run.scheduler
+        for adopted in [each for each in scheduler.live.values() if each.id > task.id]:
+            scheduler.cancel(adopted)
+        self._run.flush_soon()
 
     def of_returned(self, block: Task, value: Any) -> tuple[list[Any], arguments.Holes]:
         """The futures in what a block returned, and where their values belong.
@@ -108,12 +111,3 @@ class Wiring:
         task.set_up(next(run.ids), definition, run.places.foreign, (awaitable,), {}, copy_context(), owner)
         run.scheduler.called(task, ())
         return task
-
-
-def _refuse_files(task: Task, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
-    for arg in (*args, *kwargs.values()):
-        if type(arg) in (InputFile, OutputFile):
-            raise TypeError(
-                f"{task.name!r} was given {arg!r}, which is for executable tasks.\n"
-                '  Pass a path; of a file that another task makes:  future.outputs["name"]'
-            )

@@ -14,6 +14,7 @@ class NoopBackend(ExecutionBackend):
     name = "noop"
     concurrency = Concurrency.SEQUENTIAL
     runs_coroutines = True
+    stages_files = False
 
     def __init__(self, workers: int | None = None) -> None:
         self._report: Report | None = None

@@ -8,7 +8,17 @@ from typing import Any
 
 import pytest
 
-from asyncflow._core.files import InputFile, OutputFile, declared, made_upstream, name_in_sandbox, with_paths
+from asyncflow._core.files import (
+    InputFile,
+    Left,
+    OutputFile,
+    all_left,
+    declared,
+    left_behind,
+    made_upstream,
+    name_in_sandbox,
+    with_paths,
+)
 
 
 @dataclass
@@ -17,10 +27,23 @@ class Made:
     outputs: dict[str, Any]
 
 
-@pytest.mark.parametrize("name", ["", "/etc/passwd", "..", "a/../../b", "a\0b"])
+@dataclass
+class Holder:
+    file: Any
+
+
+@pytest.mark.parametrize("name", ["", ".", "./", "/etc/passwd", "..", "a/../../b", "a\0b"])
 def test_a_name_that_leads_out_of_the_sandbox_is_refused(name: str) -> None:
     with pytest.raises(ValueError, match="its name has to be a relative path inside the sandbox"):
         OutputFile(name)
+    with pytest.raises(ValueError, match="the name has to be a relative path inside the sandbox"):
+        InputFile("/x", name=name)
+
+
+@pytest.mark.parametrize("sha256", ["", "abc", "g" * 64, "0" * 65])
+def test_a_checksum_that_is_none_is_refused(sha256: str) -> None:
+    with pytest.raises(ValueError, match="64 hexadecimal digits are needed"):
+        InputFile("/x", sha256=sha256)
 
 
 def test_a_name_that_is_no_text_is_refused() -> None:
@@ -37,10 +60,29 @@ def test_several_files_cannot_go_to_one_place(name: str) -> None:
 
 def test_files_are_found_and_replaced_wherever_they_are() -> None:
     one, two, three = InputFile("a"), OutputFile("b"), InputFile("c")
-    value = [one, {"x": (two, [three]), "y": 3}, "text"]
-    assert list(declared(value)) == [one, two, three]
+    args, kwargs = ([one, {"x": (two, [three]), "y": 3}, "text"], one), {"more": [Holder(two)]}
+    files = declared(args, kwargs)
+    assert set(files.inputs) == {one, three}
+    assert files.outputs == [two]
     paths = {id(one): "A", id(two): "B", id(three): "C"}
-    assert with_paths(value, lambda each: paths[id(each)]) == ["A", {"x": ("B", ["C"]), "y": 3}, "text"]
+    filled = with_paths(args, kwargs, files, lambda each: paths[id(each)])
+    assert filled == (
+        (["A", {"x": ("B", ["C"]), "y": 3}, "text"], "A"),
+        {"more": [Holder("B")]},
+    )
+    assert args == ([one, {"x": (two, [three]), "y": 3}, "text"], one)
+
+
+def test_a_call_without_files_declares_nothing() -> None:
+    circle: list[Any] = []
+    circle.append(circle)
+    assert not declared((1, [2, {"3": "four"}], circle), {"five": {6}})
+
+
+def test_two_outputs_of_one_name_are_an_error_naming_both() -> None:
+    with pytest.raises(ValueError, match=r"to='/x'.* and OutputFile\(name='a', to=None\) would be one file"):
+        declared((OutputFile("a"), [OutputFile("a", to="/x")]), {})
+    assert len(declared((OutputFile("a"), [OutputFile("a")]), {}).outputs) == 1
 
 
 def test_a_name_means_the_output_of_a_task_that_is_depended_on() -> None:
@@ -58,10 +100,37 @@ def test_a_name_that_two_tasks_made_is_an_error_naming_both() -> None:
 
 
 def test_two_inputs_of_one_name_are_an_error_naming_both() -> None:
-    assert name_in_sandbox("/x/a.txt", {}) == "a.txt"
-    assert name_in_sandbox("/x/a/", {}) == "a"
-    assert name_in_sandbox("/x/a.txt", {"a.txt": "/x/a.txt"}) == "a.txt"
+    assert name_in_sandbox(None, "/x/a.txt", {}) == "a.txt"
+    assert name_in_sandbox(None, "/x/a/", {}) == "a"
+    assert name_in_sandbox(None, "/x/a.txt", {"a.txt": "/x/a.txt"}) == "a.txt"
+    assert name_in_sandbox("b.txt", "/y/a.txt", {"a.txt": "/x/a.txt"}) == "b.txt"
     with pytest.raises(
         ValueError, match=r"two inputs would be called 'a.txt' in the sandbox: '/y/a.txt' and"
     ):
-        name_in_sandbox("/x/a.txt", {"a.txt": "/y/a.txt"})
+        name_in_sandbox(None, "/x/a.txt", {"a.txt": "/y/a.txt"})
+
+
+# -- files that nobody has declared -----------------------------------------------------------------------
+
+OLD, NEW = (1, 10), (2, 10)
+BY_ONE = Left("/1/x", "'one' (#1)")
+
+
+def test_what_a_command_made_and_did_not_declare_is_left() -> None:
+    there = {"x": ("/1/x", OLD), "out": ("/1/out", OLD), "in": ("/1/in", NEW)}
+    assert left_behind("'one' (#1)", there, {"in": (OLD, None)}, {"/1/out"}) == {"x": BY_ONE}
+
+
+def test_what_it_was_given_is_its_own_only_if_it_has_changed_it() -> None:
+    brought = {"x": (OLD, BY_ONE)}
+    assert left_behind("'two' (#2)", {"x": ("/2/x", OLD)}, brought, ()) == {"x": BY_ONE}
+    assert left_behind("'two' (#2)", {"x": ("/2/x", NEW)}, brought, ()) == {"x": Left("/2/x", "'two' (#2)")}
+    assert left_behind("'two' (#2)", {}, brought, ()) == {}
+
+
+def test_two_that_left_files_of_one_name_are_an_error_naming_both() -> None:
+    two = {"x": Left("/2/x", "'two' (#2)")}
+    with pytest.raises(ValueError, match=r"'one' \(#1\) and 'two' \(#2\) have both left a file 'x'"):
+        all_left([{"x": BY_ONE}, two], ())
+    assert all_left([{"x": BY_ONE}, two], {"x"}) == {}
+    assert all_left([{"x": BY_ONE}, {"x": BY_ONE}, {"y": BY_ONE}], ()) == {"x": BY_ONE, "y": BY_ONE}

@@ -159,6 +159,74 @@ def test_a_task_that_is_given_back_frees_its_slot_and_may_run_again() -> None:
     assert task.attempt == 1
 
 
+# -- a lane where files are staged ------------------------------------------------------------------------
+
+
+class Stage(Bench):
+    """A bench whose tasks have files: two may be on their way to a lane with one slot."""
+
+    def __init__(self, ahead: int = 2) -> None:
+        super().__init__(capacity=1)
+        self.slots = self.lane
+        self.lane = Lane("backend 'thread'", ahead, leads_to=self.slots)
+
+    def take(self) -> list[Task]:
+        taken = []
+        while self.scheduler.due:
+            lane = self.scheduler.due.pop()
+            taken += self.scheduler.take_to_stage(lane) if lane is self.lane else self.scheduler.take(lane)
+        return taken
+
+
+def test_a_task_is_ready_until_its_files_are_there_and_goes_on_then() -> None:
+    bench = Stage()
+    task = bench.call()
+    assert bench.take() == [task]
+    assert (task.state, task.attempt, task.lane) == (State.READY, 0, bench.lane)
+    bench.scheduler.staged(task, bench.lane)
+    assert (task.state, task.lane) == (State.READY, bench.slots)
+    assert bench.take() == [task]
+    assert (task.state, task.attempt) == (State.SUBMITTED, 1)
+    bench.scheduler.succeeded(task)
+    assert (bench.lane.taken, bench.slots.taken) == (0, 0)
+
+
+def test_no_more_is_staged_than_the_lane_has_room_for_or_waits_there_for_a_slot() -> None:
+    bench = Stage()
+    tasks = [bench.call() for _ in range(6)]
+    assert bench.take() == tasks[:2]
+    for task in tasks[:2]:
+        bench.scheduler.staged(task, bench.lane)
+    assert set(bench.take()) == {tasks[0], tasks[2]}  # one runs, and one waits for its slot
+    bench.scheduler.staged(tasks[2], bench.lane)
+    assert bench.take() == []
+    bench.scheduler.succeeded(tasks[0])
+    assert set(bench.take()) == {tasks[1], tasks[3]}
+
+
+def test_a_failure_to_stage_is_the_tasks_own_and_frees_its_place() -> None:
+    bench = Stage(ahead=1)
+    task, other = bench.call(), bench.call()
+    assert bench.take() == [task]
+    bench.scheduler.failed(task, BROKEN)
+    bench.scheduler.staged(task, bench.lane)
+    assert task.state is State.FAILED
+    assert bench.take() == [other]
+    assert (bench.lane.taken, bench.slots.taken) == (1, 0)
+
+
+def test_what_was_cancelled_while_its_files_were_on_their_way_does_not_go_on() -> None:
+    bench = Stage(ahead=1)
+    task, held, other = bench.call(), bench.call(), bench.call()
+    bench.take()
+    bench.scheduler.cancel(task)
+    bench.scheduler.cancel(held)
+    assert bench.take() == []
+    bench.scheduler.staged(task, bench.lane)
+    assert bench.take() == [other]
+    assert states([task, held]) == ["CANCELLED", "CANCELLED"]
+
+
 # -- chains -----------------------------------------------------------------------------------------------
 
 

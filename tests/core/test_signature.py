@@ -107,8 +107,8 @@ keywords = st.dictionaries(st.sampled_from("abcdex"), st.just(1), max_size=6)
 def test_arguments_are_refused_exactly_when_the_call_would_refuse_them(
     fn: Callable[..., Any], args: tuple[int, ...], kwargs: dict[str, int]
 ) -> None:
-    check = Parameters(fn, "fit").check
-    refused = problem(lambda: check(args, kwargs))
+    fitted = Parameters(fn, "fit").fitted
+    refused = problem(lambda: fitted(args, kwargs))
     assert (refused is None) == (problem(lambda: fn(*args, **kwargs)) is None)
 
 
@@ -142,9 +142,9 @@ def functions(draw: st.DrawFn) -> Callable[..., None]:
 def test_arguments_of_any_function_are_refused_exactly_when_the_call_would_refuse_them(
     fn: Callable[..., None], args: tuple[int, ...], kwargs: dict[str, int]
 ) -> None:
-    check = Parameters(fn, "fit").check
+    fitted = Parameters(fn, "fit").fitted
     for _ in range(2):  # what is made for the first check serves the second
-        refused = problem(lambda: check(args, kwargs))
+        refused = problem(lambda: fitted(args, kwargs))
         assert (refused is None) == (problem(lambda: fn(*args, **kwargs)) is None)
 
 
@@ -153,7 +153,7 @@ def test_checking_never_runs_the_function() -> None:
         raise AssertionError
 
     for args, kwargs in (((1,), {}), ((1,), {"b": 2})):
-        Parameters(explode, "explode").check(args, kwargs)
+        Parameters(explode, "explode").fitted(args, kwargs)
 
 
 @pytest.mark.parametrize(
@@ -172,7 +172,7 @@ def test_checking_never_runs_the_function() -> None:
 def test_a_refusal_names_the_task_the_problem_and_the_parameters(
     args: tuple[int, ...], kwargs: dict[str, int], message: str
 ) -> None:
-    error = problem(lambda: Parameters(defaulted, "fit").check(args, kwargs))
+    error = problem(lambda: Parameters(defaulted, "fit").fitted(args, kwargs))
     assert error is not None
     assert str(error).startswith(message)
     assert "(a: 'int', b: 'int' = 2)" in str(error)
@@ -180,28 +180,28 @@ def test_a_refusal_names_the_task_the_problem_and_the_parameters(
 
 
 def test_a_coroutine_function_is_checked_when_it_is_called_and_not_when_it_is_awaited() -> None:
-    check = Parameters(coroutine, "coroutine").check
-    check((1,), {"b": 2})
+    fitted = Parameters(coroutine, "coroutine").fitted
+    fitted((1,), {"b": 2})
     with pytest.raises(TypeError, match="missing a required argument: 'a'"):
-        check((), {"b": 2})
+        fitted((), {"b": 2})
 
 
 @pytest.mark.parametrize("fn", [min, iter, dict])
 def test_a_builtin_that_tells_no_signature_is_taken_to_accept_everything(fn: Callable[..., Any]) -> None:
     parameters = Parameters(fn, "fn")
     assert parameters.signature is None
-    parameters.check((1, 2, 3), {})
-    parameters.check((), {"anything": 1})
+    parameters.fitted((1, 2, 3), {})
+    parameters.fitted((), {"anything": 1})
 
 
 def test_a_wrapper_that_gives_an_argument_itself_is_not_asked_for_it() -> None:
     # functools.wraps makes it show (a, b=2), of which its users give one at most
-    check = Parameters(with_session, "with_session").check
-    check((), {})
-    check((1,), {})
+    fitted = Parameters(with_session, "with_session").fitted
+    fitted((), {})
+    fitted((1,), {})
     with_session(1)
     with pytest.raises(TypeError, match="unexpected keyword argument 'b'"):
-        check((), {"b": 2})
+        fitted((), {"b": 2})
 
 
 def test_parameters_that_only_c_can_have_are_checked_too() -> None:
@@ -213,10 +213,10 @@ def test_parameters_that_only_c_can_have_are_checked_too() -> None:
             inspect.Parameter("flags", inspect.Parameter.KEYWORD_ONLY, default=0),
         ]
     )
-    check = Parameters(fn, "fn").check
-    check((1,), {"flags": 2})
+    fitted = Parameters(fn, "fn").fitted
+    fitted((1,), {"flags": 2})
     with pytest.raises(TypeError, match="'from'"):
-        check((), {"flags": 2})
+        fitted((), {"flags": 2})
 
 
 def test_a_default_of_any_class_is_only_a_default() -> None:
@@ -231,6 +231,6 @@ def test_a_default_of_any_class_is_only_a_default() -> None:
 
     def fn(a: int, b: Any = Hostile()) -> None: ...  # noqa: B008
 
-    check = Parameters(fn, "fn").check
-    check((1,), {})
-    check((1,), {"b": 2})
+    fitted = Parameters(fn, "fn").fitted
+    fitted((1,), {})
+    fitted((1,), {"b": 2})

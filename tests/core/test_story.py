@@ -102,6 +102,12 @@ def test_a_task_that_is_held_by_a_limit_names_the_limit() -> None:
     assert told(bench.call()) == "could run; workers=2 holds it: 2 are running"
 
 
+def test_a_task_whose_files_are_on_their_way_says_so() -> None:
+    bench = Bench()
+    bench.lane = Lane("backend 'thread'", 1, leads_to=bench.lane)
+    assert told(bench.call()) == "could run on backend 'thread', but for staging: its files are being brought"
+
+
 def test_a_submitted_task_says_who_has_it() -> None:
     bench = Bench()
     task = bench.call()

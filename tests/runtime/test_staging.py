@@ -2,14 +2,30 @@
 
 from __future__ import annotations
 
+import asyncio
+import hashlib
 import os
-from collections.abc import AsyncIterator
+import subprocess
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from asyncflow import CommandFailed, InputFile, OutputFile, StagingError, UpstreamFailed, WorkflowEngine
+from asyncflow import (
+    CommandFailed,
+    InputFile,
+    OutputFile,
+    StagingError,
+    UpstreamFailed,
+    WorkflowEngine,
+    sh,
+)
+from asyncflow._runtime.copying import Unwanted, copy
+from asyncflow._runtime.stager import AT_ONCE
+
+from .kit import turns
 
 
 @pytest.fixture
@@ -99,18 +115,275 @@ async def test_directories_go_in_and_out(engine: WorkflowEngine, tmp_path: Path)
 async def test_a_missing_input_says_who_could_have_made_it(engine: WorkflowEngine) -> None:
     cat = engine.executable_task(lambda file: ["cat", file], name="show")
     with pytest.raises(
-        StagingError, match=r"'show' \(#1\): input 'x.txt' is not there \(looked at .*x.txt\); no"
+        StagingError,
+        match=r"'show' \(#1\): input 'x.txt' is not there \(looked at .*x.txt\); no task that it",
     ):
         await cat(InputFile("x.txt"))
-    make = engine.executable_task(lambda out: f"echo 1 > {out}")(OutputFile("y.txt"))
+    make = engine.executable_task(lambda out: f"echo 1 > {out}", name="make")(OutputFile("y.txt"))
     with pytest.raises(StagingError, match=r"the tasks that it depends on declare y\.txt"):
         await cat.with_options(after=make)(InputFile("x.txt"))
+    with pytest.raises(StagingError, match=r"'make' \(#2\) makes it: pass its  future.outputs\['y.txt'\]"):
+        await cat(InputFile("y.txt"))
+
+
+async def test_what_nobody_will_make_is_told_before_anything_runs(tmp_path: Path) -> None:
+    async with WorkflowEngine(work_dir=tmp_path, implicit_data=False) as engine:
+        make = engine.executable_task(lambda out: f"echo 1 > {out}", name="make")(OutputFile("y.txt"))
+        cat = engine.executable_task(lambda file: ["cat", file], name="show").with_options(after=make)
+        with pytest.raises(StagingError, match=r"'show' \(#2\): input 'x.txt' is not there .* declare y.txt"):
+            cat(InputFile("x.txt"))
+        assert make.attempts == 0
+        # A function may write anywhere: then it cannot be known.
+        late = engine.function_task(lambda: None)()
+        future = cat.with_options(after=late)(InputFile("x.txt"))
+        with pytest.raises(StagingError, match="is not there"):
+            await future
 
 
 @pytest.mark.parametrize("source", [3, None, ["a", "b"]])
 async def test_what_is_no_path_is_told(engine: WorkflowEngine, source: Any) -> None:
     with pytest.raises(StagingError, match=r"'show' \(#1\): InputFile\("):
         await engine.executable_task(lambda file: ["cat", file], name="show")(InputFile(source))
+
+
+async def test_several_files_of_one_output_are_an_input(engine: WorkflowEngine) -> None:
+    split = engine.executable_task(lambda out: "echo 1 > 'part 1'; echo 2 > 'part 2'")(OutputFile("part *"))
+    parts = InputFile(split.outputs["part *"])
+    assert await engine.executable_task(lambda files: f"cat {files}")(parts) == "1\n2\n"
+    assert await engine.executable_task(lambda files: sh("cat {}", files))(parts) == "1\n2\n"
+    assert await engine.executable_task(lambda files: ["cat", *files])(parts) == "1\n2\n"
+    assert await engine.function_task(lambda files: [file.name for file in files])(parts) == [
+        "part 1",
+        "part 2",
+    ]
+
+
+async def test_inputs_of_one_name_can_be_given_others(engine: WorkflowEngine, tmp_path: Path) -> None:
+    for folder in "ab":
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "x").write_text(folder)
+    one, two = tmp_path / "a" / "x", tmp_path / "b" / "x"
+    cat = engine.executable_task(lambda *files: ["cat", *files], name="show")
+    with pytest.raises(StagingError, match=r"two inputs would be called 'x' in the sandbox.*\n.*name="):
+        await cat(InputFile(one), InputFile(two))
+    assert await cat(InputFile(one), InputFile(two, name="sub/y")) == "ab"
+
+
+async def test_a_checksum_is_verified(engine: WorkflowEngine, tmp_path: Path) -> None:
+    (tmp_path / "x").write_text("x")
+    right, wrong = hashlib.sha256(b"x").hexdigest(), hashlib.sha256(b"y").hexdigest()
+    cat = engine.executable_task(lambda file: ["cat", file])
+    assert await cat(InputFile(tmp_path / "x", sha256=right.upper())) == "x"
+    with pytest.raises(
+        StagingError, match=f"x is not what it should be: its sha256 is {right}, and {wrong} was"
+    ):
+        await cat(InputFile(tmp_path / "x", sha256=wrong))
+    with pytest.raises(StagingError, match="Is a directory"):
+        await cat(InputFile(tmp_path, sha256=right))
+
+
+async def test_what_is_neither_file_nor_directory_is_refused(engine: WorkflowEngine, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "folder").mkdir()
+    os.mkfifo(tmp_path / "folder" / "pipe")
+    cat = engine.executable_task(lambda file: ["cat", file])
+    for source in (tmp_path / "pipe", "/dev/zero", tmp_path / "folder"):
+        with pytest.raises(StagingError, match="it is neither a file nor a directory"):
+            await cat(InputFile(source))
+
+
+async def test_a_file_of_the_kernels_own_making_is_copied(engine: WorkflowEngine) -> None:
+    assert await engine.executable_task(lambda file: ["cat", file])(InputFile("/proc/version")) != ""
+
+
+async def test_a_link_is_followed_and_what_it_leads_to_is_copied(
+    engine: WorkflowEngine, tmp_path: Path
+) -> None:
+    (tmp_path / "x").write_text("x")
+    (tmp_path / "link").symlink_to(tmp_path / "x")
+    edit = engine.executable_task(lambda file: f"echo y >> {file}; cat {file}; test ! -L {file}")
+    assert await edit(InputFile(tmp_path / "link")) == "xy\n"
+    assert (tmp_path / "x").read_text() == "x"
+
+
+# -- while it takes its time ------------------------------------------------------------------------------
+
+
+class Held:
+    """Copies that come when the test lets them."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.begun = threading.Semaphore(0)
+        self.go_on = threading.Event()
+        self.wanted: list[bool] = []
+        monkeypatch.setattr("asyncflow._runtime.staging.copy", self.copy)
+
+    def copy(self, source: Path, target: Path, wanted: Callable[[], bool]) -> None:
+        self.begun.release()
+        self.go_on.wait()
+        self.wanted.append(wanted())
+        if not wanted():
+            raise Unwanted
+        copy(source, target, wanted)
+
+    async def has_begun(self) -> None:
+        await asyncio.to_thread(self.begun.acquire)
+
+
+@pytest.fixture
+def held(monkeypatch: pytest.MonkeyPatch) -> Iterator[Held]:
+    held = Held(monkeypatch)
+    yield held
+    held.go_on.set()
+
+
+async def test_a_task_whose_inputs_are_on_their_way_is_ready_and_says_so(
+    engine: WorkflowEngine, tmp_path: Path, held: Held
+) -> None:
+    (tmp_path / "x").write_text("x")
+    futures = [
+        engine.executable_task(lambda file: ["cat", file])(InputFile(tmp_path / "x")),
+        engine.function_task(lambda path: path.read_text())(InputFile(tmp_path / "x")),
+    ]
+    for _ in futures:
+        await held.has_begun()
+    for future in futures:
+        assert future.state == "READY"
+        assert "but for staging: its files are being brought" in future.explain()
+        assert future.attempts == 0
+    held.go_on.set()
+    assert [await future for future in futures] == ["x", "x"]
+    assert [future.attempts for future in futures] == [1, 1]
+
+
+async def test_staging_never_holds_the_loop_up_nor_other_tasks(
+    engine: WorkflowEngine, tmp_path: Path, held: Held
+) -> None:
+    slow = engine.executable_task(lambda file: ["cat", file])(InputFile("/proc/version"))
+    await held.has_begun()
+    assert await engine.executable_task(lambda: ["echo", "1"])() == "1\n"
+    assert await engine.function_task(lambda: 1)() == 1
+    assert not slow.done()
+    held.go_on.set()
+    await slow
+
+
+async def test_a_cancel_while_inputs_are_on_their_way(engine: WorkflowEngine, held: Held) -> None:
+    ran: list[int] = []
+    future = engine.function_task(ran.append)(InputFile("/proc/version"))  # type: ignore[arg-type]
+    await held.has_begun()
+    future.cancel()
+    assert future.state == "CANCELLED"  # nothing of the task itself ever ran
+    held.go_on.set()
+    await engine.shutdown()
+    assert ran == []
+
+
+async def test_a_shutdown_does_not_wait_for_long_copies(
+    engine: WorkflowEngine, tmp_path: Path, held: Held
+) -> None:
+    future = engine.executable_task(lambda file: ["cat", file])(InputFile("/proc/version"))
+    await held.has_begun()
+    shutdown = asyncio.ensure_future(engine.shutdown(wait=False))
+    await asyncio.wait([future])
+    assert future.cancelled()
+    held.go_on.set()
+    await shutdown
+    assert held.wanted == [False]
+    assert list((tmp_path / "work").iterdir()) == []
+
+
+async def test_no_more_is_brought_than_is_soon_to_run(tmp_path: Path, held: Held) -> None:
+    async with WorkflowEngine(executables=1, work_dir=tmp_path) as engine:
+        cat = engine.executable_task(lambda file: ["cat", file])
+        futures = [cat(InputFile("/proc/version")) for _ in range(3 * AT_ONCE)]
+        for _ in range(AT_ONCE):
+            await held.has_begun()
+        await turns()
+        assert not held.begun.acquire(blocking=False)
+        held.go_on.set()
+        assert len({await future for future in futures}) == 1
+
+
+async def test_what_is_cancelled_while_it_is_published_is_not_published(
+    engine: WorkflowEngine, tmp_path: Path, held: Held
+) -> None:
+    make = engine.executable_task(lambda out: f"echo 1 > {out}")(OutputFile("a", to=tmp_path / "a"))
+    await held.has_begun()
+    assert make.state == "RUNNING"
+    make.cancel()
+    assert make.state == "CANCELLING"
+    held.go_on.set()
+    await engine.settled(make)
+    assert make.state == "CANCELLED"
+    assert not (tmp_path / "a").exists()
+
+
+# -- disks that are full, and places that may not be written to -----------------------------------------------
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of one megabyte."""
+    place = tmp_path / "small"
+    place.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", place], capture_output=True, check=False
+    )
+    if mounted.returncode:
+        pytest.skip("nothing can be mounted here")
+    yield place
+    subprocess.run(["umount", place], check=True)
+
+
+async def test_a_full_disk_fails_the_task_and_leaves_nothing_half_written(
+    engine: WorkflowEngine, tmp_path: Path, small_disk: Path
+) -> None:
+    (small_disk / "old").write_text("old")
+    make = engine.executable_task(lambda out: f"head -c 3000000 /dev/zero > {out}", name="make")
+    with pytest.raises(StagingError, match=r"'make' \(#1\): its outputs could not be .*No space left"):
+        await make(OutputFile("new", to=small_disk / "old"))
+    assert os.listdir(small_disk) == ["old"]
+    assert (small_disk / "old").read_text() == "old"
+
+
+async def test_so_does_one_that_is_full_of_sandboxes(tmp_path: Path, small_disk: Path) -> None:
+    (tmp_path / "large").write_bytes(bytes(3_000_000))
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "large").write_bytes(bytes(3_000_000))
+    async with WorkflowEngine(work_dir=small_disk, keep="none") as engine:
+        size = engine.function_task(lambda path: path.stat().st_size, name="size")
+        for source in ("large", "folder"):
+            with pytest.raises(
+                StagingError, match=rf"'size' \(#\d\): input '.*{source}' could not be.*No space"
+            ):
+                await size(InputFile(tmp_path / source))
+        (tmp_path / "small file").write_bytes(bytes(500_000))
+        assert await size(InputFile(tmp_path / "small file")) == 500_000  # nothing half-written fills it
+    assert os.listdir(small_disk) == []
+
+
+async def test_where_nothing_may_be_written_is_told(engine: WorkflowEngine, small_disk: Path) -> None:
+    subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
+    make = engine.executable_task(lambda out: f"echo 1 > {out}", name="make")
+    with pytest.raises(StagingError, match=r"'make' \(#1\): its outputs could not be published: .*Read-only"):
+        await make(OutputFile("a", to=small_disk / "a"))
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read anything")
+async def test_what_may_not_be_read_is_told(engine: WorkflowEngine, tmp_path: Path) -> None:
+    (tmp_path / "secret").touch(mode=0)
+    with pytest.raises(StagingError, match=r"could not be staged: .*Permission denied"):
+        await engine.executable_task(lambda file: ["cat", file])(InputFile(tmp_path / "secret"))
+
+
+async def test_a_file_is_not_published_over_a_part_of_a_path(engine: WorkflowEngine, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    make = engine.executable_task(lambda out: f"mkdir {out}", name="make")
+    for to in (tmp_path / "file" / "below", tmp_path / "file"):
+        with pytest.raises(StagingError, match=r"could not be published: .*(Not a directory|File exists)"):
+            await make(OutputFile("folder", to=to))
+    assert sorted(os.listdir(tmp_path)) == ["file", "work"]
 
 
 # -- outputs ----------------------------------------------------------------------------------------------
@@ -156,9 +429,25 @@ async def test_a_link_that_leads_out_of_the_sandbox_is_no_output(engine: Workflo
 
 async def test_two_tasks_cannot_publish_to_one_place(engine: WorkflowEngine, tmp_path: Path) -> None:
     make = engine.executable_task(lambda out: f"echo 1 > {out}", name="make")
-    await make(OutputFile("a", to=tmp_path / "a"))
+    first = make(OutputFile("a", to=tmp_path / "a"))
     with pytest.raises(StagingError, match=r"'make' \(#2\) would publish to .*/a, and so does 'make' \(#1\)"):
-        await make(OutputFile("b", to=tmp_path / "a"))
+        make([OutputFile("b", to=tmp_path / "b"), OutputFile("c", to=str(tmp_path / "a"))])
+    await make(OutputFile("b", to=tmp_path / "b"))  # which the refused call has left to others
+    await first
+
+
+@pytest.mark.parametrize("end", ["success", "failure", "cancel"])
+async def test_when_one_is_over_another_may_publish_there(
+    engine: WorkflowEngine, tmp_path: Path, end: str
+) -> None:
+    make = engine.executable_task(lambda out, code: f"echo {code} > {out}; exit {code}")
+    first = make(OutputFile("a", to=tmp_path / "a"), 0 if end == "success" else 1)
+    if end == "cancel":
+        first.cancel()
+    await asyncio.wait([first])
+    await make(OutputFile("a", to=tmp_path / "a"), 0)
+    assert (tmp_path / "a").read_text() == "0\n"
+    assert first.cancelled() or end == "success" or first.exception() is not None
 
 
 async def test_a_directory_is_not_overwritten_by_a_file(engine: WorkflowEngine, tmp_path: Path) -> None:
@@ -180,13 +469,3 @@ async def test_a_dry_run_stages_nothing(tmp_path: Path) -> None:
         make = engine.executable_task(lambda out: f"echo 1 > {out}")(OutputFile("a", to=tmp_path / "a"))
         assert await make.outputs["a"] == Path("a")
     assert list(tmp_path.iterdir()) == []
-
-
-@pytest.mark.parametrize("file", [InputFile("a"), OutputFile("a")])
-async def test_a_function_task_takes_paths(engine: WorkflowEngine, file: Any) -> None:
-    task = engine.function_task(read)
-    for call in (lambda: task(file), lambda: task(path=file)):
-        with pytest.raises(
-            TypeError, match=r"'read' was given (In|Out)putFile\(.*, which is for executable tasks"
-        ):
-            call()

@@ -9,9 +9,10 @@ import asyncio
 import concurrent.futures
 from collections.abc import Sequence
 from datetime import timedelta
+from pathlib import Path
 from typing import assert_type
 
-from asyncflow import State, TaskFuture, WorkflowEngine
+from asyncflow import InputFile, OutputFile, State, TaskFuture, WorkflowEngine
 
 engine = WorkflowEngine(backend="thread", workers=2)
 named = WorkflowEngine(backends={"cpu": "thread", "io": concurrent.futures.ThreadPoolExecutor()})
@@ -221,3 +222,24 @@ def functions_that_are_not_decorated_can_be_submitted() -> None:
     assert_type(engine.submit(shout, "a"), TaskFuture[str])
     assert_type(engine.submit(shout, text=fetch("u", 1)), TaskFuture[str])
     assert_type(engine.submit(one), TaskFuture[int])
+
+
+@engine.function_task
+def copied(source: Path, target: Path = OutputFile("copy")) -> int:
+    return target.write_bytes(source.read_bytes())
+
+
+@engine.executable_task
+def packed(source: InputFile, target: OutputFile) -> list[str | Path]:
+    return ["gzip", "-c", source, target.with_suffix(".gz")]
+
+
+def files_are_declared_where_paths_are_wanted() -> None:
+    path = Path("a")
+    assert_type(
+        copied(InputFile(path, sha256="0" * 64), OutputFile("b", to="s3://bucket/b")), TaskFuture[int]
+    )
+    assert_type(packed(InputFile(path), OutputFile("b")), TaskFuture[str])
+    assert_type(copied(InputFile(copied(path).outputs["copy"])), TaskFuture[int])
+    InputFile(path, checksum="0")  # type: ignore[call-arg]
+    OutputFile(path)  # type: ignore[arg-type]

@@ -1,0 +1,103 @@
+"""What a command has made without declaring it is there for the commands that depend on it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from asyncflow import CommandFailed, InputFile, OutputFile, StagingError, TaskFuture, WorkflowEngine
+
+
+@pytest.fixture
+async def engine(tmp_path: Path) -> AsyncIterator[WorkflowEngine]:
+    async with WorkflowEngine(workers=2, work_dir=tmp_path / "work") as engine:
+        yield engine
+
+
+def run(engine: WorkflowEngine, command: str, *after: Any, name: str = "run") -> TaskFuture[str]:
+    return engine.executable_task(lambda: command, name=name).with_options(after=after)()
+
+
+async def test_a_command_finds_what_the_one_before_has_left(engine: WorkflowEngine) -> None:
+    made = run(engine, "mkdir -p sub; echo x > x.txt; echo y > sub/y.txt; ln -s x.txt link")
+    assert await run(engine, "cat x.txt sub/y.txt link; ls", made) == "x\ny\nx\nlink\nsub\nx.txt\n"
+
+
+async def test_an_argument_is_enough_to_depend(engine: WorkflowEngine) -> None:
+    made = run(engine, "echo x > x.txt; echo said")
+    cat = engine.executable_task(lambda said: f"cat x.txt; printf %s '{said}'")
+    assert await cat(made) == "x\nsaid\n"
+
+
+async def test_editing_it_harms_neither_its_maker_nor_others(engine: WorkflowEngine) -> None:
+    made = run(engine, "echo x > x.txt")
+    edits = [run(engine, f"echo {n} >> x.txt; cat x.txt", made) for n in range(3)]
+    assert [await edit for edit in edits] == ["x\n0\n", "x\n1\n", "x\n2\n"]
+    assert (made.sandbox / "x.txt").read_text() == "x\n"
+
+
+async def test_it_goes_on_along_a_chain_as_it_was_last_changed(engine: WorkflowEngine) -> None:
+    first = run(engine, "echo one > x.txt; echo same > y.txt")
+    second = run(engine, "echo two >> x.txt", first)
+    third = run(engine, "true", second)
+    assert await run(engine, "cat x.txt y.txt", third) == "one\ntwo\nsame\n"
+
+
+async def test_both_sides_of_a_diamond_may_hand_the_same_file_on(engine: WorkflowEngine) -> None:
+    first = run(engine, "echo one > x.txt")
+    left, right = run(engine, "echo l > l", first), run(engine, "echo r > r", first)
+    assert await run(engine, "cat x.txt l r", left, right) == "one\nl\nr\n"
+
+
+async def test_two_files_of_one_name_are_an_error_naming_both(engine: WorkflowEngine) -> None:
+    left, right = run(engine, "echo l > x", name="left"), run(engine, "echo r > x", name="right")
+    with pytest.raises(
+        StagingError, match=r"'both' \(#3\): 'left' \(#1\) and 'right' \(#2\) have both left a file 'x'"
+    ):
+        await run(engine, "cat x", left, right, name="both")
+    changed = run(engine, "echo more >> x", left, name="changed")
+    with pytest.raises(StagingError, match=r"'left' \(#1\) and 'changed' \(#\d\) have both"):
+        await run(engine, "cat x", left, changed)
+
+
+async def test_what_is_declared_counts_and_what_is_not_does_not_hide_it(
+    engine: WorkflowEngine, tmp_path: Path
+) -> None:
+    (tmp_path / "x").write_text("declared")
+    left = run(engine, "echo left > x; echo more > more")
+    cat = engine.executable_task(lambda file: f"cat {file} more; ls").with_options(after=left)
+    assert await cat(InputFile(tmp_path / "x")) == "declaredmore\nmore\nx\n"
+    make = engine.executable_task(lambda out: f"test ! -e {out} && echo new > {out}").with_options(after=left)
+    assert (await make(OutputFile("x")).outputs["x"]).read_text() == "new\n"
+
+
+async def test_declared_files_are_not_handed_on_unasked(engine: WorkflowEngine, tmp_path: Path) -> None:
+    (tmp_path / "in").write_text("in")
+    make = engine.executable_task(lambda file, out, parts: f"echo 1 > {out}; touch part-1 part-2; touch rest")
+    made = make(InputFile(tmp_path / "in"), OutputFile("out/a"), OutputFile("part-*"))
+    with pytest.raises(CommandFailed):
+        await run(engine, "ls rest && ls in out/a part-1", made)
+    assert await run(engine, "ls", made) == "rest\n"
+
+
+async def test_it_may_be_named_as_an_input(engine: WorkflowEngine) -> None:
+    left = run(engine, "echo left > x")
+    read = engine.function_task(lambda path: path.read_text()).with_options(after=left)
+    assert await read(InputFile("x")) == "left\n"
+
+
+async def test_a_file_of_a_task_brings_what_the_task_has_left(engine: WorkflowEngine) -> None:
+    made = engine.executable_task(lambda out: f"echo 1 > {out}; echo 2 > rest")(OutputFile("a"))
+    cat = engine.executable_task(lambda file: f"cat {file} rest")
+    assert await cat(InputFile(made.outputs["a"])) == "1\n2\n"
+
+
+async def test_it_can_be_turned_off(tmp_path: Path) -> None:
+    async with WorkflowEngine(work_dir=tmp_path, implicit_data=False) as engine:
+        left = run(engine, "echo left > x")
+        assert await run(engine, "ls", left) == ""
+        with pytest.raises(StagingError, match="input 'x' is not there"):
+            await engine.executable_task(lambda file: ["cat", file]).with_options(after=left)(InputFile("x"))
