@@ -18,7 +18,7 @@ from typing import Any, Final
 
 from .._core.commands import CommandOptions, argv_of
 from .._core.task import Task
-from .._worker.command import Command
+from .._worker.command import Command, start_watcher
 from ..backend import CANCELLED, FAILED, STARTED, SUCCEEDED, Report
 from ..errors import CommandFailed, CommandNotFound, OutputTooLarge
 from .facts import Facts
@@ -48,6 +48,7 @@ class Commands:
         self.waiting: dict[int, asyncio.Task[None]] = {}
         self._live: set[Command] = set()
         self._lifeline: tuple[int, int] | None = None
+        self._watcher: subprocess.Popen[bytes] | None = None
 
     def submit(self, batch: Sequence[Task]) -> None:
         """Run them, all at once: the lane has as many slots as may run."""
@@ -186,6 +187,8 @@ class Commands:
     ) -> Command:
         if self._lifeline is None:
             self._lifeline = os.pipe()
+        if self._watcher is None:
+            self._watcher = start_watcher(self._lifeline[0], self._sandboxes.root)
         sandbox: Path = task.facts.sandbox
         env = options.environment(os.environ)
         cwd = sandbox if options.cwd is None else sandbox / options.cwd
@@ -221,6 +224,10 @@ class Commands:
 
     def close(self) -> None:
         """Give back what is left."""
+        watcher, self._watcher = self._watcher, None
+        if watcher is not None:  # before the hang-up: what may stay after an orderly end is not to be killed
+            watcher.kill()
+            watcher.wait()
         lifeline, self._lifeline = self._lifeline, None
         for descriptor in lifeline or ():
             os.close(descriptor)

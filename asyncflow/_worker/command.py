@@ -10,13 +10,17 @@ import fcntl
 import os
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from . import watch
+
 MARK: Final = "ASYNCFLOW_TASK"
 """The environment variable by which processes are found that have left the group."""
+_POLITE: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 class Command:
@@ -107,6 +111,34 @@ class Command:
     def reap(self) -> int:
         """The exit code, once it has ended; of a signal, its number below zero."""
         return self.process.wait()
+
+
+def start_watcher(lifeline: int, run: Path) -> subprocess.Popen[bytes]:
+    """Start the process that kills what has left its group when this process ends, however that ends.
+
+    Args:
+        lifeline: as for a command.
+        run: directory that all marks begin with.
+
+    Raises:
+        OSError: it could not be started.
+    """
+    argv = [sys.executable, "-I", "-S", watch.__file__, f"{MARK}={run.as_posix()}/"]
+    env = {name: value for name, value in os.environ.items() if name != MARK}  # this may be a command itself
+    # It inherits that these are blocked: unlike a handler of its own, that holds from its first moment on.
+    unblocked = signal.pthread_sigmask(signal.SIG_BLOCK, _POLITE)
+    try:
+        return subprocess.Popen(
+            argv,
+            env=env,
+            cwd="/",
+            stdin=lifeline,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, unblocked)
 
 
 def stragglers(mark: str) -> Iterator[int]:

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -327,20 +328,54 @@ async def test_what_a_command_leaves_in_the_background_ends_with_it(engine: Work
     await _gone(str(future.sandbox))
 
 
-async def test_commands_end_when_the_engines_process_is_killed(tmp_path: Path, bell: Bell) -> None:
+IN_ITS_GROUP = "sleep 1000 & echo up > {}; sleep 1000"
+OUT_OF_IT = "setsid sh -c 'echo up > {}; exec sleep 1000' & sleep 1000"
+TWICE_FORKED = "(setsid sh -c '(echo up > {}; exec sleep 1000) &' &); sleep 1000"
+
+
+def _watchers(folder: Path) -> list[int]:
+    """Of runs in a folder."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):  # it has ended
+            said = entry.read_bytes()
+            if b"watch.py" in said and os.fsencode(folder) in said:
+                found.append(int(entry.parent.name))
+    return found
+
+
+@pytest.mark.parametrize("command", [IN_ITS_GROUP, OUT_OF_IT, TWICE_FORKED])
+async def test_all_that_commands_have_started_ends_when_the_engines_process_is_killed(
+    tmp_path: Path, bell: Bell, command: str
+) -> None:
     script = f"""
-import asyncio
 from asyncflow import WorkflowEngine, sh
 engine = WorkflowEngine(work_dir={str(tmp_path / "work")!r})
 @engine.executable_task
-def stay(): return sh("sleep 1000 & echo up > {{}}; sleep 1000", {str(bell.path)!r})
+def stay(): return sh({command!r}, {str(bell.path)!r})
 engine.run(stay)
 """
     with subprocess.Popen([sys.executable, "-c", script]) as parent:
         await bell.rung()
+        (run,) = (tmp_path / "work").iterdir()
+        (watcher,) = _watchers(run)
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            os.kill(watcher, number)
+        watching = os.pidfd_open(watcher)
         parent.send_signal(signal.SIGKILL)
-    (run,) = (tmp_path / "work").iterdir()
-    await _gone(str(run / "stay-1"))
+    await _until_readable(watching)
+    os.close(watching)
+    assert list(stragglers(str(run / "stay-1"))) == []
+
+
+async def test_a_watcher_comes_with_the_first_command_and_goes_with_the_run(tmp_path: Path) -> None:
+    async with WorkflowEngine(work_dir=tmp_path / "work") as engine:
+        assert await engine.function_task(lambda: 1)() == 1
+        assert _watchers(tmp_path) == []
+        run = engine.executable_task(lambda: "true")
+        await asyncio.gather(run(), run())
+        assert len(_watchers(tmp_path)) == 1
+    assert _watchers(tmp_path) == []
 
 
 # -- hostile text -----------------------------------------------------------------------------------------
