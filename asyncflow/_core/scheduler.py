@@ -19,11 +19,14 @@ from ..errors import Cause
 from .states import (
     CANCELLED,
     CANCELLING,
+    DONE,
     FAILED,
+    HANDED,
     KEPT,
     LEGAL,
     NOW,
     PENDING,
+    READIED,
     READY,
     RUNNING,
     STEP,
@@ -71,7 +74,7 @@ class Scheduler:
             if task.blames is not None:
                 self._all_in(task)
                 return
-        task.story = task.story << STEP | READY
+        task.story = READIED
         lane = task.lane
         lane.ready.append(task)
         if not lane.is_due:
@@ -87,9 +90,12 @@ class Scheduler:
         """The work is over and its value is in its future. Written out flat: every task comes by here, and every
         dependency."""
         story = task.story
-        if not LEGAL[story & NOW] >> SUCCEEDED & 1:
+        if story == HANDED:
+            task.story = DONE
+        elif LEGAL[story & NOW] >> SUCCEEDED & 1:
+            task.story = story << STEP | SUCCEEDED
+        else:
             raise task.impossible(SUCCEEDED)
-        task.story = story << STEP | SUCCEEDED
         if task.children:
             self._adopt_children(task)
         dependents = task.dependents
@@ -111,9 +117,8 @@ class Scheduler:
             waiting = dependent.waiting = dependent.waiting - 1
             if waiting:
                 continue
-            story = dependent.story
-            if story & NOW == PENDING and dependent.blames is None:
-                dependent.story = story << STEP | READY
+            if dependent.story == PENDING and dependent.blames is None:
+                dependent.story = READIED
                 lane = dependent.lane
                 lane.ready.append(dependent)
                 if not lane.is_due:
@@ -210,7 +215,8 @@ class Scheduler:
             self._is_due(lane.staging)
         links = lane.links
         for task in batch:
-            task.story = task.story << STEP | SUBMITTED  # READY was seen above: the step is legal
+            story = task.story
+            task.story = HANDED if story == READIED else story << STEP | SUBMITTED  # READY was seen above
             task.attempt += 1
             task.after = ()
             if links:

@@ -76,6 +76,10 @@ CANCELLED: Final = 10
 
 NOW: Final = 0b1111  # masks a story down to the present state
 STEP: Final = 4  # bits a step
+# The story of nearly every task, step by step: one number for all of them costs less than a new one for each.
+READIED: Final = PENDING << STEP | READY
+HANDED: Final = READIED << STEP | SUBMITTED
+DONE: Final = HANDED << STEP | SUCCEEDED
 KEPT: Final = (1 << 16 * STEP) - 1  # a story keeps its last sixteen steps
 
 
