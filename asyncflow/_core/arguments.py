@@ -75,9 +75,11 @@ class Node:
         self.open = True  # still being scanned; to meet it again now is a circle
 
 
-Holes = bool | list[Node]
-"""False: no futures. True: only as arguments of their own. Else the containers with holes, innermost first; the
-last is the arguments as a whole."""
+ALL: Final = "all"
+
+Holes = bool | str | list[Node]
+"""False: no futures. True: only as arguments of their own; `ALL`: every positional one is a future, and there are no
+others. Else the containers with holes, innermost first; the last is the arguments as a whole."""
 
 
 def scan(
@@ -215,7 +217,7 @@ def fill(
     Raises:
         TypeError: a value does not fit where the future stood, as a list in a set.
     """
-    if holes is True:
+    if not isinstance(holes, list):
         args = tuple([value_of(arg) if isinstance(arg, future) else arg for arg in args])
         if kwargs:
             kwargs = {name: value_of(arg) if isinstance(arg, future) else arg for name, arg in kwargs.items()}

@@ -19,10 +19,10 @@ value_of: Final = asyncio.Future.result
 def awaited(task: Task) -> list[Task]:
     """What a task depends on that has not been submitted, in the order of its arguments."""
     futures: list[Task] = list(task.after)
-    if task.holes is True:
-        futures += [arg for arg in (*task.args, *task.kwargs.values()) if isinstance(arg, TaskFuture)]
-    elif task.holes:
+    if isinstance(task.holes, list):
         futures += [future for node in task.holes for _, future in node.holes]
+    elif task.holes:
+        futures += [arg for arg in (*task.args, *task.kwargs.values()) if isinstance(arg, TaskFuture)]
     return futures
 
 
@@ -38,8 +38,8 @@ def fill(batch: Sequence[Task], failed: Callable[[Task, Exception], None]) -> li
     """
     filled = []
     for task in batch:
-        if task.holes is True and not task.kwargs:  # written out flat: nearly all come by here
-            task.args = tuple([value_of(arg) if type(arg) is TaskFuture else arg for arg in task.args])
+        if task.holes is arguments.ALL:  # written out flat: nearly all come by here
+            task.args = tuple(map(value_of, task.args))
             task.holes = None
         elif task.holes:
             try:

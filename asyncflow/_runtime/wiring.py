@@ -50,7 +50,7 @@ class Wiring:
                 if type(arg) is not TaskFuture or arg._run is not self._run:
                     break
             else:  # nothing but futures: they are the dependencies, as they stand
-                task.holes = True
+                task.holes = arguments.ALL
                 return args
         try:
             futures, task.holes = arguments.scan(args, kwargs, inputs.KINDS, self._adopt)
