@@ -58,7 +58,9 @@ def small(way: str, count: int, repeat: int) -> Row:
         }
         sides = {
             "ours": partial(_ours, calls[way], Path(name)),
-            "bare": partial(_cp, [folder] if way == "in a directory" else files, Path(name), way == "a task each"),
+            "bare": partial(
+                _cp, [folder] if way == "in a directory" else files, Path(name), way == "a task each"
+            ),
         }
         samples = asyncio.run(in_turns(sides, repeat))
         return compared("ms", samples["ours"], samples["bare"])
