@@ -65,6 +65,11 @@ def is_web(link: str) -> bool:
     return scheme(link) in _WEB
 
 
+def has_query(link: str) -> bool:
+    """Whether there is more than a path in it, if it is one of HTTP."""
+    return "?" in link or "#" in link
+
+
 def publishes_whole(url: str) -> bool:
     """Whether a file that is uploaded there appears all at once by itself; else it is moved there in the end."""
     return scheme(links(url)[-1]) in _WHOLE
@@ -90,7 +95,7 @@ def local_path(url: str) -> str | None:
 def is_directory(url: str) -> bool:
     """Whether a URL means a directory: whether its path ends in a slash."""
     link = _named(url)
-    return link.endswith("/") and not _is_data(link) and not (is_web(link) and _has_query(link))
+    return link.endswith("/") and not _is_data(link) and not (is_web(link) and has_query(link))
 
 
 def name_of(url: str) -> str:
@@ -125,7 +130,7 @@ def name_in_listing(folder: str, entry: str) -> str | None:
     if entry.lstrip("/") == folder.lstrip("/"):
         return None
     if is_web(entry):
-        if entry != f"{folder}/{name}" or _has_query(name):
+        if entry != f"{folder}/{name}" or has_query(name):
             return None
         name = unquote(name)
     if name in _NO_NAMES or "/" in name or "\0" in name:
@@ -160,14 +165,14 @@ def data_of(url: str) -> bytes:
     """
     kind, comma, data = url.partition(",")
     if not comma:
-        raise ValueError(f"{shown(url)}: a data: URL needs a comma before what it holds")
+        raise ValueError("a data: URL needs a comma before what it holds")
     held = unquote_to_bytes(data)
     if not kind.lower().endswith(";base64"):
         return held
     try:
         return binascii.a2b_base64(held, strict_mode=True)
     except binascii.Error as error:
-        raise ValueError(f"{shown(url)}: what it holds is not in base64: {error}") from None
+        raise ValueError(f"what it holds is not in base64: {error}") from None
 
 
 def shown(url: str) -> str:
@@ -210,7 +215,3 @@ def _named(url: str) -> str:
 
 def _is_data(url: str) -> bool:
     return url[:5].lower() == "data:"
-
-
-def _has_query(link: str) -> bool:
-    return "?" in link or "#" in link

@@ -248,7 +248,7 @@ def destination_of(to: Any) -> Path | str:
 
 def _why(given: InputFile, error: Exception) -> str:
     if isinstance(error, OSError) and not isinstance(error, FileNotFoundError):
-        return f"input {str(given.source)!r} could not be staged: {error}"
+        return f"input {urls.shown(str(given.source))!r} could not be staged: {error}"
     return str(error)
 
 
