@@ -6,8 +6,10 @@ import inspect
 import threading
 from concurrent.futures import Executor
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from ._core.files import declared
 from ._runtime.future import TaskFuture
 from .backend import ExecutionBackend
 from .backends.executor import ExecutorBackend
@@ -55,6 +57,11 @@ def is_coroutine_function(fn: Any) -> bool:
 
 def check_function(decorator: str, fn: Any) -> None:
     """Raise `TypeError` for what cannot be a task."""
+    if isinstance(fn, partial) and declared(fn.args, fn.keywords):
+        raise TypeError(
+            f"@engine.{decorator} got {fn!r}, which holds a file from before the call.\n"
+            "  Declare files in the call, or as defaults of parameters."
+        )
     if isinstance(fn, TaskFuture):
         raise TypeError(
             f"@engine.{decorator} got {fn!r}, which is a result, not a function.\n"

@@ -89,7 +89,7 @@ class WorkflowEngine:
         self._backends = {name: made("noop" if dry_run else each, workers) for name, each in chosen.items()}
         self._max_coroutines = max_coroutines
         self._executables = executables or workers or usable_cpus()
-        self._work_dir = None if work_dir is None else Path(work_dir)
+        self._work_dir = None if work_dir is None else Path(work_dir).absolute()
         self._implicit_data = implicit_data
         self._keep: Keep = keep
         self._dry_run = dry_run

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
+from fnmatch import fnmatchcase
 from typing import Any, Final, Protocol
 
 from . import arguments
@@ -29,7 +30,7 @@ class InputFile(File):
         sha256: what the file has to be, as 64 hexadecimal digits; None for anything.
 
     Raises:
-        ValueError: the name leads out of the sandbox, or the checksum is none.
+        ValueError: the source is empty, the name leads out of the sandbox, or the checksum is none.
     """
 
     source: Any
@@ -38,6 +39,8 @@ class InputFile(File):
     sha256: str | None = None
 
     def __post_init__(self) -> None:
+        if self.source == "":  # as a path, it would be the whole working directory
+            raise ValueError("InputFile(''): a path, a URL or the name of an output is needed")
         if self.name is not None and not _stays_inside(self.name):
             raise ValueError(
                 f"InputFile(..., name={self.name!r}): the name has to be a relative path inside the sandbox"
@@ -55,7 +58,8 @@ class OutputFile(File):
         to: where it is published when the task has succeeded: a path or a URL; None for nowhere.
 
     Raises:
-        ValueError: the name leads out of the sandbox, or several files would go to one place.
+        ValueError: the name leads out of the sandbox or is no pattern that can be followed, or several files would go
+            to one place.
         TypeError: the name is no text.
     """
 
@@ -69,6 +73,10 @@ class OutputFile(File):
             raise ValueError(
                 f"OutputFile({self.name!r}): its name has to be a relative path inside the sandbox"
             )
+        if any("**" in part and part != "**" for part in self.name.split("/")):
+            raise ValueError(f"OutputFile({self.name!r}): ** stands for any number of directories, by itself")
+        if self.to == "":
+            raise ValueError(f"OutputFile({self.name!r}, to=''): a path or a URL is needed")
         if self.is_glob and self.to is not None:
             raise ValueError(
                 f"OutputFile({self.name!r}, to={self.to!r}): several files cannot go to one place"
@@ -77,7 +85,12 @@ class OutputFile(File):
     @property
     def is_glob(self) -> bool:
         """Whether it stands for as many files as there are."""
-        return not _GLOB.isdisjoint(self.name)
+        return self.is_pattern(self.name)
+
+    @staticmethod
+    def is_pattern(name: str) -> bool:
+        """Whether a name stands for as many files as there are."""
+        return not _GLOB.isdisjoint(name)
 
 
 def _stays_inside(name: str) -> bool:
@@ -94,7 +107,7 @@ class Declared:
     """The files among the arguments of one call, wherever they are nested."""
 
     inputs: Sequence[InputFile]
-    outputs: Sequence[OutputFile]
+    outputs: Mapping[str, OutputFile]  # by name
     holes: arguments.Holes
 
     def __bool__(self) -> bool:
@@ -116,7 +129,7 @@ def declared(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Declared:
     for each in found:
         if isinstance(each, OutputFile) and outputs.setdefault(each.name, each) != each:
             raise ValueError(f"{each!r} and {outputs[each.name]!r} would be one file")
-    return Declared([each for each in found if isinstance(each, InputFile)], list(outputs.values()), holes)
+    return Declared([each for each in found if isinstance(each, InputFile)], outputs, holes)
 
 
 def with_paths(
@@ -188,18 +201,17 @@ def is_plain_name(source: str) -> bool:
     return "/" not in source and not source.startswith(("~", "data:"))
 
 
-def name_in_sandbox(wanted: str | None, source: str, taken: Mapping[str, str]) -> str:
-    """The name that an input has in the sandbox.
+def name_in_sandbox(name: str, source: str, taken: Mapping[str, str]) -> str:
+    """The name that an input has in the sandbox, unless another has it.
 
     Args:
-        wanted: what its user wants; None for the name of its source.
-        source: its path or URL.
+        name: what its user wants, or that of its source.
+        source: its path or URL, as it may be shown.
         taken: sources by the names that they have there.
 
     Raises:
         ValueError: another input has that name.
     """
-    name = wanted or source.rstrip("/").rpartition("/")[2]
     if taken.get(name, source) != source:
         raise ValueError(
             f"two inputs would be called {name!r} in the sandbox: {taken[name]!r} and {source!r}.\n"
@@ -254,12 +266,26 @@ def left_behind(
     return left
 
 
-def all_left(upstreams: Iterable[Mapping[str, Left]], hidden: Container[str]) -> dict[str, Left]:
+def hides(declared_names: Iterable[str], name: str) -> bool:
+    """Whether a file that nobody has declared is hidden by what a task declares: by the same, by a directory around it,
+    by something in it, or by a pattern.
+
+    Args:
+        declared_names: of inputs and outputs of the task.
+        name: of the file.
+    """
+    return any(
+        each == name or name.startswith(f"{each}/") or each.startswith(f"{name}/") or fnmatchcase(name, each)
+        for each in (names.rstrip("/") for names in declared_names)
+    )
+
+
+def all_left(upstreams: Iterable[Mapping[str, Left]], is_hidden: Callable[[str], bool]) -> dict[str, Left]:
     """What is visible in a sandbox without having been declared.
 
     Args:
         upstreams: what each of the tasks that it depends on has left.
-        hidden: names that the task itself declares.
+        is_hidden: whether a name is hidden by what the task itself declares.
 
     Raises:
         ValueError: two of them have left files of one name.
@@ -267,7 +293,7 @@ def all_left(upstreams: Iterable[Mapping[str, Left]], hidden: Container[str]) ->
     visible: dict[str, Left] = {}
     for upstream in upstreams:
         for name, left in upstream.items():
-            if name in hidden:
+            if is_hidden(name):
                 continue
             other = visible.setdefault(name, left)
             if other != left:

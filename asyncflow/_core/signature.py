@@ -20,16 +20,16 @@ class Parameters:
         name: the task's name, for the error.
     """
 
-    __slots__ = ("_accept", "_has_files", "_name", "least", "most", "signature")
+    __slots__ = ("_accept", "_files", "_name", "least", "most", "signature")
 
     def __init__(self, fn: Callable[..., Any], name: str) -> None:
         self._name = name
         self.signature = _signature(fn)
-        self._has_files = _has_files(self.signature)
+        self._files = _file_defaults(self.signature)
         self.least: float
         self.most: float
         # With a file among the defaults no number of arguments is simply right: those that are left out matter.
-        self.least, self.most = (1, 0) if self._has_files else _simple_range(self.signature)
+        self.least, self.most = (1, 0) if self._files else _simple_range(self.signature)
         self._accept: Callable[..., None] | None = None
 
     def fitted(
@@ -45,10 +45,14 @@ class Parameters:
             TypeError: they do not fit; the words are those of calling the function.
         """
         self._check(args, kwargs)
-        if not self._has_files or self.signature is None:
+        if not self._files or self.signature is None:
             return args, kwargs
         bound = self.signature.bind(*args, **kwargs)
-        bound.apply_defaults()
+        for name, default in self._files.items():
+            bound.arguments.setdefault(name, default)
+        for parameter in self.signature.parameters.values():  # of those that cannot be named, no gap is left
+            if parameter.kind is parameter.POSITIONAL_ONLY and parameter.default is not parameter.empty:
+                bound.arguments.setdefault(parameter.name, parameter.default)
         return bound.args, bound.kwargs
 
     def _check(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
@@ -69,11 +73,13 @@ class Parameters:
             raise TypeError(f"{self._name}() {problem}; its parameters are {self.signature}") from None
 
 
-def _has_files(signature: inspect.Signature | None) -> bool:
+def _file_defaults(signature: inspect.Signature | None) -> dict[str, Any]:
+    """The defaults that declare files; others stay the function's own matter, as in another process they are others."""
     if signature is None:
-        return False
-    defaults = tuple(each.default for each in signature.parameters.values() if each.default is not each.empty)
-    return bool(declared(defaults, {}))
+        return {}
+    return {
+        each.name: each.default for each in signature.parameters.values() if declared((each.default,), {})
+    }
 
 
 def _signature(fn: Callable[..., Any]) -> inspect.Signature | None:

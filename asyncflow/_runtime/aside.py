@@ -32,7 +32,7 @@ async def aside(fn: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         with suppress(RuntimeError):  # the loop is closed
             loop.call_soon_threadsafe(over.set_result, None)
 
-    thread = threading.Thread(target=work, name="asyncflow-files")
+    thread = threading.Thread(target=work, name="asyncflow-files", daemon=True)
     thread.start()
     cancelled = None
     while not over.done():

@@ -22,7 +22,7 @@ from .._worker.command import Command, start_watcher
 from ..backend import CANCELLED, FAILED, STARTED, SUCCEEDED, Report
 from ..errors import CommandFailed, CommandNotFound, OutputTooLarge
 from .facts import Facts
-from .sandboxes import Sandboxes
+from .sandboxes import STREAMS, Sandboxes, beside
 
 _MOST_TEXT: Final = 256 << 20  # bytes of output that may become a value
 _LINES: Final = 20  # of stderr that an error shows
@@ -68,9 +68,6 @@ class Commands:
             self._report([(STARTED, task.id, None)])
             value = await self._run(task)
         except asyncio.CancelledError:
-            cause = task.cause
-            if cause is not None and cause.error is not None:  # it was stopped because it took too long
-                self._sandboxes.failed(task)
             self._report([(CANCELLED, task.id, None)])
         except BaseException as error:
             self._report([(FAILED, task.id, error)])
@@ -103,7 +100,7 @@ class Commands:
                     str(facts.sandbox),
                 )
             if options.capture_stdio:
-                return self._stdio(task, "stdout")
+                return beside(facts.sandbox, "stdout")
             size = os.fstat(stdout).st_size
             if size > _MOST_TEXT:
                 raise OutputTooLarge(task.id, task.name, size, _MOST_TEXT)
@@ -118,21 +115,16 @@ class Commands:
             stdin = self._stdin(options.stdin)
             if stdin != subprocess.DEVNULL:
                 opened.append(stdin)
-            for name in ("stdout", "stderr"):
+            for name in STREAMS:
                 if options.capture_stdio:
                     flags = os.O_CREAT | os.O_RDWR | os.O_TRUNC | os.O_CLOEXEC
-                    opened.append(os.open(self._stdio(task, name), flags, 0o666))
+                    opened.append(os.open(beside(task.facts.sandbox, name), flags, 0o666))
                 else:
                     opened.append(self._nameless())
             yield stdin, opened[-2], opened[-1]
         finally:
             for descriptor in opened:
                 os.close(descriptor)
-
-    def _stdio(self, task: Task, name: str) -> Path:
-        """Beside the sandbox and not in it: the command's own files are all that is there."""
-        sandbox = task.facts.sandbox
-        return Path(f"{sandbox}.{name}")
 
     def _stdin(self, given: Any) -> int:
         if given is None:

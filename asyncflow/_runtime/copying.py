@@ -1,5 +1,5 @@
 """Copies files and directories on this machine. A copy shares its blocks with the original where the file system can do
-that, is made inside the kernel where it cannot, and is whole or not there."""
+that, is made inside the kernel where it cannot, and is whole or not there. Nothing in it leads back to the original."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import shutil
 import stat
 from collections.abc import Callable
 from contextlib import suppress
-from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -21,33 +20,33 @@ _CANNOT: Final = frozenset({errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNO
 
 
 class Unwanted(Exception):
-    """Nobody wants the copy any more."""
+    """Nobody wants it any more."""
 
 
 def copy(source: Path, target: Path, wanted: Callable[[], bool]) -> None:
     """Copy a file or a directory with all that is in it.
 
+    Links inside a directory stay links where they lead to something in it. Others are followed: whoever writes into the
+    copy would write to where they lead.
+
     Args:
-        source: what to copy; links inside a directory stay links.
+        source: what to copy; a link is followed.
         target: where to; must not be there. It is not there either when this fails.
         wanted: whether the copy is still wanted; asked now and then.
 
     Raises:
-        OSError: it could not be read or written, or is neither a file nor a directory.
+        OSError: it could not be read or written, holds the place of the copy, or is neither a file nor a directory.
         Unwanted: as told.
     """
+    if os.path.lexists(target):
+        raise FileExistsError(errno.EEXIST, "something is there already", str(target))
     try:
         if source.is_dir():
-            shutil.copytree(source, target, symlinks=True, copy_function=partial(_copy_file, wanted))
+            _copy_tree(os.path.realpath(source), str(target), wanted)
         else:
-            _copy_file(wanted, source, target)
-    except shutil.Error as errors:  # of a whole tree; the first is reason enough
+            _copy_file(str(source), str(target), wanted)
+    except BaseException:
         remove(target)
-        from_there, _, why = errors.args[0][0]
-        raise OSError(f"{from_there}: {why}") from errors
-    except BaseException as error:
-        if not isinstance(error, FileExistsError):
-            remove(target)
         raise
 
 
@@ -57,17 +56,66 @@ def remove(path: Path) -> None:
     Args:
         path: may be gone.
     """
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path, ignore_errors=True)
-    else:
+    if not path.is_dir() or path.is_symlink():
         with suppress(OSError):
             path.unlink()
+        return
+    shutil.rmtree(path, ignore_errors=True)
+    if path.exists():  # directories that their owner may not write to
+        for folder, _, _ in os.walk(path):
+            with suppress(OSError):
+                os.chmod(folder, stat.S_IRWXU)
+        shutil.rmtree(path, ignore_errors=True)
 
 
-def _copy_file(wanted: Callable[[], bool], source: str | Path, target: str | Path) -> None:
-    mode = os.stat(source).st_mode
-    if not stat.S_ISREG(mode):  # to open a pipe would wait for its other end, and a device may have no end
-        raise OSError(errno.EINVAL, "it is neither a file nor a directory", str(source))
+def is_inside(path: str | Path, folder: str | Path) -> bool:
+    """Whether a path leads to somewhere in a directory, or to that itself, with all links followed.
+
+    Args:
+        path: need not be there.
+        folder: the same.
+    """
+    return Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder))
+
+
+def _copy_tree(source: str, target: str, wanted: Callable[[], bool]) -> None:
+    if is_inside(os.path.dirname(target), source):
+        raise OSError(errno.EINVAL, "the place of its copy is inside of it", source)
+    made: list[tuple[str, str]] = []
+    stack = [(source, target, source, frozenset[str]())]
+    while stack:
+        here, there, root, above = stack.pop()
+        if here in above:
+            raise OSError(errno.ELOOP, "a link in it leads to a directory around it", here)
+        os.mkdir(there)
+        made.append((here, there))
+        with os.scandir(here) as listing:
+            entries = list(listing)
+        for entry in entries:
+            copied = os.path.join(there, entry.name)
+            if entry.is_symlink() and (_stays(entry.path, root) or not os.path.exists(entry.path)):
+                os.symlink(os.readlink(entry.path), copied)
+            elif entry.is_symlink() and entry.is_dir():
+                followed = os.path.realpath(entry.path)
+                stack.append((followed, copied, followed, above | {here}))
+            elif entry.is_dir():
+                stack.append((entry.path, copied, root, above | {here}))
+            else:
+                _copy_file(entry.path, copied, wanted)
+    for here, there in reversed(made):  # last, because some may then not be written into any more
+        shutil.copystat(here, there)
+
+
+def _stays(link: str, root: str) -> bool:
+    """Whether a link leads to the same in a copy of the root as in the root."""
+    return not os.path.isabs(os.readlink(link)) and is_inside(link, root)
+
+
+def _copy_file(source: str, target: str, wanted: Callable[[], bool]) -> None:
+    if not stat.S_ISREG(
+        os.stat(source).st_mode
+    ):  # to open a pipe would wait for its other end, /dev/zero has none
+        raise OSError(errno.EINVAL, "it is neither a file nor a directory", source)
     with open(source, "rb", buffering=0) as original, open(target, "xb", buffering=0) as copied:
         try:
             fcntl.ioctl(copied, _FICLONE, original.fileno())

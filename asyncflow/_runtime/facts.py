@@ -17,19 +17,23 @@ class Facts:
     Args:
         label: of the task, for messages: "'split' (#3)".
         is_command: whether it is an executable task.
-        upstreams: of the tasks that it depends on, until its inputs have been brought.
-        declares: the outputs that it declares.
+        folder: what paths of this call are relative to: the working directory when it was made.
         is_dry: whether files are neither brought nor looked for.
+        is_open: whether more files may come with the results that it waits for.
+        upstreams: of the tasks that it depends on, until its inputs have been brought.
     """
 
     label: str
     is_command: bool
+    folder: Path
+    is_dry: bool
+    is_open: bool
     upstreams: Sequence[Facts] = ()
-    declares: Sequence[OutputFile] = ()
-    is_dry: bool = False
+    declares: Mapping[str, OutputFile] = field(default_factory=dict)  # by name
+    destinations: dict[str, Path | str] = field(default_factory=dict)  # of those that are published
     sandbox: Path | None = None
-    outputs: Mapping[str, Any] = field(default_factory=dict)
     brought: dict[str, tuple[Stamp, Left | None]] = field(default_factory=dict)
+    outputs: Mapping[str, Any] = field(default_factory=dict)  # paths of what was made
     left: dict[str, Left] | None = None  # worked out when somebody wants to know
     command: str | list[str | bytes] | None = None
     returncode: int | None = None

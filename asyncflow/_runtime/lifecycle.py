@@ -63,7 +63,8 @@ async def close(run: Run, *, wait: bool, grace: float, skip_backends: bool) -> N
         if not skip_backends:
             for name, backend in run.backends.items():
                 await _shut_down(run, name, backend, grace)
-        await asyncio.gather(*run.stopping, *run.stager.waiting, return_exceptions=True)
+        await asyncio.gather(*run.stopping, return_exceptions=True)
+        await _wait_for_files(run, grace)
         run.catch_up()
         if run.commands is not None and run.sandboxes is not None:
             run.commands.close()
@@ -81,6 +82,14 @@ async def _wait_for_coroutines(run: Run, grace: float) -> None:
     _, stubborn = await asyncio.wait(bodies, timeout=grace)
     for body in stubborn:
         _log.warning("%s ignores that it was cancelled; left behind after %g s", body.get_name(), grace)
+
+
+async def _wait_for_files(run: Run, grace: float) -> None:
+    if not run.stager.waiting:
+        return
+    _, stuck = await asyncio.wait(run.stager.waiting, timeout=grace)
+    for work in stuck:  # a file system that does not answer
+        _log.warning("%s could not be stopped; left behind after %g s", work.get_name(), grace)
 
 
 async def _shut_down(run: Run, name: str, backend: Any, grace: float) -> None:

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .._core.files import OutputFile
 from .._core.task import Definition
 
 if TYPE_CHECKING:
@@ -24,13 +25,17 @@ class Outputs:
         self._future = future
 
     def __getitem__(self, name: str) -> TaskFuture[Any]:
+        facts: Facts = self._future.facts
+        if name not in facts.declares and not facts.is_open:
+            there = ", ".join(facts.declares) or "none"
+            raise KeyError(f"{facts.label} declares no output {name!r}; it has: {there}")
         run = self._future._run
         # A block, because that runs on the loop whatever the backend is.
         definition = Definition(_path, f"{self._future.name}.outputs[{name!r}]", is_block=True)
         caller = sys._getframe(1)
-        args = (self._future, self._future.facts, name)
+        args = (self._future, facts, name)
         path = run.call(definition, run.lane_for(definition), args, {}, caller.f_code, caller.f_lasti)
-        path.facts = self._future.facts  # whoever depends on the file depends on its maker
+        path.facts = facts  # whoever depends on the file depends on its maker
         return path
 
     def __repr__(self) -> str:
@@ -40,7 +45,7 @@ class Outputs:
 def _path(value: Any, facts: Facts, name: str) -> Any:
     """A path, when the task (whose value is of no use here) has succeeded."""
     if facts.is_dry:
-        return Path(name)
+        return [Path(name)] if OutputFile.is_pattern(name) else Path(name)
     if name not in facts.outputs:
         there = ", ".join(facts.outputs) or "none"
         raise KeyError(f"{facts.label} declares no output {name!r}; it has: {there}")

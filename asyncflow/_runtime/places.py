@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from .._core.task import Definition, Lane
 from ..backend import ExecutionBackend
@@ -11,6 +11,8 @@ from .commands import Commands
 from .coroutines import Coroutines
 from .foreign import Foreign
 from .stager import AT_ONCE
+
+_EACH: Final = 2  # tasks with files that are handed to a backend, for each of its workers
 
 
 class Places:
@@ -75,9 +77,13 @@ class Places:
         staging = lane if lane.leads_to is not None else self._staging.get(lane)
         if staging is None:
             target = lane
-            if lane.links:  # what follows such a task must wait until its outputs have been looked at
-                target = Lane(lane.place)
-                self.behind[target] = self.behind[lane]
+            place = self.behind[lane]
+            workers = getattr(place, "workers", None)
+            if lane.links or (workers is not None and lane.capacity is None):
+                # What follows such a task waits until its outputs have been looked at: no chains. And enough are handed
+                # over to keep the workers busy, and no more: the files of the rest need not be there yet.
+                target = Lane(lane.place, workers and _EACH * workers, f"{_EACH} × workers")
+                self.behind[target] = place
             staging = self._staging[lane] = Lane(lane.place, AT_ONCE, leads_to=target)
         return staging
 

@@ -31,6 +31,7 @@ from ..errors import (
 )
 from . import inputs
 from .commands import Commands
+from .copying import Unwanted
 from .coroutines import Coroutines
 from .facts import Facts
 from .failure import NO_VALUES, as_failure, unfit
@@ -261,7 +262,10 @@ class Run:
         error = TaskTimeout(task.id, task.name, task.definition.timeout, task.lane.place, stoppable)
         if not stoppable:
             _log.warning("%s", error)
-        self.scheduler.timed_out(task, as_failure(task, error))
+        failure = as_failure(task, error)
+        if isinstance(task.facts, Facts):
+            self.stager.failed(task, failure)
+        self.scheduler.timed_out(task, failure)
         self.flush()
 
     # -- files --------------------------------------------------------------------------------------------
@@ -272,14 +276,16 @@ class Run:
         self.flush_soon()
 
     def not_staged(self, task: Task, error: BaseException) -> None:
-        """It could not be brought."""
+        """It could not be brought; if it is `Unwanted`, because nobody wants it any more."""
         if task.story & NOW == READY:
-            self._failed(task, error)
+            if isinstance(error, Unwanted):
+                self.scheduler.cancel(task)
+            else:
+                self._failed(task, error)
         self.staged(task)
 
     def published(self, task: Any, value: Any) -> None:
         """All that a task was to make is there, and where it was to go."""
-        self.stager.release(task)
         if task.story & NOW == CANCELLING:
             self.scheduler.stopped(task)
         else:
@@ -288,8 +294,11 @@ class Run:
         self.flush_soon()
 
     def not_published(self, task: Task, error: BaseException) -> None:
-        """It is not, or nobody wants it any more."""
-        self._failed(task, error)
+        """It is not; if the error is `Unwanted`, because nobody wants it any more."""
+        if isinstance(error, Unwanted):
+            self.scheduler.stopped(task)
+        else:
+            self._failed(task, error)
         self.flush_soon()
 
     # -- blocks -------------------------------------------------------------------------------------------
@@ -436,7 +445,9 @@ class Run:
         elsewhere = []
         for task in tasks:
             place = self.places.behind[task.lane]
-            if place is self.coroutines:
+            if self.stager.is_publishing(task):
+                self._messages.pop(task.id, None)  # it tells by itself when it has stopped
+            elif place is self.coroutines:
                 self.coroutines.cancel(task, self._messages.pop(task.id, None))
             else:
                 elsewhere.append((place, task))

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import re
-import shutil
 import tempfile
 from pathlib import Path
 from typing import Final, Literal
 
 from .._core.task import Task
+from .copying import remove
 
 Keep = Literal["failed", "all", "none"]
 FETCHED: Final = "fetched"
 """Where files of other places are kept, for all that ask for them."""
+STREAMS: Final = ("stdout", "stderr")
 _NAME: Final = 60  # characters of a task's name that go into its directory's
 
 
@@ -31,15 +32,22 @@ class Sandboxes:
         self._made: dict[int, Path] = {}
         self._kept: set[int] = set()
 
+    def begin(self) -> None:
+        """Make the directory of the run, if it is not there: on the loop, before threads make any in it."""
+        if self._root is not None:
+            return
+        if self._work_dir is not None:
+            self._work_dir.mkdir(parents=True, exist_ok=True)
+            self._root = Path(tempfile.mkdtemp(prefix="run-", dir=self._work_dir))
+        else:
+            self._root = Path(tempfile.mkdtemp(prefix="asyncflow-run-"))
+
     @property
     def root(self) -> Path:
         """The directory of the run."""
         if self._root is None:
-            if self._work_dir is not None:
-                self._work_dir.mkdir(parents=True, exist_ok=True)
-                self._root = Path(tempfile.mkdtemp(prefix="run-", dir=self._work_dir.absolute()))
-            else:
-                self._root = Path(tempfile.mkdtemp(prefix="asyncflow-run-"))
+            self.begin()
+        assert self._root is not None
         return self._root
 
     @property
@@ -68,13 +76,25 @@ class Sandboxes:
         """Remove what is not to be kept; takes as long as the file system does."""
         if self._root is None or self._keep == "all":
             return
-        shutil.rmtree(self._root / FETCHED, ignore_errors=True)
+        remove(self._root / FETCHED)
         for task_id, path in self._made.items():
             if task_id not in self._kept:
-                shutil.rmtree(path, ignore_errors=True)
+                remove(path)
+                for stream in STREAMS:
+                    beside(path, stream).unlink(missing_ok=True)
         self._made.clear()
         try:
             self._root.rmdir()
         except OSError:
             pass  # something is kept in it
         self._root = None
+
+
+def beside(sandbox: Path, stream: str) -> Path:
+    """Where the output of a command goes that wants it in files: beside its sandbox, in which there is nothing of ours.
+
+    Args:
+        sandbox: of its task.
+        stream: one of `STREAMS`.
+    """
+    return sandbox.with_name(f"{sandbox.name}.{stream}")

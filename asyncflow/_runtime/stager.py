@@ -1,21 +1,24 @@
 """Has the files of tasks brought to them and published, beside everything else that happens on the loop.
 
-It stands between what the scheduler decides and the threads on which `staging.py` works.
+It stands between what the scheduler decides and the threads on which `staging.py` works. Both are work that is waited
+for: a task is not over, and others may not publish where it does, before its own publishing has ended.
 """
 
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from contextlib import suppress
 from contextvars import Context
 from itertools import count
 from pathlib import Path
 from typing import Any, Final, Protocol, TypeVar
 
 from .._core import urls
-from .._core.files import Declared, OutputFile, declared, is_plain_name, with_paths
-from .._core.states import CANCELLING, NOW, READY
+from .._core.files import Declared, File, OutputFile, declared, is_plain_name, with_paths
+from .._core.states import CANCELLING, NOW, READY, RUNNING
 from .._core.task import Task
 from ..errors import StagingError
 from .aside import aside
@@ -27,7 +30,7 @@ from .staging import Staging, destination_of, missing
 
 T = TypeVar("T")
 AT_ONCE: Final = 16
-"""Tasks of one lane whose inputs are on their way at the same time, or wait there for a slot."""
+"""Tasks of one lane whose inputs are on their way or wait there for a slot; and tasks that publish at the same time."""
 _REMEMBERED: Final = 10_000  # names of outputs whose makers are known, for errors
 
 
@@ -38,13 +41,13 @@ class Told(Protocol):
         """All that a task reads is in its sandbox."""
 
     def not_staged(self, task: Task, error: BaseException) -> None:
-        """It could not be brought."""
+        """It could not be brought; if it is `Unwanted`, because nobody wants it any more."""
 
     def published(self, task: Task, value: Any) -> None:
         """All that a task was to make is there, and where it was to go."""
 
     def not_published(self, task: Task, error: BaseException) -> None:
-        """It is not, or nobody wants it any more."""
+        """It is not; if the error is `Unwanted`, because nobody wants it any more."""
 
 
 class Stager:
@@ -62,10 +65,10 @@ class Stager:
         self._told = told
         self._stopped = threading.Event()
         self._makers: dict[str, str] = {}
-        self._staging = Staging(
-            Remote(self._stopped), implicit, self._makers, lambda: not self._stopped.is_set()
-        )
+        self._staging = Staging(Remote(self._stopped), implicit, self._makers)
         self._publishers: dict[Path | str, Task] = {}  # who has claimed a destination
+        self._publishing: set[int] = set()
+        self._slots = asyncio.Semaphore(AT_ONCE)
         self._fetches: dict[str, asyncio.Task[Path]] = {}
         self._numbers = count(1)
         self._context = Context()
@@ -87,23 +90,26 @@ class Stager:
         Raises:
             StagingError: another task that is not over publishes to the same place, or it is certain already that an
                 input will not be there.
-            ValueError: it declares two outputs of one name.
+            ValueError: it declares two outputs of one name, or for one place.
             TypeError: a destination is neither a path nor a URL.
         """
         files = declared(task.args, task.kwargs)
-        upstreams = [each.facts for each in dependencies if isinstance(each.facts, Facts)]
         facts = task.facts = Facts(
             label=f"{task.name!r} (#{task.id})",
             is_command=task.definition.command is not None,
-            upstreams=upstreams,
+            folder=Path.cwd(),
             is_dry=self._sandboxes is None or not is_staged,
+            is_open=bool(task.holes),
+            upstreams=[each.facts for each in dependencies if isinstance(each.facts, Facts)],
         )
         if dependencies and all(
             isinstance(each.facts, Facts) or each.story & NOW > CANCELLING for each in dependencies
         ):
             self._expect(facts, files)
-        self._claim(task, facts, files.outputs)
-        has_inherited = self._implicit and facts.is_command and any(each.is_command for each in upstreams)
+        self._declare(task, files.outputs)
+        has_inherited = (
+            self._implicit and facts.is_command and any(each.is_command for each in facts.upstreams)
+        )
         if facts.is_dry or not (files or has_inherited):
             facts.upstreams = ()
             return False
@@ -113,36 +119,42 @@ class Stager:
         """Refuse an input by name that none of the tasks makes that come before; they all tell what they make."""
         if facts.is_dry or (self._implicit and any(each.is_command for each in facts.upstreams)):
             return
-        named = {each.name for upstream in facts.upstreams for each in upstream.declares}
+        named = {name for upstream in facts.upstreams for name in upstream.declares}
+        published = {place for upstream in facts.upstreams for place in upstream.destinations.values()}
         for each in files.inputs:
             if isinstance(each.source, str) and is_plain_name(each.source) and each.source not in named:
-                path = Path(each.source).absolute()
-                if not path.exists():
-                    raise StagingError(
-                        f"{facts.label}: {missing(each.source, path, facts.upstreams, self._makers)}"
-                    )
+                path = facts.folder / each.source
+                if not os.path.exists(path) and destination_of(path, facts.folder) not in published:
+                    told = missing(each.source, path, facts.upstreams, self._makers)
+                    raise StagingError(f"{facts.label}: {told}")
 
-    def _claim(self, task: Task, facts: Facts, outputs: Sequence[OutputFile]) -> None:
-        """Keep destinations for one task until it is over."""
+    def _declare(self, task: Task, outputs: Mapping[str, OutputFile]) -> None:
+        """Note what a task makes, and keep the destinations for it until it is over."""
+        facts: Facts = task.facts
         facts.declares = outputs
-        for each in outputs:
+        destinations: dict[str, Path | str] = {}
+        for name, each in outputs.items():
             if len(self._makers) < _REMEMBERED:
-                self._makers[each.name] = facts.label
-            if each.to is None:
-                continue
-            destination = destination_of(each.to)
-            other = self._publishers.setdefault(destination, task)
+                self._makers[name] = facts.label
+            if each.to is not None and not (facts.is_open and asyncio.isfuture(each.to)):
+                place = destination_of(each.to, facts.folder)
+                if place in destinations.values():
+                    raise ValueError(f"{facts.label}: two of its outputs would go to {place}")
+                destinations[name] = place
+        for place in destinations.values():
+            other = self._publishers.get(place, task)
             if other is not task:
-                self.release(task)
-                raise StagingError(
-                    f"{facts.label} would publish to {destination}, and so does {other.facts.label}"
-                )
+                raise StagingError(f"{facts.label} would publish to {place}, and so does {other.facts.label}")
+        facts.destinations = destinations
+        self._publishers.update(dict.fromkeys(destinations.values(), task))
 
     def release(self, task: Task) -> None:
-        """A task is over: others may publish where it has, or would have."""
-        for each in task.facts.declares:
-            if each.to is not None and self._publishers.get(destination_of(each.to)) is task:
-                del self._publishers[destination_of(each.to)]
+        """A task is over: others may publish where it has, or would have. Not while it does."""
+        if task.id in self._publishing:
+            return
+        for place in task.facts.destinations.values():
+            if self._publishers.get(place) is task:
+                del self._publishers[place]
 
     # -- in -----------------------------------------------------------------------------------------------
 
@@ -154,37 +166,42 @@ class Stager:
     async def _bring(self, task: Task) -> None:
         facts: Facts = task.facts
         try:
+            assert self._sandboxes is not None
+            self._sandboxes.begin()
             files = declared(task.args, task.kwargs)
-            self._claim(task, facts, files.outputs)  # of those that came as somebody's result
+            if facts.is_open:  # more may have come as somebody's result
+                self._declare(task, files.outputs)
+                facts.is_open = False
             fetched = await self._all_fetched(facts.label, files)
-            paths = await aside(self._all_brought, task, files, fetched)
+            path_of = await aside(self._all_brought, task, files, fetched)
             facts.upstreams = ()
             if task.story & NOW == READY:  # else it is cancelled, and what it was given is gone
-                task.args, task.kwargs = with_paths(
-                    task.args, task.kwargs, files, lambda each: paths[id(each)]
-                )
-        except asyncio.CancelledError:
+                task.args, task.kwargs = with_paths(task.args, task.kwargs, files, path_of)
+        except asyncio.CancelledError:  # by somebody who cancels all that runs on the loop
             self._told.not_staged(task, Unwanted())
         except Exception as error:
             self._told.not_staged(task, error)
         else:
             self._told.staged(task)
 
-    def _all_brought(self, task: Task, files: Declared, fetched: dict[str, Path]) -> dict[int, Any]:
+    def _all_brought(self, task: Task, files: Declared, fetched: Mapping[str, Path]) -> Callable[[File], Any]:
+        def wanted() -> bool:
+            return task.story & NOW == READY and not self._stopped.is_set()
+
         assert self._sandboxes is not None
         task.facts.sandbox = self._sandboxes.make(task)
-        return self._staging.stage_in(task.facts, files, fetched)
+        return self._staging.stage_in(task.facts, files, fetched, wanted)
 
     async def _all_fetched(self, label: str, files: Declared) -> dict[str, Path]:
         """What comes from other places; each is fetched once, however many ask for it."""
         wanted = [each.source for each in files.inputs if isinstance(each.source, str)]
-        wanted = [url for url in wanted if urls.is_url(url) and urls.local_path(url) is None]
         fetched = {}
-        for url, fetch in [(url, self._fetch(url)) for url in dict.fromkeys(wanted)]:
-            try:
+        try:
+            away = [url for url in wanted if urls.is_url(url) and urls.local_path(url) is None]
+            for url, fetch in [(url, self._fetch(url)) for url in dict.fromkeys(away)]:
                 fetched[url] = await asyncio.shield(fetch)
-            except (OSError, ValueError, ImportError) as error:
-                raise StagingError(f"{label}: {error}") from error
+        except (OSError, ValueError, ImportError) as error:
+            raise StagingError(f"{label}: {error}") from error
         return fetched
 
     def _fetch(self, url: str) -> asyncio.Task[Path]:
@@ -206,29 +223,46 @@ class Stager:
         """Begin to look for what a task has made, and to publish it; its value is what it ends with."""
         facts: Facts = task.facts
         if facts.declares and not facts.is_dry:
+            self._publishing.add(task.id)
             self._begin(self._publish(task, value), f"{task.name}#{task.id}")
         else:
             self._told.published(task, value)
 
+    def is_publishing(self, task: Task) -> bool:
+        """Whether the work of a task is over and its files are on their way: nobody else tells when it stops."""
+        return task.id in self._publishing
+
     async def _publish(self, task: Task, value: Any) -> None:
-        facts: Facts = task.facts
+        problem: BaseException = Unwanted()
+        done: list[Mapping[str, Any]] = []
         try:
-            facts.outputs = await aside(
-                self._staging.stage_out, facts, lambda: task.story & NOW != CANCELLING
-            )
-        except (Exception, asyncio.CancelledError) as error:
-            self._told.not_published(task, error)
-        else:
+            async with self._slots:
+                await aside(self._all_published, task, done)
+        except (
+            asyncio.CancelledError
+        ):  # by somebody who cancels all that runs on the loop; what is done is done
+            pass
+        except Exception as error:
+            problem = error
+        self._publishing.discard(task.id)
+        if done:
+            task.facts.outputs = done[0]
             self._told.published(task, value)
+        else:
+            self._told.not_published(task, problem)
+        self.release(task)
+
+    def _all_published(self, task: Task, done: list[Mapping[str, Any]]) -> None:
+        done.append(self._staging.stage_out(task.facts, lambda: task.story & NOW == RUNNING))
 
     # -- the end ------------------------------------------------------------------------------------------
 
     def failed(self, task: Task, error: BaseException) -> None:
         """A task has failed; its sandbox is evidence, and the error says where it is."""
-        if self._sandboxes is None or not self._sandboxes.failed(task):
-            return
-        if getattr(error, "sandbox", None) is None:
-            error.add_note(f"its sandbox: {task.facts.sandbox}")
+        if self._sandboxes is not None and self._sandboxes.failed(task):
+            with suppress(Exception):  # an exception class may refuse notes; the failure itself must arrive
+                if getattr(error, "sandbox", None) is None:
+                    error.add_note(f"its sandbox: {task.facts.sandbox}")
 
     def stop(self) -> None:
         """Nobody wants anything any more: what is under way ends soon."""

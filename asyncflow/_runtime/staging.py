@@ -12,28 +12,24 @@ import hashlib
 import os
 import shlex
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from functools import partial
 from pathlib import Path, PosixPath
 from typing import Any, Final
 
 from .._core import urls
-from .._core.files import (
-    Declared,
-    InputFile,
-    Left,
-    OutputFile,
-    Stamp,
-    all_left,
-    left_behind,
-    made_upstream,
-    name_in_sandbox,
-)
+from .._core.files import Declared, File, InputFile, OutputFile, hides, made_upstream, name_in_sandbox
 from ..errors import StagingError
-from .copying import copy, remove
+from .copying import Unwanted, copy, is_inside, remove
 from .facts import Facts
+from .implicit import bring_left, left_under, stamp_of, walk
 from .remote import Remote
 
 _SHOWN: Final = 20  # files that an error lists
+_BLOCK: Final = (
+    4 << 20
+)  # bytes of a file whose checksum is worked out, between two looks at whether it is wanted
 
 
 class ShellPath(PosixPath):
@@ -57,17 +53,13 @@ class Staging:
         remote: reaches other places than this machine's file systems.
         implicit: whether what commands have made without declaring it is brought along.
         makers: labels of tasks by the names of outputs that they declare, to be told where a file is missing.
-        running: whether the run goes on, for which alone all this is worth the trouble.
     """
 
-    def __init__(
-        self, remote: Remote, implicit: bool, makers: Mapping[str, str], running: Callable[[], bool]
-    ) -> None:
+    def __init__(self, remote: Remote, implicit: bool, makers: Mapping[str, str]) -> None:
         self._remote = remote
         self._implicit = implicit
         self._makers = makers
-        self._running = running
-        self._right: set[tuple[Path, str]] = set()  # what was fetched, with a checksum that it has
+        self._ours: set[Path] = set()  # directories that this run has published
 
     def fetch(self, url: str, folder: Path) -> Path:
         """Bring a file of another place to this machine.
@@ -84,108 +76,91 @@ class Staging:
         self._remote.fetch(url, target)
         return target
 
-    def stage_in(self, facts: Facts, files: Declared, fetched: Mapping[str, Path]) -> dict[int, Any]:
+    # -- in -----------------------------------------------------------------------------------------------
+
+    def stage_in(
+        self, facts: Facts, files: Declared, fetched: Mapping[str, Path], wanted: Callable[[], bool]
+    ) -> Callable[[File], Any]:
         """Copy the inputs of a task into its sandbox, and make place for its outputs.
 
         Args:
             facts: of the task.
             files: what it declares.
             fetched: where files of other places are, by URL.
+            wanted: whether all this is still wanted.
 
         Returns:
-            The paths in the sandbox by the identity of what was declared.
+            What gives the path in the sandbox of each that was declared; of several files, a list.
 
         Raises:
             StagingError: something is not there or is not what it should be, or two have one name.
+            Unwanted: as told.
         """
         sandbox = facts.sandbox
         assert sandbox is not None
         path_class: Any = ShellPath if facts.is_command else Path
         paths_class: Any = ShellPaths if facts.is_command else list
-        paths: dict[int, Any] = {}
+        staged: dict[int, Any] = {}
         taken: dict[str, str] = {}
         for each in files.inputs:
             try:
-                source = self._source(each, facts.upstreams, fetched)
-                if isinstance(source, list):
-                    names = [self._bring(None, path, facts, taken) for path in source]
-                    paths[id(each)] = paths_class(path_class(sandbox / name) for name in names)
+                source = self._source(each, facts, fetched)
+                if isinstance(source, Path):
+                    staged[id(each)] = path_class(sandbox / self._bring(each, source, facts, taken, wanted))
                 else:
-                    if each.sha256 is not None:
-                        self._verify(source, each.sha256.lower(), is_ours=source in fetched.values())
-                    paths[id(each)] = path_class(sandbox / self._bring(each.name, source, facts, taken))
+                    names = [self._bring(each, path, facts, taken, wanted) for path in source]
+                    staged[id(each)] = paths_class(path_class(sandbox / name) for name in names)
             except (OSError, ValueError, TypeError, ImportError) as error:
                 raise StagingError(f"{facts.label}: {_why(each, error)}") from error
-        for output in files.outputs:
-            paths[id(output)] = path_class(sandbox / output.name)
-            paths[id(output)].parent.mkdir(parents=True, exist_ok=True)
-        if self._implicit and facts.is_command:
-            self._bring_left(facts, {*taken, *(each.name for each in files.outputs)})
-        return paths
-
-    def _verify(self, path: Path, sha256: str, is_ours: bool) -> None:
-        if (path, sha256) in self._right:
-            return
-        with open(path, "rb") as file:
-            found = hashlib.file_digest(file, "sha256").hexdigest()
-        if found != sha256:
-            raise ValueError(
-                f"{path.name} is not what it should be: its sha256 is {found}, and {sha256} was asked for"
-            )
-        if is_ours:  # and nobody writes into it
-            self._right.add((path, sha256))
-
-    def _bring(self, wanted: str | None, source: Path, facts: Facts, taken: dict[str, str]) -> str:
-        assert facts.sandbox is not None
-        name = name_in_sandbox(wanted, str(source), taken)
-        if name not in taken:
-            taken[name] = str(source)
-            target = facts.sandbox / name
-            target.parent.mkdir(parents=True, exist_ok=True)
-            copy(source, target, self._running)
-            facts.brought.update((found, (stamp, None)) for found, _, stamp in _walk(facts.sandbox, name))
-        return name
-
-    def _bring_left(self, facts: Facts, hidden: set[str]) -> None:
-        """What commands have made without declaring it, as it was left."""
-        assert facts.sandbox is not None
-        makers = [each for each in dict.fromkeys(facts.upstreams) if each.is_command and each.sandbox]
         try:
-            for name, left in all_left([_left_by(maker) for maker in makers], hidden).items():
-                target = facts.sandbox / name
-                target.parent.mkdir(parents=True, exist_ok=True)
-                copy(Path(left.path), target, self._running)
-                facts.brought[name] = _stamp(target), left
+            for name in files.outputs:
+                _place(sandbox, name, is_file=False)
+            if self._implicit and facts.is_command:
+                is_hidden = partial(hides, [*taken, *files.outputs])
+                bring_left(facts, is_hidden, partial(_place, sandbox), wanted)
         except (OSError, ValueError) as error:
             raise StagingError(f"{facts.label}: {error}") from error
 
-    def _source(
-        self, given: InputFile, upstreams: Sequence[Facts], fetched: Mapping[str, Path]
-    ) -> Path | list[Path]:
-        made = made_upstream(given.source, upstreams)
-        source = given.source if made is None else made
+        def path_of(file: File) -> Any:
+            return path_class(sandbox / file.name) if isinstance(file, OutputFile) else staged[id(file)]
+
+        return path_of
+
+    def _bring(
+        self, given: InputFile, source: Path, facts: Facts, taken: dict[str, str], wanted: Callable[[], bool]
+    ) -> str:
+        assert facts.sandbox is not None
+        told = urls.shown(given.source) if isinstance(given.source, str) else str(source)
+        name = name_in_sandbox(given.name or source.name, told, taken)
+        if name not in taken:
+            taken[name] = told
+            target = _place(facts.sandbox, name)
+            copy(source, target, wanted)
+            if given.sha256 is not None:  # of the copy, which nobody else can change
+                _verify(target, told, given.sha256.lower(), wanted)
+            facts.brought.update((found, (stamp, None)) for found, _, stamp in walk(facts.sandbox, name))
+        return name
+
+    def _source(self, given: InputFile, facts: Facts, fetched: Mapping[str, Path]) -> Path | list[Path]:
+        source = made_upstream(given.source, facts.upstreams)
+        if source is None and isinstance(given.source, str):
+            source = fetched.get(given.source)
+            if source is None and self._implicit:
+                source = left_under(given.source, facts.upstreams)
+        if source is None:
+            source = given.source
         if isinstance(source, list) and source and all(isinstance(each, os.PathLike) for each in source):
+            if given.name is not None or given.sha256 is not None:
+                raise ValueError(f"InputFile of {len(source)} files: neither name= nor sha256= fits them all")
             return [Path(each) for each in source]
-        if isinstance(source, str) and source in fetched:
-            return fetched[source]
-        if isinstance(source, str) and (local := urls.local_path(source)) is not None:
-            source = local
-        if not isinstance(source, (str, os.PathLike)):
+        path = _local(source, facts.folder)
+        if path is None:
             raise TypeError(f"InputFile({source!r}): a path or a URL is needed, or the name of an output")
-        path = Path(os.path.expanduser(source)).absolute()
         if not path.exists():
-            left = self._left_under(given.source, upstreams)
-            if left is None:
-                raise FileNotFoundError(missing(given.source, path, upstreams, self._makers))
-            path = Path(left.path)
+            raise FileNotFoundError(missing(given.source, path, facts.upstreams, self._makers))
         return path
 
-    def _left_under(self, name: Any, upstreams: Sequence[Facts]) -> Left | None:
-        if not self._implicit:
-            return None
-        makers = [each for each in dict.fromkeys(upstreams) if each.is_command and each.sandbox]
-        wanted = [{name: left[name]} for left in map(_left_by, makers) if name in left]
-        return all_left(wanted, ()).get(name)
+    # -- out ----------------------------------------------------------------------------------------------
 
     def stage_out(self, facts: Facts, wanted: Callable[[], bool]) -> dict[str, Any]:
         """Look for what a task has made, and publish what is to be published, all of it or none.
@@ -201,55 +176,71 @@ class Staging:
             StagingError: an output was not made, leads out of the sandbox, or cannot be published.
             Unwanted: as told.
         """
-        assert facts.sandbox is not None
-        made = {each.name: _made(facts, facts.sandbox, each) for each in facts.declares}
+        made = {name: _made(facts, each) for name, each in facts.declares.items()}
         ready: list[tuple[Path, Path]] = []
         try:
-            away = []
-            for each in facts.declares:
-                if each.to is None:
-                    continue
-                destination = destination_of(each.to)
+            for name, destination in facts.destinations.items():
                 if isinstance(destination, Path):
-                    ready.append((_beside(made[each.name], destination, wanted), destination))
-                else:
-                    away.append((made[each.name], destination))
-            for path, url in away:
-                self._remote.send(path, url)
+                    ready.append((self._beside(made[name], destination, wanted), destination))
+            if not wanted():
+                raise Unwanted
+            for name, destination in facts.destinations.items():
+                if isinstance(destination, str):
+                    self._remote.send(made[name], destination)
             while ready:
-                os.replace(*ready[0])
+                self._publish(*ready[0])
                 del ready[0]
-        except (OSError, ImportError) as error:
+        except (OSError, ValueError, ImportError) as error:
             raise StagingError(f"{facts.label}: its outputs could not be published: {error}") from error
         finally:
             for halfway, _ in ready:
                 remove(halfway)
         return made
 
+    def _beside(self, path: Path, destination: Path, wanted: Callable[[], bool]) -> Path:
+        """A complete copy next to where it is to go, so that the last step is one rename."""
+        destination.parent.mkdir(parents=True, exist_ok=True)
+        if destination.is_dir() and destination not in self._ours:
+            raise IsADirectoryError(errno.EISDIR, "a directory is there already", str(destination))
+        if path.is_dir() and destination.exists() and not destination.is_dir():
+            raise NotADirectoryError(
+                errno.ENOTDIR, "a file is there already, and this is a directory", str(destination)
+            )
+        halfway = _unused(destination)
+        copy(path, halfway, wanted)
+        return halfway
 
-def destination_of(to: Any) -> Path | str:
-    """Where an output is published: a path of this machine, or a URL.
+    def _publish(self, halfway: Path, destination: Path) -> None:
+        if halfway.is_dir():
+            if (
+                destination.is_dir()
+            ):  # published by this run before: a directory that is not empty has to go first
+                old = _unused(destination)
+                os.rename(destination, old)
+                os.rename(halfway, destination)
+                remove(old)
+                return
+            self._ours.add(destination)
+        os.replace(halfway, destination)
+
+
+def destination_of(to: Any, folder: Path) -> Path | str:
+    """Where an output is published: a path of this machine, with the links of its directory followed, or a URL.
 
     Args:
         to: as its user has it.
+        folder: what a path is relative to.
 
     Raises:
         TypeError: it is neither.
     """
-    if isinstance(to, str) and urls.is_url(to):
-        local = urls.local_path(to)
-        if local is None:
-            return to
-        to = local
-    if not isinstance(to, (str, os.PathLike)):
+    if isinstance(to, str) and urls.is_url(to) and urls.local_path(to) is None:
+        return to
+    path = _local(to, folder)
+    if path is None:
         raise TypeError(f"OutputFile(..., to={to!r}): a path or a URL is needed")
-    return Path(os.path.expanduser(to)).absolute()
-
-
-def _why(given: InputFile, error: Exception) -> str:
-    if isinstance(error, OSError) and not isinstance(error, FileNotFoundError):
-        return f"input {urls.shown(str(given.source))!r} could not be staged: {error}"
-    return str(error)
+    path = Path(os.path.normpath(path))
+    return Path(os.path.realpath(path.parent), path.name)
 
 
 def missing(source: Any, path: Path, upstreams: Iterable[Facts], makers: Mapping[str, str]) -> str:
@@ -261,7 +252,7 @@ def missing(source: Any, path: Path, upstreams: Iterable[Facts], makers: Mapping
         upstreams: of the tasks that its reader depends on.
         makers: labels of tasks by the names of outputs that they declare.
     """
-    names = sorted({each.name for upstream in upstreams for each in upstream.declares})
+    names = sorted({name for upstream in upstreams for name in upstream.declares})
     told = f"input {str(source)!r} is not there (looked at {path}); "
     if source in makers:
         return told + f"{makers[source]} makes it: pass its  future.outputs[{source!r}]  or say  after="
@@ -270,45 +261,62 @@ def missing(source: Any, path: Path, upstreams: Iterable[Facts], makers: Mapping
     return told + "no task that it depends on declares an output"
 
 
-def _left_by(maker: Facts) -> dict[str, Left]:
-    if maker.left is None:
-        assert maker.sandbox is not None
-        there = {name: (path, stamp) for name, path, stamp in _walk(maker.sandbox, "")}
-        outputs = set()
-        for made in maker.outputs.values():
-            for path in made if isinstance(made, list) else [made]:
-                outputs |= {
-                    inner for _, inner, _ in _walk(maker.sandbox, str(path.relative_to(maker.sandbox)))
-                }
-        maker.left = left_behind(maker.label, there, maker.brought, outputs)
-    return maker.left
+def _local(given: Any, folder: Path) -> Path | None:
+    """A path of this machine as its user has it, also as a file: URL; None if it is none."""
+    if isinstance(given, str) and (path := urls.local_path(given)) is not None:
+        given = path
+    if not isinstance(given, (str, os.PathLike)):
+        return None
+    return folder / os.path.expanduser(given)
 
 
-def _walk(sandbox: Path, inside: str) -> Iterator[tuple[str, str, Stamp]]:
-    """Each file at or below a place in a sandbox: its name there, its path and its stamp."""
-    start = os.path.join(sandbox, inside) if inside else str(sandbox)
-    if inside and not os.path.isdir(start):
-        yield inside, start, _stamp(start)
-        return
-    for folder, folders, files in os.walk(start):
-        links = [name for name in folders if os.path.islink(os.path.join(folder, name))]
-        for name in [*files, *links]:
-            path = os.path.join(folder, name)
-            yield os.path.relpath(path, sandbox), path, _stamp(path)
+def _why(given: InputFile, error: Exception) -> str:
+    if isinstance(error, OSError) and not isinstance(error, FileNotFoundError):
+        source = urls.shown(given.source) if isinstance(given.source, str) else str(given.source)
+        return f"input {source!r} could not be staged: {error}"
+    return str(error)
 
 
-def _stamp(path: str | Path) -> Stamp:
-    status = os.lstat(path)
-    return status.st_mtime_ns, status.st_size
+def _verify(path: Path, told: str, sha256: str, wanted: Callable[[], bool]) -> None:
+    made = hashlib.sha256()
+    with open(path, "rb") as file:
+        while block := file.read(_BLOCK):
+            if not wanted():
+                raise Unwanted
+            made.update(block)
+    if made.hexdigest() != sha256:
+        raise ValueError(
+            f"{told!r} is not what it should be: its sha256 is {made.hexdigest()}, and {sha256} was asked for"
+        )
 
 
-def _made(facts: Facts, sandbox: Path, output: OutputFile) -> Any:
-    home = sandbox.resolve()
-    found = sorted(sandbox.glob(output.name)) if output.is_glob else [sandbox / output.name]
+def _place(sandbox: Path, name: str, is_file: bool = True) -> Path:
+    """The path of a new file, whose directory is there; of a glob, as much of it as is no pattern."""
+    target = sandbox / name
+    folder = target.parent
+    while not is_file and OutputFile.is_pattern(str(folder.relative_to(sandbox))):
+        folder = folder.parent
+    folder.mkdir(parents=True, exist_ok=True)
+    if not is_inside(folder, sandbox):
+        raise ValueError(f"{name!r} leads out of the sandbox through a link")
+    return target
+
+
+def _unused(destination: Path) -> Path:
+    return Path(tempfile.mktemp(prefix=f".{destination.name[:50]}-", dir=destination.parent))
+
+
+def _made(facts: Facts, output: OutputFile) -> Any:
+    sandbox = facts.sandbox
+    assert sandbox is not None
+    if output.is_glob:
+        found = [path for path in sorted(sandbox.glob(output.name)) if not _is_as_brought(path, facts)]
+    else:
+        found = [sandbox / output.name]
     for path in found:
         if not path.exists():
             raise StagingError(f"{facts.label} did not make its output {output.name!r}.\n  {_there(sandbox)}")
-        if not path.resolve().is_relative_to(home):
+        if not is_inside(path, sandbox):
             raise StagingError(
                 f"{facts.label}: its output {output.name!r} is a link that leads out of the sandbox"
             )
@@ -317,17 +325,15 @@ def _made(facts: Facts, sandbox: Path, output: OutputFile) -> Any:
     return found if output.is_glob else found[0]
 
 
+def _is_as_brought(path: Path, facts: Facts) -> bool:
+    assert facts.sandbox is not None
+    brought = facts.brought.get(str(path.relative_to(facts.sandbox)))
+    with suppress(OSError):
+        return brought is not None and brought[0] == stamp_of(path)
+    return False
+
+
 def _there(sandbox: Path) -> str:
     names = sorted(str(path.relative_to(sandbox)) for path in sandbox.rglob("*"))
     more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
     return f"There is: {', '.join(names[:_SHOWN]) or 'nothing'}{more}"
-
-
-def _beside(path: Path, destination: Path, wanted: Callable[[], bool]) -> Path:
-    """A complete copy next to where it is to go, so that the last step is one rename."""
-    destination.parent.mkdir(parents=True, exist_ok=True)
-    if destination.is_dir():
-        raise IsADirectoryError(errno.EISDIR, "a directory is there already", str(destination))
-    halfway = Path(tempfile.mktemp(prefix=f".{destination.name[:50]}-", dir=destination.parent))
-    copy(path, halfway, wanted)
-    return halfway

@@ -147,7 +147,7 @@ def stragglers(mark: str) -> Iterator[int]:
     Args:
         mark: of the command. A process that was given another environment is not found.
     """
-    wanted = f"{MARK}={mark}\0".encode()
+    wanted = os.fsencode(f"{MARK}={mark}\0")
     for entry in os.scandir("/proc"):
         if entry.name.isdecimal():
             with suppress(OSError), open(f"/proc/{entry.name}/environ", "rb") as file:

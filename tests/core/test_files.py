@@ -14,6 +14,7 @@ from asyncflow._core.files import (
     OutputFile,
     all_left,
     declared,
+    hides,
     left_behind,
     made_upstream,
     name_in_sandbox,
@@ -63,7 +64,7 @@ def test_files_are_found_and_replaced_wherever_they_are() -> None:
     args, kwargs = ([one, {"x": (two, [three]), "y": 3}, "text"], one), {"more": [Holder(two)]}
     files = declared(args, kwargs)
     assert set(files.inputs) == {one, three}
-    assert files.outputs == [two]
+    assert files.outputs == {"b": two}
     paths = {id(one): "A", id(two): "B", id(three): "C"}
     filled = with_paths(args, kwargs, files, lambda each: paths[id(each)])
     assert filled == (
@@ -100,19 +101,24 @@ def test_a_name_that_two_tasks_made_is_an_error_naming_both() -> None:
 
 
 def test_two_inputs_of_one_name_are_an_error_naming_both() -> None:
-    assert name_in_sandbox(None, "/x/a.txt", {}) == "a.txt"
-    assert name_in_sandbox(None, "/x/a/", {}) == "a"
-    assert name_in_sandbox(None, "/x/a.txt", {"a.txt": "/x/a.txt"}) == "a.txt"
+    assert name_in_sandbox("a.txt", "/x/a.txt", {}) == "a.txt"
+    assert name_in_sandbox("a.txt", "/x/a.txt", {"a.txt": "/x/a.txt"}) == "a.txt"
     assert name_in_sandbox("b.txt", "/y/a.txt", {"a.txt": "/x/a.txt"}) == "b.txt"
     with pytest.raises(
         ValueError, match=r"two inputs would be called 'a.txt' in the sandbox: '/y/a.txt' and"
     ):
-        name_in_sandbox(None, "/x/a.txt", {"a.txt": "/y/a.txt"})
+        name_in_sandbox("a.txt", "/x/a.txt", {"a.txt": "/y/a.txt"})
 
 
 # -- files that nobody has declared -----------------------------------------------------------------------
 
 OLD, NEW = (1, 10), (2, 10)
+
+
+def NOTHING(name: str) -> bool:
+    return False
+
+
 BY_ONE = Left("/1/x", "'one' (#1)")
 
 
@@ -131,6 +137,36 @@ def test_what_it_was_given_is_its_own_only_if_it_has_changed_it() -> None:
 def test_two_that_left_files_of_one_name_are_an_error_naming_both() -> None:
     two = {"x": Left("/2/x", "'two' (#2)")}
     with pytest.raises(ValueError, match=r"'one' \(#1\) and 'two' \(#2\) have both left a file 'x'"):
-        all_left([{"x": BY_ONE}, two], ())
-    assert all_left([{"x": BY_ONE}, two], {"x"}) == {}
-    assert all_left([{"x": BY_ONE}, {"x": BY_ONE}, {"y": BY_ONE}], ()) == {"x": BY_ONE, "y": BY_ONE}
+        all_left([{"x": BY_ONE}, two], NOTHING)
+    assert all_left([{"x": BY_ONE}, two], {"x"}.__contains__) == {}
+    assert all_left([{"x": BY_ONE}, {"x": BY_ONE}, {"y": BY_ONE}], NOTHING) == {"x": BY_ONE, "y": BY_ONE}
+
+
+@pytest.mark.parametrize(
+    ("declared_name", "hidden", "visible"),
+    [
+        ("a", ["a", "a/b", "a/b/c"], ["ab", "b", "b/a"]),
+        ("a/b", ["a", "a/b", "a/b/c"], ["a/c", "b"]),
+        ("a/", ["a", "a/b"], ["b"]),
+        ("*.csv", ["x.csv", "y/x.csv"], ["x.txt"]),
+        ("part-[0-9]", ["part-1"], ["part-x"]),
+    ],
+)
+def test_what_a_task_declares_hides_what_was_left_there(
+    declared_name: str, hidden: list[str], visible: list[str]
+) -> None:
+    assert all(hides(["other", declared_name], name) for name in hidden)
+    assert not any(hides(["other", declared_name], name) for name in visible)
+
+
+def test_what_would_mean_a_whole_directory_is_refused() -> None:
+    with pytest.raises(ValueError, match="a path, a URL or the name of an output is needed"):
+        InputFile("")
+    with pytest.raises(ValueError, match="a path or a URL is needed"):
+        OutputFile("a", to="")
+
+
+def test_a_pattern_that_nobody_can_follow_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"\*\* stands for any number of directories, by itself"):
+        OutputFile("**.csv")
+    assert OutputFile("**/a.csv").is_glob

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from asyncflow import InputFile, OutputFile, StagingError, UpstreamFailed, WorkflowEngine
+from asyncflow import InputFile, OutputFile, StagingError, TaskTimeout, UpstreamFailed, WorkflowEngine
 
 
 @pytest.fixture(params=["thread", "process", "sequential"])
@@ -93,6 +95,50 @@ async def test_nothing_is_published_by_a_function_that_fails(engine: WorkflowEng
     assert target.read_text() == "half"
 
 
+async def test_an_error_that_refuses_notes_arrives_all_the_same(engine: WorkflowEngine) -> None:
+    class Odd(Exception):
+        def add_note(self, note: str) -> None:
+            raise TypeError
+
+        @property
+        def sandbox(self) -> str:
+            raise RuntimeError
+
+    def spoil(out: Path) -> None:
+        raise Odd
+
+    with pytest.raises(Exception) as caught:
+        await engine.function_task(spoil)(OutputFile("a"))  # type: ignore[arg-type]
+    assert "Odd" in f"{type(caught.value).__name__} {caught.value!r}"
+
+
+async def test_other_defaults_stay_the_functions_own(engine: WorkflowEngine) -> None:
+    missing = object()
+
+    def task(a: int, /, b: int = 2, file: Any = InputFile("/proc/version"), *, flag: Any = missing) -> Any:
+        return a, b, file.name, flag is missing
+
+    called = engine.function_task(task)
+    assert await called(1) == (1, 2, "version", True)
+    assert await called(1, flag=None, file=InputFile("/proc/uptime")) == (1, 2, "uptime", False)
+
+
+async def test_a_sandbox_of_what_took_too_long_is_kept_and_named(tmp_path: Path) -> None:
+    async with WorkflowEngine(work_dir=tmp_path) as engine:
+        command = engine.executable_task(lambda out: "sleep 60", timeout=0.01)(OutputFile("a"))
+        forever = asyncio.Event()
+
+        async def wait(out: Path) -> None:
+            await forever.wait()
+
+        function = engine.function_task(wait, timeout=0.01)(OutputFile("a"))  # type: ignore[arg-type]
+        for future in (command, function):
+            with pytest.raises(TaskTimeout) as caught:
+                await future
+            assert f"its sandbox: {future.sandbox}" in caught.value.__notes__
+    assert command.sandbox.exists() and function.sandbox.exists()
+
+
 async def test_the_sandbox_of_a_failed_function_stays_when_the_engine_is_gone(tmp_path: Path) -> None:
     def spoil(out: Path) -> None:
         out.write_text("evidence")
@@ -168,3 +214,8 @@ async def test_the_noop_backend_stages_nothing(tmp_path: Path) -> None:
         future = engine.function_task(shout)(InputFile(tmp_path / "nowhere"))
         assert await future.outputs["loud.txt"] == Path("loud.txt")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_cannot_hide_in_a_partial() -> None:
+    with pytest.raises(TypeError, match="which holds a file from before the call"):
+        WorkflowEngine().function_task(partial(shout, InputFile("x")))  # type: ignore[arg-type]

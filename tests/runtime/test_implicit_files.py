@@ -101,3 +101,55 @@ async def test_it_can_be_turned_off(tmp_path: Path) -> None:
         assert await run(engine, "ls", left) == ""
         with pytest.raises(StagingError, match="input 'x' is not there"):
             await engine.executable_task(lambda file: ["cat", file]).with_options(after=left)(InputFile("x"))
+
+
+async def test_links_are_links_again_and_what_is_no_file_stays(engine: WorkflowEngine) -> None:
+    made = run(engine, "mkfifo pipe; ln -s /usr/share lib; ln -s nowhere gone; mkdir d; touch d/f; ln -s d e")
+    listed = await run(engine, "ls; readlink lib gone e; ls e", made)
+    assert listed.split() == ["d", "e", "gone", "lib", "/usr/share", "nowhere", "d", "f"]
+
+
+async def test_a_link_to_a_declared_file_brings_what_is_in_it(engine: WorkflowEngine) -> None:
+    made = engine.executable_task(lambda out: f"echo x > {out}; ln -s a alias")(OutputFile("a"))
+    assert await run(engine, "cat alias; ls", made) == "x\nalias\n"
+
+
+async def test_a_pattern_means_what_the_command_itself_has_made(engine: WorkflowEngine) -> None:
+    left = run(engine, "touch part-1 other")
+    again = engine.executable_task(lambda out: "touch part-2", name="again").with_options(after=left)
+    assert [path.name for path in await again(OutputFile("part-*")).outputs["part-*"]] == ["part-2"]
+    lazy = engine.executable_task(lambda out: "true", name="lazy").with_options(after=left)
+    with pytest.raises(StagingError, match=r"'lazy' \(#\d+\) made no file 'oth\*'"):
+        await lazy(OutputFile("oth*"))
+
+
+async def test_an_input_is_not_what_a_command_makes_by_a_pattern(
+    engine: WorkflowEngine, tmp_path: Path
+) -> None:
+    (tmp_path / "in.txt").write_text("in")
+    make = engine.executable_task(lambda file, out, how: how, name="make")
+    with pytest.raises(StagingError, match=r"made no file '\*.txt'"):
+        await make(InputFile(tmp_path / "in.txt"), OutputFile("*.txt"), "true")
+    made = make(InputFile(tmp_path / "in.txt"), OutputFile("*.txt"), "echo more >> in.txt; touch b.txt")
+    assert [path.name for path in await made.outputs["*.txt"]] == ["b.txt", "in.txt"]
+
+
+async def test_a_declared_directory_hides_what_others_left_in_one_of_its_name(
+    engine: WorkflowEngine, tmp_path: Path
+) -> None:
+    (tmp_path / "d").mkdir()
+    (tmp_path / "d" / "own").write_text("own")
+    left = run(engine, "mkdir d; touch d/x d/own")
+    ls = engine.executable_task(lambda folder: f"ls {folder}").with_options(after=left)
+    assert await ls(InputFile(tmp_path / "d")) == "own\n"
+
+
+async def test_what_a_task_has_just_made_comes_before_an_old_file_of_that_name(
+    engine: WorkflowEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "count").write_text("stale")
+    left = run(engine, "echo fresh > count")
+    cat = engine.executable_task(lambda file: ["cat", file])
+    assert await cat.with_options(after=left)(InputFile("count")) == "fresh\n"
+    assert await cat(InputFile("count")) == "stale"

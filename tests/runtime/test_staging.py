@@ -24,6 +24,7 @@ from asyncflow import (
 )
 from asyncflow._runtime.copying import Unwanted, copy
 from asyncflow._runtime.stager import AT_ONCE
+from asyncflow.testing import Gate
 
 from .kit import turns
 
@@ -175,11 +176,12 @@ async def test_a_checksum_is_verified(engine: WorkflowEngine, tmp_path: Path) ->
     cat = engine.executable_task(lambda file: ["cat", file])
     assert await cat(InputFile(tmp_path / "x", sha256=right.upper())) == "x"
     with pytest.raises(
-        StagingError, match=f"x is not what it should be: its sha256 is {right}, and {wrong} was"
+        StagingError, match=f"/x' is not what it should be: its sha256 is {right}, and {wrong} was"
     ):
         await cat(InputFile(tmp_path / "x", sha256=wrong))
+    (tmp_path / "folder").mkdir()
     with pytest.raises(StagingError, match="Is a directory"):
-        await cat(InputFile(tmp_path, sha256=right))
+        await cat(InputFile(tmp_path / "folder", sha256=right))
 
 
 async def test_what_is_neither_file_nor_directory_is_refused(engine: WorkflowEngine, tmp_path: Path) -> None:
@@ -194,6 +196,95 @@ async def test_what_is_neither_file_nor_directory_is_refused(engine: WorkflowEng
 
 async def test_a_file_of_the_kernels_own_making_is_copied(engine: WorkflowEngine) -> None:
     assert await engine.executable_task(lambda file: ["cat", file])(InputFile("/proc/version")) != ""
+
+
+async def test_a_pipe_is_refused_before_its_checksum_is_worked_out(
+    engine: WorkflowEngine, tmp_path: Path
+) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(StagingError, match="it is neither a file nor a directory"):
+        await engine.function_task(read)(InputFile(tmp_path / "pipe", sha256="0" * 64))  # type: ignore[arg-type]
+
+
+async def test_options_that_do_not_fit_several_files_are_refused(engine: WorkflowEngine) -> None:
+    split = engine.executable_task(lambda out: "touch a1 a2")(OutputFile("a*"))
+    for options in ({"name": "x"}, {"sha256": "0" * 64}):
+        with pytest.raises(StagingError, match="neither name= nor sha256= fits them all"):
+            await engine.function_task(len)(InputFile(split.outputs["a*"], **options))  # type: ignore[arg-type]
+
+
+async def test_links_in_a_directory_lead_nowhere_outside_of_the_copy(
+    engine: WorkflowEngine, tmp_path: Path
+) -> None:
+    data, outside = tmp_path / "data", tmp_path / "outside"
+    (data / "sub").mkdir(parents=True)
+    (outside / "deep").mkdir(parents=True)
+    for file in (data / "own", outside / "file", outside / "deep" / "file"):
+        file.write_text("original")
+    (data / "to own").symlink_to("own")
+    (data / "sub" / "to own").symlink_to("../own")
+    (data / "to file").symlink_to(outside / "file")
+    (data / "to folder").symlink_to(outside)
+    (data / "absolute").symlink_to(data / "own")
+    (data / "nowhere").symlink_to("nowhere at all")
+
+    def spoil(data: Path) -> list[str]:
+        for file in [path for path in data.rglob("*") if path.is_file()]:
+            file.write_text("spoilt")
+        return [str(data / "sub" / "to own"), *map(str, data.iterdir())]
+
+    names = await engine.function_task(spoil)(InputFile(data))  # type: ignore[arg-type]
+    assert len(names) == 1 + 7
+    for file in (data / "own", outside / "file", outside / "deep" / "file"):
+        assert file.read_text() == "original"
+
+
+async def test_a_directory_that_holds_itself_by_a_link_is_told(
+    engine: WorkflowEngine, tmp_path: Path
+) -> None:
+    (tmp_path / "data" / "sub").mkdir(parents=True)
+    (tmp_path / "data" / "sub" / "up").symlink_to(tmp_path / "data")
+    with pytest.raises(StagingError, match="a link in it leads to a directory around it"):
+        await engine.function_task(os.listdir)(InputFile(tmp_path / "data"))
+
+
+async def test_a_directory_around_its_own_copy_is_told(engine: WorkflowEngine, tmp_path: Path) -> None:
+    with pytest.raises(StagingError, match="the place of its copy is inside of it"):
+        await engine.function_task(os.listdir)(InputFile(tmp_path))
+
+
+async def test_a_name_cannot_lead_out_through_a_link_of_another_input(
+    engine: WorkflowEngine, tmp_path: Path
+) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "link").symlink_to(tmp_path / "nowhere")
+    (tmp_path / "x").write_text("x")
+    planted = InputFile(tmp_path / "x", name="data/link/planted")
+    with pytest.raises(StagingError, match=r"File exists|leads out of the sandbox"):
+        await engine.function_task(lambda *paths: None)(InputFile(tmp_path / "data"), planted)
+    assert sorted(os.listdir(tmp_path)) == ["data", "work", "x"]
+
+
+async def test_what_may_not_be_written_to_is_cleared_away_all_the_same(tmp_path: Path) -> None:
+    (tmp_path / "data" / "sub").mkdir(parents=True)
+    (tmp_path / "data" / "sub" / "file").write_text("x")
+    (tmp_path / "data" / "sub").chmod(0o555)
+    async with WorkflowEngine(work_dir=tmp_path / "work") as engine:
+        assert await engine.function_task(os.listdir)(InputFile(tmp_path / "data")) == ["sub"]
+    assert os.listdir(tmp_path / "work") == []
+
+
+async def test_paths_mean_what_they_meant_when_the_call_was_made(
+    engine: WorkflowEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "one").mkdir()
+    (tmp_path / "x").write_text("x")
+    monkeypatch.chdir(tmp_path)
+    copy = engine.executable_task(lambda file, out: f"cp {file} {out}")
+    copied = copy(InputFile("x"), OutputFile("y", to="published"))
+    monkeypatch.chdir(tmp_path / "one")
+    await copied
+    assert (tmp_path / "published").read_text() == "x"
 
 
 async def test_a_link_is_followed_and_what_it_leads_to_is_copied(
@@ -293,6 +384,30 @@ async def test_a_shutdown_does_not_wait_for_long_copies(
     assert list((tmp_path / "work").iterdir()) == []
 
 
+@pytest.mark.parametrize("backend", ["thread", "process"])
+async def test_files_of_functions_that_are_not_soon_to_run_are_not_there_yet(
+    tmp_path: Path, backend: str
+) -> None:
+    with Gate() as gate:
+        async with WorkflowEngine(backend, workers=1, work_dir=tmp_path) as engine:
+            wait = engine.function_task(lambda path, door: door.pass_through())
+            futures = [wait(InputFile("/proc/version"), gate.door) for _ in range(3 * AT_ONCE)]
+            await gate.reached()
+            await engine.executable_task(lambda file: ["cat", file])(InputFile("/proc/version"))
+            (run,) = tmp_path.iterdir()
+            assert len(list(run.iterdir())) <= AT_ONCE + 2 + 1
+            for future in futures:
+                future.cancel()
+            gate.close()
+
+
+async def test_one_run_has_one_directory(tmp_path: Path) -> None:
+    async with WorkflowEngine(work_dir=tmp_path) as engine:
+        read_it = engine.function_task(read)
+        await asyncio.gather(*[read_it(InputFile("/proc/version")) for _ in range(AT_ONCE)])  # type: ignore[arg-type]
+        assert len(list(tmp_path.iterdir())) == 1
+
+
 async def test_no_more_is_brought_than_is_soon_to_run(tmp_path: Path, held: Held) -> None:
     async with WorkflowEngine(executables=1, work_dir=tmp_path) as engine:
         cat = engine.executable_task(lambda file: ["cat", file])
@@ -305,18 +420,60 @@ async def test_no_more_is_brought_than_is_soon_to_run(tmp_path: Path, held: Held
         assert len({await future for future in futures}) == 1
 
 
+async def write_later(out: Path) -> None:
+    out.write_text("1")
+
+
+@pytest.mark.parametrize("kind", ["command", "function", "coroutine"])
 async def test_what_is_cancelled_while_it_is_published_is_not_published(
-    engine: WorkflowEngine, tmp_path: Path, held: Held
+    engine: WorkflowEngine, tmp_path: Path, held: Held, kind: str
 ) -> None:
-    make = engine.executable_task(lambda out: f"echo 1 > {out}")(OutputFile("a", to=tmp_path / "a"))
+    task: Any = {
+        "command": engine.executable_task(lambda out: f"echo 1 > {out}"),
+        "function": engine.function_task(lambda out: out.write_text("1")),
+        "coroutine": engine.function_task(write_later),
+    }[kind]
+    make = task(OutputFile("a", to=tmp_path / "a"))
     await held.has_begun()
     assert make.state == "RUNNING"
     make.cancel()
     assert make.state == "CANCELLING"
+    with pytest.raises(StagingError, match="and so does"):  # as long as it may still be written to
+        task(OutputFile("a", to=tmp_path / "a"))
     held.go_on.set()
     await engine.settled(make)
     assert make.state == "CANCELLED"
-    assert not (tmp_path / "a").exists()
+    assert os.listdir(tmp_path) == ["work"]
+    await task(OutputFile("a", to=tmp_path / "a"))
+
+
+async def test_who_cancels_all_that_runs_on_the_loop_hears_what_became_of_files(
+    engine: WorkflowEngine, tmp_path: Path, held: Held
+) -> None:
+    read_it = engine.function_task(read)(InputFile("/proc/version"))  # type: ignore[arg-type]
+    make = engine.executable_task(lambda out: f"echo 1 > {out}")(OutputFile("a", to=tmp_path / "a"))
+    await held.has_begun()
+    await held.has_begun()
+    for task in asyncio.all_tasks() - {asyncio.current_task()}:
+        task.cancel()
+    held.go_on.set()
+    await asyncio.wait([read_it, make])
+    assert read_it.cancelled()
+    assert make.done() and not make.cancelled()
+    assert (tmp_path / "a").exists()
+
+
+async def test_no_more_threads_publish_at_once_than_there_are_places(
+    engine: WorkflowEngine, tmp_path: Path, held: Held
+) -> None:
+    make: Any = engine.function_task(write_later)
+    futures = [make(OutputFile("a", to=tmp_path / str(number))) for number in range(3 * AT_ONCE)]
+    for _ in range(AT_ONCE):
+        await held.has_begun()
+    await turns()
+    assert not held.begun.acquire(blocking=False)
+    held.go_on.set()
+    assert set(await asyncio.gather(*futures)) == {None}
 
 
 # -- disks that are full, and places that may not be written to -----------------------------------------------
@@ -381,7 +538,9 @@ async def test_a_file_is_not_published_over_a_part_of_a_path(engine: WorkflowEng
     (tmp_path / "file").write_text("x")
     make = engine.executable_task(lambda out: f"mkdir {out}", name="make")
     for to in (tmp_path / "file" / "below", tmp_path / "file"):
-        with pytest.raises(StagingError, match=r"could not be published: .*(Not a directory|File exists)"):
+        with pytest.raises(
+            StagingError, match=r"could not be published: .*(Not a directory|File exists|a file is there)"
+        ):
             await make(OutputFile("folder", to=to))
     assert sorted(os.listdir(tmp_path)) == ["file", "work"]
 
@@ -434,6 +593,82 @@ async def test_two_tasks_cannot_publish_to_one_place(engine: WorkflowEngine, tmp
         make([OutputFile("b", to=tmp_path / "b"), OutputFile("c", to=str(tmp_path / "a"))])
     await make(OutputFile("b", to=tmp_path / "b"))  # which the refused call has left to others
     await first
+
+
+async def test_one_place_may_be_written_in_many_ways(engine: WorkflowEngine, tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to("real")
+    make = engine.executable_task(lambda *outs: "\n".join(f"echo 1 > {out}" for out in outs), name="make")
+    first = make(OutputFile("a", to=tmp_path / "real" / "a"))
+    for same in (
+        tmp_path / "link" / "a",
+        tmp_path / "x" / ".." / "real" / "a",
+        (tmp_path / "real" / "a").as_uri(),
+    ):
+        with pytest.raises(StagingError, match=r"would publish to .*/real/a, and so does 'make' \(#1\)"):
+            make(OutputFile("a", to=same))
+    await first
+    with pytest.raises(ValueError, match=r"'make' \(#\d\): two of its outputs would go to .*/b"):
+        make(OutputFile("a", to=tmp_path / "b"), OutputFile("b", to=str(tmp_path / "b")))
+    with pytest.raises(TypeError, match=r"OutputFile\(..., to=3.5\): a path or a URL is needed"):
+        make(OutputFile("a", to=tmp_path / "c"), OutputFile("b", to=3.5))
+    await make(OutputFile("a", to=tmp_path / "c"))  # which the refused call has left to others
+
+
+async def test_an_output_may_be_named_twice(engine: WorkflowEngine) -> None:
+    make = engine.executable_task(lambda one, two: f"echo 1 > {one}; cat {two}")
+    assert await make(OutputFile("a"), OutputFile("a")) == "1\n"
+
+
+async def test_what_a_task_publishes_is_no_missing_input_of_those_after_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    async with WorkflowEngine(implicit_data=False) as engine:
+        made = engine.executable_task(lambda out: f"echo 1 > {out}")(OutputFile("o", to="report.csv"))
+        cat = engine.executable_task(lambda file: ["cat", file]).with_options(after=made)
+        assert await cat(InputFile("report.csv")) == "1\n"
+
+
+async def test_a_bad_declaration_in_a_result_fails_the_task_that_gets_it(engine: WorkflowEngine) -> None:
+    plan = engine.function_task(lambda: [OutputFile("o", to=3.5)])
+    task = engine.function_task(lambda path, more: None, name="task")
+    with pytest.raises(TypeError, match=r"to=3.5\): a path or a URL is needed"):
+        await task(InputFile("/proc/version"), plan())
+
+
+async def test_a_declaration_in_a_result_counts_where_files_are_declared(
+    engine: WorkflowEngine, tmp_path: Path
+) -> None:
+    plan = engine.function_task(lambda: [OutputFile("o", to=tmp_path / "o")])
+    task = engine.function_task(lambda path, more: more[0].write_text(path.name))
+    future = task(InputFile("/proc/version"), plan())
+    assert await future == 7
+    assert (await future.outputs["o"]).read_text() == (tmp_path / "o").read_text() == "version"
+
+
+async def test_a_destination_may_be_a_result(engine: WorkflowEngine, tmp_path: Path) -> None:
+    where = engine.function_task(lambda: tmp_path / "late")()
+    await engine.executable_task(lambda out: f"echo 1 > {out}")(OutputFile("o", to=where))
+    assert (tmp_path / "late").read_text() == "1\n"
+
+
+async def test_none_is_published_if_one_cannot_be(engine: WorkflowEngine, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("old")
+    make = engine.executable_task(lambda one, two: f"echo 1 > {one}; mkdir {two}")
+    with pytest.raises(StagingError, match="a file is there already, and this is a directory"):
+        await make(OutputFile("one", to=tmp_path / "first"), OutputFile("two", to=tmp_path / "file"))
+    assert sorted(os.listdir(tmp_path)) == ["file", "work"]
+
+
+async def test_a_directory_may_be_published_again_by_the_same_run(
+    engine: WorkflowEngine, tmp_path: Path
+) -> None:
+    make = engine.executable_task(lambda out, name: f"mkdir {out}; touch {out}/{name}")
+    for name in "ab":
+        await make(OutputFile("folder", to=tmp_path / "folder"), name)
+        assert os.listdir(tmp_path / "folder") == [name]
+    assert sorted(os.listdir(tmp_path)) == ["folder", "work"]
 
 
 @pytest.mark.parametrize("end", ["success", "failure", "cancel"])

@@ -1,0 +1,103 @@
+"""Finds the files that commands have made without declaring them, and brings them to the commands that depend on these.
+Whose they are and who sees them, `_core/files.py` decides."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from .._core.files import Left, Stamp, all_left, left_behind
+from .copying import copy, is_inside
+from .facts import Facts
+
+
+def left_under(name: str, upstreams: Sequence[Facts]) -> Path | None:
+    """A file of that name that a command has left.
+
+    Args:
+        name: in its sandbox.
+        upstreams: of the tasks that its reader depends on.
+
+    Raises:
+        ValueError: two of them have left one.
+    """
+    found = [{name: left[name]} for left in _of_each(upstreams) if name in left]
+    left = all_left(found, lambda name: False).get(name)
+    return None if left is None else Path(left.path)
+
+
+def bring_left(
+    facts: Facts,
+    is_hidden: Callable[[str], bool],
+    place: Callable[[str], Path],
+    wanted: Callable[[], bool],
+) -> None:
+    """Copy what commands have left into a sandbox.
+
+    Args:
+        facts: of the task that depends on them.
+        is_hidden: whether the task itself declares a file of a name, or around it.
+        place: gives the path of a new file in its sandbox.
+        wanted: whether the copies are still wanted.
+
+    Raises:
+        OSError: something could not be copied.
+        ValueError: two commands have left files of one name.
+    """
+    for name, left in all_left(_of_each(facts.upstreams), is_hidden).items():
+        target = place(name)
+        if os.path.islink(left.path) and not _is_file_beside(left.path, left.path.removesuffix(name)):
+            os.symlink(os.readlink(left.path), target)
+        else:
+            copy(Path(left.path), target, wanted)
+        facts.brought[name] = stamp_of(target), left
+
+
+def walk(sandbox: Path, inside: str = "") -> Iterator[tuple[str, str, Stamp]]:
+    """Each file and link at or below a place in a sandbox: its name there, its path and its stamp.
+
+    Args:
+        sandbox: with nothing in it that changes now.
+        inside: the place.
+    """
+    start = os.path.join(sandbox, inside) if inside else str(sandbox)
+    if inside and (os.path.islink(start) or not os.path.isdir(start)):
+        yield inside, start, stamp_of(start)
+        return
+    for folder, folders, files in os.walk(start):
+        for name in [*files, *folders]:
+            path = os.path.join(folder, name)
+            mode = os.lstat(path).st_mode
+            if stat.S_ISREG(mode) or stat.S_ISLNK(mode):
+                yield os.path.relpath(path, sandbox), path, stamp_of(path)
+
+
+def stamp_of(path: str | Path) -> Stamp:
+    """By what a change of a file is seen."""
+    status = os.lstat(path)
+    return status.st_mtime_ns, status.st_size
+
+
+def _of_each(upstreams: Sequence[Facts]) -> list[dict[str, Left]]:
+    return [_left_by(each) for each in dict.fromkeys(upstreams) if each.is_command and each.sandbox]
+
+
+def _left_by(maker: Facts) -> dict[str, Left]:
+    if maker.left is None:
+        assert maker.sandbox is not None
+        outputs = set()
+        for made in maker.outputs.values():
+            for path in made if isinstance(made, list) else [made]:
+                outputs |= {
+                    inner for _, inner, _ in walk(maker.sandbox, str(path.relative_to(maker.sandbox)))
+                }
+        there = {name: (path, stamp) for name, path, stamp in walk(maker.sandbox)}
+        maker.left = left_behind(maker.label, there, maker.brought, outputs)
+    return maker.left
+
+
+def _is_file_beside(link: str, sandbox: str) -> bool:
+    """Whether a link leads to a file of its own sandbox, which may not be brought along: then its content is."""
+    return os.path.isfile(link) and is_inside(link, sandbox)
