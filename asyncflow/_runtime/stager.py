@@ -97,7 +97,7 @@ class Stager:
         facts = task.facts = Facts(
             label=f"{task.name!r} (#{task.id})",
             is_command=task.definition.command is not None,
-            folder=Path.cwd(),
+            folder=Path.cwd() if files or task.holes else Path(),
             is_dry=self._sandboxes is None or not is_staged,
             is_open=bool(task.holes),
             upstreams=[each.facts for each in dependencies if isinstance(each.facts, Facts)],
