@@ -19,6 +19,7 @@ _log = logging.getLogger("asyncflow")
 _PACKAGE: Final = __name__.partition(".")[0]
 _ENOUGH: Final = 100_000  # times in a row that one place asks about one result: a loop that would never end
 _ENDLESS: Final = ("bool", "length", "membership")  # what such a loop asks
+_NOWHERE: Final = (None, None, None, None)
 _WIDE: Final = dis.opmap["EXTENDED_ARG"]
 _DESCRIPTORS: Final = {
     "FileIO",
@@ -66,7 +67,7 @@ class Place:
         """What it went over last."""
         name, argument = _operation(code, instruction)
         positions = list(code.co_positions())
-        position = positions[instruction // 2]
+        position = positions[instruction // 2] if instruction // 2 < len(positions) else _NOWHERE
         self.takes = _taken(name, argument)
         self.kind = "unpacking" if self.takes is not None else statements.kind_at(position, operation)
         self.calls: frozenset[str] = frozenset()
@@ -77,7 +78,7 @@ class Place:
         alike = [
             at * 2 for at, each in enumerate(positions) if each == position and _alike(code, at * 2, name)
         ]
-        nth = alike.index(instruction)
+        nth = alike.index(instruction) if alike else 0
         if self.kind == "while" and len(alike) > 1:
             nth %= len(alike) // 2
         self.key = id(code), position, nth
@@ -186,6 +187,8 @@ def _caller() -> FrameType | None:
 def _operation(code: CodeType, instruction: int) -> tuple[str, int]:
     """The name of an instruction, and its argument."""
     raw = code.co_code
+    if instruction + 1 >= len(raw):  # code that was made by others than Python's compiler
+        return "", 0
     argument, shift, before = raw[instruction + 1], 8, instruction - 2
     while before >= 0 and raw[before] == _WIDE:
         argument |= raw[before + 1] << shift

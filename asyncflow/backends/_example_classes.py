@@ -106,7 +106,7 @@ def _named_tuple(maker: Maker, cls: Any, args: tuple[Any, ...], path: str) -> An
 
 
 def _has_constructor_of(cls: Any, mark: str) -> bool:
-    """Whether what a decorator has marked got its constructor from there, and not from its author."""
+    """Whether it is a decorated class that brings the constructor, and not one that derives from it."""
     return mark in vars(next(each for each in cls.__mro__ if "__init__" in vars(each)))
 
 

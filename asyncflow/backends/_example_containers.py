@@ -13,7 +13,7 @@ import typing
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from ._path_standin import TEXT, PathStandIn
+from .._path_standin import TEXT, PathStandIn
 
 if TYPE_CHECKING:
     from ._examples import Maker

@@ -131,7 +131,7 @@ class Maker:
         if origin is typing.Union or origin is types.UnionType:
             return self._of_union(args, path)
         if origin is type:
-            return self._class(args[0])
+            return self._class(args[0]) if args else object
         if origin is typing.Annotated:
             return self.make(args[0], path)
         if isinstance(origin, type):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from types import MethodType
 from typing import Any, Final
 
@@ -124,5 +125,6 @@ def _as_told(work: Work) -> Event:
         return SUCCEEDED, work.id, work.example
     succeeded, value = run_attempt(work.example, False, work.args, work.kwargs, work.context)
     if not succeeded:
-        value.add_note(f"raised by the example= of {work.name!r}, which stands in for it")
+        with suppress(Exception):  # an exception class may refuse notes
+            value.add_note(f"raised by the example= of {work.name!r}, which stands in for it")
     return SUCCEEDED if succeeded else FAILED, work.id, value

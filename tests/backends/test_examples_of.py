@@ -235,7 +235,7 @@ CASES: list[Any] = [
     Strict, Plain, Attributes, Checked, list[Point | None], dict[str, Pair],
     # other classes
     Model, UserId, Broken, ValueError, OSError, UnicodeDecodeError, Abstract, Fits, Empty, object, type, type[Point],
-    type[Any], type[int | str], type[T], type[Bound],
+    type[Any], type[int | str], type[T], type[Bound], typing.Type,
     # what is called, awaited, opened
     Callable, Callable[[int], str], Callable[..., Any], collections.abc.Awaitable[int],
     collections.abc.Coroutine[Any, Any, int], collections.abc.AsyncIterator[int],

@@ -264,7 +264,9 @@ async def test_a_command_gives_text_and_a_captured_one_a_path(tmp_path: Path, mo
         rendered = render(OutputFile("b"))
         assert await rendered == Path("a.txt")
         assert await rendered.outputs["b"] == Path("b")
+        assert (await rendered.outputs["b"]).read_text() == "1"
         assert await engine.submit(never_called, InputFile(rendered.outputs["b"])) is not None
+        assert await render(OutputFile("*.txt")).outputs["*.txt"] == [Path("*.txt")]
 
 
 # -- whole blocks -----------------------------------------------------------------------------------------
