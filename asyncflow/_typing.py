@@ -114,7 +114,13 @@ class FunctionTaskDecorator(Protocol):
     def __call__(self, fn: Callable[P, R], /) -> FunctionTask[P, R, R]: ...
     @overload
     def __call__(
-        self, /, *, name: str | None = ..., backend: str | None = ..., timeout: Any = ...
+        self,
+        /,
+        *,
+        name: str | None = ...,
+        backend: str | None = ...,
+        timeout: Any = ...,
+        example: Any = ...,
     ) -> FunctionTaskDecorator: ...
 
 
@@ -164,6 +170,7 @@ class ExecutableTaskDecorator(Protocol):
         stdin: str | bytes | PathLike[str] | None = ...,
         ok_codes: int | Iterable[int] | None = ...,
         shell: str | None = ...,
+        example: Path | Callable[..., Path] = ...,
     ) -> CapturingTaskDecorator: ...
     @overload
     def __call__(
@@ -178,6 +185,7 @@ class ExecutableTaskDecorator(Protocol):
         stdin: str | bytes | PathLike[str] | None = ...,
         ok_codes: int | Iterable[int] | None = ...,
         shell: str | None = ...,
+        example: str | Callable[..., str] = ...,
     ) -> ExecutableTaskDecorator: ...
 
 

@@ -108,6 +108,16 @@ class Work(Protocol):
         gives no value, RETURNED. To be read before this one is reported over."""
 
     @property
+    def example(self) -> Any:
+        """For a backend that does not run it: what its user says that its value would be, or, if that can be called,
+        what makes one of the arguments; `...` if they have not said."""
+
+    @property
+    def returns(self) -> type | None:
+        """For such a backend, too: the class of its value if the function's annotation does not speak of that, as of
+        one that returns a command; else None."""
+
+    @property
     def context(self) -> Context | None:
         """The context variables of the call site; a backend in the same process runs the function in it."""
 

@@ -31,7 +31,7 @@ from ._worker.far import FarEngine
 from .backend import ExecutionBackend
 from .backends.thread import usable_cpus
 from .errors import EngineClosed, UnknownBackend, WrongLoop
-from .executable_task import ExecutableTask
+from .executable_task import ExecutableTask, runs
 from .function_task import FunctionTask, made_at
 
 P = ParamSpec("P")
@@ -234,7 +234,7 @@ class WorkflowEngine:
 
     else:
 
-        def function_task(self, fn=None, /, *, name=None, backend=None, timeout=None):
+        def function_task(self, fn=None, /, *, name=None, backend=None, timeout=None, example=...):
             """Make a function a task; bare or with options.
 
             Args:
@@ -242,15 +242,20 @@ class WorkflowEngine:
                 name: what it is called in messages; None for the function's own name.
                 backend: the name of the backend to run on; None for the engine's default.
                 timeout: seconds or `timedelta` that it may run; None for any time.
+                example: what stands in for its value in a dry run: a value, or a callable that makes one of the task's
+                    arguments. If not given, something of the type that the function is annotated to return.
 
             Raises:
                 TypeError: it cannot be a task.
                 UnknownBackend: the engine has no backend of that name.
             """
             if fn is None:
-                return lambda fn: self.function_task(fn, name=name, backend=backend, timeout=timeout)
+                return lambda fn: self.function_task(
+                    fn, name=name, backend=backend, timeout=timeout, example=example
+                )
             check_function("function_task", fn)
-            return FunctionTask(self, self._definition(fn, name=name, backend=backend, timeout=timeout))
+            definition = self._definition(fn, name=name, backend=backend, timeout=timeout, example=example)
+            return FunctionTask(self, definition)
 
         def block(self, fn=None, /, *, name=None, timeout=None):
             """Make a function a sub-workflow: one node outside, a graph inside; bare or with options.
@@ -284,6 +289,7 @@ class WorkflowEngine:
             ok_codes=None,
             capture_stdio=None,
             shell=None,
+            example=...,
         ):
             """Make a function a task that runs the command that the function returns; bare or with options.
 
@@ -302,6 +308,7 @@ class WorkflowEngine:
                 ok_codes: exit codes that are no failure; 0 alone if not given.
                 capture_stdio: whether the output goes to a file, whose path is then the value.
                 shell: that runs a command given as text; "/bin/sh" if not given.
+                example: what stands in for its value in a dry run, as for `function_task`.
 
             Raises:
                 TypeError: it cannot be a task, or an option is of the wrong type.
@@ -317,11 +324,12 @@ class WorkflowEngine:
                 "shell": shell,
             }
             if fn is None:
-                return lambda fn: self.executable_task(fn, name=name, timeout=timeout, **options)
+                return lambda fn: self.executable_task(
+                    fn, name=name, timeout=timeout, example=example, **options
+                )
             check_function("executable_task", fn)
-            definition = self._definition(fn, name=name, timeout=timeout)
-            definition.command = CommandOptions().changed(**options)
-            return ExecutableTask(self, definition)
+            definition = self._definition(fn, name=name, timeout=timeout, example=example)
+            return ExecutableTask(self, runs(definition, CommandOptions().changed(**options)))
 
     @overload
     def submit(
@@ -377,6 +385,7 @@ class WorkflowEngine:
         backend: str | None = None,
         timeout: float | timedelta | None = None,
         is_block: bool = False,
+        example: Any = ...,
     ) -> Definition:
         if backend is not None and backend not in self._backends:
             known = ", ".join(sorted(self._backends))
@@ -391,6 +400,7 @@ class WorkflowEngine:
             is_block=is_block,
             backend=backend,
             timeout=seconds(timeout),
+            example=example,
         )
 
     def _usable_run(self) -> Run | None:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from os import PathLike
+from pathlib import Path
+from types import EllipsisType
 from typing import Any, ParamSpec, Self, TypeVar
 
+from ._core.commands import CommandOptions
+from ._core.task import Definition
 from .function_task import FunctionTask
 
 P = ParamSpec("P")
@@ -30,6 +34,7 @@ class ExecutableTask(FunctionTask[P, Fn, R]):
         ok_codes: int | Iterable[int] | None = None,
         capture_stdio: bool | None = None,
         shell: str | None = None,
+        example: R | Callable[..., R] | EllipsisType = ...,
         backend: str | None = None,
     ) -> Self:
         """The same task with other options; those that are not given stay as they are.
@@ -45,6 +50,7 @@ class ExecutableTask(FunctionTask[P, Fn, R]):
             ok_codes: exit codes that are no failure.
             capture_stdio: whether the value is the path of the output instead of its text.
             shell: that runs a command given as text.
+            example: what stands in for its value in a dry run: a value, or a callable that makes one of the arguments.
             backend: none can be chosen: commands run on this machine, in slots of their own.
 
         Raises:
@@ -52,8 +58,8 @@ class ExecutableTask(FunctionTask[P, Fn, R]):
         """
         if backend is not None:
             raise TypeError(f"executable task {self._definition.name!r} cannot be given backend={backend!r}")
-        variant = super().with_options(name=name, timeout=timeout, after=after)
-        variant._definition.command = self._definition.command.changed(
+        variant = super().with_options(name=name, timeout=timeout, after=after, example=example)
+        options = self._definition.command.changed(
             env=env,
             clean_env=clean_env,
             cwd=cwd,
@@ -62,7 +68,20 @@ class ExecutableTask(FunctionTask[P, Fn, R]):
             capture_stdio=capture_stdio,
             shell=shell,
         )
+        runs(variant._definition, options)
         return variant
 
     def __repr__(self) -> str:
         return f"<executable_task {self._definition.name}>"
+
+
+def runs(definition: Definition, options: CommandOptions) -> Definition:
+    """Make a definition one of commands.
+
+    Args:
+        definition: of the function that returns them.
+        options: how they are run.
+    """
+    definition.command = options
+    definition.returns = Path if options.capture_stdio else str
+    return definition

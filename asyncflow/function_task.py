@@ -6,7 +6,7 @@ import asyncio
 import functools
 import sys
 from collections.abc import Awaitable, Callable, Iterable
-from types import FrameType, MethodType
+from types import EllipsisType, FrameType, MethodType
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Self, TypeVar, overload
 
 from ._core.signature import Parameters
@@ -146,6 +146,7 @@ class FunctionTask(Generic[P, Fn, R]):
         backend: str | None = None,
         timeout: Any = None,
         after: Awaitable[Any] | Iterable[Awaitable[Any]] = (),
+        example: R | Callable[..., R] | EllipsisType = ...,
     ) -> Self:
         """The same task with other options.
 
@@ -154,9 +155,10 @@ class FunctionTask(Generic[P, Fn, R]):
             backend: where it runs; a name the engine knows.
             timeout: seconds or `timedelta` that it may run.
             after: futures that must succeed first, and whose values are not passed.
+            example: what stands in for its value in a dry run: a value, or a callable that makes one of the arguments.
 
         Raises:
-            TypeError: a backend for a block, whose body runs on the event loop.
+            TypeError: a backend or an example for a block, whose body runs on the event loop, also in a dry run.
             UnknownBackend: the engine has no backend of that name.
         """
         variant = self._copy()
@@ -165,12 +167,17 @@ class FunctionTask(Generic[P, Fn, R]):
             raise TypeError(
                 f"block {old.name!r} cannot be given backend={backend!r}: its body runs on the event loop"
             )
+        if old.is_block and example is not ...:
+            raise TypeError(
+                f"block {old.name!r} cannot be given example={example!r}: its body runs also in a dry run"
+            )
         variant._definition = self._engine._definition(
             old.fn,
             name=old.name if name is None else name,
             backend=old.backend if backend is None else backend,
             timeout=old.timeout if timeout is None else timeout,
             is_block=old.is_block,
+            example=old.example if example is ... else example,
         )
         variant._run = variant._lane = None
         one = isinstance(after, Awaitable) or hasattr(after, "add_done_callback")

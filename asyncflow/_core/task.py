@@ -24,10 +24,12 @@ class Definition:
         "backend",
         "command",
         "ends_plainly",
+        "example",
         "fn",
         "is_block",
         "is_coroutine",
         "name",
+        "returns",
         "timeout",
     )
 
@@ -41,6 +43,7 @@ class Definition:
         backend: str | None = None,
         timeout: float | None = None,
         command: Any = None,
+        example: Any = ...,
     ) -> None:
         self.fn = fn
         self.name = name
@@ -49,6 +52,8 @@ class Definition:
         self.backend = backend
         self.timeout = timeout
         self.command = command  # of an executable task: its `CommandOptions`
+        self.returns: type | None = None  # and the class of its value, of which the function says nothing
+        self.example = example
         self.ends_plainly = (
             not is_block and command is None
         )  # what its function returns is its future's value
@@ -206,6 +211,16 @@ class Task:
     def timeout(self) -> float | None:
         """Seconds that it may run."""
         return self.definition.timeout
+
+    @property
+    def example(self) -> Any:
+        """What stands in for its value where it does not run; `...` if nobody has said."""
+        return self.definition.example
+
+    @property
+    def returns(self) -> type | None:
+        """The class of its value, if that is not for the function to say."""
+        return self.definition.returns
 
     @property
     def state(self) -> State:

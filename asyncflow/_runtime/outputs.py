@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .._core.files import OutputFile
 from .._core.task import Definition
+from .._path_standin import PathStandIn
 
 if TYPE_CHECKING:
     from .facts import Facts
@@ -45,7 +45,8 @@ class Outputs:
 def _path(value: Any, facts: Facts, name: str) -> Any:
     """A path, when the task (whose value is of no use here) has succeeded."""
     if facts.is_dry:
-        return [Path(name)] if OutputFile.is_pattern(name) else Path(name)
+        path = PathStandIn(name)
+        return [path] if OutputFile.is_pattern(name) else path
     if name not in facts.outputs:
         there = ", ".join(facts.outputs) or "none"
         raise KeyError(f"{facts.label} declares no output {name!r}; it has: {there}")

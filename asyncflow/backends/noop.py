@@ -2,31 +2,67 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from types import MethodType
+from typing import Any, Final
 
-from ..backend import SUCCEEDED, Concurrency, ExecutionBackend, Report, Work
+from .._worker.attempt import run_attempt
+from ..backend import FAILED, SUCCEEDED, Concurrency, Event, ExecutionBackend, Report, Work
+from ._annotations import returned_by
+from ._decisions import Decided, Decisions
+from ._example_values import is_constant
+from ._examples import example_of
 from ._standin import StandIn
+
+_REMEMBERED: Final = 4096  # functions; a program that submits lambdas all day must not keep each of them
 
 
 class NoopBackend(ExecutionBackend):
-    """A pair of hands that does nothing, coroutines included."""
+    """A pair of hands that does nothing, coroutines included.
+
+    A task's value is its ``example=``; else one of the type that its function is annotated to return; else a stand-in
+    that tolerates what code does to results.
+
+    Args:
+        workers: of no meaning here.
+        decided: is told of each decision that code takes on such a stand-in: kind, what it stands for, file, line.
+    """
 
     name = "noop"
     concurrency = Concurrency.SEQUENTIAL
     runs_coroutines = True
     stages_files = False
 
-    def __init__(self, workers: int | None = None) -> None:
+    def __init__(self, workers: int | None = None, *, decided: Decided | None = None) -> None:
+        self.decided = decided
+        """As given; what is set later holds from the next start."""
         self._report: Report | None = None
+        self._decisions = Decisions()
+        self._types: dict[int, _Returned] = {}  # by the function's id: it may refuse to be hashed
 
     async def start(self, report: Report) -> None:
         """Nothing to start."""
         self._report = report
+        self._decisions = Decisions(self.decided)
 
     def submit(self, batch: Sequence[Work]) -> None:
         """Report stand-ins."""
         assert self._report is not None
-        self._report([(SUCCEEDED, work.id, StandIn(f"{work.name}#{work.id}")) for work in batch])
+        self._report([self._end(work) for work in batch])
+
+    def _end(self, work: Work) -> Event:
+        if work.example is not ...:
+            return _as_told(work)
+        if work.returns is not None:
+            return SUCCEEDED, work.id, _Returned(work.fn, work.returns).value(work, self._decisions)
+        fn = work.fn
+        returned = self._types.get(id(fn))
+        if returned is None:
+            if len(self._types) >= _REMEMBERED:
+                self._types.clear()
+            returned = self._types[id(fn)] = _Returned(fn, returned_by(fn))
+        return SUCCEEDED, work.id, returned.value(work, self._decisions)
 
     async def cancel(self, task_id: int) -> bool:
         """Everything is over already."""
@@ -34,5 +70,61 @@ class NoopBackend(ExecutionBackend):
 
     async def shutdown(self, *, grace: float) -> list[int]:
         """Nothing to stop."""
-        self._report = None
+        self.abandon()
         return []
+
+    def abandon(self) -> None:
+        """Let go of what the run has brought."""
+        self._report = None
+        self._types.clear()
+        self._decisions = Decisions()
+
+
+class _Returned:
+    """What is known of one function's values.
+
+    Args:
+        fn: the function; held, so that its id stays its own.
+        annotation: of what it returns.
+    """
+
+    __slots__ = ("_annotation", "_constant", "_fn")
+
+    def __init__(self, fn: Callable[..., Any], annotation: Any) -> None:
+        self._fn = fn
+        self._annotation = annotation
+        self._constant: tuple[Any] | None = None
+
+    def value(self, work: Work, decisions: Decisions) -> Any:
+        """One of them, to stand in for a task's."""
+        if self._constant is not None:
+            return self._constant[0]
+        described = f"{work.name}#{work.id}"
+        if self._annotation is Any:
+            return StandIn(described, decisions)
+        value = example_of(self._annotation, described, decisions, _owner(work))
+        if is_constant(value):
+            self._constant = (value,)
+        return value
+
+
+def _owner(work: Work) -> type | None:
+    """The class that ``Self`` is, if the function is a method."""
+    if isinstance(work.fn, MethodType):
+        bound = work.fn.__self__
+    elif work.args:
+        bound = work.args[0]
+    else:
+        return None
+    return bound if isinstance(bound, type) else type(bound)
+
+
+def _as_told(work: Work) -> Event:
+    """The value that the task's user has given, or what their function makes of its arguments."""
+    if not callable(work.example):
+        return SUCCEEDED, work.id, work.example
+    succeeded, value = run_attempt(work.example, False, work.args, work.kwargs, work.context)
+    if not succeeded:
+        with suppress(Exception):  # an exception class may refuse notes
+            value.add_note(f"raised by the example= of {work.name!r}, which stands in for it")
+    return SUCCEEDED if succeeded else FAILED, work.id, value

@@ -38,6 +38,30 @@ def add(*numbers: int) -> int:
     return sum(numbers)
 
 
+@engine.function_task(example=2.5)
+def measured(rows: list[float]) -> float:
+    return sum(rows)
+
+
+def zeros(size: int) -> list[float]:
+    return [0.0] * size
+
+
+@engine.function_task(name="made up", example=zeros)
+async def drawn(size: int) -> list[float]:
+    return [1.0] * size
+
+
+@engine.executable_task(example="3 files")
+def listed(folder: Path) -> list[str]:
+    return ["ls", str(folder)]
+
+
+@engine.executable_task(capture_stdio=True, example=Path)
+def captured(folder: Path) -> list[str]:
+    return ["ls", str(folder)]
+
+
 @engine.function_task
 def only_keywords(*, first: int, second: str) -> None: ...
 
@@ -59,6 +83,9 @@ class Station:
     @engine.function_task
     async def average(self, days: list[int]) -> float:
         return sum(days) / len(days)
+
+    def usual(self, day: int, unit: str = "K") -> float:
+        return float(day + len(unit))
 
 
 @engine.block
@@ -179,6 +206,22 @@ def options_keep_the_signature() -> None:
     assert_type(fit.with_options(backend="thread", after=first)([1.0], degree=2), TaskFuture[bytes])
     assert_type(pipeline.with_options(timeout=3)(["a.csv"]), TaskFuture[bytes])
     fit.with_options(after=first)("rows")  # type: ignore[arg-type]
+
+
+def examples_keep_the_signature_and_are_of_the_type_of_the_value() -> None:
+    assert_type(measured([1.0]), TaskFuture[float])
+    assert_type(drawn(3), TaskFuture[list[float]])
+    assert_type(listed(Path()), TaskFuture[str])
+    assert_type(captured(Path()), TaskFuture[Path])
+    assert_type(measured.with_options(example=1.5)([1.0]), TaskFuture[float])
+    assert_type(drawn.with_options(example=[])(3), TaskFuture[list[float]])
+    assert_type(drawn.with_options(example=zeros)(3), TaskFuture[list[float]])
+    assert_type(listed.with_options(example="none")(Path()), TaskFuture[str])
+    assert_type(captured.with_options(example=Path)(Path()), TaskFuture[Path])
+    assert_type(Station().measure.with_options(example=Station.usual)(1), TaskFuture[float])
+    measured.with_options(example="1.5")  # type: ignore[arg-type]
+    listed.with_options(example=zeros)  # type: ignore[arg-type]
+    engine.executable_task(example=3)  # type: ignore[call-overload]
 
 
 def map_takes_one_iterable_for_each_argument() -> None:

@@ -28,6 +28,8 @@ class Piece:
     attempt: int = 1
     timeout: float | None = 600
     link: Work | None = None
+    example: Any = ...
+    returns: type | None = None
     id: int = field(default_factory=lambda: next(_ids))
 
 

@@ -1,0 +1,210 @@
+"""Makes a value from a type annotation: a small one, of the right type, that code can compute with."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import sys
+import types
+import typing
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from typing import Any, Final, TypeVar
+
+from ._decisions import Decisions
+from ._example_classes import object_of
+from ._example_containers import CONTAINERS
+from ._example_values import VALUES
+from ._standin import StandIn
+
+_MOST: Final = 500  # parts of one example; what is left is opaque
+_DEEPEST: Final = 40
+_WRAPPERS: Final = ("ClassVar", "Final", "NotRequired", "ReadOnly", "Required")
+
+
+def example_of(
+    annotation: Any, describe: str, decisions: Decisions | None = None, owner: type | None = None
+) -> Any:
+    """Make a value that an annotation allows; a `StandIn` of what it does not tell.
+
+    It never raises, imports nothing, and calls no code of the user's but the constructors of dataclasses, named tuples,
+    and models of attrs and pydantic.
+
+    Args:
+        annotation: a type, in any form that an annotation may have.
+        describe: what the value stands for, as "fit#4".
+        decisions: takes note of what is decided on the opaque parts.
+        owner: the class that ``Self`` stands for.
+    """
+    return Maker(Decisions() if decisions is None else decisions, owner).make(annotation, describe)
+
+
+class Maker:
+    """Makes one example, part by part.
+
+    Args:
+        decisions: of the opaque parts.
+        owner: the class that ``Self`` stands for.
+    """
+
+    def __init__(self, decisions: Decisions, owner: type | None) -> None:
+        self._decisions = decisions
+        self._owner = owner
+        self._left = _MOST
+        self._depth = 0
+        self._open: list[tuple[Any, tuple[Any, ...]]] = []  # classes of which objects are being made
+
+    def make(self, annotation: Any, path: str) -> Any:
+        """One part.
+
+        Args:
+            annotation: of the part.
+            path: what it stands for.
+        """
+        self._left -= 1
+        if self._left < 0 or self._depth > _DEEPEST:
+            return self.opaque(path)
+        self._depth += 1
+        try:
+            return self._made(annotation, path)
+        except KeyboardInterrupt:
+            raise
+        except BaseException:  # annotations are code of the user's, too
+            return self.opaque(path)
+        finally:
+            self._depth -= 1
+
+    def remake(self, annotation: Any, path: str) -> Callable[[], Any]:
+        """What makes a part whenever it is called.
+
+        Args:
+            annotation: of the part.
+            path: what it stands for.
+        """
+        return partial(example_of, annotation, path, self._decisions, self._owner)
+
+    def opaque(self, path: str, cls: type | None = None) -> StandIn:
+        """A part of which no more is known than its class.
+
+        Args:
+            path: what it stands for.
+            cls: the class that it says it is of.
+        """
+        return StandIn(path, self._decisions, pretends=cls)
+
+    @contextmanager
+    def inside(self, cls: Any, args: tuple[Any, ...]) -> Iterator[None]:
+        """While the parts of an object are made: one of them may be of its own class, and so on without an end.
+
+        Args:
+            cls: the object's class.
+            args: what it is parametrised with.
+        """
+        self._open.append((cls, args))
+        try:
+            yield
+        finally:
+            self._open.pop()
+
+    def is_open(self, annotation: Any) -> bool:
+        """Whether a part would be of a class that it is part of.
+
+        Args:
+            annotation: of the part.
+        """
+        if annotation is typing.Self:
+            return bool(self._open)
+        return self._is_open(typing.get_origin(annotation) or annotation, typing.get_args(annotation))
+
+    def _is_open(self, cls: Any, args: tuple[Any, ...]) -> bool:
+        return any(each is cls and its_args == args for each, its_args in self._open)
+
+    # -- kinds of annotations -----------------------------------------------------------------------------
+
+    def _made(self, annotation: Any, path: str) -> Any:
+        origin, args = typing.get_origin(annotation), typing.get_args(annotation)
+        if origin is None or annotation is typing.Tuple:  # noqa: UP006 - the bare one is meant
+            return self._of_name(origin or annotation, path)
+        if origin is typing.Literal:
+            return args[0]
+        if origin is typing.Union or origin is types.UnionType:
+            return self._of_union(args, path)
+        if origin is type:
+            return self._class(args[0]) if args else object
+        if origin is typing.Annotated:
+            return self.make(args[0], path)
+        if isinstance(origin, type):
+            return self._of_class(origin, args, path)
+        if getattr(origin, "_name", None) in _WRAPPERS:
+            return self.make(args[0], path)
+        if getattr(origin, "_name", None) in ("TypeGuard", "TypeIs"):
+            return True
+        return self.make(origin.__value__[args], path)  # a generic alias, ``type Pair[T] = tuple[T, T]``
+
+    def _of_name(self, annotation: Any, path: str) -> Any:
+        if annotation is None:
+            return None
+        if annotation is tuple:  # which is not the same as tuple[()]
+            return self._of_class(tuple, (Any, ...), path)
+        if isinstance(annotation, type) or id(annotation) in VALUES:
+            return self._of_class(annotation, (), path)
+        if isinstance(annotation, TypeVar):
+            return self.make(_bound(annotation, Any), path)
+        if annotation is typing.Self:
+            return self._of_self(path)
+        if isinstance(annotation, dataclasses.InitVar):
+            return self.make(annotation.type, path)
+        for inner in ("__supertype__", "__value__"):  # of a NewType, of a type alias
+            if hasattr(annotation, inner):
+                return self.make(getattr(annotation, inner), path)
+        return self.opaque(path)
+
+    def _of_union(self, members: Sequence[Any], path: str) -> Any:
+        array_like = getattr(sys.modules.get("numpy.typing"), "ArrayLike", None)
+        if array_like is not None and members == typing.get_args(
+            getattr(array_like, "__value__", array_like)
+        ):
+            return self._of_class(sys.modules["numpy"].ndarray, (), path)
+        values = [each for each in members if each is not None and each is not types.NoneType]
+        ending = [each for each in values if not self.is_open(each)]
+        if not ending and len(values) < len(members):
+            return None  # or it would go on and on
+        return self.make((ending or values)[0], path)
+
+    def _of_self(self, path: str) -> Any:
+        if self._open:
+            return self.opaque(path, self._self())
+        return self.opaque(path) if self._owner is None else self._of_class(self._owner, (), path)
+
+    def _self(self) -> Any:
+        return self._open[-1][0] if self._open else self._owner
+
+    def _class(self, annotation: Any) -> Any:
+        """A class, where it is a class itself that is wanted."""
+        origin = typing.get_origin(annotation)
+        if origin is typing.Union or origin is types.UnionType:
+            return self._class(typing.get_args(annotation)[0])
+        if isinstance(annotation, TypeVar):
+            return self._class(_bound(annotation, object))
+        cls = self._self() if annotation is typing.Self else origin or annotation
+        return cls if isinstance(cls, type) else object
+
+    def _of_class(self, cls: Any, args: tuple[Any, ...], path: str) -> Any:
+        if cls is object or cls is Any:
+            return self.opaque(path)
+        if cls is re.Pattern and args == (bytes,):
+            return re.compile(b"1")
+        if id(cls) in VALUES:
+            return VALUES[id(cls)]
+        make = CONTAINERS.get(id(cls))
+        if make is not None:
+            return make(self, args, path)
+        return self.opaque(path, cls) if self._is_open(cls, args) else object_of(self, cls, args, path)
+
+
+def _bound(variable: TypeVar, otherwise: Any) -> Any:
+    """What is known of a type variable."""
+    if variable.__bound__ is not None:
+        return variable.__bound__
+    return variable.__constraints__[0] if variable.__constraints__ else otherwise
