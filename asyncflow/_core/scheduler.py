@@ -98,7 +98,7 @@ class Scheduler:
             raise task.impossible(SUCCEEDED)
         if task.children:
             self._adopt_children(task)
-        dependents = task.dependents
+        dependents: Any = task.dependents
         if task.owner is None and not self.watched:
             del self.live[task.id]
             lane = task.lane
@@ -113,7 +113,7 @@ class Scheduler:
             self._over(task)
         if dependents is None:
             return
-        for dependent in dependents if isinstance(dependents, list) else (dependents,):
+        for dependent in dependents if type(dependents) is list else (dependents,):
             waiting = dependent.waiting = dependent.waiting - 1
             if waiting:
                 continue
@@ -220,8 +220,8 @@ class Scheduler:
             task.attempt += 1
             task.after = ()
             if links:
-                follower = task.dependents
-                if isinstance(follower, Task) and follower.waiting == 1:
+                follower: Any = task.dependents  # one task, a list of them, or None
+                if follower is not None and type(follower) is not list and follower.waiting == 1:
                     self._link(task, lane)
         return batch
 
@@ -276,10 +276,10 @@ class Scheduler:
         for dependency in dependencies:
             now = dependency.story & NOW
             if now < CANCELLING:
-                dependents = dependency.dependents
+                dependents: Any = dependency.dependents
                 if dependents is None:
                     dependency.dependents = task
-                elif isinstance(dependents, list):
+                elif type(dependents) is list:
                     dependents.append(task)
                 else:
                     dependency.dependents = [dependents, task]

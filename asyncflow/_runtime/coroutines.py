@@ -125,12 +125,14 @@ class Coroutines:
             if task.story & NOW != SUBMITTED:
                 continue  # cancelled while it was queued
             self._begun = task
-            definition, link = task.definition, task.link
+            definition, link, kwargs = task.definition, task.link, task.kwargs
             try:
                 if definition.is_block:
                     awaited = task.context.run(self._enter_block, task)
+                elif kwargs:
+                    awaited = task.context.run(self._runner.send, definition.fn(*task.args, **kwargs))
                 else:
-                    awaited = task.context.run(self._runner.send, definition.fn(*task.args, **task.kwargs))
+                    awaited = task.context.run(self._runner.send, definition.fn(*task.args))
             except BaseException as error:
                 self._runner = _new_runner(self._over)
                 if link is not None:

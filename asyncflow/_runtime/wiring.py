@@ -46,8 +46,9 @@ class Wiring:
             ValueError: a container holds both itself and a future, or two outputs have one name.
         """
         if not kwargs and not after and task.owner is None:
+            run = self._run
             for arg in args:
-                if type(arg) is not TaskFuture or arg._run is not self._run:
+                if type(arg) is not TaskFuture or arg._run is not run:
                     break
             else:  # nothing but futures: they are the dependencies, as they stand
                 task.holes = arguments.ALL
