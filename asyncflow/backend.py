@@ -23,6 +23,7 @@ from ._worker.chain import PREVIOUS
 __all__ = [
     "CANCELLED",
     "FAILED",
+    "HELD_UP",
     "PREVIOUS",
     "RETURNED",
     "STARTED",
@@ -47,6 +48,9 @@ RETURNED: Final = 4
 
 Event = tuple[int, int, Any]
 """What became of one piece of work: kind, task id, payload."""
+
+HELD_UP: Final[set[int]] = set()
+"""Threads whose event loop a backend holds up while it runs a function there, which finds no loop running."""
 
 Report = Callable[[Sequence[Event]], None]
 """Tells the engine. May be called from any thread, at any time, with one event or many; it never raises and never

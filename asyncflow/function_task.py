@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import functools
 import sys
 from collections.abc import Awaitable, Callable, Iterable
+from threading import get_ident
 from types import EllipsisType, FrameType, MethodType
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Self, TypeVar, overload
 
@@ -14,6 +14,7 @@ from ._core.task import Definition, Lane
 from ._runtime.future import TaskFuture
 from ._typing import Later, Method, Takes1, Takes2, Takes3, Takes4
 from ._worker.far import FarTask
+from .backend import HELD_UP
 
 if TYPE_CHECKING:
     from ._runtime.run import Run
@@ -30,7 +31,6 @@ C = TypeVar("C")
 D = TypeVar("D")
 
 
-_running_loop = asyncio._get_running_loop  # which does not raise where there is none
 _NO_KWARGS: dict[str, Any] = {}  # shared, so that a burst of calls does not keep an empty dict each
 
 
@@ -123,7 +123,14 @@ class FunctionTask(Generic[P, Fn, R]):
         if kwargs or not parameters.least <= len(args) <= parameters.most:
             args, kwargs = parameters.fitted(args, kwargs)
         run = self._engine._run
-        if run is None or run.loop is not _running_loop() or run.closed is not None:
+        # Whether this is the loop's thread and it runs. asyncio's own way to ask is a system call before Python 3.12.
+        if (
+            run is None
+            or run.thread != get_ident()
+            or HELD_UP
+            or run.closed is not None
+            or not run.loop.is_running()
+        ):
             run = self._engine._run_for(self._definition.name)
         if run is not self._run:
             self._run, self._lane = run, run.lane_for(self._definition)

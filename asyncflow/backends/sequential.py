@@ -8,9 +8,20 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from heapq import heappop, heappush
+from threading import get_ident
 
 from .._worker.attempt import run_attempt
-from ..backend import CANCELLED, FAILED, STARTED, SUCCEEDED, Concurrency, ExecutionBackend, Report, Work
+from ..backend import (
+    CANCELLED,
+    FAILED,
+    HELD_UP,
+    STARTED,
+    SUCCEEDED,
+    Concurrency,
+    ExecutionBackend,
+    Report,
+    Work,
+)
 from ..errors import TaskTimeout
 
 
@@ -61,9 +72,11 @@ class SequentialBackend(ExecutionBackend):
         loop = asyncio.get_running_loop()
         began = loop.time()
         asyncio._set_running_loop(None)
+        HELD_UP.add(get_ident())
         try:
             succeeded, payload = run_attempt(work.fn, work.is_coroutine, work.args, work.kwargs, work.context)
         finally:
+            HELD_UP.discard(get_ident())
             asyncio._set_running_loop(loop)
         if work.timeout is not None and loop.time() - began > work.timeout:
             where = f"backend {self.name!r}"
