@@ -1,0 +1,22 @@
+"""What would happen, as plain data: tasks, what each waits for, and all that can be worked out from that.
+
+Nothing here knows an engine, an event loop or a picture: a plan is filled in by whoever has run a workflow dry, or
+read from a file.
+"""
+
+from __future__ import annotations
+
+from .diff import Change, PlanDiff
+from .plan import CriticalPath, Plan
+from .tasks import Edge, Finding, PlannedFile, PlannedTask
+
+__all__ = [
+    "Change",
+    "CriticalPath",
+    "Edge",
+    "Finding",
+    "Plan",
+    "PlanDiff",
+    "PlannedFile",
+    "PlannedTask",
+]

@@ -1,0 +1,181 @@
+"""What of a plan is shown, as text that only shows: a row for each stage, and what is worth knowing of the whole.
+
+It is as long for 100,000 tasks as for a hundred: tasks are grouped by name and counted, stages that are alike share a
+row, and what is still too much is counted.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import TYPE_CHECKING, Final
+
+from .tasks import Finding, PlannedTask
+from .times import Times
+from .wiring import Wiring
+from .words import counted, listed, name_of, path, plain, size
+
+if TYPE_CHECKING:
+    from .plan import Plan
+
+_CELL: Final = 40  # characters
+_HEAD, _TAIL = 14, 4  # rows
+_NOTES: Final = 5  # of each sort
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """Stages that are alike and follow each other.
+
+    Args:
+        stages: which: "3", or "3-17".
+        tasks: in each of them.
+        names: of these.
+        waits_for: names of what they wait for.
+    """
+
+    stages: str
+    tasks: str
+    names: str
+    waits_for: str
+
+
+@dataclass(frozen=True, slots=True)
+class Outline:
+    """All that is shown of a plan.
+
+    Args:
+        title: what there is, in numbers.
+        head: the first rows.
+        left_out: how many stages have no row.
+        tail: the last rows.
+        facts: of the whole, by what they are called.
+        notes: decisions and findings, by what they are called.
+    """
+
+    title: str
+    head: Sequence[Row]
+    left_out: int
+    tail: Sequence[Row]
+    facts: dict[str, str]
+    notes: dict[str, Sequence[str]]
+
+
+def of(plan: Plan, wiring: Wiring) -> Outline:
+    """What is shown of a plan.
+
+    Args:
+        plan: which.
+        wiring: of it.
+    """
+    rows, numbers = _rows(plan.stages, _Waits(wiring))
+    fits = len(rows) <= _HEAD + _TAIL
+    head, tail = (rows, rows[:0]) if fits else (rows[:_HEAD], rows[-_TAIL:])
+    left_out = sum(numbers) - sum(numbers[: len(head)]) - (sum(numbers[-len(tail) :]) if tail else 0)
+    notes = {
+        "Decisions on values that a plan cannot know": [plain(text) for text in plan.decisions[:_NOTES]],
+        "Findings": [_found(each) for each in plan.findings[:_NOTES]],
+    }
+    for (name, shown), all_ in zip(notes.items(), (plan.decisions, plan.findings), strict=True):
+        if len(all_) > _NOTES:
+            notes[name] = [*shown, f"and {len(all_) - _NOTES:,} more"]
+    return Outline(
+        title(plan),
+        head,
+        left_out,
+        tail,
+        _facts(plan, wiring),
+        {name: shown for name, shown in notes.items() if shown},
+    )
+
+
+def title(plan: Plan) -> str:
+    """What there is in a plan: "12 tasks in 2 blocks, 14 edges (10 data, 4 file)".
+
+    Args:
+        plan: which.
+    """
+    blocks = sum(task.kind == "block" for task in plan.tasks)
+    told = counted(len(plan.tasks) - blocks, "task") + (f" in {counted(blocks, 'block')}" if blocks else "")
+    kinds = Counter(edge.kind for edge in plan.edges)
+    if not kinds:
+        return f"{told}, no edges"
+    counts = ", ".join(f"{kinds[kind]:,} {kind}" for kind in sorted(kinds))
+    return f"{told}, {counted(len(plan.edges), 'edge')} ({counts})"
+
+
+def _rows(stages: Sequence[Sequence[PlannedTask]], waits: _Waits) -> tuple[list[Row], list[int]]:
+    """The rows, and how many stages are in each."""
+    told = [(f"{len(stage):,}", _counted(stage), waits.told(stage)) for stage in stages]
+    rows, numbers = [], []
+    first = 1
+    for cells, alike in groupby(told):
+        number = sum(1 for _ in alike)
+        last = first + number - 1
+        rows.append(Row(f"{first:,}" if number == 1 else f"{first:,}-{last:,}", *cells))
+        numbers.append(number)
+        first = last + 1
+    return rows, numbers
+
+
+def _counted(tasks: Iterable[PlannedTask]) -> str:
+    """Names with how often they are there, the most frequent first: "100 load, 3 fit, plot"."""
+    names = Counter(task.name for task in tasks).most_common()
+    texts = [name_of(name) if number == 1 else f"{number:,} {name_of(name)}" for name, number in names]
+    return listed(texts, _CELL)
+
+
+class _Waits:
+    """Names of what tasks wait for; tasks of one block share what it waits for."""
+
+    def __init__(self, wiring: Wiring) -> None:
+        self._wiring = wiring
+        self._of_blocks: dict[int | None, frozenset[str]] = {None: frozenset()}
+        for point in wiring.order:  # a block comes before what is inside
+            if point < len(wiring.tasks) and wiring.tasks[point].kind == "block":
+                task = wiring.tasks[point]
+                around, own = self._of_blocks[task.block], self._own(point)
+                self._of_blocks[task.id] = around if around.issuperset(own) else around.union(own)
+
+    def told(self, tasks: Iterable[PlannedTask]) -> str:
+        names: set[str] = set()
+        for block in {task.block for task in tasks}:
+            names |= self._of_blocks[block]
+        for task in tasks:
+            names |= self._own(self._wiring.index[task.id])
+        return listed([name_of(name) for name in sorted(names)], _CELL) or "nothing"
+
+    def _own(self, point: int) -> set[str]:
+        return {self._wiring.tasks[each].name for each in self._wiring.needs[point]}
+
+
+def _facts(plan: Plan, wiring: Wiring) -> dict[str, str]:
+    if not plan.tasks:
+        return {}
+    times = Times(wiring)
+    points, length = times.critical_path()
+    facts = {"Critical path": times.amount(length)}
+    if points:
+        facts["Critical path"] += f": {path([wiring.label(point) for point in points])}"
+    if times.left_open:
+        facts["Critical path"] += f" ({times.left_open})"
+    facts["Parallelism"] = f"{times.most_at_once():,} at most, {plan.average_parallelism:,.1f} on average"
+    files = [file for task in plan.tasks for file in task.inputs]
+    if files:
+        unknown = sum(file.size is None for file in files)
+        facts["Staged"] = f"{size(plan.bytes_staged)} in {counted(len(files), 'file')}"
+        if unknown:
+            facts["Staged"] += f", {unknown:,} of unknown size"
+    blocks = [task for task in plan.tasks if task.kind == "block"]
+    if blocks:
+        facts["Blocks"] = _counted(blocks)
+    return facts
+
+
+def _found(finding: Finding) -> str:
+    ends = f" ({' -> '.join(map(name_of, finding.ends))})" if finding.ends else ""
+    where = f"{plain(finding.where)}: " if finding.where else ""
+    mend = f"; {plain(finding.mend)}" if finding.mend else ""
+    return f"{where}{plain(finding.what)}{ends}{mend}"

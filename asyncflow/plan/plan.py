@@ -1,0 +1,326 @@
+"""A plan: what would happen, and how well it could go."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from operator import attrgetter
+from os import PathLike
+from typing import Any, Final
+
+from .._core import network
+from . import outline, page, stored, text, wfformat
+from .diff import PlanDiff, diff
+from .durations import Durations, Lengths
+from .tasks import Edge, Finding, PlannedTask
+from .times import Times
+from .wiring import Wiring
+
+_AS_EDGES_ARE_KEPT: Final = attrgetter("dependent", "dependency", "kind", "file")
+
+
+@dataclass(frozen=True, slots=True)
+class CriticalPath:
+    """What takes longest even if no worker is ever missing.
+
+    Args:
+        tasks: one after another.
+        length: in seconds; a task whose duration is not known counts 1.
+    """
+
+    tasks: tuple[PlannedTask, ...]
+    length: float
+
+
+@dataclass(frozen=True, slots=True, init=False, repr=False)
+class Plan:
+    """The tasks of a workflow, what each waits for, and what can be worked out from that.
+
+    It never changes. Blocks are boxes: they hold tasks and take no time of their own, and what depends on a block
+    waits for all inside it. A task whose duration is not known counts 1 (a second, if others are known).
+
+    Args:
+        tasks: in any order; they are kept in that of their numbers.
+        edges: in any order; what stands there twice is kept once.
+        decisions: where the workflow took a branch by a value that no plan can know, in words, with the place.
+        findings: what is wrong with the wiring.
+
+    Raises:
+        ValueError: an id that no task has, or that two have; an edge that is none.
+        CircularDependency: a task would wait for itself; the message names the circle.
+    """
+
+    tasks: tuple[PlannedTask, ...]
+    edges: tuple[Edge, ...]
+    decisions: tuple[str, ...]
+    findings: tuple[Finding, ...]
+    _wiring: Wiring = field(compare=False, repr=False)
+
+    def __init__(
+        self,
+        tasks: Iterable[PlannedTask],
+        edges: Iterable[Edge] = (),
+        *,
+        decisions: Iterable[str] = (),
+        findings: Iterable[Finding] = (),
+    ) -> None:
+        in_order = tuple(sorted(tasks, key=attrgetter("id")))
+        unique = _once_each(edges)
+        put = object.__setattr__
+        put(self, "tasks", in_order)
+        put(self, "edges", unique)
+        put(self, "decisions", tuple(decisions))
+        put(self, "findings", tuple(findings))
+        put(self, "_wiring", Wiring(in_order, unique))
+
+    # -- what waits for what -------------------------------------------------------------------------------
+
+    def task(self, id: int) -> PlannedTask:
+        """The task of a number.
+
+        Raises:
+            LookupError: there is none.
+        """
+        return self.tasks[self._point(id)]
+
+    def waits_for(self, task: PlannedTask | int) -> tuple[PlannedTask, ...]:
+        """What has to be over before a task can start, in the order of their numbers.
+
+        These are what it depends on, and what the blocks around it depend on; not what those waited for in turn.
+
+        Args:
+            task: one of this plan, or its number.
+
+        Raises:
+            LookupError: there is none of that number.
+        """
+        point = self._point(task if isinstance(task, int) else task.id)
+        return tuple(self.tasks[each] for each in sorted(set(self._wiring.waits_for(point))))
+
+    @property
+    def stages(self) -> tuple[tuple[PlannedTask, ...], ...]:
+        """The tasks by how many come before them one after another: those of one stage could start together.
+
+        Blocks are in none; the tasks in them are.
+        """
+        steps: list[float] = [0 if task.kind == "block" else 1 for task in self.tasks]
+        begins, _ = network.earliest(
+            self._wiring.after, self._wiring.order, self._wiring.of_all_points(steps)
+        )
+        stages: list[list[PlannedTask]] = []
+        for task, begin in zip(self.tasks, begins, strict=False):
+            if task.kind != "block":
+                while len(stages) <= begin:
+                    stages.append([])
+                stages[int(begin)].append(task)
+        return tuple(map(tuple, stages))
+
+    # -- how well it could go ------------------------------------------------------------------------------
+
+    @property
+    def width(self) -> int:
+        """The number of tasks in the largest stage."""
+        return max(map(len, self.stages), default=0)
+
+    @property
+    def maximum_parallelism(self) -> int:
+        """How many tasks run at once at most if each starts as soon as it can, and takes what is expected of it.
+
+        What is waited for and not run, and what takes no time, does not count.
+        """
+        return Times(self._wiring).most_at_once()
+
+    @property
+    def average_parallelism(self) -> float:
+        """All work, divided by the length of the critical path; 0 where nothing takes time."""
+        times = Times(self._wiring)
+        longest = times.critical_path()[1]
+        return times.work() / longest if longest else 0.0
+
+    def critical_path(self, durations: Durations | None = None) -> CriticalPath:
+        """The tasks that take longest one after another; however many workers there are, it takes no less.
+
+        Args:
+            durations: seconds by number or name of tasks, before what is expected of them.
+
+        Raises:
+            TypeError: a duration is no number.
+            ValueError: a number that no task has, or a duration that is none.
+        """
+        points, length = Times(self._wiring, durations).critical_path()
+        return CriticalPath(tuple(self.tasks[point] for point in points), length)
+
+    def makespan(self, workers: int, durations: Durations | None = None) -> float:
+        """How long the whole takes on so many workers, planned by list scheduling.
+
+        A worker that comes free takes, of what can start, the task with the longest path to the end: "highest level
+        first with estimated times" (T. L. Adam, K. M. Chandy, J. R. Dickson, "A comparison of list schedules for
+        parallel processing systems", Communications of the ACM 17(12), 1974). The best schedule may be shorter, but
+        no list schedule is longer than the critical path and an even share of the work together (R. L. Graham,
+        "Bounds on multiprocessing timing anomalies", SIAM Journal on Applied Mathematics 17(2), 1969). What is waited
+        for and not run takes no worker.
+
+        Args:
+            workers: how many tasks can run at once.
+            durations: seconds by number or name of tasks, before what is expected of them.
+
+        Returns:
+            Seconds.
+
+        Raises:
+            TypeError: a duration, or the number of workers, is no number.
+            ValueError: less than one worker, a number that no task has, or a duration that is none.
+        """
+        return Times(self._wiring, durations).makespan(workers)
+
+    def limits(self, workers: int, durations: Durations | None = None) -> str:
+        """What keeps it from being quicker on so many workers, in words and numbers.
+
+        Args:
+            workers: how many tasks can run at once.
+            durations: seconds by number or name of tasks, before what is expected of them.
+
+        Raises:
+            TypeError: a duration, or the number of workers, is no number.
+            ValueError: less than one worker, a number that no task has, or a duration that is none.
+        """
+        return Times(self._wiring, durations).limits(workers)
+
+    @property
+    def bytes_staged(self) -> int:
+        """The size of all files that tasks read, in bytes: each reader gets a copy. Unknown sizes count nothing."""
+        return sum(file.size or 0 for task in self.tasks for file in task.inputs)
+
+    def with_durations(self, durations: Durations) -> Plan:
+        """The same plan where tasks are expected to take so long.
+
+        Args:
+            durations: seconds by number or name of tasks, before what was expected of them.
+
+        Raises:
+            TypeError: a duration is no number.
+            ValueError: a number that no task has, or a duration that is none.
+        """
+        given = Lengths(self.tasks, durations).given
+        tasks = [
+            task if task.kind == "block" or length == task.expected else replace(task, expected=length)
+            for task, length in zip(self.tasks, given, strict=True)
+        ]
+        return Plan(tasks, self.edges, decisions=self.decisions, findings=self.findings)
+
+    # -- other forms ---------------------------------------------------------------------------------------
+
+    def diff(self, other: Plan) -> PlanDiff:
+        """What another plan has that this one lacks, and the other way round.
+
+        Tasks are matched by name, block and place of the call, and by what they wait for; not by their numbers.
+
+        Args:
+            other: the later one.
+        """
+        return diff(self, other, (self._wiring, other._wiring))
+
+    def to_json(self) -> str:
+        """The plan as text, from which `from_json` makes an equal one."""
+        return stored.to_json(self.tasks, self.edges, self.decisions, self.findings)
+
+    @classmethod
+    def from_json(cls, given: str | bytes) -> Plan:
+        """The plan that `to_json` has made text of.
+
+        Raises:
+            ValueError: it is no such text, or one of a later version.
+            CircularDependency: a task would wait for itself.
+        """
+        tasks, edges, decisions, findings = stored.from_json(given)
+        return cls(tasks, edges, decisions=decisions, findings=findings)
+
+    def to_networkx(self) -> Any:
+        """The plan as a `networkx.DiGraph`, from each task to those that wait for it.
+
+        Nodes are the numbers of the tasks, with their other fields as attributes. An edge has ``kinds``, sorted, and
+        ``files``, the names of those handed over. A block is a node like others; what is inside it says so.
+
+        Raises:
+            ImportError: networkx is not installed.
+        """
+        try:
+            import networkx
+        except ImportError:
+            mend = 'pip install "asyncflow-engine[plan]"'
+            raise ImportError(f"Plan.to_networkx() needs networkx:  {mend}", name="networkx") from None
+        graph = networkx.DiGraph()
+        names = [name for name in PlannedTask.__slots__ if name != "id"]
+        for task in self.tasks:
+            graph.add_node(task.id, **{name: getattr(task, name) for name in names})
+        for edge in self.edges:  # those of one pair are neighbours, and sorted
+            ends = graph.adj[edge.dependency].get(edge.dependent, {"kinds": (), "files": ()})
+            kinds = ends["kinds"] if edge.kind in ends["kinds"] else (*ends["kinds"], edge.kind)
+            files = ends["files"] if edge.file is None else (*ends["files"], edge.file)
+            graph.add_edge(edge.dependency, edge.dependent, kinds=kinds, files=files)
+        return graph
+
+    @classmethod
+    def from_wfformat(cls, given: str | PathLike[str] | Mapping[str, Any]) -> Plan:
+        """A workflow in WfFormat 1.5, as WfCommons and others record them.
+
+        A task's ``called_at`` is its id in there; its name is that of its program, where the recorded name is that
+        and a number; ``expected`` is the recorded runtime. Edges are of the files that a parent makes and a child
+        reads, or else of order.
+
+        Args:
+            given: path of a JSON file, or what is in one.
+
+        Raises:
+            OSError: the file cannot be read.
+            ValueError: it is not in this format, or an id in it that nothing has.
+            CircularDependency: a task would wait for itself.
+        """
+        return cls(*wfformat.read(given))
+
+    def to_wfformat(
+        self, name: str = "plan", executed_at: str = "1970-01-01T00:00:00+00:00"
+    ) -> dict[str, Any]:
+        """The plan in WfFormat 1.5, for `json.dump`.
+
+        There are no blocks in that format: what waits for one waits for the last tasks inside. Expected durations
+        are written as runtimes. A size that is not known is written as 0, and letters that the format does not
+        allow in ids as ``_``.
+
+        Args:
+            name: of the workflow.
+            executed_at: date and time, which the format demands where there are runtimes; a plan has none.
+
+        Raises:
+            ValueError: the plan has no tasks, which the format cannot tell of.
+        """
+        return wfformat.written(self.tasks, self._wiring, name, executed_at, self.critical_path().length)
+
+    # -- as people see it ----------------------------------------------------------------------------------
+
+    def __str__(self) -> str:
+        return text.of(outline.of(self, self._wiring))
+
+    def __repr__(self) -> str:
+        return f"<Plan: {outline.title(self)}>"
+
+    def _repr_html_(self) -> str:
+        return page.of(outline.of(self, self._wiring))
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        shown = outline.of(self, self._wiring)
+        return {"text/plain": text.of(shown), "text/html": page.of(shown)}
+
+    # -- inside --------------------------------------------------------------------------------------------
+
+    def _point(self, id: int) -> int:
+        try:
+            return self._wiring.index[id]
+        except KeyError:
+            raise LookupError(f"this plan has no task #{id}") from None
+
+
+def _once_each(edges: Iterable[Edge]) -> tuple[Edge, ...]:
+    """In order, each once."""
+    given = sorted(edges, key=_AS_EDGES_ARE_KEPT)
+    return tuple(edge for edge, before in zip(given, [None, *given], strict=False) if edge != before)

@@ -1,0 +1,104 @@
+"""A plan as JSON, and back without loss."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from typing import Any, Final, TypeVar
+
+from .tasks import Edge, Finding, PlannedFile, PlannedTask
+
+FORMAT: Final = "asyncflow plan"
+VERSION: Final = 1
+
+_DEFAULTS: Final = {
+    kind: [(each.name, each.default) for each in fields(kind)]
+    for kind in (PlannedFile, PlannedTask, Edge, Finding)
+}
+Record = TypeVar("Record", PlannedFile, PlannedTask, Edge, Finding)
+Parts = tuple[list[PlannedTask], list[Edge], list[str], list[Finding]]
+
+
+def to_json(
+    tasks: Sequence[PlannedTask], edges: Sequence[Edge], decisions: Sequence[str], findings: Sequence[Finding]
+) -> str:
+    """Text that tells all that these are; what is as it mostly is, is left out.
+
+    Args:
+        tasks: of the plan.
+        edges: of it.
+        decisions: of it.
+        findings: of it.
+    """
+    told = {
+        "format": FORMAT,
+        "version": VERSION,
+        "tasks": tasks,
+        "edges": edges,
+        "decisions": decisions,
+        "findings": findings,
+    }
+    return json.dumps(told, allow_nan=False, default=_fields)
+
+
+def from_json(given: str | bytes) -> Parts:
+    """What such a text tells: tasks, edges, decisions and findings.
+
+    Raises:
+        ValueError: it is no such text, or of a version that is not known here.
+    """
+    try:
+        told = json.loads(given)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"no plan: the text is not JSON ({error})") from None
+    if not isinstance(told, dict) or told.get("format") != FORMAT:
+        raise ValueError(f'no plan: the text has no "format": "{FORMAT}"')
+    if told.get("version") != VERSION:
+        raise ValueError(
+            f"a plan of version {told.get('version')!r}, and {VERSION} is known here; a later asyncflow may read it"
+        )
+    decisions = _list(told, "decisions")
+    if not all(isinstance(each, str) for each in decisions):
+        raise ValueError("no plan: its decisions are not all text")
+    return (
+        [_task(each) for each in _list(told, "tasks")],
+        [_record(Edge, each) for each in _list(told, "edges")],
+        decisions,
+        [_finding(each) for each in _list(told, "findings")],
+    )
+
+
+def _fields(record: Any) -> dict[str, Any]:
+    """What in a record is not at its default."""
+    values = ((name, getattr(record, name), default) for name, default in _DEFAULTS[type(record)])
+    return {name: value for name, value, default in values if value != default}
+
+
+def _list(told: Mapping[str, Any], name: str) -> list[Any]:
+    value = told.get(name)
+    if not isinstance(value, list):
+        raise ValueError(f"no plan: its {name} are no list")
+    return value
+
+
+def _record(kind: type[Record], told: Any, **made: Any) -> Record:
+    if not isinstance(told, dict):
+        raise ValueError(f"no plan: {told!r:.200} is no {kind.__name__}")
+    try:
+        return kind(**{**told, **made})
+    except TypeError as error:
+        raise ValueError(f"no plan: {told!r:.200} is no {kind.__name__}: {error}") from None
+
+
+def _task(told: Any) -> PlannedTask:
+    made = {}
+    for name in ("inputs", "outputs"):
+        if isinstance(told, dict) and name in told:
+            made[name] = tuple(_record(PlannedFile, each) for each in _list(told, name))
+    return _record(PlannedTask, told, **made)
+
+
+def _finding(told: Any) -> Finding:
+    ends = _list(told, "ends") if isinstance(told, dict) and "ends" in told else []
+    return _record(Finding, told, ends=tuple(ends))

@@ -1,0 +1,164 @@
+"""What a plan is made of: tasks, their files, the edges between them, and what was found wrong."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from types import NoneType
+from typing import Final, Literal, get_args
+
+Kind = Literal["function", "executable", "block", "awaitable"]
+EdgeKind = Literal["data", "file", "order"]
+
+KINDS: Final = frozenset(get_args(Kind))
+EDGE_KINDS: Final = frozenset(get_args(EdgeKind))
+
+_LARGEST: Final = 2**63  # bytes
+_LONGEST: Final = 1e15  # seconds, so that sums of them stay finite
+_WHOLE_OR_NONE: Final = (int, NoneType)
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedFile:
+    """A file that a task reads or makes.
+
+    Args:
+        name: as the task calls it.
+        size: in bytes; None if it is not known.
+
+    Raises:
+        TypeError: the name is no text, or the size no whole number.
+        ValueError: no file is of that size.
+    """
+
+    name: str
+    size: int | None = None
+
+    def __post_init__(self) -> None:
+        if not _is_text(self.name) or type(self.size) not in _WHOLE_OR_NONE:
+            raise TypeError(f"{self!r}: a name is text, a size is a number of bytes or None")
+        if self.size is not None and not 0 <= self.size < _LARGEST:
+            raise ValueError(f"{self!r}: a file has 0 bytes or more, and less than 2**63")
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedTask:
+    """One call that would be made.
+
+    Args:
+        id: number of the task.
+        name: as its user wrote it.
+        kind: "function", "executable", "block" or "awaitable" (which is waited for, and not run here).
+        block: number of the block inside which it is called; None outside of all.
+        place: where it would run, in words: "backend 'thread'".
+        called_at: where the call is: "pipeline.py:12, in main".
+        expected: how long it takes, in seconds; None if it is not known.
+        inputs: files that it reads.
+        outputs: files that it makes.
+
+    Raises:
+        TypeError: something of the wrong type.
+        ValueError: an unknown kind, or a duration that is none.
+    """
+
+    id: int
+    name: str
+    kind: Kind = "function"
+    block: int | None = None
+    place: str = ""
+    called_at: str = ""
+    expected: float | None = None
+    inputs: tuple[PlannedFile, ...] = ()
+    outputs: tuple[PlannedFile, ...] = ()
+
+    def __post_init__(self) -> None:
+        if type(self.id) is not int or type(self.block) not in _WHOLE_OR_NONE:
+            raise TypeError(
+                f"task {self.name!r}: its id is {self.id!r} and its block {self.block!r}; numbers are needed"
+            )
+        if not _is_text(self.name, self.place, self.called_at):
+            raise TypeError(f"task #{self.id}: its name, place and called_at are text")
+        if self.kind not in KINDS:
+            raise ValueError(f"{self.label}: kind={self.kind!r}; it can be one of {', '.join(sorted(KINDS))}")
+        if self.expected is not None:
+            checked_seconds(self.expected, f"{self.label}: expected")
+        for files in (self.inputs, self.outputs):
+            if type(files) is not tuple or not all(type(file) is PlannedFile for file in files):
+                raise TypeError(f"{self.label}: its inputs and outputs are tuples of PlannedFile")
+
+    @property
+    def label(self) -> str:
+        """For messages: "fit (#4)"."""
+        return f"{self.name} (#{self.id})"
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """That one task waits for another.
+
+    Args:
+        dependency: number of the task that is waited for. If it is a block, all inside is waited for.
+        dependent: number of the task that waits. If it is a block around the dependency, the block's end waits.
+        kind: "data" (a value), "file", or "order" (nothing is handed over).
+        file: name of the file, for the kind "file".
+
+    Raises:
+        TypeError: an end is no number.
+        ValueError: an unknown kind, a file without a name, or one that is none.
+    """
+
+    dependency: int
+    dependent: int
+    kind: EdgeKind = "data"
+    file: str | None = None
+
+    def __post_init__(self) -> None:
+        if type(self.dependency) is not int or type(self.dependent) is not int:
+            raise TypeError(f"{self!r}: the numbers of two tasks are needed")
+        if self.kind not in EDGE_KINDS or not isinstance(self.file, str if self.kind == "file" else NoneType):
+            raise ValueError(f"{self!r}: an edge is of data, of order, or of a file and says which")
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something that is wrong in how tasks are wired.
+
+    Args:
+        what: is wrong, in words.
+        where: the user's line: "pipeline.py:12, in main".
+        ends: names of the tasks between which it is.
+        mend: what would mend it.
+
+    Raises:
+        TypeError: something that is no text.
+    """
+
+    what: str
+    where: str = ""
+    ends: tuple[str, ...] = ()
+    mend: str = ""
+
+    def __post_init__(self) -> None:
+        if type(self.ends) is not tuple or not _is_text(self.what, self.where, self.mend, *self.ends):
+            raise TypeError(f"{self!r}: all is text, and the ends are a tuple")
+
+
+def _is_text(*values: object) -> bool:
+    return all(isinstance(value, str) for value in values)
+
+
+def checked_seconds(duration: object, name: str) -> float:
+    """A duration, if it is one.
+
+    Args:
+        duration: in seconds.
+        name: of it, for the error.
+
+    Raises:
+        TypeError: it is no number.
+        ValueError: it is below zero, or not finite, or longer than anything lasts.
+    """
+    if not isinstance(duration, (int, float)) or isinstance(duration, bool):
+        raise TypeError(f"{name}={duration!r}: a number of seconds is needed")
+    if not 0 <= duration <= _LONGEST:
+        raise ValueError(f"{name}={duration!r}: a duration is 0 seconds or more, and {_LONGEST:g} at most")
+    return duration

@@ -1,0 +1,108 @@
+"""How long a plan takes: at least, on so many workers, and what keeps it from being quicker."""
+
+from __future__ import annotations
+
+from math import ceil, fsum
+
+from .._core import network
+from .durations import Durations, Lengths
+from .wiring import Wiring
+from .words import counted, path, seconds
+
+
+class Times:
+    """One plan with durations of its tasks.
+
+    Args:
+        wiring: of the plan.
+        durations: before what is expected of the tasks.
+
+    Raises:
+        TypeError: a duration is no number.
+        ValueError: a number that no task has, or a duration that is none.
+    """
+
+    __slots__ = ("_run", "_weights", "_wiring", "lengths")
+
+    def __init__(self, wiring: Wiring, durations: Durations | None = None) -> None:
+        self._wiring = wiring
+        self.lengths = Lengths(wiring.tasks, durations)
+        self._weights = wiring.of_all_points(self.lengths.weights)
+        self._run = [
+            point for point, task in enumerate(wiring.tasks) if task.kind in ("function", "executable")
+        ]
+
+    def critical_path(self) -> tuple[list[int], float]:
+        """The tasks that take longest one after another, without the blocks around them, and how long they take."""
+        wiring = self._wiring
+        points, length = network.longest_path(wiring.after, wiring.order, self._weights)
+        tasks = wiring.tasks
+        return [each for each in points if each < len(tasks) and tasks[each].kind != "block"], length
+
+    def work(self) -> float:
+        """Seconds that workers are busy."""
+        return fsum(self._weights[point] for point in self._run)
+
+    def most_at_once(self) -> int:
+        """How many tasks run at once if no worker is ever missing."""
+        begins, _ = network.earliest(self._wiring.after, self._wiring.order, self._weights)
+        run = [(begins[point], begins[point] + self._weights[point]) for point in self._run]
+        return network.most_at_once([begin for begin, _ in run], [end for _, end in run])
+
+    def makespan(self, workers: int) -> float:
+        """Seconds on so many workers, by list scheduling.
+
+        Raises:
+            TypeError: that is no number.
+            ValueError: there are none.
+        """
+        if type(workers) is not int:
+            raise TypeError(f"workers={workers!r}: a whole number is needed")
+        if workers < 1:
+            raise ValueError(f"workers={workers!r}: without one nothing is ever done")
+        wiring, weights = self._wiring, self._weights
+        works = [False] * len(weights)
+        for point in self._run:
+            works[point] = True
+        begins = network.list_schedule(wiring.after, wiring.order, weights, works, workers)
+        return max(map(sum, zip(begins, weights, strict=True)), default=0)
+
+    def limits(self, workers: int) -> str:
+        """What keeps it from being quicker on so many workers.
+
+        Raises:
+            TypeError: that is no number.
+            ValueError: there are none.
+        """
+        planned = self.makespan(workers)
+        if not planned:
+            return "Nothing limits it: there is nothing that takes time."
+        points, longest = self.critical_path()
+        work = self.work()
+        way = path([self._wiring.label(point) for point in points])
+        share = f"{self.amount(work)} of work on {counted(workers, 'worker')}"
+        if longest * workers >= work:
+            told = (
+                f"The critical path limits it: {way} takes {self.amount(longest)} on any number of workers.\n"
+                f"  {share} could be over in {self.amount(work / workers)}; planned: {self.amount(planned)}."
+            )
+        else:
+            told = (
+                f"The number of workers limits it: {share} takes {self.amount(work / workers)} at least; "
+                f"planned: {self.amount(planned)}.\n"
+                f"  The critical path takes {self.amount(longest)}, and limits it from "
+                f"{counted(ceil(work / longest), 'worker')} on: {way}."
+            )
+        return told + (f"\n  {self.left_open}." if self.left_open else "")
+
+    def amount(self, length: float) -> str:
+        """A length in words; where no duration is known, each task is a step."""
+        if self.lengths.known:
+            return seconds(length)
+        return f"{length:,.1f} steps" if length % 1 else counted(int(length), "step")
+
+    @property
+    def left_open(self) -> str:
+        """What the numbers leave open, in words."""
+        known, unknown = self.lengths.known, self.lengths.unknown
+        return f"{counted(unknown, 'task')} of unknown duration: 1 s each" if known and unknown else ""

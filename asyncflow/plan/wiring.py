@@ -1,0 +1,136 @@
+"""What tasks and edges mean together: which task waits for which, with blocks as boxes that open and close.
+
+A task is a point. A block is two, which take no time: it opens when what it waits for is over, and closes when all
+inside is over. What is inside waits for the opening; what depends on the block waits for the closing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from .._core.network import Network, circle, in_order
+from ..errors import CircularDependency
+from .tasks import Edge, PlannedTask
+from .words import name_of, path
+
+
+class Wiring:
+    """The network of a plan. Points up to the number of tasks are these, and openings of blocks; others are closings.
+
+    Args:
+        tasks: with increasing ids.
+        edges: between them.
+
+    Raises:
+        ValueError: an id that no task has, or that two have.
+        CircularDependency: a task would wait for itself.
+    """
+
+    __slots__ = ("_ends", "_spans", "after", "index", "needs", "order", "tasks")
+
+    def __init__(self, tasks: Sequence[PlannedTask], edges: Sequence[Edge]) -> None:
+        self.tasks = tasks
+        self.index = {task.id: point for point, task in enumerate(tasks)}
+        _check_ids(tasks, self.index)
+        blocks = [point for point, task in enumerate(tasks) if task.kind == "block"]
+        self._ends = list(range(len(tasks)))
+        for number, point in enumerate(blocks):
+            self._ends[point] = len(tasks) + number
+        after: list[list[int]] = [[] for _ in range(len(tasks) + len(blocks))]
+        self._spans = self._nest(after) if blocks else []
+        self.needs: list[list[int]] = [[] for _ in tasks]
+        """Of each task, the points of those that it waits for itself; not what blocks around it wait for."""
+        self._connect(edges, after)
+        self.after: Network = after
+        self.order = in_order(after)
+        if len(self.order) < len(after):
+            raise CircularDependency(self._told(circle(after, self.order)))
+
+    def waits_for(self, point: int) -> Iterator[int]:
+        """The points of what has to be over before a task can start; one may come twice."""
+        while True:
+            yield from self.needs[point]
+            block = self.tasks[point].block
+            if block is None:
+                return
+            point = self.index[block]
+
+    def of_all_points(self, weights: list[float]) -> list[float]:
+        """Weights of all points, given those of the tasks: blocks close in no time."""
+        return weights + [0] * (len(self.after) - len(weights))
+
+    def label(self, point: int) -> str:
+        """A task for messages: "fit (#4)"."""
+        return f"{name_of(self.tasks[point].name)} (#{self.tasks[point].id})"
+
+    def _nest(self, after: list[list[int]]) -> list[tuple[int, int]]:
+        """Put the tasks into their blocks, and say where each begins and ends if all are walked through in depth."""
+        inside: list[list[int]] = [[] for _ in self.tasks]
+        outermost = []
+        for point, task in enumerate(self.tasks):
+            if task.block is None:
+                outermost.append(point)
+            else:
+                block = self.index[task.block]
+                inside[block].append(point)
+                after[block].append(point)
+                after[self._ends[point]].append(self._ends[block])
+        for point, end in enumerate(self._ends):
+            if end != point and not inside[point]:
+                after[point].append(end)
+        walk, left = [], outermost
+        while left:
+            point = left.pop()
+            walk.append(point)
+            left.extend(inside[point])
+        if len(walk) < len(self.tasks):
+            raise CircularDependency(self._told(circle(inside, in_order(inside))))
+        sizes = [1] * len(self.tasks)
+        for point in reversed(walk):
+            if (owner := self.tasks[point].block) is not None:
+                sizes[self.index[owner]] += sizes[point]
+        spans = [(0, 0)] * len(self.tasks)
+        for place, point in enumerate(walk):
+            spans[point] = (place, place + sizes[point])
+        return spans
+
+    def _connect(self, edges: Sequence[Edge], after: list[list[int]]) -> None:
+        index, ends, needs, spans = self.index, self._ends, self.needs, self._spans
+        for edge in edges:
+            try:
+                first, then = index[edge.dependency], index[edge.dependent]
+            except KeyError as error:
+                raise ValueError(f"{edge!r}: there is no task #{error.args[0]}") from None
+            if ends[then] != then and spans[then][0] < spans[first][0] < spans[then][1]:
+                continue  # what is inside a block is waited for by its end already
+            needs[then].append(first)
+            after[ends[first]].append(then)
+
+    def _told(self, points: Sequence[int]) -> str:
+        """The error for a circle."""
+        closed = {end: point for point, end in enumerate(self._ends) if end != point}
+        named = [closed.get(point, point) for point in points]
+        named = [
+            each for each, before in zip(named, [named[-1], *named], strict=False) if each != before
+        ] or named[:1]
+        message = f"a task would wait for itself: {path([self.label(each) for each in [*named, named[0]]])}"
+        if any(self.tasks[each].kind == "block" for each in named):
+            message += "\n  What is inside a block waits for what the block waits for, and the block for all inside it."
+        return message
+
+
+def _check_ids(tasks: Sequence[PlannedTask], index: dict[int, int]) -> None:
+    for point, task in enumerate(tasks):
+        if index[task.id] != point:
+            raise ValueError(f"two tasks are #{task.id}: {task.name!r} and {tasks[index[task.id]].name!r}")
+        if task.block is None:
+            continue
+        if task.block not in index:
+            raise ValueError(
+                f"{task.name!r} (#{task.id}): there is no task #{task.block}, inside which it would be"
+            )
+        block = tasks[index[task.block]]
+        if block.kind != "block":
+            raise ValueError(
+                f"{task.name!r} (#{task.id}) would be inside {block.name!r} (#{block.id}), which is no block"
+            )
