@@ -293,6 +293,8 @@ def _verify(path: Path, told: str, sha256: str, wanted: Callable[[], bool]) -> N
 def _place(sandbox: Path, name: str, is_file: bool = True) -> Path:
     """The path of a new file, whose directory is there; of a glob, as much of it as is no pattern."""
     target = sandbox / name
+    if "/" not in name:
+        return target
     folder = target.parent
     while not is_file and OutputFile.is_pattern(str(folder.relative_to(sandbox))):
         folder = folder.parent
