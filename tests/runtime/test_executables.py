@@ -421,3 +421,7 @@ async def test_5_000_hostile_strings_come_out_of_printf_byte_for_byte(engine: Wo
     for task in (by_shell, by_list):
         for batch, path in zip(batches, await asyncio.gather(*map(task, batches)), strict=True):
             assert path.read_bytes() == b"".join(os.fsencode(word) + b"\0" for word in batch)
+
+
+def test_a_mark_need_not_be_text_that_can_be_encoded() -> None:
+    assert list(stragglers("/work \udcff/run/stay-1")) == []

@@ -147,6 +147,20 @@ async def test_what_is_no_path_is_told(engine: WorkflowEngine, source: Any) -> N
         await engine.executable_task(lambda file: ["cat", file], name="show")(InputFile(source))
 
 
+async def test_a_name_that_no_file_can_have_is_told(engine: WorkflowEngine) -> None:
+    make = engine.function_task(lambda out: out.write_text("x"))(OutputFile("x"))
+    task = engine.function_task(read, name="task").with_options(after=make)
+    with pytest.raises(StagingError, match="'task'"):
+        await task(InputFile("x" * 300))  # type: ignore[arg-type]
+
+
+async def test_the_contents_of_two_urls_are_told_apart_as_their_user_wrote_them(
+    engine: WorkflowEngine,
+) -> None:
+    with pytest.raises(StagingError, match=r"two inputs would be called 'data' .*: 'data:,a' and 'data:,b'"):
+        await engine.function_task(lambda *paths: None)(InputFile("data:,a"), InputFile("data:,b"))
+
+
 async def test_several_files_of_one_output_are_an_input(engine: WorkflowEngine) -> None:
     split = engine.executable_task(lambda out: "echo 1 > 'part 1'; echo 2 > 'part 2'")(OutputFile("part *"))
     parts = InputFile(split.outputs["part *"])
@@ -564,6 +578,20 @@ async def test_an_output_is_published_whole_when_the_task_has_succeeded(
 async def test_a_glob_is_a_list_of_paths(engine: WorkflowEngine) -> None:
     split = engine.executable_task(lambda out: "touch part-2.csv part-1.csv other")(OutputFile("part-*.csv"))
     assert [path.name for path in await split.outputs["part-*.csv"]] == ["part-1.csv", "part-2.csv"]
+
+
+async def test_a_pattern_may_have_directories(engine: WorkflowEngine) -> None:
+    make = engine.executable_task(lambda out: "ls; mkdir run-1; touch run-1/x run-1/y")
+    made = make(OutputFile("run-*/x"))
+    assert await made == ""
+    assert [path.parent.name for path in await made.outputs["run-*/x"]] == ["run-1"]
+
+
+async def test_captured_output_is_cleared_away_with_its_sandbox(tmp_path: Path) -> None:
+    async with WorkflowEngine(work_dir=tmp_path) as engine:
+        path = await engine.executable_task(lambda: "echo 1; echo 2 >&2", capture_stdio=True)()
+        assert Path(path).read_text() == "1\n"
+    assert os.listdir(tmp_path) == []
 
 
 async def test_an_output_that_was_not_made_fails_the_task_and_tells_what_is_there(
