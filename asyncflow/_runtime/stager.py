@@ -24,7 +24,6 @@ from ..errors import StagingError
 from .aside import aside
 from .copying import Unwanted
 from .facts import Facts
-from .remote import Remote
 from .sandboxes import FETCHED, Sandboxes
 from .staging import Staging, destination_of, missing
 
@@ -65,7 +64,7 @@ class Stager:
         self._told = told
         self._stopped = threading.Event()
         self._makers: dict[str, str] = {}
-        self._staging = Staging(Remote(self._stopped), implicit, self._makers)
+        self._staging = Staging(self._stopped, implicit, self._makers)
         self._publishers: dict[Path | str, Task] = {}  # who has claimed a destination
         self._publishing: set[int] = set()
         self._slots = asyncio.Semaphore(AT_ONCE)

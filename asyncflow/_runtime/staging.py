@@ -12,11 +12,12 @@ import hashlib
 import os
 import shlex
 import tempfile
+import threading
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path, PosixPath
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from .._core import urls
 from .._core.files import Declared, File, InputFile, OutputFile, hides, made_upstream, name_in_sandbox
@@ -24,7 +25,9 @@ from ..errors import StagingError
 from .copying import Unwanted, copy, is_inside, remove
 from .facts import Facts
 from .implicit import bring_left, left_under, stamp_of, walk
-from .remote import Remote
+
+if TYPE_CHECKING:
+    from .remote import Remote
 
 _SHOWN: Final = 20  # files that an error lists
 _BLOCK: Final = (
@@ -50,16 +53,22 @@ class Staging:
     """The files of one run.
 
     Args:
-        remote: reaches other places than this machine's file systems.
+        stopped: set when nobody wants anything any more.
         implicit: whether what commands have made without declaring it is brought along.
         makers: labels of tasks by the names of outputs that they declare, to be told where a file is missing.
     """
 
-    def __init__(self, remote: Remote, implicit: bool, makers: Mapping[str, str]) -> None:
-        self._remote = remote
+    def __init__(self, stopped: threading.Event, implicit: bool, makers: Mapping[str, str]) -> None:
+        self._stopped = stopped
         self._implicit = implicit
         self._makers = makers
         self._ours: set[Path] = set()  # directories that this run has published
+
+    @cached_property
+    def _remote(self) -> Remote:
+        from .remote import Remote  # few workflows need it, and it takes a while to load
+
+        return Remote(self._stopped)
 
     def fetch(self, url: str, folder: Path) -> Path:
         """Bring a file of another place to this machine.
