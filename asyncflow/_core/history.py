@@ -1,0 +1,129 @@
+"""What has happened in a run, by columns: what a report is made of. Pure data; times are handed in."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple
+
+NOT_YET: Final = float("nan")
+"""Stands in a column of times where nothing has happened."""
+DATA: Final = 0
+ORDER: Final = 1  # kinds of edges
+
+
+class Site(NamedTuple):
+    """What calls that are made in one place have in common.
+
+    Args:
+        name: of the task, as its user wrote it.
+        kind: "function", "executable", "block" or "awaitable".
+        place: where it runs, in words: "backend 'thread'".
+        limit: the option that limits how many run there at once; "" if none does.
+        called_at: where the call is: "pipeline.py:12, in main".
+        workflow: the tag of ``engine.workflow_scope``; None outside of any.
+    """
+
+    name: str
+    kind: str
+    place: str
+    limit: str
+    called_at: str
+    workflow: str | None
+
+
+class Ending(NamedTuple):
+    """Why a task gave no value.
+
+    Args:
+        error: class and message: "ValueError: need 2 rows"; "" if it was cancelled, or did not run.
+        roots: numbers of the tasks because of which it did not run.
+    """
+
+    error: str
+    roots: tuple[int, ...]
+
+
+class Totals(NamedTuple):
+    """Of tasks of one name that are told of no longer one by one.
+
+    Args:
+        states: how many ended how, by state.
+        run: seconds that they ran, together.
+        longest: seconds that the longest ran.
+    """
+
+    states: Mapping[str, int]
+    run: float
+    longest: float
+
+
+@dataclass(slots=True)
+class History:
+    """The tasks of one run, a row each, in the order of their calls.
+
+    All times are seconds since the run began, and `NOT_YET` where that has not happened or did not. Of one row they never
+    go back: called <= ready <= staged <= submitted <= started <= finished <= over, as far as they are there.
+
+    Args:
+        run: identifies the run among others.
+        began: when it began, in seconds since the epoch.
+        now: of this history, in seconds since the run began.
+        is_over: whether the engine was shut down.
+        planning: seconds for which code that made calls held the event loop.
+        workers: how many tasks can run at once, by place; None where there is no limit.
+        names: of workers, for the column `worker`; the first is "", of which nothing is known.
+        sites: for the column `site`.
+        id: number of the task.
+        site: which of `sites` it was called at.
+        block: number of the block inside which it was called; 0 outside of all.
+        state: as in `states.STATES`, from 1.
+        attempts: how often it was submitted.
+        worker: which of `names` ran it.
+        called: when it was called.
+        ready: when all that it waits for had ended.
+        staged: when its files had been brought; the same as `ready` where there are none.
+        submitted: when its backend was handed it.
+        started: when a worker began it.
+        finished: when the worker was done.
+        over: when its future had its end: a value, an error, a cancel.
+        starts: where its dependencies begin in `dependencies`; one more than there are rows.
+        dependencies: numbers of tasks, which may have no row any more.
+        edges: for each of these whether it is `DATA` or `ORDER`.
+        bytes_in: how much was brought for it; empty if that holds for none.
+        bytes_out: how much of what it made was published; empty if that holds for none.
+        endings: why those gave no value that did not, by number.
+        dropped: how many tasks there were that have no row any more.
+        earlier: what is known of these, by name.
+    """
+
+    run: str = ""
+    began: float = 0.0
+    now: float = 0.0
+    is_over: bool = False
+    planning: float = 0.0
+    workers: Mapping[str, int | None] = field(default_factory=dict)
+    names: Sequence[str] = ("",)
+    sites: Sequence[Site] = ()
+    id: array[int] = field(default_factory=lambda: array("I"))
+    site: array[int] = field(default_factory=lambda: array("I"))
+    block: array[int] = field(default_factory=lambda: array("I"))
+    state: array[int] = field(default_factory=lambda: array("B"))
+    attempts: array[int] = field(default_factory=lambda: array("H"))
+    worker: array[int] = field(default_factory=lambda: array("H"))
+    called: array[float] = field(default_factory=lambda: array("d"))
+    ready: array[float] = field(default_factory=lambda: array("d"))
+    staged: array[float] = field(default_factory=lambda: array("d"))
+    submitted: array[float] = field(default_factory=lambda: array("d"))
+    started: array[float] = field(default_factory=lambda: array("d"))
+    finished: array[float] = field(default_factory=lambda: array("d"))
+    over: array[float] = field(default_factory=lambda: array("d"))
+    starts: array[int] = field(default_factory=lambda: array("I", [0]))
+    dependencies: array[int] = field(default_factory=lambda: array("I"))
+    edges: array[int] = field(default_factory=lambda: array("B"))
+    bytes_in: array[int] = field(default_factory=lambda: array("Q"))
+    bytes_out: array[int] = field(default_factory=lambda: array("Q"))
+    endings: Mapping[int, Ending] = field(default_factory=dict)
+    dropped: int = 0
+    earlier: Mapping[str, Totals] = field(default_factory=dict)

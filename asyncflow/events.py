@@ -1,0 +1,159 @@
+"""What happens in a run, as it is told to those who have subscribed and written into a journal. Plain data.
+
+Times are seconds since the epoch. Those of one run come from one clock, which does not jump when the system's is set.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+__all__ = [
+    "Event",
+    "RunBegan",
+    "RunEnded",
+    "TaskCalled",
+    "TaskEnded",
+    "TaskReturned",
+    "TaskStaged",
+    "TaskStarted",
+    "TaskSubmitted",
+]
+
+
+class RunBegan(NamedTuple):
+    """An engine was started.
+
+    Args:
+        time: when.
+        run: identifies the run among others.
+        workers: how many tasks can run at once, by place: {"backend 'thread'": 2}; None where there is no limit.
+    """
+
+    time: float
+    run: str
+    workers: dict[str, int | None]
+
+
+class TaskCalled(NamedTuple):
+    """A call was made.
+
+    Args:
+        time: when the code that made it was given the event loop; it may have made many.
+        id: number of the task; 1 for the first call of the run.
+        name: as its user wrote it.
+        kind: "function", "executable", "block" or "awaitable" (which is waited for, and not run here).
+        place: where it is to run, in words: "backend 'thread'".
+        limit: the option that limits how many run there at once; "" if none does.
+        called_at: where the call is: "pipeline.py:12, in main".
+        workflow: the tag of `engine.workflow_scope`; None outside of any.
+        block: number of the block inside which it was called; 0 outside of all.
+        dependencies: numbers of the tasks that it waits for, in the order of its arguments.
+        order: numbers of those among them that hand over no value.
+    """
+
+    time: float
+    id: int
+    name: str
+    kind: str
+    place: str
+    limit: str
+    called_at: str
+    workflow: str | None
+    block: int
+    dependencies: tuple[int, ...]
+    order: tuple[int, ...]
+
+
+class TaskStaged(NamedTuple):
+    """The files that a task reads were brought.
+
+    Args:
+        time: when.
+        id: number of the task.
+        bytes: how much was brought.
+    """
+
+    time: float
+    id: int
+    bytes: int
+
+
+class TaskSubmitted(NamedTuple):
+    """A backend was handed a task.
+
+    Args:
+        time: when.
+        id: number of the task.
+        attempt: 1 for the first.
+    """
+
+    time: float
+    id: int
+    attempt: int
+
+
+class TaskReturned(NamedTuple):
+    """A backend gave a task back that it had not begun; it is submitted again.
+
+    Args:
+        time: when.
+        id: number of the task.
+    """
+
+    time: float
+    id: int
+
+
+class TaskStarted(NamedTuple):
+    """A worker has begun a task.
+
+    Args:
+        time: when.
+        id: number of the task.
+        worker: which: "asyncflow-1", "process 4711"; "" if it is not known.
+    """
+
+    time: float
+    id: int
+    worker: str
+
+
+class TaskEnded(NamedTuple):
+    """A task is over.
+
+    Args:
+        time: when its future had its end.
+        id: number of the task.
+        state: "SUCCEEDED", "FAILED", "UPSTREAM_FAILED" or "CANCELLED".
+        started: when a worker began it; None if none did.
+        finished: when the worker was done with it; None if none began it.
+        worker: which; "" if none began it, or it is not known.
+        bytes: how much of what it has made was published.
+        error: class and message of what it failed with: "ValueError: need 2 rows"; "" if it did not fail.
+        roots: numbers of the tasks because of which it did not run.
+    """
+
+    time: float
+    id: int
+    state: str
+    started: float | None
+    finished: float | None
+    worker: str
+    bytes: int
+    error: str
+    roots: tuple[int, ...]
+
+
+class RunEnded(NamedTuple):
+    """The engine was shut down.
+
+    Args:
+        time: when.
+        planning: seconds for which code that made calls had held the event loop.
+    """
+
+    time: float
+    planning: float
+
+
+Event = RunBegan | TaskCalled | TaskStaged | TaskSubmitted | TaskReturned | TaskStarted | TaskEnded | RunEnded
