@@ -63,8 +63,8 @@ class Totals(NamedTuple):
 class History:
     """The tasks of one run, a row each, in the order of their calls.
 
-    All times are seconds since the run began, and `NOT_YET` where that has not happened or did not. Of one row they never
-    go back: called <= ready <= staged <= submitted <= started <= finished <= over, as far as they are there.
+    All times are seconds since the run began, and `NOT_YET` where that has not happened or did not. Those of one row
+    never go back: called <= ready <= staged <= submitted <= started <= finished <= over, as far as they are there.
 
     Args:
         run: identifies the run among others.
