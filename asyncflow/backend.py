@@ -25,6 +25,7 @@ __all__ = [
     "FAILED",
     "HELD_UP",
     "PREVIOUS",
+    "RAN",
     "RETURNED",
     "STARTED",
     "SUCCEEDED",
@@ -36,7 +37,8 @@ __all__ = [
 ]
 
 STARTED: Final = 0
-"""The work has begun. Payload: None. May be left out for work that is over at once."""
+"""The work has begun. Payload: None, or when it began and a name for the worker, as for `RAN`. May be left out for work
+that is over at once."""
 SUCCEEDED: Final = 1
 """The work is over. Payload: the value it returned."""
 FAILED: Final = 2
@@ -45,6 +47,9 @@ CANCELLED: Final = 3
 """The work has stopped, or never began, because `cancel` was called. Payload: None."""
 RETURNED: Final = 4
 """The work was not begun and will not be: the engine may submit it again. Payload: None."""
+RAN: Final = 5
+"""When and where the work has run, told before its end by a backend that `reports_runs`. Payload: when it began and
+when it ended, by the clock of `time.perf_counter` in this process, and a name for the worker."""
 
 Event = tuple[int, int, Any]
 """What became of one piece of work: kind, task id, payload."""
@@ -149,6 +154,9 @@ class ExecutionBackend(ABC):
     """Whether it follows `Work.link`; if not, each link is submitted when the one before is over."""
     reports_starts: ClassVar[bool] = True
     """Whether STARTED is reported when work begins; if not, a timeout counts from `submit`."""
+    reports_runs: ClassVar[bool] = False
+    """Whether RAN is reported for each piece of work that has begun, unless its worker has died; if not, the engine
+    takes the times at which it is told."""
     stages_files: ClassVar[bool] = True
     """Whether the files that tasks declare are brought to them, and what they make is looked for."""
     shares_filesystem: ClassVar[bool] = True

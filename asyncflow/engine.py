@@ -58,6 +58,8 @@ class WorkflowEngine:
             that depend on it.
         keep: whose sandboxes stay after a shutdown: of "failed" tasks, of "all" or of "none".
         grace: seconds that running work is given to end at a shutdown.
+        report_limit: how many tasks reports tell of one by one, the latest; of those before them sums are kept. 0 if
+            nothing is to be recorded.
 
     Raises:
         UnknownBackend: no backend of that name is installed.
@@ -76,6 +78,7 @@ class WorkflowEngine:
         implicit_data: bool = True,
         keep: Keep = "failed",
         grace: float = 5.0,
+        report_limit: int = 200_000,
     ) -> None:
         if workers is not None and workers < 1:
             raise ValueError(f"workers={workers}: at least one is needed")
@@ -83,6 +86,8 @@ class WorkflowEngine:
             raise ValueError(f"max_coroutines={max_coroutines}: at least one is needed")
         if executables is not None and executables < 1:
             raise ValueError(f"executables={executables}: at least one is needed")
+        if report_limit < 0:
+            raise ValueError(f"report_limit={report_limit}: a number of tasks, or 0 to record nothing")
         if keep not in get_args(Keep):
             raise ValueError(f"keep={keep!r}: it can be one of {', '.join(map(repr, get_args(Keep)))}")
         chosen = dict(backends) if backends else {name_of(backend): backend}
@@ -94,6 +99,7 @@ class WorkflowEngine:
         self._keep: Keep = keep
         self._dry_run = dry_run
         self._grace = grace
+        self._report_limit = report_limit
         self._run: Run | None = None
         self._starting: asyncio.Task[None] | None = None
         self._closing: asyncio.Task[None] | None = None
@@ -211,7 +217,7 @@ class WorkflowEngine:
             async with self:
                 called: Any = target if inspect.isawaitable(target) else target(*args, **kwargs)
                 if isinstance(target, FunctionTask):
-                    made_at(caller, [called])
+                    made_at(caller, called)
                 return await called if inspect.isawaitable(called) else called
 
         return run_script(main)
@@ -347,7 +353,7 @@ class WorkflowEngine:
             kwargs: its keyword arguments.
         """
         task = fn if isinstance(fn, FunctionTask) else self._task_of(fn)
-        return made_at(sys._getframe(1), [task(*args, **kwargs)])[0]
+        return made_at(sys._getframe(1), task(*args, **kwargs))
 
     def _task_of(self, fn: Any) -> FunctionTask[..., Any, Any]:
         # By identity, as two callables may be equal; what is remembered is held, so that its id stays its own.
@@ -438,6 +444,7 @@ class WorkflowEngine:
             sandboxes=None if self._dry_run else Sandboxes(self._work_dir, self._keep),
             implicit_data=self._implicit_data,
             grace=self._grace,
+            report_limit=self._report_limit,
         )
         self._closing = None
         self._starting = run.loop.create_task(lifecycle.start(run))

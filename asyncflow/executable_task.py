@@ -83,5 +83,6 @@ def runs(definition: Definition, options: CommandOptions) -> Definition:
         options: how they are run.
     """
     definition.command = options
+    definition.kind = "executable"
     definition.returns = Path if options.capture_stdio else str
     return definition

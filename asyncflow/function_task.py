@@ -213,7 +213,8 @@ class FunctionTask(Generic[P, Fn, R]):
         Args:
             iterables: one for each positional argument; the shortest tells how many calls.
         """
-        return made_at(sys._getframe(1), [self(*items) for items in zip(*iterables, strict=False)])
+        caller = sys._getframe(1)
+        return [made_at(caller, self(*items)) for items in zip(*iterables, strict=False)]
 
     # A decorated method: the instance is the first argument, and gone from the rest.
     @overload
@@ -245,13 +246,14 @@ class FunctionTask(Generic[P, Fn, R]):
         return f"<{kind} {self._definition.name}>"
 
 
-def made_at(caller: FrameType, futures: list[TaskFuture[Any]]) -> list[TaskFuture[Any]]:
-    """Say of calls that were made on somebody's behalf where that was: the user's own line.
+def made_at(caller: FrameType, future: TaskFuture[Any]) -> TaskFuture[Any]:
+    """Say of a call that was made on somebody's behalf where that was: the user's own line.
 
     Args:
-        caller: who asked for them.
-        futures: of the calls.
+        caller: who asked for it.
+        future: of the call, the last that was made.
     """
-    for future in futures:
-        future.site, future.site_at = caller.f_code, caller.f_lasti
-    return futures
+    future.site, future.site_at = caller.f_code, caller.f_lasti
+    if future._run.record is not None:
+        future._run.record.moved(future)
+    return future

@@ -151,7 +151,7 @@ class Scheduler:
             self.closing.add(task.id)  # first: the last that is cancelled inside may close it
             self._cancel_inside(task)  # what the body called while it was cleaning up
         else:
-            task.enter(_end(task))
+            task.enter(end_of(task))
             self._over(task)
 
     def left_behind(self, task: Task) -> None:
@@ -319,7 +319,7 @@ class Scheduler:
         task.cause = Cause(task.id, task.name, 0, None, upstream)
         self.ended.append(task)
         if task.story & NOW == PENDING:
-            task.enter(_end(task))
+            task.enter(end_of(task))
             return
         task.attempt -= 1
         task.enter(CANCELLING)  # the backend has it, behind what failed, and must be heard before it is over
@@ -418,7 +418,7 @@ class Scheduler:
                     self._hush(owner)
                 return
             self.closing.remove(owner.id)
-            owner.enter(_end(owner))
+            owner.enter(end_of(owner))
             self._forget(owner)
             if self.watched:
                 self._hush(owner)
@@ -444,8 +444,12 @@ def _by_number(task: Task) -> int:
     return task.id
 
 
-def _end(task: Task) -> int:
-    """What a task has come to that gives no value."""
+def end_of(task: Task) -> int:
+    """What a task comes to in the end that gives no value.
+
+    Args:
+        task: of which that is decided.
+    """
     cause = task.cause
     assert cause is not None
     if cause.upstream:

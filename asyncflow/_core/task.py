@@ -28,6 +28,7 @@ class Definition:
         "fn",
         "is_block",
         "is_coroutine",
+        "kind",
         "name",
         "returns",
         "timeout",
@@ -44,6 +45,7 @@ class Definition:
         timeout: float | None = None,
         command: Any = None,
         example: Any = ...,
+        kind: str = "function",
     ) -> None:
         self.fn = fn
         self.name = name
@@ -51,6 +53,7 @@ class Definition:
         self.is_block = is_block
         self.backend = backend
         self.timeout = timeout
+        self.kind = "block" if is_block and kind == "function" else kind
         self.command = command  # of an executable task: its `CommandOptions`
         self.returns: type | None = None  # and the class of its value, of which the function says nothing
         self.example = example

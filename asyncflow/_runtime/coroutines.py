@@ -16,9 +16,10 @@ from contextvars import Context
 from time import perf_counter
 from typing import Any, Final
 
+from .._core.record import PAUSE, Record
 from .._core.states import NOW, SUBMITTED
 from .._core.task import Task
-from ..backend import CANCELLED, FAILED, RETURNED, STARTED, SUCCEEDED, Event
+from ..backend import CANCELLED, FAILED, RAN, RETURNED, STARTED, SUCCEEDED, Event
 from ..errors import CircularDependency
 from . import inputs
 from .failure import NO_VALUES
@@ -28,6 +29,8 @@ from .scope import circle, enter_block, waits_for
 Runner = Generator[Any, Any, None]
 _SLICE: Final = 0.005  # seconds that bodies may run before everything else on the loop gets its turn
 _CHECKED_EACH: Final = 16  # bodies between two looks at the clock
+LOOP: Final = "the event loop"
+"""What the loop is called as a worker."""
 
 
 class Coroutines:
@@ -38,6 +41,7 @@ class Coroutines:
         handle: takes events on the loop's thread.
         succeeded: takes a task that has ended and its value.
         flush: carries out what follows from it.
+        record: is told when bodies have run; None if nobody wants to know.
     """
 
     def __init__(
@@ -46,11 +50,13 @@ class Coroutines:
         handle: Callable[[deque[Event]], None],
         succeeded: Callable[[Task, Any], None],
         flush: Callable[[], None],
+        record: Record | None,
     ) -> None:
         self._loop = loop
         self._handle = handle
         self._succeeded = succeeded
         self._flush = flush
+        self._record = record
         self._queue: deque[Task] = deque()
         self._events: deque[Event] = deque()
         self._active: asyncio.Task[None] | None = None
@@ -115,11 +121,15 @@ class Coroutines:
 
     @types.coroutine
     def _drive(self) -> Generator[Any, Any, None]:
-        queue, events, over = self._queue, self._events, self._over
+        queue, events, over, record = self._queue, self._events, self._over, self._record
         me: asyncio.Task[None] | None = self._active
         assert me is not None
         cancelling = me.cancelling
-        count, slice_end = 0, perf_counter() + _SLICE
+        count, began = 0, perf_counter()
+        slice_end = began + _SLICE
+        if record is not None:
+            record.add_loop_id(PAUSE)
+            record.add_loop_at(began)
         while queue:
             task = queue.popleft()
             if task.story & NOW != SUBMITTED:
@@ -137,23 +147,33 @@ class Coroutines:
                 self._runner = _new_runner(self._over)
                 if link is not None:
                     events.extend(_given_back(link))
+                ended = perf_counter()
+                events.append((RAN, task.id, (began, ended, LOOP)))
                 events.append(_ended_by(task, error, False))
+                began = self._goes_on(ended)
             else:
                 if awaited is over:
                     value, over.value = over.value, None
+                    if record is not None:
+                        # What the engine does from one body to the next counts as theirs: one look at the clock each.
+                        record.add_loop_id(task.id)
+                        began = perf_counter()
+                        record.add_loop_at(began)
                     self._succeeded(task, value)
                     if link is not None:
                         self._follow(link, value)
                     value = None  # or it would be kept while another body waits in this frame
                 else:
                     self._first, awaited = awaited, None  # for the same reason
-                    yield from self._become(task, me)
-                    slice_end = perf_counter()  # what is queued now has waited
+                    yield from self._become(task, me, began)
+                    began = slice_end = self._goes_on(perf_counter())  # what is queued now has waited
             self._begun = None
             if cancelling():  # also when a body cancelled the asyncio task in which it happened to run
                 break
             if not queue:
                 self._carry_on()
+                if record is not None:
+                    began = self._goes_on(perf_counter())
             if self._active is not me:
                 break
             count += 1
@@ -163,7 +183,8 @@ class Coroutines:
                     yield
                 except asyncio.CancelledError:
                     break
-                slice_end = perf_counter() + _SLICE
+                began = self._goes_on(perf_counter())
+                slice_end = began + _SLICE
         if self._active is me:
             self._active = None
         self._carry_on()
@@ -178,14 +199,24 @@ class Coroutines:
         self._over.value = body
         return self._over
 
-    def _become(self, task: Task, me: asyncio.Task[None]) -> Generator[Any, Any, None]:
+    def _goes_on(self, now: float) -> float:
+        """The next body begins now, and not when the last one ended."""
+        if self._record is not None:
+            self._record.add_loop_id(PAUSE)
+            self._record.add_loop_at(now)
+        return now
+
+    def _become(self, task: Task, me: asyncio.Task[None], began: float) -> Generator[Any, Any, None]:
         """Leave the queue to another driver and be the asyncio task of one body, until that is over."""
         link = task.link
         runner, self._runner = self._runner, _new_runner(self._over)
         self._active = None
         self.waiting[task.id] = me  # first, or a cancel that the next line carries out would miss it
-        self.look_now()
+        if task.story & NOW == SUBMITTED:
+            self._events.append((STARTED, task.id, (began, LOOP)))
         self._begun = None
+        if self._events:
+            self._handle(self._events)
         self._ensure_driver()
         event = yield from self._wait(task, me, runner)
         # another driver may have come and gone meanwhile, which a type checker cannot know
@@ -193,6 +224,7 @@ class Coroutines:
             self._active = me
         if link is not None and event[0] != SUCCEEDED:
             self._events.extend(_given_back(link))
+        self._events.append((RAN, task.id, (began, perf_counter(), LOOP)))
         self._events.append(event)
         self.look_now()
         if link is not None and event[0] == SUCCEEDED:

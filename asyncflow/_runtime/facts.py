@@ -35,6 +35,7 @@ class Facts:
     brought: dict[str, tuple[Stamp, Left | None]] = field(default_factory=dict)
     outputs: Mapping[str, Any] = field(default_factory=dict)  # paths of what was made
     left: dict[str, Left] | None = None  # worked out when somebody wants to know
+    published: int = 0  # bytes
     command: str | list[str | bytes] | None = None
     returncode: int | None = None
     stderr: str | None = None

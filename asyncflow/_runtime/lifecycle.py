@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from .aside import aside
 from .run import Run
+from .timed import Timed
 
 _log = logging.getLogger("asyncflow")
 _KILLED: Final = 5.0  # seconds that the kernel may take to end what was killed
@@ -29,7 +30,8 @@ async def start(run: Run) -> None:
     started = []
     try:
         for backend in run.backends.values():
-            await backend.start(run.inbox.report)
+            report = run.inbox.report
+            await backend.start(report if getattr(backend, "reports_runs", False) else Timed(report))
             started.append(backend)
     except BaseException as error:
         run.closed = f"its backend could not be started: {error!r}"

@@ -31,10 +31,12 @@ class Outputs:
             raise KeyError(f"{facts.label} declares no output {name!r}; it has: {there}")
         run = self._future._run
         # A block, because that runs on the loop whatever the backend is.
-        definition = Definition(_path, f"{self._future.name}.outputs[{name!r}]", is_block=True)
+        definition = Definition(_path, f"{self._future.name}.outputs[{name!r}]", is_block=True, kind="path")
         caller = sys._getframe(1)
         args = (self._future, facts, name)
         path = run.call(definition, run.lane_for(definition), args, {}, caller.f_code, caller.f_lasti)
+        if run.record is not None:
+            run.record.alias(path.id, self._future.id)
         path.facts = facts  # whoever depends on the file depends on its maker
         return path
 

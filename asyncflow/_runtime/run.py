@@ -11,23 +11,25 @@ import logging
 from collections import deque
 from collections.abc import Mapping, Sequence
 from contextvars import Context, copy_context
-from itertools import count
 from threading import get_ident
+from time import perf_counter
 from types import CodeType
 from typing import Any, Final
 
 from .._core import arguments
-from .._core.scheduler import MOST, Scheduler
+from .._core.record import Record
+from .._core.scheduler import MOST, Scheduler, end_of
 from .._core.states import CANCELLING, NOW, PENDING, READY, RUNNING, SUBMITTED
 from .._core.states import SUCCEEDED as OVER
 from .._core.task import Definition, Lane, Task
-from ..backend import CANCELLED, FAILED, STARTED, SUCCEEDED, Event, ExecutionBackend
+from ..backend import CANCELLED, FAILED, RAN, STARTED, SUCCEEDED, Event, ExecutionBackend
 from ..errors import (
     EngineClosed,
     ImpossibleTransition,
     TaskTimeout,
     UpstreamFailed,
     WrongLoop,
+    brief,
 )
 from . import inputs
 from .commands import Commands
@@ -42,12 +44,14 @@ from .places import Places
 from .sandboxes import Sandboxes
 from .scope import SCOPE
 from .stager import Stager
+from .timed import Timed
 from .timeouts import Timeouts
 from .unseen import Unseen
 from .wiring import Wiring
 
 _log = logging.getLogger("asyncflow")
 _ANY: Final = 1 << 62
+_ROOTS: Final = 100  # of a task that did not run, that are told of
 _cancel: Final = asyncio.Future.cancel
 
 
@@ -61,6 +65,7 @@ class Run:
         sandboxes: where they run; None if they are to be stood in for.
         implicit_data: whether what they have made without declaring it is brought to those that depend on them.
         grace: seconds that a command which is told to end may take.
+        report_limit: for how many tasks what happens is kept, one by one; 0 to keep nothing.
     """
 
     def __init__(
@@ -72,26 +77,29 @@ class Run:
         sandboxes: Sandboxes | None,
         implicit_data: bool,
         grace: float,
+        report_limit: int,
     ) -> None:
         self.loop = asyncio.get_running_loop()
         self.backends = backends  # not a copy: it tells the runs of one engine from those of others
         self.thread = get_ident()
         self.scheduler = Scheduler()
+        self.record = Record(report_limit, perf_counter()) if report_limit else None
         self.inbox = Inbox(self.loop, self.handle, self._under_way)
-        self.coroutines = Coroutines(self.loop, self.handle, self.succeeded, self.flush)
+        self.coroutines = Coroutines(self.loop, self.handle, self.succeeded, self.flush, self.record)
         self.unseen = Unseen()
         self.open = False  # the backends take work
         self.closed: str | None = None  # why no call is taken any more
         self.dropped = 0  # reports about unknown or finished tasks
-        self.foreign = Foreign(self.inbox.report)
+        timed = Timed(self.inbox.report)
+        self.foreign = Foreign(timed)
         self.sandboxes = sandboxes
-        self.commands = Commands(self.inbox.report, sandboxes, grace) if sandboxes is not None else None
+        self.commands = Commands(timed, sandboxes, grace) if sandboxes is not None else None
         self.places = Places(
             backends, self.coroutines, self.foreign, self.commands, max_coroutines, executables
         )
         self.wiring = Wiring(self)
         self.stager = Stager(sandboxes, implicit_data, self)
-        self.ids = count(1)
+        self.last = 0  # number of the last call
         self._context = Context()
         self._flush_due = False
         self._timeouts = Timeouts(self.loop, self._expired)
@@ -132,8 +140,9 @@ class Run:
         # Not TaskFuture[Any](...): an instance made through a generic alias gets a __dict__, and a burst twice as slow.
         task: TaskFuture[Any] = TaskFuture(loop=self.loop)
         task._run = self
+        number = self.last = self.last + 1
         task.set_up(
-            next(self.ids),
+            number,
             definition,
             lane,
             args,
@@ -144,10 +153,23 @@ class Run:
             site,
             site_at,
         )
+        record = self.record
+        if record is not None and (
+            definition is not record.definition
+            or site_at != record.site_at
+            or scope is not record.scope
+            or site is not record.site
+        ):
+            record.turn(task, scope, perf_counter())
         dependencies = self.wiring.of_call(task, args, kwargs, after) if args or kwargs or after else ()
         if task.facts is not None or definition.command is not None:
             self._with_files(task, dependencies)
         self.scheduler.called(task, dependencies)
+        if dependencies and record is not None:
+            record.add_dependent(number)
+            record.add_dependencies(dependencies)
+            if after:
+                record.ordered(task)
         if not self._flush_due:
             self._flush_soon()
         return task
@@ -187,9 +209,16 @@ class Run:
             events: the reports; those that are taken are removed.
             most: how many to take at most.
         """
-        live = self.scheduler.live
-        for _ in range(min(len(events), most)):  # not "while events": threads may add to them for ever
+        live, record = self.scheduler.live, self.record
+        many = min(len(events), most)  # not "while events": threads may add to them for ever
+        now = perf_counter() if many else 0.0
+        for _ in range(many):
             kind, task_id, payload = events.popleft()
+            if kind == RAN:
+                if record is not None:
+                    record.add_ran_id(task_id)
+                    record.add_ran(payload)
+                continue
             task = live.get(task_id)
             try:
                 if task is None:
@@ -197,18 +226,22 @@ class Run:
                 elif kind == SUCCEEDED:
                     self.succeeded(task, payload)
                 elif kind == STARTED:
-                    self._started(task)
+                    self._started(task, payload or (now, ""))
                 elif kind == FAILED:
                     self._failed(task, payload)
                 elif kind == CANCELLED:
                     self.scheduler.stopped(task)
                 else:
                     self._given_back(task)
+                if record is not None and kind >= FAILED and task_id in record.running:
+                    record.stopped(task_id, now)
             except (
                 ImpossibleTransition
             ):  # a backend that says a thing twice must not cost others their results
                 self.dropped += 1
                 _log.exception("a report about %r (#%d) was dropped", task and task.name, task_id)
+        if record is not None and many:
+            record.taken(now)
         self.flush()
 
     def succeeded(self, task: Any, value: Any) -> None:
@@ -222,11 +255,15 @@ class Run:
             self._timeouts.disarm(task)
 
     def _given_back(self, task: Task) -> None:
+        if self.record is not None:
+            self.record.returned(task.id, perf_counter())
         inputs.unlink(task)
         self.scheduler.given_back(task)
 
-    def _started(self, task: Task) -> None:
+    def _started(self, task: Task, begun: tuple[float, str]) -> None:
         self.scheduler.started(task)
+        if self.record is not None:
+            self.record.begun(task.id, *begun)
         if task.definition.timeout is not None and task.story & NOW == RUNNING:  # else cancelled meanwhile
             self._timeouts.arm([task])
 
@@ -272,6 +309,9 @@ class Run:
 
     def staged(self, task: Task) -> None:
         """All that a task reads is in its sandbox."""
+        if self.record is not None:
+            size = sum(stamp[1] for stamp, _ in task.facts.brought.values())
+            self.record.staged(task.id, perf_counter(), size)
         self.scheduler.staged(task, self.places.staging_for(task.lane))
         self.flush_soon()
 
@@ -291,6 +331,10 @@ class Run:
         else:
             task.set_result(value)
             self.scheduler.succeeded(task)
+            if self.record is not None:
+                self.record.over(task.id, perf_counter())
+                if task.facts.published:
+                    self.record.published(task.id, task.facts.published)
         self.flush_soon()
 
     def not_published(self, task: Task, error: BaseException) -> None:
@@ -311,7 +355,7 @@ class Run:
             return
         if futures:
             if block.story & NOW == SUBMITTED:  # a `def`, over before anybody could ask
-                self._started(block)
+                self.scheduler.started(block)
             block.holes = futures, holes
             self.scheduler.returned_futures(block, futures)
         else:
@@ -334,6 +378,8 @@ class Run:
     def _block_succeeded(self, block: Any, value: Any) -> None:
         block.set_result(value)
         self.scheduler.succeeded(block)
+        if self.record is not None:
+            self.record.over(block.id, perf_counter())
         self._timeouts.disarm(block)
 
     # -- commands -----------------------------------------------------------------------------------------
@@ -355,6 +401,8 @@ class Run:
     def flush(self) -> None:
         """Carry out what the scheduler has decided: all of it, or of a large burst a part, and more soon."""
         scheduler = self.scheduler
+        if self.record is not None and self.record.definition is not None:
+            self._pause(self.record)
         due = scheduler.due if self.open else ()
         while due or scheduler.ended or scheduler.returned or scheduler.stop:
             if scheduler.ended:
@@ -387,7 +435,15 @@ class Run:
         if self._all_over is not None and self._is_over():
             _wake(self._all_over)
 
+    def _pause(self, record: Record) -> None:
+        """Whoever has made calls has given the loop back."""
+        record.pause(self.last, perf_counter())
+        if record.is_full:
+            record.go_on(self.scheduler.live)
+
     def _submit(self, lane: Lane, batch: list[Task]) -> None:
+        if self.record is not None:
+            self.record.submitted(batch, perf_counter())
         ready = inputs.fill(batch, self._not_submitted)
         place = self.places.behind[lane]
         if place is self.coroutines:  # which fills in links when it comes to them
@@ -425,6 +481,10 @@ class Run:
         if isinstance(task.facts, Facts):
             self.stager.release(task)
         cause = task.cause
+        if self.record is not None and cause is not None:
+            roots = tuple(root.task_id for root in cause.roots[:_ROOTS]) if cause.upstream else ()
+            error_told = "" if cause.error is None else brief(cause.error)
+            self.record.bad(task.id, end_of(task), perf_counter(), error_told, roots)
         if cause is None or task.done():
             return  # its user has cancelled it
         if cause.upstream and cause.firsts[0].error is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from contextvars import copy_context
+from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from .._core import arguments
@@ -69,6 +70,8 @@ class Wiring:
     def call_off(self, task: Task) -> None:
         """A call is not taken: what was adopted for it, as a coroutine among its arguments, is cancelled."""
         scheduler = self._run.scheduler
+        if self._run.record is not None:
+            self._run.record.void(task.id)
         for adopted in [each for each in scheduler.live.values() if each.id > task.id]:
             scheduler.cancel(adopted)
         self._run.flush_soon()
@@ -105,10 +108,14 @@ class Wiring:
         run = self._run
         if isinstance(awaitable, asyncio.Future) and awaitable.get_loop() is not run.loop:
             raise ForeignFuture(f"{awaitable!r} belongs to another event loop than the engine's")
-        definition = Definition(type(awaitable), getattr(awaitable, "__qualname__", type(awaitable).__name__))
+        name = getattr(awaitable, "__qualname__", type(awaitable).__name__)
+        definition = Definition(type(awaitable), name, kind="awaitable")
         owner = run.owner(SCOPE.get().block)
         task: TaskFuture[Any] = TaskFuture(loop=run.loop)
         task._run = run
-        task.set_up(next(run.ids), definition, run.places.foreign, (awaitable,), {}, copy_context(), owner)
+        run.last += 1
+        task.set_up(run.last, definition, run.places.foreign, (awaitable,), {}, copy_context(), owner)
+        if run.record is not None:
+            run.record.adopted(task, perf_counter())
         run.scheduler.called(task, ())
         return task

@@ -31,7 +31,11 @@ from .results import UNFIT_TO_SEND, why_unfit
 _LENGTH: Final = Struct("=I")
 _LOOK_AT_MEMORY: Final = 0.05  # seconds between two looks at how much memory the process holds
 _NOBODY: Final = 0
+_NEVER: Final = (0.0, 0.0)
 _NO_KWARGS: Final[dict[str, Any]] = {}
+
+Ran = tuple[float, float]
+"""When a function began and when it ended, by a clock that all processes of a machine share."""
 
 Call = tuple[int, int, Any, int]
 """Task id, flags, payload, and memory file or -1. The payload: function number and plain arguments; or those and any
@@ -76,7 +80,7 @@ class Worker:
     def run(self) -> NoReturn:
         """Work until the engine closes the socket or is gone."""
         threading.Thread(target=self._obey, daemon=True).start()
-        self._record(wire.UP, _NOBODY, 0.0, os.getpid())
+        self._record(wire.UP, _NOBODY, _NEVER, os.getpid())
         previous: list[Any] = []  # the value of the call before, if it gave one
         while True:
             try:
@@ -86,7 +90,7 @@ class Worker:
                 continue
             task_id, flags, payload, file = call
             if flags & wire.LINKED and not previous:
-                self._record(wire.NOT_BEGUN, task_id, 0.0, [task_id])
+                self._record(wire.NOT_BEGUN, task_id, _NEVER, [task_id])
             else:
                 previous = self._run_one(task_id, flags, payload, file, previous)
 
@@ -125,7 +129,7 @@ class Worker:
             fn, harmless = self._functions.get(number) or self._load(number)
             harmless = harmless and plain
             if flags & wire.TELLS_START:
-                self._record(wire.BEGUN, task_id, 0.0, None)
+                self._record(wire.BEGUN, task_id, _NEVER, None)
             try:
                 self._current = task_id
                 if self._to_stop == task_id:
@@ -136,22 +140,22 @@ class Worker:
                     value = self._awaited(value)
             finally:
                 self._current = _NOBODY
-            elapsed = perf_counter() - started
+            ran = started, perf_counter()
             if not harmless:
                 self._house.send_children_away()
         except Stopped:
             self._current = _NOBODY
             self._hand_back_links()
-            self._record(wire.STOPPED, task_id, 0.0, None)
+            self._record(wire.STOPPED, task_id, _until_now(started), None)
         except BaseException as error:
             self._current = _NOBODY
             self._house.send_children_away()
             self._hand_back_links()
-            elapsed = perf_counter() - started if started else 0.0
-            self._failed(task_id, elapsed, error)
+            ran = _until_now(started)
+            self._failed(task_id, ran, error)
         else:
             del args, kwargs  # before the result is packed: it may be as large
-            given = self._give(task_id, elapsed, value)
+            given = self._give(task_id, ran, value)
             self._page[0] = _NOBODY
             if not harmless:
                 self._clean_up()
@@ -169,7 +173,7 @@ class Worker:
             except IndexError:  # the other thread has just given it back
                 break
         if task_ids:
-            self._record(wire.NOT_BEGUN, _NOBODY, 0.0, task_ids)
+            self._record(wire.NOT_BEGUN, _NOBODY, _NEVER, task_ids)
 
     def _link_follows(self) -> bool:
         try:
@@ -218,7 +222,7 @@ class Worker:
         if why is not None and not self._retired:
             self._retired = True
             self._hand_back()
-            self._record(wire.RETIRES, _NOBODY, 0.0, why)
+            self._record(wire.RETIRES, _NOBODY, _NEVER, why)
 
     def _too_large(self) -> str | None:
         now = perf_counter()
@@ -231,24 +235,24 @@ class Worker:
 
     # -- what happened ------------------------------------------------------------------------------------
 
-    def _give(self, task_id: int, elapsed: float, value: Any) -> bool:
+    def _give(self, task_id: int, ran: Ran, value: Any) -> bool:
         """Record a value. False if it is none that can be sent, and so none that a link could go on with."""
         cls = type(value)
         if cls in wire.PLAIN and ((cls is not bytes and cls is not str) or len(value) < wire.IN_BAND):
-            self._record(wire.VALUE, task_id, elapsed, value)
+            self._record(wire.VALUE, task_id, ran, value)
             return True
-        why = why_unfit(value) if cls in UNFIT_TO_SEND else self._pack(task_id, elapsed, value)
+        why = why_unfit(value) if cls in UNFIT_TO_SEND else self._pack(task_id, ran, value)
         if why is not None:
             self._hand_back_links()
-            self._record(wire.UNSENDABLE, task_id, elapsed, why)
+            self._record(wire.UNSENDABLE, task_id, ran, why)
         return why is None
 
-    def _pack(self, task_id: int, elapsed: float, value: Any) -> str | None:
+    def _pack(self, task_id: int, ran: Ran, value: Any) -> str | None:
         """Record a value that has to be packed. Returns why, if it cannot be."""
         try:
             parts = wire.Parts(value)
             if parts.in_band:
-                self._record(wire.PACKED, task_id, elapsed, bytes(parts.stream))
+                self._record(wire.PACKED, task_id, ran, bytes(parts.stream))
                 return None
             file = parts.into_memory()
         except BaseException as error:
@@ -258,16 +262,16 @@ class Worker:
         sizes = parts.sizes()
         socket.send_fds(self._orders, [_LENGTH.pack(0)], [file])
         os.close(file)
-        self._record(wire.IN_MEMORY, task_id, elapsed, sizes)
+        self._record(wire.IN_MEMORY, task_id, ran, sizes)
         return None
 
-    def _failed(self, task_id: int, elapsed: float, error: BaseException) -> None:
+    def _failed(self, task_id: int, ran: Ran, error: BaseException) -> None:
         from .parcel import pack_error
 
-        self._record(wire.ERROR, task_id, elapsed, pack_error(error))
+        self._record(wire.ERROR, task_id, ran, pack_error(error))
 
-    def _record(self, kind: int, task_id: int, elapsed: float, payload: Any) -> None:
-        data = pickle.dumps((kind, task_id, elapsed, payload), 5)
+    def _record(self, kind: int, task_id: int, ran: Ran, payload: Any) -> None:
+        data = pickle.dumps((kind, task_id, *ran, payload), 5)
         data = _LENGTH.pack(len(data)) + data
         with self._writing:
             done = os.write(self._records, data)
@@ -305,7 +309,11 @@ class Worker:
             if file >= 0:
                 os.close(file)
         if task_ids:
-            self._record(wire.NOT_BEGUN, _NOBODY, 0.0, task_ids[::-1])
+            self._record(wire.NOT_BEGUN, _NOBODY, _NEVER, task_ids[::-1])
+
+
+def _until_now(started: float) -> Ran:
+    return (started, perf_counter()) if started else _NEVER
 
 
 def _found(definition: Any) -> Callable[..., Any]:

@@ -33,7 +33,7 @@ FRAME: Final = 65_536
 OUT_OF_BAND: Final = 1 << 20
 """Bytes from which a buffer is not copied into the pickle."""
 
-# Records: what has happened. The second item is the task id, the third the seconds that the function ran.
+# Records: what has happened. Then come the task id, when the function began and when it ended, and the payload.
 BEGUN: Final = 0
 VALUE: Final = 1  # payload: the value itself
 PACKED: Final = 2  # payload: the value, pickled by cloudpickle

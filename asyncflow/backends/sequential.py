@@ -9,12 +9,15 @@ import asyncio
 from collections.abc import Sequence
 from heapq import heappop, heappush
 from threading import get_ident
+from time import perf_counter
+from typing import Final
 
 from .._worker.attempt import run_attempt
 from ..backend import (
     CANCELLED,
     FAILED,
     HELD_UP,
+    RAN,
     STARTED,
     SUCCEEDED,
     Concurrency,
@@ -24,12 +27,15 @@ from ..backend import (
 )
 from ..errors import TaskTimeout
 
+_WORKER: Final = "the event loop's thread"
+
 
 class SequentialBackend(ExecutionBackend):
     """One task at a time, in call order among those whose inputs are there."""
 
     name = "sequential"
     concurrency = Concurrency.SEQUENTIAL
+    reports_runs = True
     takes_coroutines = False  # no second loop can run inside the engine's
 
     def __init__(self, workers: int | None = None) -> None:
@@ -61,7 +67,6 @@ class SequentialBackend(ExecutionBackend):
         while self._order:
             work = self._waiting.pop(heappop(self._order), None)
             if work is not None:  # else cancelled
-                self._report([(STARTED, work.id, None)])
                 self._run(work)
                 break
         # After the report, so that the engine can submit what became ready, perhaps with a lower number.
@@ -70,7 +75,8 @@ class SequentialBackend(ExecutionBackend):
     def _run(self, work: Work) -> None:
         # As on a thread, the function finds no event loop running, so that it may start one of its own.
         loop = asyncio.get_running_loop()
-        began = loop.time()
+        began = perf_counter()
+        self._report([(STARTED, work.id, (began, _WORKER))])
         asyncio._set_running_loop(None)
         HELD_UP.add(get_ident())
         try:
@@ -78,10 +84,12 @@ class SequentialBackend(ExecutionBackend):
         finally:
             HELD_UP.discard(get_ident())
             asyncio._set_running_loop(loop)
-        if work.timeout is not None and loop.time() - began > work.timeout:
+        ended = perf_counter()
+        if work.timeout is not None and ended - began > work.timeout:
             where = f"backend {self.name!r}"
             succeeded, payload = False, TaskTimeout(work.id, work.name, work.timeout, where, None)
-        self._report([(SUCCEEDED if succeeded else FAILED, work.id, payload)])
+        ran = (RAN, work.id, (began, ended, _WORKER))
+        self._report([ran, (SUCCEEDED if succeeded else FAILED, work.id, payload)])
 
     async def cancel(self, task_id: int) -> bool:
         """Take work back that has not begun."""

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from queue import SimpleQueue
+from time import perf_counter
 from typing import Any
 
 from .._worker.attempt import Outcome, run_attempt
@@ -16,6 +17,7 @@ from .._worker.results import UNFIT
 from ..backend import (
     CANCELLED,
     FAILED,
+    RAN,
     RETURNED,
     STARTED,
     SUCCEEDED,
@@ -44,6 +46,7 @@ class ThreadBackend(ExecutionBackend):
     name = "thread"
     concurrency = Concurrency.CONCURRENT
     takes_chains = True
+    reports_runs = True
 
     def __init__(self, workers: int | None = None) -> None:
         self.workers = workers or usable_cpus()
@@ -62,6 +65,11 @@ class ThreadBackend(ExecutionBackend):
     async def cancel(self, task_id: int) -> bool:
         """Take work back that has not begun; a thread that runs cannot be stopped."""
         return self._crew is not None and self._crew.take_back(task_id)
+
+    def look_now(self) -> None:
+        """Report which tasks run, to somebody who asks."""
+        if self._crew is not None:
+            self._crew.look_now()
 
     async def shutdown(self, *, grace: float) -> list[int]:
         """Let the threads end."""
@@ -84,7 +92,8 @@ class _Crew:
         self._queue: SimpleQueue[Work | None] = SimpleQueue()
         # Work that no thread has begun. Whoever pops an id has it: a thread, to run it, or cancel, to drop it.
         self._waiting: dict[int, Work] = {}
-        self._running: dict[str, int] = {}
+        self._running: dict[str, tuple[int, float]] = {}
+        self._told: dict[str, int] = {}  # whose start each thread's last was that was told
         self._threads: list[threading.Thread] = []
         self._gone: Callable[[], None] | None = None
 
@@ -111,7 +120,7 @@ class _Crew:
     def _work(self, me: str) -> None:
         get, begin, running = self._queue.get, self._waiting.pop, self._running
         while (work := get()) is not None:
-            running[me] = work.id  # before it is taken, so that it is never in neither place: see leave
+            running[me] = work.id, 0.0  # before it is taken, so that it is never in neither place: see leave
             if begin(work.id, None) is None:
                 del running[me]
                 self._report(self._given_back(work.link))  # cancelled
@@ -126,16 +135,21 @@ class _Crew:
     def _run(
         self, me: str, work: Work, args: tuple[Any, ...], kwargs: Mapping[str, Any], link: Work | None
     ) -> Outcome:
-        self._report(((STARTED, work.id, None),))
+        began = perf_counter()
+        self._running[me] = work.id, began
+        if work.timeout is not None:  # whose clock starts now; else this is told to whoever asks
+            self._told[me] = work.id
+            self._report(((STARTED, work.id, (began, me)),))
         outcome = run_attempt(work.fn, work.is_coroutine, args, kwargs, work.context)
+        ran = (RAN, work.id, (began, perf_counter(), me))
         if link is None or not outcome[0]:
             del self._running[me]
         else:
-            self._running[me] = link.id
+            self._running[me] = link.id, 0.0
         if outcome[0]:
-            self._report(((SUCCEEDED, work.id, outcome[1]),))
+            self._report((ran, (SUCCEEDED, work.id, outcome[1])))
         else:  # what follows is given back first: it was never going to run
-            self._report((*self._given_back(link), (FAILED, work.id, outcome[1])))
+            self._report((*self._given_back(link), ran, (FAILED, work.id, outcome[1])))
         return outcome
 
     def _run_chain(self, me: str, head: Work) -> None:
@@ -162,6 +176,15 @@ class _Crew:
                 events.append((RETURNED, link.id, None))
             link = link.link
         return events
+
+    def look_now(self) -> None:
+        begun: list[Event] = []
+        for me, (task_id, at) in list(self._running.items()):
+            if at and self._told.get(me) != task_id:
+                self._told[me] = task_id
+                begun.append((STARTED, task_id, (at, me)))
+        if begun:
+            self._report(begun)
 
     def take_back(self, task_id: int) -> bool:
         if self._waiting.pop(task_id, None) is None:
@@ -190,7 +213,7 @@ class _Crew:
                     one_less.clear()
                     await one_less.wait()
         except TimeoutError:
-            return list(self._running.values())
+            return [task_id for task_id, _ in self._running.values()]
         for thread in self._threads:
             thread.join()  # past its last task: it has nothing left to do but to return
         return []

@@ -40,6 +40,7 @@ class ProcessBackend(ExecutionBackend):
     can_kill = True
     needs_pickle = True
     takes_chains = True
+    reports_runs = True
 
     def __init__(
         self,

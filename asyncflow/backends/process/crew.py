@@ -15,7 +15,7 @@ from typing import Any, Final
 from ..._core.pace import AHEAD, FRAME, share
 from ..._worker import wire
 from ..._worker.parcel import unpack_outcome
-from ...backend import CANCELLED, FAILED, RETURNED, STARTED, SUCCEEDED, Event, Report, Work
+from ...backend import CANCELLED, FAILED, RAN, RETURNED, STARTED, SUCCEEDED, Event, Report, Work
 from ...errors import WorkerDied
 from .calls import HEAVY, Book, Packed
 from .hand import Hand, Record
@@ -222,7 +222,7 @@ class Crew:
 
     def _take_records(self, hand: Hand, records: Iterable[Record]) -> None:
         events: list[Event] = []
-        for kind, task_id, seconds, payload in records:
+        for kind, task_id, began, ended, payload in records:
             if kind == wire.BEGUN:
                 if task_id not in self._told:
                     self._told.add(task_id)
@@ -234,17 +234,22 @@ class Crew:
             elif kind == wire.UP:
                 hand.is_up = True
                 self._false_starts = 0
-            elif (event := self._result(hand, kind, task_id, seconds, payload)) is not None:
-                events.append(event)
+            else:
+                ran = (RAN, task_id, (began, ended, hand.name))
+                event = self._result(hand, kind, task_id, ran, payload)
+                if event is not None:
+                    if began:
+                        events.append(ran)
+                    events.append(event)
         if events:
             self._report(events)
 
-    def _result(self, hand: Hand, kind: int, task_id: int, seconds: float, payload: Any) -> Event | None:
+    def _result(self, hand: Hand, kind: int, task_id: int, ran: Event, payload: Any) -> Event | None:
         packed = hand.take(task_id)
         assert packed is not None
         self._forget(task_id)
         hand.done += 1
-        packed.function.pace.saw(seconds)
+        packed.function.pace.saw(ran[2][1] - ran[2][0])
         if kind == wire.VALUE:
             return SUCCEEDED, task_id, payload
         if kind == wire.STOPPED:
@@ -258,7 +263,7 @@ class Crew:
         load = partial(_unpacked, packed.work, partial(wire.unpack_memory, hand.result_file(), payload))
         if sum(size for read, size in payload if read) <= HEAVY:  # what is mapped is not copied
             return load()
-        self._porter.carry(lambda: self._report([load()]))
+        self._porter.carry(lambda: self._report([ran, load()]))
         return None
 
     def _forget(self, task_id: int) -> None:

@@ -22,7 +22,7 @@ _LENGTH: Final = Struct("=I")
 _READ: Final = 1 << 17  # bytes at a time: some thousand small results, after which others have their turn
 _PIPE: Final = 1 << 20
 
-Record = tuple[int, int, float, Any]
+Record = tuple[int, int, float, float, Any]
 
 
 class Hand:
@@ -72,6 +72,7 @@ class Hand:
         for fd in (worker_records, worker_out, worker_err, page):
             os.close(fd)
         self.pid = self.process.pid
+        self.name = f"process {self.pid}"
         self.pidfd = os.pidfd_open(self.pid)
 
     def send(self, packed: list[Packed]) -> bool:

@@ -9,11 +9,12 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from contextvars import copy_context
 from itertools import pairwise
+from time import perf_counter
 from typing import Any
 
 import pytest
 
-from ...backend import CANCELLED, FAILED, PREVIOUS, RETURNED, SUCCEEDED, Concurrency
+from ...backend import CANCELLED, FAILED, PREVIOUS, RAN, RETURNED, SUCCEEDED, Concurrency
 from .. import bad_tasks as bad
 from ._base import Conformance, applies, asynchronous
 from ._raw import Piece, Record
@@ -54,6 +55,7 @@ class Contract(Conformance):
             "needs_pickle",
             "takes_chains",
             "reports_starts",
+            "reports_runs",
             "shares_filesystem",
         ):
             assert isinstance(getattr(self.backend, capability), bool), capability
@@ -90,6 +92,24 @@ class Contract(Conformance):
             assert record.starts(piece) <= 1
             kinds = [kind for kind, task_id, _ in record.events if task_id == piece.id]
             assert kinds[-1] == SUCCEEDED
+
+    async def test_runs_are_reported_once_and_before_the_end_or_never(self) -> None:
+        before = perf_counter()
+        async with self.running() as record:
+            fine = [Piece(bad.add, (number, 1), timeout=None) for number in range(20)]
+            wrong = [Piece(bad.add, (number, None), timeout=None) for number in range(5)]
+            pieces = [*fine, *wrong] if self.executes else fine
+            self.backend.submit(list(pieces))
+            await record.over(*pieces)
+            after = perf_counter()
+        for piece in pieces:
+            runs = record.runs(piece)
+            assert len(runs) == int(self.backend.reports_runs)
+            kinds = [kind for kind, task_id, _ in record.events if task_id == piece.id]
+            assert RAN not in kinds[-1:]
+            for began, ended, worker in runs:
+                assert before <= began <= ended <= after
+                assert worker
 
     @applies(overlaps=True, reports_starts=True)
     async def test_the_start_of_long_work_is_reported_when_it_begins(self) -> None:

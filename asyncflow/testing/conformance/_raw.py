@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
 
-from ...backend import STARTED, Event, Work
+from ...backend import RAN, STARTED, Event, Work
 
 _ids = count(1)
 
@@ -56,8 +56,12 @@ class Record:
         return [
             (kind, payload)
             for kind, task_id, payload in self.events
-            if task_id == piece.id and kind != STARTED
+            if task_id == piece.id and kind not in (STARTED, RAN)
         ]
+
+    def runs(self, piece: Piece) -> list[tuple[float, float, str]]:
+        """When a piece was reported to have run, and what ran it."""
+        return [payload for kind, task_id, payload in self.events if kind == RAN and task_id == piece.id]
 
     def starts(self, piece: Piece) -> int:
         """How often a piece was reported to have begun."""
