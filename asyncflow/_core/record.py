@@ -24,6 +24,8 @@ _SEGMENTS: Final = 32
 _SMALLEST: Final = 1024  # tasks of a segment
 _CACHED: Final = 4096  # call sites that are known without being spelled out again
 _NAMES: Final = 10_000  # of which sums are kept
+_LONGEST_ERROR: Final = 200  # characters
+_MOST_ERRORS: Final = 1000  # of a segment; of more, all that is kept is the class
 OTHERS: Final = "(others)"
 """Stands in sums for the names that are too many."""
 _MOST_WORKERS: Final = 1 << 16
@@ -42,6 +44,7 @@ class Segment:
         "aliases",
         "bad_at",
         "bad_id",
+        "bad_root",
         "bad_state",
         "bad_why",
         "batch_at",
@@ -108,10 +111,11 @@ class Segment:
         # Those that were over later than what has run them: blocks, and tasks whose files were published.
         self.late_id = array("I")
         self.late_at = array("d")
-        # Those that gave no value.
+        # Those that gave no value; the first of the tasks because of which, or 0; and what else there is to say.
         self.bad_id = array("I")
         self.bad_state = array("B")
         self.bad_at = array("d")
+        self.bad_root = array("I")
         self.bad_why = array("I")
         self.whys: dict[Ending, int] = {}
         # What happens to few.
@@ -353,7 +357,12 @@ class Record:
         segment.bad_id.append(task_id)
         segment.bad_state.append(state)
         segment.bad_at.append(now)
-        why = Ending(error, roots)
+        segment.bad_root.append(roots[0] if roots else 0)
+        if len(error) > _LONGEST_ERROR:
+            error = error[:_LONGEST_ERROR] + "..."
+        why = Ending(error, roots[1:])
+        if len(segment.whys) >= _MOST_ERRORS and why not in segment.whys:
+            why = Ending(error.partition(":")[0], ())
         segment.bad_why.append(segment.whys.setdefault(why, len(segment.whys)))
 
     # -- bounds -------------------------------------------------------------------------------------------

@@ -153,14 +153,15 @@ class _Rows:
                 self.over[task_id - first] = at
                 self.state[task_id - first] = SUCCEEDED
         whys = list(segment.whys)
-        bad = zip(segment.bad_id, segment.bad_state, segment.bad_at, segment.bad_why, strict=True)
-        for task_id, state, at, why in bad:
+        columns = segment.bad_id, segment.bad_state, segment.bad_at, segment.bad_root, segment.bad_why
+        for task_id, state, at, root, why in zip(*columns, strict=True):
             row = task_id - first
             if row >= 0:
                 ended = self.finished[row]
                 self.over[row] = at if isnan(ended) else max(at, ended)
                 self.state[row] = state
-                self.endings[task_id] = whys[why]
+                roots = (root, *whys[why].roots) if root else ()
+                self.endings[task_id] = Ending(whys[why].error, roots) if roots else whys[why]
         self._moved_bytes(segment)
 
     def _moved_bytes(self, segment: Segment) -> None:

@@ -58,7 +58,7 @@ class Inbox:
             if len(self._events) >= self._enough:
                 self._enough = _NEVER
                 self._wake()
-        elif self.starts_matter or events[-1][0] or any(event[0] for event in events):
+        elif events and (self.starts_matter or events[-1][0] or any(event[0] for event in events)):
             self._wake()
 
     def _wake(self) -> None:

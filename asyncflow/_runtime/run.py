@@ -34,7 +34,7 @@ from ..errors import (
 from . import inputs
 from .commands import Commands
 from .copying import Unwanted
-from .coroutines import Coroutines
+from .coroutines import LOOP, Coroutines
 from .facts import Facts
 from .failure import NO_VALUES, as_failure, unfit
 from .foreign import Foreign
@@ -355,7 +355,7 @@ class Run:
             return
         if futures:
             if block.story & NOW == SUBMITTED:  # a `def`, over before anybody could ask
-                self.scheduler.started(block)
+                self._started(block, (perf_counter(), LOOP))
             block.holes = futures, holes
             self.scheduler.returned_futures(block, futures)
         else:
