@@ -106,9 +106,13 @@ class Work(Protocol):
 
     @property
     def timeout(self) -> float | None:
-        """Seconds that it may run. If it has such a limit STARTED has to be reported at once, because the engine's
-        clock starts with it. A backend whose work holds up the engine's loop, and with it that clock, fails late
-        work itself, with `TaskTimeout`."""
+        """Seconds that it may run. A backend whose work holds up the engine's loop, and with it the engine's clock,
+        fails late work itself, with `TaskTimeout`."""
+
+    @property
+    def tells_start(self) -> bool:
+        """Whether STARTED has to be reported at once: a clock starts with it, or somebody listens. If not, it may be
+        left to `look_now`."""
 
     @property
     def link(self) -> Work | None:

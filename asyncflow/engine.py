@@ -7,7 +7,7 @@ import inspect
 import sys
 import weakref
 from collections import OrderedDict
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import AbstractContextManager
 from datetime import timedelta
@@ -21,7 +21,9 @@ from ._core.commands import CommandOptions
 from ._core.task import Definition
 from ._options import check_function, is_coroutine_function, made, name_of, no_loop, seconds
 from ._runtime import lifecycle
+from ._runtime.audience import Audience
 from ._runtime.future import TaskFuture
+from ._runtime.journal import Journal
 from ._runtime.run import Run
 from ._runtime.sandboxes import Keep, Sandboxes
 from ._runtime.scope import workflow_scope
@@ -31,6 +33,7 @@ from ._worker.far import FarEngine
 from .backend import ExecutionBackend
 from .backends.thread import usable_cpus
 from .errors import EngineClosed, UnknownBackend, WrongLoop
+from .events import Event
 from .executable_task import ExecutableTask, runs
 from .function_task import FunctionTask, made_at
 
@@ -60,6 +63,8 @@ class WorkflowEngine:
         grace: seconds that running work is given to end at a shutdown.
         report_limit: how many tasks reports tell of one by one, the latest; of those before them sums are kept. 0 if
             nothing is to be recorded.
+        journal: a file to which each run adds what happens, a line of JSON for each event; `Report.from_journal` reads
+            it, also after the process was killed.
 
     Raises:
         UnknownBackend: no backend of that name is installed.
@@ -79,6 +84,7 @@ class WorkflowEngine:
         keep: Keep = "failed",
         grace: float = 5.0,
         report_limit: int = 200_000,
+        journal: str | PathLike[str] | None = None,
     ) -> None:
         if workers is not None and workers < 1:
             raise ValueError(f"workers={workers}: at least one is needed")
@@ -88,6 +94,8 @@ class WorkflowEngine:
             raise ValueError(f"executables={executables}: at least one is needed")
         if report_limit < 0:
             raise ValueError(f"report_limit={report_limit}: a number of tasks, or 0 to record nothing")
+        if journal is not None and not report_limit:
+            raise ValueError(f"journal={str(journal)!r}: with report_limit=0 nothing is recorded")
         if keep not in get_args(Keep):
             raise ValueError(f"keep={keep!r}: it can be one of {', '.join(map(repr, get_args(Keep)))}")
         chosen = dict(backends) if backends else {name_of(backend): backend}
@@ -100,6 +108,8 @@ class WorkflowEngine:
         self._dry_run = dry_run
         self._grace = grace
         self._report_limit = report_limit
+        self._journal = None if journal is None else Path(journal).absolute()
+        self._audience = Audience()
         self._run: Run | None = None
         self._starting: asyncio.Task[None] | None = None
         self._closing: asyncio.Task[None] | None = None
@@ -381,6 +391,31 @@ class WorkflowEngine:
         """
         await future._run.settled(future)
 
+    # -- what happens -------------------------------------------------------------------------------------
+
+    def subscribe(self, callback: Callable[[Sequence[Event]], object]) -> Callable[[], None]:
+        """Be told what happens, live: from now on, in this run and in later ones.
+
+        Args:
+            callback: is called on the event loop with a list of `asyncflow.events`, in the order of time, after each
+                burst. It has to be quick. If it raises it is told nothing more, and the run goes on.
+
+        Returns:
+            What ends it when it is called.
+
+        Raises:
+            TypeError: the callback is no plain function.
+            ValueError: the engine records nothing.
+        """
+        given: Any = callback
+        if not callable(given) or is_coroutine_function(given):
+            raise TypeError(
+                f"subscribe() got {callback!r}; a plain function is needed, which is called with a list of events"
+            )
+        if not self._report_limit:
+            raise ValueError("subscribe(): with report_limit=0 nothing is recorded")
+        return self._audience.add(callback)
+
     # -- inside -------------------------------------------------------------------------------------------
 
     def _definition(
@@ -437,6 +472,9 @@ class WorkflowEngine:
         return run
 
     def _begin(self) -> Run:
+        journal = None if self._journal is None else Journal(self._journal)
+        if journal is not None:
+            self._audience.add(journal)
         run = self._run = Run(
             self._backends,
             max_coroutines=self._max_coroutines,
@@ -445,6 +483,8 @@ class WorkflowEngine:
             implicit_data=self._implicit_data,
             grace=self._grace,
             report_limit=self._report_limit,
+            audience=self._audience,
+            journal=journal,
         )
         self._closing = None
         self._starting = run.loop.create_task(lifecycle.start(run))

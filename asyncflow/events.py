@@ -79,17 +79,15 @@ class TaskStaged(NamedTuple):
 
 
 class TaskSubmitted(NamedTuple):
-    """A backend was handed a task.
+    """A backend was handed a task. Of tasks that go together with the one before them in a chain, this is not told.
 
     Args:
         time: when.
         id: number of the task.
-        attempt: 1 for the first.
     """
 
     time: float
     id: int
-    attempt: int
 
 
 class TaskReturned(NamedTuple):
@@ -130,7 +128,7 @@ class TaskEnded(NamedTuple):
         worker: which; "" if none began it, or it is not known.
         bytes: how much of what it has made was published.
         error: class and message of what it failed with: "ValueError: need 2 rows"; "" if it did not fail.
-        roots: numbers of the tasks because of which it did not run.
+        roots: numbers of the tasks because of which it did not run, the first hundred.
     """
 
     time: float

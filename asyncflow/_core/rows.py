@@ -8,14 +8,10 @@ from math import isnan
 from typing import Final
 
 from .history import DATA, NOT_YET, ORDER, Ending, History, Site
+from .order import put_in_order
 from .record import LOOP, PAUSE, Record, Segment
-from .states import FAILED, NOW, PENDING, READY, RUNNING, SUBMITTED, SUCCEEDED
+from .states import NOW, PENDING, SUCCEEDED
 from .task import Task
-
-_HANDED: Final = frozenset({SUBMITTED, RUNNING, SUCCEEDED})
-_READY_ONLY: Final = frozenset(
-    {READY, FAILED}
-)  # what failed without having been handed over could not be staged
 
 
 def history_of(
@@ -83,8 +79,9 @@ class _Rows:
         self._alive()
         kept = self._kept(segments)
         self._dependencies(segments, kept)
-        self._in_order(kept)
-        return self._as_history(kept, run, began, is_over, workers)
+        history = self._as_history(kept, run, began, is_over, workers)
+        put_in_order(history, self._is_staged)
+        return history
 
     # -- what the logs say --------------------------------------------------------------------------------
 
@@ -209,32 +206,9 @@ class _Rows:
                 kinds.extend([DATA] * (len(waits) - orders) + [ORDER] * orders)
             starts.append(len(dependencies))
 
-    def _in_order(self, kept: range | list[int]) -> None:
-        """Fill in what nobody has told, so that times never go back."""
-        starts, dependencies, _ = self._edges
-        first, over, state = self._first, self.over, self.state
-        for at, row in enumerate(kept):
-            started = self.started[row]
-            was_handed = state[row] in _HANDED or not isnan(started) or not isnan(self.submitted[row])
-            if not was_handed and state[row] not in _READY_ONLY:
-                continue
-            ready = self.called[row]
-            for dependency in dependencies[starts[at] : starts[at + 1]]:
-                if dependency >= first and over[dependency - first] > ready:
-                    ready = over[dependency - first]
-            end = min(each for each in (started, over[row], self._now) if not isnan(each))
-            ready = self.ready[row] = min(ready, end)
-            if was_handed:
-                staged = self.staged[row] = _between(ready, self.staged[row], end)
-                self.submitted[row] = _between(staged, self.submitted[row], end)
-                # a link of a chain goes with the one before it, and is not told of
-                self.attempts[row] = self.attempts[row] or 1
-            elif self._is_staged(row):
-                self.staged[row] = _between(ready, self.staged[row], end)
-
-    def _is_staged(self, row: int) -> bool:
+    def _is_staged(self, task_id: int) -> bool:
         """Whether the files of a task are there that was not handed over."""
-        task = self._live.get(row + self._first)
+        task = self._live.get(task_id)
         return task is not None and task.lane.leads_to is None
 
     def _as_history(
@@ -286,8 +260,3 @@ def _edges(segments: Iterable[Segment]) -> Iterator[tuple[int, array[int], int]]
         for task_id, many in zip(segment.edge_id, segment.edge_n, strict=True):
             yield task_id, segment.edges[begin : begin + many], orders.get(task_id, 0)
             begin += many
-
-
-def _between(least: float, time: float, most: float) -> float:
-    """A time that may not be known, held in order."""
-    return least if isnan(time) or time < least else min(time, most)

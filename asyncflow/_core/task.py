@@ -77,7 +77,18 @@ class Lane:
     A lane with a capacity holds what is over it back, as READY, until a slot comes free.
     """
 
-    __slots__ = ("capacity", "is_due", "leads_to", "limit", "links", "place", "ready", "staging", "taken")
+    __slots__ = (
+        "capacity",
+        "is_due",
+        "leads_to",
+        "limit",
+        "links",
+        "place",
+        "ready",
+        "staging",
+        "taken",
+        "tells",
+    )
 
     def __init__(
         self,
@@ -96,6 +107,7 @@ class Lane:
         if leads_to is not None:
             leads_to.staging = self
         self.is_due = False
+        self.tells = False  # starts are to be told at once
         self.ready: deque[Task] = deque()
         self.taken = 0  # slots in use: tasks that were submitted and are not over
 
@@ -214,6 +226,11 @@ class Task:
     def timeout(self) -> float | None:
         """Seconds that it may run."""
         return self.definition.timeout
+
+    @property
+    def tells_start(self) -> bool:
+        """Whether its start is to be told at once."""
+        return self.definition.timeout is not None or self.lane.tells
 
     @property
     def example(self) -> Any:

@@ -74,6 +74,8 @@ async def close(run: Run, *, wait: bool, grace: float, skip_backends: bool) -> N
                 await aside(run.sandboxes.clear)
         _abandon_rest(run)
         run.unseen.tell()
+        if run.teller is not None:
+            run.teller.end()
 
 
 async def _wait_for_coroutines(run: Run, grace: float) -> None:
@@ -149,3 +151,5 @@ def abandon(run: Run) -> None:
             run.commands.abandon()
             run.sandboxes.clear()
         run.unseen.tell()
+        if run.teller is not None:
+            run.teller.end()

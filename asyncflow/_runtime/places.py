@@ -68,6 +68,18 @@ class Places:
             return self._loop
         return self._named[name]
 
+    def tell_starts(self) -> None:
+        """Have starts told at once: somebody listens."""
+        for lane in self.behind:
+            lane.tells = True
+
+    def workers(self) -> dict[str, int | None]:
+        """How many tasks can run at once, by place; None where there is no limit."""
+        known = {self._loop.place: self._loop.capacity, self._commands.place: self._commands.capacity}
+        for name, lane in self._named.items():
+            known[lane.place] = getattr(self._backends[name], "workers", None)
+        return known
+
     def stages(self, lane: Lane) -> bool:
         """Whether tasks of a lane are to have their files."""
         return getattr(self.behind[lane], "stages_files", True)
@@ -83,6 +95,7 @@ class Places:
                 # What follows such a task waits until its outputs have been looked at: no chains. And enough are handed
                 # over to keep the workers busy, and no more: the files of the rest need not be there yet.
                 target = Lane(lane.place, workers and _EACH * workers, f"{_EACH} × workers")
+                target.tells = lane.tells
                 self.behind[target] = place
             staging = self._staging[lane] = Lane(lane.place, AT_ONCE, leads_to=target)
         return staging

@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from contextvars import Context, copy_context
 from threading import get_ident
-from time import perf_counter
+from time import perf_counter, time
 from types import CodeType
 from typing import Any, Final
 
@@ -32,6 +32,7 @@ from ..errors import (
     brief,
 )
 from . import inputs
+from .audience import Audience
 from .commands import Commands
 from .copying import Unwanted
 from .coroutines import LOOP, Coroutines
@@ -40,10 +41,12 @@ from .failure import NO_VALUES, as_failure, unfit
 from .foreign import Foreign
 from .future import TaskFuture
 from .inbox import Inbox
+from .journal import Journal
 from .places import Places
 from .sandboxes import Sandboxes
 from .scope import SCOPE
 from .stager import Stager
+from .teller import Teller
 from .timed import Timed
 from .timeouts import Timeouts
 from .unseen import Unseen
@@ -66,6 +69,8 @@ class Run:
         implicit_data: whether what they have made without declaring it is brought to those that depend on them.
         grace: seconds that a command which is told to end may take.
         report_limit: for how many tasks what happens is kept, one by one; 0 to keep nothing.
+        audience: those who listen.
+        journal: one of them; is closed at the end.
     """
 
     def __init__(
@@ -78,6 +83,8 @@ class Run:
         implicit_data: bool,
         grace: float,
         report_limit: int,
+        audience: Audience,
+        journal: Journal | None,
     ) -> None:
         self.loop = asyncio.get_running_loop()
         self.backends = backends  # not a copy: it tells the runs of one engine from those of others
@@ -98,6 +105,7 @@ class Run:
             backends, self.coroutines, self.foreign, self.commands, max_coroutines, executables
         )
         self.wiring = Wiring(self)
+        self.teller = Teller(self, time(), audience, journal) if self.record is not None else None
         self.stager = Stager(sandboxes, implicit_data, self)
         self.last = 0  # number of the last call
         self._context = Context()
@@ -434,11 +442,15 @@ class Run:
             _wake(self._settling.pop(task.id, None))
         if self._all_over is not None and self._is_over():
             _wake(self._all_over)
+        if self.teller is not None and self.teller.audience.listeners:
+            self.teller.tell()
 
     def _pause(self, record: Record) -> None:
         """Whoever has made calls has given the loop back."""
         record.pause(self.last, perf_counter())
         if record.is_full:
+            if self.teller is not None:
+                self.teller.tell()
             record.go_on(self.scheduler.live)
 
     def _submit(self, lane: Lane, batch: list[Task]) -> None:

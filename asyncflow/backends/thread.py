@@ -137,7 +137,7 @@ class _Crew:
     ) -> Outcome:
         began = perf_counter()
         self._running[me] = work.id, began
-        if work.timeout is not None:  # whose clock starts now; else this is told to whoever asks
+        if work.tells_start:
             self._told[me] = work.id
             self._report(((STARTED, work.id, (began, me)),))
         outcome = run_attempt(work.fn, work.is_coroutine, args, kwargs, work.context)

@@ -112,7 +112,7 @@ class Book:
         function = self.function(work)
         args, kwargs = work.args, work.kwargs
         flags = work.is_coroutine * wire.COROUTINE | linked * wire.LINKED
-        if work.timeout is not None:
+        if work.tells_start:
             flags |= wire.TELLS_START
         if not kwargs and _PLAIN.issuperset(map(type, args)):
             flags |= wire.PLAIN_ARGUMENTS

@@ -27,6 +27,7 @@ class Piece:
     context: Context | None = None
     attempt: int = 1
     timeout: float | None = 600
+    tells_start: bool = True
     link: Work | None = None
     example: Any = ...
     returns: type | None = None

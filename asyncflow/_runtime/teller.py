@@ -1,0 +1,97 @@
+"""Tells of one run: events to those who listen, and its history to whoever asks. It decides nothing."""
+
+from __future__ import annotations
+
+from time import perf_counter
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+from .._core.history import History
+from .._core.news import News
+from .._core.record import Record
+from .._core.rows import history_of
+from ..events import RunBegan, RunEnded
+from .audience import Audience
+from .journal import Journal
+
+if TYPE_CHECKING:
+    from .run import Run
+
+
+class Teller:
+    """What is told of a run.
+
+    Args:
+        run: which has a record.
+        began: when it began, in seconds since the epoch.
+        audience: those who listen.
+        journal: one of them; is closed at the end.
+    """
+
+    def __init__(self, run: Run, began: float, audience: Audience, journal: Journal | None) -> None:
+        assert run.record is not None
+        self._run = run
+        self._record: Record = run.record
+        self._began = began
+        self._name = uuid4().hex[:12]
+        self.audience = audience
+        self._journal = journal
+        self._news: News | None = None
+        self._ended: float | None = None
+        audience.late[:] = audience.listeners
+        if audience.listeners:
+            self._begin()
+
+    def tell(self) -> None:
+        """Tell what has happened since the last time."""
+        audience = self.audience
+        if audience.late:
+            late = audience.late[:]
+            audience.late.clear()
+            audience.tell([RunBegan(self._began, self._name, self._run.places.workers())], late)
+        news = self._news or self._begin()
+        events = news.since(self._run.scheduler.live)
+        if events:
+            audience.tell(events)
+
+    def _begin(self) -> News:
+        news = self._news = News(self._record, self._began - self._record.began)
+        self._run.inbox.starts_matter = True
+        self._run.places.tell_starts()
+        return news
+
+    def end(self) -> None:
+        """The run is over."""
+        if self._ended is not None:
+            return
+        self._ended = perf_counter()
+        self._catch_up(self._ended)
+        if self.audience.listeners:
+            self.tell()
+            now = self._ended + self._began - self._record.began
+            self.audience.tell([RunEnded(now, self._record.planning)])
+        if self._journal is not None:
+            self.audience.remove(self._journal)
+            self._journal.close()
+
+    def history(self) -> History:
+        """All that is known of the run, as of now."""
+        now = self._ended
+        if now is None:
+            self._run.catch_up()
+            now = perf_counter()
+            self._catch_up(now)
+        return history_of(
+            self._record,
+            now,
+            self._run.scheduler.live,
+            run=self._name,
+            began=self._began,
+            is_over=self._ended is not None,
+            workers=self._run.places.workers(),
+        )
+
+    def _catch_up(self, now: float) -> None:
+        if self._record.definition is not None:
+            self._record.pause(self._run.last, now)
+        self._record.taken(now)
