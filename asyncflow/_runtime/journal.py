@@ -6,14 +6,13 @@ this process, though not from that of the machine.
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import threading
 from collections.abc import Sequence
 from queue import SimpleQueue
-from typing import Final
 
+from .._core.lines import line_of
 from ..events import Event
 
 _log = logging.getLogger("asyncflow")
@@ -53,7 +52,7 @@ class Journal:
         while (events := self._queue.get()) is not None:
             if failed:
                 continue
-            data = b"".join(map(_line, events))
+            data = b"".join(map(line_of, events))
             try:
                 while data:
                     data = data[os.write(self._file, data) :]
@@ -63,12 +62,3 @@ class Journal:
 
     def __repr__(self) -> str:
         return f"<journal {self._path}>"
-
-
-# A number of 0 says as little as None: no block, no bytes.
-_EMPTY: Final = (None, "", (), 0)
-
-
-def _line(event: Event) -> bytes:
-    fields = {name: value for name, value in event._asdict().items() if value not in _EMPTY}
-    return json.dumps({"event": type(event).__name__, **fields}).encode() + b"\n"

@@ -1,0 +1,464 @@
+"""What is kept of a run, how much of it, and what is worked out of it."""
+
+from __future__ import annotations
+
+import random
+import tracemalloc
+from collections.abc import Callable
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from asyncflow._core.history import DATA, ORDER, Ending, History
+from asyncflow._core.lines import events_in, last_run, line_of
+from asyncflow._core.news import News
+from asyncflow._core.record import OTHERS, PAUSE, Record
+from asyncflow._core.rows import history_of
+from asyncflow._core.states import CANCELLED, DONE, FAILED, SUCCEEDED, UPSTREAM_FAILED
+from asyncflow._core.task import FIELDS, Definition, Lane, Task
+from asyncflow._core.told import history_told
+from asyncflow.events import Event, RunBegan, RunEnded, TaskCalled, TaskEnded, TaskStarted, TaskSubmitted
+
+TIMES = ("called", "ready", "staged", "submitted", "started", "finished", "over")
+
+
+class Call(Task):
+    __slots__ = FIELDS
+
+
+class Play:
+    """A run that nobody runs: a record, a clock, and what a runtime would tell."""
+
+    def __init__(self, limit: int = 1000) -> None:
+        self.now = 100.0
+        self.record = Record(limit, self.now)
+        self.lane = Lane("backend 'thread'")
+        self.live: dict[int, Task] = {}
+        self.last = 0
+        self.definitions: dict[str, Definition] = {}
+        self.news = News(self.record, 1000.0)
+        self.told: list[Event] = [RunBegan(self.now + 1000, "run", {"backend 'thread'": 2})]
+
+    def call(self, name: str, *waits: Task, site: Any = None, block: Task | None = None) -> Task:
+        self.last += 1
+        definition = self.definitions.setdefault(name, Definition(lambda: None, name))
+        task = Call()
+        code = site or (lambda: None).__code__
+        task.set_up(self.last, definition, self.lane, (), {}, owner=block, site=code, site_at=0)
+        record = self.record
+        if definition is not record.definition or block is not record.scope:
+            record.turn(task, block, self.now)
+        self.live[task.id] = task
+        if waits:
+            record.add_dependent(task.id)
+            record.add_dependencies(waits)
+        return task
+
+    def pause(self, seconds: float = 0.0) -> None:
+        self.now += seconds
+        self.record.pause(self.last, self.now)
+
+    def submit(self, *tasks: Task) -> None:
+        self.record.submitted(tasks, self.now)
+
+    def end(self, task: Task, began: float, ended: float, worker: str = "w") -> None:
+        self.record.add_ran_id(task.id)
+        self.record.add_ran((began, ended, worker))
+        task.story = DONE
+        del self.live[task.id]
+
+    def taken(self, seconds: float = 0.0) -> None:
+        self.now += seconds
+        self.record.taken(self.now)
+
+    def listen(self) -> None:
+        self.told += self.news.since(self.live)
+
+    def history(self) -> History:
+        return history_of(
+            self.record,
+            self.now,
+            self.live,
+            run="run",
+            began=self.record.began + 1000,
+            workers={"backend 'thread'": 2},
+        )
+
+
+def rows(history: History, *columns: str) -> list[tuple[Any, ...]]:
+    return list(zip(*(getattr(history, column) for column in columns), strict=True))
+
+
+def test_times_of_a_task_are_those_that_were_told() -> None:
+    play = Play()
+    task = play.call("load")
+    play.pause(1)
+    play.submit(task)
+    play.end(task, 102, 105)
+    play.taken(6)
+    assert rows(play.history(), *TIMES) == [(0, 0, 0, 1, 2, 5, 7)]
+
+
+def test_task_is_ready_when_the_last_that_it_waits_for_is_over() -> None:
+    play = Play()
+    first, second = play.call("load"), play.call("load")
+    third = play.call("add", first, second)
+    play.pause()
+    play.submit(first, second)
+    play.end(first, 100, 101)
+    play.end(second, 101, 103)
+    play.taken(4)
+    play.submit(third)
+    play.end(third, 105, 106)
+    play.taken(3)
+    history = play.history()
+    assert rows(history, "ready", "submitted", "started", "over")[2] == (4, 4, 5, 7)
+    assert list(history.dependencies) == [1, 2]
+    assert list(history.starts) == [0, 0, 0, 2]
+
+
+def test_link_of_a_chain_is_ready_no_later_than_it_begins() -> None:
+    play = Play()
+    first = play.call("load")
+    second = play.call("add", first)
+    play.pause()
+    play.submit(first)  # the second goes with it
+    play.end(first, 101, 102)
+    play.end(second, 102, 103)
+    play.taken(5)
+    assert rows(play.history(), "ready", "submitted", "started", "over", "attempts")[1] == (2, 2, 2, 5, 1)
+
+
+def test_what_runs_on_the_loop_begins_when_the_one_before_has_ended() -> None:
+    play = Play()
+    tasks = [play.call("load") for _ in range(3)]
+    play.pause()
+    play.submit(*tasks)
+    record = play.record
+    record.add_loop_id(PAUSE)
+    record.add_loop_at(101.0)
+    for task, at in zip(tasks, (102.0, 104.0, 107.0), strict=True):
+        record.add_loop_id(task.id)
+        record.add_loop_at(at)
+        del play.live[task.id]
+    play.now = 110.0
+    assert rows(play.history(), "started", "finished", "over") == [(1, 2, 2), (2, 4, 4), (4, 7, 7)]
+
+
+def test_calls_of_one_burst_from_one_place_take_one_entry() -> None:
+    play = Play()
+    for _ in range(100):
+        play.call("load")
+    play.pause()
+    assert len(play.record.segment.turn_id) == 1
+    play.call("load")
+    assert len(play.record.segment.turn_id) == 2
+
+
+def test_planning_is_the_time_that_bursts_took() -> None:
+    play = Play()
+    play.call("load")
+    play.pause(2)
+    play.now += 10
+    play.call("load")
+    play.pause(3)
+    assert play.history().planning == 5
+
+
+def test_call_that_was_not_taken_has_no_row() -> None:
+    play = Play()
+    play.call("load")
+    refused = play.call("load")
+    play.call("load")
+    play.record.void(refused.id)
+    del play.live[refused.id]
+    play.pause()
+    assert list(play.history().id) == [1, 3]
+
+
+def test_what_waits_for_a_file_waits_for_its_maker() -> None:
+    play = Play()
+    maker = play.call("split")
+    path = play.call("split.outputs['a']", maker)
+    play.record.alias(path.id, maker.id)
+    play.call("read", path)
+    play.pause()
+    history = play.history()
+    assert list(history.id) == [1, 3]
+    assert list(history.dependencies) == [1]
+
+
+def test_edges_without_a_value_are_told_apart() -> None:
+    play = Play()
+    first, second = play.call("load"), play.call("load")
+    third = play.call("add", first, second)
+    third.after = [second]
+    play.record.ordered(third)
+    play.pause()
+    history = play.history()
+    assert list(history.dependencies) == [1, 2]
+    assert list(history.edges) == [DATA, ORDER]
+
+
+def test_task_that_gave_no_value_says_why() -> None:
+    play = Play()
+    bad, worse = play.call("fit"), play.call("plot")
+    play.pause()
+    play.submit(bad)
+    play.end(bad, 101, 102)
+    play.taken(2)
+    play.record.bad(bad.id, FAILED, play.now, "ValueError: no", ())
+    play.record.bad(worse.id, UPSTREAM_FAILED, play.now, "", (bad.id, 7))
+    del play.live[worse.id]
+    history = play.history()
+    assert list(history.state) == [FAILED, UPSTREAM_FAILED]
+    assert history.endings == {1: Ending("ValueError: no", ()), 2: Ending("", (1, 7))}
+    assert history.over[0] == history.over[1] == 2
+
+
+def test_work_that_goes_on_after_its_end_was_decided_is_over_when_it_stops() -> None:
+    play = Play()
+    task = play.call("fit")
+    play.pause()
+    play.submit(task)
+    play.record.bad(task.id, FAILED, play.now + 1, "TaskTimeout: too long", ())
+    play.end(task, 100, 109)
+    play.taken(10)
+    assert rows(play.history(), "state", "finished", "over") == [(FAILED, 9, 9)]
+
+
+def test_task_that_was_given_back_was_tried_once_less() -> None:
+    play = Play()
+    task = play.call("load")
+    play.pause()
+    play.submit(task)
+    play.record.returned(task.id, play.now)
+    play.submit(task)
+    assert list(play.history().attempts) == [1]
+
+
+def test_running_task_tells_since_when_and_where() -> None:
+    play = Play()
+    task = play.call("load")
+    play.pause()
+    play.submit(task)
+    play.record.begun(task.id, 103.0, "w")
+    play.taken(1)
+    play.now = 105.0
+    history = play.history()
+    assert rows(history, "started") == [(3,)]
+    assert history.over[0] != history.over[0]
+
+
+def many(play: Play, count: int, rest: Callable[[Play, list[Task]], None] | None = None) -> None:
+    """Tasks, a thousand at a time, to their ends."""
+    for _ in range(count // 1000):
+        tasks = [play.call("load") for _ in range(1000)]
+        play.pause(1)
+        play.submit(*tasks)
+        for task in tasks:
+            play.end(task, play.now, play.now + 0.5)
+        play.taken(1)
+        if play.record.is_full:
+            play.record.go_on(play.live)
+
+
+@pytest.mark.parametrize("limit", [1, 1000, 5000, 20_000])
+def test_as_many_tasks_have_rows_as_was_asked_for_and_not_many_more(limit: int) -> None:
+    play = Play(limit)
+    many(play, 50_000)
+    history = play.history()
+    assert limit <= len(history.id) <= limit + 2 * max(1024, limit // 32) + 1000
+    assert history.id[-1] == 50_000
+    assert history.dropped + len(history.id) == 50_000
+
+
+def test_of_tasks_without_a_row_sums_are_kept() -> None:
+    play = Play(1)
+    many(play, 10_000)
+    history = play.history()
+    known = history.earlier["load"]
+    assert known.states == {"SUCCEEDED": history.dropped}
+    assert known.run == pytest.approx(history.dropped / 2)
+    assert known.longest == pytest.approx(0.5)
+
+
+def test_task_that_outlives_its_row_is_counted_by_its_name() -> None:
+    play = Play(1)
+    long = play.call("long")
+    play.pause()
+    play.submit(long)
+    many(play, 10_000)
+    play.end(long, 100, play.now)
+    many(play, 10_000)
+    assert play.history().earlier["long"].states == {"SUCCEEDED": 1}
+
+
+def test_names_that_are_too_many_are_counted_together() -> None:
+    play = Play(1)
+    for number in range(12_000):
+        play.call(f"load {number}")
+        task = play.live[play.last]
+        play.pause()
+        play.submit(task)
+        play.end(task, 100, 101)
+        play.taken()
+        if play.record.is_full:
+            play.record.go_on(play.live)
+    earlier = play.history().earlier
+    assert len(earlier) == 10_001
+    assert sum(sum(known.states.values()) for known in earlier.values()) == play.history().dropped
+    assert earlier[OTHERS].states["SUCCEEDED"] > 0
+
+
+def test_errors_that_are_long_or_many_are_kept_short() -> None:
+    play = Play(5000)
+    for number in range(1500):
+        task = play.call("fit")
+        play.record.bad(task.id, FAILED, play.now, f"ValueError: {number} " + "x" * 10_000, ())
+        del play.live[task.id]
+    play.pause()
+    endings = play.history().endings
+    assert max(len(ending.error) for ending in endings.values()) <= 203
+    assert endings[1].error.startswith("ValueError: 0 xxx")
+    assert endings[1500].error == "ValueError"
+
+
+@st.composite
+def plays(draw: st.DrawFn) -> Play:
+    """Random graphs that run in random order, told of now and then."""
+    chance = random.Random(draw(st.integers(0, 2**32)))
+    play = Play(draw(st.sampled_from([1, 50, 1000])))
+    play.record.size = draw(st.sampled_from([5, 20, 1000]))
+    waiting: list[tuple[Task, tuple[Task, ...]]] = []
+    past: list[Task] = []
+    for _ in range(draw(st.integers(1, 12))):
+        for _ in range(chance.randrange(5)):
+            waits = tuple(chance.sample(past, min(len(past), chance.randrange(3))))
+            task = play.call(chance.choice("abc"), *waits)
+            past.append(task)
+            waiting.append((task, waits))
+        if play.record.definition is not None:
+            play.pause(chance.random())
+        ready = [pair for pair in waiting if not any(each.id in play.live for each in pair[1])]
+        chance.shuffle(ready)
+        batch = [task for task, _ in ready[: chance.randrange(4)]]
+        waiting = [pair for pair in waiting if pair[0] not in batch]
+        play.submit(*batch)
+        began = play.now + chance.random()
+        for task in batch:
+            fate = chance.randrange(6)
+            ended = began + chance.random()
+            if fate == 0:
+                play.record.begun(task.id, began, "w")
+                continue  # runs for ever
+            play.end(task, began, ended)
+            if fate == 1:
+                play.record.bad(task.id, FAILED, ended, "ValueError: no", ())
+            began = ended
+        play.now = began + 0.1
+        play.taken()
+        if chance.random() < 0.2 and waiting:
+            task, _ = waiting.pop()
+            play.record.bad(task.id, CANCELLED, play.now, "", ())
+            del play.live[task.id]
+        if chance.random() < 0.7 or play.record.is_full:
+            play.listen()
+        if play.record.is_full:
+            play.record.go_on(play.live)
+    play.listen()
+    return play
+
+
+@given(plays())
+@settings(max_examples=300)
+def test_times_of_a_task_never_go_back(play: Play) -> None:
+    for times in rows(play.history(), *TIMES):
+        known = [time for time in times if time == time]
+        assert known == sorted(known)
+        assert all(earlier <= later for earlier, later in pairwise(known))
+
+
+@given(plays())
+@settings(max_examples=300)
+def test_history_told_by_events_is_that_of_the_record(play: Play) -> None:
+    history, told = play.history(), history_told(play.told)
+    kept = set(history.id)
+    rows_told = [row for row, task_id in enumerate(told.id) if task_id in kept]
+    assert [told.id[row] for row in rows_told] == list(history.id)
+    for column in ("block", "attempts"):
+        assert [getattr(told, column)[row] for row in rows_told] == list(getattr(history, column))
+    ended = [row for row, state in enumerate(history.state) if state >= SUCCEEDED]
+    assert [told.state[rows_told[row]] for row in ended] == [history.state[row] for row in ended]
+    for row in ended:
+        assert told.sites[told.site[rows_told[row]]] == history.sites[history.site[row]]
+        for column in ("called", "started", "finished", "over"):
+            was, is_told = getattr(history, column)[row], getattr(told, column)[rows_told[row]]
+            assert is_told == pytest.approx(was, abs=1e-6, nan_ok=True)
+
+
+@given(plays(), st.data())
+@settings(max_examples=100)
+def test_history_can_be_had_of_a_journal_that_is_cut_off_anywhere(play: Play, data: st.DataObject) -> None:
+    journal = b"".join(map(line_of, play.told))
+    assert list(events_in(journal.splitlines(keepends=True))) == play.told
+    cut = journal[: data.draw(st.integers(0, len(journal)))]
+    told = list(events_in(cut.splitlines(keepends=True)))
+    assert told == play.told[: len(told)]
+    history = history_told(told)
+    assert len(history.id) == sum(isinstance(event, TaskCalled) for event in told)
+    for times in rows(history, *TIMES):
+        known = [time for time in times if time == time]
+        assert known == sorted(known)
+
+
+def test_line_that_tells_of_no_event_is_named() -> None:
+    good = line_of(TaskSubmitted(1.0, 3))
+    for wrong in (b"[]\n", b"{}\n", b'{"event": "TaskSubmitted", "time": 1}\n', b"nonsense\n", b"\xff\n"):
+        with pytest.raises(ValueError, match="line 2 tells of no event"):
+            list(events_in([good, wrong, good]))
+    for wrong in (b'{"event": "TaskSubmitted", "time": 1, "id": "x"}\n', b'{"event": "Nothing"}\n'):
+        with pytest.raises(ValueError, match="line 1"):
+            list(events_in([wrong]))
+
+
+def test_of_several_runs_the_last_is_taken_or_the_one_that_is_named() -> None:
+    runs = [RunBegan(1.0, "a", {}), TaskSubmitted(2.0, 1), RunBegan(3.0, "b", {}), RunEnded(4.0, 0.5)]
+    assert last_run(runs) == runs[2:]
+    assert last_run(runs, "a") == runs[:2]
+    with pytest.raises(LookupError, match="no run 'c'; there is: a, b"):
+        last_run(runs, "c")
+
+
+def test_every_event_can_be_written_and_read() -> None:
+    told: list[Event] = [
+        RunBegan(1.5, "a", {"backend 'x'": None, "y": 3}),
+        TaskCalled(2.5, 3, "n\n\udc80", "block", "p", "l", "c", "w", 2, (1, 2), (2,)),
+        TaskStarted(3.5, 3, "w"),
+        TaskEnded(4.5, 3, "FAILED", 3.5, 4.25, "w", 7, "e", (1,)),
+        RunEnded(5.5, 0.25),
+    ]
+    assert list(events_in(map(line_of, told))) == told
+
+
+def test_history_of_nothing_is_empty() -> None:
+    history = history_told([])
+    assert list(history.id) == []
+    assert history.now == 0
+
+
+def test_memory_of_a_task_is_less_than_a_hundred_bytes() -> None:
+    play = Play(1_000_000)
+    play.record.tells = False
+    many(play, 20_000)
+    tracemalloc.start()
+    try:
+        before, _ = tracemalloc.get_traced_memory()
+        many(play, 100_000)
+        after, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert (after - before) / 100_000 < 60
