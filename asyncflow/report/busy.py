@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import fsum, isnan
-from operator import sub
 
 from . import waits
+from .order import in_order, latest_first
 from .rows import WORK, Rows
 from .tasks import TaskReport, task
 from .view import View
@@ -47,100 +47,125 @@ class Tail:
         return self.ends - self.begins
 
 
-class Runs:
-    """From when to when each task ran that took a worker. Blocks and what is only waited for take none.
+@dataclass(frozen=True, slots=True)
+class Busy:
+    """How busy workers were in a run. Blocks, and what is only waited for, take none.
+
+    Args:
+        execution: seconds from the first start to the last finish.
+        seconds: that all tasks ran together.
+        efficiency: which part of their time workers ran tasks; None where it is not known how many they are.
+        most: how many tasks ran at once at most; what is done when another begins does not run with it.
+        tail: from when on less than half as many ran; None if there is no such time.
+        ends: when the last was done.
+    """
+
+    execution: float
+    seconds: float
+    efficiency: float | None
+    most: int
+    tail: float | None
+    ends: float
+
+
+def busy(rows: Rows) -> Busy:
+    """How busy workers were.
 
     Args:
         rows: of the history.
     """
+    history = rows.history
+    begins, ends = array("d"), array("d")
+    by_site = [0.0] * len(history.sites)
+    for row, begin, end in _runs(rows):
+        begins.append(begin)
+        ends.append(end)
+        by_site[history.site[row]] += end - begin
+    if not begins:
+        return Busy(0.0, 0.0, None, 0, None, 0.0)
+    begins, ends = in_order(begins), in_order(ends)
+    execution = ends[-1] - begins[0]
+    most = _most(begins, ends)
+    return Busy(
+        execution,
+        fsum(by_site),
+        _efficiency(rows, by_site, execution),
+        most,
+        _tail(begins, ends, most),
+        ends[-1],
+    )
 
-    __slots__ = ("begins", "ends", "rows", "tasks")
 
-    def __init__(self, rows: Rows) -> None:
-        self.rows = rows
-        self.tasks, self.begins, self.ends = array("I"), array("d"), array("d")
-        history = rows.history
-        works = [kind in WORK for kind in rows.kinds]
-        columns = zip(history.site, history.started, history.finished, strict=True)
-        for row, (site, started, finished) in enumerate(columns):
-            if not works[site]:
-                continue
-            begin, end = started, finished
-            if not begin <= end:
-                told = waits.times(history, row)
-                begin, end = told.started, told.finished
-                if isnan(started) and begin == end:
-                    continue  # it never ran
-            self.tasks.append(row)
-            self.begins.append(begin)
-            self.ends.append(end)
+def tail(rows: Rows, told: Busy) -> Tail | None:
+    """The end of a run in which most workers had nothing to do; None if there was no such time.
 
-    @property
-    def execution(self) -> float:
-        """Seconds from the first start to the last finish."""
-        return max(self.ends) - min(self.begins) if self.ends else 0.0
+    Args:
+        rows: of the history.
+        told: how busy they were.
+    """
+    since = told.tail
+    if since is None:
+        return None
+    tasks, lengths = array("I"), array("d")
+    for row, begin, end in _runs(rows):
+        if end > since:
+            tasks.append(row)
+            lengths.append(end - max(begin, since))
+    longest_first = array("I", latest_first(array("I", range(len(tasks))), lengths.__getitem__))
 
-    @property
-    def seconds(self) -> float:
-        """That all ran together."""
-        return fsum(map(sub, self.ends, self.begins))
+    def made(place: int) -> TailTask:
+        at = longest_first[place]
+        return TailTask(task(rows, tasks[at]), lengths[at])
 
-    @property
-    def efficiency(self) -> float | None:
-        """How much of their time workers ran tasks, where it is known how many they are; None if that is nowhere."""
-        rows, workers = self.rows, self.rows.history.workers
-        known = {place: number for place, number in workers.items() if number}
-        sites = [site.place if site.place in known else None for site in rows.history.sites]
-        busy = 0.0
-        used = set()
-        for row, begin, end in zip(self.tasks, self.begins, self.ends, strict=True):
-            if (place := sites[rows.history.site[row]]) is not None:
-                used.add(place)
-                busy += end - begin
-        there = self.execution * sum(known[place] for place in used)
-        return busy / there if there else None
+    return Tail(since, told.ends, View(len(longest_first), made))
 
-    def steps(self) -> Iterator[tuple[float, int]]:
-        """Each moment when a task began or was done, in order, and how many run from then on."""
-        begins, ends = array("d", sorted(self.begins)), array("d", sorted(self.ends))
-        running = done = 0
-        size = len(begins)
-        while done < size:
-            moment = ends[done]
-            if running < size and begins[running] < moment:
-                moment = begins[running]
-            while running < size and begins[running] == moment:
-                running += 1
-            while done < size and ends[done] == moment:
-                done += 1
-            yield moment, running - done
 
-    @property
-    def most_at_once(self) -> int:
-        """How many ran at once at most; what is done when another begins does not run with it."""
-        return max((running for _, running in self.steps()), default=0)
+def _runs(rows: Rows) -> Iterator[tuple[int, float, float]]:
+    """The rows of all tasks that a worker began, and from when to when each ran."""
+    history = rows.history
+    works = [kind in WORK for kind in rows.kinds]
+    columns = zip(history.site, history.started, history.finished, strict=True)
+    for row, (site, started, finished) in enumerate(columns):
+        if not works[site]:
+            continue
+        if started <= finished:
+            yield row, started, finished
+            continue
+        told = waits.times(history, row)
+        if told.started < told.finished or not isnan(started):
+            yield row, told.started, told.finished
 
-    def tail(self) -> Tail | None:
-        """The time at the end when less than half as many ran as ever at once; None if there is no such time."""
-        most = self.most_at_once
-        since, is_low = 0.0, False
-        for moment, running in self.steps():
-            if 2 * running >= most:
-                is_low = False
-            elif not is_low:
-                since, is_low = moment, True
-        end = max(self.ends, default=0.0)
-        if not is_low or since >= end:
-            return None
-        tasks, lengths = array("I"), array("d")
-        for row, begin, stop in zip(self.tasks, self.begins, self.ends, strict=True):
-            if stop > since:
-                tasks.append(row)
-                lengths.append(stop - max(begin, since))
-        longest_first = array("I", sorted(range(len(tasks)), key=lengths.__getitem__, reverse=True))
 
-        def made(place: int) -> TailTask:
-            at = longest_first[place]
-            return TailTask(task(self.rows, tasks[at]), lengths[at])
+def _efficiency(rows: Rows, by_site: Sequence[float], execution: float) -> float | None:
+    workers = rows.history.workers
+    run: dict[str, float] = {}
+    for site, seconds in zip(rows.history.sites, by_site, strict=True):
+        if seconds and workers.get(site.place):
+            run[site.place] = run.get(site.place, 0.0) + seconds
+    there = sum(workers[place] or 0 for place in run) * execution
+    return sum(run.values()) / there if there else None
 
-        return Tail(since, end, View(len(longest_first), made))
+
+def _most(begins: Sequence[float], ends: Sequence[float]) -> int:
+    """Both in order."""
+    most = done = 0
+    for begun, begin in enumerate(begins, 1):
+        while ends[done] <= begin and done < begun:
+            done += 1
+        if begun - done > most:
+            most = begun - done
+    return most
+
+
+def _tail(begins: Sequence[float], ends: Sequence[float], most: int) -> float | None:
+    """When half as many as ever at once ran for the last time; None if that is the end. Both in order."""
+    begun = done = len(begins)
+    while begun:
+        moment = max(begins[begun - 1], ends[done - 1])
+        while begun and begins[begun - 1] == moment:
+            begun -= 1
+        while done and ends[done - 1] == moment:
+            done -= 1
+        if 0 < most <= 2 * (begun - done):
+            return moment if moment < ends[-1] else None
+    return None

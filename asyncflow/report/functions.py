@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import fsum
+from math import fsum, isnan
 
 from .._core.history import History, Totals
 from .._core.states import FAILED, STATES, SUCCEEDED, State
 from . import waits
+from .order import in_order
 from .rows import Rows
 
 _RAN = frozenset({SUCCEEDED, FAILED})
@@ -99,21 +100,28 @@ def _by_site(history: History) -> list[_Calls]:
         history.site, history.state, history.called, history.ready, history.staged, history.submitted,
         history.started, history.finished, history.over, strict=True,
     )  # fmt: skip
-    for row, (site, state, *given) in enumerate(columns):
+    row = -1
+    for site, state, called, ready, staged, submitted, started, finished, over in columns:
+        row += 1
         states, spent, ran, phases = parts[site]
         states[state] += 1
-        called, ready, staged, submitted, started, finished, over = given
-        if not called <= ready <= staged <= submitted <= started <= finished <= over:  # one is missing
-            called, ready, staged, submitted, started, finished, over = waits.times(history, row)
-        first, second, third, fourth, fifth, sixth = phases
-        spent[first] += ready - called
-        spent[second] += staged - ready
-        spent[third] += submitted - staged
-        spent[fourth] += started - submitted
-        spent[fifth] += finished - started
-        spent[sixth] += over - finished
-        if state in _RAN and fifth == waits.RUN:
-            ran(finished - started)
+        if called <= ready <= staged <= submitted <= started <= finished <= over:  # none is missing
+            first, second, third, fourth, fifth, sixth = phases
+            spent[first] += ready - called
+            spent[second] += staged - ready
+            spent[third] += submitted - staged
+            spent[fourth] += started - submitted
+            spent[fifth] += finished - started
+            spent[sixth] += over - finished
+            run = finished - started
+        else:
+            told = waits.times(history, row)
+            waits.spend(spent, phases, told, told.called, told.over)
+            run = told.finished - told.started
+            if not run and isnan(started):
+                continue  # it failed before it could run
+        if state in _RAN:
+            ran(run)
     return sites
 
 
@@ -125,34 +133,34 @@ def _told(name: str, calls: _Calls, earlier: Totals | None) -> FunctionReport:
             states[State(state)] = states.get(State(state), 0) + number
         count += sum(earlier.states.get(STATES[number - 1], 0) for number in _RAN)
         total, longest = total + earlier.run, max(longest, earlier.longest)
-    in_order = sorted(calls.runs)
+    sorted_runs = in_order(calls.runs)
     return FunctionReport(
         name,
         sum(states.values()),
         {state.value: states[state] for state in STATES if state in states},
         count,
         total / count if count else None,
-        quantile(in_order, 0.5),
-        quantile(in_order, 0.95),
+        quantile(sorted_runs, 0.5),
+        quantile(sorted_runs, 0.95),
         longest if count else None,
         total,
         dict(zip(waits.CATEGORIES, calls.waits, strict=True)),
     )
 
 
-def quantile(in_order: list[float], part: float) -> float | None:
+def quantile(sorted_runs: Sequence[float], part: float) -> float | None:
     """The value that this part of all are not above; between two, in proportion (Hyndman and Fan 1996, type 7).
 
     Args:
-        in_order: all, the smallest first.
+        sorted_runs: all, the smallest first.
         part: from 0 to 1.
     """
-    if not in_order:
+    if not sorted_runs:
         return None
-    place = part * (len(in_order) - 1)
+    place = part * (len(sorted_runs) - 1)
     below = int(place)
-    above = min(below + 1, len(in_order) - 1)
-    return in_order[below] + (place - below) * (in_order[above] - in_order[below])
+    above = min(below + 1, len(sorted_runs) - 1)
+    return sorted_runs[below] + (place - below) * (sorted_runs[above] - sorted_runs[below])
 
 
 def durations(told: Mapping[str, FunctionReport]) -> dict[str, float]:

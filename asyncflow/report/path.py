@@ -20,62 +20,43 @@ any more has its time counted as "dependency" of the task that waited for it.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from heapq import merge
 from typing import Final
 
 from . import waits
+from .order import latest_first
 from .rows import NOBODY, Rows
 
 CODE: Final = "code"
 LEDGER: Final = (*waits.CATEGORIES, CODE)
 """What the time of a run is spent on: what that of a task is, and code that makes calls."""
 
-_TOGETHER: Final = (
-    1 << 16
-)  # rows are sorted so many at a time: those of a million as Python's numbers are 70 MB
-
 
 @dataclass(slots=True)
 class Path:
-    """Steps, each after the last, by columns.
+    """Steps, each after the last and without a gap, by columns.
 
     Args:
-        rows: the task of each; `NOBODY` for code outside of blocks.
-        is_code: 1 if it is the code of the task, which is a block, or of nobody.
+        rows: the task of each; below zero for code: that of a block in row r is -2 - r, that outside of blocks -1.
         begins: in seconds since the run began.
-        ends: where the next begins.
+        end: of the last step.
+        spent: seconds by category of `LEDGER`, of all steps.
     """
 
     rows: array[int] = field(default_factory=lambda: array("i"))
-    is_code: array[int] = field(default_factory=lambda: array("B"))
     begins: array[float] = field(default_factory=lambda: array("d"))
-    ends: array[float] = field(default_factory=lambda: array("d"))
+    end: float = 0.0
+    spent: list[float] = field(default_factory=lambda: [0.0] * len(LEDGER))
 
-    def add(self, row: int, is_code: bool, begin: float, end: float) -> None:
-        """One more."""
-        self.rows.append(row)
-        self.is_code.append(is_code)
-        self.begins.append(begin)
-        self.ends.append(end)
+    def __len__(self) -> int:
+        return len(self.rows)
 
-    def reverse(self) -> None:
-        """The last is the first."""
-        for column in (self.rows, self.is_code, self.begins, self.ends):
-            column.reverse()
-
-    def shares(self, rows: Rows, step: int) -> dict[str, float]:
-        """Seconds by category that a step takes.
-
-        Args:
-            rows: of the history.
-            step: from 0 on.
-        """
-        begin, end = self.begins[step], self.ends[step]
-        if self.is_code[step]:
-            return {**dict.fromkeys(waits.CATEGORIES, 0.0), CODE: end - begin}
-        return {**waits.shares(rows.history, self.rows[step], begin, end), CODE: 0.0}
+    def step(self, place: int) -> tuple[int, bool, float, float]:
+        """The row of a task or of `NOBODY`, whether it is its code, from when and to when."""
+        row = self.rows[place]
+        end = self.begins[place + 1] if place + 1 < len(self.begins) else self.end
+        return (row if row >= 0 else -2 - row if row < NOBODY else NOBODY), row < 0, self.begins[place], end
 
 
 def walked(rows: Rows) -> Path:
@@ -84,40 +65,32 @@ def walked(rows: Rows) -> Path:
     Args:
         rows: of the history.
     """
-    walk = _Walk(rows)
-    walk.run()
-    walk.path.reverse()
-    return walk.path
+    path = _Walk(rows).walked()
+    path.rows.reverse()
+    path.begins.reverse()
+    return path
 
 
-def ledger(rows: Rows, path: Path) -> dict[str, float]:
-    """Seconds by category that all steps take; together all time of the run.
+def shares(rows: Rows, path: Path, place: int) -> dict[str, float]:
+    """Seconds by category that a step takes.
 
     Args:
         rows: of the history.
         path: through it.
+        place: of the step, from 0 on.
     """
-    total = dict.fromkeys(LEDGER, 0.0)
-    history, spent = rows.history, [0.0] * len(LEDGER)
-    code = LEDGER.index(CODE)
-    phases = [waits.phases(site) for site in history.sites]
-    for row, is_code, begin, end in zip(path.rows, path.is_code, path.begins, path.ends, strict=True):
-        if is_code:
-            spent[code] += end - begin
-            continue
-        waits.spend(spent, phases[history.site[row]], waits.times(history, row), begin, end)
-    return dict(zip(total, spent, strict=True))
+    row, is_code, begin, end = path.step(place)
+    if is_code:
+        return {**dict.fromkeys(waits.CATEGORIES, 0.0), CODE: end - begin}
+    return {**waits.shares(rows.history, row, begin, end), CODE: 0.0}
 
 
 class _Walk:
-    """One way, on its way.
-
-    Attributes:
-        path: so far, the last step first.
-    """
+    """One way, on its way."""
 
     def __init__(self, rows: Rows) -> None:
-        self.path = Path()
+        self._path = Path(end=rows.history.now)  # the last step first
+        self._phases = [waits.phases(site) for site in rows.history.sites]
         self._rows = rows
         self._history = rows.history
         self._ends = rows.ends
@@ -125,7 +98,7 @@ class _Walk:
         self._passed = bytearray(len(rows))
         self._ended: dict[int, _Ended] = {}
 
-    def run(self) -> None:
+    def walked(self) -> Path:
         """From the end to the beginning."""
         now, row = self._history.now, self._last()
         if row != NOBODY:
@@ -133,6 +106,7 @@ class _Walk:
         while row != NOBODY:
             row, now = self._through(row, now)
         self._code(NOBODY, 0.0, now)
+        return self._path
 
     def _last(self) -> int:
         """What ended last: a block before what is inside."""
@@ -164,26 +138,31 @@ class _Walk:
             called = min(told.called, now)
             need = self._last_need(row)
             if need != NOBODY and ends[need] > called:
-                return need, self._own(row, min(ends[need], told.ready, now), now)
+                return need, self._own(row, told, min(ends[need], told.ready, now), now)
             if history.starts[row] == history.starts[row + 1]:
                 called = min(told.ready, now)  # it waited for nobody: the code that called it went on
-            self._own(row, called, now)
+            self._own(row, told, called, now)
             block = rows.block(row)
             former = self._ended_by(block, called, row)
             if former != NOBODY:
                 return former, self._code(block, ends[former], called)
             if block == NOBODY:
                 return NOBODY, called
+            del self._ended[block]
             row, now = block, self._code(block, min(waits.times(history, block).started, called), called)
 
-    def _own(self, row: int, begin: float, end: float) -> float:
+    def _own(self, row: int, told: waits.Times, begin: float, end: float) -> float:
         if begin < end or not self._rows.is_block(row):
-            self.path.add(row, False, begin, end)
+            self._path.rows.append(row)
+            self._path.begins.append(begin)
+            waits.spend(self._path.spent, self._phases[self._history.site[row]], told, begin, end)
         return begin
 
     def _code(self, block: int, begin: float, end: float) -> float:
         if begin < end:
-            self.path.add(block, True, begin, end)
+            self._path.rows.append(NOBODY if block == NOBODY else -2 - block)
+            self._path.begins.append(begin)
+            self._path.spent[-1] += end - begin
         return begin
 
     def _last_need(self, row: int) -> int:
@@ -215,13 +194,7 @@ class _Ended:
     def __init__(self, rows: Sequence[int], ends: Sequence[float], moment: float) -> None:
         self._ends = ends
         left = array("I", (row for row in reversed(rows) if ends[row] <= moment))
-        chunks = [
-            array("I", sorted(left[since : since + _TOGETHER], key=ends.__getitem__, reverse=True))
-            for since in range(0, len(left), _TOGETHER)
-        ]
-        self._rest: Iterator[int] = (
-            iter(chunks[0]) if len(chunks) == 1 else merge(*chunks, key=ends.__getitem__, reverse=True)
-        )
+        self._rest = latest_first(left, ends.__getitem__)
         self._head = next(self._rest, NOBODY)
 
     def last(self, moment: float, row: int, passed: bytearray) -> int:

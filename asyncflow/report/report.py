@@ -9,9 +9,9 @@ from typing import Any
 
 from .._core.history import History
 from .._core.states import STATES
-from . import blocks, failures, functions, outline, page, path, stages, tasks, text
+from . import blocks, busy, failures, frame, functions, outline, page, path, stages, stored, tasks, text
 from .blocks import BlockReport
-from .busy import Runs, Tail
+from .busy import Busy, Tail
 from .failures import FirstFailure
 from .functions import FunctionReport
 from .path import Path
@@ -53,12 +53,12 @@ class Report:
         history: of the run; it is not to change any more.
     """
 
-    __slots__ = ("_history", "_rows", "_runs", "_walked")
+    __slots__ = ("_history", "_ran", "_rows", "_walked")
 
     def __init__(self, history: History) -> None:
         self._history = history
         self._rows = Rows(history)
-        self._runs: Runs | None = None
+        self._ran: Busy | None = None
         self._walked: Path | None = None
 
     # -- the whole -----------------------------------------------------------------------------------------
@@ -111,13 +111,13 @@ class Report:
     @property
     def execution(self) -> float:
         """Seconds from the first start of a task to the last finish, or to now."""
-        return self._ran.execution
+        return self._busy.execution
 
     @property
     def parallelism(self) -> float:
         """How many tasks ran at once on average, from the first start to the last finish; 0 if none ran."""
-        execution = self.execution
-        return self._ran.seconds / execution if execution else 0.0
+        told = self._busy
+        return told.seconds / told.execution if told.execution else 0.0
 
     @property
     def efficiency(self) -> float | None:
@@ -125,12 +125,12 @@ class Report:
 
         Places that have no limit, and places where nothing ran, are left out.
         """
-        return self._ran.efficiency
+        return self._busy.efficiency
 
     @property
     def most_at_once(self) -> int:
         """How many tasks ran at once at most."""
-        return self._ran.most_at_once
+        return self._busy.most
 
     @property
     def ledger(self) -> dict[str, float]:
@@ -140,7 +140,7 @@ class Report:
         Categories are those of `TaskReport.waits`, and "code": the user's own code ran, or awaited something that is
         no task.
         """
-        return path.ledger(self._rows, self._path)
+        return dict(zip(path.LEDGER, self._path.spent, strict=True))
 
     @property
     def critical_path(self) -> View[PathStep]:
@@ -150,8 +150,7 @@ class Report:
         made the call to what that can have awaited last; through blocks it goes inside. `asyncflow.report.path` tells
         it in full.
         """
-        way = self._path
-        return View(len(way.rows), self._step)
+        return View(len(self._path), self._step)
 
     # -- tasks ---------------------------------------------------------------------------------------------
 
@@ -210,7 +209,33 @@ class Report:
     @property
     def tail(self) -> Tail | None:
         """The end of the run when less than half as many tasks ran at once as at most, and what ran then; or None."""
-        return self._ran.tail()
+        return busy.tail(self._rows, self._busy)
+
+    # -- other forms ---------------------------------------------------------------------------------------
+
+    def to_json(self) -> str:
+        """The report as text, from which `from_json` makes an equal one."""
+        return stored.to_json(self._history)
+
+    @classmethod
+    def from_json(cls, given: str | bytes) -> Report:
+        """The report that `to_json` has made text of.
+
+        Raises:
+            ValueError: it is no such text, or one of a later version.
+        """
+        return cls(stored.from_json(given))
+
+    def to_dataframe(self) -> Any:
+        """The tasks as a `pandas.DataFrame`, in the order of their calls.
+
+        Columns are the fields of `TaskReport`, but for the dependencies, and one for each category of `waits`. What has
+        not happened is NaN.
+
+        Raises:
+            ImportError: pandas is not installed.
+        """
+        return frame.frame(self._rows)
 
     # -- as people see it ----------------------------------------------------------------------------------
 
@@ -237,10 +262,10 @@ class Report:
     # -- inside --------------------------------------------------------------------------------------------
 
     @property
-    def _ran(self) -> Runs:
-        if self._runs is None:
-            self._runs = Runs(self._rows)
-        return self._runs
+    def _busy(self) -> Busy:
+        if self._ran is None:
+            self._ran = busy.busy(self._rows)
+        return self._ran
 
     @property
     def _path(self) -> Path:
@@ -252,12 +277,6 @@ class Report:
         return tasks.task(self._rows, row)
 
     def _step(self, place: int) -> PathStep:
-        way = self._path
-        row = way.rows[place]
-        return PathStep(
-            None if row == NOBODY else self._task(row),
-            bool(way.is_code[place]),
-            way.begins[place],
-            way.ends[place],
-            way.shares(self._rows, place),
-        )
+        row, is_code, begin, end = self._path.step(place)
+        task = None if row == NOBODY else self._task(row)
+        return PathStep(task, is_code, begin, end, path.shares(self._rows, self._path, place))

@@ -79,16 +79,20 @@ def _depths(rows: Rows) -> array[int]:
     for first in range(size):
         left = [first] if known[first] == _UNKNOWN else []
         while left:
-            point = left[-1]
-            if known[point] == _UNKNOWN:
+            point, before, unknown = left[-1], 0, []
+            for each in _before(rows, point, size):
+                if known[each] == _UNKNOWN:
+                    unknown.append(each)
+                elif depths[each] > before:
+                    before = depths[each]
+            if unknown and known[point] == _UNKNOWN:
                 # What is asked already and not known is on a circle, of tasks that took no time: it counts nothing.
                 known[point] = _ASKED
-                left += [each for each in _before(rows, point, size) if known[each] == _UNKNOWN]
+                left += unknown
                 continue
             left.pop()
-            if known[point] == _ASKED:
+            if known[point] != _KNOWN:
                 known[point] = _KNOWN
-                before = max((depths[each] for each in _before(rows, point, size)), default=0)
                 depths[point] = before + (point < size and not rows.is_block(point))
     return depths[:size]
 

@@ -86,10 +86,12 @@ def times(history: History, row: int) -> Times:
 
 def _filled(given: Sequence[float], end: float) -> Times:
     """None before the last, and each that is missing at the next that is known."""
+    called = given[0]
     filled = [end]
     for time in reversed(given):
         following = filled[-1]
-        filled.append(time if time < following else following)  # neither is what is missing
+        filled.append(time if called <= time < following else following)  # neither is what is missing
+    filled[-1] = called
     filled.reverse()
     return Times(*filled)
 
