@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
+from .._core.words import name_of, plain, seconds
 from .matching import matched
 from .tasks import Edge, Finding, PlannedFile, PlannedTask
-from .words import name_of, plain, seconds
 
 if TYPE_CHECKING:
     from .plan import Plan

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING, Final
 
+from .._core.words import counted, listed, name_of, path, plain, size
 from .tasks import Finding, PlannedTask
 from .times import Times
 from .wiring import Wiring
-from .words import counted, listed, name_of, path, plain, size
 
 if TYPE_CHECKING:
     from .plan import Plan

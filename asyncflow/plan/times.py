@@ -5,9 +5,9 @@ from __future__ import annotations
 from math import ceil, fsum
 
 from .._core import network
+from .._core.words import counted, path, seconds
 from .durations import Durations, Lengths
 from .wiring import Wiring
-from .words import counted, path, seconds
 
 
 class Times:

@@ -12,9 +12,9 @@ from itertools import count
 from os import PathLike
 from typing import Any, Final
 
+from .._core.words import plain
 from .tasks import Edge, PlannedFile, PlannedTask
 from .wiring import Wiring
-from .words import plain
 
 VERSION: Final = "1.5"
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from .._core.network import Network, circle, in_order
+from .._core.words import name_of, path
 from ..errors import CircularDependency
 from .tasks import Edge, PlannedTask
-from .words import name_of, path
 
 
 class Wiring:

@@ -8,8 +8,8 @@ from html.parser import HTMLParser
 import pytest
 from hypothesis import given
 
+from asyncflow._core.words import name_of, path, plain, seconds, size
 from asyncflow.plan import Edge, Finding, Plan, PlannedFile, PlannedTask
-from asyncflow.plan.words import name_of, path, plain, seconds, size
 
 from .kit import HOSTILE, plans, tasks_of
 

@@ -21,11 +21,16 @@ def plain(text: str, most: int = 200) -> str:
     return shown if len(shown) <= most else shown[: most - 3] + "..."
 
 
-def name_of(text: str) -> str:
-    """A name that only shows, and of a long one the beginning and, where most differ, the end."""
-    if len(text) > _CLIPPED:
-        text = text[:_HEAD] + "..." + text[_HEAD + 3 - _CLIPPED :]
-    return plain(text, _CLIPPED)
+def name_of(text: str, most: int = _CLIPPED) -> str:
+    """A name that only shows, and of a long one the beginning and, where most differ, the end.
+
+    Args:
+        text: from anywhere.
+        most: characters that are left of it; 16 or more.
+    """
+    if len(text) > most:
+        text = text[:_HEAD] + "..." + text[_HEAD + 3 - most :]
+    return plain(text, most)
 
 
 def _spelled(text: str) -> str:

@@ -1,0 +1,27 @@
+"""What happened, as plain data: tasks, where their time went, and all that can be worked out from that.
+
+Nothing here knows an engine, an event loop or a picture: a report is made of a history, which whoever runs tasks has
+kept, or of a file.
+"""
+
+from __future__ import annotations
+
+from .blocks import BlockReport
+from .busy import Tail, TailTask
+from .failures import FirstFailure
+from .functions import FunctionReport
+from .report import PathStep, Report
+from .stages import StageReport
+from .tasks import TaskReport
+
+__all__ = [
+    "BlockReport",
+    "FirstFailure",
+    "FunctionReport",
+    "PathStep",
+    "Report",
+    "StageReport",
+    "Tail",
+    "TailTask",
+    "TaskReport",
+]

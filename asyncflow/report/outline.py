@@ -1,0 +1,207 @@
+"""What of a report is shown, as text that only shows.
+
+It is as long for 100,000 tasks as for a hundred: what is too much is counted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from .._core.words import counted, listed, name_of, plain, seconds
+from .functions import FunctionReport
+from .path import LEDGER
+
+if TYPE_CHECKING:
+    from .report import PathStep, Report
+
+_ROWS: Final = 12  # of a table
+_NAME: Final = 28  # characters
+_LISTED: Final = 100
+_CLOSE: Final = 0.0005  # what is less than this part of all is told as nothing
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Some rows under one heading.
+
+    Args:
+        name: what it tells.
+        header: what each column tells.
+        rows: of cells.
+        right: numbers of the columns that are set to the right.
+    """
+
+    name: str
+    header: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    right: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Outline:
+    """All that is shown of a report.
+
+    Args:
+        title: what there is, in numbers.
+        facts: of the whole, by what they are called.
+        tables: where the time went, in more and more detail.
+        notes: what went wrong and what took long at the end, by what they are called.
+    """
+
+    title: str
+    facts: dict[str, str]
+    tables: Sequence[Table]
+    notes: dict[str, str]
+
+
+def of(report: Report) -> Outline:
+    """What is shown of a report.
+
+    Args:
+        report: which.
+    """
+    if not report.counts:
+        return Outline(title(report), {}, (), {})
+    tables = [_ledger(report), _functions(report), _path(report)]
+    notes = {"First failure": _failure(report), "Tail": _tail(report)}
+    return Outline(
+        title(report),
+        _facts(report),
+        [table for table in tables if table.rows],
+        {name: told for name, told in notes.items() if told},
+    )
+
+
+def title(report: Report) -> str:
+    """What there is in a report: "12 tasks in 3.2 s: 11 SUCCEEDED, 1 FAILED".
+
+    Args:
+        report: which.
+    """
+    counts = report.counts
+    told = f"{counted(sum(counts.values()), 'task')} in {seconds(report.total)}"
+    if counts:
+        told += ": " + ", ".join(f"{number:,} {state}" for state, number in counts.items())
+    return told if report.is_over else f"{told}; not over yet"
+
+
+def _facts(report: Report) -> dict[str, str]:
+    execution, planning = report.execution, report.planning
+    facts = {
+        "Time": f"{seconds(report.total)} in all, {seconds(planning)} planning, {seconds(execution)} execution"
+    }
+    if most := report.most_at_once:
+        facts["Parallelism"] = f"{report.parallelism:.1f} on average, {most:,} at most"
+        if (efficiency := report.efficiency) is not None:
+            facts["Parallelism"] += f"; the workers were busy {_part(efficiency)} of that time"
+    if report.dropped:
+        facts["Not told one by one"] = counted(report.dropped, "earlier task")
+    return facts
+
+
+def _ledger(report: Report) -> Table:
+    total = report.total
+    rows = [
+        (name, seconds(spent), _part(spent / total)) for name, spent in report.ledger.items() if spent > 0
+    ]
+    return Table("Where the time went", ("", "time", "of all"), rows, (1, 2))
+
+
+def _functions(report: Report) -> Table:
+    longest = sorted(report.functions.values(), key=lambda each: (-each.total, -each.count))
+    rows = [_function(each) for each in longest[:_ROWS]]
+    if len(longest) > _ROWS:
+        rows.append((f"... {len(longest) - _ROWS:,} more", *[""] * 7))
+    return Table(
+        "Functions",
+        ("function", "tasks", "bad", "mean", "p50", "p95", "max", "total"),
+        rows,
+        tuple(range(1, 8)),
+    )
+
+
+def _function(told: FunctionReport) -> tuple[str, ...]:
+    times = (told.mean, told.p50, told.p95, told.max, told.total if told.ran else None)
+    bad = sum(told.bad.values())
+    return (
+        name_of(told.name, _NAME),
+        f"{told.count:,}",
+        f"{bad:,}" if bad else "",
+        *("" if time is None else seconds(time) for time in times),
+    )
+
+
+def _path(report: Report) -> Table:
+    steps, total = report.critical_path, report.total
+    if len(steps) <= _ROWS:
+        rows = [_step(step, total) for step in steps]
+    else:
+        head = _ROWS * 2 // 3
+        tail = _ROWS - 1 - head
+        left_out = (f"... {len(steps) - head - tail:,} more", "", "", "")
+        rows = [_step(step, total) for step in steps[:head]]
+        rows += [left_out, *(_step(step, total) for step in steps[-tail:])]
+    return Table("Critical path", ("what", "time", "of all", "spent on"), rows, (1, 2))
+
+
+def _step(step: PathStep, total: float) -> tuple[str, str, str, str]:
+    shares = sorted(((step.shares[name], name) for name in LEDGER), reverse=True)
+    spent = [f"{name} {seconds(share)}" for share, name in shares if share > step.seconds * _CLOSE]
+    part = _part(step.seconds / total) if total else ""
+    return label(step), seconds(step.seconds), part, listed(spent, 40)
+
+
+def label(step: PathStep) -> str:
+    """What a step is: "fit (#4)", "code", "code of pipeline (#1)".
+
+    Args:
+        step: which.
+    """
+    if step.task is None:
+        return "code"
+    name = f"{name_of(step.task.name, _NAME)} (#{step.task.id})"
+    return f"code of {name}" if step.is_code else name
+
+
+def _failure(report: Report) -> str:
+    failure = report.first_failure
+    if failure is None:
+        return ""
+    task = failure.task
+    told = f"{name_of(task.name)} (#{task.id}), called at {plain(task.called_at)}: {plain(task.error)}"
+    if failure.held_up:
+        names = [f"{name_of(each.name, _NAME)} (#{each.id})" for each in failure.held_up[:_ROWS]]
+        more = len(failure.held_up) - len(names)
+        told += f"; held up {counted(len(failure.held_up), 'task')}: {_listed(names, more)}"
+    return told
+
+
+def _tail(report: Report) -> str:
+    tail = report.tail
+    if tail is None:
+        return ""
+    names = [
+        f"{name_of(each.task.name, _NAME)} (#{each.task.id}) {seconds(each.seconds)}"
+        for each in tail.tasks[:_ROWS]
+    ]
+    told = f"{seconds(tail.seconds)}, with less than half as many at once as at most"
+    return f"{told}: {_listed(names, len(tail.tasks) - len(names))}"
+
+
+def _listed(names: Sequence[str], more: int) -> str:
+    """As many as there is room for, and how many more there are besides those given."""
+    shown = 0
+    width = _LISTED
+    for name in names:
+        width -= len(name) + 2
+        if width < 0 and shown:
+            break
+        shown += 1
+    more += len(names) - shown
+    return ", ".join(names[:shown]) + (f" and {more:,} more" if more else "")
+
+
+def _part(share: float) -> str:
+    return f"{share:.1%}".replace("%", " %") if share < 0.0995 else f"{share:.0%}".replace("%", " %")

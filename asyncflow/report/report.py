@@ -1,0 +1,282 @@
+"""A report: what happened, and where the time went."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from .._core.history import History
+from .._core.states import STATES
+from . import blocks, busy, failures, frame, functions, outline, page, path, stages, stored, tasks, text
+from .blocks import BlockReport
+from .busy import Busy, Tail
+from .failures import FirstFailure
+from .functions import FunctionReport
+from .path import Path
+from .rows import NOBODY, Rows
+from .same import same
+from .stages import StageReport
+from .tasks import TaskReport
+from .view import View
+
+
+@dataclass(frozen=True, slots=True)
+class PathStep:
+    """What took the time between two moments of a run.
+
+    Args:
+        task: whose time it was; None if it was that of code outside of blocks.
+        is_code: whether it was the code of a block's body, or outside of blocks, rather than what a task waits for.
+        begins: in seconds since the run began.
+        ends: when the next step begins.
+        shares: seconds by category; those of `Report.ledger`.
+    """
+
+    task: TaskReport | None
+    is_code: bool
+    begins: float
+    ends: float
+    shares: dict[str, float]
+
+    @property
+    def seconds(self) -> float:
+        """How long it took."""
+        return self.ends - self.begins
+
+
+class Report:
+    """What happened in a run. Everything is worked out when it is asked for, and tasks are made one by one.
+
+    Args:
+        history: of the run; it is not to change any more.
+    """
+
+    __slots__ = ("_history", "_ran", "_rows", "_walked")
+
+    def __init__(self, history: History) -> None:
+        self._history = history
+        self._rows = Rows(history)
+        self._ran: Busy | None = None
+        self._walked: Path | None = None
+
+    # -- the whole -----------------------------------------------------------------------------------------
+
+    @property
+    def run(self) -> str:
+        """Identifies the run among others."""
+        return self._history.run
+
+    @property
+    def began(self) -> float:
+        """When the run began, in seconds since the epoch."""
+        return self._history.began
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the engine had been shut down."""
+        return self._history.is_over
+
+    @property
+    def workers(self) -> Mapping[str, int | None]:
+        """How many tasks could run at once, by place; None where there was no limit."""
+        return self._history.workers
+
+    @property
+    def dropped(self) -> int:
+        """How many tasks there were that are not told of one by one any more."""
+        return self._history.dropped
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many tasks there are in each state, by its name; those not told of one by one included."""
+        column = self._history.state.tobytes()
+        counts = {state.value: column.count(number) for number, state in enumerate(STATES, 1)}
+        for totals in self._history.earlier.values():
+            for state, number in totals.states.items():
+                counts[state] += number
+        return {state: number for state, number in counts.items() if number}
+
+    @property
+    def total(self) -> float:
+        """Seconds from the beginning of the run to its end, or to now."""
+        return self._history.now
+
+    @property
+    def planning(self) -> float:
+        """Seconds for which code that made calls held the event loop."""
+        return self._history.planning
+
+    @property
+    def execution(self) -> float:
+        """Seconds from the first start of a task to the last finish, or to now."""
+        return self._busy.execution
+
+    @property
+    def parallelism(self) -> float:
+        """How many tasks ran at once on average, from the first start to the last finish; 0 if none ran."""
+        told = self._busy
+        return told.seconds / told.execution if told.execution else 0.0
+
+    @property
+    def efficiency(self) -> float | None:
+        """Which part of that time workers ran tasks, from 0 to 1; None where it is not known how many there are.
+
+        Places that have no limit, and places where nothing ran, are left out.
+        """
+        return self._busy.efficiency
+
+    @property
+    def most_at_once(self) -> int:
+        """How many tasks ran at once at most."""
+        return self._busy.most
+
+    @property
+    def ledger(self) -> dict[str, float]:
+        """Where the time went: seconds by category, together `total`.
+
+        Each moment is counted once, for what held the run up in that moment, which is what `critical_path` tells.
+        Categories are those of `TaskReport.waits`, and "code": the user's own code ran, or awaited something that is
+        no task.
+        """
+        return dict(zip(path.LEDGER, self._path.spent, strict=True))
+
+    @property
+    def critical_path(self) -> View[PathStep]:
+        """What the run waited for from its beginning to its end, step by step.
+
+        The way goes back from the task that ended last, along the dependency that ended last, or through the code that
+        made the call to what that can have awaited last; through blocks it goes inside. `asyncflow.report.path` tells
+        it in full.
+        """
+        return View(len(self._path), self._step)
+
+    # -- tasks ---------------------------------------------------------------------------------------------
+
+    @property
+    def tasks(self) -> View[TaskReport]:
+        """All tasks in the order of their calls, each made when it is asked for."""
+        return View(len(self._rows), self._task)
+
+    def task(self, id: int) -> TaskReport:
+        """The task of a number.
+
+        Raises:
+            LookupError: there is none, or it is not told of any more.
+        """
+        row = self._rows.row(id)
+        if row == NOBODY:
+            also = f"; of {self.dropped:,} earlier tasks only totals are kept" if self.dropped else ""
+            raise LookupError(f"this report has no task #{id}{also}")
+        return self._task(row)
+
+    def named(self, name: str) -> View[TaskReport]:
+        """All tasks of a name, in the order of their calls.
+
+        Args:
+            name: as its user wrote it.
+        """
+        sites = {number for number, site in enumerate(self._history.sites) if site.name == name}
+        rows = array("I", (row for row, site in enumerate(self._history.site) if site in sites))
+        return View(len(rows), lambda place: self._task(rows[place]))
+
+    @property
+    def functions(self) -> dict[str, FunctionReport]:
+        """What became of the calls of each function, by name, in the order of the first calls."""
+        return functions.functions(self._rows)
+
+    @property
+    def durations(self) -> dict[str, float]:
+        """How many seconds a call of each function ran on average: for `Plan.with_durations`, `Plan.makespan`."""
+        return functions.durations(self.functions)
+
+    @property
+    def blocks(self) -> View[BlockReport]:
+        """What was inside of each block, in the order of their calls."""
+        return blocks.blocks(self._rows)
+
+    @property
+    def stages(self) -> View[StageReport]:
+        """The tasks by how many had to end before them, one after another; blocks are in none, tasks inside are."""
+        return stages.stages(self._rows)
+
+    @property
+    def first_failure(self) -> FirstFailure | None:
+        """The task that failed first, and all that did not run because of it; None if none failed."""
+        return failures.first_failure(self._rows)
+
+    @property
+    def tail(self) -> Tail | None:
+        """The end of the run when less than half as many tasks ran at once as at most, and what ran then; or None."""
+        return busy.tail(self._rows, self._busy)
+
+    # -- other forms ---------------------------------------------------------------------------------------
+
+    def to_json(self) -> str:
+        """The report as text, from which `from_json` makes an equal one."""
+        return stored.to_json(self._history)
+
+    @classmethod
+    def from_json(cls, given: str | bytes) -> Report:
+        """The report that `to_json` has made text of.
+
+        Raises:
+            ValueError: it is no such text, or one of a later version.
+        """
+        return cls(stored.from_json(given))
+
+    def to_dataframe(self) -> Any:
+        """The tasks as a `pandas.DataFrame`, in the order of their calls.
+
+        Columns are the fields of `TaskReport`, but for the dependencies, and one for each category of `waits`. What has
+        not happened is NaN.
+
+        Raises:
+            ImportError: pandas is not installed.
+        """
+        return frame.frame(self._rows)
+
+    # -- as people see it ----------------------------------------------------------------------------------
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Report):
+            return NotImplemented
+        return same(self._history, other._history)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __str__(self) -> str:
+        return text.of(outline.of(self))
+
+    def __repr__(self) -> str:
+        return f"<Report: {outline.title(self)}>"
+
+    def _repr_html_(self) -> str:
+        return page.of(outline.of(self))
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        shown = outline.of(self)
+        return {"text/plain": text.of(shown), "text/html": page.of(shown)}
+
+    # -- inside --------------------------------------------------------------------------------------------
+
+    @property
+    def _busy(self) -> Busy:
+        if self._ran is None:
+            self._ran = busy.busy(self._rows)
+        return self._ran
+
+    @property
+    def _path(self) -> Path:
+        if self._walked is None:
+            self._walked = path.walked(self._rows)
+        return self._walked
+
+    def _task(self, row: int) -> TaskReport:
+        return tasks.task(self._rows, row)
+
+    def _step(self, place: int) -> PathStep:
+        row, is_code, begin, end = self._path.step(place)
+        task = None if row == NOBODY else self._task(row)
+        return PathStep(task, is_code, begin, end, path.shares(self._rows, self._path, place))

@@ -1,0 +1,164 @@
+"""A report as JSON, column by column, and back without loss."""
+
+from __future__ import annotations
+
+import json
+from array import array
+from collections.abc import Iterator, Mapping
+from dataclasses import fields
+from itertools import pairwise
+from math import isnan
+from typing import Any, Final, NoReturn
+
+from .._core.history import DATA, NOT_YET, ORDER, Ending, History, Site, Totals
+from .._core.states import STATES, State
+
+FORMAT: Final = "asyncflow report"
+VERSION: Final = 1
+
+_TIMES: Final = ("called", "ready", "staged", "submitted", "started", "finished", "over")
+_COLUMNS: Final = {
+    each.name: made.typecode for each in fields(History) if isinstance(made := getattr(History(), each.name), array)
+}  # fmt: skip
+_PLAIN: Final = {"run": str, "began": float, "now": float, "is_over": bool, "planning": float, "dropped": int}
+
+
+def to_json(history: History) -> str:
+    """Text that tells all that a history does.
+
+    Args:
+        history: of the run.
+    """
+    return "".join(_parts(history))
+
+
+def _parts(history: History) -> Iterator[str]:
+    head = {
+        "format": FORMAT,
+        "version": VERSION,
+        **{name: getattr(history, name) for name in _PLAIN},
+        "workers": dict(history.workers),
+        "names": list(history.names),
+        "sites": [list(site) for site in history.sites],
+        "endings": [[number, *ending] for number, ending in history.endings.items()],
+        "earlier": {
+            name: [dict(each.states), each.run, each.longest] for name, each in history.earlier.items()
+        },
+    }
+    yield json.dumps(head, allow_nan=False)[:-1]
+    yield ', "columns": {'
+    for place, name in enumerate(_COLUMNS):  # one after another: all as lists would be ten times the text
+        values = getattr(history, name).tolist()
+        if name in _TIMES:
+            values = [None if time != time else time for time in values]  # noqa: PLR0124 - NaN only
+        yield f"{', ' * (place > 0)}{json.dumps(name)}: {json.dumps(values, allow_nan=False, separators=(',', ':'))}"
+    yield "}}"
+
+
+def from_json(given: str | bytes) -> History:
+    """The history that such a text tells of.
+
+    Raises:
+        ValueError: it is no such text, or of a version that is not known here.
+    """
+    try:
+        told = json.loads(given, parse_constant=_no_number)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"no report: the text is not JSON ({error})") from None
+    if not isinstance(told, dict) or told.get("format") != FORMAT:
+        raise ValueError(f'no report: the text has no "format": "{FORMAT}"')
+    if told.get("version") != VERSION:
+        raise ValueError(
+            f"a report of version {told.get('version')!r}, and {VERSION} is known here; a later asyncflow may read it"
+        )
+    try:
+        history = _history(told)
+        _check(history)
+    except (ArithmeticError, AttributeError, LookupError, TypeError) as error:
+        raise ValueError(f"no report: {type(error).__name__}: {error}") from None
+    return history
+
+
+def _no_number(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no number")
+
+
+# -- reading ----------------------------------------------------------------------------------------------
+
+
+def _history(told: Mapping[str, Any]) -> History:
+    given: dict[str, Any] = {name: _of(told[name], kind, name) for name, kind in _PLAIN.items()}
+    given |= {name: _column(told["columns"][name], name) for name in _COLUMNS}
+    return History(
+        **given,
+        workers={
+            place: None if number is None else _of(number, int, "workers")
+            for place, number in told["workers"].items()
+        },
+        names=[_of(name, str, "names") for name in told["names"]],
+        sites=[_site(each) for each in told["sites"]],
+        endings={
+            _of(number, int, "endings"): Ending(
+                _of(error, str, "endings"), tuple(_of(root, int, "endings") for root in roots)
+            )
+            for number, error, roots in told["endings"]
+        },
+        earlier={name: _totals(*each) for name, each in told["earlier"].items()},
+    )
+
+
+def _of(value: Any, kind: type, name: str) -> Any:
+    is_right = type(value) in (int, float) if kind is float else type(value) is kind
+    if not is_right:
+        raise TypeError(f"its {name!r} has {value!r:.100}, and {kind.__name__} is needed")
+    return value
+
+
+def _site(told: Any) -> Site:
+    site = Site(*told)
+    for name, value in zip(Site._fields, site, strict=True):
+        if not isinstance(value, str) and (name, value) != ("workflow", None):
+            raise TypeError(f"its 'sites' have {value!r:.100} as {name}, and text is needed")
+    return site
+
+
+def _totals(states: Mapping[str, Any], run: Any, longest: Any) -> Totals:
+    counts = {State(state).value: _of(number, int, "earlier") for state, number in states.items()}
+    return Totals(counts, _of(run, float, "earlier"), _of(longest, float, "earlier"))
+
+
+def _column(values: Any, name: str) -> array[Any]:
+    if type(values) is not list:
+        raise TypeError(f"its {name!r} are no list")
+    if name not in _TIMES:
+        return array(_COLUMNS[name], values)
+    return array("d", [NOT_YET if time is None else _of(time, float, name) for time in values])
+
+
+def _check(history: History) -> None:
+    """That what refers to something refers to something that is there."""
+    size, edges = len(history.id), len(history.dependencies)
+    for name in _COLUMNS:
+        length = len(getattr(history, name))
+        wanted = edges if name in ("dependencies", "edges") else size + 1 if name == "starts" else size
+        if length != wanted and not (name in ("bytes_in", "bytes_out") and not length):
+            raise ValueError(f"no report: its {name!r} are {length:,}, and {wanted:,} are needed")
+    wrong = {
+        "id": any(one >= other for one, other in pairwise(history.id)) or 0 in history.id,
+        "site": _above(history.site, len(history.sites)),
+        "worker": _above(history.worker, len(history.names)),
+        "state": _above(history.state, len(STATES) + 1) or 0 in history.state,
+        "block": any(block >= id for block, id in zip(history.block, history.id, strict=True)),
+        "starts": history.starts[0] != 0
+        or history.starts[-1] != edges
+        or any(one > other for one, other in pairwise(history.starts)),
+        "called": any(map(isnan, history.called)),
+        "edges": any(edge not in (DATA, ORDER) for edge in history.edges),
+    }
+    for name, is_wrong in wrong.items():
+        if is_wrong:
+            raise ValueError(f"no report: something in its {name!r} cannot be")
+
+
+def _above(column: array[int], size: int) -> bool:
+    return any(value >= size for value in column)

@@ -1,0 +1,133 @@
+"""What is told of one task: a row of the history, made when it is asked for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import isnan
+from typing import Final
+
+from .._core.history import Ending, History
+from .._core.states import STATES, State
+from . import waits
+from .rows import Rows
+
+_UNKNOWN: Final = Ending("", ())
+
+
+@dataclass(frozen=True, slots=True)
+class TaskReport:
+    """What became of one call. Times are seconds since the run began; None where that has not happened or did not.
+
+    Args:
+        id: number of the task.
+        name: as its user wrote it.
+        kind: "function", "executable", "block" or "awaitable" (which was waited for, and not run here).
+        state: where it stands, or how it ended.
+        block: number of the block inside which it was called; None outside of all.
+        workflow: the tag of `engine.workflow_scope`; None outside of any.
+        called_at: where the call is: "pipeline.py:12, in main".
+        place: where it runs, in words: "backend 'thread'".
+        worker: which ran it; "" if that is not known, or none did.
+        attempts: how often it was submitted.
+        dependencies: numbers of the tasks that it waited for.
+        called: when it was called.
+        ready: when all that it waited for had ended.
+        staged: when its files had been brought.
+        submitted: when its backend was handed it.
+        started: when a worker began it.
+        finished: when the worker was done.
+        over: when its future had its end.
+        waits: seconds by category (`waits.CATEGORIES`) from its call to its end, or to now; their sum is all that time.
+        bytes_in: how much was brought for it.
+        bytes_out: how much of what it made was published.
+        error: class and message of what it failed with; "" if it did not fail.
+        roots: numbers of the tasks because of which it did not run.
+    """
+
+    id: int
+    name: str
+    kind: str
+    state: State
+    block: int | None
+    workflow: str | None
+    called_at: str
+    place: str
+    worker: str
+    attempts: int
+    dependencies: tuple[int, ...]
+    called: float
+    ready: float | None
+    staged: float | None
+    submitted: float | None
+    started: float | None
+    finished: float | None
+    over: float | None
+    waits: dict[str, float]
+    bytes_in: int
+    bytes_out: int
+    error: str
+    roots: tuple[int, ...]
+
+    @property
+    def seconds(self) -> float:
+        """How long it took from its call to its end, or to now."""
+        return sum(self.waits.values())
+
+    @property
+    def label(self) -> str:
+        """For messages: "fit (#4)"."""
+        return f"{self.name} (#{self.id})"
+
+
+def task(rows: Rows, row: int) -> TaskReport:
+    """What is told of the task in a row.
+
+    Args:
+        rows: of the history.
+        row: of the task.
+    """
+    history = rows.history
+    id, site = history.id[row], history.sites[history.site[row]]
+    ending = history.endings.get(id, _UNKNOWN)
+    told = waits.times(history, row)
+    return TaskReport(
+        id,
+        site.name,
+        site.kind,
+        STATES[history.state[row] - 1],
+        history.block[row] or None,
+        site.workflow,
+        site.called_at,
+        site.place,
+        history.names[history.worker[row]],
+        history.attempts[row],
+        tuple(history.dependencies[history.starts[row] : history.starts[row + 1]]),
+        history.called[row],
+        _known(history.ready[row]),
+        _known(history.staged[row]),
+        _known(history.submitted[row]),
+        _known(history.started[row]),
+        _known(history.finished[row]),
+        _known(history.over[row]),
+        waits.shares(history, row, told.called, told.over),
+        bytes_of(history, row, "bytes_in"),
+        bytes_of(history, row, "bytes_out"),
+        ending.error,
+        ending.roots,
+    )
+
+
+def bytes_of(history: History, row: int, column: str) -> int:
+    """How much was brought or published; the whole column may be missing.
+
+    Args:
+        history: of the run.
+        row: of the task.
+        column: "bytes_in" or "bytes_out".
+    """
+    sizes = history.bytes_in if column == "bytes_in" else history.bytes_out
+    return sizes[row] if sizes else 0
+
+
+def _known(time: float) -> float | None:
+    return None if isnan(time) else time

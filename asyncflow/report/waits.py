@@ -1,0 +1,128 @@
+"""Where the time of one task went: from its call to its end, or to now, cut at what happened to it.
+
+What is missing between two times that are known is decided here, and nowhere else, so that the parts always make up the
+whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import isnan
+from typing import Final, NamedTuple
+
+from .._core.history import History, Site
+from .._core.states import CANCELLING, FAILED, RUNNING, SUCCEEDED
+
+CATEGORIES: Final = ("dependency", "staging", "limit", "queue", "transfer", "run", "retry")
+"""What a task's time is spent on, in the order in which it is told.
+
+- dependency: other tasks had to end first; of a block also those that it has returned.
+- staging: its files were brought, or stood in line for that.
+- limit: it could have run, but for an option that limits how many run at once.
+- queue: for a worker.
+- transfer: what it has made came back and was published.
+- run: the worker's.
+- retry: it was to be tried again, later. Nothing is, so far.
+"""
+DEPENDENCY, STAGING, LIMIT, QUEUE, TRANSFER, RUN, RETRY = range(len(CATEGORIES))
+
+_RAN: Final = frozenset({SUCCEEDED, FAILED, RUNNING, CANCELLING})
+_PHASES: Final = (DEPENDENCY, STAGING, LIMIT, QUEUE, RUN, TRANSFER)
+_UNLIMITED: Final = (DEPENDENCY, STAGING, QUEUE, QUEUE, RUN, TRANSFER)
+_OF_BLOCKS: Final = (DEPENDENCY, STAGING, QUEUE, QUEUE, RUN, DEPENDENCY)
+_AWAITED: Final = (RUN, RUN, RUN, RUN, RUN, RUN)
+
+
+class Times(NamedTuple):
+    """Of one task, each there and none before the last, in seconds since the run began."""
+
+    called: float
+    ready: float
+    staged: float
+    submitted: float
+    started: float
+    finished: float
+    over: float
+
+
+def phases(site: Site) -> tuple[int, ...]:
+    """What the time up to each of a task's times counts as, from `ready` on.
+
+    Args:
+        site: where it was called.
+    """
+    if site.kind == "block":
+        return _OF_BLOCKS
+    if site.kind == "awaitable":
+        return _AWAITED
+    return _PHASES if site.limit else _UNLIMITED
+
+
+def times(history: History, row: int) -> Times:
+    """The times of a task, where what is missing stands at what is known.
+
+    Between two that are known, the task was where the first of them had brought it: one that was called and cancelled
+    before it was ready has waited for others all the time. But what has run has begun, also if its backend told only
+    of the end: it then ran from when it was submitted. Nothing is later than the end, which is now if there is none.
+
+    Args:
+        history: of the run.
+        row: of the task.
+    """
+    called, ready, staged = history.called[row], history.ready[row], history.staged[row]
+    submitted, started, finished = history.submitted[row], history.started[row], history.finished[row]
+    over = history.over[row]
+    if called <= ready <= staged <= submitted <= started <= finished <= over:
+        return Times(called, ready, staged, submitted, started, finished, over)
+    was_submitted, has_begun = not isnan(submitted) or not isnan(finished), not isnan(started)
+    if not has_begun and (history.state[row] == SUCCEEDED or (was_submitted and history.state[row] in _RAN)):
+        started = max(time for time in (called, ready, staged, submitted) if not isnan(time))
+        has_begun = True
+    if isnan(staged) and (was_submitted or has_begun):
+        staged = ready
+    end = history.now if isnan(over) else over
+    return _filled((called, ready, staged, submitted, started, finished), max(end, called))
+
+
+def _filled(given: Sequence[float], end: float) -> Times:
+    """None before the last, and each that is missing at the next that is known."""
+    called = given[0]
+    filled = [end]
+    for time in reversed(given):
+        following = filled[-1]
+        filled.append(time if called <= time < following else following)  # neither is what is missing
+    filled[-1] = called
+    filled.reverse()
+    return Times(*filled)
+
+
+def shares(history: History, row: int, begin: float, end: float) -> dict[str, float]:
+    """Seconds by category that a task has spent between two moments.
+
+    Args:
+        history: of the run.
+        row: of the task.
+        begin: the first moment, in seconds since the run began.
+        end: the second.
+    """
+    spent = [0.0] * len(CATEGORIES)
+    spend(spent, phases(history.sites[history.site[row]]), times(history, row), begin, end)
+    return dict(zip(CATEGORIES, spent, strict=True))
+
+
+def spend(spent: list[float], phases: Sequence[int], told: Times, begin: float, end: float) -> None:
+    """Add what a task has spent between two moments.
+
+    Args:
+        spent: seconds by category, to which it is added.
+        phases: of the task's site.
+        told: times of the task.
+        begin: the first moment, in seconds since the run began.
+        end: the second.
+    """
+    since = max(told[0], begin)
+    for phase, time in zip(phases, told[1:], strict=True):
+        until = min(time, end)
+        if until > since:
+            spent[phase] += until - since
+            since = until
