@@ -279,7 +279,7 @@ async def test_a_real_result_can_be_passed_to_a_rehearsal_which_does_not_wait_fo
 ) -> None:
     @threads.function_task
     def load() -> list[float]:
-        gate()
+        gate.door.pass_through()
         return [1.5]
 
     @threads.function_task(example=lambda rows: len(rows))
