@@ -20,11 +20,15 @@ if TYPE_CHECKING:
         StagingError,
         TaskCrashed,
         TaskTimeout,
+        TooManyTasks,
         UnknownBackend,
         UpstreamFailed,
+        WiringError,
         WorkerDied,
         WrongLoop,
     )
+    from .plan import Plan
+    from .report import Report
 
 __version__ = "0.1.0"
 
@@ -38,13 +42,17 @@ __all__ = [
     "InputFile",
     "OutputFile",
     "OutputTooLarge",
+    "Plan",
+    "Report",
     "StagingError",
     "State",
     "TaskCrashed",
     "TaskFuture",
     "TaskTimeout",
+    "TooManyTasks",
     "UnknownBackend",
     "UpstreamFailed",
+    "WiringError",
     "WorkerDied",
     "WorkflowEngine",
     "WrongLoop",
@@ -54,6 +62,8 @@ __all__ = [
 _HOME = {
     "InputFile": "_core.files",
     "OutputFile": "_core.files",
+    "Plan": "plan",
+    "Report": "report",
     "State": "_core.states",
     "TaskFuture": "_runtime.future",
     "WorkflowEngine": "engine",

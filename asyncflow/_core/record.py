@@ -217,10 +217,14 @@ class Record:
         self.definition, self.scope = task.definition, scope
         self.site, self.site_at = task.site, task.site_at
         segment = self.segment
-        segment.turn_id.append(task.id)
-        segment.turn_site.append(self._number(task))
-        segment.turn_block.append(0 if task.owner is None else task.owner.id)
-        segment.turn_at.append(now)
+        at = len(segment.turn_id)
+        if at and task.id < segment.turn_id[-1]:  # what was adopted for it is there before it
+            at = bisect_right(segment.turn_id, task.id)
+            self.scope = self  # what follows is not of the place that is the last now
+        segment.turn_id.insert(at, task.id)
+        segment.turn_site.insert(at, self._number(task))
+        segment.turn_block.insert(at, 0 if task.owner is None else task.owner.id)
+        segment.turn_at.insert(at, now)
 
     def moved(self, task: Task) -> None:
         """The last call was made on somebody's behalf; those that follow from there, too."""

@@ -26,12 +26,15 @@ class Outputs:
 
     def __getitem__(self, name: str) -> TaskFuture[Any]:
         facts: Facts = self._future.facts
+        run = self._future._run
         if name not in facts.declares and not facts.is_open:
             there = ", ".join(facts.declares) or "none"
-            raise KeyError(f"{facts.label} declares no output {name!r}; it has: {there}")
-        run = self._future._run
+            run.lacks_output(
+                self._future.name, KeyError(f"{facts.label} declares no output {name!r}; it has: {there}")
+            )
         # A block, because that runs on the loop whatever the backend is.
-        definition = Definition(_path, f"{self._future.name}.outputs[{name!r}]", is_block=True, kind="path")
+        name_told = f"{self._future.name}.outputs[{name!r}]"
+        definition = Definition(path_of_output, name_told, is_block=True, kind="output")
         caller = sys._getframe(1)
         args = (self._future, facts, name)
         path = run.call(definition, run.lane_for(definition), args, {}, caller.f_code, caller.f_lasti)
@@ -44,7 +47,7 @@ class Outputs:
         return f"<outputs of {self._future!r}>"
 
 
-def _path(value: Any, facts: Facts, name: str) -> Any:
+def path_of_output(value: Any, facts: Facts, name: str) -> Any:
     """A path, when the task (whose value is of no use here) has succeeded."""
     if facts.is_dry:
         path = PathStandIn(name)

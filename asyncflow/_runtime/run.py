@@ -11,6 +11,7 @@ import logging
 from collections import deque
 from collections.abc import Mapping, Sequence
 from contextvars import Context, copy_context
+from itertools import count
 from threading import get_ident
 from time import perf_counter, time
 from types import CodeType
@@ -82,9 +83,9 @@ class Run:
         sandboxes: Sandboxes | None,
         implicit_data: bool,
         grace: float,
-        report_limit: int,
-        audience: Audience,
-        journal: Journal | None,
+        report_limit: int = 0,
+        audience: Audience | None = None,
+        journal: Journal | None = None,
     ) -> None:
         self.loop = asyncio.get_running_loop()
         self.backends = backends  # not a copy: it tells the runs of one engine from those of others
@@ -105,8 +106,9 @@ class Run:
             backends, self.coroutines, self.foreign, self.commands, max_coroutines, executables
         )
         self.wiring = Wiring(self)
-        self.teller = Teller(self, time(), audience, journal) if self.record is not None else None
+        self.teller = Teller(self, time(), audience or Audience(), journal) if report_limit else None
         self.stager = Stager(sandboxes, implicit_data, self)
+        self.ids = count(1)
         self.last = 0  # number of the last call
         self._context = Context()
         self._flush_due = False
@@ -142,13 +144,15 @@ class Run:
         if self.closed is not None:
             raise EngineClosed(f"{definition.name!r} was called, but {self.closed}")
         scope = SCOPE.get()
-        owner = scope.block
+        owner: Any = scope.block
         if owner is not None:
             owner = self.owner(owner)
+            if owner is None and (rehearsal := self.rehearsal_around(scope.block)) is not None:
+                return rehearsal.call(definition, lane, args, kwargs, site, site_at, after)
         # Not TaskFuture[Any](...): an instance made through a generic alias gets a __dict__, and a burst twice as slow.
         task: TaskFuture[Any] = TaskFuture(loop=self.loop)
         task._run = self
-        number = self.last = self.last + 1
+        number = self.last = next(self.ids)
         task.set_up(
             number,
             definition,
@@ -203,6 +207,22 @@ class Run:
         if block is None or block.story & NOW >= OVER or self.scheduler.live.get(block.id) is not block:
             return None  # called by what a block left behind, or inside a block of another engine
         return block
+
+    @property
+    def engine(self) -> Any:
+        """What all runs of one engine have in common, and its rehearsals."""
+        return self.backends
+
+    is_rehearsal = False
+
+    def rehearsal_around(self, block: Any) -> Run | None:
+        """The rehearsal that a call inside of a block belongs to, if the block is none of this run's."""
+        rehearsal: Run | None = block._run.rehearses(self.engine)
+        return rehearsal
+
+    def rehearses(self, engine: Any) -> Run | None:
+        """The rehearsal that takes the calls of an engine which are made inside of this run; None if this is none."""
+        return None
 
     def is_inside(self) -> bool:
         """Whether the code that asks is part of a body, or of an asyncio task that a block has begun."""
@@ -352,6 +372,10 @@ class Run:
         else:
             self._failed(task, error)
         self.flush_soon()
+
+    def lacks_output(self, name: str, error: KeyError) -> None:
+        """A task declares no output of the name that was asked for; here that is an error at once."""
+        raise error
 
     # -- blocks -------------------------------------------------------------------------------------------
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from contextvars import copy_context
+from functools import partial
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
@@ -55,9 +56,9 @@ class Wiring:
                 task.holes = arguments.ALL
                 return args
         try:
-            futures, task.holes = arguments.scan(args, kwargs, inputs.KINDS, self._adopt)
+            futures, task.holes = arguments.scan(args, kwargs, inputs.KINDS, self.adopt)
             if after:
-                task.after, _ = arguments.scan_value(list(after), inputs.KINDS, self._adopt)
+                task.after, _ = arguments.scan_value(list(after), inputs.KINDS, self.adopt)
                 futures += task.after
             self._check(futures, task, task.owner)
             if arguments.has_containers(args, kwargs, inputs.KINDS) and not task.definition.is_block:
@@ -69,10 +70,14 @@ class Wiring:
 
     def call_off(self, task: Task) -> None:
         """A call is not taken: what was adopted for it, as a coroutine among its arguments, is cancelled."""
+        self.call_off_after(task.id)
+
+    def call_off_after(self, number: int) -> None:
+        """Cancel what has a higher number."""
         scheduler = self._run.scheduler
         if self._run.record is not None:
-            self._run.record.void(task.id)
-        for adopted in [each for each in scheduler.live.values() if each.id > task.id]:
+            self._run.record.void(number)
+        for adopted in [each for each in scheduler.live.values() if each.id > number]:
             scheduler.cancel(adopted)
         self._run.flush_soon()
 
@@ -86,7 +91,9 @@ class Wiring:
         Raises:
             Exception: as for `of_call`.
         """
-        futures, holes = arguments.scan_value(value, inputs.KINDS, self._adopt)
+        # What is adopted is still of the block, though its body is over.
+        adopt = partial(block.context.run, self.adopt)
+        futures, holes = arguments.scan_value(value, inputs.KINDS, adopt)
         self._check(futures, block, block)
         return futures, holes
 
@@ -95,7 +102,7 @@ class Wiring:
         run = self._run
         for future in futures:
             if future._run is not run:
-                whose = "an earlier run of this" if future._run.backends is run.backends else "another"
+                whose = "an earlier run of this" if future._run.engine is run.engine else "another"
                 raise ForeignFuture(
                     f"{task.name!r} was given {future!r}, a future of {whose} engine.\n"
                     f"  Await it first and pass its value:  {task.name}(await {future.name}(...))"
@@ -103,7 +110,7 @@ class Wiring:
             if inside is not None and not future.done() and waits_for(inside, future):
                 raise CircularDependency(circle(task, future))
 
-    def _adopt(self, awaitable: Any) -> TaskFuture[Any]:
+    def adopt(self, awaitable: Any) -> TaskFuture[Any]:
         """Make an awaitable that is not ours a node of the graph."""
         run = self._run
         if isinstance(awaitable, asyncio.Future) and awaitable.get_loop() is not run.loop:
@@ -113,7 +120,7 @@ class Wiring:
         owner = run.owner(SCOPE.get().block)
         task: TaskFuture[Any] = TaskFuture(loop=run.loop)
         task._run = run
-        run.last += 1
+        run.last = next(run.ids)
         task.set_up(run.last, definition, run.places.foreign, (awaitable,), {}, copy_context(), owner)
         if run.record is not None:
             run.record.adopted(task, perf_counter())

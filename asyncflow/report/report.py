@@ -5,10 +5,13 @@ from __future__ import annotations
 from array import array
 from collections.abc import Mapping
 from dataclasses import dataclass
+from os import PathLike
 from typing import Any
 
 from .._core.history import History
+from .._core.lines import events_in, last_run
 from .._core.states import STATES
+from .._core.told import history_told
 from . import blocks, busy, failures, frame, functions, outline, page, path, stages, stored, tasks, text
 from .blocks import BlockReport
 from .busy import Busy, Tail
@@ -225,6 +228,22 @@ class Report:
             ValueError: it is no such text, or one of a later version.
         """
         return cls(stored.from_json(given))
+
+    @classmethod
+    def from_journal(cls, path: str | PathLike[str], run: str | None = None) -> Report:
+        """The report of a run that has written a journal, as far as that goes: also if the process was killed.
+
+        Args:
+            path: of the file; see `WorkflowEngine`.
+            run: `Report.run` of one of those that have written there; None for the last.
+
+        Raises:
+            OSError: the file cannot be read.
+            ValueError: it is no journal.
+            LookupError: that run is not in it.
+        """
+        with open(path, "rb") as file:
+            return cls(history_told(last_run(events_in(file), run)))
 
     def to_dataframe(self) -> Any:
         """The tasks as a `pandas.DataFrame`, in the order of their calls.
