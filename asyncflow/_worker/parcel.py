@@ -7,10 +7,12 @@ on the side where it was raised, and if it fails an envelope with the same facts
 
 from __future__ import annotations
 
+import os
 import pickle
 import traceback
 from collections.abc import Callable, Mapping
 from itertools import pairwise
+from time import perf_counter
 from typing import Any, Final
 
 import cloudpickle
@@ -31,10 +33,19 @@ def pack_call(
     return cloudpickle.dumps((fn, is_coroutine, args, dict(kwargs)))  # type: ignore[no-any-return]
 
 
-def run_packed(call: bytes) -> bytes:
-    """Run a packed call and pack its outcome."""
+def run_packed(call: bytes) -> tuple[bytes, float, str]:
+    """Run a packed call.
+
+    Args:
+        call: as `pack_call` has packed it.
+
+    Returns:
+        The packed outcome, the seconds that it took, and a name for this process.
+    """
     fn, is_coroutine, args, kwargs = pickle.loads(call)
-    return pack_outcome(run_attempt(fn, is_coroutine, args, kwargs, None))
+    began = perf_counter()
+    outcome = run_attempt(fn, is_coroutine, args, kwargs, None)
+    return pack_outcome(outcome), perf_counter() - began, f"process {os.getpid()}"
 
 
 def pack_outcome(outcome: Outcome) -> bytes:

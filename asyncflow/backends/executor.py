@@ -12,11 +12,13 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from contextlib import suppress
 from functools import partial
+from threading import current_thread
+from time import perf_counter
 from typing import Any
 
 from .._worker.attempt import Outcome, run_attempt
 from .._worker.parcel import pack_call, run_packed, unpack_outcome
-from ..backend import CANCELLED, FAILED, STARTED, SUCCEEDED, Concurrency, ExecutionBackend, Report, Work
+from ..backend import CANCELLED, FAILED, RAN, STARTED, SUCCEEDED, Concurrency, ExecutionBackend, Report, Work
 
 
 class ExecutorBackend(ExecutionBackend):
@@ -34,6 +36,7 @@ class ExecutorBackend(ExecutionBackend):
 
     name = "executor"
     concurrency = Concurrency.CONCURRENT
+    reports_runs = True
 
     def __init__(
         self,
@@ -97,9 +100,11 @@ class ExecutorBackend(ExecutionBackend):
             raise TypeError(why_unsendable(work, error)) from error
         return self._executor.submit(run_packed, call)
 
-    def _begin(self, report: Report, work: Work) -> Outcome:
-        report([(STARTED, work.id, None)])
-        return run_attempt(work.fn, work.is_coroutine, work.args, work.kwargs, work.context)
+    def _begin(self, report: Report, work: Work) -> tuple[Outcome, float, str]:
+        began, worker = perf_counter(), current_thread().name
+        report([(STARTED, work.id, (began, worker))])
+        outcome = run_attempt(work.fn, work.is_coroutine, work.args, work.kwargs, work.context)
+        return outcome, perf_counter() - began, worker
 
     def _done(self, report: Report, task_id: int, future: Future[Any]) -> None:
         if self._futures.get(task_id) is future:
@@ -109,9 +114,13 @@ class ExecutorBackend(ExecutionBackend):
         elif (error := future.exception()) is not None:  # the executor's own, as BrokenProcessPool
             report([(FAILED, task_id, error)])
         else:
-            outcome = future.result()
+            outcome, seconds, worker = future.result()
+            now = (
+                perf_counter()
+            )  # the clock of another machine may be another one: what it took is all that counts
             succeeded, payload = outcome if isinstance(outcome, tuple) else unpack_outcome(outcome)
-            report([(SUCCEEDED if succeeded else FAILED, task_id, payload)])
+            ran = (RAN, task_id, (now - seconds, now, worker))
+            report([ran, (SUCCEEDED if succeeded else FAILED, task_id, payload)])
 
     async def cancel(self, task_id: int) -> bool:
         """Take work back that has not begun."""

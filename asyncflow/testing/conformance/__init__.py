@@ -29,12 +29,13 @@ from ._lives import Lives, Scripts  # noqa: E402
 from ._loads import Loads  # noqa: E402
 from ._processes import Processes  # noqa: E402
 from ._raw import Piece, Record  # noqa: E402
+from ._reports import Reports  # noqa: E402
 
 __all__ = ["BackendConformance", "Conformance", "Piece", "Record", "looked_after"]
 
 
 class BackendConformance(
-    Contract, Graphs, Failures, Values, Cancels, Awaits, Processes, Lives, Loads, Scripts
+    Contract, Graphs, Failures, Values, Cancels, Awaits, Processes, Lives, Loads, Reports, Scripts
 ):
     """All cases. A subclass has a method ``make_backend`` and may set:
 
