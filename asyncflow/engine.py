@@ -500,7 +500,11 @@ class WorkflowEngine:
             )
         if not self._report_limit:
             raise ValueError("subscribe(): with report_limit=0 nothing is recorded")
-        return self._audience.add(callback)
+        leave = self._audience.add(callback)
+        run = self._usable_run()
+        if run is not None and run.teller is not None:
+            run.teller.listen()
+        return leave
 
     # -- inside -------------------------------------------------------------------------------------------
 

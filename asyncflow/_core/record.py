@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from .history import Ending, Site, Totals
@@ -31,6 +31,8 @@ OTHERS: Final = "(others)"
 _MOST_WORKERS: Final = 1 << 16
 LOOP: Final = 1  # the worker that is the event loop
 PAUSE: Final = 0  # in the loop's log: from here on the next one begins
+
+_Sums = dict[str, tuple[dict[str, int], float, float]]
 
 
 class Segment:
@@ -182,7 +184,7 @@ class Record:
         self.workers: dict[str, int] = {"": 0, "the event loop": LOOP}
         self.running: dict[int, tuple[float, str]] = {}
         self.dropped = 0
-        self.earlier: dict[str, tuple[dict[str, int], float, float]] = {}
+        self.earlier: _Sums = {}
         self._stragglers: dict[int, str] = {}
         self._cached: dict[Any, tuple[Any, ...]] = {}
         # Where the last call was made; a call that differs in one of these takes a turn.
@@ -376,19 +378,11 @@ class Record:
         """Whether the segment has enough tasks."""
         return self.last - self.segment.first >= self.size
 
-    def go_on(self, live: Mapping[int, Task]) -> None:
-        """Begin another segment, and give up old ones if there are enough without them.
-
-        Args:
-            live: tasks that are not over.
-        """
+    def go_on(self) -> None:
+        """Begin another segment, and give up old ones if there are enough without them."""
         self._begin_segment(self.last + 1)
         while len(self.segments) > 1 and self.last - self.segments[1].first + 1 >= self.limit:
-            oldest, following = self.segments[0], self.segments[1].first
-            self._stragglers.update(
-                (task_id, task.name) for task_id, task in live.items() if oldest.first <= task_id < following
-            )
-            self._sum_up(oldest, following)
+            self._give_up(self.segments[0], self.segments[1].first)
             del self.segments[0]
 
     def _begin_segment(self, first: int) -> None:
@@ -400,59 +394,74 @@ class Record:
         self.add_loop_id(PAUSE)
         self.add_loop_at(self.began)
 
-    def _sum_up(self, segment: Segment, following: int) -> None:
+    def _give_up(self, segment: Segment, following: int) -> None:
+        """Add up what is known of the calls of a segment, and keep the names of those that end later."""
         self.dropped += following - segment.first - len(segment.voids) - len(segment.aliases)
-        names = _Names(segment, following, self._stragglers)
-        bad = {task_id: state for task_id, state in zip(segment.bad_id, segment.bad_state, strict=True)}
-        for task_id, state in bad.items():
-            self._count(names.of(task_id), state, 0.0)
-        ran = zip(segment.ran_id, segment.ran_began, segment.ran_ended, strict=True)
-        for task_id, began, ended in ran:
-            self._count(names.of(task_id), 0 if task_id in bad else SUCCEEDED, ended - began)
-        before = 0.0
-        for task_id, at in zip(segment.loop_id, segment.loop_at, strict=True):
-            if task_id != PAUSE:
-                self._count(names.of(task_id), 0 if task_id in bad else SUCCEEDED, at - before)
-            before = at
-
-    def _count(self, name: str, state: int, run: float) -> None:
-        """Add to the sums of a name; state 0 if it is counted already."""
-        known = self.earlier.get(name)
-        if known is None:
-            if len(self.earlier) >= _NAMES:
-                name = OTHERS
-            known = self.earlier.get(name, ({}, 0.0, 0.0))
-        states, total, longest = known
-        if state:
-            word = STATES[state - 1].name
-            states[word] = states.get(word, 0) + 1
-        self.earlier[name] = states, total + run, max(longest, run)
+        names, ended = _Names(segment, following), set()
+        for task_id, state, run in _ends(segment):
+            if task_id >= segment.first:
+                _count(self.earlier, names.of(task_id), state, run)
+            else:  # the end of one whose end was told before, as of work that ran out of its time, counts no more
+                known = self._stragglers.get(task_id)
+                _count(self.earlier, known or OTHERS, state if known else 0, run)
+            ended.add(task_id)
+        for task_id in ended:
+            self._stragglers.pop(task_id, None)
+        gone = ended | segment.voids | segment.aliases.keys()
+        for task_id in range(segment.first, following):
+            if task_id not in gone:
+                self._stragglers[task_id] = names.of(task_id)
 
     def totals(self) -> dict[str, Totals]:
         """Of tasks that have no row any more, by name."""
-        return {name: Totals(dict(known[0]), known[1], known[2]) for name, known in self.earlier.items()}
+        sums: _Sums = {name: (dict(known[0]), known[1], known[2]) for name, known in self.earlier.items()}
+        if self._stragglers:
+            for segment in self.segments:
+                for task_id, state, run in _ends(segment):
+                    if task_id in self._stragglers:
+                        _count(sums, self._stragglers[task_id], state, run)
+        return {name: Totals(*known) for name, known in sums.items()}
+
+
+def _ends(segment: Segment) -> Iterator[tuple[int, int, float]]:
+    """Of each task that a segment tells the end of: its number, how it ended, and how long it ran. One that ran and
+    gave no value is there twice: the second time with 0 for its state."""
+    bad = set(segment.bad_id)
+    for task_id, state in zip(segment.bad_id, segment.bad_state, strict=True):
+        yield task_id, state, 0.0
+    for task_id, began, ended in zip(segment.ran_id, segment.ran_began, segment.ran_ended, strict=True):
+        yield task_id, 0 if task_id in bad else SUCCEEDED, ended - began
+    before = 0.0
+    for task_id, at in zip(segment.loop_id, segment.loop_at, strict=True):
+        if task_id != PAUSE:
+            yield task_id, 0 if task_id in bad else SUCCEEDED, at - before
+        before = at
+
+
+def _count(sums: _Sums, given: str, state: int, run: float) -> None:
+    name = given if given in sums or len(sums) < _NAMES else OTHERS
+    states, total, longest = sums.get(name, ({}, 0.0, 0.0))
+    if state:
+        word = STATES[state - 1].name
+        states[word] = states.get(word, 0) + 1
+    sums[name] = states, total + run, max(longest, run)
 
 
 class _Names:
-    """Names of tasks by number, for numbers that mostly grow.
+    """Names of the tasks that were called in a segment, by number.
 
     Args:
-        segment: in which most of them were called.
-        following: number of the first that was not.
-        stragglers: names of those that were called before; what is asked for is taken out.
+        segment: which.
+        following: number of the first call after it.
     """
 
-    def __init__(self, segment: Segment, following: int, stragglers: dict[int, str]) -> None:
+    def __init__(self, segment: Segment, following: int) -> None:
         self._turns = segment.turn_id
         self._names = [site.name for site in segment.sites]
         self._sites = segment.turn_site
-        self._first = segment.first
         self._following = following
-        self._stragglers = stragglers
 
     def of(self, task_id: int) -> str:
-        if task_id in self._stragglers:
-            return self._stragglers.pop(task_id)
-        if not self._first <= task_id < self._following:
+        if task_id >= self._following:
             return OTHERS
         return self._names[self._sites[bisect_right(self._turns, task_id) - 1]]

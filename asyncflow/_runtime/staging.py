@@ -199,6 +199,7 @@ class Staging:
             while ready:
                 self._publish(*ready[0])
                 del ready[0]
+            facts.published = sum(map(_size, (made[name] for name in facts.destinations)))
         except (OSError, ValueError, ImportError) as error:
             raise StagingError(f"{facts.label}: its outputs could not be published: {error}") from error
         finally:
@@ -334,6 +335,13 @@ def _made(facts: Facts, output: OutputFile) -> Any:
     if not found:
         raise StagingError(f"{facts.label} made no file {output.name!r}.\n  {_there(sandbox)}")
     return found if output.is_glob else found[0]
+
+
+def _size(path: Path) -> int:
+    """Of a file, or of all files in a directory."""
+    return sum(
+        each.stat().st_size for each in (path.rglob("*") if path.is_dir() else [path]) if each.is_file()
+    )
 
 
 def _is_as_brought(path: Path, facts: Facts) -> bool:

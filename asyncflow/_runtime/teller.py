@@ -42,6 +42,12 @@ class Teller:
         if audience.listeners:
             self._begin()
 
+    def listen(self) -> None:
+        """Somebody has come: what happens from now on is to be told."""
+        if self._news is None and self._ended is None:
+            self._catch_up(perf_counter())
+            self._begin()
+
     def tell(self) -> None:
         """Tell what has happened since the last time."""
         audience = self.audience

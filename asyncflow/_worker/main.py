@@ -129,7 +129,7 @@ class Worker:
             fn, harmless = self._functions.get(number) or self._load(number)
             harmless = harmless and plain
             if flags & wire.TELLS_START:
-                self._record(wire.BEGUN, task_id, _NEVER, None)
+                self._record(wire.BEGUN, task_id, (perf_counter(), 0.0), None)
             try:
                 self._current = task_id
                 if self._to_stop == task_id:

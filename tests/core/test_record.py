@@ -264,7 +264,7 @@ def many(play: Play, count: int, rest: Callable[[Play, list[Task]], None] | None
             play.end(task, play.now, play.now + 0.5)
         play.taken(1)
         if play.record.is_full:
-            play.record.go_on(play.live)
+            play.record.go_on()
 
 
 @pytest.mark.parametrize("limit", [1, 1000, 5000, 20_000])
@@ -308,7 +308,7 @@ def test_names_that_are_too_many_are_counted_together() -> None:
         play.end(task, 100, 101)
         play.taken()
         if play.record.is_full:
-            play.record.go_on(play.live)
+            play.record.go_on()
     earlier = play.history().earlier
     assert len(earlier) == 10_001
     assert sum(sum(known.states.values()) for known in earlier.values()) == play.history().dropped
@@ -369,7 +369,7 @@ def plays(draw: st.DrawFn) -> Play:
         if chance.random() < 0.7 or play.record.is_full:
             play.listen()
         if play.record.is_full:
-            play.record.go_on(play.live)
+            play.record.go_on()
     play.listen()
     return play
 

@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from functools import partial
+from time import perf_counter
 from typing import Any, Final
 
 from ..._core.pace import AHEAD, FRAME, share
@@ -226,7 +227,7 @@ class Crew:
             if kind == wire.BEGUN:
                 if task_id not in self._told:
                     self._told.add(task_id)
-                    events.append((STARTED, task_id, None))
+                    events.append((STARTED, task_id, (began, hand.name)))
             elif kind == wire.NOT_BEGUN:
                 self._begin_again(hand, payload)
             elif kind == wire.RETIRES:
@@ -400,7 +401,7 @@ class Crew:
             running = hand.running
             if running in hand.given and running not in self._told:
                 self._told.add(running)
-                self._report([(STARTED, running, None)])
+                self._report([(STARTED, running, (perf_counter(), hand.name))])
 
     # -- shutdown -----------------------------------------------------------------------------------------
 

@@ -1,0 +1,473 @@
+"""What a run keeps of what happens, and whom it tells."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import tracemalloc
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from asyncflow import InputFile, OutputFile, Report, WorkflowEngine, WrongLoop
+from asyncflow.events import Event, RunBegan, RunEnded, TaskCalled, TaskEnded, TaskStarted
+from asyncflow.testing.gate import Gate
+
+from .kit import never_called, turns
+
+
+def same(value: Any) -> Any:
+    return value
+
+
+def kinds(events: Sequence[Event]) -> list[str]:
+    return [type(event).__name__ for event in events]
+
+
+# -- reports ----------------------------------------------------------------------------------------------
+
+
+def test_report_of_an_engine_that_never_ran_is_empty() -> None:
+    report = WorkflowEngine().report()
+    assert len(report.tasks) == 0
+    assert report.counts == {}
+    assert "0 tasks" in str(report)
+
+
+async def test_report_can_be_asked_for_at_any_time() -> None:
+    async with WorkflowEngine("thread") as engine:
+        assert engine.report().counts == {}
+        future = engine.submit(same, 1)
+        assert engine.report().counts == {"READY": 1}
+        await future
+        assert engine.report().counts == {"SUCCEEDED": 1}
+        assert not engine.report().is_over
+    assert engine.report().is_over
+    assert engine.report() == engine.report()
+
+
+async def test_second_run_has_a_report_of_its_own() -> None:
+    engine = WorkflowEngine("thread")
+    async with engine:
+        await engine.submit(same, 1)
+    first = engine.report()
+    async with engine:
+        pass
+    assert len(first.tasks) == 1
+    assert len(engine.report().tasks) == 0
+    assert engine.report().run != first.run
+
+
+async def test_report_from_another_thread_is_refused_while_the_run_goes_on() -> None:
+    async with WorkflowEngine("thread") as engine:
+        with pytest.raises(WrongLoop, match=r"report\(\) was called from another thread"):
+            await asyncio.to_thread(engine.report)
+    assert await asyncio.to_thread(engine.report) == engine.report()
+
+
+async def test_engine_that_records_nothing_says_so() -> None:
+    async with WorkflowEngine("thread", report_limit=0) as engine:
+        assert await engine.submit(same, 1) == 1
+        with pytest.raises(ValueError, match="report_limit=0 nothing is recorded"):
+            engine.report()
+        with pytest.raises(ValueError, match="report_limit=0 nothing is recorded"):
+            engine.subscribe(print)
+    with pytest.raises(ValueError, match="report_limit=0 nothing is recorded"):
+        WorkflowEngine(report_limit=0, journal="run.jsonl")
+    with pytest.raises(ValueError, match="report_limit=-1"):
+        WorkflowEngine(report_limit=-1)
+
+
+async def test_called_at_is_the_users_line_however_the_call_was_made() -> None:
+    async with WorkflowEngine("thread") as engine:
+        task = engine.function_task(same)
+        await asyncio.gather(task(1), engine.submit(same, 2), *task.map([3, 4]), task(5))
+        report = engine.report()
+    assert {told.called_at.rpartition(", in ")[2] for told in report.tasks} == {
+        "test_called_at_is_the_users_line_however_the_call_was_made"
+    }
+    assert len({told.called_at for told in report.tasks}) == 1
+    assert len(report.tasks) == 5
+
+
+async def test_blocks_and_workflows_are_told() -> None:
+    async with WorkflowEngine("thread") as engine:
+
+        @engine.block
+        async def inner() -> Any:
+            return await engine.submit(same, 1)
+
+        @engine.block
+        async def outer() -> Any:
+            return await inner()
+
+        with engine.workflow_scope("nightly"):
+            await outer()
+        await engine.submit(same, 2)
+        report = engine.report()
+    assert [(task.name, task.kind, task.block, task.workflow) for task in report.tasks] == [
+        ("outer", "block", None, "nightly"),
+        ("inner", "block", 1, "nightly"),
+        ("same", "function", 2, "nightly"),
+        ("same", "function", None, None),
+    ]
+
+
+async def test_what_others_do_is_told_as_awaited() -> None:
+    async with WorkflowEngine("thread") as engine:
+        given: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        future = engine.submit(same, [given])
+        after = engine.submit(same, 3)
+        await turns()
+        given.set_result(7)
+        assert await future == [7]
+        await after
+        report = engine.report()
+    told = {task.name: task for task in report.tasks}
+    assert told["Future"].kind == "awaitable"
+    first, awaited, last = report.tasks
+    assert first.dependencies == (awaited.id,)
+    assert (first.name, last.name) == ("same", "same")
+
+
+async def test_call_that_is_refused_leaves_no_row() -> None:
+    async with WorkflowEngine("thread") as one, WorkflowEngine("thread") as other:
+        future = other.submit(same, 1)
+        with pytest.raises(Exception, match="of another engine"):
+            one.submit(same, future)
+        await one.submit(same, 2)
+        await future
+        assert [task.id for task in one.report().tasks] == [2]
+
+
+async def test_files_that_are_brought_and_published_are_counted(tmp_path: Path) -> None:
+    source, target = tmp_path / "in.txt", tmp_path / "out.txt"
+    source.write_bytes(b"x" * 1000)
+    async with WorkflowEngine("thread", work_dir=tmp_path / "work") as engine:
+
+        @engine.function_task
+        def double(file: Path, out: Path) -> None:
+            out.write_bytes(file.read_bytes() * 2)
+
+        made = double(InputFile(source), OutputFile("out.txt", to=target))
+        size = engine.submit(lambda path: path.stat().st_size, made.outputs["out.txt"])
+        assert await size == 2000
+        report = engine.report()
+    first, second = report.tasks
+    assert (first.bytes_in, first.bytes_out) == (1000, 2000)
+    assert first.waits["staging"] > 0
+    assert second.dependencies == (first.id,)  # and not what gave it the path
+
+
+async def test_dry_run_has_a_report() -> None:
+    async with WorkflowEngine("process", dry_run=True) as engine:
+        await engine.submit(same, engine.submit(same, asyncio.sleep(0)))
+        await engine.submit(same, 1)
+    report = engine.report()
+    assert report.counts == {"SUCCEEDED": 4}
+    assert [task.name for task in report.tasks] == ["same", "sleep", "same", "same"]
+    assert [task.dependencies for task in report.tasks] == [(2,), (), (1,), ()]
+
+
+async def test_task_that_ran_out_of_time_is_told_with_the_time_that_it_really_took() -> None:
+    gate = Gate()
+    try:
+        async with WorkflowEngine("thread", workers=1) as engine:
+            slow = engine.function_task(gate.door.pass_through, timeout=0.01)()
+            with pytest.raises(TimeoutError):
+                await slow
+            [task] = engine.report().tasks
+            assert task.state == "CANCELLING"
+            assert task.over is None
+            gate.open()
+            await engine.settled(slow)
+            [task] = engine.report().tasks
+    finally:
+        gate.close()
+    assert task.state == "FAILED"
+    assert task.error.startswith("TaskTimeout: 'pass_through' (#1) ran longer than 0.01 s")
+    assert task.finished is not None
+    assert task.over is not None
+    assert task.over >= task.finished
+
+
+# -- bounds -----------------------------------------------------------------------------------------------
+
+
+async def test_report_tells_of_the_latest_tasks_and_sums_up_the_rest() -> None:
+    async with WorkflowEngine("thread", report_limit=1000) as engine:
+        for _ in range(20):
+            await asyncio.gather(*(engine.submit(same, number) for number in range(500)))
+    report = engine.report()
+    assert 1000 <= len(report.tasks) < 4000
+    assert report.counts == {"SUCCEEDED": 10_000}
+    assert report.functions["same"].count == 10_000
+    assert report.tasks[-1].id == 10_000
+
+
+async def test_engine_does_not_grow_with_the_tasks_that_it_has_run() -> None:
+    async def some(engine: WorkflowEngine) -> None:
+        for _ in range(8):
+            await asyncio.gather(*(engine.submit(same, number) for number in range(1024)))
+
+    async with WorkflowEngine("thread", report_limit=1000) as engine:
+        await some(engine)
+        gc.collect()
+        tracemalloc.start()
+        try:
+            await some(engine)
+            gc.collect()
+            before, _ = tracemalloc.get_traced_memory()
+            await some(engine)
+            gc.collect()
+            after, _ = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+    assert after - before < 8 * 1024  # a byte a task
+
+
+async def test_what_is_kept_of_a_task_takes_less_than_a_hundred_bytes() -> None:
+    count = 20_000
+    async with WorkflowEngine("thread", report_limit=1_000_000) as engine:
+        nothing = engine.function_task(lambda *_: None)
+        row = [nothing() for _ in range(100)]
+        await asyncio.gather(*row)
+        tracemalloc.start()
+        try:
+            before, _ = tracemalloc.get_traced_memory()
+            for _ in range(count // 100):  # each waits for three
+                row = [nothing(*row[max(0, place - 1) : place + 2]) for place in range(100)]
+            await asyncio.gather(*row)
+            del row
+            gc.collect()
+            after, _ = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+        assert len(engine.report().tasks) == count + 100
+    assert (after - before) / count < 100
+
+
+# -- listeners --------------------------------------------------------------------------------------------
+
+
+async def test_listener_is_told_what_happens_in_order() -> None:
+    told: list[Event] = []
+    engine = WorkflowEngine("sequential")
+    engine.subscribe(told.extend)
+    async with engine:
+        await engine.submit(same, 1)
+    assert kinds(told) == [
+        "RunBegan",
+        "TaskCalled",
+        "TaskSubmitted",
+        "TaskStarted",
+        "TaskEnded",
+        "RunEnded",
+    ]
+    assert [event.time for event in told] == sorted(event.time for event in told)
+
+
+async def test_start_of_a_task_is_told_while_nothing_else_happens() -> None:
+    gate, started = Gate(), asyncio.Event()
+
+    def listen(events: Sequence[Event]) -> None:
+        if any(isinstance(event, TaskStarted) for event in events):
+            started.set()
+
+    engine = WorkflowEngine("thread", workers=1)
+    engine.subscribe(listen)
+    try:
+        async with engine:
+            future = engine.submit(gate.door.pass_through)
+            await started.wait()
+            gate.open()
+            await future
+    finally:
+        gate.close()
+
+
+async def test_listener_that_comes_late_hears_from_then_on_and_of_the_run() -> None:
+    told: list[Event] = []
+    async with WorkflowEngine("thread") as engine:
+        await engine.submit(same, 1)
+        engine.subscribe(told.extend)
+        await engine.submit(same, 2)
+    assert [event.id for event in told if isinstance(event, TaskCalled)] == [2]
+    assert [event.id for event in told if isinstance(event, TaskEnded)] == [2]
+    assert isinstance(told[0], RunBegan)
+    assert isinstance(told[-1], RunEnded)
+
+
+async def test_listener_that_leaves_hears_nothing_more() -> None:
+    told: list[Event] = []
+    async with WorkflowEngine("thread") as engine:
+        leave = engine.subscribe(told.extend)
+        await engine.submit(same, 1)
+        leave()
+        heard = len(told)
+        await engine.submit(same, 2)
+        leave()
+    assert len(told) == heard
+
+
+async def test_listener_hears_of_all_runs_of_its_engine() -> None:
+    told: list[Event] = []
+    engine = WorkflowEngine("thread")
+    engine.subscribe(told.extend)
+    for _ in range(2):
+        async with engine:
+            await engine.submit(same, 1)
+    assert kinds(told).count("RunBegan") == kinds(told).count("RunEnded") == 2
+    assert len({event.run for event in told if isinstance(event, RunBegan)}) == 2
+
+
+async def test_listener_that_raises_is_unplugged_and_the_run_goes_on(caplog: Any) -> None:
+    told: list[Event] = []
+
+    def wrong(events: Sequence[Event]) -> None:
+        raise ValueError("no")
+
+    async with WorkflowEngine("thread") as engine:
+        engine.subscribe(wrong)
+        engine.subscribe(told.extend)
+        assert await engine.submit(same, engine.submit(same, 1)) == 1
+    assert [record.message.partition(" at 0x")[0] for record in caplog.records] == [
+        "<function test_listener_that_raises_is_unplugged_and_the_run_goes_on.<locals>.wrong"
+    ]
+    assert kinds(told).count("TaskEnded") == 2
+
+
+async def test_listener_may_call_tasks() -> None:
+    engine = WorkflowEngine("thread")
+    called: list[Any] = []
+
+    def again(events: Sequence[Event]) -> None:
+        for event in events:
+            if isinstance(event, TaskEnded) and len(called) < 3:
+                called.append(engine.submit(same, event.id))
+
+    engine.subscribe(again)
+    async with engine:
+        await engine.submit(same, 0)
+        while len(called) < 3 or not all(future.done() for future in called):
+            await asyncio.wait(list(called) or [asyncio.ensure_future(turns())])
+    assert [future.result() for future in called] == [1, 2, 3]
+
+
+def test_listener_has_to_be_a_plain_function() -> None:
+    async def later(events: Sequence[Event]) -> None: ...
+
+    for wrong in (later, None, 3):
+        with pytest.raises(TypeError, match="a plain function is needed"):
+            WorkflowEngine().subscribe(wrong)  # type: ignore[arg-type]
+
+
+async def test_nothing_is_told_of_a_task_that_never_ran_but_its_call_and_end() -> None:
+    told: list[Event] = []
+    engine = WorkflowEngine("thread")
+    engine.subscribe(told.extend)
+    async with engine:
+        given: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        future = engine.submit(never_called, given)
+        await turns()
+        future.cancel()
+        await turns()
+    mine = [event for event in told if getattr(event, "id", 0) == 1]
+    assert kinds(mine) == ["TaskCalled", "TaskEnded"]
+    assert mine[-1].state == "CANCELLED"  # type: ignore[union-attr]
+
+
+# -- journals ---------------------------------------------------------------------------------------------
+
+
+async def test_runs_are_added_to_a_journal_and_told_apart(tmp_path: Path) -> None:
+    path = tmp_path / "run.jsonl"
+    engine = WorkflowEngine("thread", journal=path)
+    names = []
+    for number in (1, 2):
+        async with engine:
+            await asyncio.gather(*(engine.submit(same, each) for each in range(number)))
+        names.append(engine.report().run)
+    assert len(Report.from_journal(path).tasks) == 2
+    assert len(Report.from_journal(path, names[0]).tasks) == 1
+    with pytest.raises(LookupError, match="there is no run 'x'"):
+        Report.from_journal(path, "x")
+    lines = path.read_text().splitlines()
+    assert {json.loads(line)["event"] for line in lines} >= {
+        "RunBegan",
+        "TaskCalled",
+        "TaskEnded",
+        "RunEnded",
+    }
+
+
+def test_journal_that_cannot_be_opened_is_told_at_the_start(tmp_path: Path) -> None:
+    async def main() -> None:
+        with pytest.raises(FileNotFoundError, match=r"nowhere/run\.jsonl"):
+            async with WorkflowEngine("thread", journal=tmp_path / "nowhere" / "run.jsonl"):
+                raise AssertionError("it must not come here")
+
+    asyncio.run(main())
+    assert [thread.name for thread in threading.enumerate()] == ["MainThread"]
+
+
+async def test_full_disk_ends_the_journal_and_not_the_run(caplog: Any) -> None:
+    async with WorkflowEngine("thread", journal="/dev/full") as engine:
+        assert await engine.submit(same, engine.submit(same, 1)) == 1
+    assert [record.message.partition(":")[0] for record in caplog.records] == [
+        "journal '/dev/full' cannot be written any more"
+    ]
+
+
+KILLED = """
+import os, signal, sys
+from asyncflow import WorkflowEngine
+
+engine = WorkflowEngine("process", workers=2, journal=sys.argv[1])
+
+@engine.function_task
+def work(number):
+    return number
+
+@engine.function_task
+def last(numbers):
+    signal.pause()
+
+@engine.block
+async def main():
+    return await last([work(number) for number in range(50)])
+
+engine.run(main)
+"""
+
+
+def test_journal_of_a_process_that_was_killed_gives_a_report(tmp_path: Path) -> None:
+    pipe, path = tmp_path / "pipe", tmp_path / "run.jsonl"
+    os.mkfifo(pipe)  # so that there is no need to look again and again at how far a file has come
+    program = tmp_path / "killed.py"
+    program.write_text(KILLED)
+    told = b""
+    with (
+        subprocess.Popen([sys.executable, program, pipe]) as process,
+        open(pipe, "rb", buffering=0) as journal,
+    ):
+        while b'"id": 52, "worker"' not in told:
+            told += journal.read(100_000) or b""
+        os.kill(process.pid, signal.SIGKILL)
+        while more := journal.read(100_000):
+            told += more
+    path.write_bytes(told)
+    report = Report.from_journal(path)
+    assert not report.is_over
+    assert report.counts["SUCCEEDED"] == 50
+    assert [task.name for task in report.tasks if task.state == "RUNNING"] == ["main", "last"]
+    assert "killed.py" in report.task(52).called_at
+    assert str(report)
