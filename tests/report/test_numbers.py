@@ -15,6 +15,7 @@ from asyncflow._core.states import STATES, State
 from asyncflow.report import Report
 from asyncflow.report.functions import quantile
 from asyncflow.report.order import in_order, latest_first
+from asyncflow.report.waits import times
 
 from .kit import LOOP, THREADS, add, histories, of, ran
 
@@ -258,26 +259,20 @@ def test_workers_that_were_busy_to_the_end_leave_no_tail(spans: list[tuple[float
 @given(histories())
 def test_how_busy_is_what_counting_says(history: History) -> None:
     report = Report(history)
-    works = [task for task in report.tasks if task.kind in ("function", "executable") and task.waits["run"]]
     spans = []
-    for task in works:
-        end = task.finished if task.finished is not None else history.now if task.over is None else task.over
-        spans.append((end - task.waits["run"], end))
+    for row, task in enumerate(report.tasks):
+        told = times(history, row)
+        if task.kind in ("function", "executable") and told.started < told.finished:
+            spans.append((told.started, told.finished))
     at_once = [sum(begin <= moment < end for begin, end in spans) for moment, _ in spans]
-    if all(end - begin > 1e-6 for begin, end in spans):
-        known = [task.started is not None for task in works]
-        if all(known):
-            exact = [(task.started, end) for task, (_, end) in zip(works, spans, strict=True)]
-            at_once = [sum(begin <= moment < end for begin, end in exact) for moment, _ in exact]  # type: ignore[operator]
-            assert report.most_at_once == max(at_once, default=0)
-    if report.execution:
-        assert report.parallelism * report.execution == pytest.approx(
-            sum(end - begin for begin, end in spans)
-        )
-        assert report.parallelism <= report.most_at_once + 1e-9
+    assert report.most_at_once == max(at_once, default=0)
+    work = sum(end - begin for begin, end in spans)
+    assert report.parallelism * report.execution == pytest.approx(work, abs=1e-9)
     if (tail := report.tail) is not None:
-        assert tail.begins < tail.ends and tail.tasks
-        assert all(each.seconds <= tail.seconds + 1e-9 for each in tail.tasks)
+        moments = [moment for span in spans for moment in span if tail.begins <= moment < tail.ends]
+        assert all(2 * sum(begin <= each < end for begin, end in spans) < max(at_once) for each in moments)
+        left = sorted(end - max(begin, tail.begins) for begin, end in spans if end > tail.begins)
+        assert sorted(each.seconds for each in tail.tasks if each.seconds) == pytest.approx(left)
 
 
 # -- failures ---------------------------------------------------------------------------------------------
