@@ -8,18 +8,16 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from itertools import count
 from os import PathLike
 from typing import Any, Final
 
+from .._core import wfformat
+from .._core.wfformat import VERSION
 from .._core.words import plain
 from .tasks import Edge, PlannedFile, PlannedTask
 from .wiring import Wiring
 
-VERSION: Final = "1.5"
-
 _ID: Final = re.compile(r"[0-9a-zA-Z\-_.]+")
-_NOT_IN_IDS: Final = re.compile(r"[^0-9a-zA-Z\-_.]")
 _NOT_IN_FILES: Final = re.compile(r"[^0-9a-zA-Z\-_./:#]")
 _NUMBER: Final = re.compile(r"(?<=.)_(?:ID)?\d+$")
 
@@ -64,33 +62,22 @@ def written(
     if not points:
         raise ValueError("a plan without tasks cannot be told in WfFormat, which demands one")
     ids = _ids(tasks, points)
-    parents = _parents(wiring)
-    children: dict[int, list[int]] = {point: [] for point in points}
-    for point in points:
-        for parent in parents[point]:
-            children[parent].append(point)
+    waits_for = wfformat.parents(wiring.after, wiring.order, [task.kind != "block" for task in tasks])
     files = _files([tasks[point] for point in points])
-    specified = [
-        {
-            "name": tasks[point].name or "task",
-            "id": ids[point],
-            "parents": [ids[each] for each in parents[point]],
-            "children": [ids[each] for each in children[point]],
-            "inputFiles": [files[file.name][0] for file in tasks[point].inputs],
-            "outputFiles": [files[file.name][0] for file in tasks[point].outputs],
-        }
-        for point in points
-    ]
+
+    def files_of(point: int) -> tuple[list[str], list[str]]:
+        task = tasks[point]
+        return [files[file.name][0] for file in task.inputs], [files[file.name][0] for file in task.outputs]
+
+    specified = wfformat.specified(ids, waits_for, lambda point: tasks[point].name, files_of)
     sizes = [{"id": id, "sizeInBytes": size or 0} for id, size in files.values()]
-    workflow: dict[str, Any] = {"specification": {"tasks": specified, "files": sizes}}
     runtimes = [(ids[point], tasks[point].expected) for point in points if tasks[point].expected is not None]
-    if runtimes:
-        workflow["execution"] = {
-            "makespanInSeconds": makespan,
-            "executedAt": executed_at,
-            "tasks": [{"id": id, "runtimeInSeconds": runtime} for id, runtime in runtimes],
-        }
-    return {"name": name or "plan", "schemaVersion": VERSION, "workflow": workflow}
+    execution = {
+        "makespanInSeconds": makespan,
+        "executedAt": executed_at,
+        "tasks": [{"id": id, "runtimeInSeconds": runtime} for id, runtime in runtimes],
+    }
+    return wfformat.document(name or "plan", specified, sizes, execution if runtimes else None)
 
 
 # -- reading ----------------------------------------------------------------------------------------------
@@ -179,22 +166,10 @@ def _ids(tasks: Sequence[PlannedTask], points: Sequence[int]) -> dict[int, str]:
         task = tasks[point]
         id = task.called_at
         if not _ID.fullmatch(id) or id in used:
-            id = _unused(f"{_NOT_IN_IDS.sub('_', task.name)}_{task.id}", used)
+            id = wfformat.task_id(task.name, task.id, used)
         used.add(id)
         ids[point] = id
     return ids
-
-
-def _parents(wiring: Wiring) -> list[list[int]]:
-    """Of each task, the points of those that it waits for, through the walls of blocks."""
-    size = len(wiring.tasks)
-    arrived: list[set[int]] = [set() for _ in wiring.after]
-    for point in wiring.order:
-        is_task = point < size and wiring.tasks[point].kind != "block"
-        passed = {point} if is_task else arrived[point]
-        for follower in wiring.after[point]:
-            arrived[follower] |= passed
-    return [sorted(each) for each in arrived[:size]]
 
 
 def _files(tasks: Sequence[PlannedTask]) -> dict[str, tuple[str, int | None]]:
@@ -207,15 +182,7 @@ def _files(tasks: Sequence[PlannedTask]) -> dict[str, tuple[str, int | None]]:
                 id, size = files[file.name]
                 files[file.name] = id, file.size if size is None else size
                 continue
-            id = _unused(_NOT_IN_FILES.sub("_", file.name) or "_", used)
+            id = wfformat.unused(_NOT_IN_FILES.sub("_", file.name) or "_", used)
             used.add(id)
             files[file.name] = id, file.size
     return files
-
-
-def _unused(id: str, used: set[str]) -> str:
-    """The id, or if it is taken, with a number behind it."""
-    if id not in used:
-        return id
-    numbered = (f"{id}_{number}" for number in count(len(used)))
-    return next(each for each in numbered if each not in used)

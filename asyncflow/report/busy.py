@@ -150,7 +150,7 @@ def _most(begins: Sequence[float], ends: Sequence[float]) -> int:
     """Both in order."""
     most = done = 0
     for begun, begin in enumerate(begins, 1):
-        while ends[done] <= begin and done < begun:
+        while done < begun and ends[done] <= begin:
             done += 1
         if begun - done > most:
             most = begun - done

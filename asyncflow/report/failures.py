@@ -31,10 +31,10 @@ def first_failure(rows: Rows) -> FirstFailure | None:
         rows: of the history.
     """
     history, ends = rows.history, rows.ends
-    failed = [row for row, state in enumerate(history.state) if state == FAILED]
-    if not failed:
+    failed = (row for row, state in enumerate(history.state) if state == FAILED)
+    first = min(failed, key=ends.__getitem__, default=NOBODY)
+    if first == NOBODY:
         return None
-    first = min(failed, key=ends.__getitem__)
     id = history.id[first]
     found = (rows.row(each) for each, ending in history.endings.items() if id in ending.roots)
     held_up = array("I", sorted(

@@ -12,7 +12,22 @@ from .._core.history import History
 from .._core.lines import events_in, last_run
 from .._core.states import STATES
 from .._core.told import history_told
-from . import blocks, busy, failures, frame, functions, outline, page, path, stages, stored, tasks, text
+from . import (
+    blocks,
+    busy,
+    failures,
+    frame,
+    functions,
+    outline,
+    page,
+    path,
+    recorded,
+    stages,
+    stored,
+    tasks,
+    text,
+    trace,
+)
 from .blocks import BlockReport
 from .busy import Busy, Tail
 from .failures import FirstFailure
@@ -255,6 +270,29 @@ class Report:
             ImportError: pandas is not installed.
         """
         return frame.frame(self._rows)
+
+    def to_chrome_trace(self) -> dict[str, Any]:
+        """The run in the Trace Event Format, for `json.dump`; ui.perfetto.dev and chrome://tracing open it.
+
+        Each worker has a track with its tasks, their times by category as arguments; blocks have tracks of their own;
+        arrows go from dependencies to what waited for them. Tasks that one worker ran at the same time are on several
+        tracks.
+        """
+        return trace.trace(self._rows)
+
+    def to_wfformat(self, name: str = "report") -> dict[str, Any]:
+        """The run in WfFormat 1.5, for `json.dump`; `Plan.from_wfformat` reads it.
+
+        There are no blocks in that format: what waited for one waited for the last tasks inside. Machines there are the
+        workers here, as far as they are known. Letters that the format does not allow in ids are written as ``_``.
+
+        Args:
+            name: of the workflow.
+
+        Raises:
+            ValueError: the report has no tasks, which the format cannot tell of.
+        """
+        return recorded.recorded(self._rows, name)
 
     # -- as people see it ----------------------------------------------------------------------------------
 

@@ -74,6 +74,8 @@ def from_json(given: str | bytes) -> History:
     try:
         history = _history(told)
         _check(history)
+    except ValueError as error:
+        raise ValueError(f"no report: {error}") from None
     except (ArithmeticError, AttributeError, LookupError, TypeError) as error:
         raise ValueError(f"no report: {type(error).__name__}: {error}") from None
     return history
@@ -142,7 +144,7 @@ def _check(history: History) -> None:
         length = len(getattr(history, name))
         wanted = edges if name in ("dependencies", "edges") else size + 1 if name == "starts" else size
         if length != wanted and not (name in ("bytes_in", "bytes_out") and not length):
-            raise ValueError(f"no report: its {name!r} are {length:,}, and {wanted:,} are needed")
+            raise ValueError(f"its {name!r} are {length:,}, and {wanted:,} are needed")
     wrong = {
         "id": any(one >= other for one, other in pairwise(history.id)) or 0 in history.id,
         "site": _above(history.site, len(history.sites)),
@@ -157,7 +159,7 @@ def _check(history: History) -> None:
     }
     for name, is_wrong in wrong.items():
         if is_wrong:
-            raise ValueError(f"no report: something in its {name!r} cannot be")
+            raise ValueError(f"something in its {name!r} cannot be")
 
 
 def _above(column: array[int], size: int) -> bool:

@@ -148,7 +148,8 @@ def histories(draw: st.DrawFn, *, hostile: bool = False, most: int = 12) -> Hist
         number += draw(st.sampled_from([1, 1, 1, 3]))
         called += draw(_STRETCH)
         kind = draw(st.sampled_from(_KINDS))
-        block = draw(st.sampled_from([0, 0, *blocks]))
+        gone = [each for each in range(1, number) if each not in ids]
+        block = draw(st.sampled_from([0, 0, *blocks, *gone[-1:]]))
         needs = (
             draw(st.lists(st.sampled_from(range(1, number)), max_size=3, unique=True)) if number > 1 else []
         )
