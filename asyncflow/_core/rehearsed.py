@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import CodeType
 from typing import Any
 
 from .files import InputFile, OutputFile
@@ -34,6 +35,8 @@ class Rehearsed:
         folder: the working directory when the call was made, which its relative paths are relative to.
         inputs: files that it declares to read.
         outputs: files that it declares to make, by name.
+        site: the code that makes the call; None if that is not known.
+        site_at: the instruction of the call in it.
     """
 
     id: int
@@ -56,3 +59,5 @@ class Rehearsed:
     folder: str = "."
     inputs: Sequence[InputFile] = ()
     outputs: Mapping[str, OutputFile] | None = None
+    site: CodeType | None = None
+    site_at: int = 0
