@@ -1,0 +1,151 @@
+"""All that a rehearsal has seen, as the checks ask for it: calls by number, what they give, what comes before what."""
+
+from __future__ import annotations
+
+import concurrent.futures
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Final
+
+from ..._core.files import File
+from ..._core.rehearsed import Rehearsed
+from .calls import Argument, Functions
+from .hints import is_open
+from .values import walk
+
+_INTERNED: Final = (type(None), bool, int, str, bytes)  # the same object may have come from anywhere
+
+
+@dataclass(frozen=True, slots=True)
+class Lack:
+    """Code has asked a result for what its class has not.
+
+    Args:
+        origin: the task that gave the result, as stand-ins name it: "fit#4".
+        cls: the class that the result is said to be of.
+        asked: for what: the name of an attribute; or "[]", "()", "iteration" or "length".
+        where: the user's line: "pipeline.py:12, in main".
+    """
+
+    origin: str
+    cls: type
+    asked: str
+    where: str
+
+
+@dataclass(eq=False)
+class Seen:
+    """What a rehearsal has seen.
+
+    Args:
+        calls: in the order in which they were made.
+        task_of: the number of the task whose future something is; None if it is none.
+        exists: whether a path leads to something.
+        implicit_data: whether commands leave files to those that depend on them without declaring them.
+        is_whole: whether the code has come to its end, so that what is not used by now will not be.
+        lacks: what results were asked for in vain.
+    """
+
+    calls: Sequence[Rehearsed]
+    task_of: Callable[[Any], int | None]
+    exists: Callable[[str], bool]
+    implicit_data: bool = True
+    is_whole: bool = True
+    lacks: Collection[Lack] = ()
+    functions: Functions = field(default_factory=Functions)
+
+    @cached_property
+    def by_id(self) -> dict[int, Rehearsed]:
+        """Calls by number."""
+        return {call.id: call for call in self.calls}
+
+    def maker(self, value: Any) -> Rehearsed | None:
+        """The call whose future something is; None if it is none, or of a call that was not seen."""
+        number = self.task_of(value)
+        return None if number is None else self.by_id.get(number)
+
+    def gives(self, call: Rehearsed) -> Any:
+        """The type of a call's value."""
+        return self.functions.gives(call)
+
+    def arguments(self, call: Rehearsed) -> list[Argument]:
+        """The arguments of a call, each with what it is to be."""
+        return self.functions.arguments(call)
+
+    def replaced_in(self, call: Rehearsed) -> Callable[[Any], Any]:
+        """What tells of parts of a call's arguments what type will be there instead; `...` of what stays."""
+
+        def replaced(value: Any) -> Any:
+            number = self.task_of(value)
+            if number is not None:
+                maker = self.by_id.get(number)
+                return Any if maker is None else self.gives(maker)
+            cls = type(value)
+            if issubclass(cls, File):
+                return Any if call.kind == "block" else Path
+            if hasattr(cls, "__await__") or issubclass(cls, concurrent.futures.Future):
+                return Any
+            return ...
+
+        return replaced
+
+    # -- values that stood in for results -----------------------------------------------------------------
+
+    @cached_property
+    def _values(self) -> dict[int, Rehearsed]:
+        return {id(call.value): call for call in reversed(self.calls) if not isinstance(call.value, _INTERNED)}
+
+    def awaited(self, value: Any) -> Rehearsed | None:
+        """The call whose value something is, that was awaited and passed on; None if that is not certain."""
+        return None if isinstance(value, _INTERNED) else self._values.get(id(value))
+
+    @cached_property
+    def _open(self) -> set[int]:
+        """What stood in for one of several things that it might be, and its parts; by identity."""
+        return {
+            id(part)
+            for call in self.calls
+            if call.value is not ... and is_open(self.gives(call))
+            for part in walk(call.value)
+        }
+
+    def is_one_of_several(self, value: Any) -> bool:
+        """Whether a value is an example where the real one may be of another type."""
+        return id(value) in self._open
+
+    # -- order --------------------------------------------------------------------------------------------
+
+    @cached_property
+    def _inside(self) -> dict[int, list[Rehearsed]]:
+        inside: dict[int, list[Rehearsed]] = {}
+        for call in self.calls:
+            if call.block is not None:
+                inside.setdefault(call.block, []).append(call)
+        return inside
+
+    def direct(self, call: Rehearsed) -> list[Rehearsed]:
+        """What a call itself waits for."""
+        return [self.by_id[each] for each in dict.fromkeys((*call.dependencies, *call.after)) if each in self.by_id]
+
+    def before(self, call: Rehearsed) -> Iterator[Rehearsed]:
+        """Everything that is over when a call starts, as the wiring has it."""
+        known = {call.id}
+        left = [*self.direct(call), *self._around(call)]
+        while left:
+            each = left.pop()
+            if each.id in known:
+                continue
+            known.add(each.id)
+            yield each
+            left += self.direct(each)
+            if each.kind == "block":
+                left += self._inside.get(each.id, ())
+
+    def _around(self, call: Rehearsed) -> Iterator[Rehearsed]:
+        """What the blocks around a call wait for."""
+        block = None if call.block is None else self.by_id.get(call.block)
+        while block is not None:
+            yield from self.direct(block)
+            block = None if block.block is None else self.by_id.get(block.block)
