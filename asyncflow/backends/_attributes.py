@@ -6,36 +6,43 @@ import ast
 import inspect
 import sys
 import textwrap
+from abc import ABCMeta
 from functools import lru_cache
 from types import FunctionType
 from typing import Any, Final
 
+INDEX: Final = "[]"
+CALL: Final = "()"
+ITERATION: Final = "iteration"
+_METHODS: Final = {INDEX: ("__getitem__",), CALL: ("__call__",), ITERATION: ("__iter__", "__getitem__")}
 _KEPT: Final = 512  # classes; those of a notebook's every version must not stay for ever
 _FOR_LOOKING_UP: Final = ("__getattr__", "__getattribute__")
 _ANYTHING: Final = frozenset({"setattr", "__dict__", "vars", "__setattr__", "__setstate__", "update_wrapper"})
 """What sets attributes whose names the source need not tell."""
 
 
-def lacks(cls: type, name: str) -> bool:
-    """Whether no object of a class, or of one that is known to derive from it, has an attribute.
+def lacks(cls: type, what: str) -> bool:
+    """Whether no object of a class, or of one that is known to derive from it, has an attribute, or can do something.
 
     An object may have what the class has or annotates, what is assigned to an attribute of that name in the modules
     of the class and those that it derives from, and what nobody can tell, where a source is not to be had.
 
     Args:
-        cls: any class.
-        name: of the attribute.
+        cls: any class; of an interface nobody knows what else its objects have.
+        what: the name of the attribute; or `INDEX`, `CALL`, `ITERATION`.
     """
     try:
-        derived = [cls] if cls.__module__ == "builtins" else _with_derived(cls)  # whose objects are of that very class
-        return not any(_may_have(each, name) for each in derived)
+        if type(cls) not in (type, ABCMeta) or getattr(cls, "__abstractmethods__", None):
+            return False
+        derived = (
+            [cls] if cls.__module__ == "builtins" else _with_derived(cls)
+        )  # whose objects are of that very class
+        methods = _METHODS.get(what)
+        if methods is not None:
+            return not any(hasattr(each, name) for each in derived for name in methods)
+        return not any(_may_have(each, what) for each in derived)
     except Exception:  # classes are code of the user's
         return False
-
-
-def has(cls: type, name: str) -> bool:
-    """Whether the objects of a class have an attribute, or may have it."""
-    return not lacks(cls, name)
 
 
 def known(cls: type) -> frozenset[str]:
@@ -51,7 +58,8 @@ def known(cls: type) -> frozenset[str]:
 
 
 def _with_derived(cls: type) -> list[type]:
-    found, left = [], [cls]
+    found: list[type] = []
+    left = [cls]
     while left and len(found) < _KEPT:
         each = left.pop()
         found.append(each)
@@ -60,7 +68,7 @@ def _with_derived(cls: type) -> list[type]:
 
 
 def _may_have(cls: type, name: str) -> bool:
-    if any(name in vars(each) or name in _annotated(each) for each in (*cls.__mro__, *type(cls).__mro__[:-2])):
+    if any(name in vars(each) or name in _annotated(each) for each in cls.__mro__):
         return True
     for each in cls.__mro__[:-1]:
         if any(isinstance(vars(each).get(special), FunctionType) for special in _FOR_LOOKING_UP):
@@ -110,5 +118,7 @@ def _stored_in_module(cls: type) -> frozenset[str]:
     except Exception:
         return frozenset()
     return frozenset(
-        node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store)
+        node.attr
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store)
     )

@@ -6,13 +6,12 @@ false alarm costs more trust than ten misses; and no annotation and no value, ho
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any, Final
 
 from ..._core.rehearsed import Rehearsed
 from ..tasks import Finding
-from . import edges
+from . import edges, files, others, pickles, unused
 from .faults import Fault, findings
 from .seen import Lack, Seen
 
@@ -21,17 +20,25 @@ __all__ = ["Lack", "findings_of"]
 _OF_A_CALL: Final[tuple[Callable[[Rehearsed, Seen], Iterator[Fault]], ...]] = (
     edges.faults_of,
     edges.example_faults,
+    files.input_faults,
+    pickles.result_faults,
 )
-_OF_ALL: Final[tuple[Callable[[Seen], Iterator[Fault]], ...]] = ()
+_OF_ALL: Final[tuple[Callable[[Seen], Iterator[Fault]], ...]] = (
+    others.lack_faults,
+    files.writer_faults,
+    pickles.argument_faults,
+    others.iterator_faults,
+    unused.faults_of_all,
+)
 
 
 def findings_of(
     calls: Sequence[Rehearsed],
     task_of: Callable[[Any], int | None],
     *,
-    exists: Callable[[str], bool] = os.path.exists,
+    exists: Callable[[str], bool] = files.exists,
     implicit_data: bool = True,
-    is_whole: bool = True,
+    is_over: Callable[[int, int], bool] | None = None,
     lacks: Collection[Lack] = (),
 ) -> list[Finding]:
     """All that is wrong with how tasks are wired. It never raises.
@@ -41,10 +48,11 @@ def findings_of(
         task_of: the number of the task whose future something is; None if it is none.
         exists: whether a path leads to something.
         implicit_data: whether commands leave files to those that depend on them without declaring them.
-        is_whole: whether the code has come to its end, so that what is not used by now will not be.
+        is_over: whether a task is over when a later one is called, because code has waited for it, both by number;
+            None if nobody knows.
         lacks: what code has asked results for that their classes have not.
     """
-    seen = Seen(calls, task_of, exists, implicit_data, is_whole, lacks)
+    seen = Seen(calls, task_of, exists, implicit_data, lacks, is_over)
     found = [fault for call in calls for check in _OF_A_CALL for fault in _quietly(lambda: check(call, seen))]  # noqa: B023
     for check_all in _OF_ALL:
         found += _quietly(lambda: check_all(seen))  # noqa: B023

@@ -37,7 +37,9 @@ class Functions:
     """What is known of the functions that are called, each looked at once."""
 
     def __init__(self) -> None:
-        self._known: dict[int, tuple[Any, inspect.Signature | None, dict[str, Any], Any]] = {}  # by id; they are held
+        self._known: dict[
+            int, tuple[Any, inspect.Signature | None, dict[str, Any], Any]
+        ] = {}  # by id; they are held
 
     def arguments(self, call: Rehearsed) -> list[Argument]:
         """The arguments of a call; with names of their own and no hints, where the function tells nothing.
@@ -58,7 +60,9 @@ class Functions:
             Argument(name, with_owner(hint, owner), value)
             for parameter in signature.parameters.values()
             if parameter.name in bound.arguments
-            for name, hint, value in _each(parameter, bound.arguments[parameter.name], hints.get(parameter.name, Any))
+            for name, hint, value in _each(
+                parameter, bound.arguments[parameter.name], hints.get(parameter.name, Any)
+            )
         ]
 
     def gives(self, call: Rehearsed) -> Any:
@@ -88,10 +92,12 @@ def _each(parameter: inspect.Parameter, given: Any, hint: Any) -> Iterator[tuple
         yield from ((f"*{parameter.name}", hint, value) for value in given)
     elif parameter.kind is parameter.VAR_KEYWORD:
         fields = _fields(hint)
-        yield from ((name, hint if fields is None else fields.get(name, Any), value) for name, value in given.items())
+        yield from (
+            (name, hint if fields is None else fields.get(name, Any), value) for name, value in given.items()
+        )
     else:
         if parameter.default is None:  # the old way to say that it may be
-            hint = hint | None if isinstance(hint, type) or is_union(hint) else typing.Optional[hint]  # noqa: UP007
+            hint = hint | None if isinstance(hint, type) or is_union(hint) else typing.Optional[hint]
         yield parameter.name, hint, given
 
 
@@ -107,7 +113,10 @@ def _fields(hint: Any) -> Mapping[str, Any] | None:
 def _owner(call: Rehearsed) -> type | None:
     """The class that ``Self`` is, if a method was called."""
     fn = call.fn
-    if not isinstance(fn, MethodType) and "." not in getattr(fn, "__qualname__", "").rpartition("<locals>.")[2]:
+    if (
+        not isinstance(fn, MethodType)
+        and "." not in getattr(fn, "__qualname__", "").rpartition("<locals>.")[2]
+    ):
         return None
     first = fn.__self__ if isinstance(fn, MethodType) else (call.args[0] if call.args else None)
     if first is None:
@@ -124,7 +133,7 @@ def _parameters(fn: Any) -> tuple[inspect.Signature | None, dict[str, Any]]:
     while isinstance(fn, (functools.partial, MethodType)):
         fn = fn.func if isinstance(fn, functools.partial) else fn.__func__
     if isinstance(fn, type):
-        fn = fn.__init__
+        fn = fn.__init__  # type: ignore[misc]
     if hasattr(fn, "__wrapped__"):
         return _of_wrapper(fn, signature)
     if not hasattr(fn, "__code__"):

@@ -8,6 +8,7 @@ from __future__ import annotations
 import abc
 import collections.abc
 import enum
+import inspect
 import sys
 import typing
 from functools import lru_cache
@@ -21,9 +22,18 @@ _NUMBERS: Final = (bool, int, float, complex)
 _EXCLUSIVE: Final = (collections.abc.Mapping, collections.abc.Sequence, collections.abc.Set)
 _BUFFERS: Final = (bytes, bytearray, memoryview)
 _STREAMS: Final = (typing.IO, typing.TextIO, typing.BinaryIO)
-_NOT_ASKED: Final = ("__init__", "__new__", "__class_getitem__", "__subclasshook__", "__slots__", "__doc__", "__dict__", "__weakref__")
+_NOT_ASKED: Final = (
+    "__init__",
+    "__new__",
+    "__class_getitem__",
+    "__subclasshook__",
+    "__slots__",
+    "__doc__",
+    "__dict__",
+    "__weakref__",
+)
 """What a protocol may have without asking for it."""
-_DOES_FOR: Final = {
+_DOES_FOR: Final[dict[Any, tuple[str, ...]]] = {
     collections.abc.Sequence: ("__getitem__", "__len__"),
     collections.abc.MutableSequence: ("__setitem__", "__len__"),
     collections.abc.Mapping: ("__getitem__", "keys"),
@@ -104,7 +114,7 @@ def _is_plain(cls: type) -> bool:
     """Whether it is told of a class by its bases what is of it, and not by code of its own."""
     return type(cls) in _PLAIN_METACLASSES or not any(
         name in vars(meta)
-        for meta in type(cls).__mro__
+        for meta in inspect.getmro(type(cls))
         if meta not in _PLAIN_METACLASSES and meta is not object
         for name in ("__instancecheck__", "__subclasscheck__")
     )
@@ -117,7 +127,11 @@ def _are_exclusive(given: type, wanted: type) -> bool:
 
 def _is_abstract(cls: type) -> bool:
     """Whether it is an interface: another class may implement it beside any other."""
-    return _is_protocol(cls) or cls.__module__ in ("collections.abc", "numbers") or bool(getattr(cls, "__abstractmethods__", None))
+    return (
+        _is_protocol(cls)
+        or cls.__module__ in ("collections.abc", "numbers")
+        or bool(getattr(cls, "__abstractmethods__", None))
+    )
 
 
 def _is_protocol(cls: type) -> bool:
@@ -145,7 +159,9 @@ def _asked_by(protocol: type) -> list[str]:
     names: dict[str, None] = {}
     for each in protocol.__mro__:
         if _is_protocol(each):
-            methods = [name for name, value in vars(each).items() if callable(value) or hasattr(value, "__get__")]
+            methods = [
+                name for name, value in vars(each).items() if callable(value) or hasattr(value, "__get__")
+            ]
             names |= dict.fromkeys([*methods, *vars(each).get("__annotations__", ())])
     return [name for name in names if name not in _NOT_ASKED and name not in vars(typing.Generic)]
 

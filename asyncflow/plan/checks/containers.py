@@ -27,7 +27,7 @@ def items(hint: Any) -> Any:
     if cls is None:
         return Any
     for classes, item in _OF_ONE_KIND:
-        if issubclass(cls, classes):  # type: ignore[arg-type]
+        if issubclass(cls, classes):
             return item
     shape = tuple_of(hint)
     if shape is not None:

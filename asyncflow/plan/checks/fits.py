@@ -36,7 +36,9 @@ def clash(given: Any, wanted: Any, depth: int = 0) -> str | None:
         return None
     there, asked = members(given), members(wanted)
     if len(there) > 1:
-        there = [each for each in there if each is not NoneType]  # or it would do for any other that may be None
+        there = [
+            each for each in there if each is not NoneType
+        ]  # or it would do for any other that may be None
     reasons = []
     for each in there:
         for other in asked:
@@ -61,7 +63,9 @@ def _clash(given: Any, wanted: Any, depth: int) -> str | None:
         return None
     reason = classes.clash(there, asked)
     if reason is not None:
-        return reason if depth or not (typing.get_args(given) or typing.get_args(wanted)) else _no(given, wanted)
+        return (
+            reason if depth or not (typing.get_args(given) or typing.get_args(wanted)) else _no(given, wanted)
+        )
     return parts(given, wanted, depth)
 
 
@@ -89,7 +93,9 @@ def parts(given: Any, wanted: Any, depth: int) -> str | None:
     return _first(args, asked_args, depth)
 
 
-def _first(given: collections.abc.Sequence[Any], wanted: collections.abc.Sequence[Any], depth: int) -> str | None:
+def _first(
+    given: collections.abc.Sequence[Any], wanted: collections.abc.Sequence[Any], depth: int
+) -> str | None:
     pairs_of_parts = zip(given, wanted, strict=True)
     return next((reason for each in pairs_of_parts if (reason := clash(*each, depth + 1)) is not None), None)
 
@@ -144,12 +150,13 @@ def _of_new_types(given: Any, wanted: Any, depth: int) -> str | None:
         if given in _line(wanted) or wanted in _line(given):
             return None
         return _no(given, wanted)
-    return clash(*(each.__supertype__ if _is_new_type(each) else each for each in (given, wanted)), depth + 1)
+    there, asked = (each.__supertype__ if _is_new_type(each) else each for each in (given, wanted))
+    return clash(there, asked, depth + 1)
 
 
 def _line(hint: Any) -> list[Any]:
     """What a `NewType` is made of, and what that is made of."""
-    found = []
+    found: list[Any] = []
     while _is_new_type(hint) and len(found) < _DEEPEST:
         found.append(hint)
         hint = plain(hint.__supertype__)

@@ -68,7 +68,11 @@ def _leaf(hint: Any, origin: Any) -> Any:
         return typing.Never
     if isinstance(origin, type) and not typing.get_args(hint):
         return origin  # ``typing.List`` without anything
-    if isinstance(hint, (type, typing.NewType)) or hint is typing.Never or origin in (typing.Literal, typing.Union):
+    if (
+        isinstance(hint, (type, typing.NewType))
+        or hint is typing.Never
+        or origin in (typing.Literal, typing.Union)
+    ):
         return hint
     return hint if isinstance(origin, type) else Any
 
@@ -101,11 +105,19 @@ def is_union(hint: Any) -> bool:
 def is_open(hint: Any) -> bool:
     """Whether an annotation leaves a choice somewhere inside, so that an example of it shows one case of several."""
     hint = plain(hint)
-    return hint is Any or is_union(hint) or any(is_open(each) for each in typing.get_args(hint) if _is_hint(each))
+    return (
+        hint is Any
+        or is_union(hint)
+        or any(is_open(each) for each in typing.get_args(hint) if _is_hint(each))
+    )
 
 
 def _is_hint(part: Any) -> bool:
-    return isinstance(part, type) or typing.get_origin(part) is not None or isinstance(part, (TypeVar, typing.NewType))
+    return (
+        isinstance(part, type)
+        or typing.get_origin(part) is not None
+        or isinstance(part, (TypeVar, typing.NewType))
+    )
 
 
 def class_of(hint: Any) -> type | None:
@@ -204,11 +216,17 @@ def _shown(hint: Any, depth: int) -> str:
 
 
 def _literal(value: Any) -> str:
-    return repr(value) if type(value) in _COMPARED else f"{type(value).__qualname__}.{getattr(value, 'name', '?')}"
+    return (
+        repr(value)
+        if type(value) in _COMPARED
+        else f"{type(value).__qualname__}.{getattr(value, 'name', '?')}"
+    )
 
 
 def _named(hint: Any) -> str:
-    name = getattr(hint, "__qualname__", None) or getattr(hint, "__name__", None) or getattr(hint, "_name", None)
+    name = (
+        getattr(hint, "__qualname__", None) or getattr(hint, "__name__", None) or getattr(hint, "_name", None)
+    )
     if not isinstance(name, str):
         name = str(hint).removeprefix("typing.")
     return name.rpartition("<locals>.")[2]

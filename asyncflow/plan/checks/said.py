@@ -48,7 +48,7 @@ def fault(kind: str, call: Rehearsed, what: str, mend: str, ends: Iterable[Rehea
 
 def edge(maker: Rehearsed, taker: Rehearsed, parameter: str, gives: Any, takes: Any, reason: str) -> Fault:
     """What one task gives is not what another takes."""
-    what = f"{quoted(taker)} takes {shown(takes)} as '{plain(parameter)}', and {quoted(maker)} gives {shown(gives)}"
+    what = f"{_takes(taker, parameter, takes)}, and {quoted(maker)} gives {shown(gives)}"
     if gives is None or gives is NoneType:
         mend = f"let {quoted(maker)} return something; or do not pass its result, and wait for it with after="
     else:
@@ -58,9 +58,7 @@ def edge(maker: Rehearsed, taker: Rehearsed, parameter: str, gives: Any, takes: 
 
 def part(maker: Rehearsed, taker: Rehearsed, parameter: str, gives: Any, takes: Any, reason: str) -> Fault:
     """What one task gives does not fit into the container in which it is passed to another."""
-    what = (
-        f"{quoted(taker)} takes {shown(takes)} as '{plain(parameter)}', and in there {quoted(maker)} gives {shown(gives)}"
-    )
+    what = f"{_takes(taker, parameter, takes)}, and in there {quoted(maker)} gives {shown(gives)}"
     mend = f"let {quoted(maker)} return what belongs in there, or {quoted(taker)} take something else"
     return fault("edge", taker, _because(what, reason, gives, takes), mend, [maker, taker])
 
@@ -75,7 +73,7 @@ def wants_future(maker: Rehearsed, taker: Rehearsed, parameter: str, gives: Any,
 
 def literal(call: Rehearsed, parameter: str, value: Any, takes: Any, reason: str) -> Fault:
     """A value in a call is not what the function takes."""
-    what = f"{quoted(call)} takes {shown(takes)} as '{plain(parameter)}', and is given {value_of(value)}"
+    what = f"{_takes(call, parameter, takes)}, and is given {value_of(value)}"
     mend = f"pass {_article(shown(takes))}, or let {quoted(call)} take {shown(type(value))}"
     return fault("literal", call, _because(what, reason, type(value), takes), mend)
 
@@ -83,14 +81,16 @@ def literal(call: Rehearsed, parameter: str, value: Any, takes: Any, reason: str
 def uncalled(call: Rehearsed, parameter: str, task: str, takes: Any) -> Fault:
     """A task itself is passed instead of what it gives."""
     name = name_of(task)
-    what = f"{quoted(call)} takes {shown(takes)} as '{plain(parameter)}', and is given the task '{name}' itself"
+    what = f"{_takes(call, parameter, takes)}, and is given the task '{name}' itself"
     return fault("literal", call, what, f"call it:  {name}(...)")
 
 
 def a_file(call: Rehearsed, parameter: str, takes: Any) -> Fault:
     """A parameter for a file is annotated as something else than a path."""
-    what = f"{quoted(call)} takes {shown(takes)} as '{plain(parameter)}', and in place of a file it gets a pathlib.Path"
-    return fault("edge", call, what, f"annotate '{plain(parameter)}' as Path; its text is str({plain(parameter)})")
+    what = f"{_takes(call, parameter, takes)}, and in place of a file it gets a pathlib.Path"
+    return fault(
+        "edge", call, what, f"annotate '{plain(parameter)}' as Path; its text is str({plain(parameter)})"
+    )
 
 
 def example(call: Rehearsed, value: Any, gives: Any, reason: str) -> Fault:
@@ -99,12 +99,18 @@ def example(call: Rehearsed, value: Any, gives: Any, reason: str) -> Fault:
     return fault("example", call, _because(what, reason, type(value), gives), "make both say the same")
 
 
+def _takes(call: Rehearsed, parameter: str, takes: Any) -> str:
+    return f"{quoted(call)} takes {shown(takes)} as '{plain(parameter)}'"
+
+
 def _because(what: str, reason: str, gives: Any, takes: Any) -> str:
     return what if reason in ("", f"{shown(gives)} is no {shown(takes)}") else f"{what}: {plain(reason, 100)}"
 
 
 def _article(text: str) -> str:
-    return text if text.startswith(("None", "Literal")) else f"{'an' if text[:1] in 'aeiouAEIO' else 'a'} {text}"
+    return (
+        text if text.startswith(("None", "Literal")) else f"{'an' if text[:1] in 'aeiouAEIO' else 'a'} {text}"
+    )
 
 
 def value_of(value: Any) -> str:
@@ -135,7 +141,11 @@ def lacking(maker: str, cls: Any, asked: str, where: str, meant: str | None) -> 
     """
     name = maker.rpartition(" (#")[0]
     what = f"'{name}' gives {_article(shown(cls))}, which has no {plain(asked)}"
-    mend = f"did you mean '{plain(meant)}'?" if meant else f"see what {shown(cls)} has, or let '{name}' return another class"
+    mend = (
+        f"did you mean '{plain(meant)}'?"
+        if meant
+        else f"see what {shown(cls)} has, or let '{name}' return another class"
+    )
     return Fault(Finding(what, plain(where), (maker,), mend), ("lacks", what))
 
 
@@ -145,7 +155,9 @@ def lacking(maker: str, cls: Any, asked: str, where: str, meant: str | None) -> 
 def no_file(call: Rehearsed, source: str, makers: Iterable[Rehearsed]) -> Fault:
     """An input that is not there, and that no task makes."""
     shown_source = plain(source, _LONGEST)
-    what = f"{quoted(call)} reads '{shown_source}', which is not there, and no task that it depends on makes it"
+    what = (
+        f"{quoted(call)} reads '{shown_source}', which is not there, and no task that it depends on makes it"
+    )
     others = list(makers)[:1]
     if others:
         maker = quoted(others[0])
@@ -165,8 +177,12 @@ def two_writers(first: Rehearsed, second: Rehearsed, place: str) -> Fault:
 def two_makers(first: Rehearsed, second: Rehearsed, call: Rehearsed, source: str) -> Fault:
     """A file by a name that two tasks have given to one of theirs."""
     name = plain(source, _LONGEST)
-    what = f"{quoted(call)} reads '{name}', which could be an output of {quoted(first)} or of {quoted(second)}"
-    return fault("two makers", call, what, f"say which:  InputFile(future.outputs['{name}'])", [first, second, call])
+    what = (
+        f"{quoted(call)} reads '{name}', which could be an output of {quoted(first)} or of {quoted(second)}"
+    )
+    return fault(
+        "two makers", call, what, f"say which:  InputFile(future.outputs['{name}'])", [first, second, call]
+    )
 
 
 # -- leaving the process ----------------------------------------------------------------------------------
@@ -176,21 +192,30 @@ def unsendable(call: Rehearsed, parameter: str, value: Any, why: str) -> Fault:
     """An argument that cannot be pickled, and has to be."""
     cls = type(value)
     kind = f"{cls.__module__}.{cls.__qualname__}".removeprefix("builtins.")
-    what = f"argument '{plain(parameter)}' of {quoted(call)}: cannot pickle '{plain(kind)}' ({plain(why, 80)})"
-    mend = f"it would be sent to {plain(call.place, 40)}; make it inside the function, or use backend='thread'"
+    what = f"argument '{plain(parameter)}' of {quoted(call)}: cannot pickle '{plain(kind)}'"
+    if f"'{kind}'" not in why:
+        what += f" ({plain(why, 80)})"
+    mend = (
+        f"it would be sent to {plain(call.place, 40)}; make it inside the function, or use backend='thread'"
+    )
     return fault("pickle", call, what, mend)
 
 
 def a_generator(call: Rehearsed, parameter: str) -> Fault:
     """A generator among the arguments of a call that leaves the process."""
-    what = f"argument '{plain(parameter)}' of {quoted(call)} is a generator, which cannot be sent to {plain(call.place, 40)}"
-    return fault("pickle", call, what, f"pass a list of what it gives:  list({plain(parameter)})")
+    name = plain(parameter)
+    what = (
+        f"argument '{name}' of {quoted(call)} is a generator, which cannot be sent to {plain(call.place, 40)}"
+    )
+    return fault("pickle", call, what, f"pass a list of what it gives:  list({name})")
 
 
 def unsendable_function(call: Rehearsed, why: str) -> Fault:
     """A function that cannot be pickled, and has to be."""
     what = f"the function of {quoted(call)} cannot be sent to {plain(call.place, 40)}: {plain(why, 100)}"
-    return fault("pickle", call, what, "make inside of it what it uses from around it, or pass that as an argument")
+    return fault(
+        "pickle", call, what, "make inside of it what it uses from around it, or pass that as an argument"
+    )
 
 
 def unsendable_result(call: Rehearsed, gives: Any) -> Fault:
@@ -205,7 +230,8 @@ def unsendable_result(call: Rehearsed, gives: Any) -> Fault:
 def unused(call: Rehearsed) -> Fault:
     """A result that nothing can come of."""
     what = f"nobody uses what {quoted(call)} gives"
-    mend = f"await it or pass it on; if it is called for its effect, annotate it '-> None' or say  _ = {name_of(call.name)}(...)"
+    alone = f"_ = {name_of(call.name)}(...)"
+    mend = f"await it or pass it on; if it is called for its effect, annotate it '-> None' or say  {alone}"
     return fault("unused", call, what, mend)
 
 

@@ -44,16 +44,17 @@ class Seen:
         task_of: the number of the task whose future something is; None if it is none.
         exists: whether a path leads to something.
         implicit_data: whether commands leave files to those that depend on them without declaring them.
-        is_whole: whether the code has come to its end, so that what is not used by now will not be.
         lacks: what results were asked for in vain.
+        is_over: whether a task is over when a later one is called, because code has waited for it; None if nobody
+            knows.
     """
 
     calls: Sequence[Rehearsed]
     task_of: Callable[[Any], int | None]
     exists: Callable[[str], bool]
     implicit_data: bool = True
-    is_whole: bool = True
     lacks: Collection[Lack] = ()
+    is_over: Callable[[int, int], bool] | None = None
     functions: Functions = field(default_factory=Functions)
 
     @cached_property
@@ -95,7 +96,9 @@ class Seen:
 
     @cached_property
     def _values(self) -> dict[int, Rehearsed]:
-        return {id(call.value): call for call in reversed(self.calls) if not isinstance(call.value, _INTERNED)}
+        return {
+            id(call.value): call for call in reversed(self.calls) if not isinstance(call.value, _INTERNED)
+        }
 
     def awaited(self, value: Any) -> Rehearsed | None:
         """The call whose value something is, that was awaited and passed on; None if that is not certain."""
@@ -127,7 +130,11 @@ class Seen:
 
     def direct(self, call: Rehearsed) -> list[Rehearsed]:
         """What a call itself waits for."""
-        return [self.by_id[each] for each in dict.fromkeys((*call.dependencies, *call.after)) if each in self.by_id]
+        return [
+            self.by_id[each]
+            for each in dict.fromkeys((*call.dependencies, *call.after))
+            if each in self.by_id
+        ]
 
     def before(self, call: Rehearsed) -> Iterator[Rehearsed]:
         """Everything that is over when a call starts, as the wiring has it."""
@@ -142,6 +149,18 @@ class Seen:
             left += self.direct(each)
             if each.kind == "block":
                 left += self._inside.get(each.id, ())
+
+    def is_before(self, first: Rehearsed, then: Rehearsed) -> bool:
+        """Whether a call may be over before a later one starts: only what surely is not, is not."""
+        if self.is_over is None and first.is_used:
+            return True
+        if self.is_over is not None and self.is_over(first.id, then.id):
+            return True
+        return any(each is first for each in self.before(then))
+
+    def maker_of_file(self, call: Rehearsed) -> Rehearsed | None:
+        """The call that made what another hands on: the path of an output stands for its maker."""
+        return self.maker(call.args[0]) if call.kind == "output" else call
 
     def _around(self, call: Rehearsed) -> Iterator[Rehearsed]:
         """What the blocks around a call wait for."""

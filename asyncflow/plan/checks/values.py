@@ -187,5 +187,6 @@ def _parts_and_hints(value: Any, hint: Any) -> Iterable[tuple[Any, Any]]:
 
 def _first(parts: Iterable[tuple[Any, Any]], replaced: Replaced, depth: int) -> Refusal | None:
     return next(
-        (found for part, hint in parts if (found := _refusal(part, hint, replaced, depth + 1)) is not None), None
+        (found for part, hint in parts if (found := _refusal(part, hint, replaced, depth + 1)) is not None),
+        None,
     )
