@@ -20,11 +20,14 @@ if TYPE_CHECKING:
         StagingError,
         TaskCrashed,
         TaskTimeout,
+        TooManyTasks,
         UnknownBackend,
         UpstreamFailed,
+        WiringError,
         WorkerDied,
         WrongLoop,
     )
+    from .plan import Plan
 
 __version__ = "0.1.0"
 
@@ -38,13 +41,16 @@ __all__ = [
     "InputFile",
     "OutputFile",
     "OutputTooLarge",
+    "Plan",
     "StagingError",
     "State",
     "TaskCrashed",
     "TaskFuture",
     "TaskTimeout",
+    "TooManyTasks",
     "UnknownBackend",
     "UpstreamFailed",
+    "WiringError",
     "WorkerDied",
     "WorkflowEngine",
     "WrongLoop",
@@ -54,6 +60,7 @@ __all__ = [
 _HOME = {
     "InputFile": "_core.files",
     "OutputFile": "_core.files",
+    "Plan": "plan",
     "State": "_core.states",
     "TaskFuture": "_runtime.future",
     "WorkflowEngine": "engine",

@@ -15,6 +15,7 @@ from .backend import ExecutionBackend
 from .backends.executor import ExecutorBackend
 from .discovery import backend_class
 from .function_task import FunctionTask
+from .plan.tasks import checked_seconds
 
 if TYPE_CHECKING:
     from ._runtime.run import Run
@@ -87,6 +88,12 @@ def seconds(timeout: float | timedelta | None) -> float | None:
     if length is not None and not length > 0:
         raise ValueError(f"timeout={timeout!r}: it takes seconds, more than 0")
     return length
+
+
+def expected_seconds(expected: float | timedelta | None, name: str) -> float | None:
+    """How long a task is expected to take, as a number."""
+    length = expected.total_seconds() if isinstance(expected, timedelta) else expected
+    return None if length is None else checked_seconds(length, f"{name!r}: expected")
 
 
 def no_loop(name: str, run: Run | None) -> str:

@@ -121,6 +121,7 @@ class FunctionTaskDecorator(Protocol):
         backend: str | None = ...,
         timeout: Any = ...,
         example: Any = ...,
+        expected: Any = ...,
     ) -> FunctionTaskDecorator: ...
 
 
@@ -171,6 +172,7 @@ class ExecutableTaskDecorator(Protocol):
         ok_codes: int | Iterable[int] | None = ...,
         shell: str | None = ...,
         example: Path | Callable[..., Path] = ...,
+        expected: Any = ...,
     ) -> CapturingTaskDecorator: ...
     @overload
     def __call__(
@@ -186,6 +188,7 @@ class ExecutableTaskDecorator(Protocol):
         ok_codes: int | Iterable[int] | None = ...,
         shell: str | None = ...,
         example: str | Callable[..., str] = ...,
+        expected: Any = ...,
     ) -> ExecutableTaskDecorator: ...
 
 

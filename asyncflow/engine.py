@@ -19,12 +19,12 @@ from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar, get_args, overl
 
 from ._core.commands import CommandOptions
 from ._core.task import Definition
-from ._options import check_function, is_coroutine_function, made, name_of, no_loop, seconds
+from ._options import check_function, expected_seconds, is_coroutine_function, made, name_of, no_loop, seconds
 from ._runtime import lifecycle
 from ._runtime.future import TaskFuture
 from ._runtime.run import Run
 from ._runtime.sandboxes import Keep, Sandboxes
-from ._runtime.scope import workflow_scope
+from ._runtime.scope import SCOPE, workflow_scope
 from ._runtime.script import run_script
 from ._typing import BlockDecorator, ExecutableTaskDecorator, FunctionTaskDecorator
 from ._worker.far import FarEngine
@@ -33,6 +33,10 @@ from .backends.thread import usable_cpus
 from .errors import EngineClosed, UnknownBackend, WrongLoop
 from .executable_task import ExecutableTask, runs
 from .function_task import FunctionTask, made_at
+
+if TYPE_CHECKING:
+    from ._runtime.rehearsal import Rehearsal
+    from .plan import Plan
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -58,6 +62,7 @@ class WorkflowEngine:
             that depend on it.
         keep: whose sandboxes stay after a shutdown: of "failed" tasks, of "all" or of "none".
         grace: seconds that running work is given to end at a shutdown.
+        max_tasks: how many tasks a dry run or a plan may call: a loop may not end on what stands in for results.
 
     Raises:
         UnknownBackend: no backend of that name is installed.
@@ -76,6 +81,7 @@ class WorkflowEngine:
         implicit_data: bool = True,
         keep: Keep = "failed",
         grace: float = 5.0,
+        max_tasks: int = 100_000,
     ) -> None:
         if workers is not None and workers < 1:
             raise ValueError(f"workers={workers}: at least one is needed")
@@ -83,10 +89,17 @@ class WorkflowEngine:
             raise ValueError(f"max_coroutines={max_coroutines}: at least one is needed")
         if executables is not None and executables < 1:
             raise ValueError(f"executables={executables}: at least one is needed")
+        if max_tasks < 1:
+            raise ValueError(f"max_tasks={max_tasks}: at least one is needed")
         if keep not in get_args(Keep):
             raise ValueError(f"keep={keep!r}: it can be one of {', '.join(map(repr, get_args(Keep)))}")
         chosen = dict(backends) if backends else {name_of(backend): backend}
-        self._backends = {name: made("noop" if dry_run else each, workers) for name, each in chosen.items()}
+        self._backends: dict[str, ExecutionBackend]
+        if dry_run:
+            self._backends = dict.fromkeys(chosen, made("noop", workers))
+        else:
+            self._backends = {name: made(each, workers) for name, each in chosen.items()}
+        self._chosen = chosen
         self._max_coroutines = max_coroutines
         self._executables = executables or workers or usable_cpus()
         self._work_dir = None if work_dir is None else Path(work_dir).absolute()
@@ -94,6 +107,7 @@ class WorkflowEngine:
         self._keep: Keep = keep
         self._dry_run = dry_run
         self._grace = grace
+        self._max_tasks = max_tasks
         self._run: Run | None = None
         self._starting: asyncio.Task[None] | None = None
         self._closing: asyncio.Task[None] | None = None
@@ -116,6 +130,10 @@ class WorkflowEngine:
 
     async def start(self) -> None:
         """Start, or start again after a shutdown; nothing to do if it runs."""
+        rehearsal = self._rehearsal()
+        if rehearsal is not None:
+            rehearsal.started()
+            return
         loop, closing = asyncio.get_running_loop(), self._closing
         if closing is not None and not closing.done() and closing.get_loop() is loop:
             await asyncio.shield(closing)
@@ -139,6 +157,10 @@ class WorkflowEngine:
         Raises:
             RuntimeError: called inside a task or block of this engine, which would wait for itself.
         """
+        rehearsal = self._rehearsal()
+        if rehearsal is not None:
+            await rehearsal.shut_down()
+            return
         run = self._run
         if run is None:
             return
@@ -216,6 +238,43 @@ class WorkflowEngine:
 
         return run_script(main)
 
+    @overload
+    def plan(self) -> Coroutine[Any, Any, Plan]: ...
+    @overload
+    def plan(
+        self, target: FunctionTask[P, Any, Any], /, *args: P.args, **kwargs: P.kwargs
+    ) -> Coroutine[Any, Any, Plan]: ...
+    @overload
+    def plan(
+        self, target: Callable[P, Any], /, *args: P.args, **kwargs: P.kwargs
+    ) -> Coroutine[Any, Any, Plan]: ...
+    @overload
+    def plan(self, target: Coroutine[Any, Any, Any], /) -> Coroutine[Any, Any, Plan]: ...
+
+    def plan(self, target: Any = None, /, *args: Any, **kwargs: Any) -> Coroutine[Any, Any, Plan]:
+        """Rehearse a workflow, to be awaited: nothing of it runs but blocks, and the plan tells what would happen.
+
+        The engine need not be started, and what it really runs meanwhile goes on. What is wrong with the wiring is in
+        the plan's `findings`; ``plan.check()`` raises it, ``await plan.run()`` runs what was planned.
+
+        Args:
+            target: a block, any other task, a function that calls tasks, or a coroutine. If not given, the plan is of
+                what was called until now on an engine with ``dry_run=True``.
+            args: its positional arguments.
+            kwargs: its keyword arguments.
+
+        Raises:
+            TypeError: the target cannot be called.
+            ValueError: it is a task of another engine.
+            RuntimeError: no target was given and the engine makes no dry run.
+        """
+        from ._planning import plan_of, plan_so_far
+
+        if target is None and not args and not kwargs:
+            return plan_so_far(self)
+        caller = sys._getframe(1)
+        return plan_of(self, target, args, kwargs, (caller.f_code, caller.f_lasti))
+
     # -- tasks --------------------------------------------------------------------------------------------
 
     if TYPE_CHECKING:
@@ -234,7 +293,9 @@ class WorkflowEngine:
 
     else:
 
-        def function_task(self, fn=None, /, *, name=None, backend=None, timeout=None, example=...):
+        def function_task(
+            self, fn=None, /, *, name=None, backend=None, timeout=None, example=..., expected=None
+        ):
             """Make a function a task; bare or with options.
 
             Args:
@@ -244,17 +305,21 @@ class WorkflowEngine:
                 timeout: seconds or `timedelta` that it may run; None for any time.
                 example: what stands in for its value in a dry run: a value, or a callable that makes one of the task's
                     arguments. If not given, something of the type that the function is annotated to return.
+                expected: seconds or `timedelta` that it is expected to take, for plans; None if that is not known.
 
             Raises:
                 TypeError: it cannot be a task.
+                ValueError: a duration that is none.
                 UnknownBackend: the engine has no backend of that name.
             """
             if fn is None:
                 return lambda fn: self.function_task(
-                    fn, name=name, backend=backend, timeout=timeout, example=example
+                    fn, name=name, backend=backend, timeout=timeout, example=example, expected=expected
                 )
             check_function("function_task", fn)
-            definition = self._definition(fn, name=name, backend=backend, timeout=timeout, example=example)
+            definition = self._definition(
+                fn, name=name, backend=backend, timeout=timeout, example=example, expected=expected
+            )
             return FunctionTask(self, definition)
 
         def block(self, fn=None, /, *, name=None, timeout=None):
@@ -290,6 +355,7 @@ class WorkflowEngine:
             capture_stdio=None,
             shell=None,
             example=...,
+            expected=None,
         ):
             """Make a function a task that runs the command that the function returns; bare or with options.
 
@@ -309,6 +375,7 @@ class WorkflowEngine:
                 capture_stdio: whether the output goes to a file, whose path is then the value.
                 shell: that runs a command given as text; "/bin/sh" if not given.
                 example: what stands in for its value in a dry run, as for `function_task`.
+                expected: seconds or `timedelta` that it is expected to take, for plans; None if that is not known.
 
             Raises:
                 TypeError: it cannot be a task, or an option is of the wrong type.
@@ -325,10 +392,12 @@ class WorkflowEngine:
             }
             if fn is None:
                 return lambda fn: self.executable_task(
-                    fn, name=name, timeout=timeout, example=example, **options
+                    fn, name=name, timeout=timeout, example=example, expected=expected, **options
                 )
             check_function("executable_task", fn)
-            definition = self._definition(fn, name=name, timeout=timeout, example=example)
+            definition = self._definition(
+                fn, name=name, timeout=timeout, example=example, expected=expected
+            )
             return ExecutableTask(self, runs(definition, CommandOptions().changed(**options)))
 
     @overload
@@ -386,13 +455,19 @@ class WorkflowEngine:
         timeout: float | timedelta | None = None,
         is_block: bool = False,
         example: Any = ...,
+        expected: float | timedelta | None = None,
     ) -> Definition:
         if backend is not None and backend not in self._backends:
             known = ", ".join(sorted(self._backends))
-            raise UnknownBackend(
+            unknown = UnknownBackend(
                 f"{name or name_of(fn)!r} asks for backend {backend!r}, which this engine lacks. It has: {known}.\n"
                 f"  Name it when the engine is made:  WorkflowEngine(backends={{..., {backend!r}: ...}})"
             )
+            rehearsal = self._rehearsal()
+            if rehearsal is None:
+                raise unknown
+            rehearsal.misnamed(name or name_of(fn), unknown)
+            backend = None
         return Definition(
             fn,
             name or name_of(fn),
@@ -401,7 +476,13 @@ class WorkflowEngine:
             backend=backend,
             timeout=seconds(timeout),
             example=example,
+            expected=expected_seconds(expected, name or name_of(fn)),
         )
+
+    def _rehearsal(self) -> Rehearsal | None:
+        """The rehearsal inside of which this is asked."""
+        block: Any = SCOPE.get().block
+        return None if block is None else block._run.rehearses(self._backends)
 
     def _usable_run(self) -> Run | None:
         """The run that goes on here; None if one has to be begun."""
@@ -419,6 +500,9 @@ class WorkflowEngine:
             loop = asyncio.get_running_loop()
         except RuntimeError:
             raise WrongLoop(no_loop(name, self._run)) from None
+        rehearsal = self._rehearsal()
+        if rehearsal is not None and rehearsal.loop is loop:
+            return rehearsal
         run = self._usable_run()
         if run is None:
             if self._run is not None and self._run.loop is loop:
@@ -431,20 +515,27 @@ class WorkflowEngine:
         return run
 
     def _begin(self) -> Run:
-        run = self._run = Run(
-            self._backends,
-            max_coroutines=self._max_coroutines,
-            executables=self._executables,
-            sandboxes=None if self._dry_run else Sandboxes(self._work_dir, self._keep),
-            implicit_data=self._implicit_data,
-            grace=self._grace,
-        )
+        run = self._run = self._new_run()
         self._closing = None
         self._starting = run.loop.create_task(lifecycle.start(run))
         # Who called a task learns of a failed start from its future; who awaits the start, here.
         self._starting.add_done_callback(lambda task: task.cancelled() or task.exception())
         self._finalizer = weakref.finalize(self, lifecycle.orphaned, run, self._grace)
         return run
+
+    def _new_run(self) -> Run:
+        if self._dry_run:
+            from ._planning import dry_run_of
+
+            return dry_run_of(self)
+        return Run(
+            self._backends,
+            max_coroutines=self._max_coroutines,
+            executables=self._executables,
+            sandboxes=Sandboxes(self._work_dir, self._keep),
+            implicit_data=self._implicit_data,
+            grace=self._grace,
+        )
 
     async def _close(self, run: Run, wait: bool, skip_backends: bool) -> None:
         try:

@@ -25,8 +25,10 @@ __all__ = [
     "StagingError",
     "TaskCrashed",
     "TaskTimeout",
+    "TooManyTasks",
     "UnknownBackend",
     "UpstreamFailed",
+    "WiringError",
     "WorkerDied",
     "WrongLoop",
 ]
@@ -61,6 +63,46 @@ class CircularDependency(AsyncflowError, ValueError):
 
 class ImpossibleTransition(AsyncflowError, RuntimeError):
     """A task was about to make a step that the table of transitions does not have; a bug in asyncflow."""
+
+
+class TooManyTasks(AsyncflowError, RuntimeError):
+    """A dry run has called as many tasks as it may: likely a loop that the values of a real run would end.
+
+    Attributes:
+        name: the task that was called once more, as its user wrote it.
+        most: how many there may be.
+        called_at: where the call is.
+    """
+
+    def __init__(self, name: str, most: int, called_at: str) -> None:
+        super().__init__(name, most, called_at)
+        self.name = name
+        self.most = most
+        self.called_at = called_at
+
+    def __str__(self) -> str:
+        return (
+            f"{self.name!r} was called at {self.called_at}, and {self.most:,} tasks were called before, as many as a dry "
+            f"run takes.\n"
+            "  If a loop does not end on what stands in for results, give the task that ends it an example=.\n"
+            "  If there are so many tasks:  WorkflowEngine(max_tasks=...)"
+        )
+
+
+class WiringError(AsyncflowError, ValueError):
+    """Something is wrong with how the tasks of a plan are wired.
+
+    Attributes:
+        findings: all that was found, each an `asyncflow.plan.Finding`.
+    """
+
+    def __init__(self, message: str, findings: tuple[Any, ...] = ()) -> None:
+        super().__init__(message, findings)
+        self.message = message
+        self.findings = findings
+
+    def __str__(self) -> str:
+        return self.message
 
 
 class TaskTimeout(AsyncflowError, TimeoutError):

@@ -35,6 +35,7 @@ class ExecutableTask(FunctionTask[P, Fn, R]):
         capture_stdio: bool | None = None,
         shell: str | None = None,
         example: R | Callable[..., R] | EllipsisType = ...,
+        expected: Any = None,
         backend: str | None = None,
     ) -> Self:
         """The same task with other options; those that are not given stay as they are.
@@ -51,6 +52,7 @@ class ExecutableTask(FunctionTask[P, Fn, R]):
             capture_stdio: whether the value is the path of the output instead of its text.
             shell: that runs a command given as text.
             example: what stands in for its value in a dry run: a value, or a callable that makes one of the arguments.
+            expected: seconds or `timedelta` that it is expected to take, for plans.
             backend: none can be chosen: commands run on this machine, in slots of their own.
 
         Raises:
@@ -58,7 +60,7 @@ class ExecutableTask(FunctionTask[P, Fn, R]):
         """
         if backend is not None:
             raise TypeError(f"executable task {self._definition.name!r} cannot be given backend={backend!r}")
-        variant = super().with_options(name=name, timeout=timeout, after=after, example=example)
+        variant = super().with_options(name=name, timeout=timeout, after=after, example=example, expected=expected)
         options = self._definition.command.changed(
             env=env,
             clean_env=clean_env,

@@ -121,7 +121,16 @@ class FunctionTask(Generic[P, Fn, R]):
             args = (*self._leading, *args)
         parameters = self._parameters
         if kwargs or not parameters.least <= len(args) <= parameters.most:
-            args, kwargs = parameters.fitted(args, kwargs)
+            try:
+                args, kwargs = parameters.fitted(args, kwargs)
+            except TypeError as misfit:
+                rehearsal = self._engine._rehearsal()
+                if rehearsal is None:
+                    raise
+                caller = sys._getframe(1)
+                return rehearsal.refused(
+                    self._definition, args, kwargs, caller.f_code, caller.f_lasti, misfit, self._after
+                )
         run = self._engine._run
         # Whether this is the loop's thread and it runs. asyncio's own way to ask is a system call before Python 3.12.
         if (
@@ -132,6 +141,17 @@ class FunctionTask(Generic[P, Fn, R]):
             or not run.loop.is_running()
         ):
             run = self._engine._run_for(self._definition.name)
+            if run.is_rehearsal:  # which is over soon and not to be remembered
+                caller = sys._getframe(1)
+                return run.call(
+                    self._definition,
+                    run.lane_for(self._definition),
+                    args,
+                    kwargs,
+                    caller.f_code,
+                    caller.f_lasti,
+                    self._after,
+                )
         if run is not self._run:
             self._run, self._lane = run, run.lane_for(self._definition)
         caller = sys._getframe(1)
@@ -154,6 +174,7 @@ class FunctionTask(Generic[P, Fn, R]):
         timeout: Any = None,
         after: Awaitable[Any] | Iterable[Awaitable[Any]] = (),
         example: R | Callable[..., R] | EllipsisType = ...,
+        expected: Any = None,
     ) -> Self:
         """The same task with other options.
 
@@ -163,9 +184,12 @@ class FunctionTask(Generic[P, Fn, R]):
             timeout: seconds or `timedelta` that it may run.
             after: futures that must succeed first, and whose values are not passed.
             example: what stands in for its value in a dry run: a value, or a callable that makes one of the arguments.
+            expected: seconds or `timedelta` that it is expected to take, for plans.
 
         Raises:
-            TypeError: a backend or an example for a block, whose body runs on the event loop, also in a dry run.
+            TypeError: a backend, an example or an expected duration for a block, whose body runs on the event loop, also
+                in a dry run, and which takes as long as what is inside.
+            ValueError: a duration that is none.
             UnknownBackend: the engine has no backend of that name.
         """
         variant = self._copy()
@@ -178,6 +202,10 @@ class FunctionTask(Generic[P, Fn, R]):
             raise TypeError(
                 f"block {old.name!r} cannot be given example={example!r}: its body runs also in a dry run"
             )
+        if old.is_block and expected is not None:
+            raise TypeError(
+                f"block {old.name!r} cannot be given expected={expected!r}: it takes as long as what is inside"
+            )
         variant._definition = self._engine._definition(
             old.fn,
             name=old.name if name is None else name,
@@ -185,6 +213,7 @@ class FunctionTask(Generic[P, Fn, R]):
             timeout=old.timeout if timeout is None else timeout,
             is_block=old.is_block,
             example=old.example if example is ... else example,
+            expected=old.expected if expected is None else expected,
         )
         variant._run = variant._lane = None
         one = isinstance(after, Awaitable) or hasattr(after, "add_done_callback")

@@ -5,9 +5,43 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import CodeType
-from typing import Any
+from typing import Any, NamedTuple
 
 from .files import InputFile, OutputFile
+
+
+class Fault(NamedTuple):
+    """Something that is wrong with a call, or in code that makes calls.
+
+    Args:
+        what: is wrong, in words.
+        where: the user's line: "pipeline.py:12, in main".
+        ends: names of the tasks between which it is.
+        mend: what would mend it.
+    """
+
+    what: str
+    where: str = ""
+    ends: tuple[str, ...] = ()
+    mend: str = ""
+
+
+class Read(NamedTuple):
+    """A file that a call reads.
+
+    Args:
+        name: as the task calls it.
+        path: where it would be on this machine; None if another task makes it, or if it is elsewhere.
+        size: in bytes; None if it is not there, or no single file.
+        maker: number of the task that makes it; None if none does that this one waits for.
+        made_as: what its maker calls it.
+    """
+
+    name: str
+    path: str | None
+    size: int | None
+    maker: int | None = None
+    made_as: str | None = None
 
 
 @dataclass(slots=True, eq=False)
@@ -17,7 +51,8 @@ class Rehearsed:
     Args:
         id: number of the task.
         name: as its user wrote it.
-        kind: "function", "executable", "block" or "awaitable".
+        kind: "function", "executable", "block", "awaitable", or "output": what ``future.outputs[...]`` gives, a future of
+            the path of a file that the first argument's task makes.
         fn: the plain function; of an "awaitable" its class.
         args: positional arguments as they were given, futures and files in their places.
         kwargs: keyword arguments, in the same way.
@@ -35,6 +70,8 @@ class Rehearsed:
         folder: the working directory when the call was made, which its relative paths are relative to.
         inputs: files that it declares to read.
         outputs: files that it declares to make, by name.
+        reads: what the inputs come to, known at the end of the rehearsal.
+        is_refused: whether a run would not have taken the call. It was told why; the arguments may not even fit.
         site: the code that makes the call; None if that is not known.
         site_at: the instruction of the call in it.
     """
@@ -59,5 +96,7 @@ class Rehearsed:
     folder: str = "."
     inputs: Sequence[InputFile] = ()
     outputs: Mapping[str, OutputFile] | None = None
+    reads: Sequence[Read] = ()
+    is_refused: bool = False
     site: CodeType | None = None
     site_at: int = 0

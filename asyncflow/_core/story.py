@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from types import CodeType
 
 from ..errors import brief
 from .states import CANCELLING, NOW, State, state_of, steps_of
@@ -13,7 +14,16 @@ _SHOWN = 5
 
 def called_at(task: Task) -> str:
     """Where the user's code made the call: "pipeline.py:12, in main"."""
-    code, instruction = task.site, task.site_at
+    return place_in(task.site, task.site_at)
+
+
+def place_in(code: CodeType | None, instruction: int) -> str:
+    """An instruction in words: "pipeline.py:12, in main".
+
+    Args:
+        code: that it is in; None if that is not known.
+        instruction: where in it.
+    """
     if code is None:
         return "an unknown place"
     # co_positions would tell the column too, but takes the whole table; lines are what tracebacks speak in

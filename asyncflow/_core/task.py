@@ -25,6 +25,7 @@ class Definition:
         "command",
         "ends_plainly",
         "example",
+        "expected",
         "fn",
         "is_block",
         "is_coroutine",
@@ -44,6 +45,7 @@ class Definition:
         timeout: float | None = None,
         command: Any = None,
         example: Any = ...,
+        expected: float | None = None,
     ) -> None:
         self.fn = fn
         self.name = name
@@ -54,6 +56,7 @@ class Definition:
         self.command = command  # of an executable task: its `CommandOptions`
         self.returns: type | None = None  # and the class of its value, of which the function says nothing
         self.example = example
+        self.expected = expected  # seconds that it takes, as its user says
         self.ends_plainly = (
             not is_block and command is None
         )  # what its function returns is its future's value

@@ -31,7 +31,7 @@ class Outputs:
             raise KeyError(f"{facts.label} declares no output {name!r}; it has: {there}")
         run = self._future._run
         # A block, because that runs on the loop whatever the backend is.
-        definition = Definition(_path, f"{self._future.name}.outputs[{name!r}]", is_block=True)
+        definition = Definition(path_of_output, f"{self._future.name}.outputs[{name!r}]", is_block=True)
         caller = sys._getframe(1)
         args = (self._future, facts, name)
         path = run.call(definition, run.lane_for(definition), args, {}, caller.f_code, caller.f_lasti)
@@ -42,7 +42,7 @@ class Outputs:
         return f"<outputs of {self._future!r}>"
 
 
-def _path(value: Any, facts: Facts, name: str) -> Any:
+def path_of_output(value: Any, facts: Facts, name: str) -> Any:
     """A path, when the task (whose value is of no use here) has succeeded."""
     if facts.is_dry:
         path = PathStandIn(name)

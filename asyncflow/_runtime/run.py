@@ -126,9 +126,11 @@ class Run:
         if self.closed is not None:
             raise EngineClosed(f"{definition.name!r} was called, but {self.closed}")
         scope = SCOPE.get()
-        owner = scope.block
+        owner: Any = scope.block
         if owner is not None:
             owner = self.owner(owner)
+            if owner is None and (rehearsal := self.rehearsal_around(scope.block)) is not None:
+                return rehearsal.call(definition, lane, args, kwargs, site, site_at, after)
         # Not TaskFuture[Any](...): an instance made through a generic alias gets a __dict__, and a burst twice as slow.
         task: TaskFuture[Any] = TaskFuture(loop=self.loop)
         task._run = self
@@ -173,6 +175,22 @@ class Run:
         if block is None or block.story & NOW >= OVER or self.scheduler.live.get(block.id) is not block:
             return None  # called by what a block left behind, or inside a block of another engine
         return block
+
+    @property
+    def engine(self) -> Any:
+        """What all runs of one engine have in common, and its rehearsals."""
+        return self.backends
+
+    is_rehearsal = False
+
+    def rehearsal_around(self, block: Any) -> Run | None:
+        """The rehearsal that a call inside of a block belongs to, if the block is none of this run's."""
+        rehearsal: Run | None = block._run.rehearses(self.engine)
+        return rehearsal
+
+    def rehearses(self, engine: Any) -> Run | None:
+        """The rehearsal that takes the calls of an engine which are made inside of this run; None if this is none."""
+        return None
 
     def is_inside(self) -> bool:
         """Whether the code that asks is part of a body, or of an asyncio task that a block has begun."""

@@ -54,9 +54,9 @@ class Wiring:
                 task.holes = arguments.ALL
                 return args
         try:
-            futures, task.holes = arguments.scan(args, kwargs, inputs.KINDS, self._adopt)
+            futures, task.holes = arguments.scan(args, kwargs, inputs.KINDS, self.adopt)
             if after:
-                task.after, _ = arguments.scan_value(list(after), inputs.KINDS, self._adopt)
+                task.after, _ = arguments.scan_value(list(after), inputs.KINDS, self.adopt)
                 futures += task.after
             self._check(futures, task, task.owner)
             if arguments.has_containers(args, kwargs, inputs.KINDS) and not task.definition.is_block:
@@ -68,8 +68,12 @@ class Wiring:
 
     def call_off(self, task: Task) -> None:
         """A call is not taken: what was adopted for it, as a coroutine among its arguments, is cancelled."""
+        self.call_off_after(task.id)
+
+    def call_off_after(self, number: int) -> None:
+        """Cancel what has a higher number."""
         scheduler = self._run.scheduler
-        for adopted in [each for each in scheduler.live.values() if each.id > task.id]:
+        for adopted in [each for each in scheduler.live.values() if each.id > number]:
             scheduler.cancel(adopted)
         self._run.flush_soon()
 
@@ -83,7 +87,7 @@ class Wiring:
         Raises:
             Exception: as for `of_call`.
         """
-        futures, holes = arguments.scan_value(value, inputs.KINDS, self._adopt)
+        futures, holes = arguments.scan_value(value, inputs.KINDS, self.adopt)
         self._check(futures, block, block)
         return futures, holes
 
@@ -92,7 +96,7 @@ class Wiring:
         run = self._run
         for future in futures:
             if future._run is not run:
-                whose = "an earlier run of this" if future._run.backends is run.backends else "another"
+                whose = "an earlier run of this" if future._run.engine is run.engine else "another"
                 raise ForeignFuture(
                     f"{task.name!r} was given {future!r}, a future of {whose} engine.\n"
                     f"  Await it first and pass its value:  {task.name}(await {future.name}(...))"
@@ -100,7 +104,7 @@ class Wiring:
             if inside is not None and not future.done() and waits_for(inside, future):
                 raise CircularDependency(circle(task, future))
 
-    def _adopt(self, awaitable: Any) -> TaskFuture[Any]:
+    def adopt(self, awaitable: Any) -> TaskFuture[Any]:
         """Make an awaitable that is not ours a node of the graph."""
         run = self._run
         if isinstance(awaitable, asyncio.Future) and awaitable.get_loop() is not run.loop:

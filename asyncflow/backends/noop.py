@@ -58,17 +58,23 @@ class NoopBackend(ExecutionBackend):
         self._report([self._end(work) for work in batch])
 
     def _end(self, work: Work) -> Event:
-        if work.example is not ...:
-            return _as_told(work)
+        return _as_told(work) if work.example is not ... else (SUCCEEDED, work.id, self.stand_in(work))
+
+    def stand_in(self, work: Work) -> Any:
+        """Something of the type that a task's value has, whatever its ``example=`` is.
+
+        Args:
+            work: the task; it need not have been submitted.
+        """
         if work.returns is not None:
-            return SUCCEEDED, work.id, _Returned(work.fn, work.returns).value(work, self._decisions)
+            return _Returned(work.fn, work.returns).value(work, self._decisions)
         fn = work.fn
         returned = self._types.get(id(fn))
         if returned is None:
             if len(self._types) >= _REMEMBERED:
                 self._types.clear()
             returned = self._types[id(fn)] = _Returned(fn, returned_by(fn))
-        return SUCCEEDED, work.id, returned.value(work, self._decisions)
+        return returned.value(work, self._decisions)
 
     async def cancel(self, task_id: int) -> bool:
         """Everything is over already."""

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from operator import attrgetter
 from os import PathLike
 from typing import Any, Final
 
 from .._core import network
-from . import outline, page, stored, text, wfformat
+from ..errors import WiringError
+from . import outline, page, stored, text, wfformat, wrong
 from .diff import PlanDiff, diff
 from .durations import Durations, Lengths
 from .tasks import Edge, Finding, PlannedTask
@@ -44,6 +45,8 @@ class Plan:
         edges: in any order; what stands there twice is kept once.
         decisions: where the workflow took a branch by a value that no plan can know, in words, with the place.
         findings: what is wrong with the wiring.
+        start: begins the very thing that was planned, for `run`. It is no part of what the plan tells: plans with
+            another one, or with none, may be equal.
 
     Raises:
         ValueError: an id that no task has, or that two have; an edge that is none.
@@ -54,6 +57,7 @@ class Plan:
     edges: tuple[Edge, ...]
     decisions: tuple[str, ...]
     findings: tuple[Finding, ...]
+    _start: Callable[[], Awaitable[Any]] | None = field(compare=False, repr=False)
     _wiring: Wiring = field(compare=False, repr=False)
 
     def __init__(
@@ -63,6 +67,7 @@ class Plan:
         *,
         decisions: Iterable[str] = (),
         findings: Iterable[Finding] = (),
+        start: Callable[[], Awaitable[Any]] | None = None,
     ) -> None:
         in_order = tuple(sorted(tasks, key=attrgetter("id")))
         unique = _once_each(edges)
@@ -71,7 +76,40 @@ class Plan:
         put(self, "edges", unique)
         put(self, "decisions", tuple(decisions))
         put(self, "findings", tuple(findings))
+        put(self, "_start", start)
         put(self, "_wiring", Wiring(in_order, unique))
+
+    def __reduce__(self) -> Any:
+        return _restored, (self.tasks, self.edges, self.decisions, self.findings)  # nothing to run elsewhere
+
+    # -- what to do with it --------------------------------------------------------------------------------
+
+    def check(self) -> Plan:
+        """This plan, if nothing is wrong with its wiring: ``plan.check().run()``.
+
+        Raises:
+            WiringError: something is; the message tells of all of it, and `findings` has it as data.
+        """
+        if self.findings:
+            raise WiringError(wrong.told(self.findings), self.findings)
+        return self
+
+    async def run(self) -> Any:
+        """Run the very thing that was planned: the same target with the same arguments, for real.
+
+        Returns:
+            What the target gives.
+
+        Raises:
+            RuntimeError: nothing is known to run, as of a plan that was read from a file, or the target was a
+                coroutine, which can be awaited only once.
+        """
+        if self._start is None:
+            raise RuntimeError(
+                "this plan has nothing to run: it was read from a file, put together, or made of what was called "
+                "already.\n  Plan what is to run:  plan = await engine.plan(target, ...); await plan.run()"
+            )
+        return await self._start()
 
     # -- what waits for what -------------------------------------------------------------------------------
 
@@ -206,7 +244,9 @@ class Plan:
             task if task.kind == "block" or length == task.expected else replace(task, expected=length)
             for task, length in zip(self.tasks, given, strict=True)
         ]
-        return Plan(tasks, self.edges, decisions=self.decisions, findings=self.findings)
+        return Plan(
+            tasks, self.edges, decisions=self.decisions, findings=self.findings, start=self._start
+        )
 
     # -- other forms ---------------------------------------------------------------------------------------
 
@@ -318,6 +358,15 @@ class Plan:
             return self._wiring.index[id]
         except KeyError:
             raise LookupError(f"this plan has no task #{id}") from None
+
+
+def _restored(
+    tasks: tuple[PlannedTask, ...],
+    edges: tuple[Edge, ...],
+    decisions: tuple[str, ...],
+    findings: tuple[Finding, ...],
+) -> Plan:
+    return Plan(tasks, edges, decisions=decisions, findings=findings)
 
 
 def _once_each(edges: Iterable[Edge]) -> tuple[Edge, ...]:

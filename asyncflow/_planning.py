@@ -1,0 +1,203 @@
+"""How an engine makes a plan: it rehearses a target, or looks at what a dry run has seen. Runs nothing for real."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import Awaitable, Callable, Mapping
+from types import CodeType
+from typing import TYPE_CHECKING, Any, cast
+
+from ._options import made, name_of
+from ._runtime import lifecycle
+from ._runtime.dry_run import DryRun
+from ._runtime.future import TaskFuture
+from ._runtime.places import Places
+from ._runtime.rehearsal import Rehearsal
+from .discovery import backend_class
+from .errors import UnknownBackend
+from .function_task import FunctionTask
+from .plan.of_rehearsal import planned
+from .plan.plan import Plan
+
+if TYPE_CHECKING:
+    from .engine import WorkflowEngine
+
+Site = tuple[CodeType, int]
+"""Some code, and an instruction in it."""
+
+
+async def plan_of(
+    engine: WorkflowEngine, target: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any], site: Site
+) -> Plan:
+    """Rehearse a target, to its end.
+
+    Args:
+        engine: whose tasks it calls.
+        target: a task or block, a function that calls tasks, or a coroutine.
+        args: its positional arguments.
+        kwargs: its keyword arguments.
+        site: where the plan was asked for.
+    """
+    name = _checked(engine, target, args, kwargs)
+    begin = _beginner(target, args, kwargs, site)
+
+    async def body() -> Any:
+        called = begin()
+        return await called if inspect.iscoroutine(called) else called
+
+    rehearsal = _rehearsal_of(engine)
+    is_whole = False
+    try:
+        await asyncio.wait([rehearsal.begin(body, name, *site)])
+        is_whole = True
+    finally:
+        for each in rehearsal.together:  # may grow
+            await each.starting
+            await lifecycle.close(each, wait=is_whole, grace=engine._grace, skip_backends=False)
+    if rehearsal.interrupt is not None:
+        raise rehearsal.interrupt
+    plan = planned(
+        rehearsal.calls(),
+        decisions=rehearsal.decided.told(),
+        faults=rehearsal.faults,
+        start=_starter(target, name, begin),
+    )
+    for each in rehearsal.together:
+        each.forget()
+    return plan
+
+
+async def plan_so_far(engine: WorkflowEngine) -> Plan:
+    """The plan of what was called in a dry run until now.
+
+    Args:
+        engine: whose.
+
+    Raises:
+        RuntimeError: it makes no dry run.
+    """
+    if not engine._dry_run:
+        raise RuntimeError(
+            "engine.plan() tells what was called in a dry run, and this engine runs for real.\n"
+            "  Say what is to be planned:  await engine.plan(pipeline, ...)"
+        )
+    run = engine._run
+    return planned(run.calls(), decisions=run.decided.told()) if isinstance(run, DryRun) else Plan([])
+
+
+# -- runs that run nothing --------------------------------------------------------------------------------
+
+
+def dry_run_of(engine: WorkflowEngine) -> DryRun:
+    """A run for an engine with ``dry_run=True``, not started.
+
+    Args:
+        engine: whose.
+    """
+    return DryRun(
+        engine._backends,
+        real=_real_places(engine),
+        max_tasks=engine._max_tasks,
+        implicit_data=engine._implicit_data,
+        grace=engine._grace,
+    )
+
+
+def _rehearsal_of(engine: WorkflowEngine) -> Rehearsal:
+    def rehearsal(backends: Mapping[str, Any], real: Places, beside: Any) -> Rehearsal:
+        return Rehearsal(
+            backends,
+            beside,
+            lambda others: rehearsal(others, _only_to_look_at(others, None, 1), None),
+            dict.fromkeys(backends, made("noop", None)),
+            real=real,
+            max_tasks=engine._max_tasks,
+            implicit_data=engine._implicit_data,
+            grace=engine._grace,
+        )
+
+    return rehearsal(engine._backends, _real_places(engine), engine._usable_run())
+
+
+def _real_places(engine: WorkflowEngine) -> Places:
+    """Where the tasks of an engine would run."""
+    backends: Mapping[str, Any] = engine._backends
+    if engine._dry_run:
+        backends = {name: _would_be(each) for name, each in engine._chosen.items()}
+    return _only_to_look_at(backends, engine._max_coroutines, engine._executables)
+
+
+def _only_to_look_at(
+    backends: Mapping[str, Any], max_coroutines: int | None, executables: int
+) -> Places:
+    nothing = cast(Any, object())
+    return Places(backends, nothing, nothing, nothing, max_coroutines, executables)
+
+
+def _would_be(backend: Any) -> Any:
+    """What tells of a backend that is not made: its class. One that is not installed is like most."""
+    if not isinstance(backend, str):
+        return made(backend, None)
+    try:
+        return backend_class(backend)
+    except UnknownBackend:
+        return type(backend, (_NotInstalled,), {"name": backend})
+
+
+class _NotInstalled:
+    runs_coroutines = False
+    takes_coroutines = True
+    takes_chains = False
+    needs_pickle = False
+
+
+# -- targets ----------------------------------------------------------------------------------------------
+
+
+def _checked(engine: WorkflowEngine, target: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str:
+    """The name of a target that can be rehearsed."""
+    if isinstance(target, FunctionTask):
+        if target._engine is not engine:
+            raise ValueError(f"engine.plan got {target!r} of another engine; plan it with that one")
+        return target._definition.name
+    if inspect.iscoroutine(target):
+        if args or kwargs:
+            target.close()
+            raise TypeError("engine.plan got a coroutine and arguments for it; pass the function with them")
+        return target.__qualname__
+    if isinstance(target, TaskFuture):
+        raise TypeError(
+            f"engine.plan got {target!r}, which is a result, and its task was called for real.\n"
+            f"  Pass the task and its arguments:  engine.plan({target.name}, ...)"
+        )
+    if not callable(target):
+        raise TypeError(f"engine.plan got {target!r}, a {type(target).__name__}, which cannot be called")
+    return name_of(target)
+
+
+def _beginner(
+    target: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any], site: Site
+) -> Callable[[], Any]:
+    """What calls the target: of calls of a task, the line that counts is the user's."""
+
+    def begin() -> Any:
+        called = target if inspect.iscoroutine(target) else target(*args, **kwargs)
+        if isinstance(target, FunctionTask):
+            called.site, called.site_at = site
+        return called
+
+    return begin
+
+
+def _starter(target: Any, name: str, begin: Callable[[], Any]) -> Callable[[], Awaitable[Any]]:
+    async def start() -> Any:
+        if inspect.iscoroutine(target):
+            raise RuntimeError(
+                f"{name!r} was planned as a coroutine, which can be awaited only once.\n"
+                f"  Pass the function:  engine.plan({target.__name__}, ...)"
+            )
+        called = begin()
+        return await called if inspect.isawaitable(called) else called
+
+    return start

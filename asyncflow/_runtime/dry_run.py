@@ -1,0 +1,270 @@
+"""A run in which nothing runs but blocks, and that takes note of each call as it was made.
+
+It decides nothing and makes no plan of what it has seen: that is for whoever asks for its `calls`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Mapping, Sequence
+from types import CodeType
+from typing import Any, Protocol, cast
+
+from .._core import arguments
+from .._core.files import declared
+from .._core.rehearsed import Rehearsed
+from .._core.story import called_at, place_in
+from .._core.task import Definition, Lane, Task
+from ..backend import ExecutionBackend
+from ..errors import TooManyTasks
+from . import inputs
+from .decided import Decided
+from .facts import Facts
+from .future import TaskFuture
+from .outputs import path_of_output
+from .places import Places
+from .rehearsed_files import reads_of_all
+from .rehearsed_future import RehearsedFuture
+from .run import Run
+from .scope import SCOPE
+from .wiring import Wiring
+
+
+class Hands(Protocol):
+    """A backend that does nothing, and makes something that stands in for the value of any task."""
+
+    decided: Any
+
+    def stand_in(self, work: Any) -> Any:
+        """Something of the type that a task's value has."""
+
+
+class DryRun(Run):
+    """The run of an engine with ``dry_run=True``.
+
+    Args:
+        hands: the backend that stands in for all others.
+        names: of backends, as tasks use them; the first is the default.
+        real: where tasks would run if they did.
+        max_tasks: how many calls are taken.
+        implicit_data: as of any run.
+        grace: as of any run.
+    """
+
+    def __init__(
+        self,
+        backends: Mapping[str, ExecutionBackend],
+        *,
+        real: Places,
+        max_tasks: int,
+        implicit_data: bool,
+        grace: float,
+    ) -> None:
+        super().__init__(
+            backends,
+            max_coroutines=None,
+            executables=1,
+            sandboxes=None,
+            implicit_data=implicit_data,
+            grace=grace,
+        )
+        self.hands = cast(Hands, next(iter(backends.values())))
+        self.decided = Decided()
+        self.hands.decided = self.decided.take
+        self.max_tasks = max_tasks
+        self.numbers = Numbers()
+        self.ids = cast(Any, self.numbers)
+        self.wiring = _NotedWiring(self)
+        self._real = real
+        self._calls: dict[int, Rehearsed] = {}
+        self._futures: dict[int, TaskFuture[Any]] = {}  # held, so that their values can be told
+        self._waited: dict[int, dict[int | None, int]] = {}
+        self._site: tuple[CodeType | None, int] = (None, 0)
+
+    # -- calls --------------------------------------------------------------------------------------------
+
+    def call(
+        self,
+        definition: Definition,
+        lane: Lane,
+        args: tuple[Any, ...],
+        kwargs: Mapping[str, Any],
+        site: CodeType | None,
+        site_at: int,
+        after: Sequence[Any] = (),
+    ) -> TaskFuture[Any]:
+        """Take a call, as any run, and take note of it."""
+        if len(self._calls) >= self.max_tasks:
+            raise TooManyTasks(definition.name, self.max_tasks, place_in(site, site_at))
+        self._site = site, site_at
+        number = next(self.numbers)
+        try:
+            dependencies, args, kwargs = self._taken(args, kwargs)
+            order = self._taken((list(after),), {})[0] if after else []
+            self.numbers.again = number
+            future = super().call(definition, lane, args, kwargs, site, site_at, order)
+        except BaseException:
+            self.numbers.again = None
+            self.wiring.call_off_after(number)
+            raise
+        self._note(future, args, kwargs, dependencies, order)
+        return future
+
+    def _taken(
+        self, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+    ) -> tuple[list[Any], tuple[Any, ...], Mapping[str, Any]]:
+        """The futures among arguments, and the arguments with futures of this run in them and nothing else to wait for.
+
+        They are copies where something was put in: what the caller does to a list later changes nothing.
+        """
+        found, holes = arguments.scan(args, kwargs, inputs.KINDS, self.wiring.adopt)
+        own = [self.own(future) for future in found]
+        if isinstance(holes, list) or any(a is not b for a, b in zip(found, own, strict=True)):
+            args, kwargs = arguments.fill(args, kwargs, holes, TaskFuture, self.own)
+        for future in own:
+            self.used(future)
+        return own, args, kwargs
+
+    def own(self, future: TaskFuture[Any]) -> TaskFuture[Any]:
+        """What stands for a future here."""
+        return future
+
+    def _note(
+        self,
+        future: TaskFuture[Any],
+        args: tuple[Any, ...],
+        kwargs: Mapping[str, Any],
+        dependencies: Sequence[Any],
+        after: Sequence[Any],
+    ) -> None:
+        definition = future.definition
+        call = self._noted(future, _kind(definition), definition.fn, args, kwargs)
+        call.dependencies = tuple(each.id for each in dependencies)
+        call.after = tuple(each.id for each in after)
+        lane = self._real.lane_for(definition)
+        call.place = lane.place
+        call.needs_pickle = bool(getattr(self._real.behind.get(lane), "needs_pickle", False))
+        if isinstance(future.facts, Facts):
+            files = declared(args, kwargs)
+            call.inputs, call.outputs = files.inputs, files.outputs
+            call.folder = str(future.facts.folder)
+
+    def adopted(self, future: TaskFuture[Any], kind: str = "awaitable") -> None:
+        """Take note of something that others do."""
+        future.site, future.site_at = self._site
+        self._noted(future, kind, future.definition.fn, (), {})
+
+    def _noted(
+        self,
+        future: TaskFuture[Any],
+        kind: str,
+        fn: Any,
+        args: tuple[Any, ...],
+        kwargs: Mapping[str, Any],
+    ) -> Rehearsed:
+        definition, owner = future.definition, future.owner
+        future.__class__ = RehearsedFuture
+        call = Rehearsed(
+            id=future.id,
+            name=definition.name,
+            kind=kind,
+            fn=fn,
+            args=args,
+            kwargs=kwargs,
+            called_at="",
+            block=owner.id if owner is not None and owner.id in self._calls else None,
+            place=self._real.foreign.place,
+            needs_pickle=False,
+            returns=definition.returns,
+            example=definition.example,
+            expected=definition.expected,
+        )
+        self._calls[future.id] = call
+        self._futures[future.id] = future
+        return call
+
+    # -- what becomes of them -----------------------------------------------------------------------------
+
+    def used(self, future: TaskFuture[Any], *, waited: bool = False) -> None:
+        """Somebody has use for a result.
+
+        Args:
+            future: of it.
+            waited: whether their code goes on after it only.
+        """
+        call = self._calls.get(future.id)
+        if call is not None and self._futures[future.id] is future:
+            call.is_used = True
+            if waited:
+                block = self.owner(SCOPE.get().block)
+                inside = block.id if block is not None and block.id in self._calls else None
+                self._waited.setdefault(future.id, {}).setdefault(inside, self.numbers.last)
+
+    def task_of(self, value: Any) -> int | None:
+        """The number of the task whose future a value is; None if it is none."""
+        if isinstance(value, TaskFuture) and value._run is self:
+            return value.id
+        return None
+
+    def calls(self) -> list[Rehearsed]:
+        """All calls so far, in the order of their numbers, and with them "outputs"."""
+        for number, future in self._futures.items():
+            call = self._calls[number]
+            call.called_at = called_at(future)
+            if future.done() and not future.cancelled() and asyncio.Future.exception(future) is None:
+                call.value = asyncio.Future.result(future)
+        reads_of_all(self._calls, self._facts, self._waited)
+        return [self._calls[number] for number in sorted(self._calls)]
+
+    def _facts(self, number: int) -> Any:
+        return self._futures[number].facts
+
+    def forget(self) -> None:
+        """Let go of what was noted, once it has been told: the futures and their run would hold each other."""
+        self._calls.clear()
+        self._futures.clear()
+        self._waited.clear()
+
+
+class Numbers(Iterator[int]):
+    """Numbers of tasks; one that was taken can be given again, so that what is adopted for a call comes after it."""
+
+    def __init__(self) -> None:
+        self.last = 0
+        self.again: int | None = None
+
+    def __next__(self) -> int:
+        again, self.again = self.again, None
+        if again is not None:
+            return again
+        self.last += 1
+        return self.last
+
+
+class _NotedWiring(Wiring):
+    """Takes note of what is adopted, and of what blocks return."""
+
+    _run: DryRun
+
+    def adopt(self, awaitable: Any) -> TaskFuture[Any]:
+        """As any run."""
+        task = super().adopt(awaitable)
+        self._run.adopted(task)
+        return task
+
+    def of_returned(self, block: Task, value: Any) -> tuple[list[Any], arguments.Holes]:
+        """As any run."""
+        self._run._site = block.site, block.site_at
+        futures, holes = super().of_returned(block, value)
+        for future in futures:
+            if future._run is self._run:
+                self._run.used(future)
+        return futures, holes
+
+
+def _kind(definition: Definition) -> str:
+    if definition.fn is path_of_output:
+        return "output"
+    if definition.is_block:
+        return "block"
+    return "function" if definition.command is None else "executable"
