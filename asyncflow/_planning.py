@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from types import CodeType
 from typing import TYPE_CHECKING, Any, cast
 
@@ -17,11 +17,14 @@ from ._runtime.rehearsal import Rehearsal
 from .discovery import backend_class
 from .errors import UnknownBackend
 from .function_task import FunctionTask
+from .plan.checks import findings_of
 from .plan.of_rehearsal import planned
 from .plan.plan import Plan
 
 if TYPE_CHECKING:
+    from ._core.rehearsed import Rehearsed
     from .engine import WorkflowEngine
+    from .plan.tasks import Finding
 
 Site = tuple[CodeType, int]
 """Some code, and an instruction in it."""
@@ -57,10 +60,12 @@ async def plan_of(
             await lifecycle.close(each, wait=is_whole, grace=engine._grace, skip_backends=False)
     if rehearsal.interrupt is not None:
         raise rehearsal.interrupt
+    calls = rehearsal.calls()
     plan = planned(
-        rehearsal.calls(),
+        calls,
         decisions=rehearsal.decided.told(),
         faults=rehearsal.faults,
+        findings=_checked_wiring(engine, rehearsal, calls),
         start=_starter(target, name, begin),
     )
     for each in rehearsal.together:
@@ -83,7 +88,16 @@ async def plan_so_far(engine: WorkflowEngine) -> Plan:
             "  Say what is to be planned:  await engine.plan(pipeline, ...)"
         )
     run = engine._run
-    return planned(run.calls(), decisions=run.decided.told()) if isinstance(run, DryRun) else Plan([])
+    if not isinstance(run, DryRun):
+        return Plan([])
+    calls = run.calls()
+    return planned(calls, decisions=run.decided.told(), findings=_checked_wiring(engine, run, calls))
+
+
+def _checked_wiring(engine: WorkflowEngine, run: DryRun, calls: Sequence[Rehearsed]) -> list[Finding]:
+    return findings_of(
+        calls, run.task_of, implicit_data=engine._implicit_data, is_over=run.is_over, lacks=run.lacks
+    )
 
 
 # -- runs that run nothing --------------------------------------------------------------------------------
@@ -128,9 +142,7 @@ def _real_places(engine: WorkflowEngine) -> Places:
     return _only_to_look_at(backends, engine._max_coroutines, engine._executables)
 
 
-def _only_to_look_at(
-    backends: Mapping[str, Any], max_coroutines: int | None, executables: int
-) -> Places:
+def _only_to_look_at(backends: Mapping[str, Any], max_coroutines: int | None, executables: int) -> Places:
     nothing = cast(Any, object())
     return Places(backends, nothing, nothing, nothing, max_coroutines, executables)
 
@@ -176,9 +188,7 @@ def _checked(engine: WorkflowEngine, target: Any, args: tuple[Any, ...], kwargs:
     return name_of(target)
 
 
-def _beginner(
-    target: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any], site: Site
-) -> Callable[[], Any]:
+def _beginner(target: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any], site: Site) -> Callable[[], Any]:
     """What calls the target: of calls of a task, the line that counts is the user's."""
 
     def begin() -> Any:

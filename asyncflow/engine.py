@@ -395,9 +395,7 @@ class WorkflowEngine:
                     fn, name=name, timeout=timeout, example=example, expected=expected, **options
                 )
             check_function("executable_task", fn)
-            definition = self._definition(
-                fn, name=name, timeout=timeout, example=example, expected=expected
-            )
+            definition = self._definition(fn, name=name, timeout=timeout, example=example, expected=expected)
             return ExecutableTask(self, runs(definition, CommandOptions().changed(**options)))
 
     @overload

@@ -60,7 +60,9 @@ class ExecutableTask(FunctionTask[P, Fn, R]):
         """
         if backend is not None:
             raise TypeError(f"executable task {self._definition.name!r} cannot be given backend={backend!r}")
-        variant = super().with_options(name=name, timeout=timeout, after=after, example=example, expected=expected)
+        variant = super().with_options(
+            name=name, timeout=timeout, after=after, example=example, expected=expected
+        )
         options = self._definition.command.changed(
             env=env,
             clean_env=clean_env,

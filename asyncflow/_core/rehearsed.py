@@ -44,6 +44,22 @@ class Read(NamedTuple):
     made_as: str | None = None
 
 
+class Lack(NamedTuple):
+    """Code has asked a result for what its class has not.
+
+    Args:
+        origin: the task that gave the result, as stand-ins name it: "fit#4".
+        cls: the class that the result is said to be of.
+        asked: for what: the name of an attribute; or "[]", "()", "iteration".
+        where: the user's line: "pipeline.py:12, in main".
+    """
+
+    origin: str
+    cls: type
+    asked: str
+    where: str
+
+
 @dataclass(slots=True, eq=False)
 class Rehearsed:
     """One call.

@@ -58,9 +58,7 @@ class Rehearsal(DryRun):
         implicit_data: bool,
         grace: float,
     ) -> None:
-        super().__init__(
-            backends, real=real, max_tasks=max_tasks, implicit_data=implicit_data, grace=grace
-        )
+        super().__init__(backends, real=real, max_tasks=max_tasks, implicit_data=implicit_data, grace=grace)
         self._engine = engine
         self._beside = beside
         self._another = another
@@ -182,7 +180,9 @@ class Rehearsal(DryRun):
             alone.example = ...
         future = DryRun.call(self, alone, self.lane_for(alone), (), {}, site, site_at)
         call = self._calls[future.id]
-        call.kind = "block" if definition.is_block else "function" if definition.command is None else "executable"
+        call.kind = (
+            "block" if definition.is_block else "function" if definition.command is None else "executable"
+        )
         call.args, call.kwargs, call.example, call.is_refused = args, kwargs, definition.example, True
         if not isinstance(error, CircularDependency):
             call.dependencies = tuple(each.id for each in futures)

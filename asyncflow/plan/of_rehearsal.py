@@ -15,6 +15,7 @@ def planned(
     *,
     decisions: Iterable[str] = (),
     faults: Iterable[Fault] = (),
+    findings: Iterable[Finding] = (),
     start: Callable[[], Awaitable[Any]] | None = None,
 ) -> Plan:
     """The plan of what was rehearsed.
@@ -22,7 +23,8 @@ def planned(
     Args:
         calls: all of them.
         decisions: in words.
-        faults: what is wrong.
+        faults: what has gone wrong.
+        findings: what is wrong beside that.
         start: begins the very thing that was rehearsed, for real.
     """
     outputs = {call.id: call for call in calls if call.kind == "output"}
@@ -33,7 +35,7 @@ def planned(
         tasks,
         [edge for edge in edges if edge.dependency in there],
         decisions=decisions,
-        findings=[Finding(*fault) for fault in faults],
+        findings=[*(Finding(*fault) for fault in faults), *findings],
         start=start,
     )
 

@@ -244,9 +244,7 @@ class Plan:
             task if task.kind == "block" or length == task.expected else replace(task, expected=length)
             for task, length in zip(self.tasks, given, strict=True)
         ]
-        return Plan(
-            tasks, self.edges, decisions=self.decisions, findings=self.findings, start=self._start
-        )
+        return Plan(tasks, self.edges, decisions=self.decisions, findings=self.findings, start=self._start)
 
     # -- other forms ---------------------------------------------------------------------------------------
 

@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any, Final
 
-from ..._core.rehearsed import Rehearsed
+from ..._core.rehearsed import Lack, Rehearsed
 from ..tasks import Finding
 from . import edges, files, others, pickles, unused
 from .faults import Fault, findings
-from .seen import Lack, Seen
+from .seen import Seen
 
-__all__ = ["Lack", "findings_of"]
+__all__ = ["findings_of"]
 
 _OF_A_CALL: Final[tuple[Callable[[Rehearsed, Seen], Iterator[Fault]], ...]] = (
     edges.faults_of,

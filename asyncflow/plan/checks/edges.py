@@ -31,7 +31,7 @@ def faults_of(call: Rehearsed, seen: Seen) -> Iterator[Fault]:
         call: that was rehearsed.
         seen: all calls.
     """
-    if call.kind == "awaitable":
+    if call.kind in ("awaitable", "output") or call.is_refused:
         return
     for argument in seen.arguments(call):
         value = argument.value

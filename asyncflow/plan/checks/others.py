@@ -7,11 +7,11 @@ import re
 from collections.abc import Iterator
 from typing import Any, Final
 
-from ..._core.rehearsed import Rehearsed
+from ..._core.rehearsed import Lack, Rehearsed
 from ...backends._attributes import CALL, INDEX, ITERATION, known
 from . import said
 from .faults import Fault
-from .seen import Lack, Seen
+from .seen import Seen
 from .values import walk
 
 _ORIGIN: Final = re.compile(r"(.*)#(\d+)", re.DOTALL)

@@ -102,7 +102,7 @@ class Sent:
         Args:
             call: that was rehearsed.
         """
-        if not call.needs_pickle or call.kind != "function":
+        if not call.needs_pickle or call.kind != "function" or call.is_refused:
             return
         for argument in self._seen.arguments(call):
             why = self._why_not(argument.value)

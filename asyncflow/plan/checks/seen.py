@@ -10,29 +10,12 @@ from pathlib import Path
 from typing import Any, Final
 
 from ..._core.files import File
-from ..._core.rehearsed import Rehearsed
+from ..._core.rehearsed import Lack, Rehearsed
 from .calls import Argument, Functions
 from .hints import is_open
 from .values import walk
 
 _INTERNED: Final = (type(None), bool, int, str, bytes)  # the same object may have come from anywhere
-
-
-@dataclass(frozen=True, slots=True)
-class Lack:
-    """Code has asked a result for what its class has not.
-
-    Args:
-        origin: the task that gave the result, as stand-ins name it: "fit#4".
-        cls: the class that the result is said to be of.
-        asked: for what: the name of an attribute; or "[]", "()", "iteration" or "length".
-        where: the user's line: "pipeline.py:12, in main".
-    """
-
-    origin: str
-    cls: type
-    asked: str
-    where: str
 
 
 @dataclass(eq=False)

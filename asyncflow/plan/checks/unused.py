@@ -31,7 +31,14 @@ def faults_of_all(seen: Seen) -> Iterator[Fault]:
     sources = Sources()
     wanted = {number for call in seen.calls for number in (*call.dependencies, *call.after)}
     for call in seen.calls:
-        if call.kind != "function" or call.is_used or call.id in wanted or call.outputs or call.site is None:
+        if (
+            call.kind != "function"
+            or call.is_refused
+            or call.is_used
+            or call.id in wanted
+            or call.outputs
+            or call.site is None
+        ):
             continue
         if _gives_something(call, seen) and sources.drops(call.site, call.site_at):
             yield said.unused(call)
