@@ -39,10 +39,20 @@ def lacks(cls: type, what: str) -> bool:
         )  # whose objects are of that very class
         methods = _METHODS.get(what)
         if methods is not None:
-            return not any(hasattr(each, name) for each in derived for name in methods)
+            return not any(has_method(each, name) for each in derived for name in methods)
         return not any(_may_have(each, what) for each in derived)
     except Exception:  # classes are code of the user's
         return False
+
+
+def has_method(cls: type, name: str) -> bool:
+    """Whether objects of a class can do what a method with underscores stands for; of the class itself, type tells.
+
+    Args:
+        cls: any class.
+        name: of the method.
+    """
+    return next((vars(each)[name] is not None for each in cls.__mro__ if name in vars(each)), False)
 
 
 def known(cls: type) -> frozenset[str]:
@@ -102,9 +112,8 @@ def _stored(cls: type) -> frozenset[str] | None:
         return None
     names: set[str] = set()
     for node in ast.walk(tree):
+        names |= set(stored_by(node))
         match node:
-            case ast.Attribute(attr=attr, ctx=ast.Store()):
-                names.add(attr)
             case ast.Attribute(attr=used) | ast.Name(id=used) if used in _ANYTHING:
                 return None
     return frozenset(names)
@@ -117,8 +126,23 @@ def _stored_in_module(cls: type) -> frozenset[str]:
         tree = ast.parse(inspect.getsource(sys.modules[cls.__module__]))
     except Exception:
         return frozenset()
-    return frozenset(
-        node.attr
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store)
-    )
+    return frozenset(name for node in ast.walk(tree) for name in stored_by(node))
+
+
+def stored_by(node: ast.AST) -> list[str]:
+    """The names of attributes that a statement assigns to; changing one in place does not make it.
+
+    Args:
+        node: of a syntax tree.
+    """
+    match node:
+        case ast.Assign(targets=targets):
+            pass
+        case ast.AnnAssign(target=target) | ast.For(target=target) | ast.AsyncFor(target=target):
+            targets = [target]
+        case ast.withitem(optional_vars=ast.expr() as target):
+            targets = [target]
+        case _:
+            return []
+    parts = [part for target in targets for part in ast.walk(target)]
+    return [part.attr for part in parts if isinstance(part, ast.Attribute) and isinstance(part.ctx, ast.Store)]

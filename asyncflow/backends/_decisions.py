@@ -185,7 +185,7 @@ class Decisions:
         statements = self._statements(frame)
         if what.isidentifier() and what != ITERATION:
             name, _ = _operation(code, instruction)
-            if name not in _ATTRIBUTES or what in statements.stored:
+            if name not in _ATTRIBUTES or what in statements.mentioned:
                 return
         position = next(islice(code.co_positions(), instruction // 2, None), _NOWHERE)
         if statements.is_tried(position):

@@ -111,6 +111,9 @@ class StandIn:
 
     def __getitem__(self, key: Any) -> StandIn:
         self._ask(INDEX)
+        return self._item(key)
+
+    def _item(self, key: Any) -> StandIn:
         return self._made(f"{self._origin}[{_shown(key)}]")
 
     def __setitem__(self, key: Any, value: Any) -> None:
@@ -151,7 +154,7 @@ class StandIn:
 
     def __iter__(self) -> Iterator[StandIn]:
         self._ask(ITERATION)
-        return iter([self[index] for index in range(self._take("iteration"))])
+        return iter([self._item(index) for index in range(self._take("iteration"))])
 
     def __aiter__(self) -> AsyncIterator[StandIn]:
         return _Later(iter(self))

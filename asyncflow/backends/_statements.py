@@ -7,6 +7,8 @@ import linecache
 from collections.abc import Iterator
 from typing import Any
 
+from ._attributes import stored_by
+
 Position = tuple[int | None, int | None, int | None, int | None]
 """Line, last line, column and last column, as `CodeType.co_positions` has them."""
 _Range = tuple[tuple[int, int], tuple[int, int]]
@@ -25,8 +27,8 @@ class Statements:
         self._deciding: list[tuple[_Range, str]] = []
         self._calls: list[tuple[_Range, str]] = []
         self._tried: list[tuple[_Range, str]] = []
-        self.stored: set[str] = set()
-        """The names of attributes that anything is assigned to."""
+        self.mentioned: set[str] = set()
+        """The names of attributes that anything is assigned to, or that code asks for before it uses them."""
         try:
             tree = ast.parse("".join(linecache.getlines(filename, namespace)))
         except Exception:  # nobody's fault: what runs need not be what the file holds by now
@@ -40,8 +42,8 @@ class Statements:
                 self._whole[_range(node)] = ""
             if isinstance(node, ast.Call):
                 self._calls.append((_range(node), _name(node.func)))
-            elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
-                self.stored.add(node.attr)
+                self.mentioned |= _asked_for(node)
+            self.mentioned |= set(stored_by(node))
             self._tried += [(_range(part), "try") for part in _tried_in(node)]
 
     def is_tried(self, position: Position) -> bool:
@@ -96,6 +98,13 @@ def _tried_in(node: ast.AST) -> list[ast.stmt]:
         case ast.With(items=items, body=body) if any("suppress" in ast.dump(each) for each in items):
             return body
     return []
+
+
+def _asked_for(call: ast.Call) -> set[str]:
+    """The names in ``hasattr(model, "tune")`` and the like."""
+    if _name(call.func) not in ("hasattr", "getattr", "setattr"):
+        return set()
+    return {each.value for each in call.args if isinstance(each, ast.Constant) and isinstance(each.value, str)}
 
 
 def _name(function: ast.expr) -> str:

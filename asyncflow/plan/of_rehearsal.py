@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any, cast
 
 from .._core.rehearsed import Fault, Rehearsed
+from .checks.faults import by_place
 from .plan import Plan
 from .tasks import Edge, Finding, Kind, PlannedFile, PlannedTask
 
@@ -35,7 +36,7 @@ def planned(
         tasks,
         [edge for edge in edges if edge.dependency in there],
         decisions=decisions,
-        findings=[*(Finding(*fault) for fault in faults), *findings],
+        findings=by_place([*(Finding(*fault) for fault in faults), *findings]),
         start=start,
     )
 

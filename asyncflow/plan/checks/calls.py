@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from ..._core.rehearsed import Rehearsed
 from ...backends._annotations import returned_by, taken_by
-from .hints import is_union, plain, settled, with_owner
+from .hints import is_union, plain, settled, with_owner, with_paths
 
 _CONVERT: Final = frozenset({"pydantic"})
 """Whose wrappers make of an argument what the function asks for."""
@@ -55,9 +55,9 @@ class Functions:
         except TypeError:
             plain_ones = [Argument(str(place), Any, value) for place, value in enumerate(call.args, 1)]
             return plain_ones + [Argument(name, Any, value) for name, value in call.kwargs.items()]
-        owner = _owner(call)
+        owner, is_block = _owner(call), call.kind == "block"
         return [
-            Argument(name, with_owner(hint, owner), value)
+            Argument(name, _said(hint, owner, is_block), value)
             for parameter in signature.parameters.values()
             if parameter.name in bound.arguments
             for name, hint, value in _each(
@@ -84,6 +84,12 @@ class Functions:
             signature, hints = _parameters(fn)
             known = self._known[id(fn)] = (fn, signature, hints, returned_by(fn))
         return known
+
+
+def _said(hint: Any, owner: type | None, is_block: bool) -> Any:
+    """An annotation as it holds for one call: a block gets files as they are, others get paths."""
+    hint = with_owner(hint, owner)
+    return hint if is_block else with_paths(hint)
 
 
 def _each(parameter: inspect.Parameter, given: Any, hint: Any) -> Iterator[tuple[str, Any, Any]]:
@@ -119,7 +125,7 @@ def _owner(call: Rehearsed) -> type | None:
     ):
         return None
     first = fn.__self__ if isinstance(fn, MethodType) else (call.args[0] if call.args else None)
-    if first is None:
+    if first is None or hasattr(type(first), "__await__"):
         return None
     return first if isinstance(first, type) else type(first)
 

@@ -14,7 +14,7 @@ import typing
 from functools import lru_cache
 from typing import Any, Final
 
-from ...backends._attributes import lacks
+from ...backends._attributes import has_method, lacks
 from .hints import shown
 
 _PLAIN_METACLASSES: Final = (type, abc.ABCMeta, enum.EnumMeta, type(typing.Protocol), type(typing.NamedTuple))
@@ -140,7 +140,7 @@ def _is_protocol(cls: type) -> bool:
 
 def _does_for(given: type, wanted: type) -> bool:
     needed = _DOES_FOR.get(wanted)
-    return needed is not None and all(hasattr(given, name) for name in needed)
+    return needed is not None and all(has_method(given, name) for name in needed)
 
 
 def _missing(given: type, wanted: type) -> str | None:
@@ -168,5 +168,5 @@ def _asked_by(protocol: type) -> list[str]:
 
 def _is_missing(given: type, name: str) -> bool:
     if name.startswith("__") and name.endswith("__"):
-        return getattr(given, name, None) is None
+        return not has_method(given, name)
     return lacks(given, name)

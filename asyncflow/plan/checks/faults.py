@@ -37,5 +37,20 @@ def findings(faults: Iterable[Fault]) -> list[Finding]:
     return [each if times[key] == 1 else _with_count(each, times[key]) for key, each in first.items()]
 
 
+def by_place(given: Iterable[Finding]) -> list[Finding]:
+    """Findings in the order of the lines that they are at, file by file.
+
+    Args:
+        given: in any order; that of the files is the order in which they come first.
+    """
+    files: dict[str, int] = {}
+
+    def place(finding: Finding) -> tuple[int, int]:
+        file, _, rest = finding.where.rpartition(", in ")[0].rpartition(":")
+        return files.setdefault(file, len(files)), int(rest) if rest.isdecimal() else 0
+
+    return sorted(given, key=place)
+
+
 def _with_count(finding: Finding, times: int) -> Finding:
     return replace(finding, what=f"{finding.what} (so in {counted(times, 'call')} of this line)")

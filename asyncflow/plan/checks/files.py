@@ -116,9 +116,8 @@ def _may_be_made(call: Rehearsed, source: str, path: str, seen: Seen) -> bool:
 
 
 def _mentions(call: Rehearsed, name: str) -> bool:
-    """Whether a file's name stands in the arguments of a call, other than as its input, or in its function."""
-    inputs = {id(each.source) for each in call.inputs}
-    given = [each for each in walk([*call.args, *call.kwargs.values()]) if id(each) not in inputs]
+    """Whether a file's name stands in the arguments of a call, other than declared, or in its function."""
+    given = walk([*call.args, *call.kwargs.values()])
     texts = [str(each) for each in given if type(each) is str or isinstance(each, PurePath)]
     code = getattr(call.fn, "__code__", None)
     return any(name in text for text in [*texts, *(_texts(code) if code is not None else ())])

@@ -12,8 +12,10 @@ import dataclasses
 import types
 import typing
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Final, TypeVar
 
+from ..._core.files import File
 from ...backends._annotations import substituted
 
 _WRAPPERS: Final = ("ClassVar", "Final", "NotRequired", "ReadOnly", "Required", "Unpack")
@@ -139,6 +141,15 @@ def with_owner(hint: Any, owner: type | None) -> Any:
         owner: the class that ``Self`` is; None if there is none to be had.
     """
     return _changed(hint, lambda part: (Any if owner is None else owner) if part is typing.Self else ..., 0)
+
+
+def with_paths(hint: Any) -> Any:
+    """An annotation with a path in place of each file: type checkers take the one for the other, too.
+
+    Args:
+        hint: any annotation.
+    """
+    return _changed(hint, lambda part: Path if isinstance(part, type) and issubclass(part, File) else ..., 0)
 
 
 def settled(hint: Any) -> Any:

@@ -15,7 +15,7 @@ from .seen import Seen
 from .values import walk
 
 _ORIGIN: Final = re.compile(r"(.*)#(\d+)", re.DOTALL)
-_ASKED: Final = {INDEX: "items to be had by [...]", CALL: "call, by (...)", ITERATION: "items to go over"}
+_CANNOT: Final = {INDEX: "cannot be indexed", CALL: "cannot be called", ITERATION: "cannot be gone over"}
 
 
 def lack_faults(seen: Seen) -> Iterator[Fault]:
@@ -25,8 +25,8 @@ def lack_faults(seen: Seen) -> Iterator[Fault]:
         seen: all calls.
     """
     for lack in seen.lacks:
-        asked = _ASKED.get(lack.asked, f"attribute '{lack.asked}'")
-        yield said.lacking(_label(lack), lack.cls, asked, lack.where, _meant(lack))
+        problem = _CANNOT.get(lack.asked, f"has no attribute '{lack.asked}'")
+        yield said.lacking(_label(lack), lack.cls, problem, lack.where, _meant(lack))
 
 
 def _label(lack: Lack) -> str:
@@ -35,7 +35,7 @@ def _label(lack: Lack) -> str:
 
 
 def _meant(lack: Lack) -> str | None:
-    if lack.asked in _ASKED:
+    if lack.asked in _CANNOT:
         return None
     close = difflib.get_close_matches(lack.asked, known(lack.cls), 1)
     return close[0] if close else None

@@ -175,5 +175,6 @@ def _is_tied(cls: Any) -> bool:
         tied = getattr(sys.modules.get(module), name, None)
         if isinstance(tied, type) and tied in cls.__mro__:
             between = cls.__mro__[: cls.__mro__.index(tied)]
-            return not any(name in vars(each) for each in between for name in _PACKS_ITSELF)
+            if not any(name in vars(each) for each in between for name in _PACKS_ITSELF):
+                return True
     return False

@@ -129,23 +129,20 @@ def value_of(value: Any) -> str:
 # -- what code does with results --------------------------------------------------------------------------
 
 
-def lacking(maker: str, cls: Any, asked: str, where: str, meant: str | None) -> Fault:
+def lacking(maker: str, cls: Any, problem: str, where: str, meant: str | None) -> Fault:
     """A result has not what code asks it for.
 
     Args:
         maker: the task that gave the result, as "fit (#4)".
         cls: that the result is of.
-        asked: what is asked for, in words: "attribute 'eror'".
+        problem: in words: "has no attribute 'eror'".
         where: the user's line.
         meant: what may have been meant.
     """
-    name = maker.rpartition(" (#")[0]
-    what = f"'{name}' gives {_article(shown(cls))}, which has no {plain(asked)}"
-    mend = (
-        f"did you mean '{plain(meant)}'?"
-        if meant
-        else f"see what {shown(cls)} has, or let '{name}' return another class"
-    )
+    name = name_of(maker.rpartition(" (#")[0])
+    what = f"'{name}' gives {_article(shown(cls))}, which {plain(problem)}"
+    otherwise = f"'{name}' would have to return something else than {_article(shown(cls))}"
+    mend = f"did you mean '{plain(meant)}'?" if meant else otherwise
     return Fault(Finding(what, plain(where), (maker,), mend), ("lacks", what))
 
 
@@ -192,13 +189,13 @@ def unsendable(call: Rehearsed, parameter: str, value: Any, why: str) -> Fault:
     """An argument that cannot be pickled, and has to be."""
     cls = type(value)
     kind = f"{cls.__module__}.{cls.__qualname__}".removeprefix("builtins.")
-    what = f"argument '{plain(parameter)}' of {quoted(call)}: cannot pickle '{plain(kind)}'"
+    what = f"argument '{plain(parameter)}' of {quoted(call)} (#{call.id}): cannot pickle '{plain(kind)}'"
     if f"'{kind}'" not in why:
         what += f" ({plain(why, 80)})"
     mend = (
         f"it would be sent to {plain(call.place, 40)}; make it inside the function, or use backend='thread'"
     )
-    return fault("pickle", call, what, mend)
+    return Fault(fault("pickle", call, what, mend).finding, ("pickle", call.name, parameter, kind, why))
 
 
 def a_generator(call: Rehearsed, parameter: str) -> Fault:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from types import NoneType
 from typing import Any, Final, NamedTuple
 
+from ..._core.files import File
 from ...backends._annotations import hints_of
 from ...backends._standin import StandIn
 from . import classes
@@ -67,6 +68,8 @@ def walk(value: Any, depth: int = 0) -> Iterator[Any]:
 
 def _parts(value: Any) -> Iterable[Any]:
     cls = type(value)
+    if issubclass(cls, File):
+        return ()
     if issubclass(cls, dict):
         return (part for item in itertools.islice(dict.items(value), _LOOKED_AT) for part in item)
     if issubclass(cls, _CONTAINERS):
