@@ -14,6 +14,7 @@ from ._runtime.dry_run import DryRun
 from ._runtime.future import TaskFuture
 from ._runtime.places import Places
 from ._runtime.rehearsal import Rehearsal
+from ._runtime.unawaited import dropped_coroutines
 from .discovery import backend_class
 from .errors import UnknownBackend
 from .function_task import FunctionTask
@@ -51,13 +52,14 @@ async def plan_of(
 
     rehearsal = _rehearsal_of(engine)
     is_whole = False
-    try:
-        await asyncio.wait([rehearsal.begin(body, name, *site)])
-        is_whole = True
-    finally:
-        for each in rehearsal.together:  # may grow
-            await each.starting
-            await lifecycle.close(each, wait=is_whole, grace=engine._grace, skip_backends=False)
+    with dropped_coroutines(rehearsal.was_dropped):
+        try:
+            await asyncio.wait([rehearsal.begin(body, name, *site)])
+            is_whole = True
+        finally:
+            for each in rehearsal.together:  # may grow
+                await each.starting
+                await lifecycle.close(each, wait=is_whole, grace=engine._grace, skip_backends=False)
     if rehearsal.interrupt is not None:
         raise rehearsal.interrupt
     calls = rehearsal.calls()
@@ -192,7 +194,7 @@ def _beginner(target: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any], sit
     """What calls the target: of calls of a task, the line that counts is the user's."""
 
     def begin() -> Any:
-        called = target if inspect.iscoroutine(target) else target(*args, **kwargs)
+        called: Any = target if inspect.iscoroutine(target) else target(*args, **kwargs)
         if isinstance(target, FunctionTask):
             called.site, called.site_at = site
         return called

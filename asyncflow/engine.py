@@ -239,7 +239,7 @@ class WorkflowEngine:
         return run_script(main)
 
     @overload
-    def plan(self) -> Coroutine[Any, Any, Plan]: ...
+    def plan(self, /) -> Coroutine[Any, Any, Plan]: ...
     @overload
     def plan(
         self, target: FunctionTask[P, Any, Any], /, *args: P.args, **kwargs: P.kwargs
@@ -251,16 +251,15 @@ class WorkflowEngine:
     @overload
     def plan(self, target: Coroutine[Any, Any, Any], /) -> Coroutine[Any, Any, Plan]: ...
 
-    def plan(self, target: Any = None, /, *args: Any, **kwargs: Any) -> Coroutine[Any, Any, Plan]:
+    def plan(self, /, *target: Any, **kwargs: Any) -> Coroutine[Any, Any, Plan]:
         """Rehearse a workflow, to be awaited: nothing of it runs but blocks, and the plan tells what would happen.
 
         The engine need not be started, and what it really runs meanwhile goes on. What is wrong with the wiring is in
         the plan's `findings`; ``plan.check()`` raises it, ``await plan.run()`` runs what was planned.
 
         Args:
-            target: a block, any other task, a function that calls tasks, or a coroutine. If not given, the plan is of
-                what was called until now on an engine with ``dry_run=True``.
-            args: its positional arguments.
+            target: a block, any other task, a function that calls tasks, or a coroutine; and its positional arguments.
+                If not given, the plan is of what was called until now on an engine with ``dry_run=True``.
             kwargs: its keyword arguments.
 
         Raises:
@@ -270,10 +269,10 @@ class WorkflowEngine:
         """
         from ._planning import plan_of, plan_so_far
 
-        if target is None and not args and not kwargs:
+        if not target:
             return plan_so_far(self)
         caller = sys._getframe(1)
-        return plan_of(self, target, args, kwargs, (caller.f_code, caller.f_lasti))
+        return plan_of(self, target[0], target[1:], kwargs, (caller.f_code, caller.f_lasti))
 
     # -- tasks --------------------------------------------------------------------------------------------
 

@@ -82,8 +82,8 @@ class TooManyTasks(AsyncflowError, RuntimeError):
 
     def __str__(self) -> str:
         return (
-            f"{self.name!r} was called at {self.called_at}, and {self.most:,} tasks were called before, as many as a dry "
-            f"run takes.\n"
+            f"{self.name!r} was called at {self.called_at}, and {self.most:,} tasks were called before, as many as a "
+            "dry run takes.\n"
             "  If a loop does not end on what stands in for results, give the task that ends it an example=.\n"
             "  If there are so many tasks:  WorkflowEngine(max_tasks=...)"
         )

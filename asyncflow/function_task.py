@@ -128,7 +128,7 @@ class FunctionTask(Generic[P, Fn, R]):
                 if rehearsal is None:
                     raise
                 caller = sys._getframe(1)
-                return rehearsal.refused(
+                return rehearsal.refused(  # type: ignore[no-any-return]
                     self._definition, args, kwargs, caller.f_code, caller.f_lasti, misfit, self._after
                 )
         run = self._engine._run
@@ -143,7 +143,7 @@ class FunctionTask(Generic[P, Fn, R]):
             run = self._engine._run_for(self._definition.name)
             if run.is_rehearsal:  # which is over soon and not to be remembered
                 caller = sys._getframe(1)
-                return run.call(
+                return run.call(  # type: ignore[no-any-return]
                     self._definition,
                     run.lane_for(self._definition),
                     args,
@@ -187,8 +187,8 @@ class FunctionTask(Generic[P, Fn, R]):
             expected: seconds or `timedelta` that it is expected to take, for plans.
 
         Raises:
-            TypeError: a backend, an example or an expected duration for a block, whose body runs on the event loop, also
-                in a dry run, and which takes as long as what is inside.
+            TypeError: a backend, an example or an expected duration for a block, whose body runs on the event loop,
+                also in a dry run, and which takes as long as what is inside.
             ValueError: a duration that is none.
             UnknownBackend: the engine has no backend of that name.
         """

@@ -44,7 +44,7 @@ class Decided:
             self._notes.append(told)
 
     def told(self) -> list[str]:
-        """All in words, in the order in which they came first: "while on (fit#4.error > 0.1), pipeline.py:31 (2 times)"."""
+        """All in words, in the order of their first times: "while on (fit#4.error > 0.1), pipeline.py:31 (2 times)"."""
         told = [
             first if times == [1] else f"{first} ({times[0]:,} times)"
             for first, times in zip(self._first.values(), self._told.values(), strict=True)

@@ -1,21 +1,31 @@
-"""What is wrong, in words: from what was raised in a rehearsal to a fault with the user's line, names and a mend."""
+"""What is wrong, in words: from what was raised in a rehearsal to a fault with the user's line, names and a mend.
+
+A fault is what the values of a real run could not mend: a call that is not taken, an attribute that a type lacks, an
+``await`` that was forgotten. What only the values decide, as a ``raise`` of the user's own or a list that is too short,
+is no fault but a note: it may be so for what stands in, and not for the real thing.
+"""
 
 from __future__ import annotations
 
-import os
+import asyncio
+import inspect
 import sys
 from collections.abc import Callable, Sequence
-from types import CodeType, FrameType, TracebackType
-from typing import Any, Final
+from types import CodeType, CoroutineType, FrameType
+from typing import Any, Final, get_args, get_origin
 
 from .._core.rehearsed import Fault, Rehearsed
 from .._core.story import called_at, place_in
-from .._core.task import Task
-from ..errors import brief
+from .._core.task import Definition, Task
+from ..errors import AsyncflowError, brief
+from .future import TaskFuture
+from .origins import OURS, Place, place_of, values_at
 
-_OURS: Final = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 Site = tuple[CodeType | None, int]
 """Some code, and an instruction in it."""
+_ALWAYS: Final = (TypeError, AttributeError, NameError, ImportError, asyncio.InvalidStateError)
+_AWAIT: Final = "await it first"
+_NAMED: Final = 3
 
 
 def users_site(site: CodeType | None, at: int, otherwise: Site) -> Site:
@@ -26,10 +36,10 @@ def users_site(site: CodeType | None, at: int, otherwise: Site) -> Site:
         at: where in it.
         otherwise: if none of the user's code is among those who asked for it.
     """
-    if site is None or not site.co_filename.startswith(_OURS):
+    if site is None or not site.co_filename.startswith(OURS):
         return site, at
     frame: FrameType | None = sys._getframe(1)
-    while frame is not None and frame.f_code.co_filename.startswith(_OURS):
+    while frame is not None and frame.f_code.co_filename.startswith(OURS):
         frame = frame.f_back
     if frame is None or str(frame.f_globals.get("__name__")).partition(".")[0] == "asyncio":
         return otherwise  # the target itself, which the rehearsal has called
@@ -56,33 +66,190 @@ def endless(name: str, most: int, where: str) -> Fault:
     )
 
 
-def of_call(name: str, error: Exception, where: str, ends: Sequence[str]) -> Fault:
+def dropped(coroutine: CoroutineType[Any, Any, Any]) -> Fault:
+    """A coroutine that nobody has awaited.
+
+    Args:
+        coroutine: which.
+    """
+    if coroutine.cr_origin:
+        filename, line, function = coroutine.cr_origin[0]
+        where = f"{filename}:{line}, in {function}"
+    else:
+        where = place_in(coroutine.cr_code, 0)
+    return Fault(
+        f"{coroutine.__qualname__!r} gave a coroutine that was never awaited: nothing of it runs",
+        where,
+        (coroutine.__name__,),
+        f"await {coroutine.__name__}(...); or make it a task:  @engine.function_task",
+    )
+
+
+def of_call(error: Exception, where: str, ends: Sequence[str]) -> Fault:
     """A call that a run would refuse.
 
     Args:
-        name: what was called.
         error: what a run would raise.
         where: the user's line.
         ends: names of the tasks in question.
     """
-    first, _, rest = str(error).partition("\n")
-    mend = rest.strip().partition(":  ")
-    return Fault(first, where, tuple(dict.fromkeys(ends)), mend[2] or mend[0])
+    told = str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)
+    first, _, rest = told.partition("\n")
+    lead, _, mend = rest.strip().partition(":  ")
+    return Fault(first, where, tuple(dict.fromkeys(ends)), mend or lead)
 
 
 def of_code(
     task: Task, error: BaseException, calls: Sequence[Rehearsed], value_of: Callable[[Rehearsed], Any]
 ) -> Fault | str:
-    """What code of the user's has raised."""
-    where = _where(error.__traceback__) or called_at(task)
-    return Fault(f"{task.name!r} raised {brief(error)}", where, (task.name,), "")
+    """What code of the user's has raised: a fault, or a note in words.
+
+    Args:
+        task: the block in which it was raised, or the task whose ``example=`` has.
+        error: what was raised.
+        calls: all until now.
+        value_of: gives the value of a call; `...` if there is none yet.
+    """
+    place = place_of(error.__traceback__)
+    where = called_at(task) if place is None else place_in(place.frame.f_code, place.at)
+    if isinstance(error, AsyncflowError):
+        return of_call(error, where, (task.name,))
+    values = [] if place is None else list(values_at(place))
+    if isinstance(error, AttributeError):
+        values.append(error.obj)
+    sources = _Sources(task, values, calls, value_of)
+    if _is_not_awaited(error):
+        return _not_awaited(task, error, where, values)
+    if isinstance(error, asyncio.InvalidStateError):
+        what, _, mend = str(error).partition("; say:  ")
+        return Fault(what, where, (task.name,), mend)
+    if _is_fault(error, place, sources, values):
+        mend = "" if isinstance(error, (NameError, ImportError)) else sources.mend()
+        return Fault(brief(error) + sources.told(), where, (*sources.names, task.name), mend)
+    return f"{_what(task)} ended with {brief(error)}, {where}"
 
 
-def _where(traceback: TracebackType | None) -> str | None:
-    found = None
-    while traceback is not None:
-        code = traceback.tb_frame.f_code
-        if not code.co_filename.startswith(_OURS):
-            found = place_in(code, traceback.tb_lasti)
-        traceback = traceback.tb_next
-    return found
+def _what(task: Task) -> str:
+    kind = "block" if task.definition.is_block else "the example= of"
+    return f"{kind} {task.name!r}" if task.id else f"{task.name!r}"
+
+
+def _is_fault(error: BaseException, place: Place | None, sources: _Sources, values: Sequence[Any]) -> bool:
+    if place is not None and place.is_raise and place.is_theirs:
+        return False  # the user's own decision, on values that are none
+    if "StandIn" in str(error) or any(map(_is_opaque, values)):
+        return False  # of what is not annotated nothing is known
+    if isinstance(error, (IndexError, KeyError)):
+        return sources.have_fixed_parts()
+    return isinstance(error, _ALWAYS)
+
+
+def _is_opaque(value: Any) -> bool:
+    return type(value).__module__ == "asyncflow.backends._standin"
+
+
+# -- an await that was forgotten --------------------------------------------------------------------------
+
+
+def _is_not_awaited(error: BaseException) -> bool:
+    if isinstance(error, AttributeError):
+        return isinstance(error.obj, TaskFuture) or inspect.iscoroutine(error.obj)
+    told = str(error)
+    return isinstance(error, TypeError) and ("'TaskFuture'" in told or "'coroutine'" in told)
+
+
+def _not_awaited(task: Task, error: BaseException, where: str, values: Sequence[Any]) -> Fault:
+    names = list(dict.fromkeys(name for name in map(_name_of_awaitable, values) if name is not None))
+    given = f"what {' or '.join(map(repr, names[:_NAMED]))} gives" if names else "this"
+    what = f"{brief(error)}: {given} is a future here, and not yet its value"
+    mend = f"{_AWAIT}:  await {names[0]}(...)" if names else _AWAIT
+    return Fault(what, where, (*names, task.name), mend)
+
+
+def _name_of_awaitable(value: Any) -> str | None:
+    """The name of what gives a future or a coroutine; None for anything else."""
+    if isinstance(value, TaskFuture):
+        return value.name
+    if inspect.iscoroutine(value):
+        return value.__name__
+    definition = getattr(value, "_definition", None)  # of a decorated function
+    return definition.name if isinstance(definition, Definition) else None
+
+
+# -- where a value comes from -----------------------------------------------------------------------------
+
+
+class _Sources:
+    """The tasks whose values are in question.
+
+    Args:
+        task: whose code has failed.
+        values: that it named where it failed.
+        calls: all until now.
+        value_of: gives the value of a call.
+    """
+
+    def __init__(
+        self,
+        task: Task,
+        values: Sequence[Any],
+        calls: Sequence[Rehearsed],
+        value_of: Callable[[Rehearsed], Any],
+    ) -> None:
+        self._found: dict[str, tuple[Rehearsed, Any]] = {}  # the last of each name
+        inside = task.id or None
+        for call in calls:
+            if call.kind == "output" or not call.is_used or call.block != inside:
+                continue
+            value = value_of(call)
+            if value is not ... and value is not None and any(each is value for each in values):
+                self._found[call.name] = call, value
+
+    @property
+    def names(self) -> list[str]:
+        """Of the tasks."""
+        return list(self._found)[:_NAMED]
+
+    def told(self) -> str:
+        """What they give, in words."""
+        if not self._found:
+            return ""
+        return "; " + ", ".join(_given(*found) for found in list(self._found.values())[:_NAMED])
+
+    def mend(self) -> str:
+        """What could be wrong instead of the code."""
+        if not self._found:
+            return ""
+        name = self.names[0]
+        return f"if {name!r} gives something else, its annotation or its example= should say so"
+
+    def have_fixed_parts(self) -> bool:
+        """Whether any is of a type that tells which items there are."""
+        return any(_has_fixed_parts(_annotation(call)) for call, _ in self._found.values())
+
+
+def _given(call: Rehearsed, value: Any) -> str:
+    told = f"{call.name!r} (#{call.id}) gives a value of type {type(value).__name__}"
+    if call.example is not ...:
+        return f"{told}, as its example= says"
+    annotation = _annotation(call)
+    return told if annotation is None else f"{told}, being annotated {_shown(annotation)}"
+
+
+def _annotation(call: Rehearsed) -> Any:
+    return getattr(call.fn, "__annotations__", {}).get("return") if call.returns is None else None
+
+
+def _shown(annotation: Any) -> str:
+    return annotation if isinstance(annotation, str) else inspect.formatannotation(annotation)
+
+
+def _has_fixed_parts(annotation: Any) -> bool:
+    if isinstance(annotation, str):
+        return annotation.startswith(("tuple[", "Tuple[")) and "..." not in annotation
+    if get_origin(annotation) is tuple:
+        return ... not in get_args(annotation)
+    return isinstance(annotation, type) and (
+        (issubclass(annotation, tuple) and hasattr(annotation, "_fields"))
+        or hasattr(annotation, "__required_keys__")
+    )

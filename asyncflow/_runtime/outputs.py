@@ -26,10 +26,12 @@ class Outputs:
 
     def __getitem__(self, name: str) -> TaskFuture[Any]:
         facts: Facts = self._future.facts
+        run = self._future._run
         if name not in facts.declares and not facts.is_open:
             there = ", ".join(facts.declares) or "none"
-            raise KeyError(f"{facts.label} declares no output {name!r}; it has: {there}")
-        run = self._future._run
+            run.lacks_output(
+                self._future.name, KeyError(f"{facts.label} declares no output {name!r}; it has: {there}")
+            )
         # A block, because that runs on the loop whatever the backend is.
         definition = Definition(path_of_output, f"{self._future.name}.outputs[{name!r}]", is_block=True)
         caller = sys._getframe(1)

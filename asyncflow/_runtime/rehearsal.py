@@ -1,8 +1,8 @@
 """A dry run of one target, beside whatever its engine really runs.
 
 The target runs inside of a block that belongs to the rehearsal, and so does all that it begins: that is how calls find
-here. What a run would refuse is noted as a fault, and something stands in for its value, so that all faults are found at
-once. What is wrong in words is decided in `faults.py`.
+here. What a run would refuse is noted as a fault, and something stands in for its value, so that all faults are found
+at once. What is wrong in words is decided in `faults.py`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from types import CodeType
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from .._core import arguments
 from .._core.rehearsed import Fault, Rehearsed
@@ -26,6 +26,7 @@ from .future import TaskFuture
 from .places import Places
 from .run import Run
 from .scope import SCOPE
+from .unseen import Unseen
 
 _OVER: Final = "was called by something that a rehearsal (engine.plan) had begun, and the rehearsal is over"
 
@@ -70,7 +71,7 @@ class Rehearsal(DryRun):
         self.starting = self.loop.create_task(lifecycle.start(self), context=self._context)
         self._is_shut_down = False
         self._has_enough = False
-        self.unseen = _Unseen()
+        self.unseen = cast(Unseen, _Unseen())
 
     @property
     def engine(self) -> Any:
@@ -138,7 +139,10 @@ class Rehearsal(DryRun):
             raise EngineClosed(f"{definition.name!r} {_OVER}")
         try:
             if self._is_shut_down:
-                raise EngineClosed(f"{definition.name!r} was called, but the engine has been shut down")
+                raise EngineClosed(
+                    f"{definition.name!r} was called, but the engine has been shut down.\n"
+                    "  Start it again:  async with engine: ..."
+                )
             return super().call(definition, self.lane_for(definition), args, kwargs, site, site_at, after)
         except TooManyTasks as error:
             if not self._has_enough:
@@ -170,10 +174,11 @@ class Rehearsal(DryRun):
             error: what a run would have raised.
             after: futures to wait for and not to be passed.
         """
-        futures, order = self._usable([*args, *kwargs.values()]), self._usable(list(after))
-        ends = (*[each.name for each in futures], definition.name)
+        given = self._futures_in([*args, *kwargs.values()])
+        futures, order = self._usable(given), self._usable(self._futures_in(list(after)))
+        ends = (*[each.name for each in given], definition.name)
         site, site_at = faults.users_site(site, site_at, self.site)
-        self.found(faults.of_call(definition.name, error, place_in(site, site_at), ends))
+        self.found(faults.of_call(error, place_in(site, site_at), ends))
         alone = copy(definition)
         alone.is_block, alone.command, alone.ends_plainly = False, None, True
         if callable(alone.example):
@@ -199,20 +204,19 @@ class Rehearsal(DryRun):
             error: what would have been raised.
         """
         site = faults.users_site(*faults.HERE, self.site)
-        self.found(faults.of_call(name, error, place_in(*site), (name,)))
+        self.found(faults.of_call(error, place_in(*site), (name,)))
 
-    def _usable(self, value: Any) -> list[TaskFuture[Any]]:
-        """The futures of this rehearsal in a value; they are used."""
-        found: list[TaskFuture[Any]] = []
+    def _futures_in(self, value: Any) -> list[TaskFuture[Any]]:
         try:
-            futures, _ = arguments.scan_value(value, inputs.KINDS, self.wiring.adopt)
+            return arguments.scan_value(value, inputs.KINDS, self.wiring.adopt)[0]
         except Exception:
-            return found  # that is what was wrong
-        for future in futures:
-            own = self.own(future)
-            if own._run is self and own.id in self._calls:
-                self.used(own)
-                found.append(own)
+            return []  # that is what was wrong
+
+    def _usable(self, futures: list[TaskFuture[Any]]) -> list[TaskFuture[Any]]:
+        """Those of them that tasks of this rehearsal may depend on; they are used."""
+        found = [own for own in map(self.own, futures) if own._run is self and own.id in self._calls]
+        for own in found:
+            self.used(own)
         return found
 
     def own(self, future: TaskFuture[Any]) -> TaskFuture[Any]:
@@ -238,6 +242,20 @@ class Rehearsal(DryRun):
         return own
 
     # -- what goes wrong ----------------------------------------------------------------------------------
+
+    def was_dropped(self, coroutine: Any) -> bool:
+        """Take note of a coroutine that was never awaited, if it was dropped inside of the target."""
+        block: Any = SCOPE.get().block
+        if block is None or block._run not in self.together:
+            return False
+        if not self._has_enough and self.closed is None:  # else whoever was to await it was stopped
+            self.found(faults.dropped(coroutine))
+        return True
+
+    def lacks_output(self, name: str, error: KeyError) -> None:
+        """Take note of an output that a task does not declare."""
+        where = place_in(*faults.users_site(*faults.HERE, self.site))
+        self.found(faults.of_call(error, where, (name,)))
 
     def found(self, fault: Fault) -> None:
         """Take note of something that is wrong; of what is wrong again and again, once."""

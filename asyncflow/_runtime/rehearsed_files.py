@@ -8,9 +8,9 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
+from .._core import urls
 from .._core.files import InputFile
 from .._core.rehearsed import Read, Rehearsed
-from .._core import urls
 from .facts import Facts
 from .future import TaskFuture
 from .staging import destination_of
@@ -107,7 +107,7 @@ class Order:
         self._waited = waited
 
     def is_before(self, first: int, then: Rehearsed) -> bool:
-        """Whether a task is over before a later call begins: because that waits for it, or code did before it called."""
+        """Whether a task is over before a later call begins: that waits for it, or code did before it made the call."""
         called = {self._calls[each].block: each for each in self._around(then.id)}
         for each in self._around(first):
             for block, last in self._waited.get(each, {}).items():

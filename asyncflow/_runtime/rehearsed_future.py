@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Generator
 from contextvars import Context
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -38,9 +37,7 @@ class RehearsedFuture(TaskFuture[T]):
         self._run.used(self, waited=True)
         return super().exception()
 
-    def add_done_callback(
-        self, fn: Callable[[asyncio.Future[T]], object], /, *, context: Context | None = None
-    ) -> None:
+    def add_done_callback(self, fn: Callable[[Any], object], /, *, context: Context | None = None) -> None:
         """As of any future."""
         self._run.used(self, waited=True)
         super().add_done_callback(fn, context=context)

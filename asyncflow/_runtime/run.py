@@ -319,6 +319,10 @@ class Run:
             self._failed(task, error)
         self.flush_soon()
 
+    def lacks_output(self, name: str, error: KeyError) -> None:
+        """A task declares no output of the name that was asked for; here that is an error at once."""
+        raise error
+
     # -- blocks -------------------------------------------------------------------------------------------
 
     def _block_returned(self, block: Task, value: Any) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from contextvars import copy_context
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from .._core import arguments
@@ -87,7 +88,9 @@ class Wiring:
         Raises:
             Exception: as for `of_call`.
         """
-        futures, holes = arguments.scan_value(value, inputs.KINDS, self.adopt)
+        # What is adopted is still of the block, though its body is over.
+        adopt = partial(block.context.run, self.adopt)
+        futures, holes = arguments.scan_value(value, inputs.KINDS, adopt)
         self._check(futures, block, block)
         return futures, holes
 

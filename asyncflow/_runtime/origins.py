@@ -1,0 +1,100 @@
+"""Finds, where code of the user's has failed, the line that counts and the values that the expression there names."""
+
+from __future__ import annotations
+
+import ast
+import dis
+import linecache
+import os
+import site
+import sysconfig
+import textwrap
+from collections.abc import Iterator
+from types import FrameType, TracebackType
+from typing import Any, Final, NamedTuple
+
+OURS: Final = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
+_LIBRARIES: Final = tuple(
+    {
+        os.path.realpath(path) + os.sep
+        for path in (
+            *(sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")),
+            *site.getsitepackages(),
+        )
+    }
+)
+
+
+class Place(NamedTuple):
+    """Where something was raised.
+
+    Args:
+        frame: of the user's code.
+        at: the instruction in it.
+        is_raise: whether a ``raise`` or ``assert`` of Python code raised it, and not the interpreter.
+        is_theirs: whether that was code of the user's, and none of a library that it called.
+    """
+
+    frame: FrameType
+    at: int
+    is_raise: bool
+    is_theirs: bool
+
+
+def place_of(traceback: TracebackType | None) -> Place | None:
+    """The innermost place in the user's code, or else in what is not ours.
+
+    Args:
+        traceback: of what was raised.
+    """
+    found: Place | None = None
+    theirs: Place | None = None
+    while traceback is not None:
+        frame, at = traceback.tb_frame, traceback.tb_lasti
+        if not frame.f_code.co_filename.startswith(OURS):
+            found = Place(frame, at, _is_raise(frame, at), False)
+            if not _is_library(frame.f_code.co_filename):
+                theirs = found
+        traceback = traceback.tb_next
+    if found is None or theirs is None:
+        return found
+    return Place(theirs.frame, theirs.at, found.is_raise, theirs is found)
+
+
+def values_at(place: Place) -> Iterator[Any]:
+    """The values of the names in an expression; none if its source cannot be had.
+
+    Args:
+        place: of the expression.
+    """
+    frame = place.frame
+    try:
+        positions = list(frame.f_code.co_positions())[place.at // 2]
+        tree = ast.parse(_segment(frame, positions), mode="eval")
+    except Exception:  # nobody's fault: what runs need not be what the file holds by now
+        return
+    names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    for name in sorted(names):
+        for namespace in (frame.f_locals, frame.f_globals):
+            if name in namespace:
+                yield namespace[name]
+                break
+
+
+def _segment(frame: FrameType, positions: tuple[int | None, ...]) -> str:
+    line, last, start, end = positions
+    assert line is not None and last is not None and start is not None and end is not None
+    lines = linecache.getlines(frame.f_code.co_filename, frame.f_globals)[line - 1 : last]
+    encoded = [text.encode() for text in lines]  # columns count bytes
+    encoded[-1] = encoded[-1][:end]
+    encoded[0] = encoded[0][start:]
+    return f"({textwrap.dedent(b''.join(encoded).decode())})"
+
+
+def _is_raise(frame: FrameType, at: int) -> bool:
+    code = frame.f_code.co_code
+    return at + 1 < len(code) and dis.opname[code[at]] == "RAISE_VARARGS"
+
+
+def _is_library(filename: str) -> bool:
+    return filename.startswith("<frozen") or os.path.realpath(filename).startswith(_LIBRARIES)
