@@ -112,7 +112,7 @@ def two_writers_at_once(engine: WorkflowEngine) -> Any:
     return flow
 
 
-@wrong("'save' and 'store' both publish to 'result.txt', in no order", "save", "store", mend="after=")
+@wrong("'save' and 'store' both publish to './result.txt', in no order", "save", "store", mend="after=")
 def two_writers_that_would_race(engine: WorkflowEngine) -> Any:
     @engine.executable_task
     def save(out=OutputFile("n", to="result.txt")) -> str:
