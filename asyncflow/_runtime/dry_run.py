@@ -29,7 +29,6 @@ from .run import Run
 from .scope import SCOPE
 from .wiring import Wiring
 
-
 _LACKS: Final = 10_000  # that are remembered
 
 

@@ -145,4 +145,6 @@ def stored_by(node: ast.AST) -> list[str]:
         case _:
             return []
     parts = [part for target in targets for part in ast.walk(target)]
-    return [part.attr for part in parts if isinstance(part, ast.Attribute) and isinstance(part.ctx, ast.Store)]
+    return [
+        part.attr for part in parts if isinstance(part, ast.Attribute) and isinstance(part.ctx, ast.Store)
+    ]

@@ -9,7 +9,19 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from enum import Enum, IntEnum
 from pathlib import Path
-from typing import Annotated, Any, Generic, Literal, NamedTuple, NewType, ParamSpec, Protocol, Self, TypedDict, TypeVar
+from typing import (
+    Annotated,
+    Any,
+    Generic,
+    Literal,
+    NamedTuple,
+    NewType,
+    ParamSpec,
+    Protocol,
+    Self,
+    TypedDict,
+    TypeVar,
+)
 
 import numpy as np
 import numpy.typing as npt
@@ -104,7 +116,12 @@ def logged(fn: Callable[P, T]) -> Callable[P, T]:
 # -- plain classes and containers -------------------------------------------------------------------------
 
 
-@wrong("'fit' takes list[float] as 'rows', and 'load' gives list[str]", "load", "fit", mend="let 'load' return list[float]")
+@wrong(
+    "'fit' takes list[float] as 'rows', and 'load' gives list[str]",
+    "load",
+    "fit",
+    mend="let 'load' return list[float]",
+)
 def texts_for_numbers(engine: WorkflowEngine) -> Any:
     @engine.function_task
     def load(path: str) -> list[str]: ...
@@ -134,7 +151,9 @@ def text_for_a_number_by_keyword(engine: WorkflowEngine) -> Any:
     return flow
 
 
-@wrong("'plot' takes float as 'slope', and 'save' gives None", "save", "plot", mend="let 'save' return something")
+@wrong(
+    "'plot' takes float as 'slope', and 'save' gives None", "save", "plot", mend="let 'save' return something"
+)
 def nothing_for_a_number(engine: WorkflowEngine) -> Any:
     @engine.function_task
     def save(rows: list[int]) -> None: ...
@@ -176,7 +195,11 @@ def lists_in_a_list_of_numbers(engine: WorkflowEngine) -> Any:
     return flow
 
 
-@wrong("'report' takes dict[str, float] as 'means', and in there 'name' gives str: str is no float", "name", "report")
+@wrong(
+    "'report' takes dict[str, float] as 'means', and in there 'name' gives str: str is no float",
+    "name",
+    "report",
+)
 def texts_among_the_values_of_a_dict(engine: WorkflowEngine) -> Any:
     @engine.function_task
     def name() -> str: ...
@@ -232,7 +255,11 @@ def a_tuple_of_another_length(engine: WorkflowEngine) -> Any:
     return flow
 
 
-@wrong("'join' takes tuple[int, str] as 'both', and 'split' gives tuple[int, int]: int is no str", "split", "join")
+@wrong(
+    "'join' takes tuple[int, str] as 'both', and 'split' gives tuple[int, int]: int is no str",
+    "split",
+    "join",
+)
 def a_tuple_with_another_item(engine: WorkflowEngine) -> Any:
     @engine.function_task
     def split() -> tuple[int, int]: ...
@@ -375,7 +402,9 @@ def no_member_of_a_union_does(engine: WorkflowEngine) -> Any:
     return flow
 
 
-@wrong("'paint' takes Literal['red', 'blue'] as 'colour', and 'choose' gives Literal['green']", "choose", "paint")
+@wrong(
+    "'paint' takes Literal['red', 'blue'] as 'colour', and 'choose' gives Literal['green']", "choose", "paint"
+)
 def a_literal_that_is_none_of_them(engine: WorkflowEngine) -> Any:
     @engine.function_task
     def choose() -> Literal["green"]: ...
@@ -619,7 +648,12 @@ def what_a_block_resolves(engine: WorkflowEngine) -> Any:
     return flow
 
 
-@wrong("'inner' takes TaskFuture[int] as 'count', and is given the value of 'measure'", "measure", "inner", mend="annotate 'count' as int")
+@wrong(
+    "'inner' takes TaskFuture[int] as 'count', and is given the value of 'measure'",
+    "measure",
+    "inner",
+    mend="annotate 'count' as int",
+)
 def a_block_that_wants_futures(engine: WorkflowEngine) -> Any:
     @engine.function_task
     def measure() -> int: ...
@@ -664,7 +698,11 @@ def the_path_of_a_commands_output(engine: WorkflowEngine) -> Any:
     return flow
 
 
-@wrong("'size' takes str as 'file', and in place of a file it gets a pathlib.Path", "size", mend="annotate 'file' as Path")
+@wrong(
+    "'size' takes str as 'file', and in place of a file it gets a pathlib.Path",
+    "size",
+    mend="annotate 'file' as Path",
+)
 def a_file_for_a_text(engine: WorkflowEngine) -> Any:
     @engine.function_task
     def size(file: str) -> int: ...
@@ -744,7 +782,7 @@ FIT: list[tuple[str, Any, Any]] = [
     ("for_object", list[int], object),
     ("object_for_int", object, int),
     ("value_or_none_for_value", int | None, int),
-    ("value_for_value_or_none", int, typing.Optional[int]),
+    ("value_for_value_or_none", int, typing.Optional[int]),  # noqa: UP045 - the old way, too
     ("union_that_overlaps", int | str, str | bytes),
     ("sequence_for_list", Sequence[int], list[int]),
     ("base_for_derived", Shape, Circle),

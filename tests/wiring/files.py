@@ -8,7 +8,11 @@ from asyncflow import InputFile, OutputFile, WorkflowEngine
 from .kit import right, wrong
 
 
-@wrong("'count' reads 'tehre.csv', which is not there, and no task that it depends on makes it", "count", mend="check the path")
+@wrong(
+    "'count' reads 'tehre.csv', which is not there, and no task that it depends on makes it",
+    "count",
+    mend="check the path",
+)
 def a_misspelt_path(engine: WorkflowEngine) -> Any:
     @engine.executable_task
     def count(file: Path) -> str:
@@ -43,7 +47,12 @@ def a_url_of_this_machine(engine: WorkflowEngine) -> Any:
     return flow
 
 
-@wrong("'pack' reads 'numbers.txt', which is not there", "numbers", "pack", mend="'numbers' makes one: pass its  future.outputs['numbers.txt']")
+@wrong(
+    "'pack' reads 'numbers.txt', which is not there",
+    "numbers",
+    "pack",
+    mend="'numbers' makes one: pass its  future.outputs['numbers.txt']",
+)
 def a_file_of_a_task_that_it_does_not_depend_on(engine: WorkflowEngine) -> Any:
     @engine.executable_task
     def numbers(out=OutputFile("numbers.txt")) -> str:
@@ -78,7 +87,13 @@ def a_misspelt_output(engine: WorkflowEngine) -> Any:
     return flow
 
 
-@wrong("reads 'rows.csv', which could be an output of 'one' or of 'two'", "one", "two", "both", mend="InputFile(future.outputs['rows.csv'])")
+@wrong(
+    "reads 'rows.csv', which could be an output of 'one' or of 'two'",
+    "one",
+    "two",
+    "both",
+    mend="InputFile(future.outputs['rows.csv'])",
+)
 def a_name_that_two_have_given(engine: WorkflowEngine) -> Any:
     @engine.executable_task
     def one(out=OutputFile("rows.csv")) -> str:

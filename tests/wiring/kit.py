@@ -1,7 +1,7 @@
 """Workflows that are wrong or right, and what a plan of them has to say.
 
-A case is a function that is given an engine, decorates tasks, and returns what is to be planned. In a wrong one the line
-that the finding has to name ends in ``# here``.
+A case is a function that is given an engine, decorates tasks, and returns what is to be planned. In a wrong one, the
+line that the finding has to name ends in ``# here``.
 """
 
 from __future__ import annotations
@@ -41,7 +41,11 @@ class Wrong:
         """The lines marked as wrong, as findings begin."""
         lines, first = inspect.getsourcelines(self.workflow)
         file = Path(inspect.getfile(self.workflow)).name
-        return [f"{file}:{number}, in " for number, line in enumerate(lines, first) if line.rstrip().endswith("# here")]
+        return [
+            f"{file}:{number}, in "
+            for number, line in enumerate(lines, first)
+            if line.rstrip().endswith("# here")
+        ]
 
 
 def wrong(what: str, *ends: str, mend: str = "") -> Callable[[Workflow], Workflow]:

@@ -46,11 +46,17 @@ for case_name, case_value, case_kind in [
     ("connection", sqlite3.connect(":memory:"), "cannot pickle 'sqlite3.Connection'"),
     ("lock", threading.Lock(), "cannot pickle '_thread.lock'"),
     ("object_with_a_lock", Held(), "Held' (TypeError: cannot pickle '_thread.lock' object)"),
-    ("lock_in_a_list", [threading.Lock()], "cannot pickle 'list' (TypeError: cannot pickle '_thread.lock' object)"),
+    (
+        "lock_in_a_list",
+        [threading.Lock()],
+        "cannot pickle 'list' (TypeError: cannot pickle '_thread.lock' object)",
+    ),
 ]:
     case_workflow = passed(case_value)
     case_workflow.__name__ = case_name
-    wrong(f"argument 'value' of 'work' (#1): {case_kind}" if "Held" not in case_kind else case_kind, "work")(case_workflow)
+    wrong(f"argument 'value' of 'work' (#1): {case_kind}" if "Held" not in case_kind else case_kind, "work")(
+        case_workflow
+    )
 
 
 @wrong("argument 'value' of 'work' is a generator, which cannot be sent", "work", mend="list(value)")
@@ -101,7 +107,11 @@ def a_socket_as_a_result(engine: WorkflowEngine) -> Any:
     return flow
 
 
-@wrong("'lines' gives a Generator[int, None, None], which runs only where it is read", "lines", mend="return a list")
+@wrong(
+    "'lines' gives a Generator[int, None, None], which runs only where it is read",
+    "lines",
+    mend="return a list",
+)
 def a_generator_as_a_result(engine: WorkflowEngine) -> Any:
     @engine.function_task
     def lines() -> Generator[int, None, None]: ...

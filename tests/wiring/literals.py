@@ -79,16 +79,41 @@ WRONG: list[tuple[str, Any, Any, str]] = [
     ("text_for_path", Path, "a.csv", "'use' takes Path as 'value', and is given 'a.csv', a str"),
     ("tuple_for_list", list[int], (1, 2), "'use' takes list[int] as 'value', and is given (1, 2), a tuple"),
     ("tuple_of_another_length", tuple[int, int], (1, 2, 3), "it has 3 items, not 2"),
-    ("none_of_the_literals", Literal["mean", "median"], "mode", "'mode' is none of Literal['mean', 'median']"),
+    (
+        "none_of_the_literals",
+        Literal["mean", "median"],
+        "mode",
+        "'mode' is none of Literal['mean', 'median']",
+    ),
     ("text_for_enum", Colour, "red", "'use' takes Colour as 'value', and is given 'red', a str"),
     ("a_key_that_is_not_known", Options, {"dgree": 2}, "Options knows no key 'dgree'"),
     ("a_wrong_value_under_a_key", Options, {"degree": "2"}, "str is no int"),
-    ("a_plain_tuple_for_a_named_one", Size, (1, 2), "'use' takes Size as 'value', and is given (1, 2), a tuple"),
-    ("no_function", Callable[[int], int], 3, "'use' takes Callable[[int], int] as 'value', and is given 3, an int"),
-    ("a_function_of_two", Callable[[int], int], lambda a, b: a, "'use' takes Callable[[int], int] as 'value'"),
+    (
+        "a_plain_tuple_for_a_named_one",
+        Size,
+        (1, 2),
+        "'use' takes Size as 'value', and is given (1, 2), a tuple",
+    ),
+    (
+        "no_function",
+        Callable[[int], int],
+        3,
+        "'use' takes Callable[[int], int] as 'value', and is given 3, an int",
+    ),
+    (
+        "a_function_of_two",
+        Callable[[int], int],
+        lambda a, b: a,
+        "'use' takes Callable[[int], int] as 'value'",
+    ),
     ("list_for_array", np.ndarray, [1, 2], "'use' takes ndarray as 'value', and is given [1, 2], a list"),
     ("no_member_of_a_union", int | None, "x", "'use' takes int | None as 'value', and is given 'x', a str"),
-    ("an_object_for_its_class", type[Linear], Linear(), "'use' takes type[Linear] as 'value', and is given a Linear"),
+    (
+        "an_object_for_its_class",
+        type[Linear],
+        Linear(),
+        "'use' takes type[Linear] as 'value', and is given a Linear",
+    ),
     ("a_class_for_its_object", Linear, Linear, "'use' takes Linear as 'value', and is given a type"),
     ("seconds_for_a_timedelta", timedelta, 3, "'use' takes timedelta as 'value', and is given 3, an int"),
     ("text_of_numbers", Sequence[int], "123", "str is no int"),
@@ -110,7 +135,11 @@ def an_object_that_lacks_a_method(engine: WorkflowEngine) -> Any:
     return flow
 
 
-@wrong("'fit' takes list[float] as 'rows', and is given the task 'load' itself", "fit", mend="call it:  load(...)")
+@wrong(
+    "'fit' takes list[float] as 'rows', and is given the task 'load' itself",
+    "fit",
+    mend="call it:  load(...)",
+)
 def a_task_that_was_not_called(engine: WorkflowEngine) -> Any:
     @engine.function_task
     def load() -> list[float]: ...
@@ -124,7 +153,11 @@ def a_task_that_was_not_called(engine: WorkflowEngine) -> Any:
     return flow
 
 
-@wrong("'path' of 'read' has the text of a future in it: '<TaskFuture folder#", "read", mend="await the future first")
+@wrong(
+    "'path' of 'read' has the text of a future in it: '<TaskFuture folder#",
+    "read",
+    mend="await the future first",
+)
 def a_future_in_a_text(engine: WorkflowEngine) -> Any:
     @engine.function_task
     def folder() -> str: ...

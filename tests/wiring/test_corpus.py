@@ -27,7 +27,9 @@ async def engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterat
 
 
 @pytest.mark.parametrize("case", WRONG, ids=name_of)
-async def test_a_wrong_workflow_is_caught_with_line_ends_and_mend(case: Wrong, engine: WorkflowEngine) -> None:
+async def test_a_wrong_workflow_is_caught_with_line_ends_and_mend(
+    case: Wrong, engine: WorkflowEngine
+) -> None:
     plan = await engine.plan(case.workflow(engine))
     assert len(plan.findings) == 1, told(plan.findings)
     found = plan.findings[0]

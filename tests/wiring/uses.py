@@ -69,7 +69,12 @@ def the_step_that_was_left_out(engine: WorkflowEngine) -> Any:
     return flow
 
 
-@wrong("'total' and 'mean' are given the same generator, which can be read once", "total", "mean", mend="make a list of it")
+@wrong(
+    "'total' and 'mean' are given the same generator, which can be read once",
+    "total",
+    "mean",
+    mend="make a list of it",
+)
 def one_generator_for_two(engine: WorkflowEngine) -> Any:
     @engine.function_task
     def total(rows: Any) -> float: ...

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from ..._core.rehearsed import Rehearsed
 from ...backends._annotations import returned_by, taken_by
-from .hints import is_union, plain, settled, with_owner, with_paths
+from .hints import plain, settled, with_owner, with_paths
 
 _CONVERT: Final = frozenset({"pydantic"})
 """Whose wrappers make of an argument what the function asks for."""
@@ -103,7 +103,7 @@ def _each(parameter: inspect.Parameter, given: Any, hint: Any) -> Iterator[tuple
         )
     else:
         if parameter.default is None:  # the old way to say that it may be
-            hint = hint | None if isinstance(hint, type) or is_union(hint) else typing.Optional[hint]
+            hint = typing.Union[hint, None]  # noqa: UP007 - it may be text
         yield parameter.name, hint, given
 
 
@@ -143,7 +143,7 @@ def _parameters(fn: Any) -> tuple[inspect.Signature | None, dict[str, Any]]:
     if hasattr(fn, "__wrapped__"):
         return _of_wrapper(fn, signature)
     if not hasattr(fn, "__code__"):
-        fn = getattr(type(fn), "__call__", fn)
+        fn = getattr(type(fn), "__call__", fn)  # noqa: B004 - what is wanted is how it is called
     return signature, taken_by(fn)
 
 

@@ -19,7 +19,12 @@ from .hints import shown
 
 _PLAIN_METACLASSES: Final = (type, abc.ABCMeta, enum.EnumMeta, type(typing.Protocol), type(typing.NamedTuple))
 _NUMBERS: Final = (bool, int, float, complex)
-_EXCLUSIVE: Final = (collections.abc.Mapping, collections.abc.Sequence, collections.abc.Set)
+_EXCLUSIVE: Final = (
+    collections.abc.Mapping,
+    collections.abc.Sequence,
+    collections.abc.Set,
+    collections.abc.Iterator,
+)
 _BUFFERS: Final = (bytes, bytearray, memoryview)
 _STREAMS: Final = (typing.IO, typing.TextIO, typing.BinaryIO)
 _NOT_ASKED: Final = (

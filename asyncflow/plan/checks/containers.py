@@ -110,10 +110,10 @@ def _base(cls: type, args: tuple[Any, ...], kind: type) -> Any:
     for base in getattr(cls, "__orig_bases__", ()):
         if typing.get_origin(base) in (None, typing.Generic, typing.Protocol):
             continue
-        base = plain(substituted(base, bound))
-        its_class = class_of(base)
-        if its_class is not None and typing.get_args(base) and issubclass(its_class, kind):
-            return base
+        its = plain(substituted(base, bound))
+        its_class = class_of(its)
+        if its_class is not None and typing.get_args(its) and issubclass(its_class, kind):
+            return its
     return None
 
 

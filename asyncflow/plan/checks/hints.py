@@ -17,6 +17,7 @@ from typing import Any, Final, TypeVar
 
 from ..._core.files import File
 from ...backends._annotations import substituted
+from .. import words
 
 _WRAPPERS: Final = ("ClassVar", "Final", "NotRequired", "ReadOnly", "Required", "Unpack")
 _BARE: Final = (typing.LiteralString, typing.Never, typing.NoReturn, typing.Self, typing.Any)
@@ -204,7 +205,7 @@ def shown(hint: Any, most: int = 60) -> str:
         text = _shown(hint, 0)
     except Exception:  # a class may refuse to say its name
         text = "..."
-    return text if len(text) <= most else text[: most - 3] + "..."
+    return words.plain(text, most)
 
 
 def _shown(hint: Any, depth: int) -> str:

@@ -31,7 +31,7 @@ def lack_faults(seen: Seen) -> Iterator[Fault]:
 
 def _label(lack: Lack) -> str:
     found = _ORIGIN.fullmatch(lack.origin)
-    return f"{found[1]} (#{found[2]})" if found else lack.origin
+    return f"{found[1]} (#{found[2]})" if found else f"{lack.origin} (#?)"
 
 
 def _meant(lack: Lack) -> str | None:

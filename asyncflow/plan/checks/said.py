@@ -139,11 +139,12 @@ def lacking(maker: str, cls: Any, problem: str, where: str, meant: str | None) -
         where: the user's line.
         meant: what may have been meant.
     """
-    name = name_of(maker.rpartition(" (#")[0])
+    name, found, number = maker.rpartition(" (#")
+    name = name_of(name)
     what = f"'{name}' gives {_article(shown(cls))}, which {plain(problem)}"
     otherwise = f"'{name}' would have to return something else than {_article(shown(cls))}"
     mend = f"did you mean '{plain(meant)}'?" if meant else otherwise
-    return Fault(Finding(what, plain(where), (maker,), mend), ("lacks", what))
+    return Fault(Finding(what, plain(where), (f"{name}{found}{number}",), mend), ("lacks", what))
 
 
 # -- files ------------------------------------------------------------------------------------------------
