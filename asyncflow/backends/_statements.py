@@ -104,7 +104,9 @@ def _asked_for(call: ast.Call) -> set[str]:
     """The names in ``hasattr(model, "tune")`` and the like."""
     if _name(call.func) not in ("hasattr", "getattr", "setattr"):
         return set()
-    return {each.value for each in call.args if isinstance(each, ast.Constant) and isinstance(each.value, str)}
+    return {
+        each.value for each in call.args if isinstance(each, ast.Constant) and isinstance(each.value, str)
+    }
 
 
 def _name(function: ast.expr) -> str:

@@ -20,12 +20,12 @@ __all__ = ["findings_of"]
 _OF_A_CALL: Final[tuple[Callable[[Rehearsed, Seen], Iterator[Fault]], ...]] = (
     edges.faults_of,
     edges.example_faults,
-    files.input_faults,
-    pickles.result_faults,
 )
 _OF_ALL: Final[tuple[Callable[[Seen], Iterator[Fault]], ...]] = (
     others.lack_faults,
+    files.input_faults,
     files.writer_faults,
+    pickles.result_faults,
     pickles.argument_faults,
     others.iterator_faults,
     unused.faults_of_all,

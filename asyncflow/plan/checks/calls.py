@@ -33,13 +33,29 @@ class Argument:
     value: Any
 
 
+@dataclass(frozen=True, slots=True)
+class Function:
+    """What is known of a function, as it is called.
+
+    Args:
+        fn: the function; held, so that its id stays its own.
+        signature: by which calls are bound; None if it tells none.
+        hints: of parameters, by name. An annotation is always the same object, so that what is found out about it
+            can be remembered.
+        gives: the type of its value.
+    """
+
+    fn: Any
+    signature: inspect.Signature | None
+    hints: Mapping[str, Any]
+    gives: Any
+
+
 class Functions:
     """What is known of the functions that are called, each looked at once."""
 
     def __init__(self) -> None:
-        self._known: dict[
-            int, tuple[Any, inspect.Signature | None, dict[str, Any], Any]
-        ] = {}  # by id; they are held
+        self._known: dict[tuple[int, bool, type | None], Function] = {}
 
     def arguments(self, call: Rehearsed) -> list[Argument]:
         """The arguments of a call; with names of their own and no hints, where the function tells nothing.
@@ -47,22 +63,19 @@ class Functions:
         Args:
             call: that was rehearsed.
         """
-        _, signature, hints, _ = self._of(call.fn)
+        function = self._of(call)
         try:
-            if signature is None:
+            if function.signature is None:
                 raise TypeError
-            bound = signature.bind(*call.args, **call.kwargs)
+            bound = function.signature.bind(*call.args, **call.kwargs).arguments
         except TypeError:
             plain_ones = [Argument(str(place), Any, value) for place, value in enumerate(call.args, 1)]
             return plain_ones + [Argument(name, Any, value) for name, value in call.kwargs.items()]
-        owner, is_block = _owner(call), call.kind == "block"
+        parameters = function.signature.parameters
         return [
-            Argument(name, _said(hint, owner, is_block), value)
-            for parameter in signature.parameters.values()
-            if parameter.name in bound.arguments
-            for name, hint, value in _each(
-                parameter, bound.arguments[parameter.name], hints.get(parameter.name, Any)
-            )
+            argument
+            for name, value in bound.items()
+            for argument in _each(parameters[name], value, function.hints.get(name, Any))
         ]
 
     def gives(self, call: Rehearsed) -> Any:
@@ -73,38 +86,41 @@ class Functions:
         """
         if call.returns is not None:
             return call.returns
-        if call.kind not in ("function", "block"):
-            return Any
-        hint = with_owner(self._of(call.fn)[3], _owner(call))
-        return settled(hint) if call.kind == "block" else hint
+        return self._of(call).gives if call.kind in ("function", "block") else Any
 
-    def _of(self, fn: Callable[..., Any]) -> tuple[Any, inspect.Signature | None, dict[str, Any], Any]:
-        known = self._known.get(id(fn))
-        if known is None:
-            signature, hints = _parameters(fn)
-            known = self._known[id(fn)] = (fn, signature, hints, returned_by(fn))
-        return known
+    def _of(self, call: Rehearsed) -> Function:
+        owner, is_block = _owner(call), call.kind == "block"
+        key = id(call.fn), is_block, owner
+        function = self._known.get(key)
+        if function is None:
+            function = self._known[key] = _looked_at(call.fn, is_block, owner)
+        return function
 
 
-def _said(hint: Any, owner: type | None, is_block: bool) -> Any:
-    """An annotation as it holds for one call: a block gets files as they are, others get paths."""
-    hint = with_owner(hint, owner)
-    return hint if is_block else with_paths(hint)
+def _looked_at(fn: Callable[..., Any], is_block: bool, owner: type | None) -> Function:
+    signature, written = _parameters(fn)
+    hints = {name: with_owner(hint, owner) for name, hint in written.items()}
+    gives = with_owner(returned_by(fn), owner)
+    if is_block:  # which gets files as they are, and whose futures are resolved
+        gives = settled(gives)
+    else:
+        hints = {name: with_paths(hint) for name, hint in hints.items()}
+    for name, parameter in signature.parameters.items() if signature is not None else ():
+        if parameter.default is None and name in hints:  # the old way to say that it may be
+            hints[name] = typing.Union[hints[name], None]  # noqa: UP007 - it may be text
+    return Function(fn, signature, hints, gives)
 
 
-def _each(parameter: inspect.Parameter, given: Any, hint: Any) -> Iterator[tuple[str, Any, Any]]:
+def _each(parameter: inspect.Parameter, given: Any, hint: Any) -> Iterator[Argument]:
     if parameter.kind is parameter.VAR_POSITIONAL:
         hint = Any if typing.get_origin(hint) is typing.Unpack else hint
-        yield from ((f"*{parameter.name}", hint, value) for value in given)
+        yield from (Argument(f"*{parameter.name}", hint, value) for value in given)
     elif parameter.kind is parameter.VAR_KEYWORD:
         fields = _fields(hint)
-        yield from (
-            (name, hint if fields is None else fields.get(name, Any), value) for name, value in given.items()
-        )
+        for name, value in given.items():
+            yield Argument(name, hint if fields is None else fields.get(name, Any), value)
     else:
-        if parameter.default is None:  # the old way to say that it may be
-            hint = typing.Union[hint, None]  # noqa: UP007 - it may be text
-        yield parameter.name, hint, given
+        yield Argument(parameter.name, hint, given)
 
 
 def _fields(hint: Any) -> Mapping[str, Any] | None:

@@ -33,14 +33,17 @@ def faults_of(call: Rehearsed, seen: Seen) -> Iterator[Fault]:
     """
     if call.kind in ("awaitable", "output") or call.is_refused:
         return
+    replaced = seen.replaced_in(call)
     for argument in seen.arguments(call):
         value = argument.value
         if type(value) is str and _TEXT_OF_FUTURE.search(value):
             yield said.text_of_future(call, argument.name, value)
-        elif not is_silent(argument.hint):
-            refused = refusal(value, argument.hint, seen.replaced_in(call))
+        elif not seen.is_known_to_fit(value, argument.hint):
+            refused = None if is_silent(argument.hint) else refusal(value, argument.hint, replaced)
             if refused is not None:
                 yield from _told(call, argument, refused, seen)
+            else:
+                seen.fits(value, argument.hint)
 
 
 def example_faults(call: Rehearsed, seen: Seen) -> Iterator[Fault]:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from pathlib import Path, PurePath
+from functools import cached_property
+from pathlib import PurePath
 from types import CodeType
 from typing import Any, Final
 
@@ -22,28 +23,34 @@ from .seen import Seen
 from .values import walk
 
 _WRITES_ANYWHERE: Final = ("function", "awaitable")  # a command works in a directory of its own
+_MOST: Final = (
+    1000  # inputs that are not there and are looked into; and pairs of tasks that publish to one place
+)
 
 
-def input_faults(call: Rehearsed, seen: Seen) -> Iterator[Fault]:
-    """Inputs of a call that are not there, or could be two files.
+def input_faults(seen: Seen) -> Iterator[Fault]:
+    """Inputs that are not there, or could be two files.
 
     Args:
-        call: that was rehearsed.
         seen: all calls.
     """
-    if call.kind == "block":
-        return
-    for each in call.inputs:
-        makers = _makers_upstream(call, each, seen)
-        if len(makers) > 1:
-            yield said.two_makers(makers[0], makers[1], call, str(each.source))
-        path = None if makers else place(each.source, call.folder)
-        if path is None or seen.exists(path) or _may_be_made(call, str(each.source), path, seen):
+    made = _Made(seen)
+    missing = 0
+    for call in seen.calls:
+        if call.kind == "block" or call.is_refused:
             continue
-        others = [
-            other for other in seen.calls if other is not call and str(each.source) in (other.outputs or ())
-        ]
-        yield said.no_file(call, str(each.source), others)
+        for each in call.inputs:
+            makers = _makers_upstream(call, each, seen)
+            if len(makers) > 1:
+                yield said.two_makers(makers[0], makers[1], call, str(each.source))
+            path = None if makers else place(each.source, call.folder)
+            if path is None or missing > _MOST or seen.exists(path):
+                continue
+            missing += 1
+            source = str(each.source)
+            if not _may_be_made_upstream(call, source, seen) and not made.may_be_before(call, path):
+                maker = made.declared.get(source)
+                yield said.no_file(call, source, None if maker is call else maker)
 
 
 def writer_faults(seen: Seen) -> Iterator[Fault]:
@@ -53,15 +60,14 @@ def writer_faults(seen: Seen) -> Iterator[Fault]:
         seen: all calls.
     """
     last: dict[str, Rehearsed] = {}
+    pairs = 0
     for call in seen.calls:
-        for each in (call.outputs or {}).values():
-            where = None if each.to is None else place(each.to, call.folder)
-            where = each.to if where is None and isinstance(each.to, str) else where
-            if where is None:
-                continue
+        for where, given in _places(call):
             before = last.get(where, call)
-            if before is not call and not seen.is_before(before, call):
-                yield said.two_writers(before, call, str(each.to))
+            if before is not call and pairs < _MOST:
+                pairs += 1
+                if not seen.is_before(before, call):
+                    yield said.two_writers(before, call, str(given))
             last[where] = call
 
 
@@ -80,20 +86,39 @@ def place(given: Any, folder: str) -> str | None:
     return os.path.normpath(os.path.join(folder, os.path.expanduser(given)))
 
 
+def exists(path: str) -> bool:
+    """Whether a path leads to something; also of one that cannot be looked at, since nobody can say."""
+    try:
+        os.stat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except (OSError, ValueError):
+        pass
+    return True
+
+
+def _places(call: Rehearsed) -> Iterator[tuple[str, Any]]:
+    """Where a call publishes, and how its user has said so; nobody knows the place of a result."""
+    for each in (call.outputs or {}).values():
+        where = place(each.to, call.folder)
+        if where is not None:
+            yield where, each.to
+        elif isinstance(each.to, str):
+            yield each.to, each.to
+
+
 def _makers_upstream(call: Rehearsed, file: InputFile, seen: Seen) -> list[Rehearsed]:
     """Which of the tasks that a call depends on declare a file of that name."""
+    if not isinstance(file.source, str):
+        return []
     direct = {
         maker.id: maker for each in seen.direct(call) if (maker := seen.maker_of_file(each)) is not None
     }
-    return [
-        each
-        for each in direct.values()
-        if isinstance(file.source, str) and file.source in (each.outputs or ())
-    ]
+    return [each for each in direct.values() if file.source in (each.outputs or ())]
 
 
-def _may_be_made(call: Rehearsed, source: str, path: str, seen: Seen) -> bool:
-    """Whether somebody may make a file before it is read, as far as anybody can know."""
+def _may_be_made_upstream(call: Rehearsed, source: str, seen: Seen) -> bool:
+    """Whether something that is over before a call may make a file, as far as anybody can know."""
     is_absolute = os.path.isabs(source)
     if (
         not is_absolute
@@ -101,39 +126,65 @@ def _may_be_made(call: Rehearsed, source: str, path: str, seen: Seen) -> bool:
         and any(each.kind == "executable" for each in seen.direct(call))
     ):
         return True
-    for each in seen.before(call):
-        if each.kind in _WRITES_ANYWHERE or (is_absolute and each.kind == "executable"):
-            return True
-    for other in seen.calls:
-        if other.id >= call.id:
-            break
-        places = [
-            place(each.to, other.folder) for each in (other.outputs or {}).values() if each.to is not None
-        ]
-        if path in places or _mentions(other, os.path.basename(path)):
-            return True
-    return False
+    return any(
+        each.kind in _WRITES_ANYWHERE or (is_absolute and each.kind == "executable")
+        for each in seen.before(call)
+    )
 
 
-def _mentions(call: Rehearsed, name: str) -> bool:
-    """Whether a file's name stands in the arguments of a call, other than declared, or in its function."""
-    given = walk([*call.args, *call.kwargs.values()])
-    texts = [str(each) for each in given if type(each) is str or isinstance(each, PurePath)]
+class _Made:
+    """What calls make, as far as they say so.
+
+    Args:
+        seen: all calls.
+    """
+
+    def __init__(self, seen: Seen) -> None:
+        self._seen = seen
+        self._mentioned: dict[str, int] = {}
+
+    def may_be_before(self, call: Rehearsed, path: str) -> bool:
+        """Whether an earlier call publishes a file, or mentions its name: then it may be what writes it.
+
+        Args:
+            call: that reads it.
+            path: of the file.
+        """
+        name = os.path.basename(path)
+        first = self._mentioned.get(name)
+        if first is None:
+            mentions = (number for number, texts in self._texts if any(name in text for text in texts))
+            first = self._mentioned[name] = next(mentions, call.id)
+        return min(first, self._published.get(path, call.id)) < call.id
+
+    @cached_property
+    def declared(self) -> dict[str, Rehearsed]:
+        """The first call that declares an output, by the output's name."""
+        return {name: call for call in reversed(self._seen.calls) for name in call.outputs or ()}
+
+    @cached_property
+    def _published(self) -> dict[str, int]:
+        """The number of the first call that publishes a file, by its path."""
+        return {where: call.id for call in reversed(self._seen.calls) for where, _ in _places(call)}
+
+    @cached_property
+    def _texts(self) -> list[tuple[int, list[str]]]:
+        return [(call.id, list(_mentioned_by(call))) for call in self._seen.calls]
+
+
+def _mentioned_by(call: Rehearsed) -> Iterator[str]:
+    """The texts among the arguments of a call, other than in files that it declares, and in its function."""
+    for each in walk([*call.args, *call.kwargs.values()]):
+        if type(each) is str or issubclass(type(each), PurePath):
+            yield str(each)
     code = getattr(call.fn, "__code__", None)
-    return any(name in text for text in [*texts, *(_texts(code) if code is not None else ())])
+    if isinstance(code, CodeType):
+        yield from _constants(code)
 
 
-def _texts(code: CodeType) -> Iterator[str]:
+def _constants(code: CodeType) -> Iterator[str]:
     for each in code.co_consts:
         if isinstance(each, str):
             yield each
         elif isinstance(each, CodeType):
-            yield from _texts(each)
-
-
-def exists(path: str) -> bool:
-    """Whether a path leads to something; also of one that cannot be looked at, since nobody can say."""
-    try:
-        return os.path.lexists(path) or Path(path).exists()
-    except (OSError, ValueError):
-        return True
+            yield from _constants(each)

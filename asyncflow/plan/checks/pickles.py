@@ -151,23 +151,35 @@ def argument_faults(seen: Seen) -> Iterator[Fault]:
         yield from sent.faults_of(call)
 
 
-def result_faults(call: Rehearsed, seen: Seen) -> Iterator[Fault]:
-    """A result that cannot be one anywhere, or not one of another process.
+def result_faults(seen: Seen) -> Iterator[Fault]:
+    """Results that cannot be any anywhere, or not those of another process.
 
     Args:
-        call: that was rehearsed.
         seen: all calls.
     """
-    if call.kind != "function":
-        return
-    gives = seen.gives(call)
-    classes = [cls for each in members(gives) if (cls := class_of(each)) is not type(None)]
-    if not classes or None in classes:
-        return
-    if all(cls in _RUN_WHERE_READ for cls in classes):
-        yield said.no_value(call, gives)
-    elif call.needs_pickle and all(map(_is_tied, classes)):
-        yield said.unsendable_result(call, gives)
+    known: dict[int, tuple[Any, bool, bool]] = {}
+    for call in seen.calls:
+        if call.kind != "function":
+            continue
+        gives = seen.gives(call)
+        if id(gives) not in known:
+            known[id(gives)] = (gives, *_judged(gives))
+        _, is_no_value, is_tied = known[id(gives)]
+        if is_no_value:
+            yield said.no_value(call, gives)
+        elif is_tied and call.needs_pickle:
+            yield said.unsendable_result(call, gives)
+
+
+def _judged(gives: Any) -> tuple[bool, bool]:
+    """Whether values of a type run only where they are read, and whether they belong to their process."""
+    try:
+        classes = [cls for each in members(gives) if (cls := class_of(each)) is not type(None)]
+        if not classes or None in classes:
+            return False, False
+        return all(cls in _RUN_WHERE_READ for cls in classes), all(map(_is_tied, classes))
+    except Exception:  # annotations are code of the user's
+        return False, False
 
 
 def _is_tied(cls: Any) -> bool:

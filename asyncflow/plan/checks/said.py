@@ -150,19 +150,21 @@ def lacking(maker: str, cls: Any, problem: str, where: str, meant: str | None) -
 # -- files ------------------------------------------------------------------------------------------------
 
 
-def no_file(call: Rehearsed, source: str, makers: Iterable[Rehearsed]) -> Fault:
-    """An input that is not there, and that no task makes."""
-    shown_source = plain(source, _LONGEST)
-    what = (
-        f"{quoted(call)} reads '{shown_source}', which is not there, and no task that it depends on makes it"
-    )
-    others = list(makers)[:1]
-    if others:
-        maker = quoted(others[0])
-        mend = f"{maker} makes one: pass its  future.outputs['{shown_source}'],  or say  after="
-    else:
+def no_file(call: Rehearsed, source: str, maker: Rehearsed | None) -> Fault:
+    """An input that is not there, and that no task makes that its reader depends on.
+
+    Args:
+        call: that reads it.
+        source: as its user has it.
+        maker: another task that makes a file of that name; None if there is none.
+    """
+    name = plain(source, _LONGEST)
+    what = f"{quoted(call)} reads '{name}', which is not there, and no task that it depends on makes it"
+    if maker is None:
         mend = "check the path; if a task makes it, let that declare it with OutputFile(...) and depend on it"
-    return fault("no file", call, what, mend, [*others, call])
+        return fault("no file", call, what, mend)
+    mend = f"{quoted(maker)} makes one: pass its  future.outputs['{name}'],  or say  after="
+    return fault("no file", call, what, mend, [maker, call])
 
 
 def two_writers(first: Rehearsed, second: Rehearsed, place: str) -> Fault:

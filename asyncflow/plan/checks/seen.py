@@ -39,6 +39,7 @@ class Seen:
     lacks: Collection[Lack] = ()
     is_over: Callable[[int, int], bool] | None = None
     functions: Functions = field(default_factory=Functions)
+    _fit: dict[tuple[int, int], Any] = field(default_factory=dict)
 
     @cached_property
     def by_id(self) -> dict[int, Rehearsed]:
@@ -74,6 +75,22 @@ class Seen:
             return ...
 
         return replaced
+
+    def is_known_to_fit(self, value: Any, hint: Any) -> bool:
+        """Whether it was found out before that values like this do for an annotation: another future of what gives the
+        same does."""
+        return (self._kind(value), id(hint)) in self._fit
+
+    def fits(self, value: Any, hint: Any) -> None:
+        """Remember that a value does for an annotation."""
+        kind = self._kind(value)
+        if kind:
+            self._fit[kind, id(hint)] = hint
+
+    def _kind(self, value: Any) -> int:
+        """The identity of the type that a future's value is of; 0 of what is no future."""
+        maker = self.maker(value)
+        return 0 if maker is None else id(self.gives(maker))
 
     # -- values that stood in for results -----------------------------------------------------------------
 
