@@ -181,7 +181,12 @@ def a_float_for_an_int(engine: WorkflowEngine) -> Any:
     return flow
 
 
-@wrong("'fit' takes list[float] as 'rows', and in there 'load' gives list[float]", "load", "fit")
+@wrong(
+    "'fit' takes list[float] as 'rows', and in there 'load' gives list[float]: list[float] is no float",
+    "load",
+    "fit",
+    mend="pass what 'load' gives by itself, not in a list",
+)
 def lists_in_a_list_of_numbers(engine: WorkflowEngine) -> Any:
     @engine.function_task
     def load(path: str) -> list[float]: ...

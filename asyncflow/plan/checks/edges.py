@@ -16,6 +16,7 @@ from ...backends._standin import StandIn
 from . import said
 from .calls import Argument, is_silent
 from .faults import Fault
+from .fits import clash
 from .hints import members
 from .seen import Seen
 from .values import Refusal, refusal
@@ -68,9 +69,10 @@ def _told(call: Rehearsed, argument: Argument, refused: Refusal, seen: Seen) -> 
         gives = seen.gives(maker)
         if _asks_for_futures(takes):
             yield said.wants_future(maker, call, name, gives, takes)
+        elif culprit is value:
+            yield said.edge(maker, call, name, gives, takes, refused.reason)
         else:
-            tell = said.edge if culprit is value else said.part
-            yield tell(maker, call, name, gives, takes, refused.reason)
+            yield said.part(maker, call, argument, gives, refused.reason, clash(gives, takes) is None)
     elif issubclass(type(culprit), File):
         yield said.a_file(call, name, takes)
     elif issubclass(type(culprit), StandIn) or seen.is_one_of_several(culprit):

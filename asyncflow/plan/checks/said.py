@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import reprlib
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from types import NoneType
 from typing import Any, Final
 
@@ -11,6 +11,7 @@ from ..._core.rehearsed import Rehearsed
 from ...backends._standin import StandIn
 from ..tasks import Finding
 from ..words import name_of, plain
+from .calls import Argument
 from .faults import Fault
 from .hints import shown
 
@@ -28,19 +29,22 @@ def quoted(call: Rehearsed) -> str:
     return f"'{name_of(call.name)}'"
 
 
-def fault(kind: str, call: Rehearsed, what: str, mend: str, ends: Iterable[Rehearsed] = ()) -> Fault:
+def fault(
+    kind: str, call: Rehearsed, what: str, mend: str, ends: Iterable[Rehearsed] = (), *, key: Hashable = None
+) -> Fault:
     """A fault at the line of a call.
 
     Args:
         kind: of the check.
         call: where it is.
-        what: is wrong; without numbers of tasks, so that calls which share the fault share the words.
+        what: is wrong.
         mend: what would mend it.
         ends: the tasks between which it is; the call alone, if there is no other.
+        key: what is the same in all calls that share the fault, beside the names of the tasks; None for the words.
     """
     between = list(ends) or [call]
     finding = Finding(what, plain(call.called_at), tuple(map(label, between)), mend)
-    return Fault(finding, (kind, what, *(each.name for each in between)))
+    return Fault(finding, (kind, what if key is None else key, *(each.name for each in between)))
 
 
 # -- types ------------------------------------------------------------------------------------------------
@@ -56,10 +60,25 @@ def edge(maker: Rehearsed, taker: Rehearsed, parameter: str, gives: Any, takes: 
     return fault("edge", taker, _because(what, reason, gives, takes), mend, [maker, taker])
 
 
-def part(maker: Rehearsed, taker: Rehearsed, parameter: str, gives: Any, takes: Any, reason: str) -> Fault:
-    """What one task gives does not fit into the container in which it is passed to another."""
+def part(
+    maker: Rehearsed, taker: Rehearsed, argument: Argument, gives: Any, reason: str, alone: bool
+) -> Fault:
+    """What one task gives does not fit into the container in which it is passed to another.
+
+    Args:
+        maker: the one.
+        taker: the other.
+        argument: in which it is.
+        gives: the type of the result.
+        reason: why it does not fit.
+        alone: whether it would be right without the container.
+    """
+    parameter, takes = argument.name, argument.hint
     what = f"{_takes(taker, parameter, takes)}, and in there {quoted(maker)} gives {shown(gives)}"
-    mend = f"let {quoted(maker)} return what belongs in there, or {quoted(taker)} take something else"
+    if alone:
+        mend = f"pass what {quoted(maker)} gives by itself, not in {value_of(argument.value, 0)}"
+    else:
+        mend = f"let {quoted(maker)} return what belongs in there, or {quoted(taker)} take something else"
     return fault("edge", taker, _because(what, reason, gives, takes), mend, [maker, taker])
 
 
@@ -75,7 +94,8 @@ def literal(call: Rehearsed, parameter: str, value: Any, takes: Any, reason: str
     """A value in a call is not what the function takes."""
     what = f"{_takes(call, parameter, takes)}, and is given {value_of(value)}"
     mend = f"pass {_article(shown(takes))}, or let {quoted(call)} take {shown(type(value))}"
-    return fault("literal", call, _because(what, reason, type(value), takes), mend)
+    key = parameter, shown(takes), shown(type(value))
+    return fault("literal", call, _because(what, reason, type(value), takes), mend, key=key)
 
 
 def uncalled(call: Rehearsed, parameter: str, task: str, takes: Any) -> Fault:
@@ -113,17 +133,17 @@ def _article(text: str) -> str:
     )
 
 
-def value_of(value: Any) -> str:
+def value_of(value: Any, most: int = _LONGEST) -> str:
     """A value in a few characters, without running code of its class: "'3', a str"."""
     cls = type(value)
     if issubclass(cls, StandIn):
         return "a stand-in"
     if value is None:
         return "None"
-    if cls not in _SHOWN:
+    if cls not in _SHOWN or not most:
         return _article(shown(cls))
     text = reprlib.repr(value)
-    return f"{plain(text, _LONGEST)}, {_article(shown(cls))}"
+    return f"{plain(text, most)}, {_article(shown(cls))}"
 
 
 # -- what code does with results --------------------------------------------------------------------------
@@ -195,10 +215,8 @@ def unsendable(call: Rehearsed, parameter: str, value: Any, why: str) -> Fault:
     what = f"argument '{plain(parameter)}' of {quoted(call)} (#{call.id}): cannot pickle '{plain(kind)}'"
     if f"'{kind}'" not in why:
         what += f" ({plain(why, 80)})"
-    mend = (
-        f"it would be sent to {plain(call.place, 40)}; make it inside the function, or use backend='thread'"
-    )
-    return Fault(fault("pickle", call, what, mend).finding, ("pickle", call.name, parameter, kind, why))
+    mend = f"it would be sent to {plain(call.place, 40)}; make it inside the function, or run it in threads"
+    return fault("pickle", call, what, mend, key=(parameter, kind, why))
 
 
 def a_generator(call: Rehearsed, parameter: str) -> Fault:
@@ -221,7 +239,7 @@ def unsendable_function(call: Rehearsed, why: str) -> Fault:
 def unsendable_result(call: Rehearsed, gives: Any) -> Fault:
     """A function that is said to return what cannot leave its process."""
     what = f"{quoted(call)} gives {_article(shown(gives))}, which cannot be sent back from {plain(call.place, 40)}"
-    return fault("pickle", call, what, "return plain data or a path, or use backend='thread'")
+    return fault("pickle", call, what, "return plain data or a path, or run it in threads")
 
 
 # -- what nobody wants, and what nobody can have ----------------------------------------------------------
