@@ -1,4 +1,4 @@
-"""From what has happened in a run to a plan of it: what was called, and how long it took. Pure: from columns to data."""
+"""From what has happened in a run to a plan of it: what was called, and how long it took. Pure: columns become data."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from .tasks import Edge, Kind, PlannedTask
 
 
 def planned(history: History) -> Plan:
-    """The plan of what was called in a run: with what each task waited for, and the seconds that it ran as ``expected``.
+    """The plan of what was called in a run: what each task waited for, and as ``expected`` the seconds that it ran.
 
-    A history is bounded, and a plan tells of what it has: what a task waited for that has no row any more is left out, and
-    what was inside of a block that has none is outside of all. What waited for one output of a task, a row of the kind
-    "output", waited for the file.
+    A history is bounded, and a plan tells of what it has: what a task waited for that has no row any more is left out,
+    and what was inside of a block that has none is outside of all. What waited for one output of a task, a row of the
+    kind "output", waited for the file.
 
     Args:
         history: of the run, at any time.
