@@ -73,10 +73,9 @@ def module(name: str) -> ModuleType:
 async def compared(engine: WorkflowEngine, target: Any, *args: Any) -> tuple[Plan, Plan]:
     """The plan of a target, and what was called when that was run."""
     plan = await engine.plan(target, *args)
-    async with engine:
-        with recorded() as recorder:
+    with recorded() as recorder:
+        async with engine:
             await plan.run()
-        await asyncio.sleep(0)
     return plan, recorder.plan()
 
 

@@ -156,8 +156,8 @@ def test_a_plan_of_any_program_equals_its_run(program: tuple[Step, ...]) -> None
         target = Program(engine)
         plan = await engine.plan(target.block, program, [])
         assert plan.findings == () and plan.decisions == ()
-        async with engine:
-            with recorded() as recorder:
+        with recorded() as recorder:
+            async with engine:  # which ends what the program has left behind
                 await plan.run()
         real = recorder.plan()
         diff = plan.diff(real)
