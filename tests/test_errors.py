@@ -23,10 +23,13 @@ from asyncflow.errors import (
     RemoteError,
     TaskCrashed,
     TaskTimeout,
+    TooManyTasks,
     UpstreamFailed,
+    WiringError,
     WorkerDied,
     brief,
 )
+from asyncflow.plan import Finding
 
 NEED_ROWS = ValueError("need 2 rows")
 
@@ -295,6 +298,16 @@ def test_a_dead_worker_is_told_with_what_it_said_last() -> None:
     assert "stderr" not in str(WorkerDied(4, "fit", "exit code 1", 4711, "node7", 0, ""))
 
 
+def test_a_dry_run_without_end_says_what_was_called_where_and_what_to_do() -> None:
+    error = TooManyTasks("fit", 100_000, "pipeline.py:12, in main")
+    first, *mends = str(error).splitlines()
+    assert first.startswith(
+        "'fit' was called at pipeline.py:12, in main, and 100,000 tasks were called before"
+    )
+    assert "example=" in mends[0] and "max_tasks=" in mends[1]
+    assert (error.name, error.most, error.called_at) == ("fit", 100_000, "pipeline.py:12, in main")
+
+
 def test_an_error_that_could_not_travel_tells_its_message_its_class_and_its_traceback() -> None:
     error = RemoteError("LocalError", "LocalError: no", "Traceback ...\n  line 3")
     assert (error.kind, error.message, error.traceback) == (
@@ -317,6 +330,8 @@ def test_an_error_that_could_not_travel_tells_its_message_its_class_and_its_trac
         ("CircularDependency", "ValueError"),
         ("ImpossibleTransition", "RuntimeError"),
         ("TaskTimeout", "TimeoutError"),
+        ("TooManyTasks", "RuntimeError"),
+        ("WiringError", "ValueError"),
     ],
 )
 def test_an_error_is_caught_as_what_python_would_call_it(name: str, base: str) -> None:
@@ -343,6 +358,8 @@ def test_those_that_a_user_meets_can_be_imported_from_the_top() -> None:
 # -- pickling ---------------------------------------------------------------------------------------------
 
 MADE: dict[type[BaseException], Callable[[], BaseException]] = {
+    TooManyTasks: lambda: TooManyTasks("fit", 100_000, "pipeline.py:12, in main"),
+    WiringError: lambda: WiringError("1 thing wrong with the wiring: ...", (Finding("it does not fit"),)),
     TaskTimeout: lambda: TaskTimeout(4, "fit", 30, "the event loop", True),
     TaskCrashed: lambda: TaskCrashed(4, "fit", "SystemExit: 3"),
     WorkerDied: lambda: WorkerDied(4, "fit", "exit code 1", 4711, "node7", 2**30, "last words"),

@@ -99,6 +99,11 @@ class DryRun(Run):
         after: Sequence[Any] = (),
     ) -> TaskFuture[Any]:
         """Take a call, as any run, and take note of it."""
+        block = SCOPE.get().block
+        if block is not None and self.owner(block) is None:
+            rehearsal = self.rehearsal_around(block)  # first: what is rehearsed is not called here
+            if rehearsal is not None:
+                return rehearsal.call(definition, lane, args, kwargs, site, site_at, after)
         if len(self._calls) >= self.max_tasks:
             raise TooManyTasks(definition.name, self.max_tasks, place_in(site, site_at))
         self._site = site, site_at

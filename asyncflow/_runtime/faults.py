@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import re
 import sys
 from collections.abc import Callable, Sequence
 from types import CodeType, CoroutineType, FrameType
@@ -26,6 +27,8 @@ Site = tuple[CodeType | None, int]
 _ALWAYS: Final = (TypeError, AttributeError, NameError, ImportError, asyncio.InvalidStateError)
 _AWAIT: Final = "await it first"
 _NAMED: Final = 3
+_OPAQUE: Final = re.compile(r"\b(StandIn|Comparison)\b")
+_PRETENDED: Final = {"DictStandIn": "dict", "PathStandIn": "PosixPath"}  # and what they stand in for
 
 
 def users_site(site: CodeType | None, at: int, otherwise: Site) -> Site:
@@ -91,11 +94,16 @@ def of_call(error: Exception, where: str, ends: Sequence[str]) -> Fault:
     Args:
         error: what a run would raise.
         where: the user's line.
-        ends: names of the tasks in question.
+        ends: names of the tasks in question; the last is that of what was called.
     """
     told = str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)
     first, _, rest = told.partition("\n")
     lead, _, mend = rest.strip().partition(":  ")
+    first, _, parameters = first.partition("; its parameters are ")
+    if ends and ends[-1] not in first:  # it does not speak of the task
+        first = f"{ends[-1]!r}: {first}"
+    if parameters:
+        mend = f"its parameters are {parameters}"
     return Fault(first, where, tuple(dict.fromkeys(ends)), mend or lead)
 
 
@@ -125,8 +133,16 @@ def of_code(
         return Fault(what, where, (task.name,), mend)
     if _is_fault(error, place, sources, values):
         mend = "" if isinstance(error, (NameError, ImportError)) else sources.mend()
-        return Fault(brief(error) + sources.told(), where, (*sources.names, task.name), mend)
-    return f"{_what(task)} ended with {brief(error)}, {where}"
+        return Fault(_brief(error) + sources.told(), where, (*sources.names, task.name), mend)
+    return f"{_what(task)} ended with {_brief(error)}, on what stands in for results (see example=), {where}"
+
+
+def _brief(error: BaseException) -> str:
+    """An error in words that know nothing of what stands in."""
+    told = brief(error)
+    for ours, theirs in _PRETENDED.items():
+        told = told.replace(ours, theirs)
+    return told
 
 
 def _what(task: Task) -> str:
@@ -137,7 +153,7 @@ def _what(task: Task) -> str:
 def _is_fault(error: BaseException, place: Place | None, sources: _Sources, values: Sequence[Any]) -> bool:
     if place is not None and place.is_raise and place.is_theirs:
         return False  # the user's own decision, on values that are none
-    if "StandIn" in str(error) or any(map(_is_opaque, values)):
+    if _OPAQUE.search(str(error)) or any(map(_is_opaque, values)):
         return False  # of what is not annotated nothing is known
     if isinstance(error, (IndexError, KeyError)):
         return sources.have_fixed_parts()
@@ -155,6 +171,8 @@ def _is_not_awaited(error: BaseException) -> bool:
     if isinstance(error, AttributeError):
         return isinstance(error.obj, TaskFuture) or inspect.iscoroutine(error.obj)
     told = str(error)
+    if isinstance(error, RuntimeError):
+        return told == "await wasn't used with future"  # it was gone through, as by a ``for``
     return isinstance(error, TypeError) and ("'TaskFuture'" in told or "'coroutine'" in told)
 
 
@@ -225,11 +243,12 @@ class _Sources:
 
     def have_fixed_parts(self) -> bool:
         """Whether any is of a type that tells which items there are."""
-        return any(_has_fixed_parts(_annotation(call)) for call, _ in self._found.values())
+        return any(_has_fixed_parts(call) for call, _ in self._found.values())
 
 
 def _given(call: Rehearsed, value: Any) -> str:
-    told = f"{call.name!r} (#{call.id}) gives a value of type {type(value).__name__}"
+    kind = _PRETENDED.get(type(value).__name__, type(value).__name__)
+    told = f"{call.name!r} (#{call.id}) gives a value of type {kind}"
     if call.example is not ...:
         return f"{told}, as its example= says"
     annotation = _annotation(call)
@@ -244,9 +263,14 @@ def _shown(annotation: Any) -> str:
     return annotation if isinstance(annotation, str) else inspect.formatannotation(annotation)
 
 
-def _has_fixed_parts(annotation: Any) -> bool:
+def _has_fixed_parts(call: Rehearsed) -> bool:
+    """Whether the type of a value tells which items there are."""
+    annotation = _annotation(call)
     if isinstance(annotation, str):
-        return annotation.startswith(("tuple[", "Tuple[")) and "..." not in annotation
+        try:
+            annotation = inspect.get_annotations(call.fn, eval_str=True)["return"]
+        except Exception:  # annotations are code of the user's
+            return False
     if get_origin(annotation) is tuple:
         return ... not in get_args(annotation)
     return isinstance(annotation, type) and (

@@ -84,7 +84,7 @@ class Rehearsal(DryRun):
             if each.engine is engine:
                 return each
         other = self._another(engine)
-        other.together = self.together
+        other.together, other.faults, other.site = self.together, self.faults, self.site
         self.together.append(other)
         return other
 
@@ -176,6 +176,9 @@ class Rehearsal(DryRun):
         """
         given = self._futures_in([*args, *kwargs.values()])
         futures, order = self._usable(given), self._usable(self._futures_in(list(after)))
+        for each in given:
+            if each._run.is_rehearsal:  # perhaps of another engine
+                cast(DryRun, each._run).used(each)
         ends = (*[each.name for each in given], definition.name)
         site, site_at = faults.users_site(site, site_at, self.site)
         self.found(faults.of_call(error, place_in(site, site_at), ends))
@@ -213,11 +216,8 @@ class Rehearsal(DryRun):
             return []  # that is what was wrong
 
     def _usable(self, futures: list[TaskFuture[Any]]) -> list[TaskFuture[Any]]:
-        """Those of them that tasks of this rehearsal may depend on; they are used."""
-        found = [own for own in map(self.own, futures) if own._run is self and own.id in self._calls]
-        for own in found:
-            self.used(own)
-        return found
+        """Those of them that tasks of this rehearsal may depend on."""
+        return [own for own in map(self.own, futures) if own._run is self and own.id in self._calls]
 
     def own(self, future: TaskFuture[Any]) -> TaskFuture[Any]:
         """Of a future that the engine really runs, or another rehearsal of it: something that stands in for it here."""

@@ -279,7 +279,7 @@ async def test_a_real_result_can_be_passed_to_a_rehearsal_which_does_not_wait_fo
 ) -> None:
     @threads.function_task
     def load() -> list[float]:
-        gate()
+        gate.door.pass_through()
         return [1.5]
 
     @threads.function_task(example=lambda rows: len(rows))
@@ -533,8 +533,10 @@ async def test_a_dry_run_tells_what_was_called_so_far() -> None:
     assert [task.place for task in so_far.tasks] == ["backend 'process'"] * 2
     assert len(so_far.decisions) == 1
     assert names(await engine.plan()) == ["load", "fit", "fit"]
-    other = await engine.plan(load, 1)
-    assert names(other) == ["load"]
+    async with engine:
+        other = await engine.plan(load, 1)
+        assert names(other) == ["load"]
+        assert (await engine.plan()).tasks == ()
 
 
 async def test_a_dry_run_can_be_planned_where_its_backend_is_not_installed() -> None:
