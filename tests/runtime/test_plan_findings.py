@@ -128,7 +128,7 @@ async def a_list_that_contains_itself() -> None:
     "asks for backend 'gpu', which this engine lacks", "fit", "WorkflowEngine(backends={..., 'gpu': ...})"
 )
 async def an_unknown_backend() -> None:
-    fit.with_options(backend="gpu")([1.0], 2)
+    _ = fit.with_options(backend="gpu")([1.0], 2)
 
 
 @mistake("'numbers' (#1) declares no output 'nmbers.txt'; it has: numbers.txt", "numbers")
@@ -279,7 +279,7 @@ async def test_all_is_found_at_once() -> None:
     async def target() -> None:
         for each, *_ in MISTAKES:
             await engine.block(each)()
-        load("the rest is looked at, too")
+        _ = load("the rest is looked at, too")
 
     plan = await engine.plan(target)
     assert len(plan.findings) == len(MISTAKES)
@@ -335,7 +335,7 @@ async def test_a_circle_is_told_and_the_rest_goes_on() -> None:
             anything(own[0])
 
         own.append(inner())
-        load("after")
+        _ = load("after")
 
     plan = await engine.plan(target)
     (finding,) = plan.findings
@@ -350,7 +350,7 @@ async def test_a_wrong_call_still_gives_what_others_can_use() -> None:
     async def block() -> int:
         rows = load("a", "b", "c")  # type: ignore[call-arg]
         seen.append(await rows)
-        fit(rows, 2)
+        _ = fit(rows, 2)
         return 3
 
     @engine.block
@@ -438,7 +438,7 @@ async def an_error_that_is_caught() -> None:
     try:
         (await load("a"))[3]
     except IndexError:
-        load("b")
+        _ = load("b")
 
 
 @right()
