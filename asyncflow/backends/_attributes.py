@@ -86,7 +86,7 @@ def _may_have(cls: type, name: str) -> bool:
         if each.__module__ in ("builtins", "abc", "typing", "enum") or _is_closed(each):
             continue
         stored = _stored(each)
-        if stored is None or name in stored or name in _stored_in_module(each):
+        if stored is None or name in stored or name in stored_in(each.__module__):
             return True
     return False
 
@@ -120,10 +120,14 @@ def _stored(cls: type) -> frozenset[str] | None:
 
 
 @lru_cache(_KEPT)
-def _stored_in_module(cls: type) -> frozenset[str]:
-    """The names that anything in the module of a class assigns to attributes of anything."""
+def stored_in(module: str) -> frozenset[str]:
+    """The names that anything in a module assigns to attributes of anything.
+
+    Args:
+        module: its name; of one that is not loaded, or has no source, nothing is known.
+    """
     try:
-        tree = ast.parse(inspect.getsource(sys.modules[cls.__module__]))
+        tree = ast.parse(inspect.getsource(sys.modules[module]))
     except Exception:
         return frozenset()
     return frozenset(name for node in ast.walk(tree) for name in stored_by(node))

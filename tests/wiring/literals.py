@@ -4,6 +4,7 @@ import collections
 import collections.abc
 import decimal
 import enum
+import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -12,6 +13,7 @@ from typing import Any, Literal, NamedTuple, NewType, Protocol, TypedDict
 
 import numpy as np
 import pandas as pd
+import pydantic
 
 from asyncflow import WorkflowEngine
 
@@ -211,6 +213,7 @@ RIGHT: list[tuple[str, Any, Any]] = [
     ("int_for_float", float, 3),
     ("ints_in_a_list_of_floats", list[float], [1, 2.5]),
     ("bool_for_int", int, True),
+    ("one_for_bool", bool, 1),
     ("numpy_numbers", list[float], [np.float32(1), np.int64(2)]),
     ("numpy_int", int, np.int32(3)),
     ("float_for_numpy_number", np.float64, 1.5),
@@ -303,5 +306,55 @@ def a_task_for_a_callable(engine: WorkflowEngine) -> Any:
 
     async def flow() -> list[str]:
         return await each(load, ["a"])
+
+    return flow
+
+
+@right
+def what_is_the_default_anyway(engine: WorkflowEngine) -> Any:
+    missing: Any = object()
+
+    @engine.function_task
+    def fit(degree: int = missing) -> float: ...
+
+    async def flow() -> float:
+        return await fit(missing)
+
+    return flow
+
+
+@right
+def functions_that_choose_by_type(engine: WorkflowEngine) -> Any:
+    @functools.singledispatch
+    def show(value: int) -> str: ...
+
+    @show.register
+    def _(value: str) -> str: ...
+
+    @pydantic.validate_call
+    def fit(degree: int) -> float: ...
+
+    showing, fitting = engine.function_task(show), engine.function_task(fit)
+
+    async def flow() -> Any:
+        return await showing("a"), await fitting("3")  # type: ignore[arg-type]
+
+    return flow
+
+
+@right
+def large_values(engine: WorkflowEngine) -> Any:
+    @engine.function_task
+    def load() -> int: ...
+
+    @engine.function_task
+    def total(rows: list[list[list[int]]], more: dict[str, Any]) -> int: ...
+
+    async def flow() -> int:
+        rows: Any = [[[1] * 1000] * 1000] * 1000
+        rows[0][0][0] = load()
+        circle: Any = {}
+        circle["a"] = circle
+        return await total(rows, circle)
 
     return flow

@@ -14,8 +14,8 @@ from ..._core.rehearsed import Rehearsed
 from ...backends._annotations import returned_by, taken_by
 from .hints import plain, settled, with_owner, with_paths
 
-_CONVERT: Final = frozenset({"pydantic"})
-"""Whose wrappers make of an argument what the function asks for."""
+_CONVERT: Final = frozenset({"functools", "multipledispatch", "plum", "pydantic"})
+"""Whose wrappers make of an argument what the function asks for, or choose another function by it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,8 +119,8 @@ def _each(parameter: inspect.Parameter, given: Any, hint: Any) -> Iterator[Argum
         fields = _fields(hint)
         for name, value in given.items():
             yield Argument(name, hint if fields is None else fields.get(name, Any), value)
-    else:
-        yield Argument(parameter.name, hint, given)
+    else:  # what is the default is right, whatever it is
+        yield Argument(parameter.name, Any if given is parameter.default else hint, given)
 
 
 def _fields(hint: Any) -> Mapping[str, Any] | None:

@@ -19,8 +19,8 @@ from ..._core.rehearsed import Rehearsed
 from ..._path_standin import PathStandIn
 from . import said
 from .faults import Fault
+from .parts import walk
 from .seen import Seen
-from .values import walk
 
 _WRITES_ANYWHERE: Final = ("function", "awaitable")  # a command works in a directory of its own
 _MOST: Final = (

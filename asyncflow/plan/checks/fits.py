@@ -53,7 +53,7 @@ def clash(given: Any, wanted: Any, depth: int = 0) -> str | None:
 
 def _clash(given: Any, wanted: Any, depth: int) -> str | None:
     """The same for plain annotations that leave no choice."""
-    if Any in (given, wanted) or object in (given, wanted) or typing.Never in (given, wanted):
+    if given is wanted or not {Any, object, typing.Never}.isdisjoint((given, wanted)):
         return None
     for is_kind, judge in _KINDS:
         if is_kind(given) or is_kind(wanted):
@@ -132,7 +132,7 @@ def literal_clash(value: Any, wanted: Any, depth: int) -> str | None:
         same = any(type(value) is type(each) and value == each for each in typing.get_args(wanted))
         return None if same else f"{_value(value)} is none of {shown(wanted)}"
     cls = class_of(wanted)
-    if cls is None:
+    if cls is None or (cls is bool and type(value) is int and value in (0, 1)):
         return None
     return classes.clash(type(value), cls, exact=True) or parts(type(value), wanted, depth)
 

@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from ..._core.rehearsed import Lack, Rehearsed
-from ...backends._attributes import CALL, INDEX, ITERATION, known
+from ...backends._attributes import CALL, INDEX, ITERATION, known, stored_in
 from . import said
 from .faults import Fault
+from .parts import walk
 from .seen import Seen
-from .values import walk
 
 _ORIGIN: Final = re.compile(r"(.*)#(\d+)", re.DOTALL)
 _CANNOT: Final = {INDEX: "cannot be indexed", CALL: "cannot be called", ITERATION: "cannot be gone over"}
@@ -25,8 +25,17 @@ def lack_faults(seen: Seen) -> Iterator[Fault]:
         seen: all calls.
     """
     for lack in seen.lacks:
+        if lack.asked in _set_by_maker(lack, seen):
+            continue
         problem = _CANNOT.get(lack.asked, f"has no attribute '{lack.asked}'")
         yield said.lacking(_label(lack), lack.cls, problem, lack.where, _meant(lack))
+
+
+def _set_by_maker(lack: Lack, seen: Seen) -> frozenset[str]:
+    """The names of attributes that the module of the function that gave a result sets, perhaps on that result."""
+    found = _ORIGIN.fullmatch(lack.origin)
+    maker = seen.by_id.get(int(found[2])) if found else None
+    return stored_in(str(getattr(maker.fn, "__module__", ""))) if maker is not None else frozenset()
 
 
 def _label(lack: Lack) -> str:

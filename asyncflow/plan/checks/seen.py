@@ -13,7 +13,7 @@ from ..._core.files import File
 from ..._core.rehearsed import Lack, Rehearsed
 from .calls import Argument, Functions
 from .hints import is_open
-from .values import walk
+from .parts import walk
 
 _INTERNED: Final = (type(None), bool, int, str, bytes)  # the same object may have come from anywhere
 

@@ -13,21 +13,19 @@ from collections.abc import Callable, Iterable, Iterator
 from types import NoneType
 from typing import Any, Final, NamedTuple
 
-from ..._core.files import File
 from ...backends._annotations import hints_of
 from ...backends._standin import StandIn
 from . import classes
 from .containers import is_typed_dict, items, pairs, tuple_of
 from .fits import clash, is_callable, is_literal, literal_clash
 from .hints import class_of, members, plain, shown
+from .parts import CONTAINERS, DEEPEST, LOOKED_AT, is_small, walk
 
 Replaced = Callable[[Any], Any]
 """Of what is replaced before a call is made, as a future, the type of what will be there; `...` of what stays."""
 
-_LOOKED_AT: Final = 1000  # items of one container
-_DEEPEST: Final = 8
+_LOOKED_INTO: Final = 2_000  # parts of one argument, beside those that are alike
 _SCALARS: Final = (NoneType, bool, int, float, complex, str, bytes)
-_CONTAINERS: Final = (list, tuple, set, frozenset, dict)
 
 
 class Refusal(NamedTuple):
@@ -51,32 +49,7 @@ def refusal(value: Any, hint: Any, replaced: Replaced) -> Refusal | None:
         replaced: tells what comes in place of parts of it.
     """
     stays = all(replaced(each) is ... and not _is_stand_in(each) for each in walk(value))
-    return None if stays and _passes(value, hint) else _refusal(value, hint, replaced, 0)
-
-
-def walk(value: Any, depth: int = 0) -> Iterator[Any]:
-    """A value and what is in it: in containers of Python's and dataclasses, as deep and as far as anybody looks.
-
-    Args:
-        value: any.
-        depth: how far inside of others it is.
-    """
-    yield value
-    for part in _parts(value) if depth < _DEEPEST else ():
-        yield from walk(part, depth + 1)
-
-
-def _parts(value: Any) -> Iterable[Any]:
-    cls = type(value)
-    if issubclass(cls, File):
-        return ()
-    if issubclass(cls, dict):
-        return (part for item in itertools.islice(dict.items(value), _LOOKED_AT) for part in item)
-    if issubclass(cls, _CONTAINERS):
-        return itertools.islice(value, _LOOKED_AT)
-    if dataclasses.is_dataclass(cls):
-        return (getattr(value, field.name, None) for field in dataclasses.fields(cls))
-    return ()
+    return None if stays and _passes(value, hint) else _Look(replaced).refusal(value, hint, 0)
 
 
 def _is_stand_in(value: Any) -> bool:
@@ -87,14 +60,13 @@ def _passes(value: Any, hint: Any) -> bool:
     """What the library says."""
     import typeguard
 
-    few = not isinstance(value, _CONTAINERS) or len(value) <= _LOOKED_AT
     strategy = typeguard.CollectionCheckStrategy
     try:
         typeguard.check_type(
             value,
             hint,
             forward_ref_policy=typeguard.ForwardRefPolicy.IGNORE,
-            collection_check_strategy=strategy.ALL_ITEMS if few else strategy.FIRST_ITEM,
+            collection_check_strategy=strategy.ALL_ITEMS if is_small(value) else strategy.FIRST_ITEM,
         )
     except typeguard.TypeCheckError:
         return False
@@ -103,55 +75,99 @@ def _passes(value: Any, hint: Any) -> bool:
     return True
 
 
-def _refusal(value: Any, hint: Any, replaced: Replaced, depth: int) -> Refusal | None:
-    instead = replaced(value)
-    if instead is not ...:
-        reason = clash(instead, hint)
-        return None if reason is None else Refusal(reason, value)
-    if depth > _DEEPEST or _is_stand_in(value):
-        return None
-    found = []
-    for each in members(hint):
-        refused = _of_member(value, each, replaced, depth)
-        if refused is None:
+class _Look:
+    """One look at an argument, which ends after so many parts: what has not been seen is taken to be right.
+
+    Args:
+        replaced: tells what comes in place of parts of it.
+    """
+
+    def __init__(self, replaced: Replaced) -> None:
+        self._replaced = replaced
+        self._left = _LOOKED_INTO
+        self._fit: set[tuple[type, int]] = (
+            set()
+        )  # classes of plain values, with the ids of hints that they do for
+
+    def refusal(self, value: Any, hint: Any, depth: int) -> Refusal | None:
+        """Why a value is not what is asked for.
+
+        Args:
+            value: the argument, or a part of it.
+            hint: annotation of what is asked for; held by whoever asks.
+            depth: how far inside of others it is.
+        """
+        kind = type(value), id(hint)
+        if kind in self._fit:
             return None
-        found.append(refused)
-    return found[0] if len(found) == 1 else Refusal("", value)
-
-
-def _of_member(value: Any, hint: Any, replaced: Replaced, depth: int) -> Refusal | None:
-    """The same for a plain annotation that leaves no choice."""
-    while isinstance(hint, typing.NewType):
-        hint = plain(hint.__supertype__)
-    cls = class_of(hint)
-    if hint in (Any, object, typing.Never):
+        instead = self._replaced(value)
+        if instead is not ...:
+            return _told(clash(instead, hint), value)
+        self._left -= 1
+        if self._left < 0 or depth > DEEPEST or _is_stand_in(value):
+            return None
+        found = []
+        alternatives = members(hint)
+        for each in alternatives:
+            refused = self._of_member(value, each, depth)
+            if refused is None:
+                break
+            found.append(refused)
+        else:
+            return found[0] if len(found) == 1 else Refusal("", value)
+        if type(value) in _SCALARS and not any(each is bool or is_literal(each) for each in alternatives):
+            self._fit.add(kind)
         return None
-    if is_callable(hint):
-        return None if _passes(value, hint) else Refusal("", value)
-    if is_literal(hint) or isinstance(value, _SCALARS):
-        return _told(literal_clash(value, hint, depth), value)
-    if cls is None:
+
+    def _of_member(self, value: Any, hint: Any, depth: int) -> Refusal | None:
+        """The same for a plain annotation that leaves no choice."""
+        while isinstance(hint, typing.NewType):
+            hint = plain(hint.__supertype__)
+        cls = class_of(hint)
+        if hint in (Any, object, typing.Never):
+            return None
+        if is_callable(hint):
+            return None if _passes(value, hint) else Refusal("", value)
+        if is_literal(hint) or isinstance(value, _SCALARS):
+            return _told(literal_clash(value, hint, depth), value)
+        if cls is None:
+            return None
+        if typing.get_origin(hint) is type:
+            is_class = isinstance(value, type)
+            return _told(clash(value, typing.get_args(hint)[0]) if is_class else "", value)
+        if is_typed_dict(cls):
+            return _keys(value, cls) or self._first(_parts_of_typed_dict(value, cls), depth)
+        if classes.clash(type(value), cls, exact=True) is not None:
+            return Refusal("", value)
+        shape = tuple_of(hint)
+        if isinstance(value, tuple) and shape is not None and len(shape) != len(value):
+            return Refusal(f"it has {len(value)} items, not {len(shape)}", value)
+        return self._first(self._parts(value, hint), depth)
+
+    def _parts(self, value: Any, hint: Any) -> Iterable[tuple[Any, Any]]:
+        if not dataclasses.is_dataclass(value):
+            return itertools.islice(_parts_of_container(value, hint), 2 * LOOKED_AT)
+        hints = hints_of(type(value))
+        fields = [
+            (getattr(value, field.name, None), hints.get(field.name, Any))
+            for field in dataclasses.fields(value)
+        ]  # what is not replaced there is between the object and its class
+        return [each for each in fields if any(self._replaced(inner) is not ... for inner in walk(each[0]))]
+
+    def _first(self, parts: Iterable[tuple[Any, Any]], depth: int) -> Refusal | None:
+        for part, hint in parts:
+            found = self.refusal(part, hint, depth + 1)
+            if found is not None:
+                return found
         return None
-    if typing.get_origin(hint) is type:
-        is_class = isinstance(value, type)
-        return _told(clash(value, typing.get_args(hint)[0]) if is_class else "", value)
-    if is_typed_dict(cls):
-        return _of_typed_dict(value, cls, replaced, depth)
-    if classes.clash(type(value), cls, exact=True) is not None:
-        return Refusal("", value)
-    if not _fits_in(value, hint):
-        return Refusal(f"it has {len(value)} items, not {len(tuple_of(hint) or ())}", value)
-    parts = _parts_and_hints(value, hint)
-    if dataclasses.is_dataclass(value):  # what else is in its fields is between it and its class
-        parts = (each for each in parts if any(replaced(inner) is not ... for inner in walk(each[0])))
-    return _first(parts, replaced, depth)
 
 
 def _told(reason: str | None, value: Any) -> Refusal | None:
     return None if reason is None else Refusal(reason, value)
 
 
-def _of_typed_dict(value: Any, cls: Any, replaced: Replaced, depth: int) -> Refusal | None:
+def _keys(value: Any, cls: Any) -> Refusal | None:
+    """What is wrong with the keys of a dict of which it is known which there may be."""
     if not isinstance(value, dict):
         return Refusal("", value)
     hints = hints_of(cls)
@@ -161,35 +177,24 @@ def _of_typed_dict(value: Any, cls: Any, replaced: Replaced, depth: int) -> Refu
     for key in value:
         if isinstance(key, str) and key not in hints:
             return Refusal(f"{shown(cls)} knows no key {key!r}", value)
-    return _first(((each, hints.get(key, Any)) for key, each in value.items()), replaced, depth)
+    return None
 
 
-def _fits_in(value: Any, hint: Any) -> bool:
-    shape = tuple_of(hint)
-    return not isinstance(value, tuple) or shape is None or len(shape) == len(value)
+def _parts_of_typed_dict(value: Any, cls: Any) -> Iterable[tuple[Any, Any]]:
+    hints = hints_of(cls)
+    return [(part, hints.get(key, Any)) for key, part in value.items()]
 
 
-def _parts_and_hints(value: Any, hint: Any) -> Iterable[tuple[Any, Any]]:
+def _parts_of_container(value: Any, hint: Any) -> Iterator[tuple[Any, Any]]:
     """What is in a container, each with the annotation that it is asked to be of."""
     cls = type(value)
     if issubclass(cls, dict):
         key, item = pairs(hint) or (items(hint), Any)
-        for name, part in itertools.islice(dict.items(value), _LOOKED_AT):
+        for name, part in dict.items(value):
             yield name, key
             yield part, item
     elif issubclass(cls, tuple) and (shape := tuple_of(hint)) is not None:
         yield from zip(value, shape, strict=True)
-    elif issubclass(cls, _CONTAINERS):
+    elif issubclass(cls, CONTAINERS):
         item = items(hint)
-        yield from ((part, item) for part in itertools.islice(value, _LOOKED_AT))
-    elif dataclasses.is_dataclass(cls):
-        hints = hints_of(cls)
-        for field in dataclasses.fields(cls):
-            yield getattr(value, field.name, None), hints.get(field.name, Any)
-
-
-def _first(parts: Iterable[tuple[Any, Any]], replaced: Replaced, depth: int) -> Refusal | None:
-    return next(
-        (found for part, hint in parts if (found := _refusal(part, hint, replaced, depth + 1)) is not None),
-        None,
-    )
+        yield from ((part, item) for part in value)
