@@ -13,6 +13,9 @@ from asyncflow import WorkflowEngine
 
 from .kit import right, wrong
 
+CLOSED = sqlite3.connect(":memory:")
+CLOSED.close()  # which makes it no more fit to be sent
+
 
 class Held:
     def __init__(self) -> None:
@@ -43,7 +46,7 @@ def passed(value: Any) -> Any:
 
 
 for case_name, case_value, case_kind in [
-    ("connection", sqlite3.connect(":memory:"), "cannot pickle 'sqlite3.Connection'"),
+    ("connection", CLOSED, "cannot pickle 'sqlite3.Connection'"),
     ("lock", threading.Lock(), "cannot pickle '_thread.lock'"),
     ("object_with_a_lock", Held(), "Held' (TypeError: cannot pickle '_thread.lock' object)"),
     (
@@ -161,12 +164,8 @@ def threads_share_everything(engine: WorkflowEngine) -> Any:
     def reads(path: str) -> TextIO: ...
 
     async def flow() -> Any:
-        connection = sqlite3.connect(":memory:")
-        try:
-            await reads("a")
-            return await work(connection, (number for number in range(3)))
-        finally:
-            connection.close()
+        await reads("a")
+        return await work(CLOSED, (number for number in range(3)))
 
     return flow
 

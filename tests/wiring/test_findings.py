@@ -17,6 +17,9 @@ from asyncflow.backends._standin import StandIn
 from asyncflow.plan import Finding
 from asyncflow.plan.checks import findings_of
 
+CLOSED = sqlite3.connect(":memory:")
+CLOSED.close()  # which makes it no more fit to be sent
+
 
 def load(path: str) -> list[str]: ...
 
@@ -95,7 +98,7 @@ def test_the_same_fault_at_two_lines_is_two(rehearsal: Rehearsal) -> None:
 def test_all_faults_are_found_at_once(rehearsal: Rehearsal) -> None:
     rows = rehearsal.call(load, 3)
     rehearsal.call(fit, rows)
-    rehearsal.call(anything, sqlite3.connect(":memory:"), needs_pickle=True)
+    rehearsal.call(anything, CLOSED, needs_pickle=True)
     rehearsal.call(anything, inputs=[InputFile("none.csv")])
     assert len(rehearsal.findings(exists=lambda path: False)) == 4
 
@@ -202,5 +205,5 @@ def test_an_argument_of_many_calls_is_tried_once(rehearsal: Rehearsal) -> None:
 
 
 def test_nothing_is_pickled_that_stays_here(rehearsal: Rehearsal) -> None:
-    rehearsal.call(anything, sqlite3.connect(":memory:"))
+    rehearsal.call(anything, CLOSED)
     assert not rehearsal.findings()

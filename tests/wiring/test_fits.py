@@ -5,6 +5,7 @@ from __future__ import annotations
 import collections
 import collections.abc
 import dataclasses
+import sys
 import typing
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -332,3 +333,41 @@ def test_no_annotation_and_no_value_makes_a_check_fail(
     for each in findings_of([maker, user], lambda future: 1 if future is maker else None):
         assert each.where in ("a.py:1, in f", "a.py:2, in f")
         assert f"{each.what}{each.mend}".isprintable()
+
+
+NEW = """
+type Json = dict[str, Json] | list[Json] | str | int | float | bool | None
+type Other = dict[str, Other] | list[Other] | bytes
+type Pair[T] = tuple[T, T]
+type Number = int | float
+
+class Crate[T]:
+    pass
+"""
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="Python 3.12 has these")
+def test_types_of_python_3_12() -> None:
+    names: dict[str, Any] = {}
+    exec(NEW, names)
+    json, other, pair, number, crate = (names[each] for each in ("Json", "Other", "Pair", "Number", "Crate"))
+    for gives, takes in (
+        (json, json),
+        (json, other),
+        (json, list[int]),
+        (pair[int], tuple[int, float]),
+        (pair, tuple[int, int]),
+        (int, number),
+        (number, float),
+        (crate[int], crate),
+        (crate[int], crate[float]),
+    ):
+        assert clash(gives, takes) is None, (gives, takes)
+    for gives, takes in (
+        (bytes, json),
+        (pair[int], tuple[int, str]),
+        (pair[int], tuple[int, int, int]),
+        (str, number),
+        (crate[int], crate[str]),
+    ):
+        assert clash(gives, takes), (gives, takes)
