@@ -502,7 +502,7 @@ class WorkflowEngine:
         except RuntimeError:
             raise WrongLoop(no_loop(name, self._run)) from None
         rehearsal = self._rehearsal()
-        if rehearsal is not None and rehearsal.loop is loop:
+        if rehearsal is not None:
             return rehearsal
         run = self._usable_run()
         if run is None:
