@@ -85,8 +85,11 @@ class Rehearsal(DryRun):
         for each in self.together:
             if each.engine is engine:
                 return each
+        if self.closed is not None:
+            return self  # which takes no call any more
         other = self._another(engine)
         other.together, other.faults, other.site = self.together, self.faults, self.site
+        other.decided, other.hands.decided = self.decided, self.decided.take
         self.together.append(other)
         return other
 
@@ -117,7 +120,8 @@ class Rehearsal(DryRun):
                 "shutdown() inside a task would wait for itself; call it where the engine was started"
             )
         while waiting := [each for each in self.scheduler.live.values() if each.id]:
-            await asyncio.wait(waiting)
+            for each in waiting:
+                await self.settled(each)  # not the future itself: nobody uses a result by this
         self._is_shut_down = True
 
     def started(self) -> None:
@@ -181,8 +185,8 @@ class Rehearsal(DryRun):
         given = self._futures_in([*args, *kwargs.values()])
         futures, order = self._usable(given), self._usable(self._futures_in(list(after)))
         for each in given:
-            if each._run.is_rehearsal:  # perhaps of another engine
-                cast(DryRun, each._run).used(each)
+            if isinstance(each._run, DryRun):  # perhaps of another engine
+                each._run.used(each)
         ends = (*[each.name for each in given], definition.name)
         site, site_at = faults.users_site(site, site_at, self.site)
         self.found(faults.of_call(error, place_in(site, site_at), ends))

@@ -406,6 +406,35 @@ async def test_what_outlives_its_rehearsal_cannot_call_for_real(threads: Workflo
     await left[0]
 
 
+async def test_what_outlives_its_rehearsal_cannot_call_other_engines_either(idle: WorkflowEngine) -> None:
+    elsewhere = WorkflowEngine("thread").function_task(never_called, name="elsewhere")
+    over = asyncio.Event()
+    left: list[asyncio.Task[None]] = []
+
+    async def late() -> None:
+        await over.wait()
+        with pytest.raises(EngineClosed, match="the rehearsal is over"):
+            elsewhere()
+
+    async def target() -> None:
+        left.append(asyncio.create_task(late()))
+
+    await idle.plan(target)
+    over.set()
+    await left[0]
+
+
+async def test_mistakes_in_calls_of_another_engine_are_findings_of_the_plan(idle: WorkflowEngine) -> None:
+    load = idle.function_task(never_called, name="load")
+    elsewhere = WorkflowEngine("thread").function_task(never_called, name="elsewhere")
+
+    async def target() -> None:
+        elsewhere([load()])
+
+    plan = await idle.plan(target)
+    assert [finding.ends for finding in plan.findings] == [("load", "elsewhere")]
+
+
 async def test_a_rehearsal_that_is_cancelled_ends_what_it_began(idle: WorkflowEngine) -> None:
     ended: list[str] = []
     begun = asyncio.Event()
