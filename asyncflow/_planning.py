@@ -62,7 +62,7 @@ async def plan_of(
     plan = planned(
         rehearsal.calls(),
         decisions=rehearsal.decided.told(),
-        faults=rehearsal.faults.values(),
+        faults=rehearsal.faults,
         start=_starter(target, name, begin),
     )
     for each in rehearsal.together:

@@ -66,7 +66,8 @@ class Rehearsal(DryRun):
         self._beside = beside
         self._another = another
         self.together: list[Rehearsal] = [self]  # with those of other engines whose tasks the target calls
-        self.faults: dict[str, Fault] = {}
+        self.faults: list[Fault] = []
+        self._told: set[str] = set()
         self.interrupt: BaseException | None = None
         self._stand_ins: dict[TaskFuture[Any], TaskFuture[Any]] = {}
         self.site: tuple[CodeType | None, int] = (None, 0)
@@ -89,6 +90,7 @@ class Rehearsal(DryRun):
             return self  # which takes no call any more
         other = self._another(engine)
         other.together, other.faults, other.site = self.together, self.faults, self.site
+        other._told = self._told
         other.decided, other.hands.decided = self.decided, self.decided.take
         self.together.append(other)
         return other
@@ -273,7 +275,10 @@ class Rehearsal(DryRun):
 
     def found(self, fault: Fault) -> None:
         """Take note of something that is wrong; of what is wrong again and again, once."""
-        self.faults.setdefault(NUMBERED.sub("", f"{fault.where} {fault.what}"), fault)
+        told = NUMBERED.sub("", f"{fault.where} {fault.what}")
+        if told not in self._told:
+            self._told.add(told)
+            self.faults.append(fault)
 
     def _failed(self, task: Any, error: BaseException) -> None:
         """A block, or what stands in for a task, has raised something: tell of it, and let something stand in."""
