@@ -15,8 +15,6 @@ from hypothesis import strategies as st
 
 from asyncflow import InputFile, OutputFile, Plan, WorkflowEngine
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
-
 
 @dataclass(frozen=True)
 class Step:
