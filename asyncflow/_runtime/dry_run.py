@@ -6,6 +6,7 @@ It decides nothing and makes no plan of what it has seen: that is for whoever as
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from types import CodeType
 from typing import Any, Final, Protocol, cast
@@ -82,6 +83,7 @@ class DryRun(Run):
         self.wiring = _NotedWiring(self)
         self._real = real
         self._calls: dict[int, Rehearsed] = {}
+        self._inside: dict[int | None, list[Rehearsed]] = defaultdict(list)  # by block
         self._futures: dict[int, TaskFuture[Any]] = {}  # held, so that their values can be told
         self._waited: dict[int, dict[int | None, int]] = {}
         self._site: tuple[CodeType | None, int] = (None, 0)
@@ -190,6 +192,7 @@ class DryRun(Run):
             expected=definition.expected,
         )
         self._calls[future.id] = call
+        self._inside[call.block].append(call)
         self._futures[future.id] = future
         return call
 
@@ -246,6 +249,7 @@ class DryRun(Run):
     def forget(self) -> None:
         """Let go of what was noted, once it has been told: the futures and their run would hold each other."""
         self._calls.clear()
+        self._inside.clear()
         self._futures.clear()
         self._waited.clear()
 

@@ -14,7 +14,7 @@ from contextvars import Context, copy_context
 from itertools import count
 from threading import get_ident
 from types import CodeType
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from .._core import arguments
 from .._core.scheduler import MOST, Scheduler
@@ -62,6 +62,8 @@ class Run:
         implicit_data: whether what they have made without declaring it is brought to those that depend on them.
         grace: seconds that a command which is told to end may take.
     """
+
+    is_rehearsal: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -180,8 +182,6 @@ class Run:
     def engine(self) -> Any:
         """What all runs of one engine have in common, and its rehearsals."""
         return self.backends
-
-    is_rehearsal = False
 
     def rehearsal_around(self, block: Any) -> Run | None:
         """The rehearsal that a call inside of a block belongs to, if the block is none of this run's."""

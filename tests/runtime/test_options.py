@@ -158,11 +158,11 @@ async def test_what_a_task_is_expected_to_take_is_in_its_plan(expected: float | 
 @pytest.mark.parametrize("expected", [-1, float("nan"), float("inf"), timedelta(seconds=-1)])
 def test_an_expected_duration_that_is_none_is_refused_where_it_is_given(expected: float | timedelta) -> None:
     engine = WorkflowEngine()
-    with pytest.raises(ValueError, match="'never_called': expected=.* 0 seconds or more"):
+    with pytest.raises(ValueError, match=r"'never_called': expected=.* 0 seconds or more"):
         engine.function_task(never_called, expected=expected)
-    with pytest.raises(ValueError, match="'never_called': expected=.* 0 seconds or more"):
+    with pytest.raises(ValueError, match=r"'never_called': expected=.* 0 seconds or more"):
         engine.executable_task(expected=expected)(never_called)
-    with pytest.raises(ValueError, match="'task': expected=.* 0 seconds or more"):
+    with pytest.raises(ValueError, match=r"'task': expected=.* 0 seconds or more"):
         engine.function_task(never_called, name="task").with_options(expected=expected)
     with pytest.raises(TypeError, match="'never_called': expected='soon': a number of seconds"):
         engine.function_task(never_called, expected="soon")

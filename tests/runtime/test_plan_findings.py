@@ -562,6 +562,21 @@ async def test_whether_a_result_is_used_is_known(
     assert call.is_used is is_used
 
 
+async def test_the_end_of_an_engine_uses_no_result(seen: list[Sequence[Rehearsed]]) -> None:
+    async def target() -> None:
+        async with engine:
+            load("a")
+            await load("b")
+            load("c")
+
+    await engine.plan(target)
+    assert [(each.args, each.is_used) for each in seen[0]] == [
+        (("a",), False),
+        (("b",), True),
+        (("c",), False),
+    ]
+
+
 async def test_what_was_rehearsed_is_told_whole(seen: list[Sequence[Rehearsed]], tmp_path: Path) -> None:
     given = tmp_path / "given"
     given.write_text("123")

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from graphs_kit import recorded
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from asyncflow import InputFile, OutputFile, Plan, WorkflowEngine
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
-from graphs_kit import recorded
 
 
 @dataclass(frozen=True)
