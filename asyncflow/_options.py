@@ -15,7 +15,6 @@ from .backend import ExecutionBackend
 from .backends.executor import ExecutorBackend
 from .discovery import backend_class
 from .function_task import FunctionTask
-from .plan.tasks import checked_seconds
 
 if TYPE_CHECKING:
     from ._runtime.run import Run
@@ -92,8 +91,12 @@ def seconds(timeout: float | timedelta | None) -> float | None:
 
 def expected_seconds(expected: float | timedelta | None, name: str) -> float | None:
     """How long a task is expected to take, as a number."""
+    if expected is None:
+        return None
+    from .plan.tasks import checked_seconds  # most tasks say nothing, and plans take a while to load
+
     length = expected.total_seconds() if isinstance(expected, timedelta) else expected
-    return None if length is None else checked_seconds(length, f"{name!r}: expected")
+    return checked_seconds(length, f"{name!r}: expected")
 
 
 def no_loop(name: str, run: Run | None) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from types import CodeType
 from typing import TYPE_CHECKING, Any, cast
 
@@ -20,11 +20,14 @@ from .discovery import backend_class
 from .errors import UnknownBackend
 from .function_task import FunctionTask
 from .plan import of_history
+from .plan.checks import findings_of
 from .plan.of_rehearsal import planned
 from .plan.plan import Plan
 
 if TYPE_CHECKING:
+    from ._core.rehearsed import Rehearsed
     from .engine import WorkflowEngine
+    from .plan.tasks import Finding
 
 Site = tuple[CodeType, int]
 """Some code, and an instruction in it."""
@@ -61,10 +64,12 @@ async def plan_of(
                 await lifecycle.close(each, wait=is_whole, grace=engine._grace, skip_backends=False)
     if rehearsal.interrupt is not None:
         raise rehearsal.interrupt
+    calls = rehearsal.calls()
     plan = planned(
-        rehearsal.calls(),
+        calls,
         decisions=rehearsal.decided.told(),
         faults=rehearsal.faults,
+        findings=_checked_wiring(engine, rehearsal, calls),
         start=_starter(target, name, begin),
     )
     for each in rehearsal.together:
@@ -85,13 +90,20 @@ async def plan_so_far(engine: WorkflowEngine) -> Plan:
     if run is None:
         return Plan([])
     if isinstance(run, DryRun):
-        return planned(run.calls(), decisions=run.decided.told())
+        calls = run.calls()
+        return planned(calls, decisions=run.decided.told(), findings=_checked_wiring(engine, run, calls))
     if run.teller is None:
         raise RuntimeError(
             "engine.plan() without a target tells what was called, and with report_limit=0 nothing is recorded.\n"
             "  Say what is to be planned:  await engine.plan(pipeline, ...)"
         )
     return of_history.planned(run.teller.history())
+
+
+def _checked_wiring(engine: WorkflowEngine, run: DryRun, calls: Sequence[Rehearsed]) -> list[Finding]:
+    return findings_of(
+        calls, run.task_of, implicit_data=engine._implicit_data, is_over=run.is_over, lacks=run.lacks
+    )
 
 
 # -- runs that run nothing --------------------------------------------------------------------------------

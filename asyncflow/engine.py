@@ -72,6 +72,8 @@ class WorkflowEngine:
         journal: a file to which each run adds what happens, a line of JSON for each event; `Report.from_journal` reads
             it, also after the process was killed.
         max_tasks: how many tasks a dry run or a plan may call: a loop may not end on what stands in for results.
+        check_types: whether arguments and results are held to their annotations as they flow; a task fails with
+            `TypeMismatch` if one is not what it should be.
 
     Raises:
         UnknownBackend: no backend of that name is installed.
@@ -93,6 +95,7 @@ class WorkflowEngine:
         report_limit: int = 200_000,
         journal: str | PathLike[str] | None = None,
         max_tasks: int = 100_000,
+        check_types: bool = False,
     ) -> None:
         if workers is not None and workers < 1:
             raise ValueError(f"workers={workers}: at least one is needed")
@@ -126,6 +129,7 @@ class WorkflowEngine:
         self._journal = None if journal is None else Path(journal).absolute()
         self._audience = Audience()
         self._max_tasks = max_tasks
+        self._check_types = check_types
         self._run: Run | None = None
         self._starting: asyncio.Task[None] | None = None
         self._closing: asyncio.Task[None] | None = None
@@ -563,7 +567,7 @@ class WorkflowEngine:
         except RuntimeError:
             raise WrongLoop(no_loop(name, self._run)) from None
         rehearsal = self._rehearsal()
-        if rehearsal is not None and rehearsal.loop is loop:
+        if rehearsal is not None:
             return rehearsal
         run = self._usable_run()
         if run is None:
@@ -593,7 +597,11 @@ class WorkflowEngine:
             from ._planning import dry_run_of
 
             return dry_run_of(self, journal)
-        return Run(
+        run = Run
+        if self._check_types:
+            from ._runtime.checked_run import CheckedRun as run
+
+        return run(
             self._backends,
             max_coroutines=self._max_coroutines,
             executables=self._executables,

@@ -26,6 +26,7 @@ __all__ = [
     "TaskCrashed",
     "TaskTimeout",
     "TooManyTasks",
+    "TypeMismatch",
     "UnknownBackend",
     "UpstreamFailed",
     "WiringError",
@@ -87,6 +88,44 @@ class TooManyTasks(AsyncflowError, RuntimeError):
             "  If a loop does not end on what stands in for results, give the task that ends it an example=.\n"
             "  If there are so many tasks:  WorkflowEngine(max_tasks=...)"
         )
+
+
+class TypeMismatch(AsyncflowError, TypeError):
+    """With ``check_types=True``: an argument or a result is not of the type that it is annotated to be.
+
+    Attributes:
+        task_id: number of the task.
+        name: the task's name as its user wrote it.
+        argument: which argument; None for the result.
+        expected: the annotation, as text.
+        problem: what is there instead, in words.
+        source: name and number of the task whose result it is; None if it is nobody's or that is not known.
+    """
+
+    def __init__(
+        self,
+        task_id: int,
+        name: str,
+        argument: str | None,
+        expected: str,
+        problem: str,
+        source: tuple[str, int] | None = None,
+    ) -> None:
+        super().__init__(task_id, name, argument, expected, problem, source)
+        self.task_id = task_id
+        self.name = name
+        self.argument = argument
+        self.expected = expected
+        self.problem = problem
+        self.source = source
+
+    def __str__(self) -> str:
+        what = "the result" if self.argument is None else f"argument {self.argument!r}"
+        told = f"{what} of {self.name!r} (#{self.task_id}) is not {self.expected}: {self.problem}"
+        if self.source is None:
+            return told
+        name, number = self.source
+        return f"{told}; it came from {name!r} (#{number})"
 
 
 class WiringError(AsyncflowError, ValueError):

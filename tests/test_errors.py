@@ -24,6 +24,7 @@ from asyncflow.errors import (
     TaskCrashed,
     TaskTimeout,
     TooManyTasks,
+    TypeMismatch,
     UpstreamFailed,
     WiringError,
     WorkerDied,
@@ -331,6 +332,7 @@ def test_an_error_that_could_not_travel_tells_its_message_its_class_and_its_trac
         ("ImpossibleTransition", "RuntimeError"),
         ("TaskTimeout", "TimeoutError"),
         ("TooManyTasks", "RuntimeError"),
+        ("TypeMismatch", "TypeError"),
         ("WiringError", "ValueError"),
     ],
 )
@@ -359,6 +361,7 @@ def test_those_that_a_user_meets_can_be_imported_from_the_top() -> None:
 
 MADE: dict[type[BaseException], Callable[[], BaseException]] = {
     TooManyTasks: lambda: TooManyTasks("fit", 100_000, "pipeline.py:12, in main"),
+    TypeMismatch: lambda: TypeMismatch(4, "fit", "rows", "list[float]", "it is str, 'a'", ("load", 2)),
     WiringError: lambda: WiringError("1 thing wrong with the wiring: ...", (Finding("it does not fit"),)),
     TaskTimeout: lambda: TaskTimeout(4, "fit", 30, "the event loop", True),
     TaskCrashed: lambda: TaskCrashed(4, "fit", "SystemExit: 3"),

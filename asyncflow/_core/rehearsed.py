@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import CodeType
 from typing import Any, NamedTuple
 
 from .files import InputFile, OutputFile
@@ -43,6 +44,22 @@ class Read(NamedTuple):
     made_as: str | None = None
 
 
+class Lack(NamedTuple):
+    """Code has asked a result for what its class has not.
+
+    Args:
+        origin: the task that gave the result, as stand-ins name it: "fit#4".
+        cls: the class that the result is said to be of.
+        asked: for what: the name of an attribute; or "[]", "()", "iteration".
+        where: the user's line: "pipeline.py:12, in main".
+    """
+
+    origin: str
+    cls: type
+    asked: str
+    where: str
+
+
 @dataclass(slots=True, eq=False)
 class Rehearsed:
     """One call.
@@ -71,6 +88,8 @@ class Rehearsed:
         outputs: files that it declares to make, by name.
         reads: what the inputs come to, known at the end of the rehearsal.
         is_refused: whether a run would not have taken the call. It was told why; the arguments may not even fit.
+        site: the code that makes the call; None if that is not known.
+        site_at: the instruction of the call in it.
     """
 
     id: int
@@ -95,3 +114,5 @@ class Rehearsed:
     outputs: Mapping[str, OutputFile] | None = None
     reads: Sequence[Read] = ()
     is_refused: bool = False
+    site: CodeType | None = None
+    site_at: int = 0

@@ -6,7 +6,8 @@ import re
 from typing import Final
 
 _MOST: Final = 1_000  # places that are remembered
-_NUMBER: Final = re.compile(r"#\d+")
+NUMBERED: Final = re.compile(r"#\d+")
+"""The number of a task in a text: what differs by that alone is told once."""
 
 
 class Decided:
@@ -15,7 +16,7 @@ class Decided:
     def __init__(self) -> None:
         self._told: dict[tuple[str, str, str, int], list[int]] = {}
         self._first: dict[tuple[str, str, str, int], str] = {}
-        self._notes: list[str] = []
+        self._notes: dict[str, str] = {}
 
     def take(self, kind: str, origin: str, filename: str, line: int) -> None:
         """Take note of one.
@@ -26,7 +27,7 @@ class Decided:
             filename: where it was.
             line: in it.
         """
-        place = kind, _NUMBER.sub("#", origin), filename, line
+        place = kind, NUMBERED.sub("#", origin), filename, line
         times = self._told.get(place)
         if times is not None:
             times[0] += 1
@@ -40,8 +41,8 @@ class Decided:
         Args:
             told: in words.
         """
-        if len(self._notes) < _MOST and told not in self._notes:
-            self._notes.append(told)
+        if len(self._notes) < _MOST:
+            self._notes.setdefault(NUMBERED.sub("", told), told)
 
     def told(self) -> list[str]:
         """All in words, in the order of their first times: "while on (fit#4.error > 0.1), pipeline.py:31 (2 times)"."""
@@ -49,4 +50,4 @@ class Decided:
             first if times == [1] else f"{first} ({times[0]:,} times)"
             for first, times in zip(self._first.values(), self._told.values(), strict=True)
         ]
-        return told + self._notes
+        return [*told, *self._notes.values()]

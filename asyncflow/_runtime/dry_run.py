@@ -6,13 +6,14 @@ It decides nothing and makes no plan of what it has seen: that is for whoever as
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from types import CodeType
-from typing import Any, Protocol, cast
+from typing import Any, Final, Protocol, cast
 
 from .._core import arguments
 from .._core.files import declared
-from .._core.rehearsed import Rehearsed
+from .._core.rehearsed import Lack, Rehearsed
 from .._core.story import called_at, place_in
 from .._core.task import Definition, Lane, Task
 from ..backend import ExecutionBackend
@@ -22,17 +23,20 @@ from .decided import Decided
 from .facts import Facts
 from .future import TaskFuture
 from .places import Places
-from .rehearsed_files import reads_of_all
+from .rehearsed_files import Order, reads_of_all
 from .rehearsed_future import RehearsedFuture
 from .run import Run
 from .scope import SCOPE
 from .wiring import Wiring
+
+_LACKS: Final = 10_000  # that are remembered
 
 
 class Hands(Protocol):
     """A backend that does nothing, and makes something that stands in for the value of any task."""
 
     decided: Any
+    lacked: Any
 
     def stand_in(self, work: Any) -> Any:
         """Something of the type that a task's value has."""
@@ -73,12 +77,15 @@ class DryRun(Run):
         self.hands = cast(Hands, next(iter(backends.values())))
         self.decided = Decided()
         self.hands.decided = self.decided.take
+        self.lacks: list[Lack] = []
+        self.hands.lacked = self._lacked
         self.max_tasks = max_tasks
         self.numbers = Numbers()
         self.ids = cast(Any, self.numbers)
         self.wiring = _NotedWiring(self)
         self._real = real
         self._calls: dict[int, Rehearsed] = {}
+        self._inside: dict[int | None, list[Rehearsed]] = defaultdict(list)  # by block
         self._futures: dict[int, TaskFuture[Any]] = {}  # held, so that their values can be told
         self._waited: dict[int, dict[int | None, int]] = {}
         self._site: tuple[CodeType | None, int] = (None, 0)
@@ -96,6 +103,11 @@ class DryRun(Run):
         after: Sequence[Any] = (),
     ) -> TaskFuture[Any]:
         """Take a call, as any run, and take note of it."""
+        block = SCOPE.get().block
+        if block is not None and self.owner(block) is None:
+            rehearsal = self.rehearsal_around(block)  # first: what is rehearsed is not called here
+            if rehearsal is not None:
+                return rehearsal.call(definition, lane, args, kwargs, site, site_at, after)
         if len(self._calls) >= self.max_tasks:
             raise TooManyTasks(definition.name, self.max_tasks, place_in(site, site_at))
         self._site = site, site_at
@@ -184,6 +196,7 @@ class DryRun(Run):
             expected=definition.expected,
         )
         self._calls[future.id] = call
+        self._inside[call.block].append(call)
         self._futures[future.id] = future
         return call
 
@@ -215,10 +228,24 @@ class DryRun(Run):
         for number, future in self._futures.items():
             call = self._calls[number]
             call.called_at = called_at(future)
+            call.site, call.site_at = future.site, future.site_at
             if future.done() and not future.cancelled() and asyncio.Future.exception(future) is None:
                 call.value = asyncio.Future.result(future)
         reads_of_all(self._calls, self._facts, self._waited)
         return [self._calls[number] for number in sorted(self._calls)]
+
+    def is_over(self, first: int, then: int) -> bool:
+        """Whether a task is over when a later one begins: because that waits for it, or code did before it called.
+
+        Args:
+            first: number of the task.
+            then: number of the later one.
+        """
+        return Order(self._calls, self._waited).is_before(first, self._calls[then])
+
+    def _lacked(self, origin: str, cls: type, asked: str, code: CodeType, instruction: int) -> None:
+        if len(self.lacks) < _LACKS:
+            self.lacks.append(Lack(origin, cls, asked, place_in(code, instruction)))
 
     def _facts(self, number: int) -> Any:
         return self._futures[number].facts
@@ -226,6 +253,7 @@ class DryRun(Run):
     def forget(self) -> None:
         """Let go of what was noted, once it has been told: the futures and their run would hold each other."""
         self._calls.clear()
+        self._inside.clear()
         self._futures.clear()
         self._waited.clear()
 

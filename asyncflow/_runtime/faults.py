@@ -134,7 +134,7 @@ def of_code(
     if _is_fault(error, place, sources, values):
         mend = "" if isinstance(error, (NameError, ImportError)) else sources.mend()
         return Fault(_brief(error) + sources.told(), where, (*sources.names, task.name), mend)
-    return f"{_what(task)} ended with {_brief(error)}, {where}"
+    return f"{_what(task)} ended with {_brief(error)}, on what stands in for results (see example=), {where}"
 
 
 def _brief(error: BaseException) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from copy import copy
+from threading import get_ident
 from types import CodeType
 from typing import Any, Final, cast
 
@@ -19,13 +20,14 @@ from .._core.states import CANCELLING, NOW
 from .._core.story import place_in
 from .._core.task import Definition, Lane, Task
 from ..backend import ExecutionBackend
-from ..errors import CircularDependency, EngineClosed, TooManyTasks
+from ..errors import EngineClosed, TooManyTasks, WrongLoop
 from . import faults, inputs, lifecycle
+from .decided import NUMBERED
 from .dry_run import DryRun
 from .future import TaskFuture
 from .places import Places
 from .run import Run
-from .scope import SCOPE
+from .scope import SCOPE, waits_for
 from .unseen import Unseen
 
 _OVER: Final = "was called by something that a rehearsal (engine.plan) had begun, and the rehearsal is over"
@@ -65,6 +67,7 @@ class Rehearsal(DryRun):
         self._another = another
         self.together: list[Rehearsal] = [self]  # with those of other engines whose tasks the target calls
         self.faults: list[Fault] = []
+        self._told: set[str] = set()
         self.interrupt: BaseException | None = None
         self._stand_ins: dict[TaskFuture[Any], TaskFuture[Any]] = {}
         self.site: tuple[CodeType | None, int] = (None, 0)
@@ -83,8 +86,12 @@ class Rehearsal(DryRun):
         for each in self.together:
             if each.engine is engine:
                 return each
+        if self.closed is not None:
+            return self  # which takes no call any more
         other = self._another(engine)
         other.together, other.faults, other.site = self.together, self.faults, self.site
+        other._told = self._told
+        other.decided, other.hands.decided = self.decided, self.decided.take
         self.together.append(other)
         return other
 
@@ -115,7 +122,8 @@ class Rehearsal(DryRun):
                 "shutdown() inside a task would wait for itself; call it where the engine was started"
             )
         while waiting := [each for each in self.scheduler.live.values() if each.id]:
-            await asyncio.wait(waiting)
+            for each in waiting:
+                await self.settled(each)  # not the future itself: nobody uses a result by this
         self._is_shut_down = True
 
     def started(self) -> None:
@@ -137,6 +145,8 @@ class Rehearsal(DryRun):
         """Take a call that was made inside of the target."""
         if self.closed is not None:
             raise EngineClosed(f"{definition.name!r} {_OVER}")
+        if get_ident() != self.thread:  # whose code came along with its context
+            raise WrongLoop(f"{definition.name!r} was called on another event loop than the engine's.")
         try:
             if self._is_shut_down:
                 raise EngineClosed(
@@ -177,8 +187,8 @@ class Rehearsal(DryRun):
         given = self._futures_in([*args, *kwargs.values()])
         futures, order = self._usable(given), self._usable(self._futures_in(list(after)))
         for each in given:
-            if each._run.is_rehearsal:  # perhaps of another engine
-                cast(DryRun, each._run).used(each)
+            if isinstance(each._run, DryRun):  # perhaps of another engine
+                each._run.used(each)
         ends = (*[each.name for each in given], definition.name)
         site, site_at = faults.users_site(site, site_at, self.site)
         self.found(faults.of_call(error, place_in(site, site_at), ends))
@@ -189,9 +199,8 @@ class Rehearsal(DryRun):
         future = DryRun.call(self, alone, self.lane_for(alone), (), {}, site, site_at)
         call = self._calls[future.id]
         call.args, call.kwargs, call.example, call.is_refused = args, kwargs, definition.example, True
-        if not isinstance(error, CircularDependency):
-            call.dependencies = tuple(each.id for each in futures)
-            call.after = tuple(each.id for each in order)
+        call.dependencies = tuple(each.id for each in futures)
+        call.after = tuple(each.id for each in order)
         lane = self._real.lane_for(definition)
         call.place = lane.place
         return future
@@ -213,8 +222,15 @@ class Rehearsal(DryRun):
             return []  # that is what was wrong
 
     def _usable(self, futures: list[TaskFuture[Any]]) -> list[TaskFuture[Any]]:
-        """Those of them that tasks of this rehearsal may depend on."""
-        return [own for own in map(self.own, futures) if own._run is self and own.id in self._calls]
+        """Those of them that what is called here may depend on."""
+        inside = self.owner(SCOPE.get().block)
+        return [
+            own
+            for own in map(self.own, futures)
+            if own._run is self
+            and own.id in self._calls
+            and (inside is None or own.done() or not waits_for(inside, own))
+        ]
 
     def own(self, future: TaskFuture[Any]) -> TaskFuture[Any]:
         """Of a future that the engine really runs, or another rehearsal of it: something that stands in for it here."""
@@ -256,7 +272,9 @@ class Rehearsal(DryRun):
 
     def found(self, fault: Fault) -> None:
         """Take note of something that is wrong; of what is wrong again and again, once."""
-        if fault not in self.faults:
+        told = NUMBERED.sub("", f"{fault.where} {fault.what}")
+        if told not in self._told:
+            self._told.add(told)
             self.faults.append(fault)
 
     def _failed(self, task: Any, error: BaseException) -> None:
@@ -272,8 +290,11 @@ class Rehearsal(DryRun):
         task.set_result(None if task.id == 0 else self.hands.stand_in(task))
         self.scheduler.succeeded(task)
 
+    def _expired(self, task: Task) -> None:
+        """A block takes longer than it may: that says nothing of the real one, in which tasks take time."""
+
     def _blame(self, task: Task, error: BaseException) -> None:
-        fault = faults.of_code(task, error, list(self._calls.values()), self._value_of)
+        fault = faults.of_code(task, error, self._inside[task.id or None], self._value_of)
         if isinstance(fault, Fault):
             self.found(fault)
         else:

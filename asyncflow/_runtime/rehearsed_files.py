@@ -34,7 +34,7 @@ def reads_of_all(calls: Calls, facts_of: Callable[[int], object], waited: Waited
     """
     if not any(call.inputs for call in calls.values()):
         return
-    order = _Order(calls, waited)
+    order = Order(calls, waited)
     publishers: Publishers = defaultdict(list)
     for number in sorted(calls):
         facts = facts_of(number)
@@ -46,7 +46,7 @@ def reads_of_all(calls: Calls, facts_of: Callable[[int], object], waited: Waited
             call.reads = tuple(_read(call, each, calls, publishers, order) for each in call.inputs)
 
 
-def _read(call: Rehearsed, file: InputFile, calls: Calls, publishers: Publishers, order: _Order) -> Read:
+def _read(call: Rehearsed, file: InputFile, calls: Calls, publishers: Publishers, order: Order) -> Read:
     source = file.source
     if isinstance(source, TaskFuture):
         made = calls.get(source.id)
@@ -71,7 +71,7 @@ def _read(call: Rehearsed, file: InputFile, calls: Calls, publishers: Publishers
 
 
 def _publisher(
-    call: Rehearsed, makers: list[tuple[int, str]], order: _Order
+    call: Rehearsed, makers: list[tuple[int, str]], order: Order
 ) -> tuple[int, str] | tuple[None, None]:
     """The last that publishes a file before a call reads it, and what it calls it."""
     for maker, name in reversed(makers):
@@ -94,7 +94,7 @@ def _size(path: Path | str) -> int | None:
     return status.st_size if stat.S_ISREG(status.st_mode) else None
 
 
-class _Order:
+class Order:
     """What surely comes before what.
 
     Args:

@@ -15,7 +15,7 @@ from itertools import count
 from threading import get_ident
 from time import perf_counter, time
 from types import CodeType
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from .._core import arguments
 from .._core.record import Record
@@ -73,6 +73,8 @@ class Run:
         audience: those who listen.
         journal: one of them; is closed at the end.
     """
+
+    is_rehearsal: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -212,8 +214,6 @@ class Run:
     def engine(self) -> Any:
         """What all runs of one engine have in common, and its rehearsals."""
         return self.backends
-
-    is_rehearsal = False
 
     def rehearsal_around(self, block: Any) -> Run | None:
         """The rehearsal that a call inside of a block belongs to, if the block is none of this run's."""

@@ -224,8 +224,9 @@ class Stager:
         if facts.declares and not facts.is_dry:
             self._publishing.add(task.id)
             self._begin(self._publish(task, value), f"{task.name}#{task.id}")
-        else:
+        else:  # there is nothing to wait for, as in a dry run, and the places are for others again
             self._told.published(task, value)
+            self.release(task)
 
     def is_publishing(self, task: Task) -> bool:
         """Whether the work of a task is over and its files are on their way: nobody else tells when it stops."""

@@ -36,8 +36,22 @@ def _returned_by(fn: Any) -> Any:
     if "return" not in (getattr(fn, "__annotations__", None) or {}):
         fn = type(fn).__call__
     written = fn.__annotations__
-    if "return" not in written:
-        return Any
+    return _resolved(written["return"], *_namespaces(fn)) if "return" in written else Any
+
+
+def taken_by(fn: Callable[..., Any]) -> dict[str, Any]:
+    """The annotations of a plain function's parameters, by name, each by itself, for one may be unreadable.
+
+    Args:
+        fn: a function or method of Python's.
+    """
+    written = getattr(fn, "__annotations__", None) or {}
+    inner, outer = _namespaces(fn)
+    return {name: _resolved(each, inner, outer) for name, each in written.items() if name != "return"}
+
+
+def _namespaces(fn: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What names mean in the annotations of a function: around it, and in its module."""
     plain = inspect.unwrap(fn)
     code = getattr(plain, "__code__", None)
     closure = getattr(plain, "__closure__", None) or ()
@@ -47,7 +61,7 @@ def _returned_by(fn: Any) -> Any:
             inner[name] = cell.cell_contents
         except ValueError:  # not bound yet
             pass
-    return _resolved(written["return"], inner, getattr(plain, "__globals__", {}))
+    return inner, getattr(plain, "__globals__", {})
 
 
 def hints_of(cls: type) -> dict[str, Any]:

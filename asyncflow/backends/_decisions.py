@@ -5,21 +5,33 @@ from __future__ import annotations
 import dis
 import logging
 import sys
+import sysconfig
 from collections.abc import Callable
+from itertools import islice
 from types import CodeType, FrameType
 from typing import Any, Final
 
+from ._attributes import ITERATION, lacks
 from ._statements import Statements
 
 Decided = Callable[[str, str, str, int], None]
 """Is told of a decision: its kind ("if", "while", "for", or what was asked of the stand-in, as "length"), what the
 stand-in stands for, the file, and the line."""
 
+Lacked = Callable[[str, type, str, CodeType, int], None]
+"""Is told what a result was asked for that its class lacks: what the stand-in stands for, the class, the name of an
+attribute or "[]", "()", "iteration"; the code that asks, and the instruction."""
+
 _log = logging.getLogger("asyncflow")
 _PACKAGE: Final = __name__.partition(".")[0]
 _ENOUGH: Final = 100_000  # times in a row that one place asks about one result: a loop that would never end
 _ENDLESS: Final = ("bool", "length", "membership")  # what such a loop asks
 _NOWHERE: Final = (None, None, None, None)
+_ATTRIBUTES: Final = ("LOAD_ATTR", "LOAD_METHOD")
+_LIBRARIES: Final = (
+    "<frozen",
+    *{sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")},
+)
 _WIDE: Final = dis.opmap["EXTENDED_ARG"]
 _DESCRIPTORS: Final = {
     "FileIO",
@@ -105,10 +117,12 @@ class Decisions:
 
     Args:
         decided: is told of each decision; it cannot hurt the run.
+        lacked: is told of what results are asked for in vain; nor can this.
     """
 
-    def __init__(self, decided: Decided | None = None) -> None:
+    def __init__(self, decided: Decided | None = None, lacked: Lacked | None = None) -> None:
         self._decided = decided
+        self._lacked = lacked
         self._places: dict[tuple[int, int], Place] = {}
         self._counts: dict[Any, Count] = {}
         self._files: dict[str, Statements] = {}
@@ -151,17 +165,52 @@ class Decisions:
             calls.add(str(getattr(called, "__name__", "")))
         return not _DESCRIPTORS.isdisjoint(calls)
 
+    def asked(self, cls: type, what: str, origin: str) -> None:
+        """Tell of what code asks a result for, if no object of the result's class has it.
+
+        Nobody is told of what a library asks, or code that is prepared for an error, as by `try` or with `hasattr`:
+        there, asking is a question.
+
+        Args:
+            cls: of the result.
+            what: the name of an attribute; or "[]", "()", "iteration".
+            origin: what the stand-in stands for.
+        """
+        if self._lacked is None or not lacks(cls, what):
+            return
+        frame = _caller()
+        if frame is None or _is_of_library(frame.f_code.co_filename):
+            return
+        code, instruction = frame.f_code, frame.f_lasti
+        statements = self._statements(frame)
+        if what.isidentifier() and what != ITERATION:
+            name, _ = _operation(code, instruction)
+            if name not in _ATTRIBUTES or what in statements.mentioned:
+                return
+        position = next(islice(code.co_positions(), instruction // 2, None), _NOWHERE)
+        if statements.is_tried(position):
+            return
+        try:
+            self._lacked(origin, cls, what, code, instruction)
+        except Exception:
+            self._lacked = None
+            _log.exception("what was to be told of what results lack failed, and is told no more")
+
     def _place(self, frame: FrameType, operation: str) -> Place:
         code = frame.f_code
         key = id(code), frame.f_lasti
         place = self._places.get(key)
         if place is None:
-            statements = self._files.get(code.co_filename)
-            if statements is None:
-                statements = self._files[code.co_filename] = Statements(code.co_filename, frame.f_globals)
-            place = self._places[key] = Place(code, frame.f_lasti, operation, statements)
+            place = self._places[key] = Place(code, frame.f_lasti, operation, self._statements(frame))
             place.count = self._counts.setdefault(place.key, place.count)
         return place
+
+    def _statements(self, frame: FrameType) -> Statements:
+        filename = frame.f_code.co_filename
+        statements = self._files.get(filename)
+        if statements is None:
+            statements = self._files[filename] = Statements(filename, frame.f_globals)
+        return statements
 
     def _tell(self, kind: str, origin: str, frame: FrameType) -> None:
         if self._decided is None:
@@ -182,6 +231,11 @@ def _caller() -> FrameType | None:
     while frame is not None and str(frame.f_globals.get("__name__")).partition(".")[0] == _PACKAGE:
         frame = frame.f_back
     return frame
+
+
+def _is_of_library(filename: str) -> bool:
+    """Whether code is Python's own, or was installed."""
+    return filename.startswith(_LIBRARIES)
 
 
 def _operation(code: CodeType, instruction: int) -> tuple[str, int]:

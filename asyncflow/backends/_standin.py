@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from types import NoneType
 from typing import Any, Final
 
+from ._attributes import CALL, INDEX, ITERATION
 from ._decisions import Decisions
 
 _LONGEST: Final = 120  # characters of what a stand-in says that it stands for
@@ -101,9 +102,18 @@ class StandIn:
         # Protocols that are not offered, and what libraries look for to know their own by.
         if name.startswith("_") and name not in _OF_NAMED_TUPLES:
             raise AttributeError(f"{self!r} has no {name!r}")
+        self._ask(name)
         return self._made(f"{self._origin}.{name}")
 
+    def _ask(self, what: str) -> None:
+        if self._pretends is not None:
+            self._decisions.asked(self._pretends, what, self._root)
+
     def __getitem__(self, key: Any) -> StandIn:
+        self._ask(INDEX)
+        return self._item(key)
+
+    def _item(self, key: Any) -> StandIn:
         return self._made(f"{self._origin}[{_shown(key)}]")
 
     def __setitem__(self, key: Any, value: Any) -> None:
@@ -113,6 +123,7 @@ class StandIn:
         pass
 
     def __call__(self, *args: Any, **kwargs: Any) -> StandIn:
+        self._ask(CALL)
         return self._made(f"{self._origin}(...)")
 
     def __enter__(self) -> StandIn:
@@ -142,7 +153,8 @@ class StandIn:
         return bool(self._take("membership"))
 
     def __iter__(self) -> Iterator[StandIn]:
-        return iter([self[index] for index in range(self._take("iteration"))])
+        self._ask(ITERATION)
+        return iter([self._item(index) for index in range(self._take("iteration"))])
 
     def __aiter__(self) -> AsyncIterator[StandIn]:
         return _Later(iter(self))

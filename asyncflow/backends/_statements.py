@@ -7,6 +7,8 @@ import linecache
 from collections.abc import Iterator
 from typing import Any
 
+from ._attributes import stored_by
+
 Position = tuple[int | None, int | None, int | None, int | None]
 """Line, last line, column and last column, as `CodeType.co_positions` has them."""
 _Range = tuple[tuple[int, int], tuple[int, int]]
@@ -24,6 +26,9 @@ class Statements:
         self._whole: dict[Any, str] = {}  # of what an instruction may have the position
         self._deciding: list[tuple[_Range, str]] = []
         self._calls: list[tuple[_Range, str]] = []
+        self._tried: list[tuple[_Range, str]] = []
+        self.mentioned: set[str] = set()
+        """The names of attributes that anything is assigned to, or that code asks for before it uses them."""
         try:
             tree = ast.parse("".join(linecache.getlines(filename, namespace)))
         except Exception:  # nobody's fault: what runs need not be what the file holds by now
@@ -37,6 +42,17 @@ class Statements:
                 self._whole[_range(node)] = ""
             if isinstance(node, ast.Call):
                 self._calls.append((_range(node), _name(node.func)))
+                self.mentioned |= _asked_for(node)
+            self.mentioned |= set(stored_by(node))
+            self._tried += [(_range(part), "try") for part in _tried_in(node)]
+
+    def is_tried(self, position: Position) -> bool:
+        """Whether somebody is prepared for an error of an instruction.
+
+        Args:
+            position: of the instruction.
+        """
+        return _innermost(self._tried, position) is not None
 
     def kind_at(self, position: Position, operation: str) -> str | None:
         """The kind of statement whose condition, or what it goes over, an instruction is part of.
@@ -73,6 +89,24 @@ def _decided_on(node: ast.AST) -> Iterator[tuple[ast.AST, str]]:
             yield pattern, "match"
             if guard is not None:
                 yield guard, "if"
+
+
+def _tried_in(node: ast.AST) -> list[ast.stmt]:
+    match node:
+        case ast.Try(body=body, handlers=[_, *_]) | ast.TryStar(body=body):
+            return body
+        case ast.With(items=items, body=body) if any("suppress" in ast.dump(each) for each in items):
+            return body
+    return []
+
+
+def _asked_for(call: ast.Call) -> set[str]:
+    """The names in ``hasattr(model, "tune")`` and the like."""
+    if _name(call.func) not in ("hasattr", "getattr", "setattr"):
+        return set()
+    return {
+        each.value for each in call.args if isinstance(each, ast.Constant) and isinstance(each.value, str)
+    }
 
 
 def _name(function: ast.expr) -> str:

@@ -10,7 +10,7 @@ from typing import Any, Final
 from .._worker.attempt import run_attempt
 from ..backend import FAILED, SUCCEEDED, Concurrency, Event, ExecutionBackend, Report, Work
 from ._annotations import returned_by
-from ._decisions import Decided, Decisions
+from ._decisions import Decided, Decisions, Lacked
 from ._example_values import is_constant
 from ._examples import example_of
 from ._standin import StandIn
@@ -27,6 +27,8 @@ class NoopBackend(ExecutionBackend):
     Args:
         workers: of no meaning here.
         decided: is told of each decision that code takes on such a stand-in: kind, what it stands for, file, line.
+        lacked: is told what code asks a result for that its class lacks: task, class, what is asked for, the code that
+            asks, and the instruction in it.
     """
 
     name = "noop"
@@ -34,9 +36,13 @@ class NoopBackend(ExecutionBackend):
     runs_coroutines = True
     stages_files = False
 
-    def __init__(self, workers: int | None = None, *, decided: Decided | None = None) -> None:
+    def __init__(
+        self, workers: int | None = None, *, decided: Decided | None = None, lacked: Lacked | None = None
+    ) -> None:
         self.decided = decided
         """As given; what is set later holds from the next start."""
+        self.lacked = lacked
+        """In the same way."""
         self._report: Report | None = None
         self._decisions = Decisions()
         self._types: dict[int, _Returned] = {}  # by the function's id: it may refuse to be hashed
@@ -44,7 +50,7 @@ class NoopBackend(ExecutionBackend):
     async def start(self, report: Report) -> None:
         """Nothing to start."""
         self._report = report
-        self._decisions = Decisions(self.decided)
+        self._decisions = Decisions(self.decided, self.lacked)
 
     def submit(self, batch: Sequence[Work]) -> None:
         """Report stand-ins."""

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any, cast
 
 from .._core.rehearsed import Fault, Rehearsed
+from .checks.faults import by_place
 from .plan import Plan
 from .tasks import Edge, Finding, Kind, PlannedFile, PlannedTask
 
@@ -15,6 +16,7 @@ def planned(
     *,
     decisions: Iterable[str] = (),
     faults: Iterable[Fault] = (),
+    findings: Iterable[Finding] = (),
     start: Callable[[], Awaitable[Any]] | None = None,
 ) -> Plan:
     """The plan of what was rehearsed.
@@ -22,7 +24,8 @@ def planned(
     Args:
         calls: all of them.
         decisions: in words.
-        faults: what is wrong.
+        faults: what has gone wrong.
+        findings: what is wrong beside that.
         start: begins the very thing that was rehearsed, for real.
     """
     outputs = {call.id: call for call in calls if call.kind == "output"}
@@ -33,7 +36,7 @@ def planned(
         tasks,
         [edge for edge in edges if edge.dependency in there],
         decisions=decisions,
-        findings=[Finding(*fault) for fault in faults],
+        findings=by_place([*(Finding(*fault) for fault in faults), *findings]),
         start=start,
     )
 

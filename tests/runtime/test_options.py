@@ -139,3 +139,36 @@ async def test_changed_backend_does_not_change_what_was_called_before() -> None:
         await here.received(3)
         assert there.batches == [["task"]]
         await engine.shutdown(wait=False)
+
+
+@pytest.mark.parametrize("expected", [2, 2.0, timedelta(seconds=2)])
+async def test_what_a_task_is_expected_to_take_is_in_its_plan(expected: float | timedelta) -> None:
+    engine = WorkflowEngine()
+    task = engine.function_task(never_called, name="task", expected=expected)
+    command = engine.executable_task(never_called, name="command", expected=expected)
+    other = task.with_options(expected=timedelta(minutes=1)).with_options(name="other")
+
+    def target() -> None:
+        task(), command(), other(), command.with_options(expected=0)(), engine.submit(never_called)
+
+    plan = await engine.plan(target)
+    assert [each.expected for each in plan.tasks] == [2, 2, 60, 0, None]
+
+
+@pytest.mark.parametrize("expected", [-1, float("nan"), float("inf"), timedelta(seconds=-1)])
+def test_an_expected_duration_that_is_none_is_refused_where_it_is_given(expected: float | timedelta) -> None:
+    engine = WorkflowEngine()
+    with pytest.raises(ValueError, match=r"'never_called': expected=.* 0 seconds or more"):
+        engine.function_task(never_called, expected=expected)
+    with pytest.raises(ValueError, match=r"'never_called': expected=.* 0 seconds or more"):
+        engine.executable_task(expected=expected)(never_called)
+    with pytest.raises(ValueError, match=r"'task': expected=.* 0 seconds or more"):
+        engine.function_task(never_called, name="task").with_options(expected=expected)
+    with pytest.raises(TypeError, match="'never_called': expected='soon': a number of seconds"):
+        engine.function_task(never_called, expected="soon")
+
+
+def test_a_block_takes_as_long_as_what_is_inside() -> None:
+    engine = WorkflowEngine()
+    with pytest.raises(TypeError, match=r"block 'never_called' cannot be given expected=3: it takes as long"):
+        engine.block(never_called).with_options(expected=3)

@@ -128,7 +128,7 @@ async def a_list_that_contains_itself() -> None:
     "asks for backend 'gpu', which this engine lacks", "fit", "WorkflowEngine(backends={..., 'gpu': ...})"
 )
 async def an_unknown_backend() -> None:
-    fit.with_options(backend="gpu")([1.0], 2)
+    _ = fit.with_options(backend="gpu")([1.0], 2)
 
 
 @mistake("'numbers' (#1) declares no output 'nmbers.txt'; it has: numbers.txt", "numbers")
@@ -279,7 +279,7 @@ async def test_all_is_found_at_once() -> None:
     async def target() -> None:
         for each, *_ in MISTAKES:
             await engine.block(each)()
-        load("the rest is looked at, too")
+        _ = load("the rest is looked at, too")
 
     plan = await engine.plan(target)
     assert len(plan.findings) == len(MISTAKES)
@@ -335,7 +335,7 @@ async def test_a_circle_is_told_and_the_rest_goes_on() -> None:
             anything(own[0])
 
         own.append(inner())
-        load("after")
+        _ = load("after")
 
     plan = await engine.plan(target)
     (finding,) = plan.findings
@@ -350,7 +350,7 @@ async def test_a_wrong_call_still_gives_what_others_can_use() -> None:
     async def block() -> int:
         rows = load("a", "b", "c")  # type: ignore[call-arg]
         seen.append(await rows)
-        fit(rows, 2)
+        _ = fit(rows, 2)
         return 3
 
     @engine.block
@@ -438,7 +438,7 @@ async def an_error_that_is_caught() -> None:
     try:
         (await load("a"))[3]
     except IndexError:
-        load("b")
+        _ = load("b")
 
 
 @right()
@@ -560,6 +560,21 @@ async def test_whether_a_result_is_used_is_known(
     await engine.plan(engine.block(target) if in_block else target)
     call = next(each for each in seen[0] if each.name == "numbers")
     assert call.is_used is is_used
+
+
+async def test_the_end_of_an_engine_uses_no_result(seen: list[Sequence[Rehearsed]]) -> None:
+    async def target() -> None:
+        async with engine:
+            load("a")
+            await load("b")
+            load("c")
+
+    await engine.plan(target)
+    assert [(each.args, each.is_used) for each in seen[0]] == [
+        (("a",), False),
+        (("b",), True),
+        (("c",), False),
+    ]
 
 
 async def test_what_was_rehearsed_is_told_whole(seen: list[Sequence[Rehearsed]], tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import pickle
 import sys
 import threading
 import warnings
@@ -405,6 +406,35 @@ async def test_what_outlives_its_rehearsal_cannot_call_for_real(threads: Workflo
     await left[0]
 
 
+async def test_what_outlives_its_rehearsal_cannot_call_other_engines_either(idle: WorkflowEngine) -> None:
+    elsewhere = WorkflowEngine("thread").function_task(never_called, name="elsewhere")
+    over = asyncio.Event()
+    left: list[asyncio.Task[None]] = []
+
+    async def late() -> None:
+        await over.wait()
+        with pytest.raises(EngineClosed, match="the rehearsal is over"):
+            elsewhere()
+
+    async def target() -> None:
+        left.append(asyncio.create_task(late()))
+
+    await idle.plan(target)
+    over.set()
+    await left[0]
+
+
+async def test_mistakes_in_calls_of_another_engine_are_findings_of_the_plan(idle: WorkflowEngine) -> None:
+    load = idle.function_task(never_called, name="load")
+    elsewhere = WorkflowEngine("thread").function_task(never_called, name="elsewhere")
+
+    async def target() -> None:
+        elsewhere([load()])
+
+    plan = await idle.plan(target)
+    assert [finding.ends for finding in plan.findings] == [("load", "elsewhere")]
+
+
 async def test_a_rehearsal_that_is_cancelled_ends_what_it_began(idle: WorkflowEngine) -> None:
     ended: list[str] = []
     begun = asyncio.Event()
@@ -561,8 +591,10 @@ async def test_a_dry_run_tells_what_was_called_so_far() -> None:
     assert [task.place for task in so_far.tasks] == ["backend 'process'"] * 2
     assert len(so_far.decisions) == 1
     assert names(await engine.plan()) == ["load", "fit", "fit"]
-    other = await engine.plan(load, 1)
-    assert names(other) == ["load"]
+    async with engine:
+        other = await engine.plan(load, 1)
+        assert names(other) == ["load"]
+        assert (await engine.plan()).tasks == ()
 
 
 async def test_a_dry_run_can_be_planned_where_its_backend_is_not_installed() -> None:
@@ -628,3 +660,126 @@ async def test_calls_of_a_real_run_go_on_as_before_a_rehearsal(threads: Workflow
     await threads.plan(load)
     assert load._lane is lane
     assert await load() == 1
+
+
+# -- corners ----------------------------------------------------------------------------------------------
+
+
+async def test_another_loop_inside_a_rehearsal_runs_nothing_for_real(idle: WorkflowEngine) -> None:
+    load = idle.function_task(never_called, name="load")
+
+    async def elsewhere() -> None:
+        with pytest.raises(WrongLoop, match="'load' was called on another event loop"):
+            await load()
+
+    async def target() -> None:
+        await asyncio.to_thread(asyncio.run, elsewhere())
+
+    assert (await idle.plan(target)).tasks == ()
+    assert idle._run is None
+
+
+async def test_ctrl_c_in_a_target_ends_the_rehearsal_and_is_not_swallowed(idle: WorkflowEngine) -> None:
+    async def target() -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        await idle.plan(target)
+
+
+async def test_a_timeout_does_not_end_what_is_rehearsed(idle: WorkflowEngine) -> None:
+    load = idle.function_task(never_called, name="load", timeout=1e-9)
+
+    @idle.block(timeout=1e-9)
+    async def block() -> None:
+        await load()
+        await asyncio.sleep(0.01)
+        load()
+
+    plan = await idle.plan(block)
+    assert names(plan) == ["block", "load", "load"]
+    assert plan.findings == ()
+
+
+async def test_what_a_block_returns_unawaited_is_begun_inside_of_it(idle: WorkflowEngine) -> None:
+    load = idle.function_task(never_called, name="load")
+
+    async def helper() -> Any:
+        return await load()
+
+    @idle.block
+    async def block() -> Any:
+        return [helper()]
+
+    plan = await idle.plan(block)
+    assert {task.name: task.block for task in plan.tasks if task.kind == "function"} == {"load": 1}
+
+
+async def test_what_a_real_block_returns_unawaited_is_begun_inside_of_it(threads: WorkflowEngine) -> None:
+    load = threads.function_task(lambda: 7, name="load")
+    owners: list[Any] = []
+
+    async def helper() -> Any:
+        future = load()
+        owners.append(future.owner)
+        return await future
+
+    @threads.block
+    async def block() -> Any:
+        return [helper()]
+
+    future = block()
+    assert await future == [7]
+    assert owners == [future]
+
+
+async def test_a_wrong_call_with_a_circle_in_it_is_still_a_plan(idle: WorkflowEngine) -> None:
+    load = idle.function_task(lambda rows: rows, name="load")
+
+    async def target() -> None:
+        own: list[Any] = []
+
+        @idle.block
+        async def inner() -> None:
+            await asyncio.sleep(0)
+            load(own[0], 1, 2)  # type: ignore[call-arg]
+
+        own.append(inner())
+
+    plan = await idle.plan(target)
+    assert [finding.what for finding in plan.findings] == ["load() too many positional arguments"]
+    assert plan.edges == ()
+
+
+async def test_a_plan_can_be_pickled_without_what_it_would_run(idle: WorkflowEngine) -> None:
+    plan = await idle.plan(idle.function_task(never_called, name="load"))
+    again = pickle.loads(pickle.dumps(plan))
+    assert again == plan
+    with pytest.raises(RuntimeError, match="nothing to run"):
+        await again.run()
+
+
+async def test_mutating_what_was_passed_changes_nothing(idle: WorkflowEngine) -> None:
+    load = idle.function_task(never_called, name="load")
+
+    async def target() -> None:
+        batch: list[Any] = []
+        for _ in range(2):
+            batch.append(load())
+            load(batch)
+        batch.clear()
+
+    plan = await idle.plan(target)
+    assert [(edge.dependency, edge.dependent) for edge in plan.edges] == [(1, 2), (1, 4), (3, 4)]
+
+
+async def test_a_future_of_an_earlier_run_is_a_finding(idle: WorkflowEngine) -> None:
+    engine = WorkflowEngine("thread")
+    load = engine.function_task(lambda *rows: 1, name="load")
+    async with engine:
+        old = load()
+        await old
+    plan = await engine.plan(load, old)
+    (finding,) = plan.findings
+    assert "a future of an earlier run of this engine" in finding.what
+    assert finding.mend == "load(await load(...))"

@@ -12,7 +12,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import assert_type
 
-from asyncflow import InputFile, OutputFile, State, TaskFuture, WorkflowEngine
+from asyncflow import InputFile, OutputFile, Plan, State, TaskFuture, WorkflowEngine
 
 engine = WorkflowEngine(backend="thread", workers=2)
 named = WorkflowEngine(backends={"cpu": "thread", "io": concurrent.futures.ThreadPoolExecutor()})
@@ -43,6 +43,11 @@ def measured(rows: list[float]) -> float:
     return sum(rows)
 
 
+@engine.function_task(expected=timedelta(seconds=30))
+def expected(number: int) -> int:
+    return number
+
+
 def zeros(size: int) -> list[float]:
     return [0.0] * size
 
@@ -52,7 +57,7 @@ async def drawn(size: int) -> list[float]:
     return [1.0] * size
 
 
-@engine.executable_task(example="3 files")
+@engine.executable_task(example="3 files", expected=3)
 def listed(folder: Path) -> list[str]:
     return ["ls", str(folder)]
 
@@ -259,6 +264,28 @@ def a_script_runs_what_it_likes() -> None:
     assert_type(engine.run(one), int)
     assert_type(engine.run(one()), int)
     engine.run(pipeline, 1)  # type: ignore[call-overload]
+
+
+async def a_plan_takes_what_would_be_called() -> None:
+    plan = await engine.plan(pipeline, ["a.csv"])
+    assert_type(plan, Plan)
+    assert_type(plan.check(), Plan)
+    await plan.check().run()
+    assert_type(await engine.plan(fit, [1.0], degree=2), Plan)
+    assert_type(await engine.plan(fit, [1.0], weight=2.0), Plan)
+    assert_type(await engine.plan(shout, text="a"), Plan)
+    assert_type(await engine.plan(one), Plan)
+    assert_type(await engine.plan(one()), Plan)
+    assert_type(await engine.plan(Station().measure, 1), Plan)
+    assert_type(await engine.plan(), Plan)
+    await engine.plan(pipeline, 1)  # type: ignore[call-overload]
+    await engine.plan(shout, txt="a")  # type: ignore[call-overload]
+
+
+def durations_are_expected_in_seconds_or_as_such() -> None:
+    assert_type(expected(1), TaskFuture[int])
+    assert_type(fit.with_options(expected=2.5)([1.0]), TaskFuture[bytes])
+    assert_type(listed.with_options(expected=timedelta(minutes=2))(Path()), TaskFuture[str])
 
 
 def functions_that_are_not_decorated_can_be_submitted() -> None:

@@ -137,7 +137,7 @@ def _size(value: Any) -> int:
 
 def _definition(work: Work) -> Any:
     fn = work.fn
-    name = _importable(fn)
+    name = importable(fn)
     if name is not None:
         return name
     try:
@@ -149,7 +149,7 @@ def _definition(work: Work) -> Any:
         ) from error
 
 
-def _importable(fn: Callable[..., Any]) -> tuple[str, str] | None:
+def importable(fn: Callable[..., Any]) -> tuple[str, str] | None:
     module, path = getattr(fn, "__module__", None), getattr(fn, "__qualname__", None)
     if not isinstance(module, str) or not isinstance(path, str) or module == "__main__" or "<" in path:
         return None

@@ -1,0 +1,244 @@
+"""Takes annotations apart, and shows them to people. It does not judge them: `fits.py` does.
+
+What cannot be known (a name that is nowhere, a variable without a bound, a form of the future) is `Any`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import collections.abc
+import concurrent.futures
+import dataclasses
+import types
+import typing
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+from ..._core.files import File
+from ...backends._annotations import substituted
+from .. import words
+
+_WRAPPERS: Final = ("ClassVar", "Final", "NotRequired", "ReadOnly", "Required", "Unpack")
+_BARE: Final = (typing.LiteralString, typing.Never, typing.NoReturn, typing.Self, typing.Any)
+_DEEPEST: Final = 40
+_AWAITED: Final = (collections.abc.Awaitable, asyncio.Future, concurrent.futures.Future)
+_COMPARED: Final = (int, str, bytes, bool, type(None))  # what a Literal may hold, beside members of enums
+
+
+def plain(hint: Any) -> Any:
+    """An annotation without what says nothing of the type: `Annotated`, `Required`, an alias, a bound variable.
+
+    Args:
+        hint: any annotation.
+
+    Returns:
+        A class, a parametrised class, a `Literal`, a union, a `NewType`, `typing.Never` or `typing.Any`.
+    """
+    for _ in range(_DEEPEST):
+        origin = typing.get_origin(hint)
+        if hint is None:
+            return types.NoneType
+        if origin is typing.Annotated or getattr(origin, "_name", None) in _WRAPPERS:
+            hint = typing.get_args(hint)[0]
+        elif getattr(origin, "_name", None) in ("TypeGuard", "TypeIs"):
+            return bool
+        elif origin is not None and hasattr(origin, "__value__"):  # ``type Pair[T] = ...``
+            hint = substituted(
+                origin.__value__, dict(zip(origin.__type_params__, typing.get_args(hint), strict=False))
+            )
+        elif isinstance(hint, dataclasses.InitVar):
+            hint = hint.type
+        elif isinstance(hint, TypeVar):
+            hint = _of_variable(hint)
+        elif hasattr(hint, "__value__") and not isinstance(hint, type):
+            hint = hint.__value__
+        else:
+            return _leaf(hint, origin)
+    return Any
+
+
+def _of_variable(variable: TypeVar) -> Any:
+    if variable.__constraints__:
+        return typing.Union[variable.__constraints__]  # noqa: UP007 - made of a tuple
+    return Any if variable.__bound__ is None else variable.__bound__
+
+
+def _leaf(hint: Any, origin: Any) -> Any:
+    if hint is typing.LiteralString:
+        return str
+    if hint is typing.NoReturn:
+        return typing.Never
+    if isinstance(origin, type) and not typing.get_args(hint):
+        return origin  # ``typing.List`` without anything
+    if (
+        isinstance(hint, (type, typing.NewType))
+        or hint is typing.Never
+        or origin in (typing.Literal, typing.Union)
+    ):
+        return hint
+    return hint if isinstance(origin, type) else Any
+
+
+def members(hint: Any) -> list[Any]:
+    """What a value of this type may be, each a plain annotation by itself; of a union its members.
+
+    Args:
+        hint: any annotation.
+    """
+    found: list[Any] = []
+    _collect(hint, found, 0)
+    return found
+
+
+def _collect(hint: Any, found: list[Any], depth: int) -> None:
+    hint = plain(hint)
+    if is_union(hint) and depth < _DEEPEST:
+        for member in typing.get_args(hint):
+            _collect(member, found, depth + 1)
+    else:
+        found.append(hint)
+
+
+def is_union(hint: Any) -> bool:
+    """Whether a plain annotation leaves a choice."""
+    return typing.get_origin(hint) in (typing.Union, types.UnionType)
+
+
+def is_open(hint: Any) -> bool:
+    """Whether an annotation leaves a choice somewhere inside, so that an example of it shows one case of several."""
+    hint = plain(hint)
+    return (
+        hint is Any
+        or is_union(hint)
+        or any(is_open(each) for each in typing.get_args(hint) if _is_hint(each))
+    )
+
+
+def _is_hint(part: Any) -> bool:
+    return (
+        isinstance(part, type)
+        or typing.get_origin(part) is not None
+        or isinstance(part, (TypeVar, typing.NewType))
+    )
+
+
+def class_of(hint: Any) -> type | None:
+    """The class that values of a plain annotation are of; None if it is not one."""
+    for _ in range(_DEEPEST):
+        if not isinstance(hint, typing.NewType):
+            break
+        hint = plain(hint.__supertype__)
+    origin = typing.get_origin(hint)
+    cls = origin if origin is not None else hint
+    return cls if isinstance(cls, type) else None
+
+
+def with_owner(hint: Any, owner: type | None) -> Any:
+    """An annotation in which ``Self`` is said.
+
+    Args:
+        hint: any annotation.
+        owner: the class that ``Self`` is; None if there is none to be had.
+    """
+    return _changed(hint, lambda part: (Any if owner is None else owner) if part is typing.Self else ..., 0)
+
+
+def with_paths(hint: Any) -> Any:
+    """An annotation with a path in place of each file: type checkers take the one for the other, too.
+
+    Args:
+        hint: any annotation.
+    """
+    return _changed(hint, lambda part: Path if isinstance(part, type) and issubclass(part, File) else ..., 0)
+
+
+def settled(hint: Any) -> Any:
+    """An annotation with the value in place of each future: what becomes of a block's result.
+
+    Args:
+        hint: any annotation.
+    """
+    return _changed(hint, _awaited, 0)
+
+
+def _awaited(hint: Any) -> Any:
+    """The value of a future; `...` if it is none."""
+    origin = typing.get_origin(hint) or hint
+    if isinstance(origin, type) and issubclass(origin, _AWAITED):
+        args = typing.get_args(hint)
+        return settled(args[0]) if len(args) == 1 else Any
+    return ...
+
+
+def _changed(hint: Any, change: Callable[[Any], Any], depth: int) -> Any:
+    new = change(hint)
+    if new is not ...:
+        return new
+    args = typing.get_args(hint)
+    if not args or depth > _DEEPEST or typing.get_origin(hint) is typing.Literal:
+        return hint
+    inner = tuple(_changed(each, change, depth + 1) for each in args)
+    if all(each is old for each, old in zip(inner, args, strict=True)):
+        return hint
+    try:
+        if is_union(hint):
+            return typing.Union[inner]  # noqa: UP007 - made of a tuple
+        if typing.get_origin(hint) is typing.Annotated:
+            return inner[0]
+        return hint.copy_with(inner) if hasattr(hint, "copy_with") else hint.__origin__[inner]
+    except Exception:
+        return Any
+
+
+# -- as people see them -----------------------------------------------------------------------------------
+
+
+def shown(hint: Any, most: int = 60) -> str:
+    """An annotation as its user might have written it: "list[float]".
+
+    Args:
+        hint: any annotation.
+        most: characters that are left of it.
+    """
+    try:
+        text = _shown(hint, 0)
+    except Exception:  # a class may refuse to say its name
+        text = "..."
+    return words.plain(text, most)
+
+
+def _shown(hint: Any, depth: int) -> str:
+    if hint is None or hint is types.NoneType:
+        return "None"
+    if hint is ... or depth > 5:
+        return "..."
+    if isinstance(hint, list):
+        return f"[{', '.join(_shown(each, depth + 1) for each in hint)}]"
+    origin, args = typing.get_origin(hint), typing.get_args(hint)
+    if is_union(hint):
+        return " | ".join(_shown(each, depth + 1) for each in args)
+    if origin is typing.Annotated:
+        return _shown(args[0], depth)
+    if origin is typing.Literal:
+        return f"Literal[{', '.join(map(_literal, args))}]"
+    if origin is not None and args:
+        return f"{_named(origin)}[{', '.join(_shown(each, depth + 1) for each in args)}]"
+    return _named(hint)
+
+
+def _literal(value: Any) -> str:
+    return (
+        repr(value)
+        if type(value) in _COMPARED
+        else f"{type(value).__qualname__}.{getattr(value, 'name', '?')}"
+    )
+
+
+def _named(hint: Any) -> str:
+    name = (
+        getattr(hint, "__qualname__", None) or getattr(hint, "__name__", None) or getattr(hint, "_name", None)
+    )
+    if not isinstance(name, str):
+        name = str(hint).removeprefix("typing.")
+    return name.rpartition("<locals>.")[2]

@@ -1,0 +1,70 @@
+"""Finds what results were asked for in vain, and iterators that several tasks would share."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterator
+from typing import Any, Final
+
+from ..._core.rehearsed import Lack, Rehearsed
+from ...backends._attributes import CALL, INDEX, ITERATION, known, stored_in
+from . import said
+from .faults import Fault
+from .parts import walk
+from .seen import Seen
+
+_ORIGIN: Final = re.compile(r"(.*)#(\d+)", re.DOTALL)
+_CANNOT: Final = {INDEX: "cannot be indexed", CALL: "cannot be called", ITERATION: "cannot be gone over"}
+
+
+def lack_faults(seen: Seen) -> Iterator[Fault]:
+    """What code has asked results for that their classes have not.
+
+    Args:
+        seen: all calls.
+    """
+    for lack in seen.lacks:
+        if lack.asked in _set_by_maker(lack, seen):
+            continue
+        problem = _CANNOT.get(lack.asked, f"has no attribute '{lack.asked}'")
+        yield said.lacking(_label(lack), lack.cls, problem, lack.where, _meant(lack))
+
+
+def _set_by_maker(lack: Lack, seen: Seen) -> frozenset[str]:
+    """The names of attributes that the module of the function that gave a result sets, perhaps on that result."""
+    found = _ORIGIN.fullmatch(lack.origin)
+    maker = seen.by_id.get(int(found[2])) if found else None
+    return stored_in(str(getattr(maker.fn, "__module__", ""))) if maker is not None else frozenset()
+
+
+def _label(lack: Lack) -> str:
+    found = _ORIGIN.fullmatch(lack.origin)
+    return f"{found[1]} (#{found[2]})" if found else f"{lack.origin} (#?)"
+
+
+def _meant(lack: Lack) -> str | None:
+    if lack.asked in _CANNOT:
+        return None
+    close = difflib.get_close_matches(lack.asked, known(lack.cls), 1)
+    return close[0] if close else None
+
+
+def iterator_faults(seen: Seen) -> Iterator[Fault]:
+    """Iterators among the arguments of several tasks: what one of them reads the others miss.
+
+    Args:
+        seen: all calls, which hold what they were given.
+    """
+    first: dict[int, Rehearsed] = {}
+    for call in seen.calls:
+        if call.kind == "block":  # which may hand it on to one task
+            continue
+        for value in walk([*call.args, *call.kwargs.values()]):
+            if _is_iterator(value) and first.setdefault(id(value), call) is not call:
+                yield said.shared_iterator(first[id(value)], call, value)
+
+
+def _is_iterator(value: Any) -> bool:
+    """Whether it can be read once, and is of Python's own: others may be locked, or begin anew."""
+    return type(value).__module__ in ("builtins", "itertools") and hasattr(type(value), "__next__")

@@ -1,0 +1,63 @@
+"""Finds results that nothing can come of.
+
+That nobody has used one in a rehearsal is not enough: code that decides on stand-ins does not go every way. So the
+source is asked as well whether the call's value goes nowhere: it is a statement of its own, or in a name that is not
+read. Commands and blocks are called for what they do; a function that says it returns nothing, too.
+"""
+
+from __future__ import annotations
+
+import dis
+import inspect
+from collections.abc import Iterator
+from types import CodeType, NoneType
+from typing import Any, Never
+
+from ..._core.rehearsed import Rehearsed
+from . import said
+from .calls import is_silent
+from .faults import Fault
+from .hints import members
+from .seen import Seen
+from .sources import Sources
+
+
+def faults_of_all(seen: Seen) -> Iterator[Fault]:
+    """Calls whose results go nowhere.
+
+    Args:
+        seen: all calls.
+    """
+    sources = Sources()
+    wanted = {number for call in seen.calls for number in (*call.dependencies, *call.after)}
+    for call in seen.calls:
+        if (
+            call.kind != "function"
+            or call.is_refused
+            or call.is_used
+            or call.id in wanted
+            or call.outputs
+            or call.site is None
+        ):
+            continue
+        if _gives_something(call, seen) and sources.drops(call.site, call.site_at):
+            yield said.unused(call)
+
+
+def _gives_something(call: Rehearsed, seen: Seen) -> bool:
+    gives = seen.gives(call)
+    if not is_silent(gives):
+        return any(each not in (NoneType, Never) for each in members(gives))
+    code = getattr(inspect.unwrap(call.fn), "__code__", None)
+    return isinstance(code, CodeType) and code.co_name != "<lambda>" and any(_returned(code))
+
+
+def _returned(code: CodeType) -> Iterator[bool]:
+    """Of each place where code returns, whether it gives something."""
+    before: Any = None
+    for each in dis.get_instructions(code):
+        if each.opname == "RETURN_CONST":
+            yield each.argval is not None
+        elif each.opname == "RETURN_VALUE":
+            yield before is not None and not (before.opname == "LOAD_CONST" and before.argval is None)
+        before = each

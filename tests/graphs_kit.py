@@ -1,0 +1,116 @@
+"""Sees what a real run calls, as a plan: to be compared with what a rehearsal says that it would call.
+
+It looks at futures as they are made, and shares no code with rehearsals.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from unittest.mock import patch
+
+from asyncflow._core.files import InputFile, declared
+from asyncflow._core.story import called_at
+from asyncflow._runtime import inputs
+from asyncflow._runtime.facts import Facts
+from asyncflow._runtime.outputs import path_of_output
+from asyncflow._runtime.run import Run
+from asyncflow.plan import Edge, Plan, PlannedFile, PlannedTask
+
+
+class Recorder:
+    """The calls of real runs."""
+
+    def __init__(self) -> None:
+        self._futures: dict[int, Any] = {}
+        self._blocks: dict[int, int | None] = {}
+        self._files: dict[int, tuple[tuple[PlannedFile, ...], tuple[PlannedFile, ...]]] = {}
+        self._edges: list[Edge] = []
+        self._outputs: dict[int, tuple[int, str]] = {}
+
+    def add(self, future: Any, args: tuple[Any, ...], kwargs: Any) -> None:
+        """A call was just made."""
+        awaited = inputs.awaited(future)
+        if future.definition.fn is path_of_output:
+            self._outputs[future.id] = args[0].id, args[2]
+            return
+        for (
+            each
+        ) in awaited:  # what was adopted for the call is older than its future, and known to nobody yet
+            if each.id not in self._outputs and each.id not in self._futures:
+                self._add(each)
+                each.site, each.site_at = future.site, future.site_at
+        self._add(future)
+        for number, each in enumerate(awaited):
+            maker, file = self._outputs.get(each.id, (each.id, None))
+            is_order = number < len(future.after)  # these come first
+            kind: Any = "order" if is_order else "data" if file is None else "file"
+            self._edges.append(Edge(maker, future.id, kind, file if kind == "file" else None))
+        if isinstance(future.facts, Facts):
+            files = declared(args, kwargs)
+            reads = tuple(self._read(each, future, awaited) for each in files.inputs)
+            self._files[future.id] = reads, tuple(PlannedFile(name) for name in files.outputs)
+
+    def _add(self, future: Any) -> None:
+        self._futures[future.id] = future
+        self._blocks[future.id] = None if future.owner is None else future.owner.id
+
+    def _read(self, file: InputFile, future: Any, awaited: list[Any]) -> PlannedFile:
+        source = file.source
+        if not isinstance(source, (str, os.PathLike)):
+            name = self._outputs[source.id][1] if source.id in self._outputs else source.name
+            return PlannedFile(file.name or name)
+        for each in awaited:
+            if isinstance(each.facts, Facts) and source in each.facts.declares:
+                self._edges.append(
+                    Edge(self._outputs.get(each.id, (each.id,))[0], future.id, "file", str(source))
+                )
+                return PlannedFile(file.name or str(source))
+        there = os.path.isfile(source)
+        return PlannedFile(file.name or os.path.basename(source), os.path.getsize(source) if there else None)
+
+    def plan(self) -> Plan:
+        """All that was called."""
+        return Plan([self._task(future) for future in self._futures.values()], self._edges)
+
+    def _task(self, future: Any) -> PlannedTask:
+        definition = future.definition
+        kind: Any = (
+            "block"
+            if definition.is_block
+            else "executable"
+            if definition.command is not None
+            else "awaitable"
+            if future.lane is future._run.places.foreign
+            else "function"
+        )
+        reads, makes = self._files.get(future.id, ((), ()))
+        return PlannedTask(
+            future.id,
+            definition.name,
+            kind,
+            self._blocks[future.id],
+            future.lane.place,
+            called_at(future),
+            definition.expected,
+            reads,
+            makes,
+        )
+
+
+@contextmanager
+def recorded() -> Iterator[Recorder]:
+    """See all calls that are made meanwhile for real."""
+    recorder = Recorder()
+    call = Run.call
+
+    def watched(self: Run, definition: Any, lane: Any, args: Any, kwargs: Any, *rest: Any) -> Any:
+        future = call(self, definition, lane, args, kwargs, *rest)
+        if not future._run.is_rehearsal:
+            recorder.add(future, future.args, future.kwargs)
+        return future
+
+    with patch.object(Run, "call", watched):
+        yield recorder
