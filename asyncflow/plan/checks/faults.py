@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, replace
 
-from ..tasks import Finding
 from ..._core.words import counted
+from ..tasks import Finding
 
 
 @dataclass(frozen=True, slots=True)

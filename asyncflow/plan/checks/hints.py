@@ -15,9 +15,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
+from ..._core import words
 from ..._core.files import File
 from ...backends._annotations import substituted
-from .. import words
 
 _WRAPPERS: Final = ("ClassVar", "Final", "NotRequired", "ReadOnly", "Required", "Unpack")
 _BARE: Final = (typing.LiteralString, typing.Never, typing.NoReturn, typing.Self, typing.Any)

@@ -8,9 +8,9 @@ from types import NoneType
 from typing import Any, Final
 
 from ..._core.rehearsed import Rehearsed
+from ..._core.words import name_of, plain
 from ...backends._standin import StandIn
 from ..tasks import Finding
-from ..._core.words import name_of, plain
 from .calls import Argument
 from .faults import Fault
 from .hints import shown
