@@ -243,10 +243,10 @@ async def test_what_an_executor_left_behind_in_one_run_does_not_speak_in_the_nex
         second = engine.submit(never_called)
         assert second.id == first.id  # the confusion that has to be kept apart
         await turns()
-        lazy.futures[0].set_result((True, "of the first run"))
+        lazy.futures[0].set_result(((True, "of the first run"), 0.0, "lazy"))
         await turns()
         assert not second.done()
-        lazy.futures[1].set_result((True, "of the second run"))
+        lazy.futures[1].set_result(((True, "of the second run"), 0.0, "lazy"))
         assert await second == "of the second run"
 
 

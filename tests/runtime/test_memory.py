@@ -93,7 +93,7 @@ async def submitted(engine: WorkflowEngine, count: int) -> None:
 async def test_memory_after_100_000_tasks_whose_futures_were_dropped_is_that_after_1_000(
     work: Callable[[WorkflowEngine, int], Awaitable[None]],
 ) -> None:
-    async with WorkflowEngine("thread", workers=2) as engine:
+    async with WorkflowEngine("thread", workers=2, report_limit=1_000) as engine:
         await work(engine, 1_000)
         gc.collect()
         before = resident()
