@@ -263,9 +263,10 @@ class Record:
         self.last = last
         if self._dependents:
             segment, all_of_them = self.segment, self._dependencies
-            segment.edge_id.extend(self._dependents)
-            segment.edge_n.extend(map(len, all_of_them))
-            segment.edges.extend([each.id for dependencies in all_of_them for each in dependencies])
+            # fromlist costs two thirds of extend
+            segment.edge_id.fromlist(self._dependents)
+            segment.edge_n.fromlist(list(map(len, all_of_them)))
+            segment.edges.fromlist([each.id for dependencies in all_of_them for each in dependencies])
             self._dependents.clear()
             all_of_them.clear()
 
@@ -288,7 +289,7 @@ class Record:
     def submitted(self, batch: Sequence[Task], now: float) -> None:
         """Tasks are handed over; what is linked to them goes with them and is not told of."""
         segment = self.segment
-        segment.submitted.extend([task.id for task in batch])
+        segment.submitted.fromlist([task.id for task in batch])
         segment.batch_end.append(len(segment.submitted))
         segment.batch_at.append(now)
 
@@ -324,10 +325,10 @@ class Record:
         numbers = self.workers
         for worker in set(workers) - numbers.keys():
             self._hire(worker)
-        segment.ran_id.extend(task_ids)
+        segment.ran_id.fromlist(task_ids)
         segment.ran_began.extend(began)
         segment.ran_ended.extend(ended)
-        segment.ran_worker.extend([numbers[worker] for worker in workers])
+        segment.ran_worker.fromlist([numbers[worker] for worker in workers])
         segment.taken_end.append(len(segment.ran_id))
         segment.taken_at.append(now)
         if self.running:

@@ -28,7 +28,6 @@ from .scope import circle, enter_block, waits_for
 
 Runner = Generator[Any, Any, None]
 _SLICE: Final = 0.005  # seconds that bodies may run before everything else on the loop gets its turn
-_CHECKED_EACH: Final = 16  # bodies between two looks at the clock
 LOOP: Final = "the event loop"
 """What the loop is called as a worker."""
 
@@ -125,11 +124,8 @@ class Coroutines:
         me: asyncio.Task[None] | None = self._active
         assert me is not None
         cancelling = me.cancelling
-        count, began = 0, perf_counter()
+        began = self._goes_on(perf_counter())
         slice_end = began + _SLICE
-        if record is not None:
-            record.add_loop_id(PAUSE)
-            record.add_loop_at(began)
         while queue:
             task = queue.popleft()
             if task.story & NOW != SUBMITTED:
@@ -154,10 +150,10 @@ class Coroutines:
             else:
                 if awaited is over:
                     value, over.value = over.value, None
+                    # One look at the clock each: what the engine does from one body to the next counts as theirs.
+                    began = perf_counter()
                     if record is not None:
-                        # What the engine does from one body to the next counts as theirs: one look at the clock each.
                         record.add_loop_id(task.id)
-                        began = perf_counter()
                         record.add_loop_at(began)
                     self._succeeded(task, value)
                     if link is not None:
@@ -172,12 +168,10 @@ class Coroutines:
                 break
             if not queue:
                 self._carry_on()
-                if record is not None:
-                    began = self._goes_on(perf_counter())
+                began = self._goes_on(perf_counter())
             if self._active is not me:
                 break
-            count += 1
-            if not count % _CHECKED_EACH and perf_counter() > slice_end:
+            if began > slice_end:
                 self._carry_on()
                 try:
                     yield

@@ -55,6 +55,8 @@ class Teller:
             late = audience.late[:]
             audience.late.clear()
             audience.tell([RunBegan(self._began, self._name, self._run.places.workers())], late)
+        if self._news is None and not audience.listeners:
+            return
         news = self._news or self._begin()
         events = news.since(self._run.scheduler.live)
         if events:
