@@ -20,6 +20,7 @@ import pytest
 from asyncflow import InputFile, OutputFile, Report, WorkflowEngine, WrongLoop
 from asyncflow.events import Event, RunBegan, RunEnded, TaskCalled, TaskEnded, TaskStarted
 from asyncflow.testing.gate import Gate
+from asyncflow.testing.manual import ManualBackend
 
 from .kit import never_called, turns
 
@@ -360,6 +361,25 @@ async def test_listener_may_call_tasks() -> None:
         while len(called) < 3 or not all(future.done() for future in called):
             await asyncio.wait(list(called) or [asyncio.ensure_future(turns())])
     assert [future.result() for future in called] == [1, 2, 3]
+
+
+async def test_starts_are_told_at_once_only_if_somebody_listens() -> None:
+    hands = ManualBackend()
+    async with WorkflowEngine(hands, report_limit=100) as engine:
+        nothing = engine.function_task(same)
+        for _ in range(3):  # more than fit into one segment of the record
+            futures = [nothing(number) for number in range(1000)]
+            await hands.received(futures[-1].id)
+            assert not any(hands.work(future.id).tells_start for future in futures)
+            for future in futures:
+                hands.succeed(future.id)
+            await asyncio.gather(*futures)
+        engine.subscribe(print)
+        last = nothing(1)
+        work = await hands.received(last.id)
+        assert work.tells_start
+        hands.succeed(last.id)
+        await last
 
 
 def test_listener_has_to_be_a_plain_function() -> None:
