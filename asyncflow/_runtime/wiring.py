@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from contextvars import copy_context
 from functools import partial
 from time import perf_counter
+from types import CodeType
 from typing import TYPE_CHECKING, Any
 
 from .._core import arguments
@@ -30,6 +31,7 @@ class Wiring:
 
     def __init__(self, run: Run) -> None:
         self._run = run
+        self._site: tuple[CodeType | None, int] = (None, 0)  # where the user's code gave what is adopted
 
     def of_call(
         self, task: Task, args: tuple[Any, ...], kwargs: Mapping[str, Any], after: Sequence[Any]
@@ -55,6 +57,7 @@ class Wiring:
             else:  # nothing but futures: they are the dependencies, as they stand
                 task.holes = arguments.ALL
                 return args
+        self._site = task.site, task.site_at
         try:
             futures, task.holes = arguments.scan(args, kwargs, inputs.KINDS, self.adopt)
             if after:
@@ -91,6 +94,7 @@ class Wiring:
         Raises:
             Exception: as for `of_call`.
         """
+        self._site = block.site, block.site_at
         # What is adopted is still of the block, though its body is over.
         adopt = partial(block.context.run, self.adopt)
         futures, holes = arguments.scan_value(value, inputs.KINDS, adopt)
@@ -121,7 +125,17 @@ class Wiring:
         task: TaskFuture[Any] = TaskFuture(loop=run.loop)
         task._run = run
         run.last = next(run.ids)
-        task.set_up(run.last, definition, run.places.foreign, (awaitable,), {}, copy_context(), owner)
+        task.set_up(
+            run.last,
+            definition,
+            run.places.foreign,
+            (awaitable,),
+            {},
+            copy_context(),
+            owner,
+            SCOPE.get().workflow,
+            *self._site,
+        )
         if run.record is not None:
             run.record.adopted(task, perf_counter())
         run.scheduler.called(task, ())

@@ -137,6 +137,7 @@ async def test_what_others_do_is_told_as_awaited() -> None:
     first, awaited, last = report.tasks
     assert first.dependencies == (awaited.id,)
     assert (first.name, last.name) == ("same", "same")
+    assert awaited.called_at == first.called_at
 
 
 async def test_call_that_is_refused_leaves_no_row() -> None:
