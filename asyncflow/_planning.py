@@ -70,6 +70,7 @@ async def plan_of(
         decisions=rehearsal.decided.told(),
         faults=rehearsal.faults,
         findings=_checked_wiring(engine, rehearsal, calls),
+        checkpoints=rehearsal.checkpoints,
         start=_starter(target, name, begin),
     )
     for each in rehearsal.together:
@@ -91,7 +92,12 @@ async def plan_so_far(engine: WorkflowEngine) -> Plan:
         return Plan([])
     if isinstance(run, DryRun):
         calls = run.calls()
-        return planned(calls, decisions=run.decided.told(), findings=_checked_wiring(engine, run, calls))
+        return planned(
+            calls,
+            decisions=run.decided.told(),
+            findings=_checked_wiring(engine, run, calls),
+            checkpoints=run.checkpoints,
+        )
     if run.teller is None:
         raise RuntimeError(
             "engine.plan() without a target tells what was called, and with report_limit=0 nothing is recorded.\n"

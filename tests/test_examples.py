@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 import os
 import re
 import subprocess
@@ -11,6 +12,8 @@ import sysconfig
 from pathlib import Path
 
 import pytest
+
+from asyncflow import Report
 
 ROOT = Path(__file__).parents[1]
 EXAMPLES = ROOT / "examples"
@@ -138,6 +141,18 @@ def test_an_example_of_the_readme_prints_what_the_readme_says(
     script = tmp_path / name
     script.write_text(source)
     assert run(script, cwd=tmp_path).replace(f"{tmp_path}/", "") == printed
+
+
+def test_before_and_after_plans_runs_and_reports(tmp_path: Path) -> None:
+    journal, trace = tmp_path / "run.jsonl", tmp_path / "trace.json"
+    said = run("before_and_after.py", "--backend", "thread", "--journal", journal, "--trace", trace)
+    assert said.startswith("Plan: 9 tasks in 1 block, 11 edges (11 data)\n")
+    assert "\nA polynomial of degree 3 is off by 0.014\n" in said
+    assert "\nWhere the time went:\n" in said
+    assert "\nOn 4 workers it would take " in said
+    report = Report.from_journal(journal)
+    assert report.counts == {"SUCCEEDED": 10}
+    assert {event["ph"] for event in json.loads(trace.read_text())["traceEvents"]} >= {"X", "M"}
 
 
 @pytest.mark.parametrize("kinds", [3, 40])

@@ -80,7 +80,8 @@ async def compared(engine: WorkflowEngine, target: Any, *args: Any) -> tuple[Pla
 
 
 def assert_equal(plan: Plan, real: Plan) -> None:
-    graph = Plan(plan.tasks, plan.edges)  # a run does not tell of decisions
+    # a run does not tell of decisions
+    graph = Plan(plan.tasks, plan.edges, checkpoints=plan.checkpoints)
     assert not graph.diff(real), str(graph.diff(real))
     assert len(plan.tasks) == len(real.tasks) > 1
 
@@ -126,6 +127,14 @@ async def test_the_mistakes_of_the_readme_are_findings(
     assert [task.name for task in plan.tasks] == ["mistakes", "fit", "fit"]
 
 
+async def test_a_plan_of_the_search_equals_its_run() -> None:
+    engine = WorkflowEngine("thread")
+    search = module("before_and_after").searching(engine)
+    plan, real = await compared(engine, search, [1, 2])
+    assert plan.findings == ()
+    assert_equal(plan, real)
+
+
 async def test_a_plan_of_the_quickstart_equals_its_run() -> None:
     example = module("quickstart")
     assert_equal(*await compared(example.engine, example.pipeline, ["a b", "c"]))
@@ -169,6 +178,11 @@ async def test_a_plan_of_the_package_files_equals_its_run_up_to_a_decision_by_va
 
 
 def test_all_examples_are_looked_at() -> None:
-    assert {path.stem for path in EXAMPLES.glob("*.py")} == {"quickstart", "source_census", "package_files"}
+    assert {path.stem for path in EXAMPLES.glob("*.py")} == {
+        "before_and_after",
+        "quickstart",
+        "source_census",
+        "package_files",
+    }
     assert set(README) == {"stations.py", "squares.py", "files.py", "failure.py", "dry.py", "mistakes.py"}
     assert asyncflow.Plan is Plan

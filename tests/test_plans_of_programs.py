@@ -164,7 +164,7 @@ def test_a_plan_of_any_program_equals_its_run(program: tuple[Step, ...]) -> None
         async with dry:
             again = Program(dry)
             await (await dry.plan(again.block, program, [])).run()
-        so_far = Plan((await dry.plan()).tasks, plan.edges)
+        so_far = Plan((await dry.plan()).tasks, plan.edges, checkpoints=plan.checkpoints)
         assert [task.name for task in so_far.tasks] == [task.name for task in plan.tasks]
         assert (await dry.plan()).edges == plan.edges
 

@@ -90,6 +90,8 @@ class Rehearsed:
         is_refused: whether a run would not have taken the call. It was told why; the arguments may not even fit.
         site: the code that makes the call; None if that is not known.
         site_at: the instruction of the call in it.
+        checkpoint: what the code had waited for that makes the call, by the place among all that code has waited for;
+            None for nothing.
     """
 
     id: int
@@ -112,6 +114,7 @@ class Rehearsed:
     folder: str = "."
     inputs: Sequence[InputFile] = ()
     outputs: Mapping[str, OutputFile] | None = None
+    checkpoint: int | None = None
     reads: Sequence[Read] = ()
     is_refused: bool = False
     site: CodeType | None = None

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from .diff import Change, PlanDiff
 from .plan import CriticalPath, Plan
-from .tasks import Edge, Finding, PlannedFile, PlannedTask
+from .tasks import Checkpoint, Edge, Finding, PlannedFile, PlannedTask
 
 __all__ = [
     "Change",
+    "Checkpoint",
     "CriticalPath",
     "Edge",
     "Finding",

@@ -132,6 +132,7 @@ class _Waits:
 
     def __init__(self, wiring: Wiring) -> None:
         self._wiring = wiring
+        self._of_checkpoints: dict[int | None, frozenset[str]] = {None: frozenset()}
         self._of_blocks: dict[int | None, frozenset[str]] = {None: frozenset()}
         for point in wiring.order:  # a block comes before what is inside
             if point < len(wiring.tasks) and wiring.tasks[point].kind == "block":
@@ -148,7 +149,12 @@ class _Waits:
         return listed([name_of(name) for name in sorted(names)], _CELL) or "nothing"
 
     def _own(self, point: int) -> set[str]:
-        return {self._wiring.tasks[each].name for each in self._wiring.needs[point]}
+        wiring = self._wiring
+        checkpoint = wiring.tasks[point].checkpoint
+        if checkpoint not in self._of_checkpoints:  # many tasks may share one
+            waited = frozenset(wiring.tasks[each].name for each in wiring.waited_for(point))
+            self._of_checkpoints[checkpoint] = waited
+        return {wiring.tasks[each].name for each in wiring.needs[point]} | self._of_checkpoints[checkpoint]
 
 
 def _facts(plan: Plan, wiring: Wiring) -> dict[str, str]:

@@ -13,7 +13,7 @@ from ..errors import WiringError
 from . import outline, page, stored, text, wfformat, wrong
 from .diff import PlanDiff, diff
 from .durations import Durations, Lengths
-from .tasks import Edge, Finding, PlannedTask
+from .tasks import Checkpoint, Edge, Finding, PlannedTask
 from .times import Times
 from .wiring import Wiring
 
@@ -45,6 +45,7 @@ class Plan:
         edges: in any order; what stands there twice is kept once.
         decisions: where the workflow took a branch by a value that no plan can know, in words, with the place.
         findings: what is wrong with the wiring.
+        checkpoints: where code has waited; each after the one that it names as before it.
         start: begins the very thing that was planned, for `run`. It is no part of what the plan tells: plans with
             another one, or with none, may be equal.
 
@@ -57,6 +58,7 @@ class Plan:
     edges: tuple[Edge, ...]
     decisions: tuple[str, ...]
     findings: tuple[Finding, ...]
+    checkpoints: tuple[Checkpoint, ...]
     _start: Callable[[], Awaitable[Any]] | None = field(compare=False, repr=False)
     _wiring: Wiring = field(compare=False, repr=False)
 
@@ -67,6 +69,7 @@ class Plan:
         *,
         decisions: Iterable[str] = (),
         findings: Iterable[Finding] = (),
+        checkpoints: Iterable[Checkpoint] = (),
         start: Callable[[], Awaitable[Any]] | None = None,
     ) -> None:
         in_order = tuple(sorted(tasks, key=attrgetter("id")))
@@ -76,11 +79,13 @@ class Plan:
         put(self, "edges", unique)
         put(self, "decisions", tuple(decisions))
         put(self, "findings", tuple(findings))
+        put(self, "checkpoints", tuple(checkpoints))
         put(self, "_start", start)
-        put(self, "_wiring", Wiring(in_order, unique))
+        put(self, "_wiring", Wiring(in_order, unique, self.checkpoints))
 
     def __reduce__(self) -> Any:
-        return _restored, (self.tasks, self.edges, self.decisions, self.findings)  # nothing to run elsewhere
+        # nothing to run elsewhere
+        return _restored, (self.tasks, self.edges, self.decisions, self.findings, self.checkpoints)
 
     # -- what to do with it --------------------------------------------------------------------------------
 
@@ -124,7 +129,8 @@ class Plan:
     def waits_for(self, task: PlannedTask | int) -> tuple[PlannedTask, ...]:
         """What has to be over before a task can start, in the order of their numbers.
 
-        These are what it depends on, and what the blocks around it depend on; not what those waited for in turn.
+        These are what it depends on, what the code that calls it waited for last before that, and the same of the
+        blocks around it; not what those waited for in turn.
 
         Args:
             task: one of this plan, or its number.
@@ -244,7 +250,14 @@ class Plan:
             task if task.kind == "block" or length == task.expected else replace(task, expected=length)
             for task, length in zip(self.tasks, given, strict=True)
         ]
-        return Plan(tasks, self.edges, decisions=self.decisions, findings=self.findings, start=self._start)
+        return Plan(
+            tasks,
+            self.edges,
+            decisions=self.decisions,
+            findings=self.findings,
+            checkpoints=self.checkpoints,
+            start=self._start,
+        )
 
     # -- other forms ---------------------------------------------------------------------------------------
 
@@ -260,7 +273,7 @@ class Plan:
 
     def to_json(self) -> str:
         """The plan as text, from which `from_json` makes an equal one."""
-        return stored.to_json(self.tasks, self.edges, self.decisions, self.findings)
+        return stored.to_json(self.tasks, self.edges, self.decisions, self.findings, self.checkpoints)
 
     @classmethod
     def from_json(cls, given: str | bytes) -> Plan:
@@ -270,14 +283,15 @@ class Plan:
             ValueError: it is no such text, or one of a later version.
             CircularDependency: a task would wait for itself.
         """
-        tasks, edges, decisions, findings = stored.from_json(given)
-        return cls(tasks, edges, decisions=decisions, findings=findings)
+        tasks, edges, decisions, findings, checkpoints = stored.from_json(given)
+        return cls(tasks, edges, decisions=decisions, findings=findings, checkpoints=checkpoints)
 
     def to_networkx(self) -> Any:
         """The plan as a `networkx.DiGraph`, from each task to those that wait for it.
 
         Nodes are the numbers of the tasks, with their other fields as attributes. An edge has ``kinds``, sorted, and
-        ``files``, the names of those handed over. A block is a node like others; what is inside it says so.
+        ``files``, the names of those handed over. A block is a node like others; what is inside it says so. What code
+        has waited for is no edge: see `checkpoints`.
 
         Raises:
             ImportError: networkx is not installed.
@@ -363,8 +377,9 @@ def _restored(
     edges: tuple[Edge, ...],
     decisions: tuple[str, ...],
     findings: tuple[Finding, ...],
+    checkpoints: tuple[Checkpoint, ...],
 ) -> Plan:
-    return Plan(tasks, edges, decisions=decisions, findings=findings)
+    return Plan(tasks, edges, decisions=decisions, findings=findings, checkpoints=checkpoints)
 
 
 def _once_each(edges: Iterable[Edge]) -> tuple[Edge, ...]:

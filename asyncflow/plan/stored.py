@@ -7,21 +7,25 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import Any, Final, TypeVar
 
-from .tasks import Edge, Finding, PlannedFile, PlannedTask
+from .tasks import Checkpoint, Edge, Finding, PlannedFile, PlannedTask
 
 FORMAT: Final = "asyncflow plan"
 VERSION: Final = 1
 
 _DEFAULTS: Final = {
     kind: [(each.name, each.default) for each in fields(kind)]
-    for kind in (PlannedFile, PlannedTask, Edge, Finding)
+    for kind in (PlannedFile, PlannedTask, Edge, Finding, Checkpoint)
 }
-Record = TypeVar("Record", PlannedFile, PlannedTask, Edge, Finding)
-Parts = tuple[list[PlannedTask], list[Edge], list[str], list[Finding]]
+Record = TypeVar("Record", PlannedFile, PlannedTask, Edge, Finding, Checkpoint)
+Parts = tuple[list[PlannedTask], list[Edge], list[str], list[Finding], list[Checkpoint]]
 
 
 def to_json(
-    tasks: Sequence[PlannedTask], edges: Sequence[Edge], decisions: Sequence[str], findings: Sequence[Finding]
+    tasks: Sequence[PlannedTask],
+    edges: Sequence[Edge],
+    decisions: Sequence[str],
+    findings: Sequence[Finding],
+    checkpoints: Sequence[Checkpoint],
 ) -> str:
     """Text that tells all that these are; what is as it mostly is, is left out.
 
@@ -30,8 +34,9 @@ def to_json(
         edges: of it.
         decisions: of it.
         findings: of it.
+        checkpoints: of it.
     """
-    told = {
+    told: dict[str, Any] = {
         "format": FORMAT,
         "version": VERSION,
         "tasks": tasks,
@@ -39,11 +44,13 @@ def to_json(
         "decisions": decisions,
         "findings": findings,
     }
+    if checkpoints:
+        told["checkpoints"] = checkpoints
     return json.dumps(told, allow_nan=False, default=_fields)
 
 
 def from_json(given: str | bytes) -> Parts:
-    """What such a text tells: tasks, edges, decisions and findings.
+    """What such a text tells: tasks, edges, decisions, findings and checkpoints.
 
     Raises:
         ValueError: it is no such text, or of a version that is not known here.
@@ -66,6 +73,7 @@ def from_json(given: str | bytes) -> Parts:
         [_record(Edge, each) for each in _list(told, "edges")],
         decisions,
         [_finding(each) for each in _list(told, "findings")],
+        [_checkpoint(each) for each in _list(told, "checkpoints")] if "checkpoints" in told else [],
     )
 
 
@@ -102,3 +110,8 @@ def _task(told: Any) -> PlannedTask:
 def _finding(told: Any) -> Finding:
     ends = _list(told, "ends") if isinstance(told, dict) and "ends" in told else []
     return _record(Finding, told, ends=tuple(ends))
+
+
+def _checkpoint(told: Any) -> Checkpoint:
+    waited = _list(told, "waited_for") if isinstance(told, dict) else []
+    return _record(Checkpoint, told, waited_for=tuple(waited))

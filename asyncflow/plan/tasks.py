@@ -54,6 +54,7 @@ class PlannedTask:
         expected: how long it takes, in seconds; None if it is not known.
         inputs: files that it reads.
         outputs: files that it makes.
+        checkpoint: which of the plan's checkpoints the code had passed that calls it; None if it had waited for none.
 
     Raises:
         TypeError: something of the wrong type.
@@ -69,8 +70,11 @@ class PlannedTask:
     expected: float | None = None
     inputs: tuple[PlannedFile, ...] = ()
     outputs: tuple[PlannedFile, ...] = ()
+    checkpoint: int | None = None
 
     def __post_init__(self) -> None:
+        if type(self.checkpoint) not in _WHOLE_OR_NONE:
+            raise TypeError(f"task {self.name!r}: its checkpoint is {self.checkpoint!r}; a number is needed")
         if type(self.id) is not int or type(self.block) not in _WHOLE_OR_NONE:
             raise TypeError(
                 f"task {self.name!r}: its id is {self.id!r} and its block {self.block!r}; numbers are needed"
@@ -116,6 +120,28 @@ class Edge:
             raise TypeError(f"{self!r}: the numbers of two tasks are needed")
         if self.kind not in EDGE_KINDS or not isinstance(self.file, str if self.kind == "file" else NoneType):
             raise ValueError(f"{self!r}: an edge is of data, of order, or of a file and says which")
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """A moment in which code has waited for tasks: what it calls from there on comes after these, whatever it is given.
+
+    Args:
+        waited_for: numbers of the tasks, in order.
+        before: the checkpoint that the same code has passed before, by its place in `Plan.checkpoints`; None if there
+            was none.
+
+    Raises:
+        TypeError: something that is no number.
+    """
+
+    waited_for: tuple[int, ...]
+    before: int | None = None
+
+    def __post_init__(self) -> None:
+        numbers = type(self.waited_for) is tuple and all(type(each) is int for each in self.waited_for)
+        if not numbers or type(self.before) not in _WHOLE_OR_NONE:
+            raise TypeError(f"{self!r}: a tuple of numbers of tasks is needed, and the place of a checkpoint")
 
 
 @dataclass(frozen=True, slots=True)

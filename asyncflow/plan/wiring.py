@@ -1,7 +1,9 @@
 """What tasks and edges mean together: which task waits for which, with blocks as boxes that open and close.
 
 A task is a point. A block is two, which take no time: it opens when what it waits for is over, and closes when all
-inside is over. What is inside waits for the opening; what depends on the block waits for the closing.
+inside is over. What is inside waits for the opening; what depends on the block waits for the closing. A checkpoint is a
+point, too: it waits for what the code has waited for and for the checkpoint before it, and what is called from there on
+waits for it.
 """
 
 from __future__ import annotations
@@ -11,25 +13,30 @@ from collections.abc import Iterator, Sequence
 from .._core.network import Network, circle, in_order
 from .._core.words import name_of, path
 from ..errors import CircularDependency
-from .tasks import Edge, PlannedTask
+from .tasks import Checkpoint, Edge, PlannedTask
 
 
 class Wiring:
-    """The network of a plan. Points up to the number of tasks are these, and openings of blocks; others are closings.
+    """The network of a plan. Points up to the number of tasks are these, and openings of blocks; then come closings,
+    and checkpoints.
 
     Args:
         tasks: with increasing ids.
         edges: between them.
+        checkpoints: where code has waited.
 
     Raises:
-        ValueError: an id that no task has, or that two have.
+        ValueError: an id that no task has, or that two have; a checkpoint that is none, or before itself.
         CircularDependency: a task would wait for itself.
     """
 
-    __slots__ = ("_ends", "_spans", "after", "index", "needs", "order", "tasks")
+    __slots__ = ("_ends", "_spans", "after", "checkpoints", "index", "needs", "order", "tasks")
 
-    def __init__(self, tasks: Sequence[PlannedTask], edges: Sequence[Edge]) -> None:
+    def __init__(
+        self, tasks: Sequence[PlannedTask], edges: Sequence[Edge], checkpoints: Sequence[Checkpoint] = ()
+    ) -> None:
         self.tasks = tasks
+        self.checkpoints = checkpoints
         self.index = {task.id: point for point, task in enumerate(tasks)}
         _check_ids(tasks, self.index)
         blocks = [point for point, task in enumerate(tasks) if task.kind == "block"]
@@ -41,6 +48,7 @@ class Wiring:
         self.needs: list[list[int]] = [[] for _ in tasks]
         """Of each task, the points of those that it waits for itself; not what blocks around it wait for."""
         self._connect(edges, after)
+        self._pass(checkpoints, after)
         self.after: Network = after
         self.order = in_order(after)
         if len(self.order) < len(after):
@@ -50,13 +58,20 @@ class Wiring:
         """The points of what has to be over before a task can start; one may come twice."""
         while True:
             yield from self.needs[point]
+            yield from self.waited_for(point)
             block = self.tasks[point].block
             if block is None:
                 return
             point = self.index[block]
 
+    def waited_for(self, point: int) -> Iterator[int]:
+        """The points of what code had waited for last, before it called a task."""
+        checkpoint = self.tasks[point].checkpoint
+        if checkpoint is not None:
+            yield from (self.index[each] for each in self.checkpoints[checkpoint].waited_for)
+
     def of_all_points(self, weights: list[float]) -> list[float]:
-        """Weights of all points, given those of the tasks: blocks close in no time."""
+        """Weights of all points, given those of the tasks: nothing else takes time."""
         return weights + [0] * (len(self.after) - len(weights))
 
     def label(self, point: int) -> str:
@@ -106,10 +121,29 @@ class Wiring:
             needs[then].append(first)
             after[ends[first]].append(then)
 
+    def _pass(self, checkpoints: Sequence[Checkpoint], after: list[list[int]]) -> None:
+        first = len(after)
+        after.extend([] for _ in checkpoints)
+        for place, checkpoint in enumerate(checkpoints):
+            for each in checkpoint.waited_for:
+                if each not in self.index:
+                    raise ValueError(f"{checkpoint!r}: there is no task #{each}")
+                after[self._ends[self.index[each]]].append(first + place)
+            if checkpoint.before is not None:
+                if not 0 <= checkpoint.before < place:
+                    raise ValueError(f"{checkpoint!r}: the checkpoint before it has to stand before it")
+                after[first + checkpoint.before].append(first + place)
+        for point, task in enumerate(self.tasks):
+            if task.checkpoint is not None:
+                if not 0 <= task.checkpoint < len(checkpoints):
+                    raise ValueError(f"{task.label}: there is no checkpoint {task.checkpoint}")
+                after[first + task.checkpoint].append(point)
+
     def _told(self, points: Sequence[int]) -> str:
         """The error for a circle."""
         closed = {end: point for point, end in enumerate(self._ends) if end != point}
         named = [closed.get(point, point) for point in points]
+        named = [point for point in named if point < len(self.tasks)]  # a checkpoint has no name
         named = [
             each for each, before in zip(named, [named[-1], *named], strict=False) if each != before
         ] or named[:1]
