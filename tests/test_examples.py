@@ -129,6 +129,7 @@ def test_the_readme_shows_examples() -> None:
         "dry.py",
         "failure.py",
         "mistakes.py",
+        "plan.py",
     }
 
 
