@@ -29,6 +29,7 @@ PARTS = (
     "memory",
     "spawn",
     "staging",
+    "recording",
     "others",
 )
 
