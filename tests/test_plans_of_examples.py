@@ -5,12 +5,15 @@ Not of those that decide by real values, which no plan can know: where these dif
 
 from __future__ import annotations
 
+import ast
 import asyncio
 import importlib.util
+import json
 import sys
 from collections.abc import Callable
+from functools import partialmethod
 from pathlib import Path
-from types import ModuleType
+from types import FunctionType, ModuleType
 from typing import Any
 
 import pytest
@@ -175,6 +178,33 @@ async def test_a_plan_of_the_package_files_equals_its_run_up_to_a_decision_by_va
     else:  # a plan cannot know that the table is long: what stands in for the number of kinds is 1
         diff = plan.diff(real)
         assert [task.name for task in diff.tasks.came] == ["pack", "sizes"] and not diff.tasks.went
+
+
+async def test_a_dry_run_of_the_notebook_equals_its_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = await plan_of_cells(EXAMPLES / "notebook.ipynb")
+    init = WorkflowEngine.__init__
+    monkeypatch.setattr(WorkflowEngine, "__init__", partialmethod(init, dry_run=True))
+    dry = await plan_of_cells(EXAMPLES / "notebook.ipynb")
+    assert {task.name for task in real.tasks} == {"load", "total", "ranking"}
+    diff = real.diff(dry)
+    assert not diff.tasks and not diff.edges, str(diff)
+    assert all(ours.block == theirs.block for ours, theirs in diff.changed)  # but one run took its time
+
+
+async def plan_of_cells(notebook: Path) -> Plan:
+    """What the cells of a notebook have called, before the one that shuts down."""
+    cells = [cell for cell in json.loads(notebook.read_text())["cells"] if cell["cell_type"] == "code"]
+    namespace: dict[str, Any] = {}
+    *before, last = ["".join(cell["source"]) for cell in cells]
+    for source in before:
+        code = compile(source, "cell", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+        body = FunctionType(code, namespace)()
+        if body is not None:
+            await body
+    plan: Plan = await namespace["engine"].plan()
+    assert "shutdown" in last
+    await namespace["engine"].shutdown()
+    return plan
 
 
 def test_all_examples_are_looked_at() -> None:

@@ -12,8 +12,10 @@ from datetime import timedelta
 from pathlib import Path
 from typing import assert_type
 
-from asyncflow import InputFile, OutputFile, Plan, State, TaskFuture, WorkflowEngine
+from asyncflow import InputFile, OutputFile, Plan, Report, State, TaskFuture, WorkflowEngine
+from asyncflow.events import Event
 
+told: list[Event] = []
 engine = WorkflowEngine(backend="thread", workers=2)
 named = WorkflowEngine(backends={"cpu": "thread", "io": concurrent.futures.ThreadPoolExecutor()})
 
@@ -280,6 +282,19 @@ async def a_plan_takes_what_would_be_called() -> None:
     assert_type(await engine.plan(), Plan)
     await engine.plan(pipeline, 1)  # type: ignore[call-overload]
     await engine.plan(shout, txt="a")  # type: ignore[call-overload]
+
+
+def what_happened_can_be_asked_for_and_listened_to() -> None:
+    report = engine.report()
+    assert_type(report, Report)
+    assert_type(report.task(1).waits, dict[str, float])
+    assert_type(report.tasks[0].name, str)
+    assert_type(Report.from_journal("run.jsonl"), Report)
+    assert_type([event.time for event in told], list[float])
+    leave = engine.subscribe(told.extend)
+    leave()
+    engine.subscribe(told)  # type: ignore[arg-type]
+    assert_type(WorkflowEngine(journal=Path("run.jsonl"), report_limit=0, check_types=True), WorkflowEngine)
 
 
 def durations_are_expected_in_seconds_or_as_such() -> None:
