@@ -161,7 +161,7 @@ def _is_fault(error: BaseException, place: Place | None, sources: _Sources, valu
 
 
 def _is_opaque(value: Any) -> bool:
-    return type(value).__module__ == "asyncflow.backends._standin"
+    return type(value).__module__ == "asyncflow.backends.stand_ins.opaque"
 
 
 # -- an await that was forgotten --------------------------------------------------------------------------

@@ -9,11 +9,11 @@ from typing import Any, Final
 
 from .._worker.attempt import run_attempt
 from ..backend import FAILED, SUCCEEDED, Concurrency, Event, ExecutionBackend, Report, Work
-from ._annotations import returned_by
-from ._decisions import Decided, Decisions, Lacked
-from ._example_values import is_constant
-from ._examples import example_of
-from ._standin import StandIn
+from .stand_ins.annotations import returned_by
+from .stand_ins.decisions import Decided, Decisions, Lacked
+from .stand_ins.example_values import is_constant
+from .stand_ins.examples import example_of
+from .stand_ins.opaque import StandIn
 
 _REMEMBERED: Final = 4096  # functions; a program that submits lambdas all day must not keep each of them
 

@@ -29,9 +29,9 @@ from typing import (
 import numpy as np
 import pytest
 
-from asyncflow.backends._annotations import returned_by
-from asyncflow.backends._examples import example_of
-from asyncflow.backends._standin import StandIn
+from asyncflow.backends.stand_ins.annotations import returned_by
+from asyncflow.backends.stand_ins.examples import example_of
+from asyncflow.backends.stand_ins.opaque import StandIn
 
 if typing.TYPE_CHECKING:
     from nowhere import Unseen  # type: ignore[import-not-found]

@@ -10,9 +10,9 @@ from typing import Any, Protocol
 
 import pytest
 
-from asyncflow.backends._attributes import CALL, INDEX, ITERATION, known, lacks
-from asyncflow.backends._decisions import Decisions
-from asyncflow.backends._standin import StandIn
+from asyncflow.backends.stand_ins.attributes import CALL, INDEX, ITERATION, known, lacks
+from asyncflow.backends.stand_ins.decisions import Decisions
+from asyncflow.backends.stand_ins.opaque import StandIn
 
 
 class Base:

@@ -57,8 +57,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from typeguard import CollectionCheckStrategy, check_type
 
-from asyncflow.backends._examples import example_of
-from asyncflow.backends._standin import StandIn
+from asyncflow.backends.stand_ins.examples import example_of
+from asyncflow.backends.stand_ins.opaque import StandIn
 
 T = TypeVar("T")
 Bound = TypeVar("Bound", bound=list[int])

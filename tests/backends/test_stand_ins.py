@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from asyncflow.backends._decisions import Decisions
-from asyncflow.backends._standin import StandIn
+from asyncflow.backends.stand_ins.decisions import Decisions
+from asyncflow.backends.stand_ins.opaque import StandIn
 
 Told = list[tuple[str, str, int]]
 

@@ -13,7 +13,7 @@ from plan.kit import HOSTILE
 
 from asyncflow import InputFile, OutputFile
 from asyncflow._core.rehearsed import Lack, Rehearsed
-from asyncflow.backends._standin import StandIn
+from asyncflow.backends.stand_ins.opaque import StandIn
 from asyncflow.plan import Finding
 from asyncflow.plan.checks import findings_of
 

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from ..._core.files import File
 from ..._core.rehearsed import Rehearsed
-from ...backends._standin import StandIn
+from ...backends.stand_ins.opaque import StandIn
 from . import said
 from .calls import Argument, is_silent
 from .faults import Fault

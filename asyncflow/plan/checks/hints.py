@@ -17,7 +17,7 @@ from typing import Any, Final, TypeVar
 
 from ..._core import words
 from ..._core.files import File
-from ...backends._annotations import substituted
+from ...backends.stand_ins.annotations import substituted
 
 _WRAPPERS: Final = ("ClassVar", "Final", "NotRequired", "ReadOnly", "Required", "Unpack")
 _BARE: Final = (typing.LiteralString, typing.Never, typing.NoReturn, typing.Self, typing.Any)

@@ -16,8 +16,8 @@ import cloudpickle
 
 from ..._core.files import File
 from ..._core.rehearsed import Rehearsed
-from ...backends._standin import StandIn
 from ...backends.process.calls import importable
+from ...backends.stand_ins.opaque import StandIn
 from ...errors import brief
 from . import said
 from .faults import Fault

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from ..._core.rehearsed import Rehearsed
 from ..._core.words import name_of, plain
-from ...backends._standin import StandIn
+from ...backends.stand_ins.opaque import StandIn
 from ..tasks import Finding
 from .calls import Argument
 from .faults import Fault

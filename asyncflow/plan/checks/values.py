@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterable, Iterator
 from types import NoneType
 from typing import Any, Final, NamedTuple
 
-from ...backends._annotations import hints_of
-from ...backends._standin import StandIn
+from ...backends.stand_ins.annotations import hints_of
+from ...backends.stand_ins.opaque import StandIn
 from . import classes
 from .containers import is_typed_dict, items, pairs, tuple_of
 from .fits import clash, is_callable, is_literal, literal_clash

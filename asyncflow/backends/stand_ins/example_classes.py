@@ -11,12 +11,12 @@ import typing
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from ._annotations import bindings, hints_of, substituted
-from ._example_arrays import array_of, frame_of
-from ._example_containers import Awaited
+from .annotations import bindings, hints_of, substituted
+from .example_arrays import array_of, frame_of
+from .example_containers import Awaited
 
 if TYPE_CHECKING:
-    from ._examples import Maker
+    from .examples import Maker
 
 _SCALARS: Final[tuple[tuple[type, Any], ...]] = (
     (int, 1),

@@ -13,10 +13,10 @@ import typing
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from .._path_standin import TEXT, PathStandIn
+from ..._path_standin import TEXT, PathStandIn
 
 if TYPE_CHECKING:
-    from ._examples import Maker
+    from .examples import Maker
 
 Make = Callable[["Maker", tuple[Any, ...], str], Any]
 """Makes an object: with a maker for its parts, the arguments of its class, and what it stands for."""

@@ -7,7 +7,7 @@ import typing
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ._examples import Maker
+    from .examples import Maker
 
 
 def array_of(maker: Maker, cls: Any, args: tuple[Any, ...], path: str) -> Any:

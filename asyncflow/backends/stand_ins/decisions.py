@@ -11,8 +11,8 @@ from itertools import islice
 from types import CodeType, FrameType
 from typing import Any, Final
 
-from ._attributes import ITERATION, lacks
-from ._statements import Statements
+from .attributes import ITERATION, lacks
+from .statements import Statements
 
 Decided = Callable[[str, str, str, int], None]
 """Is told of a decision: its kind ("if", "while", "for", or what was asked of the stand-in, as "length"), what the

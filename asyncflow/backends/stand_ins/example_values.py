@@ -15,7 +15,7 @@ import typing
 import uuid
 from typing import Any, Final
 
-from .._path_standin import TEXT
+from ..._path_standin import TEXT
 
 _PLAIN: Final[dict[Any, Any]] = {
     bool: True,

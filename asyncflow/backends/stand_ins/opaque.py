@@ -8,8 +8,8 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from types import NoneType
 from typing import Any, Final
 
-from ._attributes import CALL, INDEX, ITERATION
-from ._decisions import Decisions
+from .attributes import CALL, INDEX, ITERATION
+from .decisions import Decisions
 
 _LONGEST: Final = 120  # characters of what a stand-in says that it stands for
 _SHOWN: Final = (int, float, complex, bool, str, bytes, NoneType, tuple, list, dict, set, slice)

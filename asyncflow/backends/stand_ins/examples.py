@@ -12,11 +12,11 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any, Final, TypeVar
 
-from ._decisions import Decisions
-from ._example_classes import object_of
-from ._example_containers import CONTAINERS
-from ._example_values import VALUES
-from ._standin import StandIn
+from .decisions import Decisions
+from .example_classes import object_of
+from .example_containers import CONTAINERS
+from .example_values import VALUES
+from .opaque import StandIn
 
 _MOST: Final = 500  # parts of one example; what is left is opaque
 _DEEPEST: Final = 40
