@@ -415,7 +415,9 @@ def test_without_networkx_its_error_says_what_to_install(monkeypatch: pytest.Mon
 MANY = 100_000
 
 
-@pytest.mark.parametrize("reach", [1, 100, 50_000])
+@pytest.mark.parametrize(
+    "reach", [pytest.param(1, marks=pytest.mark.soak), 100, pytest.param(50_000, marks=pytest.mark.soak)]
+)
 def test_100_000_tasks_and_300_000_edges_come_out_as_networkx_says(reach: int) -> None:
     random = Random(reach)
     tasks = [PlannedTask(id, "fit", expected=random.randrange(10)) for id in range(MANY)]
