@@ -18,7 +18,7 @@ from ._runtime.rehearsal import Rehearsal
 from ._runtime.unawaited import dropped_coroutines
 from .discovery import backend_class
 from .errors import UnknownBackend
-from .function_task import FunctionTask
+from .function_task import FunctionTask, made_at
 from .plan import of_history
 from .plan.checks import findings_of
 from .plan.of_rehearsal import planned
@@ -204,7 +204,7 @@ def _beginner(target: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any], sit
     def begin() -> Any:
         called: Any = target if inspect.iscoroutine(target) else target(*args, **kwargs)
         if isinstance(target, FunctionTask):
-            called.site, called.site_at = site
+            made_at(*site, called)
         return called
 
     return begin

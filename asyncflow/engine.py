@@ -255,7 +255,7 @@ class WorkflowEngine:
             async with self:
                 called: Any = target if inspect.isawaitable(target) else target(*args, **kwargs)
                 if isinstance(target, FunctionTask):
-                    made_at(caller, called)
+                    made_at(caller.f_code, caller.f_lasti, called)
                 return await called if inspect.isawaitable(called) else called
 
         return run_script(main)
@@ -435,7 +435,8 @@ class WorkflowEngine:
             kwargs: its keyword arguments.
         """
         task = fn if isinstance(fn, FunctionTask) else self._task_of(fn)
-        return made_at(sys._getframe(1), task(*args, **kwargs))
+        caller = sys._getframe(1)
+        return made_at(caller.f_code, caller.f_lasti, task(*args, **kwargs))
 
     def _task_of(self, fn: Any) -> FunctionTask[..., Any, Any]:
         # By identity, as two callables may be equal; what is remembered is held, so that its id stays its own.

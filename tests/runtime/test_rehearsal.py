@@ -783,3 +783,17 @@ async def test_a_future_of_an_earlier_run_is_a_finding(idle: WorkflowEngine) -> 
     (finding,) = plan.findings
     assert "a future of an earlier run of this engine" in finding.what
     assert finding.mend == "load(await load(...))"
+
+
+async def test_what_a_plan_runs_is_recorded_at_the_users_own_line() -> None:
+    engine = WorkflowEngine()
+
+    @engine.block
+    async def main() -> int:
+        return 1
+
+    plan = await engine.plan(main)
+    async with engine:
+        assert await plan.run() == 1
+    assert Path(__file__).name in engine.report().tasks[0].called_at
+    assert engine.report().tasks[0].called_at == plan.tasks[0].called_at
