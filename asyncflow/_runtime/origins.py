@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import dis
+import inspect
 import linecache
 import os
 import site
@@ -62,7 +63,7 @@ def place_of(traceback: TracebackType | None) -> Place | None:
 
 
 def values_at(place: Place) -> Iterator[Any]:
-    """The values of the names in an expression; none if its source cannot be had.
+    """The values of the names in an expression, and what is called by a dotted one; none if its source cannot be had.
 
     Args:
         place: of the expression.
@@ -73,12 +74,22 @@ def values_at(place: Place) -> Iterator[Any]:
         tree = ast.parse(_segment(frame, positions), mode="eval")
     except Exception:  # nobody's fault: what runs need not be what the file holds by now
         return
-    names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
-    for name in sorted(names):
-        for namespace in (frame.f_locals, frame.f_globals):
-            if name in namespace:
-                yield namespace[name]
-                break
+    for node in ast.walk(tree):  # from the outside inwards
+        called = node.func if isinstance(node, ast.Call) else None
+        wanted = node if isinstance(node, ast.Name) else called if isinstance(called, ast.Attribute) else None
+        value = ... if wanted is None else _named(wanted, frame)
+        if value is not ...:
+            yield value
+
+
+def _named(node: ast.AST, frame: FrameType) -> Any:
+    """What a name or a dotted name stands for, found without running code of its class; `...` if that is not known."""
+    if isinstance(node, ast.Name):
+        return frame.f_locals.get(node.id, frame.f_globals.get(node.id, ...))
+    if isinstance(node, ast.Attribute):
+        holder = _named(node.value, frame)
+        return ... if holder is ... else inspect.getattr_static(holder, node.attr, ...)
+    return ...
 
 
 def _segment(frame: FrameType, positions: tuple[int | None, ...]) -> str:
