@@ -292,9 +292,12 @@ class WorkflowEngine:
         from ._planning import plan_of, plan_so_far
 
         if not target:
-            return plan_so_far(self)
-        caller = sys._getframe(1)
-        return plan_of(self, target[0], target[1:], kwargs, (caller.f_code, caller.f_lasti))
+            planning: Any = plan_so_far(self)
+        else:
+            caller = sys._getframe(1)
+            planning = plan_of(self, target[0], target[1:], kwargs, (caller.f_code, caller.f_lasti))
+        planning.__qualname__ = "engine.plan"  # in Python's words, where the await was forgotten
+        return planning  # type: ignore[no-any-return]
 
     # -- tasks --------------------------------------------------------------------------------------------
 

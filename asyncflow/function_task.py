@@ -188,10 +188,15 @@ class FunctionTask(Generic[P, Fn, R]):
 
         Raises:
             TypeError: a backend, an example or an expected duration for a block, whose body runs on the event loop,
-                also in a dry run, and which takes as long as what is inside.
+                also in a dry run, and which takes as long as what is inside. A name or a task instead of a future.
             ValueError: a duration that is none.
             UnknownBackend: the engine has no backend of that name.
         """
+        if isinstance(after, (str, bytes, FunctionTask)):
+            raise TypeError(
+                f"{self._definition.name!r} was given after={after!r}, which is no future.\n"
+                "  Pass what a call gives:  first = load(...); fit.with_options(after=first)(...)"
+            )
         variant = self._copy()
         old = self._definition
         if old.is_block and backend is not None:

@@ -21,7 +21,7 @@ from .._core.story import called_at, place_in
 from .._core.task import Task
 from ..errors import AsyncflowError, brief
 from . import forgotten
-from .origins import OURS, Place, place_of, values_at
+from .origins import OURS, Place, is_worded, place_of, values_at
 
 Site = tuple[CodeType | None, int]
 """Some code, and an instruction in it."""
@@ -120,7 +120,7 @@ def of_code(
     """
     place = place_of(error.__traceback__)
     where = called_at(task) if place is None else place_in(place.frame.f_code, place.at)
-    if isinstance(error, AsyncflowError):
+    if isinstance(error, AsyncflowError) or is_worded(error):
         return of_call(error, where, (task.name,))
     values = [] if place is None else list(values_at(place))
     if isinstance(error, AttributeError):

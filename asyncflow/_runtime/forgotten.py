@@ -15,7 +15,7 @@ from .future import TaskFuture
 _AWAIT: Final = "await it first"
 _NAMED: Final = 3
 _FUTURE: Final = re.compile(r"\bTaskFuture\b|'coroutine'|\b(?:not|type) coroutine\b")
-_TASK: Final = re.compile(r"\b(?:Function|Executable)Task\b")
+_TASK: Final = re.compile(r"(?:'|\b(?:not|type|object) )(?:Function|Executable)Task\b(?!\.)")
 _AWAITED: Final = re.compile(
     r"object (\w+) can't be used in 'await' expression|'(\w+)' object can't be awaited"
 )

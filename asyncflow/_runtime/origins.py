@@ -12,7 +12,7 @@ import sysconfig
 import textwrap
 from collections.abc import Iterator
 from types import FrameType, TracebackType
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeGuard
 
 OURS: Final = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 _LIBRARIES: Final = tuple(
@@ -60,6 +60,19 @@ def place_of(traceback: TracebackType | None) -> Place | None:
     if found is None or theirs is None:
         return found
     return Place(theirs.frame, theirs.at, found.is_raise, theirs is found)
+
+
+def is_worded(error: BaseException) -> TypeGuard[Exception]:
+    """Whether an error is one of ours that says what would mend it, on a line of its own.
+
+    Args:
+        error: that was raised.
+    """
+    traceback = error.__traceback__
+    while traceback is not None and traceback.tb_next is not None:
+        traceback = traceback.tb_next
+    is_ours = traceback is not None and traceback.tb_frame.f_code.co_filename.startswith(OURS)
+    return is_ours and isinstance(error, (TypeError, ValueError)) and "\n  " in str(error)
 
 
 def values_at(place: Place) -> Iterator[Any]:

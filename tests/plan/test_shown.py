@@ -51,7 +51,10 @@ Blocks: pipeline
 Decisions on values that a plan cannot know:
   a.py:12: `if` on <stand-in for load#1>
 Findings:
-  a.py:3, in main: nobody uses the result (load -> fit); await it"""
+  a.py:3, in main
+    nobody uses the result
+    between: load -> fit
+    mend: await it"""
 
 
 def test_a_plan_prints_its_stages_with_tasks_grouped_by_name_and_counted() -> None:
