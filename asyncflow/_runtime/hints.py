@@ -127,6 +127,11 @@ def _with_plain_numbers(value: Any, depth: int = 0) -> Any:
     return dict(zip(after[::2], after[1::2], strict=True)) if cls is dict else cls(after)
 
 
+def shown(annotation: Any) -> str:
+    """A type as it would be written."""
+    return inspect.formatannotation(annotation).replace("pathlib.", "")
+
+
 # -- words ------------------------------------------------------------------------------------------------
 
 
