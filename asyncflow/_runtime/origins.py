@@ -120,5 +120,14 @@ def _is_raise(frame: FrameType, at: int) -> bool:
     return at + 1 < len(code) and dis.opname[code[at]] == "RAISE_VARARGS"
 
 
+def is_users(filename: str) -> bool:
+    """Whether a file is neither ours nor of a library.
+
+    Args:
+        filename: as code has it.
+    """
+    return not filename.startswith(OURS) and not _is_library(filename)
+
+
 def _is_library(filename: str) -> bool:
     return filename.startswith("<frozen") or os.path.realpath(filename).startswith(_LIBRARIES)

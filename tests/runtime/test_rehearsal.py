@@ -833,3 +833,26 @@ async def test_a_future_that_a_cache_has_kept_from_a_plan_is_refused_in_a_run() 
     cache.clear()
     async with engine:
         assert await plan.run() == "a"
+
+
+async def test_a_condition_on_a_future_is_told_and_is_no_finding() -> None:
+    engine = WorkflowEngine()
+    asked: list[int] = []
+
+    @engine.function_task
+    def count(before: int | None = None) -> int: ...
+
+    async def flow() -> int:
+        last = None
+        for _ in range(3):
+            last = count(last) if last else count()
+            asked.append(line() - 1)
+        assert last is not None
+        await asyncio.wait([last])
+        return await last
+
+    plan = await engine.plan(flow)
+    assert not plan.findings
+    assert plan.decisions == (
+        f"if on count#1, a future, which is true whatever its value is, {__file__}:{asked[0]} (2 times)",
+    )
