@@ -84,6 +84,8 @@ def check_function(decorator: str, fn: Any) -> None:
 def seconds(timeout: float | timedelta | None) -> float | None:
     """A duration as a number."""
     length = timeout.total_seconds() if isinstance(timeout, timedelta) else timeout
+    if length is not None and not isinstance(length, (int, float)):
+        raise TypeError(f"timeout={timeout!r}: it takes seconds as a number, or a timedelta")
     if length is not None and not length > 0:
         raise ValueError(f"timeout={timeout!r}: it takes seconds, more than 0")
     return length

@@ -18,7 +18,7 @@ from ._runtime.rehearsal import Rehearsal
 from ._runtime.unawaited import dropped_coroutines
 from .discovery import backend_class
 from .errors import UnknownBackend
-from .function_task import FunctionTask
+from .function_task import FunctionTask, made_at
 from .plan import of_history
 from .plan.checks import findings_of
 from .plan.of_rehearsal import planned
@@ -69,7 +69,7 @@ async def plan_of(
         calls,
         decisions=rehearsal.decided.told(),
         faults=rehearsal.faults,
-        findings=_checked_wiring(engine, rehearsal, calls),
+        findings=_checked_together(engine, rehearsal, calls),
         checkpoints=rehearsal.checkpoints,
         start=_starter(target, name, begin),
     )
@@ -104,6 +104,32 @@ async def plan_so_far(engine: WorkflowEngine) -> Plan:
             "  Say what is to be planned:  await engine.plan(pipeline, ...)"
         )
     return of_history.planned(run.teller.history())
+
+
+def _checked_together(
+    engine: WorkflowEngine, rehearsal: Rehearsal, calls: Sequence[Rehearsed]
+) -> list[Finding]:
+    """What is wrong with the tasks of an engine, and with those of others that the target calls as well.
+
+    Each engine is looked at by itself: a task's number is its own engine's. So a file may be made by a task of another,
+    and none is missing for sure.
+    """
+    others = [each for each in rehearsal.together if each is not rehearsal]
+    if not others:
+        return _checked_wiring(engine, rehearsal, calls)
+    found = [(rehearsal, calls), *((each, each.calls()) for each in others)]
+    return [
+        finding
+        for run, theirs in found
+        for finding in findings_of(
+            theirs,
+            run.task_of,
+            exists=lambda path: True,
+            implicit_data=engine._implicit_data,
+            is_over=run.is_over,
+            lacks=run.lacks,
+        )
+    ]
 
 
 def _checked_wiring(engine: WorkflowEngine, run: DryRun, calls: Sequence[Rehearsed]) -> list[Finding]:
@@ -210,7 +236,7 @@ def _beginner(target: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any], sit
     def begin() -> Any:
         called: Any = target if inspect.iscoroutine(target) else target(*args, **kwargs)
         if isinstance(target, FunctionTask):
-            called.site, called.site_at = site
+            made_at(*site, called)
         return called
 
     return begin

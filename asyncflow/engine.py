@@ -255,7 +255,7 @@ class WorkflowEngine:
             async with self:
                 called: Any = target if inspect.isawaitable(target) else target(*args, **kwargs)
                 if isinstance(target, FunctionTask):
-                    made_at(caller, called)
+                    made_at(caller.f_code, caller.f_lasti, called)
                 return await called if inspect.isawaitable(called) else called
 
         return run_script(main)
@@ -292,9 +292,12 @@ class WorkflowEngine:
         from ._planning import plan_of, plan_so_far
 
         if not target:
-            return plan_so_far(self)
-        caller = sys._getframe(1)
-        return plan_of(self, target[0], target[1:], kwargs, (caller.f_code, caller.f_lasti))
+            planning: Any = plan_so_far(self)
+        else:
+            caller = sys._getframe(1)
+            planning = plan_of(self, target[0], target[1:], kwargs, (caller.f_code, caller.f_lasti))
+        planning.__qualname__ = "engine.plan"  # in Python's words, where the await was forgotten
+        return planning  # type: ignore[no-any-return]
 
     # -- tasks --------------------------------------------------------------------------------------------
 
@@ -435,7 +438,8 @@ class WorkflowEngine:
             kwargs: its keyword arguments.
         """
         task = fn if isinstance(fn, FunctionTask) else self._task_of(fn)
-        return made_at(sys._getframe(1), task(*args, **kwargs))
+        caller = sys._getframe(1)
+        return made_at(caller.f_code, caller.f_lasti, task(*args, **kwargs))
 
     def _task_of(self, fn: Any) -> FunctionTask[..., Any, Any]:
         # By identity, as two callables may be equal; what is remembered is held, so that its id stays its own.

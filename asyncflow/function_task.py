@@ -6,7 +6,7 @@ import functools
 import sys
 from collections.abc import Awaitable, Callable, Iterable
 from threading import get_ident
-from types import EllipsisType, FrameType, MethodType
+from types import CodeType, EllipsisType, MethodType
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Self, TypeVar, overload
 
 from ._core.signature import Parameters
@@ -188,10 +188,15 @@ class FunctionTask(Generic[P, Fn, R]):
 
         Raises:
             TypeError: a backend, an example or an expected duration for a block, whose body runs on the event loop,
-                also in a dry run, and which takes as long as what is inside.
+                also in a dry run, and which takes as long as what is inside. A name or a task instead of a future.
             ValueError: a duration that is none.
             UnknownBackend: the engine has no backend of that name.
         """
+        if isinstance(after, (str, bytes, FunctionTask)):
+            raise TypeError(
+                f"{self._definition.name!r} was given after={after!r}, which is no future.\n"
+                "  Pass what a call gives:  first = load(...); fit.with_options(after=first)(...)"
+            )
         variant = self._copy()
         old = self._definition
         if old.is_block and backend is not None:
@@ -243,7 +248,9 @@ class FunctionTask(Generic[P, Fn, R]):
             iterables: one for each positional argument; the shortest tells how many calls.
         """
         caller = sys._getframe(1)
-        return [made_at(caller, self(*items)) for items in zip(*iterables, strict=False)]
+        return [
+            made_at(caller.f_code, caller.f_lasti, self(*items)) for items in zip(*iterables, strict=False)
+        ]
 
     # A decorated method: the instance is the first argument, and gone from the rest.
     @overload
@@ -275,14 +282,15 @@ class FunctionTask(Generic[P, Fn, R]):
         return f"<{kind} {self._definition.name}>"
 
 
-def made_at(caller: FrameType, future: TaskFuture[Any]) -> TaskFuture[Any]:
+def made_at(site: CodeType, at: int, future: TaskFuture[Any]) -> TaskFuture[Any]:
     """Say of a call that was made on somebody's behalf where that was: the user's own line.
 
     Args:
-        caller: who asked for it.
+        site: the code that asked for it.
+        at: where in it.
         future: of the call, the last that was made.
     """
-    future.site, future.site_at = caller.f_code, caller.f_lasti
+    future.site, future.site_at = site, at
     if future._run.record is not None:
         future._run.record.moved(future)
     return future

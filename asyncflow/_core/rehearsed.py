@@ -81,6 +81,7 @@ class Rehearsed:
         returns: the class of its value if the function's annotation does not speak of that, as of a command; else None.
         example: what its user says that its value would be, as given; `...` if they have not said.
         value: what stood in for its value; `...` if there is none, because it failed or did not end.
+        returned: what the body of a block returned, futures in their places; `...` if it did not.
         is_used: whether anybody has awaited it, asked for its result, passed it on or returned it.
         expected: seconds that it takes, as its user says; None if they have not said.
         folder: the working directory when the call was made, which its relative paths are relative to.
@@ -109,6 +110,7 @@ class Rehearsed:
     returns: type | None = None
     example: Any = ...
     value: Any = ...
+    returned: Any = ...
     is_used: bool = False
     expected: float | None = None
     folder: str = "."

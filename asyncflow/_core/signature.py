@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import difflib
 import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from .files import declared
 
+_OPTIONS = ("after", "backend", "example", "expected", "timeout")
 _POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
 
@@ -70,7 +72,19 @@ class Parameters:
                 self.signature.bind(*args, **kwargs)
             except TypeError as in_better_words:
                 problem = in_better_words
-            raise TypeError(f"{self._name}() {problem}; its parameters are {self.signature}") from None
+            meant = self._meant(kwargs)
+            raise TypeError(f"{self._name}() {problem}{meant}; its parameters are {self.signature}") from None
+
+    def _meant(self, kwargs: Mapping[str, Any]) -> str:
+        """What may have been meant by the first keyword that is no parameter; "" if nobody can say."""
+        there: Mapping[str, Any] = {} if self.signature is None else self.signature.parameters
+        unknown = next((name for name in kwargs if name not in there), None)
+        if unknown is None:
+            return ""
+        if unknown in _OPTIONS:
+            return f" (options go before the call:  {self._name}.with_options({unknown}=...)(...))"
+        close = difflib.get_close_matches(unknown, there, 1)
+        return f" (did you mean {close[0]!r}?)" if close else ""
 
 
 def _file_defaults(signature: inspect.Signature | None) -> dict[str, Any]:

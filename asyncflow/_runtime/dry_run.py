@@ -270,6 +270,17 @@ class DryRun(Run):
                 inside = block.id if block is not None and block.id in self._calls else None
                 self._waited.setdefault(future.id, {}).setdefault(inside, self.numbers.last)
 
+    def returned(self, block: Task, value: Any) -> None:
+        """The body of a block has returned.
+
+        Args:
+            block: which.
+            value: what it returned, with or without futures.
+        """
+        call = self._calls.get(block.id)
+        if call is not None:
+            call.returned = value
+
     def task_of(self, value: Any) -> int | None:
         """The number of the task whose future a value is; None if it is none."""
         if isinstance(value, TaskFuture) and value._run is self:
@@ -342,6 +353,7 @@ class _NotedWiring(Wiring):
         """As any run."""
         self._run._site = block.site, block.site_at
         futures, holes = super().of_returned(block, value)
+        self._run.returned(block, value)
         for future in futures:
             if future._run is self._run:
                 self._run.used(future)

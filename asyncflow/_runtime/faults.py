@@ -8,24 +8,24 @@ is no fault but a note: it may be so for what stands in, and not for the real th
 from __future__ import annotations
 
 import asyncio
+import difflib
 import inspect
 import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from types import CodeType, CoroutineType, FrameType
 from typing import Any, Final, get_args, get_origin
 
 from .._core.rehearsed import Fault, Rehearsed
 from .._core.story import called_at, place_in
-from .._core.task import Definition, Task
+from .._core.task import Task
 from ..errors import AsyncflowError, brief
-from .future import TaskFuture
-from .origins import OURS, Place, place_of, values_at
+from . import forgotten
+from .origins import OURS, Place, is_worded, place_of, values_at
 
 Site = tuple[CodeType | None, int]
 """Some code, and an instruction in it."""
 _ALWAYS: Final = (TypeError, AttributeError, NameError, ImportError, asyncio.InvalidStateError)
-_AWAIT: Final = "await it first"
 _NAMED: Final = 3
 _OPAQUE: Final = re.compile(r"\b(StandIn|Comparison)\b")
 _PRETENDED: Final = {"DictStandIn": "dict", "PathStandIn": "PosixPath"}  # and what they stand in for
@@ -120,19 +120,22 @@ def of_code(
     """
     place = place_of(error.__traceback__)
     where = called_at(task) if place is None else place_in(place.frame.f_code, place.at)
-    if isinstance(error, AsyncflowError):
+    if isinstance(error, AsyncflowError) or is_worded(error):
         return of_call(error, where, (task.name,))
     values = [] if place is None else list(values_at(place))
     if isinstance(error, AttributeError):
         values.append(error.obj)
     sources = _Sources(task, values, calls, value_of)
-    if _is_not_awaited(error):
-        return _not_awaited(task, error, where, values)
+    forgot = forgotten.fault_of(task, error, where, values)
+    if forgot is not None:
+        return forgot
     if isinstance(error, asyncio.InvalidStateError):
         what, _, mend = str(error).partition("; say:  ")
         return Fault(what, where, (task.name,), mend)
     if _is_fault(error, place, sources, values):
-        mend = "" if isinstance(error, (NameError, ImportError)) else sources.mend()
+        mend = _meant(error, sources) or (
+            "" if isinstance(error, (NameError, ImportError)) else sources.mend()
+        )
         return Fault(_brief(error) + sources.told(), where, (*sources.names, task.name), mend)
     return f"{_what(task)} ended with {_brief(error)}, on what stands in for results (see example=), {where}"
 
@@ -143,6 +146,19 @@ def _brief(error: BaseException) -> str:
     for ours, theirs in _PRETENDED.items():
         told = told.replace(ours, theirs)
     return told
+
+
+def _meant(error: BaseException, sources: _Sources) -> str:
+    """What may have been meant by a name or key that is not there; "" if nothing is like it."""
+    if isinstance(error, AttributeError):
+        there: Iterable[str] = [each for each in dir(error.obj) if not each.startswith("_")]
+        asked = error.name
+    elif isinstance(error, KeyError) and error.args:
+        there, asked = sources.keys(), error.args[0]
+    else:
+        return ""
+    close = difflib.get_close_matches(asked, there, 1) if isinstance(asked, str) else []
+    return f"did you mean {close[0]!r}?" if close else ""
 
 
 def _what(task: Task) -> str:
@@ -162,36 +178,6 @@ def _is_fault(error: BaseException, place: Place | None, sources: _Sources, valu
 
 def _is_opaque(value: Any) -> bool:
     return type(value).__module__ == "asyncflow.backends.stand_ins.opaque"
-
-
-# -- an await that was forgotten --------------------------------------------------------------------------
-
-
-def _is_not_awaited(error: BaseException) -> bool:
-    if isinstance(error, AttributeError):
-        return isinstance(error.obj, TaskFuture) or inspect.iscoroutine(error.obj)
-    told = str(error)
-    if isinstance(error, RuntimeError):
-        return told == "await wasn't used with future"  # it was gone through, as by a ``for``
-    return isinstance(error, TypeError) and ("'TaskFuture'" in told or "'coroutine'" in told)
-
-
-def _not_awaited(task: Task, error: BaseException, where: str, values: Sequence[Any]) -> Fault:
-    names = list(dict.fromkeys(name for name in map(_name_of_awaitable, values) if name is not None))
-    given = f"what {' or '.join(map(repr, names[:_NAMED]))} gives" if names else "this"
-    what = f"{brief(error)}: {given} is a future here, and not yet its value"
-    mend = f"{_AWAIT}:  await {names[0]}(...)" if names else _AWAIT
-    return Fault(what, where, (*names, task.name), mend)
-
-
-def _name_of_awaitable(value: Any) -> str | None:
-    """The name of what gives a future or a coroutine; None for anything else."""
-    if isinstance(value, TaskFuture):
-        return value.name
-    if inspect.iscoroutine(value):
-        return value.__name__
-    definition = getattr(value, "_definition", None)  # of a decorated function
-    return definition.name if isinstance(definition, Definition) else None
 
 
 # -- where a value comes from -----------------------------------------------------------------------------
@@ -240,6 +226,11 @@ class _Sources:
             return ""
         name = self.names[0]
         return f"if {name!r} gives something else, its annotation or its example= should say so"
+
+    def keys(self) -> list[str]:
+        """Of the dicts among them whose type tells which keys there are."""
+        found = [value for call, value in self._found.values() if _has_fixed_parts(call)]
+        return [key for value in found if isinstance(value, dict) for key in dict.keys(value)]
 
     def have_fixed_parts(self) -> bool:
         """Whether any is of a type that tells which items there are."""

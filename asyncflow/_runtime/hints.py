@@ -13,6 +13,7 @@ import inspect
 import operator
 import re
 import reprlib
+import sys
 import types
 import typing
 from collections.abc import Callable, Iterator, Mapping
@@ -24,6 +25,7 @@ from .._core.files import File, InputFile, OutputFile
 
 _ANYTHING: Final = (Any, inspect.Parameter.empty, None)
 _ITEM: Final = re.compile(r"item (\d+)")
+_DEEPEST: Final = 8  # containers inside of each other
 _LONGEST: Final = 80  # characters of a value that are shown
 _AWAITABLES: Final = (asyncio.Future, collections.abc.Awaitable)
 
@@ -84,6 +86,16 @@ def problem_with(value: Any, annotation: Any) -> tuple[str, Any] | None:
     """
     if annotation is Any or isinstance(value, File):  # a file that is not brought, as where nothing runs
         return None
+    refused = _refusal(value, annotation)
+    if refused is None:
+        return None
+    plain = _with_plain_numbers(value)
+    if plain is not value and _refusal(plain, annotation) is None:
+        return None
+    return _told(value, refused)
+
+
+def _refusal(value: Any, annotation: Any) -> Exception | None:
     import typeguard  # only who asks for checks pays for it
 
     try:
@@ -94,10 +106,25 @@ def problem_with(value: Any, annotation: Any) -> tuple[str, Any] | None:
             collection_check_strategy=typeguard.CollectionCheckStrategy.ALL_ITEMS,
         )
     except typeguard.TypeCheckError as error:
-        return _told(value, error)
+        return error
     except Exception:  # an annotation that it cannot make sense of
         return None
     return None
+
+
+def _with_plain_numbers(value: Any, depth: int = 0) -> Any:
+    """A value with Python's numbers in place of NumPy's, which do for them, as where wiring is checked; itself if it
+    has none. Copied only if there are any: who checks has asked about the value as it is first."""
+    cls = type(value)
+    if cls.__module__ == "numpy" and issubclass(cls, sys.modules["numpy"].generic):
+        return value.item()
+    if depth > _DEEPEST or cls not in (list, tuple, set, frozenset, dict):
+        return value
+    before = [part for pair in value.items() for part in pair] if cls is dict else list(value)
+    after = [_with_plain_numbers(each, depth + 1) for each in before]
+    if all(one is other for one, other in zip(before, after, strict=True)):
+        return value
+    return dict(zip(after[::2], after[1::2], strict=True)) if cls is dict else cls(after)
 
 
 def shown(annotation: Any) -> str:

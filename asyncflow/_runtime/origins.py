@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import dis
+import inspect
 import linecache
 import os
 import site
@@ -11,7 +12,7 @@ import sysconfig
 import textwrap
 from collections.abc import Iterator
 from types import FrameType, TracebackType
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeGuard
 
 OURS: Final = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 _LIBRARIES: Final = tuple(
@@ -61,8 +62,21 @@ def place_of(traceback: TracebackType | None) -> Place | None:
     return Place(theirs.frame, theirs.at, found.is_raise, theirs is found)
 
 
+def is_worded(error: BaseException) -> TypeGuard[Exception]:
+    """Whether an error is one of ours that says what would mend it, on a line of its own.
+
+    Args:
+        error: that was raised.
+    """
+    traceback = error.__traceback__
+    while traceback is not None and traceback.tb_next is not None:
+        traceback = traceback.tb_next
+    is_ours = traceback is not None and traceback.tb_frame.f_code.co_filename.startswith(OURS)
+    return is_ours and isinstance(error, (TypeError, ValueError)) and "\n  " in str(error)
+
+
 def values_at(place: Place) -> Iterator[Any]:
-    """The values of the names in an expression; none if its source cannot be had.
+    """The values of the names in an expression, and what is called by a dotted one; none if its source cannot be had.
 
     Args:
         place: of the expression.
@@ -73,12 +87,22 @@ def values_at(place: Place) -> Iterator[Any]:
         tree = ast.parse(_segment(frame, positions), mode="eval")
     except Exception:  # nobody's fault: what runs need not be what the file holds by now
         return
-    names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
-    for name in sorted(names):
-        for namespace in (frame.f_locals, frame.f_globals):
-            if name in namespace:
-                yield namespace[name]
-                break
+    for node in ast.walk(tree):  # from the outside inwards
+        called = node.func if isinstance(node, ast.Call) else None
+        wanted = node if isinstance(node, ast.Name) else called if isinstance(called, ast.Attribute) else None
+        value = ... if wanted is None else _named(wanted, frame)
+        if value is not ...:
+            yield value
+
+
+def _named(node: ast.AST, frame: FrameType) -> Any:
+    """What a name or a dotted name stands for, found without running code of its class; `...` if that is not known."""
+    if isinstance(node, ast.Name):
+        return frame.f_locals.get(node.id, frame.f_globals.get(node.id, ...))
+    if isinstance(node, ast.Attribute):
+        holder = _named(node.value, frame)
+        return ... if holder is ... else inspect.getattr_static(holder, node.attr, ...)
+    return ...
 
 
 def _segment(frame: FrameType, positions: tuple[int | None, ...]) -> str:
@@ -94,6 +118,15 @@ def _segment(frame: FrameType, positions: tuple[int | None, ...]) -> str:
 def _is_raise(frame: FrameType, at: int) -> bool:
     code = frame.f_code.co_code
     return at + 1 < len(code) and dis.opname[code[at]] == "RAISE_VARARGS"
+
+
+def is_users(filename: str) -> bool:
+    """Whether a file is neither ours nor of a library.
+
+    Args:
+        filename: as code has it.
+    """
+    return not filename.startswith(OURS) and not _is_library(filename)
 
 
 def _is_library(filename: str) -> bool:

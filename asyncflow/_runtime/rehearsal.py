@@ -20,7 +20,7 @@ from .._core.states import CANCELLING, NOW
 from .._core.story import place_in
 from .._core.task import Definition, Lane, Task
 from ..backend import ExecutionBackend
-from ..errors import EngineClosed, TooManyTasks, WrongLoop
+from ..errors import EngineClosed, ForeignFuture, TooManyTasks, WrongLoop
 from . import faults, inputs, lifecycle
 from .decided import NUMBERED
 from .dry_run import DryRun
@@ -74,6 +74,7 @@ class Rehearsal(DryRun):
         self.starting = self.loop.create_task(lifecycle.start(self), context=self._context)
         self._is_shut_down = False
         self._has_enough = False
+        self._is_forgotten = False
         self.unseen = cast(Unseen, _Unseen())
 
     @property
@@ -214,6 +215,26 @@ class Rehearsal(DryRun):
         """
         site = faults.users_site(*faults.HERE, self.site)
         self.found(faults.of_call(error, place_in(*site), (name,)))
+
+    def used(self, future: TaskFuture[Any], *, waited: bool = False) -> None:
+        """Somebody has use for a result: somebody in a rehearsal, or they would go on with a value that is none.
+
+        Raises:
+            ForeignFuture: the rehearsal is over, and the future was kept, as in a cache.
+        """
+        if waited and self._is_forgotten:
+            block: Any = SCOPE.get().block
+            if block is None or not block._run.is_rehearsal:
+                raise ForeignFuture(
+                    f"{future!r} is of a rehearsal (engine.plan), which is over: no value stands behind it.\n"
+                    f"  Keep no futures from one run to the next, as in a cache: call {future.name}(...) anew"
+                )
+        super().used(future, waited=waited)
+
+    def forget(self) -> None:
+        """As of any dry run; from now on nobody can take what stands in for real values."""
+        self._is_forgotten = True
+        super().forget()
 
     def _futures_in(self, value: Any) -> list[TaskFuture[Any]]:
         try:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Generator
 from contextvars import Context
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from .future import TaskFuture
+from .origins import is_users
 from .outputs import Outputs
 
 if TYPE_CHECKING:
@@ -20,6 +22,14 @@ class RehearsedFuture(TaskFuture[T]):
 
     __slots__ = ()
     _run: DryRun
+
+    def __bool__(self) -> bool:
+        """True, as of any future: whoever asks may want its value, or to know whether there is one at all."""
+        frame = sys._getframe(1)
+        if is_users(frame.f_code.co_filename):
+            told = f"{self.name}#{self.id}, a future, which is true whatever its value is"
+            self._run.decided.take("if", told, frame.f_code.co_filename, frame.f_lineno)
+        return True
 
     def __await__(self) -> Generator[Any, None, T]:
         self._run.used(self, waited=True)

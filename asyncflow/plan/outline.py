@@ -13,7 +13,8 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Final
 
 from .._core.words import counted, listed, name_of, path, plain, size
-from .tasks import Finding, PlannedTask
+from . import wrong
+from .tasks import PlannedTask
 from .times import Times
 from .wiring import Wiring
 
@@ -52,7 +53,7 @@ class Outline:
         left_out: how many stages have no row.
         tail: the last rows.
         facts: of the whole, by what they are called.
-        notes: decisions and findings, by what they are called.
+        notes: decisions and findings, by what they are called; each of one line or several.
     """
 
     title: str
@@ -60,7 +61,7 @@ class Outline:
     left_out: int
     tail: Sequence[Row]
     facts: dict[str, str]
-    notes: dict[str, Sequence[str]]
+    notes: dict[str, Sequence[Sequence[str]]]
 
 
 def of(plan: Plan, wiring: Wiring) -> Outline:
@@ -75,12 +76,12 @@ def of(plan: Plan, wiring: Wiring) -> Outline:
     head, tail = (rows, rows[:0]) if fits else (rows[:_HEAD], rows[-_TAIL:])
     left_out = sum(numbers) - sum(numbers[: len(head)]) - (sum(numbers[-len(tail) :]) if tail else 0)
     notes = {
-        "Decisions on values that a plan cannot know": [plain(text) for text in plan.decisions[:_NOTES]],
-        "Findings": [_found(each) for each in plan.findings[:_NOTES]],
+        "Decisions on values that a plan cannot know": [[plain(text)] for text in plan.decisions[:_NOTES]],
+        "Findings": [wrong.lines(each) for each in plan.findings[:_NOTES]],
     }
     for (name, shown), all_ in zip(notes.items(), (plan.decisions, plan.findings), strict=True):
         if len(all_) > _NOTES:
-            notes[name] = [*shown, f"and {len(all_) - _NOTES:,} more"]
+            notes[name] = [*shown, [f"and {len(all_) - _NOTES:,} more"]]
     return Outline(
         title(plan),
         head,
@@ -172,16 +173,11 @@ def _facts(plan: Plan, wiring: Wiring) -> dict[str, str]:
     if files:
         unknown = sum(file.size is None for file in files)
         facts["Staged"] = f"{size(plan.bytes_staged)} in {counted(len(files), 'file')}"
-        if unknown:
+        if unknown == len(files):
+            facts["Staged"] = f"{counted(unknown, 'file')} of unknown size"
+        elif unknown:
             facts["Staged"] += f", {unknown:,} of unknown size"
     blocks = [task for task in plan.tasks if task.kind == "block"]
     if blocks:
         facts["Blocks"] = _counted(blocks)
     return facts
-
-
-def _found(finding: Finding) -> str:
-    ends = f" ({' -> '.join(map(name_of, finding.ends))})" if finding.ends else ""
-    where = f"{plain(finding.where)}: " if finding.where else ""
-    mend = f"; {plain(finding.mend)}" if finding.mend else ""
-    return f"{where}{plain(finding.what)}{ends}{mend}"

@@ -32,7 +32,9 @@ def of(outline: Outline) -> str:
         facts = (f"<dt>{escape(name)}</dt><dd>{escape(told)}</dd>" for name, told in outline.facts.items())
         parts.append(f"<dl>{''.join(facts)}</dl>")
     for name, notes in outline.notes.items():
-        items = "".join(f"<li>{escape(note)}</li>" for note in notes)
+        items = "".join(
+            f"<li>{''.join(f'<div>{escape(line)}</div>' for line in note)}</li>" for note in notes
+        )
         parts.append(f"<p>{escape(name)}:</p><ul>{items}</ul>")
     return "\n".join(['<div class="asyncflow-plan">', *parts, "</div>"])
 

@@ -8,7 +8,7 @@ from operator import attrgetter
 from os import PathLike
 from typing import Any, Final
 
-from .._core import network
+from .._core import network, words
 from ..errors import WiringError
 from . import outline, page, stored, text, wfformat, wrong
 from .diff import PlanDiff, diff
@@ -31,6 +31,11 @@ class CriticalPath:
 
     tasks: tuple[PlannedTask, ...]
     length: float
+
+    def __str__(self) -> str:
+        is_counted = self.length == len(self.tasks) and all(task.expected is None for task in self.tasks)
+        length = words.counted(len(self.tasks), "step") if is_counted else words.seconds(self.length)
+        return f"{length}: {words.path([f'{words.name_of(each.name)} (#{each.id})' for each in self.tasks])}"
 
 
 @dataclass(frozen=True, slots=True, init=False, repr=False)

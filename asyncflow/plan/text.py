@@ -25,5 +25,7 @@ def of(outline: Outline) -> str:
         lines += table.lines([_HEADER, *rows], (_NUMBERS,))
     lines += [f"{name}: {told}" for name, told in outline.facts.items()]
     for name, notes in outline.notes.items():
-        lines += [f"{name}:", *(f"  {note}" for note in notes)]
+        lines.append(f"{name}:")
+        for first, *more in notes:
+            lines += [f"  {first}", *(f"    {line}" for line in more)]
     return "\n".join(lines)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from .._core.words import counted, name_of, plain
 from .tasks import Finding
@@ -16,16 +16,22 @@ def told(findings: Sequence[Finding]) -> str:
     Args:
         findings: one at least.
     """
-    lines = [f"{counted(len(findings), 'thing')} wrong with the wiring:"]
+    text = [f"{counted(len(findings), 'thing')} wrong with the wiring:"]
     for finding in findings:
-        lines += _lines(finding)
-    return "\n".join(lines)
+        where, *rest = lines(finding)
+        text += [f"  {where}", *(f"    {line}" for line in rest)]
+    return "\n".join(text)
 
 
-def _lines(finding: Finding) -> Iterator[str]:
-    yield f"  {plain(finding.where, _LONGEST) or 'somewhere'}"
-    yield f"    {plain(finding.what, _LONGEST)}"
+def lines(finding: Finding) -> list[str]:
+    """One finding: the user's line, and below it what is wrong, the two ends and the mend.
+
+    Args:
+        finding: which.
+    """
+    told = [plain(finding.where, _LONGEST) or "somewhere", plain(finding.what, _LONGEST)]
     if len(finding.ends) > 1:
-        yield f"    between: {' -> '.join(map(name_of, finding.ends))}"
+        told.append(f"between: {' -> '.join(map(name_of, finding.ends))}")
     if finding.mend:
-        yield f"    mend: {plain(finding.mend, _LONGEST)}"
+        told.append(f"mend: {plain(finding.mend, _LONGEST)}")
+    return told

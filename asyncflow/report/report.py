@@ -63,6 +63,9 @@ class PathStep:
         """How long it took."""
         return self.ends - self.begins
 
+    def __str__(self) -> str:
+        return outline.step(self)
+
 
 class Report:
     """What happened in a run. Everything is worked out when it is asked for, and tasks are made one by one.

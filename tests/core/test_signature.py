@@ -166,6 +166,16 @@ def test_checking_never_runs_the_function() -> None:
         ),
         ((1, 2, 3), {}, "fit() too many positional arguments; its parameters are"),
         ((1,), {"degree": 3}, "fit() got an unexpected keyword argument 'degree'; its parameters are"),
+        (
+            (1,),
+            {"bb": 3},
+            "fit() got an unexpected keyword argument 'bb' (did you mean 'b'?); its parameters are",
+        ),
+        (
+            (1,),
+            {"timeout": 3},
+            "fit() got an unexpected keyword argument 'timeout' (options go before the call:  fit.with_options(",
+        ),
         ((1,), {"a": 3}, "fit() multiple values for argument 'a'; its parameters are"),
     ],
 )

@@ -51,7 +51,10 @@ Blocks: pipeline
 Decisions on values that a plan cannot know:
   a.py:12: `if` on <stand-in for load#1>
 Findings:
-  a.py:3, in main: nobody uses the result (load -> fit); await it"""
+  a.py:3, in main
+    nobody uses the result
+    between: load -> fit
+    mend: await it"""
 
 
 def test_a_plan_prints_its_stages_with_tasks_grouped_by_name_and_counted() -> None:
@@ -237,3 +240,15 @@ def test_a_number_of_bytes_is_told_in_units_of_its_size(number: int, shown: str)
 
 def test_the_largest_sizes_can_be_told() -> None:
     assert size(sys.maxsize * 1_000_000).endswith(" PB")
+
+
+@pytest.mark.parametrize(
+    ("durations", "shown"),
+    [
+        (None, "2 steps: load (#1) -> fit (#2)"),
+        ({"fit": 90.0}, "91 s: load (#1) -> fit (#2)"),
+        ({"load": 0.5, "fit": 0.5}, "1 s: load (#1) -> fit (#2)"),
+    ],
+)
+def test_a_critical_path_prints_by_itself(durations: dict[str, float] | None, shown: str) -> None:
+    assert str(Plan(tasks_of("load", "fit"), [Edge(1, 2)]).critical_path(durations)) == shown

@@ -183,3 +183,11 @@ def test_a_missing_pandas_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) ->
     with pytest.raises(ImportError, match=r'pip install "asyncflow-engine\[report\]"') as caught:
         REPORT.to_dataframe()
     assert caught.value.name == "pandas"
+
+
+def test_a_step_of_a_critical_path_prints_by_itself() -> None:
+    assert [str(step) for step in REPORT.critical_path][-3:] == [
+        "bad (#6) 400 ms: run 300 ms, queue 100 ms",
+        "plot (#7) 0 s",
+        "code 500 ms: code 500 ms",
+    ]

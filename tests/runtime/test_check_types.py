@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
 
+import numpy
 import pytest
 
 from asyncflow import InputFile, OutputFile, TaskFuture, TypeMismatch, UpstreamFailed, WorkflowEngine
@@ -303,3 +304,35 @@ async def test_without_the_option_nothing_is_checked(threads: WorkflowEngine) ->
 async def test_a_dry_run_does_not_check_what_stands_in() -> None:
     async with WorkflowEngine(dry_run=True, check_types=True) as engine:
         assert await engine.function_task(fit, example="a")([1.0]) == "a"
+
+
+@pytest.mark.parametrize(
+    ("annotation", "value", "fits"),
+    [
+        (int, numpy.int64(3), True),
+        (float, numpy.float32(1.5), True),
+        (float, numpy.int64(3), True),
+        (bool, numpy.bool_(True), True),
+        (str, numpy.str_("a"), True),
+        (list[float], [numpy.float32(1.5), 2.0], True),
+        (dict[str, tuple[int, ...]], {"a": (numpy.int64(1), 2)}, True),
+        (set[int], {numpy.int64(1)}, True),
+        (int, numpy.float64(1.5), False),
+        (list[int], [1, numpy.float32(1.5)], False),
+        (str, numpy.int64(3), False),
+        (int, numpy.ones(1, dtype=int), False),
+        (list[str], ["a", 3], False),
+    ],
+)
+async def test_numbers_of_numpy_do_for_pythons(annotation: Any, value: Any, fits: bool) -> None:
+    def give() -> Any:
+        return value
+
+    give.__annotations__["return"] = annotation
+    async with WorkflowEngine(check_types=True) as engine:
+        future = engine.function_task(give)()
+        if fits:
+            assert await future is value
+        else:
+            with pytest.raises(TypeMismatch, match=type(value).__name__ if annotation is int else "str|item"):
+                await future

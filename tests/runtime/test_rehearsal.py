@@ -15,6 +15,7 @@ import pytest
 
 from asyncflow import (
     EngineClosed,
+    ForeignFuture,
     InputFile,
     OutputFile,
     Plan,
@@ -783,3 +784,75 @@ async def test_a_future_of_an_earlier_run_is_a_finding(idle: WorkflowEngine) -> 
     (finding,) = plan.findings
     assert "a future of an earlier run of this engine" in finding.what
     assert finding.mend == "load(await load(...))"
+
+
+async def test_what_a_plan_runs_is_recorded_at_the_users_own_line() -> None:
+    engine = WorkflowEngine()
+
+    @engine.block
+    async def main() -> int:
+        return 1
+
+    plan = await engine.plan(main)
+    async with engine:
+        assert await plan.run() == 1
+    assert Path(__file__).name in engine.report().tasks[0].called_at
+    assert engine.report().tasks[0].called_at == plan.tasks[0].called_at
+
+
+async def test_a_future_that_a_cache_has_kept_from_a_plan_is_refused_in_a_run() -> None:
+    engine = WorkflowEngine()
+    cache: dict[str, Any] = {}
+
+    @engine.function_task
+    def load(path: str) -> str:
+        return path
+
+    def cached(path: str) -> Any:
+        if path not in cache:
+            cache[path] = load(path)
+        return cache[path]
+
+    async def awaits() -> Any:
+        return await cached("a")
+
+    async def gathers() -> Any:
+        return await asyncio.gather(cached("a"), cached("a"))
+
+    for target in awaits, gathers, awaits:  # in a rehearsal one is like another
+        plan = await engine.plan(target)
+        assert not plan.findings
+        async with engine:
+            for run in target, engine.block(target):
+                with pytest.raises(
+                    ForeignFuture, match=r"is of a rehearsal .*\n  Keep no futures .* load\(\.\.\.\)"
+                ):
+                    await run()
+            with pytest.raises(ForeignFuture):
+                cache["a"].result()
+    cache.clear()
+    async with engine:
+        assert await plan.run() == "a"
+
+
+async def test_a_condition_on_a_future_is_told_and_is_no_finding() -> None:
+    engine = WorkflowEngine()
+    asked: list[int] = []
+
+    @engine.function_task
+    def count(before: int | None = None) -> int: ...
+
+    async def flow() -> int:
+        last = None
+        for _ in range(3):
+            last = count(last) if last else count()
+            asked.append(line() - 1)
+        assert last is not None
+        await asyncio.wait([last])
+        return await last
+
+    plan = await engine.plan(flow)
+    assert not plan.findings
+    assert plan.decisions == (
+        f"if on count#1, a future, which is true whatever its value is, {__file__}:{asked[0]} (2 times)",
+    )

@@ -101,3 +101,38 @@ def a_function_that_is_not_decorated(engine: WorkflowEngine) -> Any:
         return await engine.submit(double, await engine.submit(len, "abc"))
 
     return flow
+
+
+@wrong("'fit' was given after='load', which is no future", mend="with_options(after=first)")
+def a_name_to_wait_for(engine: WorkflowEngine) -> Any:
+    @engine.function_task
+    def fit() -> float: ...
+
+    async def flow() -> float:
+        return await fit.with_options(after="load")()  # type: ignore[arg-type]  # here
+
+    return flow
+
+
+@wrong("unexpected keyword argument 'timout'")
+def an_option_that_is_none(engine: WorkflowEngine) -> Any:
+    @engine.function_task
+    def fit() -> float: ...
+
+    async def flow() -> float:
+        return await fit.with_options(timout=3)()  # type: ignore[call-arg]  # here
+
+    return flow
+
+
+@wrong(
+    "unexpected keyword argument 'timeout' (options go before the call:  fit.with_options(timeout=...)(...))"
+)
+def an_option_among_the_arguments(engine: WorkflowEngine) -> Any:
+    @engine.function_task
+    def fit(rows: list[float]) -> float: ...
+
+    async def flow() -> float:
+        return await fit([1.0], timeout=3)  # here
+
+    return flow

@@ -11,10 +11,12 @@ import pytest
 from asyncflow import WorkflowEngine
 from asyncflow.errors import WiringError
 
-from . import attributes, between, calls, files, leaving, literals, uses
+from . import attributes, between, calls, engines, files, forgotten, leaving, literals, returns, uses
 from .kit import RIGHT, WRONG, Workflow, Wrong, name_of, told
 
-assert all((attributes, between, calls, files, leaving, literals, uses))  # which fill the lists
+assert all(
+    (attributes, between, calls, engines, files, forgotten, leaving, literals, returns, uses)
+)  # which fill the lists
 
 
 @pytest.fixture

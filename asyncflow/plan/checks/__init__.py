@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from ..._core.rehearsed import Lack, Rehearsed
 from ..tasks import Finding
-from . import edges, files, others, pickles, unused
+from . import edges, files, others, pickles, returned, unused
 from .faults import Fault, findings
 from .seen import Seen
 
@@ -20,6 +20,7 @@ __all__ = ["findings_of"]
 _OF_A_CALL: Final[tuple[Callable[[Rehearsed, Seen], Iterator[Fault]], ...]] = (
     edges.faults_of,
     edges.example_faults,
+    returned.handed_on_faults,
 )
 _OF_ALL: Final[tuple[Callable[[Seen], Iterator[Fault]], ...]] = (
     others.lack_faults,
@@ -29,6 +30,7 @@ _OF_ALL: Final[tuple[Callable[[Seen], Iterator[Fault]], ...]] = (
     pickles.argument_faults,
     others.iterator_faults,
     unused.faults_of_all,
+    returned.nothing_faults,
 )
 
 

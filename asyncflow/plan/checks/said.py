@@ -167,6 +167,36 @@ def lacking(maker: str, cls: Any, problem: str, where: str, meant: str | None) -
     return Fault(Finding(what, plain(where), (f"{name}{found}{number}",), mend), ("lacks", what))
 
 
+# -- what functions return --------------------------------------------------------------------------------
+
+
+def no_command(call: Rehearsed, where: str) -> Fault:
+    """A function for a command returns none."""
+    what = f"{quoted(call)} never returns its command: its body has no return that gives anything"
+    return _at(where, "returned", call, what, "return the command:  return ...")
+
+
+def nothing_returned(call: Rehearsed, gives: Any, where: str) -> Fault:
+    """A function that is said to give something returns nothing."""
+    what = f"{quoted(call)} is said to give {shown(gives)}, and never returns anything"
+    return _at(where, "returned", call, what, "return its result; or annotate it '-> None'")
+
+
+def handed_on(maker: Rehearsed, call: Rehearsed, gives: Any, said_to: Any, where: str) -> Fault:
+    """A block returns what one of its tasks gives, which is not what it is said to give itself."""
+    what = f"{quoted(call)} is said to give {shown(said_to)}, and returns what {quoted(maker)} gives, {shown(gives)}"
+    mend = f"annotate {quoted(call)} as what it returns, or let {quoted(maker)} return that"
+    return _at(where, "returned", call, what, mend, maker)
+
+
+def _at(
+    where: str, kind: str, call: Rehearsed, what: str, mend: str, maker: Rehearsed | None = None
+) -> Fault:
+    """A fault at the function that was called, and not at the call."""
+    ends = [call] if maker is None else [maker, call]
+    return Fault(Finding(what, plain(where), tuple(map(label, ends)), mend), (kind, what))
+
+
 # -- files ------------------------------------------------------------------------------------------------
 
 

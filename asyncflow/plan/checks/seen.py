@@ -104,6 +104,12 @@ class Seen:
         """The call whose value something is, that was awaited and passed on; None if that is not certain."""
         return None if isinstance(value, _INTERNED) else self._values.get(id(value))
 
+    def made(self, value: Any, block: Rehearsed) -> Rehearsed | None:
+        """The call inside of a block whose value something is, that was awaited there; None if that is not certain."""
+        if isinstance(value, _INTERNED) or value is ...:
+            return None
+        return next((each for each in self._inside.get(block.id, ()) if each.value is value), None)
+
     @cached_property
     def _open(self) -> set[int]:
         """What stood in for one of several things that it might be, and its parts; by identity."""

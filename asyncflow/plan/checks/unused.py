@@ -7,14 +7,14 @@ read. Commands and blocks are called for what they do; a function that says it r
 
 from __future__ import annotations
 
-import dis
 import inspect
 from collections.abc import Iterator
-from types import CodeType, NoneType
-from typing import Any, Never
+from types import NoneType
+from typing import Never
 
 from ..._core.rehearsed import Rehearsed
 from . import said
+from .bodies import code_of, returns
 from .calls import is_silent
 from .faults import Fault
 from .hints import members
@@ -48,16 +48,5 @@ def _gives_something(call: Rehearsed, seen: Seen) -> bool:
     gives = seen.gives(call)
     if not is_silent(gives):
         return any(each not in (NoneType, Never) for each in members(gives))
-    code = getattr(inspect.unwrap(call.fn), "__code__", None)
-    return isinstance(code, CodeType) and code.co_name != "<lambda>" and any(_returned(code))
-
-
-def _returned(code: CodeType) -> Iterator[bool]:
-    """Of each place where code returns, whether it gives something."""
-    before: Any = None
-    for each in dis.get_instructions(code):
-        if each.opname == "RETURN_CONST":
-            yield each.argval is not None
-        elif each.opname == "RETURN_VALUE":
-            yield before is not None and not (before.opname == "LOAD_CONST" and before.argval is None)
-        before = each
+    code = code_of(inspect.unwrap(call.fn))
+    return code is not None and code.co_name != "<lambda>" and any(returns(code))
