@@ -8,7 +8,8 @@ from typing import Any, Final
 
 from ..events import Event, TaskCalled, TaskEnded, TaskReturned, TaskStaged, TaskStarted, TaskSubmitted
 from .history import Ending, Site
-from .record import LOOP, PAUSE, Record, Segment
+from .record import Record
+from .segment import LOOP, PAUSE, Segment
 from .states import SUCCEEDED, state_of
 from .task import Task
 

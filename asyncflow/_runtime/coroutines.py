@@ -16,7 +16,8 @@ from contextvars import Context
 from time import perf_counter
 from typing import Any, Final
 
-from .._core.record import PAUSE, Record
+from .._core.record import Record
+from .._core.segment import PAUSE
 from .._core.states import NOW, SUBMITTED
 from .._core.task import Task
 from ..backend import CANCELLED, FAILED, RAN, RETURNED, STARTED, SUCCEEDED, Event

@@ -475,7 +475,7 @@ class Run:
         if record.is_full:
             if self.teller is not None:
                 self.teller.tell()
-            record.go_on()
+            record.go_on(self.scheduler.live)
 
     def _submit(self, lane: Lane, batch: list[Task]) -> None:
         if self.record is not None:
