@@ -197,6 +197,8 @@ class Record:
 
     def begun(self, task_id: int, now: float, worker: str) -> None:
         """A worker has begun a task."""
+        if worker not in self.workers:
+            self._hire(worker)
         self.running[task_id] = now, worker
         if self.tells:
             self.segment.begun.append((task_id, now, worker))

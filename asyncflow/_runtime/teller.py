@@ -78,6 +78,7 @@ class Teller:
             self.tell()
             now = self._ended + self._began - self._record.began
             self.audience.tell([RunEnded(now, self._record.planning)])
+        self._run.record = None  # what is left behind and ends later is of no run that anybody asks about
         if self._journal is not None:
             self.audience.remove(self._journal)
             self._journal.close()

@@ -499,11 +499,15 @@ def test_history_told_by_events_is_that_of_the_record(play: Play) -> None:
 @given(plays(), st.data())
 @settings(max_examples=100)
 def test_history_can_be_had_of_a_journal_that_is_cut_off_anywhere(play: Play, data: st.DataObject) -> None:
-    journal = b"".join(map(line_of, play.told))
-    assert list(events_in(journal.splitlines(keepends=True))) == play.told
+    journal = b"".join(line_of(event, "run") for event in play.told)
+    assert list(events_in(journal.splitlines(keepends=True))) == [("run", event) for event in play.told]
     cut = journal[: data.draw(st.integers(0, len(journal)))]
-    told = list(events_in(cut.splitlines(keepends=True)))
+    told = last_run(events_in(cut.splitlines(keepends=True)))
     assert told == play.told[: len(told)]
+    following = RunBegan(1.0, "next", {})
+    both = list(events_in((cut + line_of(following, "next")).splitlines(keepends=True)))
+    assert last_run(both) == [following]
+    assert last_run(both, "run" if told else "next")[:-1] == (told[:-1] if told else [])
     history = history_told(told)
     assert len(history.id) == sum(isinstance(event, TaskCalled) for event in told)
     for times in rows(history, *TIMES):
@@ -512,8 +516,15 @@ def test_history_can_be_had_of_a_journal_that_is_cut_off_anywhere(play: Play, da
 
 
 def test_line_that_tells_of_no_event_is_named() -> None:
-    good = line_of(TaskSubmitted(1.0, 3))
-    for wrong in (b"[]\n", b"{}\n", b'{"event": "TaskSubmitted", "time": 1}\n', b"nonsense\n", b"\xff\n"):
+    good = line_of(TaskSubmitted(1.0, 3), "a")
+    for wrong in (
+        b"[]\n",
+        b"{}\n",
+        b'{"event": "TaskSubmitted", "time": 1}\n',
+        b"nonsense\n",
+        b"\xff\n",
+        good[:-9] + b"\n",
+    ):
         with pytest.raises(ValueError, match="line 2 tells of no event"):
             list(events_in([good, wrong, good]))
     for wrong in (b'{"event": "TaskSubmitted", "time": 1, "id": "x"}\n', b'{"event": "Nothing"}\n'):
@@ -522,9 +533,11 @@ def test_line_that_tells_of_no_event_is_named() -> None:
 
 
 def test_of_several_runs_the_last_is_taken_or_the_one_that_is_named() -> None:
-    runs = [RunBegan(1.0, "a", {}), TaskSubmitted(2.0, 1), RunBegan(3.0, "b", {}), RunEnded(4.0, 0.5)]
-    assert last_run(runs) == runs[2:]
-    assert last_run(runs, "a") == runs[:2]
+    a = [RunBegan(1.0, "a", {}), TaskSubmitted(2.0, 1), TaskSubmitted(3.5, 2)]
+    b = [RunBegan(3.0, "b", {}), RunEnded(4.0, 0.5)]
+    runs = [("a", a[0]), ("a", a[1]), ("b", b[0]), ("a", a[2]), ("b", b[1])]
+    assert last_run(runs) == b
+    assert last_run(runs, "a") == a
     with pytest.raises(LookupError, match="no run 'c'; there is: a, b"):
         last_run(runs, "c")
 
@@ -537,7 +550,7 @@ def test_every_event_can_be_written_and_read() -> None:
         TaskEnded(4.5, 3, "FAILED", 3.5, 4.25, "w", 7, "e", (1,)),
         RunEnded(5.5, 0.25),
     ]
-    assert list(events_in(map(line_of, told))) == told
+    assert list(events_in(line_of(event, "a") for event in told)) == [("a", event) for event in told]
 
 
 def test_history_of_nothing_is_empty() -> None:

@@ -13,6 +13,7 @@ import threading
 import tracemalloc
 from collections.abc import Sequence
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
 import pytest
@@ -405,7 +406,154 @@ async def test_nothing_is_told_of_a_task_that_never_ran_but_its_call_and_end() -
     assert mine[-1].state == "CANCELLED"  # type: ignore[union-attr]
 
 
+async def test_listeners_hear_the_same_also_if_one_calls_the_engine_meanwhile() -> None:
+    first: list[Event] = []
+    second: list[Event] = []
+    called: list[Any] = []
+    async with WorkflowEngine("thread") as engine:
+
+        def asking(events: Sequence[Event]) -> None:
+            first.extend(events)
+            if not called and "TaskCalled" in kinds(events):
+                called.append(engine.submit(same, 2))
+                engine.report()  # which takes stock, and so has something to tell
+
+        engine.subscribe(asking)
+        engine.subscribe(second.extend)
+        await engine.submit(same, 1)
+        await asyncio.wait(called)
+    assert first == second
+    assert [event.id for event in first if isinstance(event, TaskCalled)] == [1, 2]
+
+
+async def test_listener_that_another_has_sent_away_hears_nothing_more() -> None:
+    told: list[Event] = []
+    async with WorkflowEngine("thread") as engine:
+        engine.subscribe(lambda events: leave() if "TaskCalled" in kinds(events) else None)
+        leave = engine.subscribe(told.extend)
+        await engine.submit(same, 1)
+    assert kinds(told) == ["RunBegan"]
+
+
+async def test_leaving_twice_is_leaving_once() -> None:
+    told: list[Event] = []
+    async with WorkflowEngine("thread") as engine:
+        listener = told.extend
+        leave = engine.subscribe(listener)
+        engine.subscribe(listener)
+        leave()
+        leave()
+        await engine.submit(same, 1)
+    assert kinds(told).count("TaskEnded") == 1
+
+
+async def test_body_on_the_loop_that_asks_has_begun_when_it_did() -> None:
+    told: list[Event] = []
+
+    async with WorkflowEngine("thread") as engine:
+        engine.subscribe(told.extend)
+
+        @engine.function_task
+        async def asking() -> float:
+            now = perf_counter()
+            while perf_counter() - now < 0.001:
+                pass
+            (task,) = engine.report().tasks
+            assert task.started is not None
+            assert task.worker == "the event loop"
+            return task.started
+
+        started = await asking()
+        (task,) = engine.report().tasks
+    assert task.started == started
+    (event,) = (event for event in told if isinstance(event, TaskStarted))
+    assert event.worker == "the event loop"
+
+
+async def test_what_asks_on_the_loop_leaves_nothing_behind() -> None:
+    async with WorkflowEngine("thread", report_limit=1) as engine:
+
+        @engine.function_task
+        async def asking() -> int:
+            return len(engine.report().tasks)
+
+        @engine.block
+        def wiring() -> Any:
+            return engine.submit(same, 1)
+
+        for _ in range(2000):
+            await asking()
+            await wiring()
+        run = engine._run
+        assert run is not None
+        assert run.record is not None
+        assert len(run.record.running) < 2000
+
+
+async def test_what_is_left_behind_changes_no_report_when_it_ends() -> None:
+    begun, go_on, ended = asyncio.Event(), threading.Event(), asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def stubborn() -> None:
+        loop.call_soon_threadsafe(begun.set)
+        go_on.wait()
+
+    engine = WorkflowEngine("thread", grace=0.001)
+    async with engine:
+        engine.submit(stubborn)
+        await begun.wait()
+        (thread,) = (each for each in threading.enumerate() if each.name == "asyncflow-1")
+        await engine.shutdown(wait=False)
+    report = engine.report()
+    assert report.counts == {"CANCELLED": 1}
+    assert report.tasks[0].finished is None
+    go_on.set()
+    await asyncio.to_thread(thread.join)
+    loop.call_soon(ended.set)
+    await ended.wait()
+    assert engine.report() == report
+
+
 # -- journals ---------------------------------------------------------------------------------------------
+
+
+async def test_engines_may_share_a_journal(tmp_path: Path) -> None:
+    path = tmp_path / "run.jsonl"
+    async with WorkflowEngine("thread", journal=path) as one, WorkflowEngine("thread", journal=path) as other:
+        await one.submit(same, 1)
+        await other.submit(len, "x")
+        await one.submit(same, 2)
+    for engine in (one, other):
+        told = Report.from_journal(path, engine.report().run)
+        assert [task.name for task in told.tasks] == [task.name for task in engine.report().tasks]
+        assert told.is_over
+
+
+async def test_journal_that_was_cut_off_takes_another_run(tmp_path: Path) -> None:
+    path = tmp_path / "run.jsonl"
+    engine = WorkflowEngine("thread", journal=path)
+    async with engine:
+        await engine.submit(same, 1)
+    first = engine.report().run
+    path.write_bytes(path.read_bytes()[:-10])
+    async with engine:
+        await asyncio.gather(engine.submit(same, 1), engine.submit(same, 2))
+    assert Report.from_journal(path).counts == {"SUCCEEDED": 2}
+    assert Report.from_journal(path, first).counts == {"SUCCEEDED": 1}
+
+
+async def test_run_that_could_not_start_lets_go_of_its_journal(tmp_path: Path) -> None:
+    class Broken(ManualBackend):
+        async def start(self, report: Any) -> None:
+            raise OSError("no")
+
+    path = tmp_path / "run.jsonl"
+    engine = WorkflowEngine(Broken(), journal=path)
+    for _ in range(2):
+        with pytest.raises(OSError, match="no"):
+            await engine.__aenter__()
+    assert not [thread for thread in threading.enumerate() if thread.name == "asyncflow-journal"]
+    assert path.read_bytes().count(b"RunBegan") == path.read_bytes().count(b"RunEnded") == 2
 
 
 async def test_runs_are_added_to_a_journal_and_told_apart(tmp_path: Path) -> None:
