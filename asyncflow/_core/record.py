@@ -203,6 +203,10 @@ class Record:
         if self.tells:
             self.segment.begun.append((task_id, now, worker))
 
+    def body_ended(self, task_id: int) -> None:
+        """The body of a block is over on the event loop, as the log there tells; the block is not."""
+        self.running.pop(task_id, None)
+
     def _hire(self, worker: str) -> None:
         self.workers[worker] = len(self.names) if len(self.names) < _MOST_WORKERS else 0
         if len(self.names) < _MOST_WORKERS:

@@ -283,7 +283,7 @@ class Run:
             self._timeouts.disarm(task)
 
     def _given_back(self, task: Task) -> None:
-        if self.record is not None:
+        if self.record is not None and task.story & NOW != CANCELLING:  # or that is its end
             self.record.returned(task.id, perf_counter())
         inputs.unlink(task)
         self.scheduler.given_back(task)
@@ -387,7 +387,10 @@ class Run:
             return
         if futures:
             if block.story & NOW == SUBMITTED:  # a `def`, over before anybody could ask
-                self._started(block, (perf_counter(), LOOP))
+                began = perf_counter() if self.record is None else self.record.segment.loop_at[-2]
+                self._started(block, (began, LOOP))
+            if self.record is not None:
+                self.record.body_ended(block.id)
             block.holes = futures, holes
             self.scheduler.returned_futures(block, futures)
         else:

@@ -435,6 +435,81 @@ async def test_listener_that_another_has_sent_away_hears_nothing_more() -> None:
     assert kinds(told) == ["RunBegan"]
 
 
+async def test_every_task_is_told_to_end_once_whatever_has_run_it() -> None:
+    told: list[Event] = []
+    async with WorkflowEngine("thread") as engine:
+        engine.subscribe(told.extend)
+
+        @engine.block
+        def wiring() -> Any:
+            return engine.submit(same, 1)
+
+        @engine.block
+        async def waiting() -> Any:
+            return await engine.submit(same, 2)
+
+        @engine.block
+        async def plain() -> int:
+            return 3
+
+        @engine.function_task
+        async def coroutine() -> int:
+            return 4
+
+        assert await asyncio.gather(wiring(), waiting(), plain(), coroutine()) == [1, 2, 3, 4]
+        report = engine.report()
+    ends = [event for event in told if isinstance(event, TaskEnded)]
+    assert sorted(event.id for event in ends) == [task.id for task in report.tasks]
+    for event in ends:
+        task = report.task(event.id)
+        assert event.started is not None
+        assert event.started - report.began == pytest.approx(task.started, abs=1e-5)
+
+
+async def test_block_that_is_cancelled_while_it_waits_for_what_it_returned_has_run_its_body_only() -> None:
+    path: list[Event] = []
+    async with WorkflowEngine("thread") as engine:
+        engine.subscribe(path.extend)
+        given: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+
+        @engine.block
+        def wiring() -> Any:
+            return engine.submit(never_called, given)
+
+        block = wiring()
+        await turns()
+        (running,) = (task for task in engine.report().tasks if task.kind == "block")
+        assert running.finished is not None
+        block.cancel()
+        await turns()
+        report = engine.report()
+    task = report.task(block.id)
+    assert (task.started, task.finished) == (running.started, running.finished)
+    (end,) = (event for event in path if isinstance(event, TaskEnded) and event.id == block.id)
+    assert end.finished is not None
+    assert end.finished - report.began == pytest.approx(task.finished, abs=1e-5)
+
+
+async def test_link_of_a_chain_that_is_cancelled_is_not_told_to_have_come_back() -> None:
+    told: list[Event] = []
+    begun, go_on = asyncio.Event(), threading.Event()
+    loop = asyncio.get_running_loop()
+
+    def first() -> None:
+        loop.call_soon_threadsafe(begun.set)
+        go_on.wait()
+
+    async with WorkflowEngine("thread", workers=1) as engine:
+        engine.subscribe(told.extend)
+        future = engine.submit(first)
+        link = engine.submit(never_called, future)
+        await begun.wait()
+        future.cancel()
+        await turns()
+        go_on.set()
+    assert kinds([event for event in told if getattr(event, "id", 0) == link.id])[-1] == "TaskEnded"
+
+
 async def test_leaving_twice_is_leaving_once() -> None:
     told: list[Event] = []
     async with WorkflowEngine("thread") as engine:
