@@ -41,12 +41,13 @@ def events_in(lines: Iterable[bytes]) -> Iterator[tuple[str, Event]]:
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
-        try:
-            yield _event(json.loads(line[max(0, line.rfind(_BEGINS)) :]))
-        except (ValueError, TypeError, LookupError, AttributeError) as error:
-            if not line.endswith(b"\n"):
-                return
-            raise ValueError(f"line {number} tells of no event: {error!r}") from error
+        head, *rest = line.split(_BEGINS)
+        for told in ([head] if head else []) + [_BEGINS + each for each in rest]:
+            try:
+                yield _event(json.loads(told))
+            except (ValueError, TypeError, LookupError, AttributeError) as error:
+                if told.endswith(b"\n"):
+                    raise ValueError(f"line {number} tells of no event: {error!r}") from error
 
 
 def last_run(told: Iterable[tuple[str, Event]], run: str | None = None) -> list[Event]:

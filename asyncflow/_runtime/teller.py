@@ -44,9 +44,14 @@ class Teller:
 
     def listen(self) -> None:
         """Somebody has come: what happens from now on is to be told."""
-        if self._news is None and self._ended is None:
-            self._catch_up(perf_counter())
+        if self._ended is not None:
+            return
+        self._catch_up(perf_counter())
+        if self._news is None:
             self._begin()
+        elif events := self._news.since(self._run.scheduler.live):  # is for those alone who were there
+            listeners = self.audience.listeners
+            self.audience.tell(events, [each for each in listeners if each not in self.audience.late])
 
     def tell(self) -> None:
         """Tell what has happened since the last time."""

@@ -490,24 +490,53 @@ async def test_block_that_is_cancelled_while_it_waits_for_what_it_returned_has_r
     assert end.finished - report.began == pytest.approx(task.finished, abs=1e-5)
 
 
-async def test_link_of_a_chain_that_is_cancelled_is_not_told_to_have_come_back() -> None:
+async def test_listener_that_comes_when_another_has_left_hears_from_then_on() -> None:
     told: list[Event] = []
-    begun, go_on = asyncio.Event(), threading.Event()
-    loop = asyncio.get_running_loop()
-
-    def first() -> None:
-        loop.call_soon_threadsafe(begun.set)
-        go_on.wait()
-
-    async with WorkflowEngine("thread", workers=1) as engine:
+    async with WorkflowEngine("thread") as engine:
+        leave = engine.subscribe(list)
+        await engine.submit(same, 1)
+        leave()
+        await engine.submit(same, 2)
         engine.subscribe(told.extend)
-        future = engine.submit(first)
-        link = engine.submit(never_called, future)
-        await begun.wait()
+        await engine.submit(same, 3)
+    assert {event.id for event in told if not isinstance(event, RunBegan | RunEnded)} == {3}
+
+
+async def test_failures_are_told_as_such_also_where_a_segment_of_the_record_ends() -> None:
+    told: list[Event] = []
+    hands = ManualBackend()
+    async with WorkflowEngine(hands, report_limit=1) as engine:
+        engine.subscribe(told.extend)
+        fails = engine.function_task(same)
+        first = fails(0)
+        await hands.received(first.id)
+        hands.begin(first.id)
+        rest = [fails(number) for number in range(2000)]
+        hands.fail(first.id, ValueError("no"))
+        engine.report()  # takes the end together with the calls, of which there are more than a segment has
+        assert isinstance(first.exception(), ValueError)
+        await hands.received(rest[-1].id)
+        for future in rest:
+            hands.succeed(future.id)
+        await asyncio.wait(rest)
+        assert engine.report().counts == {"SUCCEEDED": 2000, "FAILED": 1}
+    ends = [event for event in told if isinstance(event, TaskEnded)]
+    assert [event.state for event in ends if event.id == first.id] == ["FAILED"]
+    assert len(ends) == 2001
+
+
+async def test_task_that_is_cancelled_and_comes_back_is_over_and_has_not_come_back() -> None:
+    told: list[Event] = []
+    hands = ManualBackend()
+    async with WorkflowEngine(hands) as engine:
+        engine.subscribe(told.extend)
+        future = engine.submit(same, 1)
+        await hands.received(future.id)
         future.cancel()
+        hands.give_back(future.id)
         await turns()
-        go_on.set()
-    assert kinds([event for event in told if getattr(event, "id", 0) == link.id])[-1] == "TaskEnded"
+        assert engine.report().counts == {"CANCELLED": 1}
+    assert kinds(told) == ["RunBegan", "TaskCalled", "TaskSubmitted", "TaskEnded", "RunEnded"]
 
 
 async def test_leaving_twice_is_leaving_once() -> None:
@@ -549,20 +578,23 @@ async def test_what_asks_on_the_loop_leaves_nothing_behind() -> None:
     async with WorkflowEngine("thread", report_limit=1) as engine:
 
         @engine.function_task
-        async def asking() -> int:
-            return len(engine.report().tasks)
+        async def asking() -> str:
+            return held.state
 
         @engine.block
         def wiring() -> Any:
             return engine.submit(same, 1)
 
+        given: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        held = engine.submit(never_called, given)
         for _ in range(2000):
             await asking()
             await wiring()
         run = engine._run
         assert run is not None
         assert run.record is not None
-        assert len(run.record.running) < 2000
+        assert 1 < len(run.record.running) < 2000
+        held.cancel()
 
 
 async def test_what_is_left_behind_changes_no_report_when_it_ends() -> None:
