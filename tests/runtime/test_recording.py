@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 
 from asyncflow import InputFile, OutputFile, Report, WorkflowEngine, WrongLoop
+from asyncflow._runtime.journal import Journal
 from asyncflow.events import Event, RunBegan, RunEnded, TaskCalled, TaskEnded, TaskStarted
 from asyncflow.testing.gate import Gate
 from asyncflow.testing.manual import ManualBackend
@@ -647,6 +648,22 @@ async def test_journal_that_was_cut_off_takes_another_run(tmp_path: Path) -> Non
         await asyncio.gather(engine.submit(same, 1), engine.submit(same, 2))
     assert Report.from_journal(path).counts == {"SUCCEEDED": 2}
     assert Report.from_journal(path, first).counts == {"SUCCEEDED": 1}
+
+
+def test_journal_can_be_closed_where_it_writes(tmp_path: Path) -> None:
+    """The collector may find an engine on any thread."""
+    journal = Journal(tmp_path / "run.jsonl")
+
+    class Closing(list[Event]):
+        def __iter__(self) -> Any:
+            journal.close()
+            return super().__iter__()
+
+    journal(Closing([RunBegan(1.0, "a", {})]))
+    journal._thread.join()
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(journal._file)
+    assert len((tmp_path / "run.jsonl").read_bytes().splitlines()) == 1
 
 
 async def test_run_that_could_not_start_lets_go_of_its_journal(tmp_path: Path) -> None:
