@@ -156,7 +156,7 @@ class Record:
             now: the time.
         """
         self.planning += now - self._held_since
-        self.definition = None
+        self.definition = self.scope = None  # a block's scope holds what it returned
         self.last = last
         if self._dependents:
             segment, all_of_them = self.segment, self._dependencies
@@ -169,16 +169,17 @@ class Record:
 
     def _number(self, task: Task) -> int:
         segment = self.segment
-        key = id(task.definition), id(task.site), task.site_at, id(task.lane), task.workflow
+        kind = task.definition.kind  # of the definition nothing else is told: it may hold much, and is let go
+        key = task.name, kind, id(task.site), task.site_at, id(task.lane), task.workflow
         cached = self._cached.get(key)
         if cached is None:
             lane = task.lane if task.lane.leads_to is None else task.lane.leads_to
             limit = "" if lane.capacity is None else lane.limit
-            site = Site(task.name, task.definition.kind, lane.place, limit, called_at(task), task.workflow)
+            site = Site(task.name, kind, lane.place, limit, called_at(task), task.workflow)
             if len(self._cached) >= _CACHED:
                 self._cached.clear()
             # with what the key speaks of by its id, so that it stays what it is
-            cached = self._cached[key] = site, task.definition, task.site, task.lane
+            cached = self._cached[key] = site, task.site, task.lane
         return segment.sites.setdefault(cached[0], len(segment.sites))
 
     # -- what becomes of them -----------------------------------------------------------------------------

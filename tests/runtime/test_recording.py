@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import tracemalloc
+import weakref
 from collections.abc import Sequence
 from pathlib import Path
 from time import perf_counter
@@ -235,6 +236,29 @@ async def test_engine_does_not_grow_with_the_tasks_that_it_has_run() -> None:
         finally:
             tracemalloc.stop()
     assert after - before < 8 * 1024  # a byte a task
+
+
+async def test_record_keeps_neither_functions_nor_results() -> None:
+    class Large:
+        pass
+
+    async with WorkflowEngine("thread") as engine:
+
+        def looking_at(value: Any) -> Any:
+            return engine.function_task(lambda: value is None)
+
+        @engine.block
+        async def making() -> Any:
+            await engine.submit(same, 1)
+            return Large()
+
+        given = Large()
+        assert await looking_at(given)() is False
+        kept = [weakref.ref(given), weakref.ref(await making())]
+        del given
+        await turns()
+        gc.collect()
+        assert [each() for each in kept] == [None, None]
 
 
 async def test_what_is_kept_of_a_task_takes_less_than_a_hundred_bytes() -> None:
