@@ -42,6 +42,11 @@ class Teller:
         if audience.listeners:
             self._begin()
 
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing more will be told."""
+        return self._ended is not None
+
     def listen(self) -> None:
         """Somebody has come: what happens from now on is to be told."""
         if self._ended is not None:

@@ -77,6 +77,33 @@ async def test_report_from_another_thread_is_refused_while_the_run_goes_on() -> 
     assert await asyncio.to_thread(engine.report) == engine.report()
 
 
+async def test_so_is_it_while_the_run_ends_and_listening_from_there() -> None:
+    refused: list[str] = []
+
+    async def asks(engine: WorkflowEngine) -> None:
+        for question in (engine.report, lambda: engine.subscribe(print)):
+            try:
+                await asyncio.to_thread(question)
+            except WrongLoop as error:
+                refused.append(str(error).partition(" was")[0])
+
+    async with WorkflowEngine("thread") as engine:
+
+        @engine.function_task
+        async def cleans_up() -> None:
+            try:
+                await asyncio.get_running_loop().create_future()
+            finally:
+                await asks(engine)
+
+        cleans_up()
+        await turns()
+        await asks(engine)
+        await engine.shutdown(wait=False)
+    # Whoever comes while one run ends is for the next.
+    assert refused == ["report()", "subscribe()", "report()"]
+
+
 async def test_engine_that_records_nothing_says_so() -> None:
     async with WorkflowEngine("thread", report_limit=0) as engine:
         assert await engine.submit(same, 1) == 1
