@@ -58,6 +58,15 @@ async def test_report_can_be_asked_for_at_any_time() -> None:
     assert engine.report() == engine.report()
 
 
+async def test_backend_that_runs_one_task_after_another_has_one_worker() -> None:
+    async with WorkflowEngine("sequential") as engine:
+        await asyncio.gather(engine.submit(same, 1), engine.submit(same, 2))
+        report = engine.report()
+    assert report.workers["backend 'sequential'"] == 1
+    assert report.efficiency is not None
+    assert 0 < report.efficiency <= 1
+
+
 async def test_second_run_has_a_report_of_its_own() -> None:
     engine = WorkflowEngine("thread")
     async with engine:
