@@ -143,10 +143,12 @@ def test_what_is_told_of_a_program_is_what_happened(segment: int, seed: int) -> 
     assert {task.id: task.state for task in report.tasks}.items() <= states.items()
     assert sum(report.counts.values()) == len(states) == len(report.tasks) + report.dropped
     assert report.counts == journal.counts
+    rows = {task.id for task in report.tasks}
     for task in report.tasks:
         in_journal = journal.task(task.id)
         assert (in_journal.attempts, in_journal.dependencies) == (task.attempts, task.dependencies)
-        assert in_journal.waits == pytest.approx(task.waits, abs=1e-5)
+        if rows.issuperset(task.dependencies):  # else the journal knows more of when it was ready
+            assert in_journal.waits == pytest.approx(task.waits, abs=1e-5)
         assert task.over is not None
         assert task.seconds == pytest.approx(task.over - task.called)
     assert sum(report.ledger.values()) == pytest.approx(report.total)
