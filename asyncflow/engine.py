@@ -483,7 +483,7 @@ class WorkflowEngine:
         run = self._run
         if run is None or run.teller is None:
             return Report(History())
-        if run.closed is None and run.loop.is_running():
+        if not run.teller.is_over and run.loop.is_running():
             run.check_thread("report()")
         return Report(run.teller.history())
 
@@ -500,6 +500,7 @@ class WorkflowEngine:
         Raises:
             TypeError: the callback is no plain function.
             ValueError: the engine records nothing.
+            WrongLoop: a run goes on, and this is another thread than its event loop's.
         """
         given: Any = callback
         if not callable(given) or is_coroutine_function(given):
@@ -508,8 +509,10 @@ class WorkflowEngine:
             )
         if not self._report_limit:
             raise ValueError("subscribe(): with report_limit=0 nothing is recorded")
-        leave = self._audience.add(callback)
         run = self._usable_run()
+        if run is not None and run.loop.is_running():
+            run.check_thread("subscribe()")
+        leave = self._audience.add(callback)
         if run is not None and run.teller is not None:
             run.teller.listen()
         return leave

@@ -12,20 +12,25 @@ from .states import State
 
 # A number of 0 says as little as None: no block, no bytes.
 _EMPTY: Final = (None, "", (), 0)
+_BEGINS: Final = b'{"event": '
+"""How each line begins; nowhere else do these bytes stand, because JSON escapes quotation marks in text."""
 
 
-def line_of(event: Event) -> bytes:
+def line_of(event: Event, run: str) -> bytes:
     """An event as a line. What says nothing is left out.
 
     Args:
         event: any.
+        run: in which it happened; several may write at the same time.
     """
     fields = {name: value for name, value in event._asdict().items() if value not in _EMPTY}
-    return json.dumps({"event": type(event).__name__, **fields}).encode() + b"\n"
+    return json.dumps({"event": type(event).__name__, "run": run, **fields}).encode() + b"\n"
 
 
-def events_in(lines: Iterable[bytes]) -> Iterator[Event]:
-    """The events that lines tell of. The last line may be cut off; then it tells of nothing.
+def events_in(lines: Iterable[bytes]) -> Iterator[tuple[str, Event]]:
+    """The events that lines tell of, and in which run each has happened.
+
+    What was cut off tells of nothing: the last line, and one to which another run has written on.
 
     Args:
         lines: each with its end.
@@ -36,43 +41,42 @@ def events_in(lines: Iterable[bytes]) -> Iterator[Event]:
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
-        try:
-            event = _event(json.loads(line))
-        except (ValueError, TypeError, LookupError, AttributeError) as error:
-            if not line.endswith(b"\n"):
-                return
-            raise ValueError(f"line {number} tells of no event: {error!r}") from error
-        yield event
+        head, *rest = line.split(_BEGINS)
+        for told in ([head] if head else []) + [_BEGINS + each for each in rest]:
+            try:
+                yield _event(json.loads(told))
+            except (ValueError, TypeError, LookupError, AttributeError) as error:
+                if told.endswith(b"\n"):
+                    raise ValueError(f"line {number} tells of no event: {error!r}") from error
 
 
-def last_run(told: Iterable[Event], run: str | None = None) -> list[Event]:
+def last_run(told: Iterable[tuple[str, Event]], run: str | None = None) -> list[Event]:
     """The events of one run.
 
     Args:
-        told: of any number of runs, one after another.
-        run: which; None for the last.
+        told: of any number of runs, each with its run.
+        run: which; None for the one that began last.
 
     Raises:
         LookupError: there is no such run.
     """
     found: list[Event] = []
-    takes = run is None
-    names = []
-    for event in told:
+    wanted, names = run, []
+    for name, event in told:
         if isinstance(event, RunBegan):
-            names.append(event.run)
+            names.append(name)
             if run is None:
-                found = []
-            takes = run in (None, event.run)
-        if takes:
+                wanted, found = name, []
+        if name == wanted:
             found.append(event)
     if run is not None and run not in names:
         raise LookupError(f"there is no run {run!r}; there is: {', '.join(names) or 'none'}")
     return found
 
 
-def _event(fields: dict[str, Any]) -> Event:
+def _event(fields: dict[str, Any]) -> tuple[str, Event]:
     kind = _KINDS[fields.pop("event")]
+    run = _text(fields["run"] if kind is RunBegan else fields.pop("run"))
     if unknown := fields.keys() - set(kind._fields):
         raise ValueError(f"{kind.__name__} has no field {min(unknown)!r}")
     values = []
@@ -84,8 +88,7 @@ def _event(fields: dict[str, Any]) -> Event:
             raise ValueError(f"{kind.__name__} lacks its {name}")
         else:
             values.append(nothing)
-    event: Event = kind(*values)
-    return event
+    return run, kind(*values)
 
 
 def _text(value: Any) -> str:

@@ -8,7 +8,8 @@ from typing import Any, Final
 
 from ..events import Event, TaskCalled, TaskEnded, TaskReturned, TaskStaged, TaskStarted, TaskSubmitted
 from .history import Ending, Site
-from .record import LOOP, PAUSE, Record, Segment
+from .record import Record
+from .segment import LOOP, PAUSE, Segment
 from .states import SUCCEEDED, state_of
 from .task import Task
 
@@ -106,18 +107,19 @@ class News:
     def _ends(self, segment: Segment, live: Mapping[int, Task]) -> Iterator[Event]:
         self._made.update(segment.published[self._at.published :])
         self._take_bad(segment)
+        late = set(segment.late_id[self._at.late :])
         for task_id, over, ran in [*self._runs(segment), *self._runs_on_the_loop(segment)]:
             if task_id in self._aliases:
                 continue
-            if task_id in live or task_id in self._bad:
+            if task_id in live or task_id in self._bad or task_id in late:
                 self._ran[task_id] = ran
             else:
                 yield self._ended(task_id, SUCCEEDED, over, ran)
         for index in range(self._at.late, len(segment.late_id)):
             task_id = segment.late_id[index]
-            late = self._ran.pop(task_id, None)
+            ran_before = self._ran.pop(task_id, None)
             if task_id not in self._aliases:
-                yield self._ended(task_id, SUCCEEDED, segment.late_at[index], late)
+                yield self._ended(task_id, SUCCEEDED, segment.late_at[index], ran_before)
         for task_id in [each for each in self._bad if each not in live]:
             state, over, why = self._bad.pop(task_id)
             last = self._ran.pop(task_id, None)

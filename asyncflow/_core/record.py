@@ -10,123 +10,22 @@ of its tasks are sums by name.
 
 from __future__ import annotations
 
-from array import array
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from .history import Ending, Site, Totals
-from .states import STATES, SUCCEEDED
+from .segment import LOOP, PAUSE, Segment
 from .story import called_at
+from .sums import Sums
 from .task import Task
 
 _SEGMENTS: Final = 32
 _SMALLEST: Final = 1024  # tasks of a segment
 _CACHED: Final = 4096  # call sites that are known without being spelled out again
-_NAMES: Final = 10_000  # of which sums are kept
 _LONGEST_ERROR: Final = 200  # characters
 _MOST_ERRORS: Final = 1000  # of a segment; of more, all that is kept is the class
-OTHERS: Final = "(others)"
-"""Stands in sums for the names that are too many."""
 _MOST_WORKERS: Final = 1 << 16
-LOOP: Final = 1  # the worker that is the event loop
-PAUSE: Final = 0  # in the loop's log: from here on the next one begins
-
-_Sums = dict[str, tuple[dict[str, int], float, float]]
-
-
-class Segment:
-    """The logs of some thousand calls, and of what happened meanwhile to these and to earlier ones.
-
-    Args:
-        first: number of the first task.
-    """
-
-    __slots__ = (
-        "aliases",
-        "bad_at",
-        "bad_id",
-        "bad_root",
-        "bad_state",
-        "bad_why",
-        "batch_at",
-        "batch_end",
-        "begun",
-        "edge_id",
-        "edge_n",
-        "edges",
-        "first",
-        "late_at",
-        "late_id",
-        "loop_at",
-        "loop_id",
-        "order_id",
-        "order_n",
-        "published",
-        "ran_began",
-        "ran_ended",
-        "ran_id",
-        "ran_worker",
-        "returned",
-        "sites",
-        "staged",
-        "submitted",
-        "taken_at",
-        "taken_end",
-        "turn_at",
-        "turn_block",
-        "turn_id",
-        "turn_site",
-        "voids",
-        "whys",
-    )
-
-    def __init__(self, first: int) -> None:
-        self.first = first
-        # From this call on, calls are made here: its number, site, block, and when.
-        self.turn_id = array("I")
-        self.turn_site = array("I")
-        self.turn_block = array("I")
-        self.turn_at = array("d")
-        self.sites: dict[Site, int] = {}
-        # Tasks that wait for others, for how many, and for which.
-        self.edge_id = array("I")
-        self.edge_n = array("I")
-        self.edges = array("I")
-        # For how many, the last among them, without taking a value.
-        self.order_id = array("I")
-        self.order_n = array("I")
-        # Tasks in the order in which they were handed over, and how many of them had been so by when.
-        self.submitted = array("I")
-        self.batch_end = array("Q")
-        self.batch_at = array("d")
-        # Tasks that a worker has run, and how many of these reports had been taken by when.
-        self.ran_id = array("I")
-        self.ran_began = array("d")
-        self.ran_ended = array("d")
-        self.ran_worker = array("H")
-        self.taken_end = array("Q")
-        self.taken_at = array("d")
-        # Tasks that have run on the event loop without waiting: each began when the one before it ended.
-        self.loop_id = array("I")
-        self.loop_at = array("d")
-        # Those that were over later than what has run them: blocks, and tasks whose files were published.
-        self.late_id = array("I")
-        self.late_at = array("d")
-        # Those that gave no value; the first of the tasks because of which, or 0; and what else there is to say.
-        self.bad_id = array("I")
-        self.bad_state = array("B")
-        self.bad_at = array("d")
-        self.bad_root = array("I")
-        self.bad_why = array("I")
-        self.whys: dict[Ending, int] = {}
-        # What happens to few.
-        self.begun: list[tuple[int, float, str]] = []  # only if somebody listens
-        self.returned: list[tuple[int, float]] = []
-        self.staged: list[tuple[int, float, int]] = []
-        self.published: list[tuple[int, int]] = []
-        self.voids: set[int] = set()  # numbers that no task has
-        self.aliases: dict[int, int] = {}  # of futures of a file: the task that makes it
 
 
 class Record:
@@ -146,7 +45,7 @@ class Record:
         "_held_since",
         "_ran",
         "_ran_ids",
-        "_stragglers",
+        "_sums",
         "add_dependencies",
         "add_dependent",
         "add_loop_at",
@@ -156,7 +55,6 @@ class Record:
         "began",
         "definition",
         "dropped",
-        "earlier",
         "last",
         "limit",
         "names",
@@ -184,8 +82,7 @@ class Record:
         self.workers: dict[str, int] = {"": 0, "the event loop": LOOP}
         self.running: dict[int, tuple[float, str]] = {}
         self.dropped = 0
-        self.earlier: _Sums = {}
-        self._stragglers: dict[int, str] = {}
+        self._sums = Sums()
         self._cached: dict[Any, tuple[Any, ...]] = {}
         # Where the last call was made; a call that differs in one of these takes a turn.
         self.definition: Any = None
@@ -202,7 +99,7 @@ class Record:
         self._ran: list[tuple[float, float, str]] = []
         self.add_ran_id = self._ran_ids.append
         self.add_ran = self._ran.append
-        self._begin_segment(1)
+        self._begin_segment(1, began)
 
     # -- calls --------------------------------------------------------------------------------------------
 
@@ -259,7 +156,7 @@ class Record:
             now: the time.
         """
         self.planning += now - self._held_since
-        self.definition = None
+        self.definition = self.scope = None  # a block's scope holds what it returned
         self.last = last
         if self._dependents:
             segment, all_of_them = self.segment, self._dependencies
@@ -272,16 +169,17 @@ class Record:
 
     def _number(self, task: Task) -> int:
         segment = self.segment
-        key = id(task.definition), id(task.site), task.site_at, id(task.lane), task.workflow
+        kind = task.definition.kind  # of the definition nothing else is told: it may hold much, and is let go
+        key = task.name, kind, id(task.site), task.site_at, id(task.lane), task.workflow
         cached = self._cached.get(key)
         if cached is None:
             lane = task.lane if task.lane.leads_to is None else task.lane.leads_to
             limit = "" if lane.capacity is None else lane.limit
-            site = Site(task.name, task.definition.kind, lane.place, limit, called_at(task), task.workflow)
+            site = Site(task.name, kind, lane.place, limit, called_at(task), task.workflow)
             if len(self._cached) >= _CACHED:
                 self._cached.clear()
             # with what the key speaks of by its id, so that it stays what it is
-            cached = self._cached[key] = site, task.definition, task.site, task.lane
+            cached = self._cached[key] = site, task.site, task.lane
         return segment.sites.setdefault(cached[0], len(segment.sites))
 
     # -- what becomes of them -----------------------------------------------------------------------------
@@ -300,9 +198,15 @@ class Record:
 
     def begun(self, task_id: int, now: float, worker: str) -> None:
         """A worker has begun a task."""
+        if worker not in self.workers:
+            self._hire(worker)
         self.running[task_id] = now, worker
         if self.tells:
             self.segment.begun.append((task_id, now, worker))
+
+    def body_ended(self, task_id: int) -> None:
+        """The body of a block is over on the event loop, as the log there tells; the block is not."""
+        self.running.pop(task_id, None)
 
     def _hire(self, worker: str) -> None:
         self.workers[worker] = len(self.names) if len(self.names) < _MOST_WORKERS else 0
@@ -379,90 +283,36 @@ class Record:
         """Whether the segment has enough tasks."""
         return self.last - self.segment.first >= self.size
 
-    def go_on(self) -> None:
-        """Begin another segment, and give up old ones if there are enough without them."""
-        self._begin_segment(self.last + 1)
-        while len(self.segments) > 1 and self.last - self.segments[1].first + 1 >= self.limit:
-            self._give_up(self.segments[0], self.segments[1].first)
-            del self.segments[0]
+    def go_on(self, live: Mapping[int, Task]) -> None:
+        """Begin another segment, and give up old ones if there are enough without them.
 
-    def _begin_segment(self, first: int) -> None:
+        Args:
+            live: tasks that are not over.
+        """
+        segment = self.segment
+        segment.unstopped = [task_id for task_id in segment.bad_id if task_id in live]
+        for task_id in self.running.keys() - live.keys():  # ended on the loop, where nobody looks in here
+            del self.running[task_id]
+        self._begin_segment(self.last + 1, segment.loop_at[-1])
+        segments = self.segments
+        while len(segments) > 1 and self.last - segments[1].first + 1 >= self.limit:
+            self.dropped += self._sums.give_up(segments, live)
+            del segments[0]
+
+    def _begin_segment(self, first: int, loop_at: float) -> None:
         segment = self.segment = Segment(first)
         self.segments.append(segment)
         self.definition = None  # its first call takes a turn
         self.add_loop_id = segment.loop_id.append
         self.add_loop_at = segment.loop_at.append
+        # Not now: a body may be under way on the loop, which began when the one before it had ended.
         self.add_loop_id(PAUSE)
-        self.add_loop_at(self.began)
+        self.add_loop_at(loop_at)
 
-    def _give_up(self, segment: Segment, following: int) -> None:
-        """Add up what is known of the calls of a segment, and keep the names of those that end later."""
-        self.dropped += following - segment.first - len(segment.voids) - len(segment.aliases)
-        names, ended = _Names(segment, following), set()
-        for task_id, state, run in _ends(segment):
-            if task_id >= segment.first:
-                _count(self.earlier, names.of(task_id), state, run)
-            else:  # the end of one whose end was told before, as of work that ran out of its time, counts no more
-                known = self._stragglers.get(task_id)
-                _count(self.earlier, known or OTHERS, state if known else 0, run)
-            ended.add(task_id)
-        for task_id in ended:
-            self._stragglers.pop(task_id, None)
-        gone = ended | segment.voids | segment.aliases.keys()
-        for task_id in range(segment.first, following):
-            if task_id not in gone:
-                self._stragglers[task_id] = names.of(task_id)
+    def totals(self, live: Mapping[int, Task]) -> dict[str, Totals]:
+        """Of tasks that have no row any more, by name.
 
-    def totals(self) -> dict[str, Totals]:
-        """Of tasks that have no row any more, by name."""
-        sums: _Sums = {name: (dict(known[0]), known[1], known[2]) for name, known in self.earlier.items()}
-        if self._stragglers:
-            for segment in self.segments:
-                for task_id, state, run in _ends(segment):
-                    if task_id in self._stragglers:
-                        _count(sums, self._stragglers[task_id], state, run)
-        return {name: Totals(*known) for name, known in sums.items()}
-
-
-def _ends(segment: Segment) -> Iterator[tuple[int, int, float]]:
-    """Of each task that a segment tells the end of: its number, how it ended, and how long it ran. One that ran and
-    gave no value is there twice: the second time with 0 for its state."""
-    bad = set(segment.bad_id)
-    for task_id, state in zip(segment.bad_id, segment.bad_state, strict=True):
-        yield task_id, state, 0.0
-    for task_id, began, ended in zip(segment.ran_id, segment.ran_began, segment.ran_ended, strict=True):
-        yield task_id, 0 if task_id in bad else SUCCEEDED, ended - began
-    before = 0.0
-    for task_id, at in zip(segment.loop_id, segment.loop_at, strict=True):
-        if task_id != PAUSE:
-            yield task_id, 0 if task_id in bad else SUCCEEDED, at - before
-        before = at
-
-
-def _count(sums: _Sums, given: str, state: int, run: float) -> None:
-    name = given if given in sums or len(sums) < _NAMES else OTHERS
-    states, total, longest = sums.get(name, ({}, 0.0, 0.0))
-    if state:
-        word = STATES[state - 1].name
-        states[word] = states.get(word, 0) + 1
-    sums[name] = states, total + run, max(longest, run)
-
-
-class _Names:
-    """Names of the tasks that were called in a segment, by number.
-
-    Args:
-        segment: which.
-        following: number of the first call after it.
-    """
-
-    def __init__(self, segment: Segment, following: int) -> None:
-        self._turns = segment.turn_id
-        self._names = [site.name for site in segment.sites]
-        self._sites = segment.turn_site
-        self._following = following
-
-    def of(self, task_id: int) -> str:
-        if task_id >= self._following:
-            return OTHERS
-        return self._names[self._sites[bisect_right(self._turns, task_id) - 1]]
+        Args:
+            live: tasks that are not over.
+        """
+        return self._sums.totals(self.segments, live)

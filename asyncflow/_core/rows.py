@@ -9,7 +9,8 @@ from typing import Final
 
 from .history import DATA, NOT_YET, ORDER, Ending, History, Site
 from .order import put_in_order
-from .record import LOOP, PAUSE, Record, Segment
+from .record import Record
+from .segment import LOOP, PAUSE, Segment
 from .states import NOW, PENDING, SUCCEEDED
 from .task import Task
 
@@ -236,7 +237,7 @@ class _Rows:
             edges=edges,
             endings=self.endings,
             dropped=record.dropped,
-            earlier=record.totals(),
+            earlier=record.totals(self._live),
         )
         for name in ("site", "block", "state", "attempts", "worker", "bytes_in", "bytes_out"):
             column = getattr(self, name)

@@ -22,7 +22,6 @@ from .order import put_in_order
 from .states import PENDING, READY, RUNNING, STATES, SUBMITTED, SUCCEEDED, State
 
 _EMPTY: Final = array("d", [NOT_YET])
-_AFTER: Final = READY, SUBMITTED, RUNNING
 
 
 def history_told(events: Iterable[Event]) -> History:
@@ -111,7 +110,8 @@ class _Told:
         else:
             history.attempts[row] = max(0, history.attempts[row] - 1)
             history.started[row] = NOT_YET
-            history.state[row] = READY
+            history.worker[row] = 0
+            history.state[row] = PENDING  # or READY, which follows from what it waits for
 
     def _ended(self, row: int, event: TaskEnded) -> None:
         history = self._history

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import deque
 from collections.abc import Callable, Sequence
 
 from ..events import Event
@@ -19,6 +20,8 @@ class Audience:
         self.listeners: list[Listener] = []
         self.late: list[Listener] = []
         """Those who have not heard yet that the run has begun."""
+        self._told: deque[tuple[Sequence[Event], Sequence[Listener]]] = deque()
+        self._is_telling = False
 
     def add(self, listener: Listener) -> Callable[[], None]:
         """Let somebody listen.
@@ -31,7 +34,8 @@ class Audience:
         """
         self.listeners.append(listener)
         self.late.append(listener)
-        return lambda: self.remove(listener)
+        came = [listener]
+        return lambda: self.remove(came.pop()) if came else None  # once: it may have come twice
 
     def remove(self, listener: Listener) -> None:
         """Let somebody listen no longer."""
@@ -42,13 +46,29 @@ class Audience:
     def tell(self, events: Sequence[Event], listeners: Sequence[Listener] | None = None) -> None:
         """Tell all, or some; whoever raises is told no more.
 
+        What happens while they are told, because one of them has called the engine, is told when all have heard what
+        was before it.
+
         Args:
             events: what has happened.
             listeners: some of them.
         """
-        for listener in list(self.listeners if listeners is None else listeners):
-            try:
-                listener(events)
-            except Exception:
-                self.remove(listener)
-                _log.exception("%r raised, and is told nothing more of this engine's runs", listener)
+        self._told.append((events, list(self.listeners if listeners is None else listeners)))
+        if self._is_telling:
+            return
+        self._is_telling = True
+        try:
+            while self._told:
+                events, listeners = self._told.popleft()
+                for listener in listeners:
+                    if listener in self.listeners:  # else it has left meanwhile
+                        self._tell_one(listener, events)
+        finally:
+            self._is_telling = False
+
+    def _tell_one(self, listener: Listener, events: Sequence[Event]) -> None:
+        try:
+            listener(events)
+        except Exception:
+            self.remove(listener)
+            _log.exception("%r raised, and is told nothing more of this engine's runs", listener)

@@ -16,7 +16,8 @@ from contextvars import Context
 from time import perf_counter
 from typing import Any, Final
 
-from .._core.record import PAUSE, Record
+from .._core.record import Record
+from .._core.segment import PAUSE
 from .._core.states import NOW, SUBMITTED
 from .._core.task import Task
 from ..backend import CANCELLED, FAILED, RAN, RETURNED, STARTED, SUCCEEDED, Event
@@ -89,7 +90,9 @@ class Coroutines:
     def look_now(self) -> None:
         """Hand on the events that the driver has gathered."""
         if self._begun is not None and self._begun.story & NOW == SUBMITTED:
-            self._events.append((STARTED, self._begun.id, None))
+            # It began when the one before it ended, which is the last that was noted.
+            began = None if self._record is None else (self._record.segment.loop_at[-1], LOOP)
+            self._events.append((STARTED, self._begun.id, began))
         if self._events:
             self._handle(self._events)
 

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from queue import SimpleQueue
 
 from .._core.lines import line_of
-from ..events import Event
+from ..events import Event, RunBegan
 
 _log = logging.getLogger("asyncflow")
 
@@ -22,7 +22,7 @@ class Journal:
     """A file of events, to which each run adds its own.
 
     Args:
-        path: of the file.
+        path: of the file. Those of other engines may write there at the same time.
 
     Raises:
         OSError: it cannot be opened.
@@ -35,6 +35,7 @@ class Journal:
         self._thread = threading.Thread(target=self._write, name="asyncflow-journal", daemon=True)
         self._thread.start()
         self._is_open = True
+        self._run = ""
 
     def __call__(self, events: Sequence[Event]) -> None:
         self._queue.put(events)
@@ -44,21 +45,29 @@ class Journal:
         if self._is_open:
             self._is_open = False
             self._queue.put(None)
-            self._thread.join()
-            os.close(self._file)
+            if (
+                threading.current_thread() is not self._thread
+            ):  # where the collector may have found the engine
+                self._thread.join()
 
     def _write(self) -> None:
         failed = False
         while (events := self._queue.get()) is not None:
             if failed:
                 continue
-            data = b"".join(map(line_of, events))
             try:
+                data = b"".join(map(self._line, events))
                 while data:
                     data = data[os.write(self._file, data) :]
-            except OSError as error:  # a full disk must not end the run
+            except Exception as error:  # a full disk must not end the run
                 failed = True
                 _log.error("journal %r cannot be written any more: %s", self._path, error)
+        os.close(self._file)
+
+    def _line(self, event: Event) -> bytes:
+        if isinstance(event, RunBegan):
+            self._run = event.run
+        return line_of(event, self._run)
 
     def __repr__(self) -> str:
         return f"<journal {self._path}>"

@@ -38,6 +38,8 @@ async def start(run: Run) -> None:
         run.fail_all(error)
         for backend in started:
             await backend.shutdown(grace=0)
+        if run.teller is not None:
+            run.teller.end()
         raise
     run.open = True
     run.flush()

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from .._core.task import Definition, Lane
-from ..backend import ExecutionBackend
+from ..backend import Concurrency, ExecutionBackend
 from .commands import Commands
 from .coroutines import Coroutines
 from .foreign import Foreign
@@ -77,7 +77,9 @@ class Places:
         """How many tasks can run at once, by place; None where there is no limit."""
         known = {self._loop.place: self._loop.capacity, self._commands.place: self._commands.capacity}
         for name, lane in self._named.items():
-            known[lane.place] = getattr(self._backends[name], "workers", None)
+            backend = self._backends[name]
+            is_sequential = backend.concurrency is Concurrency.SEQUENTIAL
+            known[lane.place] = 1 if is_sequential else getattr(backend, "workers", None)
         return known
 
     def stages(self, lane: Lane) -> bool:

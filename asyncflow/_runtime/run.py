@@ -283,7 +283,7 @@ class Run:
             self._timeouts.disarm(task)
 
     def _given_back(self, task: Task) -> None:
-        if self.record is not None:
+        if self.record is not None and task.story & NOW != CANCELLING:  # or that is its end
             self.record.returned(task.id, perf_counter())
         inputs.unlink(task)
         self.scheduler.given_back(task)
@@ -387,7 +387,10 @@ class Run:
             return
         if futures:
             if block.story & NOW == SUBMITTED:  # a `def`, over before anybody could ask
-                self._started(block, (perf_counter(), LOOP))
+                began = perf_counter() if self.record is None else self.record.segment.loop_at[-2]
+                self._started(block, (began, LOOP))
+            if self.record is not None:
+                self.record.body_ended(block.id)
             block.holes = futures, holes
             self.scheduler.returned_futures(block, futures)
         else:
@@ -432,9 +435,10 @@ class Run:
 
     def flush(self) -> None:
         """Carry out what the scheduler has decided: all of it, or of a large burst a part, and more soon."""
-        scheduler = self.scheduler
-        if self.record is not None and self.record.definition is not None:
-            self._pause(self.record)
+        scheduler, record = self.scheduler, self.record
+        has_called = record is not None and record.definition is not None
+        if record is not None and has_called:  # whoever has made calls has given the loop back
+            record.pause(self.last, perf_counter())
         due = scheduler.due if self.open else ()
         while due or scheduler.ended or scheduler.returned or scheduler.stop:
             if scheduler.ended:
@@ -468,14 +472,11 @@ class Run:
             _wake(self._all_over)
         if self.teller is not None and self.teller.audience.listeners:
             self.teller.tell()
-
-    def _pause(self, record: Record) -> None:
-        """Whoever has made calls has given the loop back."""
-        record.pause(self.last, perf_counter())
-        if record.is_full:
+        # Not before all has its end: who listens would hear of a task that it has run, and not how it ended.
+        if record is not None and has_called and record.is_full:
             if self.teller is not None:
                 self.teller.tell()
-            record.go_on()
+            record.go_on(scheduler.live)
 
     def _submit(self, lane: Lane, batch: list[Task]) -> None:
         if self.record is not None:

@@ -42,11 +42,21 @@ class Teller:
         if audience.listeners:
             self._begin()
 
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing more will be told."""
+        return self._ended is not None
+
     def listen(self) -> None:
         """Somebody has come: what happens from now on is to be told."""
-        if self._news is None and self._ended is None:
-            self._catch_up(perf_counter())
+        if self._ended is not None:
+            return
+        self._catch_up(perf_counter())
+        if self._news is None:
             self._begin()
+        elif events := self._news.since(self._run.scheduler.live):  # is for those alone who were there
+            listeners = self.audience.listeners
+            self.audience.tell(events, [each for each in listeners if each not in self.audience.late])
 
     def tell(self) -> None:
         """Tell what has happened since the last time."""
@@ -78,6 +88,7 @@ class Teller:
             self.tell()
             now = self._ended + self._began - self._record.began
             self.audience.tell([RunEnded(now, self._record.planning)])
+        self._run.record = None  # what is left behind and ends later is of no run that anybody asks about
         if self._journal is not None:
             self.audience.remove(self._journal)
             self._journal.close()

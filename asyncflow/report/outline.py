@@ -187,7 +187,10 @@ def _failure(report: Report) -> str:
     if failure.held_up:
         names = [f"{name_of(each.name, _NAME)} (#{each.id})" for each in failure.held_up[:_ROWS]]
         more = len(failure.held_up) - len(names)
-        told += f"; held up {counted(len(failure.held_up), 'task')}: {_listed(names, more)}"
+        told = (
+            told.removesuffix(".")
+            + f"; held up {counted(len(failure.held_up), 'task')}: {_listed(names, more)}"
+        )
     return told
 
 

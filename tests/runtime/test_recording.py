@@ -11,13 +11,16 @@ import subprocess
 import sys
 import threading
 import tracemalloc
+import weakref
 from collections.abc import Sequence
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
 import pytest
 
 from asyncflow import InputFile, OutputFile, Report, WorkflowEngine, WrongLoop
+from asyncflow._runtime.journal import Journal
 from asyncflow.events import Event, RunBegan, RunEnded, TaskCalled, TaskEnded, TaskStarted
 from asyncflow.testing.gate import Gate
 from asyncflow.testing.manual import ManualBackend
@@ -55,6 +58,15 @@ async def test_report_can_be_asked_for_at_any_time() -> None:
     assert engine.report() == engine.report()
 
 
+async def test_backend_that_runs_one_task_after_another_has_one_worker() -> None:
+    async with WorkflowEngine("sequential") as engine:
+        await asyncio.gather(engine.submit(same, 1), engine.submit(same, 2))
+        report = engine.report()
+    assert report.workers["backend 'sequential'"] == 1
+    assert report.efficiency is not None
+    assert 0 < report.efficiency <= 1
+
+
 async def test_second_run_has_a_report_of_its_own() -> None:
     engine = WorkflowEngine("thread")
     async with engine:
@@ -72,6 +84,33 @@ async def test_report_from_another_thread_is_refused_while_the_run_goes_on() -> 
         with pytest.raises(WrongLoop, match=r"report\(\) was called from another thread"):
             await asyncio.to_thread(engine.report)
     assert await asyncio.to_thread(engine.report) == engine.report()
+
+
+async def test_so_is_it_while_the_run_ends_and_listening_from_there() -> None:
+    refused: list[str] = []
+
+    async def asks(engine: WorkflowEngine) -> None:
+        for question in (engine.report, lambda: engine.subscribe(print)):
+            try:
+                await asyncio.to_thread(question)
+            except WrongLoop as error:
+                refused.append(str(error).partition(" was")[0])
+
+    async with WorkflowEngine("thread") as engine:
+
+        @engine.function_task
+        async def cleans_up() -> None:
+            try:
+                await asyncio.get_running_loop().create_future()
+            finally:
+                await asks(engine)
+
+        cleans_up()
+        await turns()
+        await asks(engine)
+        await engine.shutdown(wait=False)
+    # Whoever comes while one run ends is for the next.
+    assert refused == ["report()", "subscribe()", "report()"]
 
 
 async def test_engine_that_records_nothing_says_so() -> None:
@@ -234,6 +273,29 @@ async def test_engine_does_not_grow_with_the_tasks_that_it_has_run() -> None:
         finally:
             tracemalloc.stop()
     assert after - before < 8 * 1024  # a byte a task
+
+
+async def test_record_keeps_neither_functions_nor_results() -> None:
+    class Large:
+        pass
+
+    async with WorkflowEngine("thread") as engine:
+
+        def looking_at(value: Any) -> Any:
+            return engine.function_task(lambda: value is None)
+
+        @engine.block
+        async def making() -> Any:
+            await engine.submit(same, 1)
+            return Large()
+
+        given = Large()
+        assert await looking_at(given)() is False
+        kept = [weakref.ref(given), weakref.ref(await making())]
+        del given
+        await turns()
+        gc.collect()
+        assert [each() for each in kept] == [None, None]
 
 
 async def test_what_is_kept_of_a_task_takes_less_than_a_hundred_bytes() -> None:
@@ -406,7 +468,277 @@ async def test_nothing_is_told_of_a_task_that_never_ran_but_its_call_and_end() -
     assert mine[-1].state == "CANCELLED"  # type: ignore[union-attr]
 
 
+async def test_listeners_hear_the_same_also_if_one_calls_the_engine_meanwhile() -> None:
+    first: list[Event] = []
+    second: list[Event] = []
+    called: list[Any] = []
+    async with WorkflowEngine("thread") as engine:
+
+        def asking(events: Sequence[Event]) -> None:
+            first.extend(events)
+            if not called and "TaskCalled" in kinds(events):
+                called.append(engine.submit(same, 2))
+                engine.report()  # which takes stock, and so has something to tell
+
+        engine.subscribe(asking)
+        engine.subscribe(second.extend)
+        await engine.submit(same, 1)
+        await asyncio.wait(called)
+    assert first == second
+    assert [event.id for event in first if isinstance(event, TaskCalled)] == [1, 2]
+
+
+async def test_listener_that_another_has_sent_away_hears_nothing_more() -> None:
+    told: list[Event] = []
+    async with WorkflowEngine("thread") as engine:
+        engine.subscribe(lambda events: leave() if "TaskCalled" in kinds(events) else None)
+        leave = engine.subscribe(told.extend)
+        await engine.submit(same, 1)
+    assert kinds(told) == ["RunBegan"]
+
+
+async def test_every_task_is_told_to_end_once_whatever_has_run_it() -> None:
+    told: list[Event] = []
+    async with WorkflowEngine("thread") as engine:
+        engine.subscribe(told.extend)
+
+        @engine.block
+        def wiring() -> Any:
+            return engine.submit(same, 1)
+
+        @engine.block
+        async def waiting() -> Any:
+            return await engine.submit(same, 2)
+
+        @engine.block
+        async def plain() -> int:
+            return 3
+
+        @engine.function_task
+        async def coroutine() -> int:
+            return 4
+
+        assert await asyncio.gather(wiring(), waiting(), plain(), coroutine()) == [1, 2, 3, 4]
+        report = engine.report()
+    ends = [event for event in told if isinstance(event, TaskEnded)]
+    assert sorted(event.id for event in ends) == [task.id for task in report.tasks]
+    for event in ends:
+        task = report.task(event.id)
+        assert event.started is not None
+        assert event.started - report.began == pytest.approx(task.started, abs=1e-5)
+
+
+async def test_block_that_is_cancelled_while_it_waits_for_what_it_returned_has_run_its_body_only() -> None:
+    path: list[Event] = []
+    async with WorkflowEngine("thread") as engine:
+        engine.subscribe(path.extend)
+        given: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+
+        @engine.block
+        def wiring() -> Any:
+            return engine.submit(never_called, given)
+
+        block = wiring()
+        await turns()
+        (running,) = (task for task in engine.report().tasks if task.kind == "block")
+        assert running.finished is not None
+        block.cancel()
+        await turns()
+        report = engine.report()
+    task = report.task(block.id)
+    assert (task.started, task.finished) == (running.started, running.finished)
+    (end,) = (event for event in path if isinstance(event, TaskEnded) and event.id == block.id)
+    assert end.finished is not None
+    assert end.finished - report.began == pytest.approx(task.finished, abs=1e-5)
+
+
+async def test_listener_that_comes_when_another_has_left_hears_from_then_on() -> None:
+    told: list[Event] = []
+    async with WorkflowEngine("thread") as engine:
+        leave = engine.subscribe(list)
+        await engine.submit(same, 1)
+        leave()
+        await engine.submit(same, 2)
+        engine.subscribe(told.extend)
+        await engine.submit(same, 3)
+    assert {event.id for event in told if not isinstance(event, RunBegan | RunEnded)} == {3}
+
+
+async def test_failures_are_told_as_such_also_where_a_segment_of_the_record_ends() -> None:
+    told: list[Event] = []
+    hands = ManualBackend()
+    async with WorkflowEngine(hands, report_limit=1) as engine:
+        engine.subscribe(told.extend)
+        fails = engine.function_task(same)
+        first = fails(0)
+        await hands.received(first.id)
+        hands.begin(first.id)
+        rest = [fails(number) for number in range(2000)]
+        hands.fail(first.id, ValueError("no"))
+        engine.report()  # takes the end together with the calls, of which there are more than a segment has
+        assert isinstance(first.exception(), ValueError)
+        await hands.received(rest[-1].id)
+        for future in rest:
+            hands.succeed(future.id)
+        await asyncio.wait(rest)
+        assert engine.report().counts == {"SUCCEEDED": 2000, "FAILED": 1}
+    ends = [event for event in told if isinstance(event, TaskEnded)]
+    assert [event.state for event in ends if event.id == first.id] == ["FAILED"]
+    assert len(ends) == 2001
+
+
+async def test_task_that_is_cancelled_and_comes_back_is_over_and_has_not_come_back() -> None:
+    told: list[Event] = []
+    hands = ManualBackend()
+    async with WorkflowEngine(hands) as engine:
+        engine.subscribe(told.extend)
+        future = engine.submit(same, 1)
+        await hands.received(future.id)
+        future.cancel()
+        hands.give_back(future.id)
+        await turns()
+        assert engine.report().counts == {"CANCELLED": 1}
+    assert kinds(told) == ["RunBegan", "TaskCalled", "TaskSubmitted", "TaskEnded", "RunEnded"]
+
+
+async def test_leaving_twice_is_leaving_once() -> None:
+    told: list[Event] = []
+    async with WorkflowEngine("thread") as engine:
+        listener = told.extend
+        leave = engine.subscribe(listener)
+        engine.subscribe(listener)
+        leave()
+        leave()
+        await engine.submit(same, 1)
+    assert kinds(told).count("TaskEnded") == 1
+
+
+async def test_body_on_the_loop_that_asks_has_begun_when_it_did() -> None:
+    told: list[Event] = []
+
+    async with WorkflowEngine("thread") as engine:
+        engine.subscribe(told.extend)
+
+        @engine.function_task
+        async def asking() -> float:
+            now = perf_counter()
+            while perf_counter() - now < 0.001:
+                pass
+            (task,) = engine.report().tasks
+            assert task.started is not None
+            assert task.worker == "the event loop"
+            return task.started
+
+        started = await asking()
+        (task,) = engine.report().tasks
+    assert task.started == started
+    (event,) = (event for event in told if isinstance(event, TaskStarted))
+    assert event.worker == "the event loop"
+
+
+async def test_what_asks_on_the_loop_leaves_nothing_behind() -> None:
+    async with WorkflowEngine("thread", report_limit=1) as engine:
+
+        @engine.function_task
+        async def asking() -> str:
+            return held.state
+
+        @engine.block
+        def wiring() -> Any:
+            return engine.submit(same, 1)
+
+        given: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        held = engine.submit(never_called, given)
+        for _ in range(2000):
+            await asking()
+            await wiring()
+        run = engine._run
+        assert run is not None
+        assert run.record is not None
+        assert 1 < len(run.record.running) < 2000
+        held.cancel()
+
+
+async def test_what_is_left_behind_changes_no_report_when_it_ends() -> None:
+    begun, go_on, ended = asyncio.Event(), threading.Event(), asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def stubborn() -> None:
+        loop.call_soon_threadsafe(begun.set)
+        go_on.wait()
+
+    engine = WorkflowEngine("thread", grace=0.001)
+    async with engine:
+        engine.submit(stubborn)
+        await begun.wait()
+        (thread,) = (each for each in threading.enumerate() if each.name == "asyncflow-1")
+        await engine.shutdown(wait=False)
+    report = engine.report()
+    assert report.counts == {"CANCELLED": 1}
+    assert report.tasks[0].finished is None
+    go_on.set()
+    await asyncio.to_thread(thread.join)
+    loop.call_soon(ended.set)
+    await ended.wait()
+    assert engine.report() == report
+
+
 # -- journals ---------------------------------------------------------------------------------------------
+
+
+async def test_engines_may_share_a_journal(tmp_path: Path) -> None:
+    path = tmp_path / "run.jsonl"
+    async with WorkflowEngine("thread", journal=path) as one, WorkflowEngine("thread", journal=path) as other:
+        await one.submit(same, 1)
+        await other.submit(len, "x")
+        await one.submit(same, 2)
+    for engine in (one, other):
+        told = Report.from_journal(path, engine.report().run)
+        assert [task.name for task in told.tasks] == [task.name for task in engine.report().tasks]
+        assert told.is_over
+
+
+async def test_journal_that_was_cut_off_takes_another_run(tmp_path: Path) -> None:
+    path = tmp_path / "run.jsonl"
+    engine = WorkflowEngine("thread", journal=path)
+    async with engine:
+        await engine.submit(same, 1)
+    first = engine.report().run
+    path.write_bytes(path.read_bytes()[:-10])
+    async with engine:
+        await asyncio.gather(engine.submit(same, 1), engine.submit(same, 2))
+    assert Report.from_journal(path).counts == {"SUCCEEDED": 2}
+    assert Report.from_journal(path, first).counts == {"SUCCEEDED": 1}
+
+
+def test_journal_can_be_closed_where_it_writes(tmp_path: Path) -> None:
+    """The collector may find an engine on any thread."""
+    journal = Journal(tmp_path / "run.jsonl")
+
+    class Closing(list[Event]):
+        def __iter__(self) -> Any:
+            journal.close()
+            return super().__iter__()
+
+    journal(Closing([RunBegan(1.0, "a", {})]))
+    journal._thread.join()
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(journal._file)
+    assert len((tmp_path / "run.jsonl").read_bytes().splitlines()) == 1
+
+
+async def test_run_that_could_not_start_lets_go_of_its_journal(tmp_path: Path) -> None:
+    class Broken(ManualBackend):
+        async def start(self, report: Any) -> None:
+            raise OSError("no")
+
+    path = tmp_path / "run.jsonl"
+    engine = WorkflowEngine(Broken(), journal=path)
+    for _ in range(2):
+        with pytest.raises(OSError, match="no"):
+            await engine.__aenter__()
+    assert not [thread for thread in threading.enumerate() if thread.name == "asyncflow-journal"]
+    assert path.read_bytes().count(b"RunBegan") == path.read_bytes().count(b"RunEnded") == 2
 
 
 async def test_runs_are_added_to_a_journal_and_told_apart(tmp_path: Path) -> None:
