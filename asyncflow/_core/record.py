@@ -11,7 +11,7 @@ of its tasks are sums by name.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from .history import Ending, Site, Totals
@@ -55,6 +55,7 @@ class Record:
         "began",
         "definition",
         "dropped",
+        "giving_up",
         "last",
         "limit",
         "names",
@@ -83,6 +84,7 @@ class Record:
         self.running: dict[int, tuple[float, str]] = {}
         self.dropped = 0
         self._sums = Sums()
+        self.giving_up: Iterator[None] | None = None
         self._cached: dict[Any, tuple[Any, ...]] = {}
         # Where the last call was made; a call that differs in one of these takes a turn.
         self.definition: Any = None
@@ -284,20 +286,36 @@ class Record:
         return self.last - self.segment.first >= self.size
 
     def go_on(self, live: Mapping[int, Task]) -> None:
-        """Begin another segment, and give up old ones if there are enough without them.
+        """Begin another segment, and begin to give up old ones if there are enough without them.
 
         Args:
             live: tasks that are not over.
         """
         segment = self.segment
         segment.unstopped = [task_id for task_id in segment.bad_id if task_id in live]
-        for task_id in self.running.keys() - live.keys():  # ended on the loop, where nobody looks in here
-            del self.running[task_id]
+        for task_id in [each for each in self.running if each not in live]:
+            del self.running[task_id]  # ended on the loop, where nobody looks in here
         self._begin_segment(self.last + 1, segment.loop_at[-1])
+        if self.giving_up is None:
+            self.giving_up = self._give_up(live)
+            self.work_off()
+
+    def _give_up(self, live: Mapping[int, Task]) -> Iterator[None]:
         segments = self.segments
         while len(segments) > 1 and self.last - segments[1].first + 1 >= self.limit:
-            self.dropped += self._sums.give_up(segments, live)
+            many = yield from self._sums.give_up(segments, live)
+            self.dropped += many
             del segments[0]
+
+    def work_off(self) -> None:
+        """Give up some more, if there is anything to give up."""
+        if self.giving_up is not None and next(self.giving_up, self) is self:
+            self.giving_up = None
+
+    def settle(self) -> None:
+        """Give up all that is to be given up, for somebody who wants to know."""
+        while self.giving_up is not None:
+            self.work_off()
 
     def _begin_segment(self, first: int, loop_at: float) -> None:
         segment = self.segment = Segment(first)

@@ -36,6 +36,7 @@ def history_of(
         is_over: whether it has ended.
         workers: how many tasks can run at once, by place.
     """
+    record.settle()
     return _Rows(record, now, live).history(run, began, is_over, workers or {})
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from typing import Final
 
 from .history import Totals
@@ -12,6 +12,7 @@ from .states import NOW, STATES, SUCCEEDED
 from .task import Task
 
 _NAMES: Final = 10_000
+_AT_ONCE: Final = 4000  # tasks: some milliseconds, in which nothing else has its turn
 OTHERS: Final = "(others)"
 """Stands for the names that are too many."""
 
@@ -28,12 +29,12 @@ class Sums:
         self._stragglers: dict[int, str] = {}  # names of those whose end is still to be counted
         self._unstopped: dict[int, str] = {}  # of those whose end is counted, and whose work went on after it
 
-    def give_up(self, segments: Sequence[Segment], live: Mapping[int, Task]) -> int:
-        """Add up what the first segment tells, and keep the names of its calls that end later.
+    def give_up(self, segments: Sequence[Segment], live: Mapping[int, Task]) -> Generator[None, None, int]:
+        """Add up what the first segment tells, a part at a time, and keep the names of its calls that end later.
 
         Args:
             segments: all, the oldest first; more than one.
-            live: tasks that are not over.
+            live: tasks that are not over when this begins.
 
         Returns:
             How many tasks were called in it.
@@ -44,15 +45,18 @@ class Sums:
         # What has run may yet be told to have failed: by what a block returned, by files, or because all this came
         # between the one and the other.
         told_later = {task_id for each in segments[1:] for task_id in (*each.bad_id, *each.late_id)}
+        told_later.update(task_id for task_id in live if task_id < following)
         ended = set()
-        for task_id, state, run in ends(segment):
+        for number, (task_id, state, run) in enumerate(ends(segment)):
+            if not number % _AT_ONCE:
+                yield
             if task_id in gone:
                 continue
             name = names.of(task_id) if task_id >= segment.first else stragglers.get(task_id)
             if name is None:
                 _count(self._known, self._unstopped.pop(task_id, None), 0, run)
                 continue
-            is_open = state == SUCCEEDED and (task_id in told_later or task_id in live)
+            is_open = state == SUCCEEDED and task_id in told_later
             _count(self._known, name, 0 if is_open else state, run)
             if state and not is_open:
                 ended.add(task_id)
@@ -61,6 +65,8 @@ class Sums:
         for task_id in ended:
             stragglers.pop(task_id, None)
         for task_id in range(segment.first, following):
+            if not task_id % _AT_ONCE:
+                yield
             if task_id not in ended and task_id not in gone:
                 stragglers[task_id] = names.of(task_id)
         return following - segment.first - len(gone)

@@ -473,10 +473,13 @@ class Run:
         if self.teller is not None and self.teller.audience.listeners:
             self.teller.tell()
         # Not before all has its end: who listens would hear of a task that it has run, and not how it ended.
-        if record is not None and has_called and record.is_full:
-            if self.teller is not None:
-                self.teller.tell()
-            record.go_on(scheduler.live)
+        if record is not None:
+            if record.giving_up is not None:
+                record.work_off()
+            if has_called and record.is_full:
+                if self.teller is not None:
+                    self.teller.tell()
+                record.go_on(scheduler.live)
 
     def _submit(self, lane: Lane, batch: list[Task]) -> None:
         if self.record is not None:

@@ -279,6 +279,26 @@ def test_as_many_tasks_have_rows_as_was_asked_for_and_not_many_more(limit: int) 
     assert history.dropped + len(history.id) == 50_000
 
 
+def test_large_segment_is_given_up_a_part_at_a_time() -> None:
+    play = Play(1)
+    tasks = [play.call("load") for _ in range(50_000)]  # one burst, and so one segment
+    play.pause()
+    play.submit(*tasks)
+    for task in tasks:
+        play.end(task, 100, 101)
+    play.taken()
+    play.record.go_on(play.live)
+    play.call("load")
+    play.pause()
+    play.record.go_on(play.live)
+    steps = 0
+    while play.record.giving_up is not None:
+        play.record.work_off()
+        steps += 1
+    assert steps > 20
+    assert play.history().earlier["load"].states == {"SUCCEEDED": 50_000}
+
+
 def test_of_tasks_without_a_row_sums_are_kept() -> None:
     play = Play(1)
     many(play, 10_000)
