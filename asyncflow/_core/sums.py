@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Generator, Mapping, Sequence
+from itertools import takewhile
 from typing import Final
 
 from .history import Totals
@@ -45,7 +46,7 @@ class Sums:
         # What has run may yet be told to have failed: by what a block returned, by files, or because all this came
         # between the one and the other.
         told_later = {task_id for each in segments[1:] for task_id in (*each.bad_id, *each.late_id)}
-        told_later.update(task_id for task_id in live if task_id < following)
+        told_later.update(takewhile(following.__gt__, live))  # in the order of their calls
         ended = set()
         for number, (task_id, state, run) in enumerate(ends(segment)):
             if not number % _AT_ONCE:
