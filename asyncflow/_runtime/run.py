@@ -240,12 +240,12 @@ class Run:
         live, record = self.scheduler.live, self.record
         many = min(len(events), most)  # not "while events": threads may add to them for ever
         now = perf_counter() if many else 0.0
+        add_ran_id, add_ran = (_ignored, _ignored) if record is None else (record.add_ran_id, record.add_ran)
         for _ in range(many):
             kind, task_id, payload = events.popleft()
             if kind == RAN:
-                if record is not None:
-                    record.add_ran_id(task_id)
-                    record.add_ran(payload)
+                add_ran_id(task_id)
+                add_ran(payload)
                 continue
             task = live.get(task_id)
             try:
@@ -634,6 +634,10 @@ class Run:
     def _is_over(self) -> bool:
         # What is still awaited of others' making may never come, and whoever wanted it was cancelled.
         return len(self.scheduler.live) <= self.foreign.watched
+
+
+def _ignored(told: Any) -> None:
+    """What nobody wants to know."""
 
 
 def _wake(waiter: asyncio.Future[None] | None) -> None:
