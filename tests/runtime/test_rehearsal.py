@@ -694,7 +694,7 @@ async def test_a_timeout_does_not_end_what_is_rehearsed(idle: WorkflowEngine) ->
     @idle.block(timeout=1e-9)
     async def block() -> None:
         await load()
-        await asyncio.sleep(0.01)
+        await turns()
         load()
 
     plan = await idle.plan(block)
