@@ -15,6 +15,7 @@ from .task import Task
 
 _ALIASES: Final = 10_000  # from which on those are forgotten that have no row any more
 _Ran = tuple[float, float, str]
+_NEVER: Final = (None, 0.0)
 
 
 class News:
@@ -30,7 +31,9 @@ class News:
         self._offset = offset
         self._told = record.last
         self._aliases: dict[int, int] = {}
-        self._ran: dict[int, _Ran] = {}  # of what has run and is not over
+        self._ran: dict[
+            int, tuple[_Ran, float]
+        ] = {}  # of what has run and is not over, and when that was known
         self._bad: dict[int, tuple[int, float, Ending]] = {}  # of what has its end and is not over
         self._made: dict[int, int] = {}  # bytes
         self._at = _Places(record.segment)
@@ -112,21 +115,25 @@ class News:
             if task_id in self._aliases:
                 continue
             if task_id in live or task_id in self._bad or task_id in late:
-                self._ran[task_id] = ran
+                self._ran[task_id] = ran, over
             else:
                 yield self._ended(task_id, SUCCEEDED, over, ran)
         for index in range(self._at.late, len(segment.late_id)):
             task_id = segment.late_id[index]
-            ran_before = self._ran.pop(task_id, None)
+            ran_before, _ = self._ran.pop(task_id, _NEVER)
             if task_id not in self._aliases:
                 yield self._ended(task_id, SUCCEEDED, segment.late_at[index], ran_before)
         for task_id in [each for each in self._bad if each not in live]:
             state, over, why = self._bad.pop(task_id)
-            last = self._ran.pop(task_id, None)
+            last, _ = self._ran.pop(task_id, _NEVER)
             if last is not None:
                 over = max(over, last[1])
             if task_id not in self._aliases:
                 yield self._ended(task_id, state, over, last, why)
+        # What was told to have run, and not yet to have succeeded, when reports were taken a thousand at a time.
+        for task_id in [each for each in self._ran if each not in live and each not in self._bad]:
+            ran, over = self._ran.pop(task_id)
+            yield self._ended(task_id, SUCCEEDED, over, ran)
 
     def _take_bad(self, segment: Segment) -> None:
         whys = list(segment.whys)

@@ -40,6 +40,7 @@ async def start(run: Run) -> None:
             await backend.shutdown(grace=0)
         if run.teller is not None:
             run.teller.end()
+            run.teller.close()
         raise
     run.open = True
     run.flush()
@@ -78,6 +79,8 @@ async def close(run: Run, *, wait: bool, grace: float, skip_backends: bool) -> N
         run.unseen.tell()
         if run.teller is not None:
             run.teller.end()
+            if run.teller.journal is not None:
+                await aside(run.teller.close)
 
 
 async def _wait_for_coroutines(run: Run, grace: float) -> None:
@@ -155,3 +158,4 @@ def abandon(run: Run) -> None:
         run.unseen.tell()
         if run.teller is not None:
             run.teller.end()
+            run.teller.close()

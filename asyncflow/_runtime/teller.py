@@ -25,7 +25,7 @@ class Teller:
         run: which has a record.
         began: when it began, in seconds since the epoch.
         audience: those who listen.
-        journal: one of them; is closed at the end.
+        journal: one of them; is closed by `close`.
     """
 
     def __init__(self, run: Run, began: float, audience: Audience, journal: Journal | None) -> None:
@@ -35,7 +35,7 @@ class Teller:
         self._began = began
         self._name = uuid4().hex[:12]
         self.audience = audience
-        self._journal = journal
+        self.journal = journal
         self._news: News | None = None
         self._ended: float | None = None
         audience.late[:] = audience.listeners
@@ -89,9 +89,13 @@ class Teller:
             now = self._ended + self._began - self._record.began
             self.audience.tell([RunEnded(now, self._record.planning)])
         self._run.record = None  # what is left behind and ends later is of no run that anybody asks about
-        if self._journal is not None:
-            self.audience.remove(self._journal)
-            self._journal.close()
+        if self.journal is not None:
+            self.audience.remove(self.journal)
+
+    def close(self) -> None:
+        """Wait until all of the journal is written, for as long as the disk takes."""
+        if self.journal is not None:
+            self.journal.close()
 
     def history(self) -> History:
         """All that is known of the run, as of now."""

@@ -535,6 +535,23 @@ def test_history_can_be_had_of_a_journal_that_is_cut_off_anywhere(play: Play, da
         assert known == sorted(known)
 
 
+def test_task_whose_end_is_reported_apart_from_its_run_is_told_to_end() -> None:
+    play = Play()
+    task = play.call("load")
+    play.pause()
+    play.submit(task)
+    play.record.add_ran_id(task.id)
+    play.record.add_ran((101.0, 102.0, "w"))
+    play.taken(3)
+    play.listen()  # between the two: it is live
+    assert not any(isinstance(event, TaskEnded) for event in play.told)
+    del play.live[task.id]
+    play.listen()
+    play.listen()
+    [ended] = [event for event in play.told if isinstance(event, TaskEnded)]
+    assert (ended.id, ended.state, ended.finished, ended.time) == (1, "SUCCEEDED", 1102, 1103)
+
+
 def test_line_that_tells_of_no_event_is_named() -> None:
     good = line_of(TaskSubmitted(1.0, 3), "a")
     for wrong in (

@@ -772,6 +772,23 @@ def test_journal_that_cannot_be_opened_is_told_at_the_start(tmp_path: Path) -> N
     assert [thread.name for thread in threading.enumerate()] == ["MainThread"]
 
 
+async def test_disk_that_stalls_holds_up_the_shutdown_and_not_the_loop(tmp_path: Path) -> None:
+    pipe = tmp_path / "run.jsonl"
+    os.mkfifo(pipe)
+    disk = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    os.set_blocking(disk, True)
+    engine = WorkflowEngine("thread", journal=pipe)
+    await asyncio.gather(*(engine.submit(same, number) for number in range(1000)))  # more than a pipe takes
+    shutting = asyncio.create_task(engine.shutdown())
+    await turns(100)
+    assert not shutting.done()
+    with open(disk, "rb") as file:
+        told = await asyncio.to_thread(file.read)
+    await shutting
+    assert told.count(b'"event": "TaskEnded"') == 1000
+    assert b'"event": "RunEnded"' in told
+
+
 async def test_full_disk_ends_the_journal_and_not_the_run(caplog: Any) -> None:
     async with WorkflowEngine("thread", journal="/dev/full") as engine:
         assert await engine.submit(same, engine.submit(same, 1)) == 1
