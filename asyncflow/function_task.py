@@ -120,7 +120,8 @@ class FunctionTask(Generic[P, Fn, R]):
         if self._leading:
             args = (*self._leading, *args)
         parameters = self._parameters
-        if kwargs or not parameters.least <= len(args) <= parameters.most:
+        given = len(args)
+        if kwargs or given < parameters.least or given > parameters.most:
             try:
                 args, kwargs = parameters.fitted(args, kwargs)
             except TypeError as misfit:
@@ -132,14 +133,8 @@ class FunctionTask(Generic[P, Fn, R]):
                     self._definition, args, kwargs, caller.f_code, caller.f_lasti, misfit, self._after
                 )
         run = self._engine._run
-        # Whether this is the loop's thread and it runs. asyncio's own way to ask is a system call before Python 3.12.
-        if (
-            run is None
-            or run.thread != get_ident()
-            or HELD_UP
-            or run.closed is not None
-            or not run.loop.is_running()
-        ):
+        # The first call of a burst asks whether it may be made here; the others would be told the same.
+        if run is None or not run.in_burst or run.thread != get_ident() or HELD_UP:
             run = self._engine._run_for(self._definition.name)
             if run.is_rehearsal:  # which is over soon and not to be remembered
                 caller = sys._getframe(1)
@@ -152,10 +147,11 @@ class FunctionTask(Generic[P, Fn, R]):
                     caller.f_lasti,
                     self._after,
                 )
+            run.in_burst = True
         if run is not self._run:
             self._run, self._lane = run, run.lane_for(self._definition)
         caller = sys._getframe(1)
-        future: TaskFuture[Any] = run.call(
+        return run.call(  # type: ignore[no-any-return]
             self._definition,
             self._lane,
             args,
@@ -164,7 +160,6 @@ class FunctionTask(Generic[P, Fn, R]):
             caller.f_lasti,
             self._after,
         )
-        return future
 
     def with_options(
         self,

@@ -40,26 +40,19 @@ class Record:
 
     __slots__ = (
         "_cached",
-        "_dependencies",
-        "_dependents",
         "_held_since",
-        "_ran",
-        "_ran_ids",
         "_sums",
-        "add_dependencies",
-        "add_dependent",
-        "add_loop_at",
-        "add_loop_id",
-        "add_ran",
-        "add_ran_id",
         "began",
         "definition",
         "dropped",
+        "edges",
         "giving_up",
         "last",
         "limit",
         "names",
         "planning",
+        "ran",
+        "ran_ids",
         "running",
         "scope",
         "segment",
@@ -93,14 +86,9 @@ class Record:
         self.site_at = 0
         self._held_since = 0.0
         # Calls that wait for others, and for what: until the next pause. Runs that were told: until they are taken.
-        self._dependents: list[int] = []
-        self._dependencies: list[Sequence[Task]] = []
-        self.add_dependent = self._dependents.append
-        self.add_dependencies = self._dependencies.append
-        self._ran_ids: list[int] = []
-        self._ran: list[tuple[float, float, str]] = []
-        self.add_ran_id = self._ran_ids.append
-        self.add_ran = self._ran.append
+        self.edges: dict[int, Sequence[Task]] = {}
+        self.ran_ids: list[int] = []
+        self.ran: list[tuple[float, float, str]] = []
         self._begin_segment(1, began)
 
     # -- calls --------------------------------------------------------------------------------------------
@@ -160,14 +148,13 @@ class Record:
         self.planning += now - self._held_since
         self.definition = self.scope = None  # a block's scope holds what it returned
         self.last = last
-        if self._dependents:
-            segment, all_of_them = self.segment, self._dependencies
+        if self.edges:
+            segment, all_of_them = self.segment, self.edges.values()
             # fromlist costs two thirds of extend
-            segment.edge_id.fromlist(self._dependents)
+            segment.edge_id.fromlist(list(self.edges))
             segment.edge_n.fromlist(list(map(len, all_of_them)))
             segment.edges.fromlist([each.id for dependencies in all_of_them for each in dependencies])
-            self._dependents.clear()
-            all_of_them.clear()
+            self.edges = {}
 
     def _number(self, task: Task) -> int:
         segment = self.segment
@@ -219,15 +206,15 @@ class Record:
         """Work has stopped of which nobody has told when it ran; if it had begun, it ran until now."""
         began = self.running.pop(task_id, None)
         if began is not None:
-            self.add_ran_id(task_id)
-            self.add_ran((began[0], now, began[1]))
+            self.ran_ids.append(task_id)
+            self.ran.append((began[0], now, began[1]))
 
     def taken(self, now: float) -> None:
         """The runs that were told up to now have been seen to."""
-        if not self._ran:
+        if not self.ran:
             return
-        segment, task_ids = self.segment, self._ran_ids
-        began, ended, workers = zip(*self._ran, strict=True)
+        segment, task_ids = self.segment, self.ran_ids
+        began, ended, workers = zip(*self.ran, strict=True)
         numbers = self.workers
         for worker in set(workers) - numbers.keys():
             self._hire(worker)
@@ -241,7 +228,7 @@ class Record:
             for task_id in task_ids:
                 self.running.pop(task_id, None)
         task_ids.clear()
-        self._ran.clear()
+        self.ran.clear()
 
     def over(self, task_id: int, now: float) -> None:
         """A task has its value later than its work was done."""
@@ -321,11 +308,9 @@ class Record:
         segment = self.segment = Segment(first)
         self.segments.append(segment)
         self.definition = None  # its first call takes a turn
-        self.add_loop_id = segment.loop_id.append
-        self.add_loop_at = segment.loop_at.append
         # Not now: a body may be under way on the loop, which began when the one before it had ended.
-        self.add_loop_id(PAUSE)
-        self.add_loop_at(loop_at)
+        segment.loop_id.append(PAUSE)
+        segment.loop_at.append(loop_at)
 
     def totals(self, live: Mapping[int, Task]) -> dict[str, Totals]:
         """Of tasks that have no row any more, by name.

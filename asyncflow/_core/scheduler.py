@@ -12,7 +12,7 @@ and its fate does not depend on which came first.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
 from ..errors import Cause
@@ -65,13 +65,14 @@ class Scheduler:
         self.live[task.id] = task
         owner = task.owner
         if owner is not None:
-            if owner.children is None:
-                owner.children = {}
-            owner.children[task.id] = task
+            extra = owner.extra or owner.with_extra()
+            if extra.children is None:
+                extra.children = {}
+            extra.children[task.id] = task
         if dependencies:
             if self._wait_for(task, dependencies):
                 return
-            if task.blames is not None:
+            if task.extra is not None and task.extra.blames:
                 self._all_in(task)
                 return
         task.story = READIED
@@ -96,10 +97,8 @@ class Scheduler:
             task.story = story << STEP | SUCCEEDED
         else:
             raise task.impossible(SUCCEEDED)
-        if task.children:
-            self._adopt_children(task)
         dependents: Any = task.dependents
-        if task.owner is None and not self.watched:
+        if task.extra is None and task.owner is None and not self.watched:
             del self.live[task.id]
             lane = task.lane
             lane.taken -= 1
@@ -110,6 +109,8 @@ class Scheduler:
             task.kwargs = _NO_KWARGS
             task.context = task.dependents = task.holes = task.link = None
         else:
+            if task.children:
+                self._adopt_children(task)
             self._over(task)
         if dependents is None:
             return
@@ -117,7 +118,7 @@ class Scheduler:
             waiting = dependent.waiting = dependent.waiting - 1
             if waiting:
                 continue
-            if dependent.story == PENDING and dependent.blames is None:
+            if dependent.story == PENDING and (dependent.extra is None or dependent.extra.blames is None):
                 dependent.story = READIED
                 lane = dependent.lane
                 lane.ready.append(dependent)
@@ -200,7 +201,8 @@ class Scheduler:
         ready = lane.ready
         room = MOST if lane.capacity is None else min(MOST, lane.capacity - lane.taken)
         if len(ready) <= room:
-            batch = [task for task in ready if task.story & NOW == READY]  # else cancelled while it was held
+            # Others were cancelled while they were held. Nearly all have the one story, which is asked first.
+            batch = [task for task in ready if task.story == READIED or task.story & NOW == READY]
             ready.clear()
         else:
             batch = []
@@ -215,10 +217,14 @@ class Scheduler:
             self._is_due(lane.staging)
         links = lane.links
         for task in batch:
-            story = task.story
-            task.story = HANDED if story == READIED else story << STEP | SUBMITTED  # READY was seen above
-            task.attempt += 1
-            task.after = ()
+            if task.story == READIED:
+                task.story = HANDED
+                task.attempt = 1
+            else:
+                task.story = task.story << STEP | SUBMITTED  # READY was seen above
+                task.attempt += 1
+            if task.extra is not None:
+                task.extra.after = ()
             if links:
                 follower: Any = task.dependents  # one task, a list of them, or None
                 if follower is not None and type(follower) is not list and follower.waiting == 1:
@@ -263,7 +269,8 @@ class Scheduler:
                 break  # it will not run, or its value is wanted inside a container
             follower.story = ((follower.story << STEP | READY) << STEP | SUBMITTED) & KEPT
             follower.attempt += 1
-            follower.after = ()
+            if follower.extra is not None:
+                follower.extra.after = ()
             lane.taken += 1
             task.link = follower
             task = follower
@@ -271,21 +278,23 @@ class Scheduler:
 
     # -- the graph ----------------------------------------------------------------------------------------
 
-    def _wait_for(self, task: Task, dependencies: Iterable[Task]) -> int:
-        waiting = task.waiting
+    def _wait_for(self, task: Task, dependencies: Sequence[Task]) -> int:
+        waiting = task.waiting + len(dependencies)
         for dependency in dependencies:
-            now = dependency.story & NOW
-            if now < CANCELLING:
-                dependents: Any = dependency.dependents
-                if dependents is None:
-                    dependency.dependents = task
-                elif type(dependents) is list:
-                    dependents.append(task)
-                else:
-                    dependency.dependents = [dependents, task]
-                waiting += 1
-            elif now != SUCCEEDED:
-                _blame(task, dependency)
+            if dependency.story != PENDING:  # mostly it is: they are called in one burst
+                now = dependency.story & NOW
+                if now >= CANCELLING:
+                    waiting -= 1
+                    if now != SUCCEEDED:
+                        _blame(task, dependency)
+                    continue
+            dependents: Any = dependency.dependents
+            if dependents is None:
+                dependency.dependents = task
+            elif type(dependents) is list:
+                dependents.append(task)
+            else:
+                dependency.dependents = [dependents, task]
         task.waiting = waiting
         return waiting
 
@@ -400,8 +409,10 @@ class Scheduler:
                 self._is_due(task.lane)
         task.args = ()
         task.kwargs = _NO_KWARGS
-        task.after = ()
-        task.context = task.dependents = task.holes = task.blames = task.link = None
+        task.context = task.dependents = task.holes = task.link = None
+        if task.extra is not None:
+            task.extra.after = ()
+            task.extra.blames = None
 
     def _leave_owner(self, task: Task) -> None:
         """The last to leave closes a block that waits for it, and so on outwards; blocks may nest without limit."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import inspect
+import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -28,8 +29,6 @@ class Parameters:
         self._name = name
         self.signature = _signature(fn)
         self._files = _file_defaults(self.signature)
-        self.least: float
-        self.most: float
         # With a file among the defaults no number of arguments is simply right: those that are left out matter.
         self.least, self.most = (1, 0) if self._files else _simple_range(self.signature)
         self._accept: Callable[..., None] | None = None
@@ -122,17 +121,17 @@ def _acceptor(signature: inspect.Signature) -> Callable[..., None]:
     return accept
 
 
-def _simple_range(signature: inspect.Signature | None) -> tuple[float, float]:
+def _simple_range(signature: inspect.Signature | None) -> tuple[int, int]:
     """How many positional arguments alone are right for sure; an empty range where that cannot be said."""
     if signature is None:
-        return 0, float("inf")
-    least, most = 0.0, 0.0
+        return 0, sys.maxsize
+    least, most = 0, 0
     for parameter in signature.parameters.values():
         required = parameter.default is inspect.Parameter.empty
         if parameter.kind in _POSITIONAL:
             least, most = least + required, most + 1
         elif parameter.kind is inspect.Parameter.VAR_POSITIONAL:
-            most = float("inf")
+            most = sys.maxsize
         elif parameter.kind is inspect.Parameter.KEYWORD_ONLY and required:
             return 1, 0
     return least, most

@@ -60,9 +60,8 @@ class Definition:
         self.returns: type | None = None  # and the class of its value, of which the function says nothing
         self.example = example
         self.expected = expected  # seconds that it takes, as its user says
-        self.ends_plainly = (
-            not is_block and command is None
-        )  # what its function returns is its future's value
+        # What its function returns is its future's value, and nothing else is to be done then.
+        self.ends_plainly = not is_block and command is None and timeout is None
         self._staged: Definition | None = None
 
     @property
@@ -115,17 +114,36 @@ class Lane:
         self.taken = 0  # slots in use: tasks that were submitted and are not over
 
 
+class Extra:
+    """What few tasks have; made when the first of it is there, because each slot of a task costs all of them."""
+
+    __slots__ = ("after", "blames", "cause", "children", "facts")
+
+    def __init__(self) -> None:
+        self.after: Sequence[Any] = ()
+        self.blames: list[Cause] | None = None
+        self.cause: Cause | None = None
+        self.children: dict[int, Task] | None = None
+        self.facts: Any = None
+
+
+def _in_extra(name: str, otherwise: Any = None) -> property:
+    def read(task: Task) -> Any:
+        return otherwise if task.extra is None else getattr(task.extra, name)
+
+    def write(task: Task, value: Any) -> None:
+        setattr(task.with_extra(), name, value)
+
+    return property(read, write)
+
+
 FIELDS: Final = (
-    "after",
     "args",
     "attempt",
-    "blames",
-    "cause",
-    "children",
     "context",
     "definition",
     "dependents",
-    "facts",
+    "extra",
     "holes",
     "id",
     "kwargs",
@@ -147,6 +165,11 @@ class Task:
 
     if not TYPE_CHECKING:
         __slots__ = ()
+        after = _in_extra("after", ())
+        blames = _in_extra("blames")
+        cause = _in_extra("cause")
+        children = _in_extra("children")
+        facts = _in_extra("facts")
 
     id: int
     """The task's number in its run; 1 for the first call."""
@@ -165,14 +188,15 @@ class Task:
     story: int
     attempt: int
     waiting: int
-    after: Sequence[Any]  # the futures that it waits for and that are not among its arguments
     dependents: Task | list[Task] | None
-    blames: list[Cause] | None  # why it will not run, as far as known
-    cause: Cause | None  # its own failure or cancellation, for those who come to depend on it
     link: Task | None  # what was submitted behind it, in a chain
     holes: Any  # where results are to be filled in
-    facts: Any  # what its place tells of it besides its value
+    extra: Extra | None  # where the following are, if there is any
+    after: Sequence[Any]  # the futures that it waits for and that are not among its arguments
+    blames: list[Cause] | None  # why it will not run, as far as known
+    cause: Cause | None  # its own failure or cancellation, for those who come to depend on it
     children: dict[int, Task] | None  # of a block: what was called inside and is not over
+    facts: Any  # what its place tells of it besides its value
 
     def set_up(
         self,
@@ -199,16 +223,14 @@ class Task:
         self.site = site
         self.site_at = site_at
         self.story = PENDING
-        self.attempt = 0
-        self.waiting = 0
-        self.after = ()
-        self.dependents = None
-        self.blames = None
-        self.cause = None
-        self.link = None
-        self.holes = None
-        self.facts = None
-        self.children = None
+        self.attempt = self.waiting = 0
+        self.dependents = self.link = self.holes = self.extra = None
+
+    def with_extra(self) -> Extra:
+        """What few tasks have, of this one, too."""
+        if self.extra is None:
+            self.extra = Extra()
+        return self.extra
 
     @property
     def name(self) -> str:

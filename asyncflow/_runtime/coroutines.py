@@ -18,7 +18,7 @@ from typing import Any, Final
 
 from .._core.record import Record
 from .._core.segment import PAUSE
-from .._core.states import NOW, SUBMITTED
+from .._core.states import HANDED, NOW, SUBMITTED
 from .._core.task import Task
 from ..backend import CANCELLED, FAILED, RAN, RETURNED, STARTED, SUCCEEDED, Event
 from ..errors import CircularDependency
@@ -124,26 +124,30 @@ class Coroutines:
     @types.coroutine
     def _drive(self) -> Generator[Any, Any, None]:
         queue, events, over, record = self._queue, self._events, self._over, self._record
+        succeeded = self._succeeded
         me: asyncio.Task[None] | None = self._active
         assert me is not None
         cancelling = me.cancelling
         began = self._goes_on(perf_counter())
         slice_end = began + _SLICE
+        send = self._runner.send
         while queue:
             task = queue.popleft()
-            if task.story & NOW != SUBMITTED:
+            if task.story != HANDED and task.story & NOW != SUBMITTED:
                 continue  # cancelled while it was queued
             self._begun = task
-            definition, link, kwargs = task.definition, task.link, task.kwargs
+            definition = task.definition
+            link = task.link
             try:
                 if definition.is_block:
                     awaited = task.context.run(self._enter_block, task)
-                elif kwargs:
-                    awaited = task.context.run(self._runner.send, definition.fn(*task.args, **kwargs))
+                elif task.kwargs:
+                    awaited = task.context.run(send, definition.fn(*task.args, **task.kwargs))
                 else:
-                    awaited = task.context.run(self._runner.send, definition.fn(*task.args))
+                    awaited = task.context.run(send, definition.fn(*task.args))
             except BaseException as error:
                 self._runner = _new_runner(self._over)
+                send = self._runner.send
                 if link is not None:
                     events.extend(_given_back(link))
                 ended = perf_counter()
@@ -152,29 +156,33 @@ class Coroutines:
                 began = self._goes_on(ended)
             else:
                 if awaited is over:
-                    value, over.value = over.value, None
+                    value = over.value
+                    over.value = None
                     # One look at the clock each: what the engine does from one body to the next counts as theirs.
                     began = perf_counter()
                     if record is not None:
-                        record.add_loop_id(task.id)
-                        record.add_loop_at(began)
-                    self._succeeded(task, value)
+                        segment = record.segment
+                        segment.loop_id.append(task.id)
+                        segment.loop_at.append(began)
+                    succeeded(task, value)
                     if link is not None:
                         self._follow(link, value)
                     value = None  # or it would be kept while another body waits in this frame
                 else:
                     self._first, awaited = awaited, None  # for the same reason
                     yield from self._become(task, me, began)
+                    if self._active is not me:
+                        break
+                    send = self._runner.send
                     began = slice_end = self._goes_on(perf_counter())  # what is queued now has waited
-            self._begun = None
             if cancelling():  # also when a body cancelled the asyncio task in which it happened to run
                 break
             if not queue:
+                self._begun = None
                 self._carry_on()
                 began = self._goes_on(perf_counter())
-            if self._active is not me:
-                break
             if began > slice_end:
+                self._begun = None
                 self._carry_on()
                 try:
                     yield
@@ -184,6 +192,7 @@ class Coroutines:
                 slice_end = began + _SLICE
         if self._active is me:
             self._active = None
+            self._begun = None
         self._carry_on()
         self._ensure_driver()
 
@@ -199,8 +208,9 @@ class Coroutines:
     def _goes_on(self, now: float) -> float:
         """The next body begins now, and not when the last one ended."""
         if self._record is not None:
-            self._record.add_loop_id(PAUSE)
-            self._record.add_loop_at(now)
+            segment = self._record.segment
+            segment.loop_id.append(PAUSE)
+            segment.loop_at.append(now)
         return now
 
     def _become(self, task: Task, me: asyncio.Task[None], began: float) -> Generator[Any, Any, None]:

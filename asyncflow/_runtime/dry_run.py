@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextvars import ContextVar
 from types import CodeType
 from typing import Any, Final, NamedTuple, Protocol, cast
@@ -105,8 +105,6 @@ class DryRun(Run):
         self.lacks: list[Lack] = []
         self.hands.lacked = self._lacked
         self.max_tasks = max_tasks
-        self.numbers = Numbers()
-        self.ids = cast(Any, self.numbers)
         self.wiring = _NotedWiring(self)
         self._real = real
         self._calls: dict[int, Rehearsed] = {}
@@ -138,20 +136,24 @@ class DryRun(Run):
         if len(self._calls) >= self.max_tasks:
             raise TooManyTasks(definition.name, self.max_tasks, place_in(site, site_at))
         self._site = site, site_at
-        number = next(self.numbers)
+        number = self.last = self.last + 1
         try:
             dependencies, args, kwargs = self._taken(args, kwargs)
             order = self._taken((list(after),), {})[0] if after else []
-            self.numbers.again = number
-            future = super().call(definition, lane, args, kwargs, site, site_at, order)
+            future = self._call_as(number, definition, lane, args, kwargs, site, site_at, order)
         except BaseException:
-            self.numbers.again = None
             self.wiring.call_off_after(number)
             raise
-        finally:
-            self.last = self.numbers.last
         self._note(future, args, kwargs, dependencies, order)
         return future
+
+    def _call_as(self, number: int, *call: Any) -> TaskFuture[Any]:
+        """Make a call that has a number already, so that what was adopted for it came after it."""
+        last, self.last = self.last, number - 1
+        try:
+            return super().call(*call)
+        finally:
+            self.last = max(last, self.last)
 
     def _taken(
         self, args: tuple[Any, ...], kwargs: Mapping[str, Any]
@@ -268,7 +270,7 @@ class DryRun(Run):
                 CODE.set(CODE.get().waits_for(SCOPE.get().block, future.id))
                 block = self.owner(SCOPE.get().block)
                 inside = block.id if block is not None and block.id in self._calls else None
-                self._waited.setdefault(future.id, {}).setdefault(inside, self.numbers.last)
+                self._waited.setdefault(future.id, {}).setdefault(inside, self.last)
 
     def returned(self, block: Task, value: Any) -> None:
         """The body of a block has returned.
@@ -321,21 +323,6 @@ class DryRun(Run):
         self._futures.clear()
         self._waited.clear()
         self.checkpoints.clear()
-
-
-class Numbers(Iterator[int]):
-    """Numbers of tasks; one that was taken can be given again, so that what is adopted for a call comes after it."""
-
-    def __init__(self) -> None:
-        self.last = 0
-        self.again: int | None = None
-
-    def __next__(self) -> int:
-        again, self.again = self.again, None
-        if again is not None:
-            return again
-        self.last += 1
-        return self.last
 
 
 class _NotedWiring(Wiring):

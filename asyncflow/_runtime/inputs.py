@@ -26,7 +26,7 @@ def awaited(task: Task) -> list[Task]:
     return futures
 
 
-def fill(batch: Sequence[Task], failed: Callable[[Task, Exception], None]) -> list[Task]:
+def fill(batch: Sequence[Task], failed: Callable[[Task, Exception], None]) -> Sequence[Task]:
     """Fill in tasks all of whose inputs are there.
 
     Args:
@@ -36,7 +36,7 @@ def fill(batch: Sequence[Task], failed: Callable[[Task, Exception], None]) -> li
     Returns:
         The others.
     """
-    filled = []
+    unfit = set()
     for task in batch:
         if task.holes is arguments.ALL:  # written out flat: nearly all come by here
             task.args = tuple(map(value_of, task.args))
@@ -48,10 +48,10 @@ def fill(batch: Sequence[Task], failed: Callable[[Task, Exception], None]) -> li
                 )
             except Exception as error:
                 failed(task, error)
-                continue
-            task.holes = None
-        filled.append(task)
-    return filled
+                unfit.add(task.id)
+            else:
+                task.holes = None
+    return [task for task in batch if task.id not in unfit] if unfit else batch
 
 
 def fill_links(head: Task) -> None:

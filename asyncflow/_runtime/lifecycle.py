@@ -34,7 +34,7 @@ async def start(run: Run) -> None:
             await backend.start(report if getattr(backend, "reports_runs", False) else Timed(report))
             started.append(backend)
     except BaseException as error:
-        run.closed = f"its backend could not be started: {error!r}"
+        run.close(f"its backend could not be started: {error!r}")
         run.fail_all(error)
         for backend in started:
             await backend.shutdown(grace=0)
@@ -59,7 +59,7 @@ async def close(run: Run, *, wait: bool, grace: float, skip_backends: bool) -> N
         if wait:
             await run.all_over()
     finally:
-        run.closed = "the engine has been shut down; start it again:  async with engine: ..."
+        run.close("the engine has been shut down; start it again:  async with engine: ...")
         run.cancel_all()
         run.stager.stop()
         await _wait_for_coroutines(run, grace)
@@ -148,7 +148,7 @@ def _close_orphan(run: Run, grace: float) -> None:
 def abandon(run: Run) -> None:
     """Let go of a run whose loop is closed or whose engine was collected; there is no loop to wait on."""
     if run.closed is None:
-        run.closed = "its event loop was closed"
+        run.close("its event loop was closed")
         run.stager.stop()
         for backend in run.backends.values():
             backend.abandon()

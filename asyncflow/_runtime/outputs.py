@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from .._core.files import OutputFile
 from .._core.task import Definition
 from .._path_standin import PathStandIn
+from ..errors import EngineClosed
 
 if TYPE_CHECKING:
     from .facts import Facts
@@ -37,6 +38,8 @@ class Outputs:
         definition = Definition(path_of_output, name_told, is_block=True, kind="output")
         caller = sys._getframe(1)
         args = (self._future, facts, name)
+        if run.closed is not None:
+            raise EngineClosed(f"{name_told!r} was asked for, but {run.closed}")
         path = run.call(definition, run.lane_for(definition), args, {}, caller.f_code, caller.f_lasti)
         if run.record is not None:
             run.record.alias(path.id, self._future.id)

@@ -113,8 +113,7 @@ class Rehearsal(DryRun):
         """
         self.site = site, site_at
         definition = Definition(body, name, is_block=True, is_coroutine=True)
-        self.numbers.again = 0
-        return Run.call(self, definition, self.lane_for(definition), (), {}, site, site_at)
+        return self._call_as(0, definition, self.lane_for(definition), (), {}, site, site_at)
 
     async def shut_down(self) -> None:
         """What the target does with ``async with engine``: wait until all that it has called is over."""
@@ -194,7 +193,7 @@ class Rehearsal(DryRun):
         site, site_at = faults.users_site(site, site_at, self.site)
         self.found(faults.of_call(error, place_in(site, site_at), ends))
         alone = copy(definition)
-        alone.is_block, alone.command, alone.ends_plainly = False, None, True
+        alone.is_block, alone.command, alone.timeout, alone.ends_plainly = False, None, None, True
         if callable(alone.example):
             alone.example = ...
         future = DryRun.call(self, alone, self.lane_for(alone), (), {}, site, site_at)

@@ -11,7 +11,6 @@ import logging
 from collections import deque
 from collections.abc import Mapping, Sequence
 from contextvars import Context, copy_context
-from itertools import count
 from threading import get_ident
 from time import perf_counter, time
 from types import CodeType
@@ -20,12 +19,11 @@ from typing import Any, ClassVar, Final
 from .._core import arguments
 from .._core.record import Record
 from .._core.scheduler import MOST, Scheduler, end_of
-from .._core.states import CANCELLING, NOW, PENDING, READY, RUNNING, SUBMITTED
+from .._core.states import CANCELLING, HANDED, NOW, PENDING, READY, RUNNING, SUBMITTED
 from .._core.states import SUCCEEDED as OVER
 from .._core.task import Definition, Lane, Task
 from ..backend import CANCELLED, FAILED, RAN, STARTED, SUCCEEDED, Event, ExecutionBackend
 from ..errors import (
-    EngineClosed,
     ImpossibleTransition,
     TaskTimeout,
     UpstreamFailed,
@@ -56,6 +54,9 @@ from .wiring import Wiring
 _log = logging.getLogger("asyncflow")
 _ANY: Final = 1 << 62
 _ROOTS: Final = 100  # of a task that did not run, that are told of
+# Called for every task, as what they are: looked up in an instance they would cost twice as much.
+_scope: Final = SCOPE.get
+_set_result: Final = asyncio.Future.set_result
 _cancel: Final = asyncio.Future.cancel
 
 
@@ -110,8 +111,8 @@ class Run:
         self.wiring = Wiring(self)
         self.teller = Teller(self, time(), audience or Audience(), journal) if report_limit else None
         self.stager = Stager(sandboxes, implicit_data, self)
-        self.ids = count(1)
         self.last = 0  # number of the last call
+        self.in_burst = False  # a call was made, and the loop has not had its turn since
         self._context = Context()
         self._flush_due = False
         self._timeouts = Timeouts(self.loop, self._expired)
@@ -143,9 +144,7 @@ class Run:
             site_at: the instruction of the call in it.
             after: futures to wait for and not to be passed.
         """
-        if self.closed is not None:
-            raise EngineClosed(f"{definition.name!r} was called, but {self.closed}")
-        scope = SCOPE.get()
+        scope = _scope()
         owner: Any = scope.block
         if owner is not None:
             owner = self.owner(owner)
@@ -154,19 +153,21 @@ class Run:
         # Not TaskFuture[Any](...): an instance made through a generic alias gets a __dict__, and a burst twice as slow.
         task: TaskFuture[Any] = TaskFuture(loop=self.loop)
         task._run = self
-        number = self.last = next(self.ids)
-        task.set_up(
-            number,
-            definition,
-            lane,
-            args,
-            kwargs,
-            copy_context(),
-            owner,
-            scope.workflow,
-            site,
-            site_at,
-        )
+        number = self.last = self.last + 1
+        # As `Task.set_up`, written out: each call comes by here, and handing all of this on costs as much again.
+        task.id = number
+        task.definition = definition
+        task.lane = lane
+        task.args = args
+        task.kwargs = kwargs
+        task.context = copy_context()
+        task.owner = owner
+        task.workflow = scope.workflow
+        task.site = site
+        task.site_at = site_at
+        task.story = PENDING
+        task.attempt = task.waiting = 0
+        task.dependents = task.link = task.holes = task.extra = None
         record = self.record
         if record is not None and (
             definition is not record.definition
@@ -176,17 +177,21 @@ class Run:
         ):
             record.turn(task, scope, perf_counter())
         dependencies = self.wiring.of_call(task, args, kwargs, after) if args or kwargs or after else ()
-        if task.facts is not None or definition.command is not None:
+        if definition.command is not None or (task.extra is not None and task.facts is not None):  # type: ignore[unreachable]
             self._with_files(task, dependencies)
         self.scheduler.called(task, dependencies)
         if dependencies and record is not None:
-            record.add_dependent(number)
-            record.add_dependencies(dependencies)
+            record.edges[number] = dependencies
             if after:
                 record.ordered(task)
         if not self._flush_due:
             self._flush_soon()
         return task
+
+    def close(self, why: str) -> None:
+        """Take no call any more."""
+        self.closed = why
+        self.in_burst = False
 
     def _with_files(self, task: Task, dependencies: Sequence[Task]) -> None:
         try:
@@ -240,12 +245,12 @@ class Run:
         live, record = self.scheduler.live, self.record
         many = min(len(events), most)  # not "while events": threads may add to them for ever
         now = perf_counter() if many else 0.0
-        add_ran_id, add_ran = (_ignored, _ignored) if record is None else (record.add_ran_id, record.add_ran)
         for _ in range(many):
             kind, task_id, payload = events.popleft()
             if kind == RAN:
-                add_ran_id(task_id)
-                add_ran(payload)
+                if record is not None:
+                    record.ran_ids.append(task_id)
+                    record.ran.append(payload)
                 continue
             task = live.get(task_id)
             try:
@@ -274,13 +279,15 @@ class Run:
 
     def succeeded(self, task: Any, value: Any) -> None:
         """A body has ended with a value; what follows from it is carried out at the next `flush`."""
-        if not task.definition.ends_plainly or type(value) in NO_VALUES or task.story & NOW == CANCELLING:
+        if (
+            not task.definition.ends_plainly
+            or (value is not None and type(value) in NO_VALUES)
+            or (task.story != HANDED and task.story & NOW == CANCELLING)
+        ):
             self._ended_with(task, value)
             return
-        task.set_result(value)
+        _set_result(task, value)
         self.scheduler.succeeded(task)
-        if self._timeouts.armed:
-            self._timeouts.disarm(task)
 
     def _given_back(self, task: Task) -> None:
         if self.record is not None and task.story & NOW != CANCELLING:  # or that is its end
@@ -295,7 +302,7 @@ class Run:
         if task.definition.timeout is not None and task.story & NOW == RUNNING:  # else cancelled meanwhile
             self._timeouts.arm([task])
 
-    def _ended_with(self, task: Task, value: Any) -> None:
+    def _ended_with(self, task: Any, value: Any) -> None:
         """A body has ended and its value is not simply the future's."""
         if task.story & NOW == CANCELLING:
             self.scheduler.stopped(task)
@@ -305,6 +312,10 @@ class Run:
             self._failed(task, unfit(task, value))
         else:
             self._timeouts.disarm(task)
+            if not isinstance(task.facts, Facts):
+                task.set_result(value)
+                self.scheduler.succeeded(task)
+                return
             if task.story & NOW == SUBMITTED:
                 self.scheduler.started(task)
             self.stager.publish(task, value)
@@ -436,6 +447,7 @@ class Run:
     def flush(self) -> None:
         """Carry out what the scheduler has decided: all of it, or of a large burst a part, and more soon."""
         scheduler, record = self.scheduler, self.record
+        self.in_burst = False
         has_called = record is not None and record.definition is not None
         if record is not None and has_called:  # whoever has made calls has given the loop back
             record.pause(self.last, perf_counter())
@@ -634,10 +646,6 @@ class Run:
     def _is_over(self) -> bool:
         # What is still awaited of others' making may never come, and whoever wanted it was cancelled.
         return len(self.scheduler.live) <= self.foreign.watched
-
-
-def _ignored(told: Any) -> None:
-    """What nobody wants to know."""
 
 
 def _wake(waiter: asyncio.Future[None] | None) -> None:

@@ -124,7 +124,7 @@ class Wiring:
         owner = run.owner(SCOPE.get().block)
         task: TaskFuture[Any] = TaskFuture(loop=run.loop)
         task._run = run
-        run.last = next(run.ids)
+        run.last += 1
         task.set_up(
             run.last,
             definition,

@@ -56,8 +56,7 @@ class Play:
             record.turn(task, block, self.now)
         self.live[task.id] = task
         if waits:
-            record.add_dependent(task.id)
-            record.add_dependencies(waits)
+            record.edges[task.id] = waits
         return task
 
     def pause(self, seconds: float = 0.0) -> None:
@@ -68,8 +67,8 @@ class Play:
         self.record.submitted(tasks, self.now)
 
     def end(self, task: Task, began: float, ended: float, worker: str = "w") -> None:
-        self.record.add_ran_id(task.id)
-        self.record.add_ran((began, ended, worker))
+        self.record.ran_ids.append(task.id)
+        self.record.ran.append((began, ended, worker))
         task.story = DONE
         del self.live[task.id]
 
@@ -141,11 +140,11 @@ def test_what_runs_on_the_loop_begins_when_the_one_before_has_ended() -> None:
     play.pause()
     play.submit(*tasks)
     record = play.record
-    record.add_loop_id(PAUSE)
-    record.add_loop_at(101.0)
+    record.segment.loop_id.append(PAUSE)
+    record.segment.loop_at.append(101.0)
     for task, at in zip(tasks, (102.0, 104.0, 107.0), strict=True):
-        record.add_loop_id(task.id)
-        record.add_loop_at(at)
+        record.segment.loop_id.append(task.id)
+        record.segment.loop_at.append(at)
         del play.live[task.id]
     play.now = 110.0
     assert rows(play.history(), "started", "finished", "over") == [(1, 2, 2), (2, 4, 4), (4, 7, 7)]
@@ -350,13 +349,13 @@ def short_memories(draw: st.DrawFn) -> tuple[Play, dict[int, str], dict[int, int
                 step = steps.pop(0)
                 play.now += 1
                 if step == "ran":
-                    play.record.add_ran_id(task.id)
-                    play.record.add_ran((play.now - 1, play.now, "w"))
+                    play.record.ran_ids.append(task.id)
+                    play.record.ran.append((play.now - 1, play.now, "w"))
                     play.record.taken(play.now)
                 elif step == "loop":
                     for task_id, at in ((PAUSE, play.now - 1), (task.id, play.now)):
-                        play.record.add_loop_id(task_id)
-                        play.record.add_loop_at(at)
+                        play.record.segment.loop_id.append(task_id)
+                        play.record.segment.loop_at.append(at)
                 elif step == "late":
                     play.record.over(task.id, play.now)
                 else:
@@ -399,16 +398,16 @@ def test_tasks_with_rows_and_sums_of_the_rest_are_all_that_there_were(
 def test_body_that_runs_while_a_segment_ends_began_when_it_did() -> None:
     play = Play(1)
     play.record.size = 2
-    play.record.add_loop_id(PAUSE)
-    play.record.add_loop_at(103.0)
+    play.record.segment.loop_id.append(PAUSE)
+    play.record.segment.loop_at.append(103.0)
     body = play.call("body")
     for _ in range(3):
         play.call("called inside of it")
     play.pause(4.0)
     assert play.record.is_full
     play.record.go_on(play.live)
-    play.record.add_loop_id(body.id)
-    play.record.add_loop_at(105.0)
+    play.record.segment.loop_id.append(body.id)
+    play.record.segment.loop_at.append(105.0)
     del play.live[body.id]
     assert rows(play.history(), "started", "finished")[0] == (3.0, 5.0)
 
@@ -540,8 +539,8 @@ def test_task_whose_end_is_reported_apart_from_its_run_is_told_to_end() -> None:
     task = play.call("load")
     play.pause()
     play.submit(task)
-    play.record.add_ran_id(task.id)
-    play.record.add_ran((101.0, 102.0, "w"))
+    play.record.ran_ids.append(task.id)
+    play.record.ran.append((101.0, 102.0, "w"))
     play.taken(3)
     play.listen()  # between the two: it is live
     assert not any(isinstance(event, TaskEnded) for event in play.told)
