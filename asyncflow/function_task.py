@@ -134,7 +134,7 @@ class FunctionTask(Generic[P, Fn, R]):
                 )
         run = self._engine._run
         # The first call of a burst asks whether it may be made here; the others would be told the same.
-        if run is None or not run.in_burst or run.thread != get_ident() or HELD_UP:
+        if run is None or run.last_site is None or run.thread != get_ident() or HELD_UP:
             run = self._engine._run_for(self._definition.name)
             if run.is_rehearsal:  # which is over soon and not to be remembered
                 caller = sys._getframe(1)
@@ -147,7 +147,6 @@ class FunctionTask(Generic[P, Fn, R]):
                     caller.f_lasti,
                     self._after,
                 )
-            run.in_burst = True
         if run is not self._run:
             self._run, self._lane = run, run.lane_for(self._definition)
         caller = sys._getframe(1)
@@ -285,7 +284,7 @@ def made_at(site: CodeType, at: int, future: TaskFuture[Any]) -> TaskFuture[Any]
         at: where in it.
         future: of the call, the last that was made.
     """
-    future.site, future.site_at = site, at
+    future.site = future.site.changed(code=site, at=at)
     if future._run.record is not None:
         future._run.record.moved(future)
     return future

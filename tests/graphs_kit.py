@@ -41,7 +41,7 @@ class Recorder:
         ) in awaited:  # what was adopted for the call is older than its future, and known to nobody yet
             if each.id not in self._outputs and each.id not in self._futures:
                 self._add(each)
-                each.site, each.site_at = future.site, future.site_at
+                each.site = each.site.changed(code=future.site.code, at=future.site.at)
         self._add(future)
         for number, each in enumerate(awaited):
             maker, file = self._outputs.get(each.id, (each.id, None))

@@ -16,9 +16,9 @@ from typing import Any, Final
 
 from .history import Ending, Site, Totals
 from .segment import LOOP, PAUSE, Segment
-from .story import called_at
+from .story import place_in
 from .sums import Sums
-from .task import Task
+from .task import CallSite, Task
 
 _SEGMENTS: Final = 32
 _SMALLEST: Final = 1024  # tasks of a segment
@@ -43,7 +43,6 @@ class Record:
         "_held_since",
         "_sums",
         "began",
-        "definition",
         "dropped",
         "edges",
         "giving_up",
@@ -54,11 +53,8 @@ class Record:
         "ran",
         "ran_ids",
         "running",
-        "scope",
         "segment",
         "segments",
-        "site",
-        "site_at",
         "size",
         "tells",
         "workers",
@@ -79,12 +75,7 @@ class Record:
         self._sums = Sums()
         self.giving_up: Iterator[None] | None = None
         self._cached: dict[Any, tuple[Any, ...]] = {}
-        # Where the last call was made; a call that differs in one of these takes a turn.
-        self.definition: Any = None
-        self.scope: Any = None
-        self.site: Any = None
-        self.site_at = 0
-        self._held_since = 0.0
+        self._held_since: float | None = None
         # Calls that wait for others, and for what: until the next pause. Runs that were told: until they are taken.
         self.edges: dict[int, Sequence[Task]] = {}
         self.ran_ids: list[int] = []
@@ -93,37 +84,30 @@ class Record:
 
     # -- calls --------------------------------------------------------------------------------------------
 
-    def turn(self, task: Task, scope: Any, now: float) -> None:
-        """A call is made elsewhere than the one before, or is the first of a burst.
+    def turn(self, number: int, site: CallSite, block: Task | None, now: float) -> None:
+        """A call is made elsewhere than the one before, or is the first of a burst or of a segment.
 
         Args:
-            task: the call.
-            scope: what it is made in; only compared.
+            number: of the task.
+            site: where it is called.
+            block: inside of which; None outside of any.
             now: the time.
         """
-        if self.definition is None:
+        if self._held_since is None:
             self._held_since = now
-        self.definition, self.scope = task.definition, scope
-        self.site, self.site_at = task.site, task.site_at
         segment = self.segment
-        at = len(segment.turn_id)
-        if at and task.id < segment.turn_id[-1]:  # what was adopted for it is there before it
-            at = bisect_right(segment.turn_id, task.id)
-            self.scope = self  # what follows is not of the place that is the last now
-        segment.turn_id.insert(at, task.id)
-        segment.turn_site.insert(at, self._number(task))
-        segment.turn_block.insert(at, 0 if task.owner is None else task.owner.id)
+        # What was adopted for a call may be there before it.
+        at = bisect_right(segment.turn_id, number)
+        segment.turn_id.insert(at, number)
+        segment.turn_site.insert(at, self._number(site))
+        segment.turn_block.insert(at, 0 if block is None else block.id)
         segment.turn_at.insert(at, now)
 
     def moved(self, task: Task) -> None:
         """The last call was made on somebody's behalf; those that follow from there, too."""
         segment = self.segment
         if segment.turn_id and segment.turn_id[-1] == task.id:
-            segment.turn_site[-1] = self._number(task)
-
-    def adopted(self, task: Task, now: float) -> None:
-        """A node was made on the way; the next call takes a turn in any case."""
-        self.turn(task, self, now)
+            segment.turn_site[-1] = self._number(task.site)
 
     def ordered(self, task: Task) -> None:
         """Of what it waits for, the last few give it no value."""
@@ -145,8 +129,9 @@ class Record:
             last: number of the last call.
             now: the time.
         """
-        self.planning += now - self._held_since
-        self.definition = self.scope = None  # a block's scope holds what it returned
+        if self._held_since is not None:
+            self.planning += now - self._held_since
+            self._held_since = None
         self.last = last
         if self.edges:
             segment, all_of_them = self.segment, self.edges.values()
@@ -156,19 +141,20 @@ class Record:
             segment.edges.fromlist([each.id for dependencies in all_of_them for each in dependencies])
             self.edges = {}
 
-    def _number(self, task: Task) -> int:
-        segment = self.segment
-        kind = task.definition.kind  # of the definition nothing else is told: it may hold much, and is let go
-        key = task.name, kind, id(task.site), task.site_at, id(task.lane), task.workflow
+    def _number(self, called: CallSite) -> int:
+        segment, lane = self.segment, called.lane
+        # Of the definition no more is told and kept than this: it may hold much, and is let go.
+        name, kind = called.definition.name, called.definition.kind
+        key = name, kind, id(called.code), called.at, id(lane), called.workflow
         cached = self._cached.get(key)
         if cached is None:
-            lane = task.lane if task.lane.leads_to is None else task.lane.leads_to
-            limit = "" if lane.capacity is None else lane.limit
-            site = Site(task.name, kind, lane.place, limit, called_at(task), task.workflow)
+            runs_in = lane if lane.leads_to is None else lane.leads_to
+            limit = "" if runs_in.capacity is None else runs_in.limit
+            site = Site(name, kind, runs_in.place, limit, place_in(called.code, called.at), called.workflow)
             if len(self._cached) >= _CACHED:
                 self._cached.clear()
             # with what the key speaks of by its id, so that it stays what it is
-            cached = self._cached[key] = site, task.site, task.lane
+            cached = self._cached[key] = site, called.code, lane
         return segment.sites.setdefault(cached[0], len(segment.sites))
 
     # -- what becomes of them -----------------------------------------------------------------------------
@@ -307,7 +293,6 @@ class Record:
     def _begin_segment(self, first: int, loop_at: float) -> None:
         segment = self.segment = Segment(first)
         self.segments.append(segment)
-        self.definition = None  # its first call takes a turn
         # Not now: a body may be under way on the loop, which began when the one before it had ended.
         segment.loop_id.append(PAUSE)
         segment.loop_at.append(loop_at)

@@ -76,7 +76,7 @@ class Scheduler:
                 self._all_in(task)
                 return
         task.story = READIED
-        lane = task.lane
+        lane = task.site.lane
         lane.ready.append(task)
         if not lane.is_due:
             lane.is_due = True
@@ -100,7 +100,7 @@ class Scheduler:
         dependents: Any = task.dependents
         if task.extra is None and task.owner is None and not self.watched:
             del self.live[task.id]
-            lane = task.lane
+            lane = task.site.lane
             lane.taken -= 1
             if lane.ready and not lane.is_due:
                 lane.is_due = True
@@ -120,7 +120,7 @@ class Scheduler:
                 continue
             if dependent.story == PENDING and (dependent.extra is None or dependent.extra.blames is None):
                 dependent.story = READIED
-                lane = dependent.lane
+                lane = dependent.site.lane
                 lane.ready.append(dependent)
                 if not lane.is_due:
                     lane.is_due = True

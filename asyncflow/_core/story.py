@@ -14,7 +14,7 @@ _SHOWN = 5
 
 def called_at(task: Task) -> str:
     """Where the user's code made the call: "pipeline.py:12, in main"."""
-    return place_in(task.site, task.site_at)
+    return place_in(task.site.code, task.site.at)
 
 
 def place_in(code: CodeType | None, instruction: int) -> str:

@@ -114,6 +114,44 @@ class Lane:
         self.taken = 0  # slots in use: tasks that were submitted and are not over
 
 
+class CallSite:
+    """What calls in a row from one place have in common: one object for all of them.
+
+    Args:
+        definition: what was called.
+        lane: where it is to run.
+        run: to which the calls belong, of the runtime's own class.
+        workflow: what ``engine.workflow_scope`` was called with around them.
+        code: that makes the calls; None if that is not known.
+        at: the instruction in it. A line is worked out when it is shown.
+    """
+
+    __slots__ = ("at", "code", "definition", "lane", "run", "workflow")
+
+    def __init__(
+        self,
+        definition: Definition,
+        lane: Lane,
+        run: Any = None,
+        workflow: str | None = None,
+        code: CodeType | None = None,
+        at: int = 0,
+    ) -> None:
+        self.definition = definition
+        self.lane = lane
+        self.run = run
+        self.workflow = workflow
+        self.code = code
+        self.at = at
+
+    def changed(self, **changes: Any) -> CallSite:
+        """The same but for something."""
+        changed = copy(self)
+        for name, value in changes.items():
+            setattr(changed, name, value)
+        return changed
+
+
 class Extra:
     """What few tasks have; made when the first of it is there, because each slot of a task costs all of them."""
 
@@ -141,20 +179,16 @@ FIELDS: Final = (
     "args",
     "attempt",
     "context",
-    "definition",
     "dependents",
     "extra",
     "holes",
     "id",
     "kwargs",
-    "lane",
     "link",
     "owner",
     "site",
-    "site_at",
     "story",
     "waiting",
-    "workflow",
 )
 """The slots that a class of tasks needs."""
 
@@ -173,18 +207,11 @@ class Task:
 
     id: int
     """The task's number in its run; 1 for the first call."""
-    workflow: str | None
-    """What ``engine.workflow_scope`` was called with around the call."""
-    definition: Definition
-    lane: Lane
+    site: CallSite
     args: tuple[Any, ...]
     kwargs: Mapping[str, Any]
     context: Any
     owner: Task | None  # the block inside which it was called, until it is over
-    site: (
-        CodeType | None
-    )  # the code that made the call and, next, where in it; a line is worked out when shown
-    site_at: int
     story: int
     attempt: int
     waiting: int
@@ -201,27 +228,19 @@ class Task:
     def set_up(
         self,
         id: int,
-        definition: Definition,
-        lane: Lane,
+        site: CallSite,
         args: tuple[Any, ...],
         kwargs: Mapping[str, Any],
         context: Any = None,
         owner: Task | None = None,
-        workflow: str | None = None,
-        site: CodeType | None = None,
-        site_at: int = 0,
     ) -> None:
         """Fill in what a call is at its beginning."""
         self.id = id
-        self.definition = definition
-        self.lane = lane
+        self.site = site
         self.args = args
         self.kwargs = kwargs
         self.context = context
         self.owner = owner
-        self.workflow = workflow
-        self.site = site
-        self.site_at = site_at
         self.story = PENDING
         self.attempt = self.waiting = 0
         self.dependents = self.link = self.holes = self.extra = None
@@ -233,39 +252,62 @@ class Task:
         return self.extra
 
     @property
+    def definition(self) -> Definition:
+        """What was called."""
+        return self.site.definition
+
+    @definition.setter
+    def definition(self, definition: Definition) -> None:
+        self.site = self.site.changed(definition=definition)
+
+    @property
+    def lane(self) -> Lane:
+        """Where it is to run, or next to be staged."""
+        return self.site.lane
+
+    @lane.setter
+    def lane(self, lane: Lane) -> None:
+        self.site = self.site.changed(lane=lane)
+
+    @property
+    def workflow(self) -> str | None:
+        """What ``engine.workflow_scope`` was called with around the call."""
+        return self.site.workflow
+
+    @property
     def name(self) -> str:
         """The task's name, as its user wrote it."""
-        return self.definition.name
+        return self.site.definition.name
 
     @property
     def fn(self) -> Callable[..., Any]:
         """The function to run."""
-        return self.definition.fn
+        return self.site.definition.fn
 
     @property
     def is_coroutine(self) -> bool:
         """Whether the function is an ``async def``."""
-        return self.definition.is_coroutine
+        return self.site.definition.is_coroutine
 
     @property
     def timeout(self) -> float | None:
         """Seconds that it may run."""
-        return self.definition.timeout
+        return self.site.definition.timeout
 
     @property
     def tells_start(self) -> bool:
         """Whether its start is to be told at once."""
-        return self.definition.timeout is not None or self.lane.tells
+        return self.site.definition.timeout is not None or self.site.lane.tells
 
     @property
     def example(self) -> Any:
         """What stands in for its value where it does not run; `...` if nobody has said."""
-        return self.definition.example
+        return self.site.definition.example
 
     @property
     def returns(self) -> type | None:
         """The class of its value, if that is not for the function to say."""
-        return self.definition.returns
+        return self.site.definition.returns
 
     @property
     def state(self) -> State:

@@ -136,7 +136,7 @@ class Coroutines:
             if task.story != HANDED and task.story & NOW != SUBMITTED:
                 continue  # cancelled while it was queued
             self._begun = task
-            definition = task.definition
+            definition = task.site.definition
             link = task.link
             try:
                 if definition.is_block:

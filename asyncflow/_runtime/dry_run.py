@@ -149,11 +149,11 @@ class DryRun(Run):
 
     def _call_as(self, number: int, *call: Any) -> TaskFuture[Any]:
         """Make a call that has a number already, so that what was adopted for it came after it."""
-        last, self.last = self.last, number - 1
+        last, self.last, self.last_site = self.last, number - 1, None
         try:
             return super().call(*call)
         finally:
-            self.last = max(last, self.last)
+            self.last, self.last_site = max(last, self.last), None
 
     def _taken(
         self, args: tuple[Any, ...], kwargs: Mapping[str, Any]
@@ -221,7 +221,7 @@ class DryRun(Run):
 
     def adopted(self, future: TaskFuture[Any], kind: str = "awaitable") -> None:
         """Take note of something that others do."""
-        future.site, future.site_at = self._site
+        future.site = future.site.changed(code=self._site[0], at=self._site[1])
         self._noted(future, kind, future.definition.fn, (), {})
 
     def _noted(
@@ -294,7 +294,7 @@ class DryRun(Run):
         for number, future in self._futures.items():
             call = self._calls[number]
             call.called_at = called_at(future)
-            call.site, call.site_at = future.site, future.site_at
+            call.site, call.site_at = future.site.code, future.site.at
             if future.done() and not future.cancelled() and asyncio.Future.exception(future) is None:
                 call.value = asyncio.Future.result(future)
         reads_of_all(self._calls, self._facts, self._waited)
@@ -338,7 +338,7 @@ class _NotedWiring(Wiring):
 
     def of_returned(self, block: Task, value: Any) -> tuple[list[Any], arguments.Holes]:
         """As any run."""
-        self._run._site = block.site, block.site_at
+        self._run._site = block.site.code, block.site.at
         futures, holes = super().of_returned(block, value)
         self._run.returned(block, value)
         for future in futures:

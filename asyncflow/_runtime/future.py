@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 _cancel = asyncio.Future.cancel
 _result = asyncio.Future.result
-_INNER = {*FIELDS, "set_up", "enter", "impossible"} - {"id", "workflow"}
+_INNER = {*FIELDS, "set_up", "enter", "impossible"} - {"id"}
 
 
 class TaskFuture(Task, asyncio.Future[T]):
@@ -29,8 +29,12 @@ class TaskFuture(Task, asyncio.Future[T]):
     """
 
     # No __init__: making one has to cost no more than making an asyncio.Future. See `Task.set_up`.
-    __slots__ = (*FIELDS, "_run")
-    _run: Run
+    __slots__ = FIELDS
+
+    @property
+    def _run(self) -> Run:
+        run: Run = self.site.run
+        return run
 
     @property
     def state(self) -> State:

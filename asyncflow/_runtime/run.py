@@ -21,7 +21,7 @@ from .._core.record import Record
 from .._core.scheduler import MOST, Scheduler, end_of
 from .._core.states import CANCELLING, HANDED, NOW, PENDING, READY, RUNNING, SUBMITTED
 from .._core.states import SUCCEEDED as OVER
-from .._core.task import Definition, Lane, Task
+from .._core.task import CallSite, Definition, Lane, Task
 from ..backend import CANCELLED, FAILED, RAN, STARTED, SUCCEEDED, Event, ExecutionBackend
 from ..errors import (
     ImpossibleTransition,
@@ -43,7 +43,7 @@ from .inbox import Inbox
 from .journal import Journal
 from .places import Places
 from .sandboxes import Sandboxes
-from .scope import SCOPE
+from .scope import SCOPE, Scope
 from .stager import Stager
 from .teller import Teller
 from .timed import Timed
@@ -112,7 +112,10 @@ class Run:
         self.teller = Teller(self, time(), audience or Audience(), journal) if report_limit else None
         self.stager = Stager(sandboxes, implicit_data, self)
         self.last = 0  # number of the last call
-        self.in_burst = False  # a call was made, and the loop has not had its turn since
+        self.last_site: CallSite | None = None  # of the last call; None when the loop has had its turn since
+        self._last_scope: Scope | None = (
+            None  # in which it was made; no site holds it, for it holds its block
+        )
         self._context = Context()
         self._flush_due = False
         self._timeouts = Timeouts(self.loop, self._expired)
@@ -129,8 +132,8 @@ class Run:
         lane: Lane,
         args: tuple[Any, ...],
         kwargs: Mapping[str, Any],
-        site: CodeType | None,
-        site_at: int,
+        code: CodeType | None,
+        at: int,
         after: Sequence[Any] = (),
     ) -> TaskFuture[Any]:
         """Take a call that fits the function's signature.
@@ -140,8 +143,8 @@ class Run:
             lane: as `lane_for` told.
             args: positional arguments, futures anywhere among them.
             kwargs: keyword arguments.
-            site: the code that makes the call.
-            site_at: the instruction of the call in it.
+            code: that makes the call.
+            at: the instruction of the call in it.
             after: futures to wait for and not to be passed.
         """
         scope = _scope()
@@ -149,49 +152,53 @@ class Run:
         if owner is not None:
             owner = self.owner(owner)
             if owner is None and (rehearsal := self.rehearsal_around(scope.block)) is not None:
-                return rehearsal.call(definition, lane, args, kwargs, site, site_at, after)
+                return rehearsal.call(definition, lane, args, kwargs, code, at, after)
+        number = self.last = self.last + 1
+        site = self.last_site
+        if (
+            site is None
+            or definition is not site.definition
+            or at != site.at
+            or scope is not self._last_scope
+            or code is not site.code
+        ):
+            self._last_scope = scope
+            site = self._turn(number, CallSite(definition, lane, self, scope.workflow, code, at), owner)
         # Not TaskFuture[Any](...): an instance made through a generic alias gets a __dict__, and a burst twice as slow.
         task: TaskFuture[Any] = TaskFuture(loop=self.loop)
-        task._run = self
-        number = self.last = self.last + 1
         # As `Task.set_up`, written out: each call comes by here, and handing all of this on costs as much again.
         task.id = number
-        task.definition = definition
-        task.lane = lane
+        task.site = site
         task.args = args
         task.kwargs = kwargs
         task.context = copy_context()
         task.owner = owner
-        task.workflow = scope.workflow
-        task.site = site
-        task.site_at = site_at
         task.story = PENDING
         task.attempt = task.waiting = 0
         task.dependents = task.link = task.holes = task.extra = None
-        record = self.record
-        if record is not None and (
-            definition is not record.definition
-            or site_at != record.site_at
-            or scope is not record.scope
-            or site is not record.site
-        ):
-            record.turn(task, scope, perf_counter())
         dependencies = self.wiring.of_call(task, args, kwargs, after) if args or kwargs or after else ()
         if definition.command is not None or (task.extra is not None and task.facts is not None):  # type: ignore[unreachable]
             self._with_files(task, dependencies)
         self.scheduler.called(task, dependencies)
-        if dependencies and record is not None:
-            record.edges[number] = dependencies
+        if dependencies and self.record is not None:
+            self.record.edges[number] = dependencies
             if after:
-                record.ordered(task)
+                self.record.ordered(task)
         if not self._flush_due:
             self._flush_soon()
         return task
 
+    def _turn(self, number: int, site: CallSite, owner: Task | None) -> CallSite:
+        """A call is made elsewhere than the one before, or is the first of a burst."""
+        self.last_site = site
+        if self.record is not None:
+            self.record.turn(number, site, owner, perf_counter())
+        return site
+
     def close(self, why: str) -> None:
         """Take no call any more."""
         self.closed = why
-        self.in_burst = False
+        self.last_site = None
 
     def _with_files(self, task: Task, dependencies: Sequence[Task]) -> None:
         try:
@@ -280,7 +287,7 @@ class Run:
     def succeeded(self, task: Any, value: Any) -> None:
         """A body has ended with a value; what follows from it is carried out at the next `flush`."""
         if (
-            not task.definition.ends_plainly
+            not task.site.definition.ends_plainly
             or (value is not None and type(value) in NO_VALUES)
             or (task.story != HANDED and task.story & NOW == CANCELLING)
         ):
@@ -447,8 +454,8 @@ class Run:
     def flush(self) -> None:
         """Carry out what the scheduler has decided: all of it, or of a large burst a part, and more soon."""
         scheduler, record = self.scheduler, self.record
-        self.in_burst = False
-        has_called = record is not None and record.definition is not None
+        self.last_site = self._last_scope = None
+        has_called = record is not None and record.last != self.last
         if record is not None and has_called:  # whoever has made calls has given the loop back
             record.pause(self.last, perf_counter())
         due = scheduler.due if self.open else ()
@@ -492,6 +499,7 @@ class Run:
                 if self.teller is not None:
                     self.teller.tell()
                 record.go_on(scheduler.live)
+                self.last_site = None  # or the first call of the segment would not be told of
 
     def _submit(self, lane: Lane, batch: list[Task]) -> None:
         if self.record is not None:

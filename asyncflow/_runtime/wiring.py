@@ -7,12 +7,11 @@ from collections.abc import Mapping, Sequence
 from contextvars import copy_context
 from functools import partial
 from time import perf_counter
-from types import CodeType
 from typing import TYPE_CHECKING, Any
 
 from .._core import arguments
 from .._core.files import declared
-from .._core.task import Definition, Task
+from .._core.task import CallSite, Definition, Task
 from ..errors import CircularDependency, ForeignFuture
 from . import inputs
 from .future import TaskFuture
@@ -31,7 +30,7 @@ class Wiring:
 
     def __init__(self, run: Run) -> None:
         self._run = run
-        self._site: tuple[CodeType | None, int] = (None, 0)  # where the user's code gave what is adopted
+        self._site: CallSite | None = None  # where the user's code gave what is adopted
 
     def of_call(
         self, task: Task, args: tuple[Any, ...], kwargs: Mapping[str, Any], after: Sequence[Any]
@@ -52,12 +51,12 @@ class Wiring:
         if not kwargs and not after and task.owner is None:
             run = self._run
             for arg in args:
-                if type(arg) is not TaskFuture or arg._run is not run:
+                if type(arg) is not TaskFuture or arg.site.run is not run:
                     break
             else:  # nothing but futures: they are the dependencies, as they stand
                 task.holes = arguments.ALL
                 return args
-        self._site = task.site, task.site_at
+        self._site = task.site
         try:
             futures, task.holes = arguments.scan(args, kwargs, inputs.KINDS, self.adopt)
             if after:
@@ -94,7 +93,7 @@ class Wiring:
         Raises:
             Exception: as for `of_call`.
         """
-        self._site = block.site, block.site_at
+        self._site = block.site
         # What is adopted is still of the block, though its body is over.
         adopt = partial(block.context.run, self.adopt)
         futures, holes = arguments.scan_value(value, inputs.KINDS, adopt)
@@ -123,20 +122,13 @@ class Wiring:
         definition = Definition(type(awaitable), name, kind="awaitable")
         owner = run.owner(SCOPE.get().block)
         task: TaskFuture[Any] = TaskFuture(loop=run.loop)
-        task._run = run
         run.last += 1
-        task.set_up(
-            run.last,
-            definition,
-            run.places.foreign,
-            (awaitable,),
-            {},
-            copy_context(),
-            owner,
-            SCOPE.get().workflow,
-            *self._site,
-        )
+        site = CallSite(definition, run.places.foreign, run, workflow=SCOPE.get().workflow)
+        if self._site is not None:
+            site.code, site.at = self._site.code, self._site.at
+        task.set_up(run.last, site, (awaitable,), {}, copy_context(), owner)
+        run.last_site = None
         if run.record is not None:
-            run.record.adopted(task, perf_counter())
+            run.record.turn(task.id, site, owner, perf_counter())
         run.scheduler.called(task, ())
         return task

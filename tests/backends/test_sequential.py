@@ -103,6 +103,16 @@ async def test_a_task_called_inside_a_task_is_refused_with_words_that_help(engin
         await engine.submit(outer)
 
 
+async def test_it_is_refused_when_others_on_the_loop_have_just_called_some(engine: WorkflowEngine) -> None:
+    made: list[Any] = []
+    outer = engine.submit(lambda: engine.submit(bad.add, 1, 2))
+    # its turn comes before the function's, and that of what it calls after it
+    asyncio.get_running_loop().call_soon(lambda: made.append(engine.submit(bad.add, 1, 2)))
+    with pytest.raises(WrongLoop, match="'add' was called inside a task"):
+        await outer
+    assert await made[0] == 3
+
+
 def test_what_a_closed_loop_has_left_does_not_stop_the_next_one() -> None:
     engine = WorkflowEngine("sequential")
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import CodeType
 from typing import Any
 
 from hypothesis import settings
 
 from asyncflow._core.arguments import Kinds
 from asyncflow._core.scheduler import Scheduler
-from asyncflow._core.task import FIELDS, Definition, Lane, Task
+from asyncflow._core.task import FIELDS, CallSite, Definition, Lane, Task
 
 
 class Slot:
@@ -57,8 +58,19 @@ class Record(Task):
 
     __slots__ = FIELDS
 
-    def __init__(self, *facts: Any, **more: Any) -> None:
-        self.set_up(*facts, **more)
+    def __init__(
+        self,
+        number: int,
+        definition: Definition,
+        lane: Lane,
+        args: tuple[Any, ...],
+        kwargs: Mapping[str, Any],
+        context: Any = None,
+        owner: Task | None = None,
+        code: CodeType | None = None,
+        at: int = 0,
+    ) -> None:
+        self.set_up(number, CallSite(definition, lane, code=code, at=at), args, kwargs, context, owner)
 
 
 class Bench:

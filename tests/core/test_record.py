@@ -21,7 +21,7 @@ from asyncflow._core.rows import history_of
 from asyncflow._core.segment import PAUSE
 from asyncflow._core.states import CANCELLED, DONE, FAILED, PENDING, STATES, SUCCEEDED, UPSTREAM_FAILED
 from asyncflow._core.sums import OTHERS
-from asyncflow._core.task import FIELDS, Definition, Lane, Task
+from asyncflow._core.task import FIELDS, CallSite, Definition, Lane, Task
 from asyncflow._core.told import history_told
 from asyncflow.events import Event, RunBegan, RunEnded, TaskCalled, TaskEnded, TaskStarted, TaskSubmitted
 
@@ -41,6 +41,7 @@ class Play:
         self.lane = Lane("backend 'thread'")
         self.live: dict[int, Task] = {}
         self.last = 0
+        self.last_called: Any = None
         self.definitions: dict[str, Definition] = {}
         self.news = News(self.record, 1000.0)
         self.told: list[Event] = [RunBegan(self.now + 1000, "run", {"backend 'thread'": 2})]
@@ -50,10 +51,12 @@ class Play:
         definition = self.definitions.setdefault(name, Definition(lambda: None, name))
         task = Call()
         code = site or (lambda: None).__code__
-        task.set_up(self.last, definition, self.lane, (), {}, owner=block, site=code, site_at=0)
+        at = CallSite(definition, self.lane, code=code)
+        task.set_up(self.last, at, (), {}, owner=block)
         record = self.record
-        if definition is not record.definition or block is not record.scope:
-            record.turn(task, block, self.now)
+        if record.last == self.last - 1 or (definition, block) != self.last_called:
+            record.turn(task.id, at, block, self.now)
+        self.last_called = definition, block
         self.live[task.id] = task
         if waits:
             record.edges[task.id] = waits
@@ -456,7 +459,7 @@ def plays(draw: st.DrawFn) -> Play:
             task = play.call(chance.choice("abc"), *waits)
             past.append(task)
             waiting.append((task, waits))
-        if play.record.definition is not None:
+        if play.record.last != play.last:
             play.pause(chance.random())
         ready = [pair for pair in waiting if not any(each.id in play.live for each in pair[1])]
         chance.shuffle(ready)

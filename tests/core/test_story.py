@@ -232,7 +232,7 @@ def where() -> tuple[CodeType, int]:
 
 
 def task_called_at(code: CodeType | None, instruction: int) -> Task:
-    return Record(1, definition(), Lane("backend 'thread'"), (), {}, site=code, site_at=instruction)
+    return Record(1, definition(), Lane("backend 'thread'"), (), {}, code=code, at=instruction)
 
 
 def test_a_task_knows_the_line_that_called_it() -> None:

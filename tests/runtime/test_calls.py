@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from asyncflow import State, TaskFuture, WorkflowEngine
+from asyncflow._core.task import FIELDS
 from asyncflow.testing import ManualBackend
 
 from .kit import never_called, turns
@@ -21,6 +22,14 @@ async def test_call_gives_a_future_and_runs_nothing_yet(engine: WorkflowEngine) 
     assert isinstance(future, TaskFuture)
     assert isinstance(future, asyncio.Future)
     assert not future.done()
+
+
+async def test_call_has_all_that_a_task_has_from_the_beginning(engine: WorkflowEngine) -> None:
+    call = engine.function_task(never_called)()
+    task = TaskFuture(loop=asyncio.get_running_loop())
+    task.set_up(call.id, call.site, (), call.kwargs, call.context)
+    task.story = call.story  # which has gone on
+    assert {name: getattr(call, name) for name in FIELDS} == {name: getattr(task, name) for name in FIELDS}
 
 
 async def test_awaiting_a_call_gives_what_the_function_returns(threads: WorkflowEngine) -> None:

@@ -11,7 +11,15 @@ from typing import Any
 
 import pytest
 
-from asyncflow import InputFile, OutputFile, StagingError, TaskTimeout, UpstreamFailed, WorkflowEngine
+from asyncflow import (
+    EngineClosed,
+    InputFile,
+    OutputFile,
+    StagingError,
+    TaskTimeout,
+    UpstreamFailed,
+    WorkflowEngine,
+)
 
 
 @pytest.fixture(params=["thread", "process", "sequential"])
@@ -37,6 +45,17 @@ async def test_both_arrive_as_paths_inside_one_sandbox(engine: WorkflowEngine, t
     assert path.parent == future.sandbox
     assert future.sandbox.is_relative_to(tmp_path / "work")
     assert (Path.cwd(), sorted(os.listdir())) == (here, there)
+
+
+async def test_outputs_cannot_be_asked_for_after_a_shutdown(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("one")
+    async with WorkflowEngine("sequential", work_dir=tmp_path / "work") as engine:
+        future = engine.function_task(shout)(InputFile(tmp_path / "a.txt"))
+        await future
+    with pytest.raises(
+        EngineClosed, match=r"shout\.outputs\['loud\.txt'\].* was asked for, but the engine has"
+    ):
+        future.outputs["loud.txt"]
 
 
 async def test_so_they_do_in_a_coroutine(engine: WorkflowEngine, tmp_path: Path) -> None:

@@ -165,6 +165,25 @@ async def test_no_task_future_or_argument_survives_a_run_that_is_over() -> None:
     assert [each() for each in seen] == [None] * len(seen)
 
 
+async def test_future_that_is_kept_does_not_keep_the_block_that_called_it() -> None:
+    class Value: ...
+
+    kept = []
+    async with WorkflowEngine("thread", workers=1) as engine:
+
+        @engine.block
+        async def outer() -> Value:
+            kept.append(engine.submit(Value))
+            await kept[0]
+            return Value()
+
+        value = weakref.ref(await outer())
+        await turns()
+        gc.collect()
+        assert value() is None
+        assert kept[0].done()
+
+
 def test_run_whose_loop_was_closed_under_it_is_not_kept_by_its_engine() -> None:
     engine = WorkflowEngine("sequential")
     task = engine.function_task(lambda: None)

@@ -223,6 +223,18 @@ async def test_call_from_another_thread_says_what_to_do(
     assert hands.batches == []
 
 
+async def test_call_from_another_thread_in_the_middle_of_a_burst_is_refused(
+    engine: WorkflowEngine, hands: ManualBackend
+) -> None:
+    first = engine.submit(never_called)
+    error = caught_in_a_thread(lambda: engine.submit(never_called))
+    assert isinstance(error, WrongLoop)
+    second = engine.submit(never_called)
+    await turns()
+    assert (first.id, second.id) == (1, 2)
+    assert hands.batches == [["never_called", "never_called"]]
+
+
 @pytest.mark.parametrize("call", CALLS)
 async def test_call_from_another_loop_is_a_clear_error(
     engine: WorkflowEngine, hands: ManualBackend, call: Callable[[WorkflowEngine], Any]
