@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Generator, Mapping, Sequence
-from itertools import takewhile
-from typing import Final
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from itertools import compress, islice, takewhile
+from operator import sub
+from typing import Final, TypeVar
 
 from .history import Totals
 from .segment import Segment, ends
@@ -17,6 +18,7 @@ _AT_ONCE: Final = 4000  # tasks: some milliseconds, in which nothing else has it
 OTHERS: Final = "(others)"
 """Stands for the names that are too many."""
 
+T = TypeVar("T")
 _Known = dict[str, tuple[dict[str, int], float, float]]
 
 
@@ -41,36 +43,49 @@ class Sums:
             How many tasks were called in it.
         """
         segment, following = segments[0], segments[1].first
-        names, stragglers = _Names(segment), self._stragglers
-        gone = segment.voids | segment.aliases.keys()
         # What has run may yet be told to have failed: by what a block returned, by files, or because all this came
         # between the one and the other.
         told_later = {task_id for each in segments[1:] for task_id in (*each.bad_id, *each.late_id)}
         told_later.update(takewhile(following.__gt__, live))  # in the order of their calls
-        ended = set()
-        for number, (task_id, state, run) in enumerate(ends(segment)):
-            if not number % _AT_ONCE:
-                yield
-            if task_id in gone:
-                continue
-            name = names.of(task_id) if task_id >= segment.first else stragglers.get(task_id)
-            if name is None:
-                _count(self._known, self._unstopped.pop(task_id, None), 0, run)
-                continue
-            is_open = state == SUCCEEDED and task_id in told_later
-            _count(self._known, name, 0 if is_open else state, run)
-            if state and not is_open:
-                ended.add(task_id)
+        going = _GivenUp(self, segment, told_later)
+        for part in _parts(_told(segment)):
+            for task_id, state in part:
+                going.take(task_id, state, 0.0)
+            yield
+        for ids, runs in _runs(segment):
+            going.take_runs(ids, runs)
+            yield
+        stragglers, ended, names = self._stragglers, going.ended, going.names
         for task_id in ended.intersection(segment.unstopped):
             self._unstopped[task_id] = names.of(task_id) if task_id >= segment.first else stragglers[task_id]
-        for task_id in ended:
-            stragglers.pop(task_id, None)
-        for task_id in range(segment.first, following):
-            if not task_id % _AT_ONCE:
-                yield
-            if task_id not in ended and task_id not in gone:
-                stragglers[task_id] = names.of(task_id)
-        return following - segment.first - len(gone)
+        for task_id in stragglers.keys() & ended:
+            del stragglers[task_id]
+        for others in _parts(sorted({*range(segment.first, following)}.difference(ended, going.gone))):
+            stragglers.update((task_id, names.of(task_id)) for task_id in others)
+            yield
+        return following - segment.first - len(going.gone)
+
+    def of_other(self, task_id: int, run: float) -> str | None:
+        """The name of a task of an earlier segment, if its end is still to be counted; else its run counts alone."""
+        name = self._stragglers.get(task_id)
+        if name is None:
+            self.count(self._unstopped.pop(task_id, None), 0, run)
+        return name
+
+    def count(
+        self, name: str | None, state: int, run: float, longest: float | None = None, many: int = 1
+    ) -> None:
+        """Add tasks of one name.
+
+        Args:
+            name: None if it is not known.
+            state: in which they ended; 0 if that is not to be counted now.
+            run: for how long they ran, all together, in seconds.
+            longest: the longest of these runs; None if it is one.
+            many: how many they are.
+        """
+        if name is not None:
+            _count(self._known, name, state, run, run if longest is None else longest, many)
 
     def totals(self, segments: Sequence[Segment], live: Mapping[int, Task]) -> dict[str, Totals]:
         """By name, those included that are not over, as they stand.
@@ -86,25 +101,103 @@ class Sums:
                 for task_id, state, run in ends(segment):
                     name = self._stragglers.get(task_id, self._unstopped.get(task_id))
                     if name is not None:
-                        _count(sums, name, 0, run)
+                        _count(sums, name, 0, run, run, 1)
                         states[task_id] = max(
                             states.get(task_id, 0), state
                         )  # what failed has run before that
             for task_id, name in self._stragglers.items():
                 task = live.get(task_id)
-                _count(sums, name, states.get(task_id, 0) if task is None else task.story & NOW, 0.0)
+                _count(sums, name, states.get(task_id, 0) if task is None else task.story & NOW, 0.0, 0.0, 1)
         return {name: Totals(*known) for name, known in sums.items()}
 
 
-def _count(sums: _Known, given: str | None, state: int, run: float) -> None:
-    if given is None:
-        return
-    name = given if given in sums or len(sums) < _NAMES else OTHERS
-    states, total, longest = sums.get(name, ({}, 0.0, 0.0))
+def _count(known: _Known, given: str, state: int, run: float, longest_run: float, many: int) -> None:
+    name = given if given in known or len(known) < _NAMES else OTHERS
+    states, total, longest = known.get(name, ({}, 0.0, 0.0))
     if state:
         word = STATES[state - 1].name
-        states[word] = states.get(word, 0) + 1
-    sums[name] = states, total + run, max(longest, run)
+        states[word] = states.get(word, 0) + many
+    known[name] = states, total + run, max(longest, longest_run)
+
+
+class _GivenUp:
+    """A segment while it is given up.
+
+    Args:
+        sums: to which it is added.
+        segment: which.
+        told_later: its tasks of whose end more is told in later segments, or may be.
+    """
+
+    def __init__(self, sums: Sums, segment: Segment, told_later: set[int]) -> None:
+        self._sums = sums
+        self._first = segment.first
+        self._told = {*segment.bad_id, *segment.late_id}
+        self._told_later = told_later
+        self.gone = segment.voids | segment.aliases.keys()
+        self._odd = self._told | self._told_later | self.gone
+        self.names = _Names(segment)
+        self.ended: set[int] = set()
+
+    def take(self, task_id: int, state: int, run: float) -> None:
+        """Add one task that ended; or that ran only, if its state is 0."""
+        if task_id in self.gone:
+            return
+        name = self.names.of(task_id) if task_id >= self._first else self._sums.of_other(task_id, run)
+        if name is None:
+            return
+        is_open = state == SUCCEEDED and task_id in self._told_later
+        self._sums.count(name, 0 if is_open else state, run)
+        if state and not is_open:
+            self.ended.add(task_id)
+
+    def take_runs(self, ids: list[int], runs: list[float]) -> None:
+        """Add tasks that ran. Nearly all are called in this segment, over, and nothing else is told of them."""
+        if min(ids) < self._first or not self._odd.isdisjoint(ids):
+            plain = [(each, run) for each, run in zip(ids, runs, strict=True) if not self._took(each, run)]
+            if not plain:
+                return
+            ids, runs = map(list, zip(*plain, strict=True))
+        for name, those in self.names.grouped(ids, runs):
+            self._sums.count(name, SUCCEEDED, sum(those), max(those), len(those))
+        self.ended.update(ids)
+
+    def _took(self, task_id: int, run: float) -> bool:
+        is_plain = task_id >= self._first and task_id not in self._odd
+        if not is_plain:
+            self.take(task_id, 0 if task_id in self._told else SUCCEEDED, run)
+        return not is_plain
+
+
+def _parts(each: Iterable[T]) -> Iterator[list[T]]:
+    """Some thousand at a time."""
+    rest = iter(each)
+    while part := list(islice(rest, _AT_ONCE)):
+        yield part
+
+
+def _told(segment: Segment) -> Iterator[tuple[int, int]]:
+    """Tasks of whose end more is told than that they have run, and how they ended."""
+    yield from zip(segment.bad_id, segment.bad_state, strict=True)
+    yield from ((task_id, SUCCEEDED) for task_id in segment.late_id)
+
+
+def _runs(segment: Segment) -> Iterator[tuple[list[int], list[float]]]:
+    """Tasks that have run and for how long, some thousand at a time."""
+    for begin in range(0, len(segment.ran_id), _AT_ONCE):
+        part = slice(begin, begin + _AT_ONCE)
+        yield (
+            segment.ran_id[part].tolist(),
+            list(map(sub, segment.ran_ended[part], segment.ran_began[part])),
+        )
+    for begin in range(1, len(segment.loop_id), _AT_ONCE):  # the first is a pause
+        ids, ats = (
+            segment.loop_id[begin : begin + _AT_ONCE],
+            segment.loop_at[begin - 1 : begin + _AT_ONCE],
+        )
+        runs = map(sub, ats[1:], ats)
+        if any(ids):
+            yield list(filter(None, ids)), list(compress(runs, ids))  # a pause is 0
 
 
 class _Names:
@@ -118,6 +211,17 @@ class _Names:
         self._turns = segment.turn_id
         self._names = [site.name for site in segment.sites]
         self._sites = segment.turn_site
+
+    def grouped(self, ids: list[int], runs: list[float]) -> Iterable[tuple[str, list[float]]]:
+        """Runs by the names of their tasks."""
+        if not ids:
+            return ()
+        if len(self._names) == 1:
+            return ((self._names[0], runs),)
+        groups: dict[str, list[float]] = {}
+        for task_id, run in zip(ids, runs, strict=True):
+            groups.setdefault(self.of(task_id), []).append(run)
+        return groups.items()
 
     def of(self, task_id: int) -> str:
         return self._names[self._sites[bisect_right(self._turns, task_id) - 1]]
