@@ -342,8 +342,10 @@ def die_with(lifeline: int) -> None:
     Args:
         lifeline: the reading end of a pipe whose writing end only the engine's process holds. Its hang-up is made
             to send SIGKILL, which needs no thread of ours to wait for it and no interpreter lock.
+
+    What tasks have started ends with it, but for what has left the process group.
     """
-    fcntl.fcntl(lifeline, fcntl.F_SETOWN, os.getpid())
+    fcntl.fcntl(lifeline, fcntl.F_SETOWN, -os.getpgrp())
     fcntl.fcntl(lifeline, fcntl.F_SETSIG, signal.SIGKILL)
     fcntl.fcntl(lifeline, fcntl.F_SETFL, fcntl.fcntl(lifeline, fcntl.F_GETFL) | os.O_ASYNC)
 

@@ -55,7 +55,7 @@ class Crew:
         self._recycle_after = recycle_after
         self._most_memory = most_memory
         self._stop_grace = stop_grace
-        self._lifeline, self._hold = os.pipe()  # while this process holds the second end, workers live
+        self._pid = os.getpid()
         self._book = Book()
         self._porter = Porter()
         self._written: dict[int, Packed] = {}  # calls that were packed and could not be sent yet
@@ -199,7 +199,7 @@ class Crew:
     # -- processes ----------------------------------------------------------------------------------------
 
     def _hire(self) -> None:
-        hand = Hand(self._lifeline, self._environment, self._most_memory)
+        hand = Hand(self._environment, self._most_memory)
         self._hands.append(hand)
         self._loop.add_reader(hand.records, self._read, hand)
         self._loop.add_reader(hand.pidfd, self._ended, hand)
@@ -437,11 +437,11 @@ class Crew:
         self._porter.dismiss()
         for packed in self._written.values():
             packed.drop()
-        os.close(self._hold)
-        os.close(self._lifeline)
 
     def abandon(self) -> None:
         """End all processes without a loop to wait on."""
+        if os.getpid() != self._pid:
+            return  # in a child that the program has forked: they are not its own
         self._closing = True
         hands, self._hands = self._hands, []
         for hand in hands:

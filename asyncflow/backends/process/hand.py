@@ -10,6 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
+import weakref
 from contextlib import suppress
 from struct import Struct
 from typing import Any, Final
@@ -24,17 +25,28 @@ _PIPE: Final = 1 << 20
 
 Record = tuple[int, int, float, float, Any]
 
+_HANDS: Final[weakref.WeakSet[Hand]] = weakref.WeakSet()
+
+
+def _let_go() -> None:
+    for hand in list(_HANDS):
+        hand.let_go()
+    _HANDS.clear()
+
+
+# A pool of forked processes, say, in the same program may outlive it; our workers must not live as long as that.
+os.register_at_fork(after_in_child=_let_go)
+
 
 class Hand:
     """A worker process.
 
     Args:
-        lifeline: the reading end of the pipe that the engine's process holds open.
         environment: of the process.
         most_memory: bytes that it may hold between two tasks; 0 for any.
     """
 
-    def __init__(self, lifeline: int, environment: dict[str, str], most_memory: int) -> None:
+    def __init__(self, environment: dict[str, str], most_memory: int) -> None:
         self.given: dict[int, Packed] = {}  # in the order in which they are run
         self.load = 0.0  # seconds of work in it, as far as known
         self.known: set[int] = set()  # functions that it was sent
@@ -47,6 +59,8 @@ class Hand:
         self._unread = worker_calls  # kept: what the worker has not read can be read back here
         self.orders, worker_orders = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.records, worker_records = os.pipe()
+        # While the engine's process holds the second end, the worker lives. One for each: an opened pipe has one owner.
+        lifeline, self._hold = os.pipe()
         out, worker_out = os.pipe()
         err, worker_err = os.pipe()
         page = os.memfd_create("asyncflow-page", os.MFD_CLOEXEC)
@@ -69,11 +83,13 @@ class Hand:
             process_group=0,  # Ctrl-C in a terminal is for the engine, which then decides
         )
         worker_orders.close()
-        for fd in (worker_records, worker_out, worker_err, page):
+        for fd in (worker_records, worker_out, worker_err, page, lifeline):
             os.close(fd)
         self.pid = self.process.pid
         self.name = f"process {self.pid}"
         self.pidfd = os.pidfd_open(self.pid)
+        self._engine = os.getpid()
+        _HANDS.add(self)
 
     def send(self, packed: list[Packed]) -> bool:
         """Give it calls.
@@ -175,8 +191,9 @@ class Hand:
 
     def kill(self) -> None:
         """End it, and what it has started, at once."""
-        with suppress(ProcessLookupError):
-            os.killpg(self.pid, signal.SIGKILL)
+        if os.getpid() == self._engine:  # a child that the program has forked has no say in it
+            with suppress(ProcessLookupError):
+                os.killpg(self.pid, signal.SIGKILL)
 
     def dismiss(self) -> None:
         """Let it end when it has run what it was given."""
@@ -184,7 +201,12 @@ class Hand:
         self._calls.close()
 
     def reap(self) -> tuple[str, int]:
-        """How the process ended, in words, and the most memory that it held, in bytes. Once, after it has."""
+        """How the process ended, in words, and the most memory that it held, in bytes. Once, after it has.
+
+        What its tasks have started and left behind in its process group ends here: before the process is reaped, while
+        its number surely is its own.
+        """
+        self.kill()
         _, status, usage = os.wait4(self.pid, 0)
         code = self.process.returncode = os.waitstatus_to_exitcode(status)
         how = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
@@ -195,8 +217,15 @@ class Hand:
         self._calls.close()
         self._unread.close()
         self.orders.close()
-        for fd in (self.records, self.out.fd, self.err.fd, self.pidfd):
+        for fd in (self.records, self.out.fd, self.err.fd, self.pidfd, self._hold):
             os.close(fd)
+        _HANDS.discard(self)
+
+    def let_go(self) -> None:
+        """Close what tells the worker that the engine's process lives, in a child which that has forked."""
+        self._calls.close()
+        self.orders.close()
+        os.close(self._hold)
 
 
 def _program(passed: list[int], most_memory: int) -> str:
