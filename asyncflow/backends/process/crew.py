@@ -457,6 +457,8 @@ class Crew:
 def _unpacked(work: Work, load: Callable[[], Any]) -> Event:
     try:
         return SUCCEEDED, work.id, load()
-    except Exception as error:  # a class that pickles but does not unpickle
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # a class that pickles but does not unpickle, or would end the program
         error.add_note(f"while the result of {work.name!r} (#{work.id}) was unpickled")
         return FAILED, work.id, error
