@@ -262,7 +262,7 @@ class Crew:
         if kind == wire.PACKED:
             return _unpacked(packed.work, partial(pickle.loads, payload))
         load = partial(_unpacked, packed.work, partial(wire.unpack_memory, hand.result_file(), payload))
-        if sum(size for read, size in payload if read) <= HEAVY:  # what is mapped is not copied
+        if sum(size for way, size in payload if way) <= HEAVY:  # what is mapped is not copied
             return load()
         self._porter.carry(lambda: self._report([ran, load()]))
         return None
