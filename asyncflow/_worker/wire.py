@@ -53,6 +53,9 @@ TELLS_START: Final = 4  # has a clock that starts with it: record BEGUN
 PLAIN_ARGUMENTS: Final = 8  # all of them are of the classes in PLAIN
 IN_FILE: Final = 16  # the payload is the sizes of what is in a memory file that comes with the packet
 
+PATH: Final = 0
+"""Stands, among the numbers of functions in a packet, for where to look for modules."""
+
 # Orders.
 TAKE_BACK: Final = 0  # hand back all that has not begun
 STOP: Final = 1  # the same, and stop what runs if it is the task named
@@ -117,7 +120,7 @@ class _Packer(cloudpickle.Pickler):  # type: ignore[misc]
 class _Unpacker(pickle.Unpickler):
     """Puts them back."""
 
-    def __init__(self, stream: bytes, buffers: list[Any], aside: dict[int, Any]) -> None:
+    def __init__(self, stream: Any, buffers: list[Any], aside: dict[int, Any]) -> None:
         super().__init__(io.BytesIO(stream), buffers=buffers)
         self._aside = aside
 

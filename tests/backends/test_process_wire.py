@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from asyncflow import WorkflowEngine
 from asyncflow._worker import wire
 from asyncflow.backends.process import ProcessBackend
-from asyncflow import WorkflowEngine
 
 _LONG = bytes(range(256)) * 4096
 _SHORT = b"short"
@@ -44,7 +44,9 @@ def test_values_are_the_same_after_a_journey_as_after_a_plain_pickle(value: Any)
     assert repr(type(back)) == repr(type(value))
 
 
-@pytest.mark.parametrize("leaf", [_LONG, bytearray(_LONG), _SHORT, np.zeros(200_000)], ids=["bytes", "bytearray", "short", "array"])
+@pytest.mark.parametrize(
+    "leaf", [_LONG, bytearray(_LONG), _SHORT, np.zeros(200_000)], ids=["bytes", "bytearray", "short", "array"]
+)
 def test_what_is_shared_is_shared_after_a_journey(leaf: Any) -> None:
     inner = [leaf]
     first, second, third = travelled([inner, {"again": inner}, leaf])

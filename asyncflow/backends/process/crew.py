@@ -7,7 +7,7 @@ import os
 import pickle
 import platform
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from contextlib import suppress
 from functools import partial
 from time import perf_counter
@@ -136,7 +136,7 @@ class Crew:
             del self._waiting[each.work.id]
         return True
 
-    def _packed(self, head: int, known: set[int]) -> tuple[list[Packed], int]:
+    def _packed(self, head: int, known: Container[int]) -> tuple[list[Packed], int]:
         """A chain, as far as it can be sent at once, and its size; what fails here fails alone."""
         chain: list[Packed] = []
         size = 0

@@ -11,17 +11,19 @@ import socket
 import subprocess
 import sys
 import weakref
+from collections.abc import Container
 from contextlib import suppress
 from struct import Struct
 from typing import Any, Final
 
 from ..._worker import wire
-from .calls import Packed
+from .calls import Function, Packed
 from .output import Relay
 
 _LENGTH: Final = Struct("=I")
 _READ: Final = 1 << 17  # bytes at a time: some thousand small results, after which others have their turn
 _PIPE: Final = 1 << 20
+_KEPT: Final = 1024  # functions that it is sent, before it is told which of them nobody will ask for again
 
 Record = tuple[int, int, float, float, Any]
 
@@ -49,7 +51,9 @@ class Hand:
     def __init__(self, environment: dict[str, str], most_memory: int) -> None:
         self.given: dict[int, Packed] = {}  # in the order in which they are run
         self.load = 0.0  # seconds of work in it, as far as known
-        self.known: set[int] = set()  # functions that it was sent
+        self.known: dict[int, Function] = {}  # that it was sent
+        self._most_known = _KEPT
+        self._path: list[str] = []  # where it looks for modules
         self.done = 0  # tasks that it has run
         self.is_up = False
         self.retires = False
@@ -99,11 +103,13 @@ class Hand:
         """
         known = self.known
         definitions: dict[int, Any] = {}
+        functions: dict[int, Function] = {}
         calls, written = [], []
         for each in packed:
             function = each.function
             if function.number not in known:
                 definitions[function.number] = function.definition
+                functions[function.number] = function
             if each.parts is not None:
                 each.write()
                 written.append(each.file)
@@ -113,7 +119,9 @@ class Hand:
             if type(definition) is bytes and len(definition) > wire.IN_BAND:
                 files.append(wire.write_file(definition))
                 definitions[number] = len(definition)
-        frame = pickle.dumps((definitions, calls), 5)
+        if self._path != sys.path:
+            definitions[wire.PATH] = _path()
+        frame = pickle.dumps((definitions, self._forgotten(functions), calls), 5)
         try:
             if files or written:
                 socket.send_fds(self._calls, [frame], files + written)
@@ -124,7 +132,9 @@ class Hand:
         finally:
             for file in files:
                 os.close(file)
-        known.update(definitions)
+        known.update(functions)
+        if wire.PATH in definitions:
+            self._path = sys.path[:]
         given, load = self.given, self.load
         for each in packed:
             each.drop()
@@ -132,6 +142,16 @@ class Hand:
             load += each.function.pace.seconds
         self.load = load
         return True
+
+    def _forgotten(self, needed: Container[int]) -> list[int]:
+        """The functions that the worker need not keep. It takes a packet only when it has no call left."""
+        if len(self.known) < self._most_known:
+            return []
+        old = [n for n, function in self.known.items() if not function.is_current and n not in needed]
+        for number in old:
+            del self.known[number]
+        self._most_known = len(self.known) + _KEPT
+        return old
 
     def take_unread(self) -> list[int]:
         """Take back the calls that it has not read yet; the kernel sees to it that nobody else has them."""
@@ -145,8 +165,11 @@ class Hand:
                 os.close(file)
             if not data:
                 return task_ids
-            definitions, calls = pickle.loads(data)
-            self.known.difference_update(definitions)
+            definitions, _, calls = pickle.loads(data)
+            for number in definitions:
+                self.known.pop(number, None)
+            if wire.PATH in definitions:
+                self._path = []
             task_ids += [task_id for task_id, _, _ in calls]
 
     def take(self, task_id: int) -> Packed | None:
@@ -228,9 +251,15 @@ class Hand:
         os.close(self._hold)
 
 
+def _path() -> list[str]:
+    return [
+        folder for folder in sys.path if isinstance(folder, str)
+    ]  # the others are passed over by imports here, too
+
+
 def _program(passed: list[int], most_memory: int) -> str:
     # The path is set before anything of ours is imported; the main script is not run again, so it needs no guard.
     arguments = ", ".join(map(str, [*passed, most_memory, os.getpid()]))
     return (
-        f"import sys; sys.path[:] = {sys.path!r}; from asyncflow._worker.main import main; main({arguments})"
+        f"import sys; sys.path[:] = {_path()!r}; from asyncflow._worker.main import main; main({arguments})"
     )
