@@ -85,9 +85,9 @@ def unpack_outcome(packed: bytes) -> Outcome:
         succeeded, payload = pickle.loads(packed)
     except KeyboardInterrupt:
         raise
-    except BaseException as error:
-        error.add_note("while the result was unpickled")
-        return False, error
+    except BaseException as problem:
+        problem.add_note("while the result was unpickled")
+        return False, problem
     if succeeded:
         return True, payload
     chain = [_rebuilt(*each) for each in payload]
@@ -112,14 +112,14 @@ def _portable(error: BaseException, told: str) -> tuple[bytes, str, str, str]:
 
 def _rebuilt(packed: bytes, kind: str, text: str, told: str) -> BaseException:
     try:
-        error: BaseException = pickle.loads(packed)
+        rebuilt: BaseException = pickle.loads(packed)
         if told:
-            error.add_note(f"Where it was raised:\n{told}")
+            rebuilt.add_note(f"Where it was raised:\n{told}")
     except KeyboardInterrupt:
         raise
     except BaseException:  # also what would end the program
         return RemoteError(kind, text, told)
-    return error
+    return rebuilt
 
 
 def traceback_text(error: BaseException) -> str:

@@ -24,6 +24,8 @@ from typing import Any, Final
 
 import cloudpickle
 
+from .maps import mapped
+
 PLAIN: Final = frozenset({type(None), bool, int, float, complex, str, bytes})
 """Classes that any pickler packs alike, without a look at what is inside."""
 
@@ -235,7 +237,7 @@ def unpack_memory(file: int, sizes: Sizes) -> Any:
     try:
         offset, parts = 0, []
         for way, size in sizes:
-            parts.append(_read_all(file, size, offset) if way else mmap.mmap(file, size, offset=offset))
+            parts.append(_read_all(file, size, offset) if way else mapped(file, size, offset))
             offset += _padded(size)
     finally:
         os.close(file)

@@ -518,3 +518,15 @@ async def test_a_chain_that_is_packed_again_is_not_sent_as_it_was_packed_before(
         for chain, end in enumerate(ends):
             assert await end == tuple(f"{chain}.{link}" for link in range(4))
         await asyncio.gather(*rest)
+
+
+def _alarm() -> float:
+    return signal.getitimer(signal.ITIMER_REAL)[0]
+
+
+async def test_an_alarm_that_a_task_has_set_goes_off_in_no_other() -> None:
+    async with WorkflowEngine(backend="process", workers=1) as engine:
+        process = await engine.submit(pid)
+        await engine.submit(signal.setitimer, signal.ITIMER_REAL, 1000)
+        assert await engine.submit(_alarm) == 0
+        assert await engine.submit(pid) == process

@@ -74,6 +74,6 @@ async def test_what_only_the_worker_can_import_fails_its_task_alone(
 
 async def test_a_result_that_would_end_the_program_fails_its_task_alone() -> None:
     async with WorkflowEngine(backend="process", workers=1) as engine:
-        with pytest.raises(TaskCrashed, match="'end'.*SystemExit"):
+        with pytest.raises(TaskCrashed, match=r"'end'.*SystemExit"):
             await engine.submit(end)
         assert await engine.submit(int) == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import mmap
 import os
@@ -203,8 +204,14 @@ class Hand:
         return records
 
     def result_file(self) -> int:
-        """The memory file of a large result; it was sent before its record."""
+        """The memory file of a large result; it was sent before its record.
+
+        Raises:
+            OSError: this process may open no more files, and so the kernel has thrown it away.
+        """
         _, files = wire.receive(self.orders)
+        if not files:
+            raise OSError(errno.EMFILE, "a large result could not be taken in: too many files are open here")
         return files[0]
 
     @property
@@ -252,9 +259,8 @@ class Hand:
 
 
 def _path() -> list[str]:
-    return [
-        folder for folder in sys.path if isinstance(folder, str)
-    ]  # the others are passed over by imports here, too
+    folders: list[object] = [*sys.path]
+    return [folder for folder in folders if isinstance(folder, str)]  # imports pass over all others here, too
 
 
 def _program(passed: list[int], most_memory: int) -> str:
