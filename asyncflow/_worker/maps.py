@@ -1,4 +1,4 @@
-"""Maps memory files without keeping a descriptor for each: a program may hold thousands of arrays, and open few files."""
+"""Maps memory files without keeping a descriptor for each: a program may hold many arrays, and open few files."""
 
 from __future__ import annotations
 

@@ -131,3 +131,23 @@ async def test_a_fork_of_the_program_ends_no_worker_of_its() -> None:
         os.close(pidfd)
         os.waitpid(child, 0)
         assert await engine.submit(os.getpid) == before
+
+
+async def test_a_worker_that_cannot_be_replaced_leaves_nobody_waiting(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def descriptors() -> int:
+        return len(os.listdir("/proc/self/fd"))
+
+    async with WorkflowEngine(ProcessBackend(workers=1)) as engine:
+        none = descriptors()
+        dies = engine.submit(os._exit, 1)
+        waits = [engine.submit(os.getpid) for _ in range(3)]
+        await asyncio.sleep(0)  # the worker is being started
+        with monkeypatch.context() as patch:
+            patch.setattr(sys, "executable", "/there/is/no/such/python")
+            failed = await asyncio.gather(dies, *waits, return_exceptions=True)
+        assert isinstance(failed[0], WorkerDied)
+        assert [type(error) for error in failed[1:]] == [FileNotFoundError] * 3
+        assert descriptors() == none
+        assert await engine.submit(int) == 0

@@ -218,7 +218,15 @@ class Crew:
     # -- processes ----------------------------------------------------------------------------------------
 
     def _hire(self) -> None:
-        hand = Hand(self._environment, self._most_memory)
+        try:
+            hand = Hand(self._environment, self._most_memory)
+        except OSError as error:
+            if (
+                not self._hands
+            ):  # else these go on, and it is tried again whenever one of them has ended something
+                error.add_note("No worker process could be started.")
+                self._fail_waiting(lambda _: error)
+            return
         self._hands.append(hand)
         self._loop.add_reader(hand.records, self._read, hand)
         self._loop.add_reader(hand.pidfd, self._ended, hand)
@@ -383,10 +391,13 @@ class Crew:
         if self._false_starts < _FALSE_STARTS:
             return
         self._false_starts = 0
+        self._fail_waiting(lambda work: self._died(work, hand, how, peak))
+
+    def _fail_waiting(self, error: Callable[[Work], Exception]) -> None:
         waiting, self._waiting = self._waiting, {}
         self._order.clear()
         self._heavy.clear()
-        self._report([(FAILED, work.id, self._died(work, hand, how, peak)) for work in waiting.values()])
+        self._report([(FAILED, work.id, error(work)) for work in waiting.values()])
 
     # -- cancelling ---------------------------------------------------------------------------------------
 

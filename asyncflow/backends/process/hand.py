@@ -13,7 +13,7 @@ import subprocess
 import sys
 import weakref
 from collections.abc import Container
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from struct import Struct
 from typing import Any, Final
 
@@ -60,17 +60,31 @@ class Hand:
         self.retires = False
         self._bytes = b""
         self.came = 0  # bytes that the last read has brought, perhaps of a record that is not complete
-        self._calls, worker_calls = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with ExitStack() as undo:  # a machine may have no process, descriptor or memory left
+            self._start(environment, most_memory, undo)
+            undo.pop_all()
+        self.pid = self.process.pid
+        self.name = f"process {self.pid}"
+        self.pidfd = os.pidfd_open(self.pid)
+        self._engine = os.getpid()
+        _HANDS.add(self)
+
+    def _start(self, environment: dict[str, str], most_memory: int, undo: ExitStack) -> None:
+        self._calls, worker_calls = _sockets(undo)
         self._unread = worker_calls  # kept: what the worker has not read can be read back here
-        self.orders, worker_orders = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self.records, worker_records = os.pipe()
+        self.orders, worker_orders = _sockets(undo)
+        self.records, worker_records = _pipe(undo)
         # While the engine's process holds the second end, the worker lives. One for each: an opened pipe has one owner.
-        lifeline, self._hold = os.pipe()
-        out, worker_out = os.pipe()
-        err, worker_err = os.pipe()
+        lifeline, self._hold = _pipe(undo)
+        out, worker_out = _pipe(undo)
+        err, worker_err = _pipe(undo)
         page = os.memfd_create("asyncflow-page", os.MFD_CLOEXEC)
+        undo.callback(os.close, page)
         os.ftruncate(page, mmap.PAGESIZE)
-        self._page = memoryview(mmap.mmap(page, mmap.PAGESIZE)).cast("Q")
+        self._map = mmap.mmap(page, mmap.PAGESIZE)  # which keeps a descriptor of its own
+        undo.callback(self._map.close)
+        self._page = memoryview(self._map).cast("Q")
+        undo.callback(self._page.release)
         self.out, self.err = Relay(out, "stdout"), Relay(err, "stderr")
         for fd in (self.records, out, err):
             os.set_blocking(fd, False)
@@ -90,11 +104,6 @@ class Hand:
         worker_orders.close()
         for fd in (worker_records, worker_out, worker_err, page, lifeline):
             os.close(fd)
-        self.pid = self.process.pid
-        self.name = f"process {self.pid}"
-        self.pidfd = os.pidfd_open(self.pid)
-        self._engine = os.getpid()
-        _HANDS.add(self)
 
     def send(self, packed: list[Packed]) -> bool:
         """Give it calls.
@@ -249,6 +258,8 @@ class Hand:
         self.orders.close()
         for fd in (self.records, self.out.fd, self.err.fd, self.pidfd, self._hold):
             os.close(fd)
+        self._page.release()
+        self._map.close()
         _HANDS.discard(self)
 
     def let_go(self) -> None:
@@ -256,6 +267,20 @@ class Hand:
         self._calls.close()
         self.orders.close()
         os.close(self._hold)
+
+
+def _sockets(undo: ExitStack) -> tuple[socket.socket, socket.socket]:
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    undo.callback(ours.close)
+    undo.callback(theirs.close)
+    return ours, theirs
+
+
+def _pipe(undo: ExitStack) -> tuple[int, int]:
+    reading, writing = os.pipe()
+    undo.callback(os.close, reading)
+    undo.callback(os.close, writing)
+    return reading, writing
 
 
 def _path() -> list[str]:
