@@ -221,11 +221,12 @@ class Crew:
         try:
             hand = Hand(self._environment, self._most_memory)
         except OSError as error:
+            problem = error
+            problem.add_note("No worker process could be started.")
             if (
                 not self._hands
-            ):  # else these go on, and it is tried again whenever one of them has ended something
-                error.add_note("No worker process could be started.")
-                self._fail_waiting(lambda _: error)
+            ):  # else these go on, and it is tried again when one of them has ended something
+                self._fail_waiting(lambda _: problem)
             return
         self._hands.append(hand)
         self._loop.add_reader(hand.records, self._read, hand)
