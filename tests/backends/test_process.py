@@ -530,3 +530,20 @@ async def test_an_alarm_that_a_task_has_set_goes_off_in_no_other() -> None:
         await engine.submit(signal.setitimer, signal.ITIMER_REAL, 1000)
         assert await engine.submit(_alarm) == 0
         assert await engine.submit(pid) == process
+
+
+def test_letters_that_the_output_does_not_know_are_escaped_and_nothing_is_lost(tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(
+        "from asyncflow import WorkflowEngine\n"
+        "engine = WorkflowEngine(backend='process', workers=1)\n"
+        "engine.run(engine.function_task(print), 'before\\n\\u00e9t\\u00e9\\nafter')\n"
+    )
+    ran = subprocess.run(
+        [sys.executable, str(script)],
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert ran.stdout.splitlines() == ["before", "\\xe9t\\xe9", "after"]
