@@ -3,8 +3,8 @@
 Each is used as its documentation tells for one machine with two workers, with telemetry and dashboards off.
 
 Some take tens of milliseconds for each link of a chain, on a busy machine a few times as much. So each shape has its
-own share of a row's time: it is drawn small first, then as large, and as often, as its share allows. What was measured is
-told at once, so that an engine which then hangs, or does not end, loses nothing but the rest of its row.
+own share of a row's time: it is drawn small first, then as large, and as often, as its share allows. What was measured
+is told at once, so an engine that then hangs, or does not end, loses nothing but the rest of its row.
 """
 
 from __future__ import annotations

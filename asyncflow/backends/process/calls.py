@@ -39,11 +39,12 @@ HEAVY: Final = 8 << 20
 class Function:
     """One version of a function, as workers know it."""
 
-    __slots__ = ("definition", "is_current", "number", "pace", "size", "version")
+    __slots__ = ("code", "definition", "is_current", "number", "pace", "size", "version")
 
-    def __init__(self, number: int, definition: Any, version: Version) -> None:
+    def __init__(self, number: int, definition: Any, code: Any, version: Version | None) -> None:
         self.number = number
-        self.version = version
+        self.code = code
+        self.version = version  # None: workers import it, and what it mentions is their own
         self.is_current = True  # and will be asked for again
         self.definition = definition  # (module, path), or pickled by value
         self.size = sum(map(len, definition)) if type(definition) is tuple else len(definition)
@@ -104,7 +105,10 @@ class Book:
         except TypeError:  # cannot be hashed
             return None
         if known is not None:
-            if known.version.holds(fn):
+            # Other code: its module was loaded again, and a notebook put the new code into the old function.
+            if getattr(fn, "__code__", None) is known.code and (
+                known.version is None or known.version.holds()
+            ):
                 return known
             self._functions.pop(fn).is_current = False
         name = importable(fn) if type(fn) is not MethodType else None
@@ -113,7 +117,8 @@ class Book:
         # workers may have imported what the module was before
         is_stale = self._reloads.changed(fn.__module__) or (name is not None and known is not None)
         value = name if name is not None and not is_stale else _definition(work, with_module=is_stale)
-        return self._keep(fn, Function(next(self._numbers), value, Version(fn, is_named=value is name)))
+        version = Version(fn) if value is not name else None
+        return self._keep(fn, Function(next(self._numbers), value, getattr(fn, "__code__", None), version))
 
     def caller(self, fn: Any) -> Function:
         """The entry for what calls its first argument: one for each kind, since each has a run time of its own."""
@@ -123,7 +128,7 @@ class Book:
         known = self._functions.get((call, kind))
         if known is None:
             number = next(self._numbers)
-            known = self._keep((call, kind), Function(number, _CALL, Version(call, is_named=True)))
+            known = self._keep((call, kind), Function(number, _CALL, None, None))
         return known
 
     def _keep(self, key: Any, function: Function) -> Function:

@@ -20,30 +20,25 @@ _NOTHING: Final = object()
 
 
 class Version:
-    """What a function is at a time.
+    """What a function that travels by value mentions, at a time.
 
     Args:
         fn: the function.
-        is_named: whether workers import it; what it mentions is then their own.
     """
 
-    __slots__ = ("_cells", "_code", "_names")
+    __slots__ = ("_cells", "_names")
 
-    def __init__(self, fn: Any, *, is_named: bool) -> None:
-        self._code = getattr(fn, "__code__", None)
+    def __init__(self, fn: Any) -> None:
         self._names: list[tuple[dict[str, Any], str, Any]] = []
         self._cells: list[tuple[Any, Any]] = []
-        if not is_named:
-            self._look_around(fn)
+        self._look_around(fn)
 
-    def holds(self, fn: Any) -> bool:
-        """Whether the function is still the same. On the hot path: a look-up for each name that it mentions."""
-        if getattr(fn, "__code__", None) is not self._code:
-            return False  # its module was loaded anew, and a notebook put the new code into the old function
+    def holds(self) -> bool:
+        """Whether all of it is still the same. On the hot path: a look-up for each name."""
         for space, name, value in self._names:
             if space.get(name, _NOTHING) is not value:
                 return False
-        return all(_content(cell) is value for cell, value in self._cells)
+        return not self._cells or all(_content(cell) is value for cell, value in self._cells)
 
     def _look_around(self, fn: Any) -> None:
         ahead, seen = [fn], set[int]()
