@@ -398,12 +398,12 @@ def test_prints_of_workers_arrive_in_whole_lines_before_the_result(tmp_path: Pat
 # -- faults ---------------------------------------------------------------------------------------------------
 
 
-async def _under_fire(tasks: int, kills: int) -> Counter[str]:
-    """Run tasks while their workers are killed at random; how they ended, by state."""
+async def _under_fire(tasks: int, kills: int, log: Path) -> Counter[str]:
+    """Run tasks while their workers are killed at random; how they ended, by state. None runs twice."""
     rng = random.Random(42)
     before = children()
     async with WorkflowEngine(backend="process", workers=2) as engine:
-        futures = [engine.submit(_spin, number) for number in range(tasks)]
+        futures = [engine.submit(_spin, number, str(log)) for number in range(tasks)]
         moments = sorted(rng.sample(range(tasks), kills))
         for done, ended in enumerate(asyncio.as_completed(futures), 1):
             try:
@@ -421,25 +421,31 @@ async def _under_fire(tasks: int, kills: int) -> Counter[str]:
             else:
                 assert isinstance(future.exception(), WorkerDied)
             assert future.attempts == 1
+    begun = Counter(map(int, log.read_text().split()))
+    assert max(begun.values()) == 1
+    assert all(begun[number] for number, future in enumerate(futures) if future.state is State.SUCCEEDED)
     assert children() == before
     return ends
 
 
-def _spin(number: int) -> int:
+def _spin(number: int, log: str) -> int:
+    file = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+    os.write(file, b"%d\n" % number)
+    os.close(file)
     sum(range(2000))
     return number
 
 
-async def test_tasks_survive_the_death_of_workers_that_did_not_run_them() -> None:
-    ends = await _under_fire(tasks=500, kills=10)
+async def test_tasks_survive_the_death_of_workers_that_did_not_run_them(tmp_path: Path) -> None:
+    ends = await _under_fire(tasks=500, kills=10, log=tmp_path / "log")
     assert set(ends) <= {"SUCCEEDED", "FAILED"}
     assert sum(ends.values()) == 500
     assert ends["FAILED"] <= 10
 
 
 @pytest.mark.soak
-async def test_two_hundred_kills_in_ten_thousand_tasks_lose_nothing() -> None:
-    ends = await _under_fire(tasks=10_000, kills=200)
+async def test_two_hundred_kills_in_ten_thousand_tasks_lose_nothing(tmp_path: Path) -> None:
+    ends = await _under_fire(tasks=10_000, kills=200, log=tmp_path / "log")
     assert sum(ends.values()) == 10_000
     assert set(ends) <= {"SUCCEEDED", "FAILED"}
     assert ends["FAILED"] <= 200
