@@ -56,6 +56,8 @@ def run_part(name: str, options: Options) -> tuple[dict[str, list[Row]], str | N
     try:
         for title, row in part.measure(options):
             tables.setdefault(title, []).append(row)
+            # or one would not know whether it hangs
+            print(f"  ... {' '.join(map(str, list(row.values())[:1]))}", file=sys.stderr, flush=True)
     except Exception as error:  # the other parts are still worth their while
         broken = f"{type(error).__name__}: {error}"
     for title, rows in tables.items():

@@ -1,6 +1,10 @@
 """The same graphs with other engines: whichever of them is importable, each in a process of its own.
 
 Each is used as its documentation tells for one machine with two workers, with telemetry and dashboards off.
+
+Some take tens of milliseconds for each link of a chain, on a busy machine a few times as much. So each shape has its
+own share of a row's time: it is drawn small first, then as large, and as often, as its share allows. What was measured
+is told at once, so an engine that then hangs, or does not end, loses nothing but the rest of its row.
 """
 
 from __future__ import annotations
@@ -28,7 +32,13 @@ from .measuring import Options, Row, Rows
 from .places import WORKERS
 from .shapes import SHAPES, Shape, size
 
-NOTE = "µs a task, from the first call to the last result; medians. Few tasks, because some take milliseconds for each."
+NOTE = (
+    "µs a task, from the first call to the last result; medians. Few tasks, because some take milliseconds for each;"
+    " still fewer where it says so."
+)
+_SECONDS = 90.0  # for a row; beyond that it is ended
+_SHARE = 15.0  # of these, for the measurements of one shape
+_FEW = 50  # tasks that are drawn first
 _SHAPES = ("independent", "chain", "tree")
 
 Run = Callable[[Shape, int], None]
@@ -185,8 +195,9 @@ def measure(options: Options) -> Rows:
             row["skipped"] = reason
         else:
             try:
-                row |= fresh.run(drive, name, n, repeat, timeout=300, environment=environment)
+                row |= fresh.run(drive, name, n, repeat, timeout=_SECONDS, environment=environment)
             except fresh.Failed as error:
+                row |= error.so_far or {}
                 row["failed"] = str(error)
         yield f"Other engines, {n:,} tasks, two workers, medians of {repeat}", row
 
@@ -207,9 +218,31 @@ def _missing(name: str, system: System) -> str | None:
 
 def drive(name: str, n: int, repeat: int) -> Row:
     """One row."""
+    row: Row = {}
     with SYSTEMS[name].opened() as run:
         run(SHAPES["independent"], 20)  # workers are up
-        return {f"{shape}_us": median(_timed(run, shape, n) for _ in range(repeat)) for shape in _SHAPES}
+        for shape in _SHAPES:
+            row |= _measured(run, shape, n, repeat)
+            fresh.tell(row)
+    return row
+
+
+def _measured(run: Run, shape: str, n: int, repeat: int) -> Row:
+    end = perf_counter() + _SHARE
+    first = _timed(run, shape, min(_FEW, n))
+    fits = max(
+        _FEW, int((end - perf_counter()) / 2 / (first / 1e6))
+    )  # half, for what gets slower with their number
+    samples: list[float] = []
+    took = 0.0
+    while len(samples) < repeat and (not samples or perf_counter() + took < end):
+        began = perf_counter()
+        samples.append(_timed(run, shape, min(n, fits)))
+        took = perf_counter() - began
+    row: Row = {f"{shape}_us": median(samples), f"{shape}_samples_us": samples}
+    if fits < n:
+        row[f"{shape}_tasks"] = fits
+    return row
 
 
 def _timed(run: Run, shape: str, n: int) -> float:

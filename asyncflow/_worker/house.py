@@ -56,6 +56,7 @@ class House:
         if self._touched:
             self._restore()
         os.umask(self._umask)
+        signal.setitimer(signal.ITIMER_REAL, 0)  # an alarm would go off in another task
         for number, handler in zip(_WATCHED, self._handlers, strict=True):
             if signal.getsignal(number) is not handler:
                 signal.signal(number, handler)

@@ -17,7 +17,7 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from functools import reduce
-from importlib import import_module
+from importlib import import_module, invalidate_caches
 from struct import Struct
 from time import perf_counter
 from types import CodeType
@@ -99,7 +99,13 @@ class Worker:
         if not data:
             self._flush()
             os._exit(0)
-        definitions, calls = pickle.loads(data)
+        definitions, forgotten, calls = pickle.loads(data)
+        if wire.PATH in definitions:
+            sys.path[:] = definitions.pop(wire.PATH)
+            invalidate_caches()
+        for number in forgotten:
+            self._functions.pop(number, None)
+            self._definitions.pop(number, None)
         for number, definition in definitions.items():
             large = type(definition) is int  # its size, in a file of its own
             self._definitions[number] = wire.read_file(files.pop(0), definition) if large else definition
@@ -342,8 +348,10 @@ def die_with(lifeline: int) -> None:
     Args:
         lifeline: the reading end of a pipe whose writing end only the engine's process holds. Its hang-up is made
             to send SIGKILL, which needs no thread of ours to wait for it and no interpreter lock.
+
+    What tasks have started ends with it, but for what has left the process group.
     """
-    fcntl.fcntl(lifeline, fcntl.F_SETOWN, os.getpid())
+    fcntl.fcntl(lifeline, fcntl.F_SETOWN, -os.getpgrp())
     fcntl.fcntl(lifeline, fcntl.F_SETSIG, signal.SIGKILL)
     fcntl.fcntl(lifeline, fcntl.F_SETFL, fcntl.fcntl(lifeline, fcntl.F_GETFL) | os.O_ASYNC)
 

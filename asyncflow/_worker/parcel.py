@@ -1,8 +1,9 @@
 """What crosses from one process to another: functions and arguments by value, outcomes that always unpickle.
 
 An exception may refuse to be pickled, or pickle and then refuse to be rebuilt (its ``__init__`` takes other
-arguments than ``args``). It must never take the channel, the worker or another task with it, so it is tried here,
-on the side where it was raised, and if it fails an envelope with the same facts travels instead.
+arguments than ``args``). It must never take the channel, the worker or another task with it, so it is tried
+on the side where it was raised, and if it fails an envelope with the same facts travels instead. What is rebuilt there
+may still fail here, as where a task has imported what only its process can find; so the facts travel in any case.
 """
 
 from __future__ import annotations
@@ -66,10 +67,10 @@ def pack_error(error: BaseException) -> bytes:
     if isinstance(error, RuntimeError) and isinstance(error.__cause__, StopIteration):
         error = error.__cause__  # what Python makes of one that leaves a coroutine; a cause does not travel
     told = traceback_text(error)
-    chain = [_portable(error, f"Where it was raised:\n{told}", told)]
+    chain = [_portable(error, told)]
     while error.__cause__ is not None and len(chain) < _CAUSES:
         error = error.__cause__
-        chain.append(_portable(error, "", ""))
+        chain.append(_portable(error, ""))
     return cloudpickle.dumps((False, chain))  # type: ignore[no-any-return]
 
 
@@ -79,16 +80,24 @@ def why_unpicklable(value: Any, error: BaseException) -> str:
 
 
 def unpack_outcome(packed: bytes) -> Outcome:
-    """An outcome that `pack_outcome` packed."""
-    succeeded, payload = pickle.loads(packed)
+    """An outcome that `pack_outcome` packed. A value that cannot be rebuilt here is a failure."""
+    try:
+        succeeded, payload = pickle.loads(packed)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as problem:
+        problem.add_note("while the result was unpickled")
+        return False, problem
     if succeeded:
         return True, payload
-    for error, cause in pairwise(payload):  # pickle forgets causes
+    chain = [_rebuilt(*each) for each in payload]
+    for error, cause in pairwise(chain):  # pickle forgets causes
         error.__cause__ = cause
-    return False, payload[0]
+    return False, chain[0]
 
 
-def _portable(error: BaseException, note: str, told: str) -> BaseException:
+def _portable(error: BaseException, told: str) -> tuple[bytes, str, str, str]:
+    """An exception, pickled if it can be and else empty, and the facts of its envelope."""
     try:
         packed = cloudpickle.dumps(error)
         if len(packed) > _LARGEST:
@@ -96,11 +105,20 @@ def _portable(error: BaseException, note: str, told: str) -> BaseException:
         rebuilt: BaseException = pickle.loads(packed)
         if type(rebuilt).__name__ != type(error).__name__:
             raise TypeError("it was rebuilt as something else")
-        if note:
-            rebuilt.add_note(note)
-        pickle.loads(cloudpickle.dumps(rebuilt))
     except BaseException:
-        return RemoteError(type(error).__qualname__, brief(error), told)
+        packed = b""
+    return packed, type(error).__qualname__, brief(error), told
+
+
+def _rebuilt(packed: bytes, kind: str, text: str, told: str) -> BaseException:
+    try:
+        rebuilt: BaseException = pickle.loads(packed)
+        if told:
+            rebuilt.add_note(f"Where it was raised:\n{told}")
+    except KeyboardInterrupt:
+        raise
+    except BaseException:  # also what would end the program
+        return RemoteError(kind, text, told)
     return rebuilt
 
 

@@ -19,9 +19,12 @@ import os
 import pickle
 import socket
 from array import array
+from itertools import islice
 from typing import Any, Final
 
 import cloudpickle
+
+from .maps import mapped
 
 PLAIN: Final = frozenset({type(None), bool, int, float, complex, str, bytes})
 """Classes that any pickler packs alike, without a look at what is inside."""
@@ -52,6 +55,9 @@ TELLS_START: Final = 4  # has a clock that starts with it: record BEGUN
 PLAIN_ARGUMENTS: Final = 8  # all of them are of the classes in PLAIN
 IN_FILE: Final = 16  # the payload is the sizes of what is in a memory file that comes with the packet
 
+PATH: Final = 0
+"""Stands, among the numbers of functions in a packet, for where to look for modules."""
+
 # Orders.
 TAKE_BACK: Final = 0  # hand back all that has not begun
 STOP: Final = 1  # the same, and stop what runs if it is the task named
@@ -59,9 +65,16 @@ STOP: Final = 1  # the same, and stop what runs if it is the task named
 
 _INT: Final = array("i").itemsize
 
-Sizes = tuple[tuple[bool, int], ...]
-"""Of the parts of a memory file: whether to read it as bytes rather than map it, and its length. The first is the
-pickle itself."""
+# How a part of a memory file is taken in.
+MAPPED: Final = 0
+READ: Final = 1  # as bytes
+ASIDE: Final = 2  # the same, and it is no buffer but a value that the pickle mentions by its place
+ASIDE_MUTABLE: Final = 3  # the same, a bytearray
+
+Sizes = tuple[tuple[int, int], ...]
+"""Of the parts of a memory file: how each is taken in, and its length. The first is the pickle itself."""
+
+_LOOKED_AT: Final = 1000  # objects in which long bytes are looked for
 
 
 PACKET: Final = 1 << 18
@@ -85,18 +98,55 @@ def receive(channel: socket.socket, flags: int = 0) -> tuple[bytes, list[int]]:
     return data, list(files)
 
 
-class _Whole:
-    """A long ``bytes`` or ``bytearray``, which pickle would copy into its stream, sent as a buffer instead."""
+class _Packer(cloudpickle.Pickler):  # type: ignore[misc]
+    """Leaves long ``bytes`` and ``bytearray`` out of the stream, where pickle would copy them.
 
-    def __init__(self, raw: bytes | bytearray) -> None:
-        self.raw = raw
+    They are put aside by what they are, so one that is met twice is kept once, and whatever holds them is pickled as it
+    is: with what it shares and the circles in it.
+    """
 
-    def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
-        return _same if type(self.raw) is bytes else bytearray, (pickle.PickleBuffer(self.raw),)
+    def __init__(self, stream: io.BytesIO, parts: Parts) -> None:
+        super().__init__(stream, protocol=5, buffer_callback=parts.keep_inside)
+        self._parts = parts
+        self._places: dict[int, int] = {}
+
+    def persistent_id(self, value: Any) -> int | None:
+        cls = type(value)
+        if (cls is not bytes and cls is not bytearray) or len(value) < OUT_OF_BAND:
+            return None
+        if id(value) not in self._places:
+            self._places[id(value)] = self._parts.put_aside(value)
+        return self._places[id(value)]
 
 
-def _same(raw: Any) -> bytes:
-    return raw if type(raw) is bytes else bytes(raw)
+class _Unpacker(pickle.Unpickler):
+    """Puts them back."""
+
+    def __init__(self, stream: Any, buffers: list[Any], aside: dict[int, Any]) -> None:
+        super().__init__(io.BytesIO(stream), buffers=buffers)
+        self._aside = aside
+
+    def persistent_load(self, place: Any) -> Any:
+        return self._aside[place]
+
+
+def _has_long_bytes(value: Any) -> bool:
+    """Whether long bytes are in tuples, lists and dicts; in large ones only the first of what is in them is seen.
+
+    Asking for each object while it is pickled would take longer than the pickling, where there are none.
+    """
+    found = [value]
+    for item in found:  # it grows meanwhile
+        cls = type(item)
+        if cls is bytes or cls is bytearray:
+            if len(item) >= OUT_OF_BAND:
+                return True
+        elif len(found) < _LOOKED_AT:
+            if cls is tuple or cls is list:
+                found += item[:_LOOKED_AT]
+            elif cls is dict:
+                found += islice(item.values(), _LOOKED_AT)
+    return False
 
 
 class Parts:
@@ -104,19 +154,33 @@ class Parts:
 
     def __init__(self, value: Any) -> None:
         self.buffers: list[memoryview] = []
-        self._read: list[bool] = []
+        self._ways: list[int] = []
         stream = io.BytesIO()
-        cloudpickle.Pickler(stream, protocol=5, buffer_callback=self._keep_inside).dump(_wrapped(value))
+        if _has_long_bytes(value):
+            _Packer(stream, self).dump(value)
+        else:
+            cloudpickle.Pickler(stream, protocol=5, buffer_callback=self.keep_inside).dump(value)
         self.stream = stream.getbuffer()
 
-    def _keep_inside(self, buffer: pickle.PickleBuffer) -> bool:
+    def put_aside(self, value: bytes | bytearray) -> int:
+        """Keep a value out of the pickle.
+
+        Returns:
+            Its place.
+        """
+        self._ways.append(ASIDE if type(value) is bytes else ASIDE_MUTABLE)
+        self.buffers.append(memoryview(value))  # which also keeps its id its own
+        return len(self.buffers)
+
+    def keep_inside(self, buffer: pickle.PickleBuffer) -> bool:
+        """Whether a buffer is to be copied into the pickle."""
         try:
             view = buffer.raw()
         except BufferError:  # not contiguous
             return True
         if view.nbytes < OUT_OF_BAND:
             return True
-        self._read.append(type(view.obj) is bytes)
+        self._ways.append(READ if type(view.obj) is bytes else MAPPED)
         self.buffers.append(view)
         return False
 
@@ -132,8 +196,8 @@ class Parts:
 
     def sizes(self) -> Sizes:
         """As `unpack_memory` needs them."""
-        buffers = zip(self._read, (view.nbytes for view in self.buffers), strict=True)
-        return ((True, len(self.stream)), *buffers)
+        buffers = zip(self._ways, (view.nbytes for view in self.buffers), strict=True)
+        return ((READ, len(self.stream)), *buffers)
 
     def into_memory(self) -> int:
         """Write all of it into a new memory file.
@@ -151,26 +215,6 @@ class Parts:
             os.close(file)
             raise
         return file
-
-
-def _wrapped(value: Any) -> Any:
-    """Long bytes at the top, in a tuple, list or dict, made to travel as buffers."""
-    cls = type(value)
-    if cls in (bytes, bytearray):
-        return _Whole(value) if len(value) >= OUT_OF_BAND else value
-    if cls is tuple or cls is list:
-        return cls([_wrapped_once(item) for item in value])
-    if cls is dict:
-        return {key: _wrapped_once(item) for key, item in value.items()}
-    return value
-
-
-def _wrapped_once(value: Any) -> Any:
-    if type(value) in (bytes, bytearray) and len(value) >= OUT_OF_BAND:
-        return _Whole(value)
-    if type(value) in (tuple, list, dict) and len(value) < 1000:
-        return _wrapped(value)
-    return value
 
 
 def _write_all(file: int, view: memoryview, offset: int) -> None:
@@ -192,12 +236,18 @@ def unpack_memory(file: int, sizes: Sizes) -> Any:
     """
     try:
         offset, parts = 0, []
-        for read, size in sizes:
-            parts.append(_read_all(file, size, offset) if read else mmap.mmap(file, size, offset=offset))
+        for way, size in sizes:
+            parts.append(_read_all(file, size, offset) if way else mapped(file, size, offset))
             offset += _padded(size)
     finally:
         os.close(file)
-    return pickle.loads(parts[0], buffers=parts[1:])
+    ways = [way for way, _ in sizes]
+    buffers = [part for way, part in zip(ways[1:], parts[1:], strict=True) if way < ASIDE]
+    if len(buffers) == len(parts) - 1:
+        return pickle.loads(parts[0], buffers=buffers)
+    aside: dict[int, Any] = {place: parts[place] for place, way in enumerate(ways) if way == ASIDE}
+    aside |= {place: bytearray(parts[place]) for place, way in enumerate(ways) if way == ASIDE_MUTABLE}
+    return _Unpacker(parts[0], buffers, aside).load()
 
 
 def read_file(file: int, size: int) -> bytes:

@@ -398,12 +398,12 @@ def test_prints_of_workers_arrive_in_whole_lines_before_the_result(tmp_path: Pat
 # -- faults ---------------------------------------------------------------------------------------------------
 
 
-async def _under_fire(tasks: int, kills: int) -> Counter[str]:
-    """Run tasks while their workers are killed at random; how they ended, by state."""
+async def _under_fire(tasks: int, kills: int, log: Path) -> Counter[str]:
+    """Run tasks while their workers are killed at random; how they ended, by state. None runs twice."""
     rng = random.Random(42)
     before = children()
     async with WorkflowEngine(backend="process", workers=2) as engine:
-        futures = [engine.submit(_spin, number) for number in range(tasks)]
+        futures = [engine.submit(_spin, number, str(log)) for number in range(tasks)]
         moments = sorted(rng.sample(range(tasks), kills))
         for done, ended in enumerate(asyncio.as_completed(futures), 1):
             try:
@@ -421,25 +421,31 @@ async def _under_fire(tasks: int, kills: int) -> Counter[str]:
             else:
                 assert isinstance(future.exception(), WorkerDied)
             assert future.attempts == 1
+    begun = Counter(map(int, log.read_text().split()))
+    assert max(begun.values()) == 1
+    assert all(begun[number] for number, future in enumerate(futures) if future.state is State.SUCCEEDED)
     assert children() == before
     return ends
 
 
-def _spin(number: int) -> int:
+def _spin(number: int, log: str) -> int:
+    file = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+    os.write(file, b"%d\n" % number)
+    os.close(file)
     sum(range(2000))
     return number
 
 
-async def test_tasks_survive_the_death_of_workers_that_did_not_run_them() -> None:
-    ends = await _under_fire(tasks=500, kills=10)
+async def test_tasks_survive_the_death_of_workers_that_did_not_run_them(tmp_path: Path) -> None:
+    ends = await _under_fire(tasks=500, kills=10, log=tmp_path / "log")
     assert set(ends) <= {"SUCCEEDED", "FAILED"}
     assert sum(ends.values()) == 500
     assert ends["FAILED"] <= 10
 
 
 @pytest.mark.soak
-async def test_two_hundred_kills_in_ten_thousand_tasks_lose_nothing() -> None:
-    ends = await _under_fire(tasks=10_000, kills=200)
+async def test_two_hundred_kills_in_ten_thousand_tasks_lose_nothing(tmp_path: Path) -> None:
+    ends = await _under_fire(tasks=10_000, kills=200, log=tmp_path / "log")
     assert sum(ends.values()) == 10_000
     assert set(ends) <= {"SUCCEEDED", "FAILED"}
     assert ends["FAILED"] <= 200
@@ -518,3 +524,32 @@ async def test_a_chain_that_is_packed_again_is_not_sent_as_it_was_packed_before(
         for chain, end in enumerate(ends):
             assert await end == tuple(f"{chain}.{link}" for link in range(4))
         await asyncio.gather(*rest)
+
+
+def _alarm() -> float:
+    return signal.getitimer(signal.ITIMER_REAL)[0]
+
+
+async def test_an_alarm_that_a_task_has_set_goes_off_in_no_other() -> None:
+    async with WorkflowEngine(backend="process", workers=1) as engine:
+        process = await engine.submit(pid)
+        await engine.submit(signal.setitimer, signal.ITIMER_REAL, 1000)
+        assert await engine.submit(_alarm) == 0
+        assert await engine.submit(pid) == process
+
+
+def test_letters_that_the_output_does_not_know_are_escaped_and_nothing_is_lost(tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(
+        "from asyncflow import WorkflowEngine\n"
+        "engine = WorkflowEngine(backend='process', workers=1)\n"
+        "engine.run(engine.function_task(print), 'before\\n\\u00e9t\\u00e9\\nafter')\n"
+    )
+    ran = subprocess.run(
+        [sys.executable, str(script)],
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert ran.stdout.splitlines() == ["before", "\\xe9t\\xe9", "after"]

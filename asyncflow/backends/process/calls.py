@@ -1,4 +1,8 @@
-"""Packs calls for worker processes: a function as a name or once by value, arguments each time."""
+"""Packs calls for worker processes: a function as a name or once by value, arguments each time.
+
+Only what stays as it is may be sent once. A bound method, a partial or an object that is called carries a state that
+changes between two calls, and so travels like an argument; how to tell that a function has changed is in `versions`.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +10,10 @@ import inspect
 import os
 import sys
 from collections import OrderedDict
-from collections.abc import Callable
-from functools import reduce
+from functools import partial
 from itertools import count
+from operator import call
+from types import FunctionType, MethodType
 from typing import Any, Final
 
 import cloudpickle
@@ -18,7 +23,9 @@ from ..._worker import wire
 from ..._worker.chain import PREVIOUS
 from ...backend import Work
 from ...errors import brief
+from .versions import Reloads, Version, by_value, importable
 
+_CALL: Final = ("operator", "call")
 _PLAIN: Final = wire.PLAIN | {type(PREVIOUS)}
 _OF_A_CALL: Final = 32  # bytes, about
 _OF_A_FILE: Final = 4096  # few of them go into one frame: a packet takes few descriptors
@@ -32,10 +39,13 @@ HEAVY: Final = 8 << 20
 class Function:
     """One version of a function, as workers know it."""
 
-    __slots__ = ("definition", "number", "pace", "size")
+    __slots__ = ("code", "definition", "is_current", "number", "pace", "size", "version")
 
-    def __init__(self, number: int, definition: Any) -> None:
+    def __init__(self, number: int, definition: Any, code: Any, version: Version | None) -> None:
         self.number = number
+        self.code = code
+        self.version = version  # None: workers import it, and what it mentions is their own
+        self.is_current = True  # and will be asked for again
         self.definition = definition  # (module, path), or pickled by value
         self.size = sum(map(len, definition)) if type(definition) is tuple else len(definition)
         if self.size > wire.IN_BAND:
@@ -81,9 +91,10 @@ class Book:
     def __init__(self) -> None:
         self._functions: OrderedDict[Any, Function] = OrderedDict()
         self._numbers = count(1)
+        self._reloads = Reloads()
 
-    def function(self, work: Work) -> Function:
-        """The entry of a work's function.
+    def function(self, work: Work) -> Function | None:
+        """The entry of a work's function; None for what has to be sent with each call.
 
         Raises:
             TypeError: the function cannot be sent.
@@ -91,13 +102,40 @@ class Book:
         fn = work.fn
         try:
             known = self._functions.get(fn)
-        except TypeError:  # cannot be hashed, and so not be told from another version: sent with each call
-            return Function(next(self._numbers), _definition(work))
+        except TypeError:  # cannot be hashed
+            return None
+        if known is not None:
+            # Other code: its module was loaded again, and a notebook put the new code into the old function.
+            if getattr(fn, "__code__", None) is known.code and (
+                known.version is None or known.version.holds()
+            ):
+                return known
+            self._functions.pop(fn).is_current = False
+        name = importable(fn) if type(fn) is not MethodType else None
+        if name is None and type(fn) is not FunctionType and not isinstance(fn, type):
+            return None
+        # workers may have imported what the module was before
+        is_stale = self._reloads.changed(fn.__module__) or (name is not None and known is not None)
+        value = name if name is not None and not is_stale else _definition(work, with_module=is_stale)
+        version = Version(fn) if value is not name else None
+        return self._keep(fn, Function(next(self._numbers), value, getattr(fn, "__code__", None), version))
+
+    def caller(self, fn: Any) -> Function:
+        """The entry for what calls its first argument: one for each kind, since each has a run time of its own."""
+        kind = fn.func if type(fn) is partial else getattr(fn, "__func__", None)
+        if type(kind) is not FunctionType:
+            kind = type(fn)
+        known = self._functions.get((call, kind))
         if known is None:
-            known = self._functions[fn] = Function(next(self._numbers), _definition(work))
-            if len(self._functions) > _KEPT:
-                self._functions.popitem(last=False)
+            number = next(self._numbers)
+            known = self._keep((call, kind), Function(number, _CALL, None, None))
         return known
+
+    def _keep(self, key: Any, function: Function) -> Function:
+        self._functions[key] = function
+        if len(self._functions) > _KEPT:
+            self._functions.popitem(last=False)[1].is_current = False
+        return function
 
     def pack(self, work: Work, linked: bool) -> Packed:
         """Pack one call.
@@ -109,8 +147,11 @@ class Book:
         Raises:
             TypeError: something in it cannot be sent; names the task and the argument.
         """
-        function = self.function(work)
+        known = self.function(work)
         args, kwargs = work.args, work.kwargs
+        function = known or self.caller(work.fn)
+        if known is None:
+            args = (work.fn, *args)
         flags = work.is_coroutine * wire.COROUTINE | linked * wire.LINKED
         if work.tells_start:
             flags |= wire.TELLS_START
@@ -122,6 +163,8 @@ class Book:
         try:
             parts = wire.Parts((function.number, args, dict(kwargs)))
         except BaseException as error:
+            if known is None:
+                _definition(work)  # which tells of it if it is the function that cannot be sent
             raise TypeError(why_unsendable(work, error)) from error
         if parts.in_band:
             return Packed(work, function, flags, bytes(parts.stream), len(parts.stream))
@@ -135,36 +178,14 @@ def _size(value: Any) -> int:
     return sys.getsizeof(value) * (2 if type(value) is str and not value.isascii() else 1)
 
 
-def _definition(work: Work) -> Any:
-    fn = work.fn
-    name = importable(fn)
-    if name is not None:
-        return name
+def _definition(work: Work, *, with_module: bool = False) -> bytes:
     try:
-        return cloudpickle.dumps(fn, protocol=5)
+        return by_value(work.fn, with_module=with_module)
     except BaseException as error:
         raise TypeError(
             f"{work.name!r} (#{work.id}) cannot be sent to another process: {brief(error)}\n"
             "  Something that it uses from around it cannot be pickled; make that inside the function, or pass it."
         ) from error
-
-
-def importable(fn: Callable[..., Any]) -> tuple[str, str] | None:
-    module, path = getattr(fn, "__module__", None), getattr(fn, "__qualname__", None)
-    if not isinstance(module, str) or not isinstance(path, str) or module == "__main__" or "<" in path:
-        return None
-    loaded = sys.modules.get(module)
-    spec = getattr(loaded, "__spec__", None)
-    if spec is None or not (spec.has_location or spec.origin in ("built-in", "frozen")):
-        return None
-    if spec.has_location and not os.path.exists(spec.origin or ""):
-        return None
-    try:
-        found: Any = reduce(getattr, path.split("."), loaded)
-    except AttributeError:
-        return None
-    same = found is fn or getattr(found, "fn", None) is fn
-    return (module, path) if same else None
 
 
 def why_unsendable(work: Work, error: BaseException) -> str:

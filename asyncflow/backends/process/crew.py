@@ -7,7 +7,7 @@ import os
 import pickle
 import platform
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from contextlib import suppress
 from functools import partial
 from time import perf_counter
@@ -55,13 +55,15 @@ class Crew:
         self._recycle_after = recycle_after
         self._most_memory = most_memory
         self._stop_grace = stop_grace
-        self._lifeline, self._hold = os.pipe()  # while this process holds the second end, workers live
+        self._pid = os.getpid()
         self._book = Book()
         self._porter = Porter()
         self._written: dict[int, Packed] = {}  # calls that were packed and could not be sent yet
         self._hands: list[Hand] = []
         self._waiting: dict[int, Work] = {}  # that no process has
         self._order: deque[int] = deque()  # of the heads of chains among them
+        self._heavy: deque[int] = deque()  # heads for whose memory it is not yet time
+        self._carrying = 0  # calls that the porter writes or will
         self._stopping: dict[int, asyncio.TimerHandle | None] = {}
         self._told: set[int] = set()  # tasks whose start was reported
         self._false_starts = 0.0
@@ -83,6 +85,10 @@ class Crew:
 
     def _feed(self) -> None:
         """Give out what can be given out."""
+        if self._heavy:
+            self._order.extendleft(
+                [self._heavy.popleft() for _ in range(min(self._room(), len(self._heavy)))][::-1]
+            )
         most = share(len(self._order), len(self._hands))
         while self._order:
             hand = self._next_hand()
@@ -90,6 +96,11 @@ class Crew:
                 break
         if not self._order:
             self._spread()
+
+    def _room(self) -> int:
+        """How many more heavy calls may be written into memory. All that wait at once would take all there is."""
+        ahead = self._carrying + sum(each.file >= 0 for each in self._written.values())
+        return max(0, self._size + 1 - ahead)
 
     def _next_hand(self) -> Hand | None:
         up = [hand for hand in self._hands if not hand.retires]
@@ -136,7 +147,7 @@ class Crew:
             del self._waiting[each.work.id]
         return True
 
-    def _packed(self, head: int, known: set[int]) -> tuple[list[Packed], int]:
+    def _packed(self, head: int, known: Container[int]) -> tuple[list[Packed], int]:
         """A chain, as far as it can be sent at once, and its size; what fails here fails alone."""
         chain: list[Packed] = []
         size = 0
@@ -148,7 +159,7 @@ class Crew:
                     packed = self._book.pack(work, linked=bool(chain))
                 if packed.parts is not None and packed.is_heavy:
                     self._written.update((each.work.id, each) for each in chain)
-                    self._porter.carry(partial(self._write, packed, head))
+                    self._carry(packed, head)
                     return [], 0
                 chain.append(packed)
                 size += packed.size
@@ -163,6 +174,13 @@ class Crew:
         self._return_links(work)
         return chain, size
 
+    def _carry(self, packed: Packed, head: int) -> None:
+        if not self._room():
+            self._heavy.append(head)  # and packed again in time: what is packed may hold as much again
+            return
+        self._carrying += 1
+        self._porter.carry(partial(self._write, packed, head))
+
     def _write(self, packed: Packed, head: int) -> None:
         """On the porter's thread."""
         error = None
@@ -175,6 +193,7 @@ class Crew:
 
     def _was_written(self, packed: Packed, head: int, error: Exception | None) -> None:
         task_id = packed.work.id
+        self._carrying -= 1
         if task_id not in self._waiting:
             packed.drop()  # cancelled meanwhile
         elif error is not None:
@@ -199,7 +218,16 @@ class Crew:
     # -- processes ----------------------------------------------------------------------------------------
 
     def _hire(self) -> None:
-        hand = Hand(self._lifeline, self._environment, self._most_memory)
+        try:
+            hand = Hand(self._environment, self._most_memory)
+        except OSError as error:
+            problem = error
+            problem.add_note("No worker process could be started.")
+            if (
+                not self._hands
+            ):  # else these go on, and it is tried again when one of them has ended something
+                self._fail_waiting(lambda _: problem)
+            return
         self._hands.append(hand)
         self._loop.add_reader(hand.records, self._read, hand)
         self._loop.add_reader(hand.pidfd, self._ended, hand)
@@ -261,8 +289,12 @@ class Crew:
             return FAILED, task_id, TypeError(f"{packed.work.name!r} (#{task_id}) returned {payload}")
         if kind == wire.PACKED:
             return _unpacked(packed.work, partial(pickle.loads, payload))
-        load = partial(_unpacked, packed.work, partial(wire.unpack_memory, hand.result_file(), payload))
-        if sum(size for read, size in payload if read) <= HEAVY:  # what is mapped is not copied
+        try:
+            file = hand.result_file()
+        except OSError as error:
+            return FAILED, task_id, error
+        load = partial(_unpacked, packed.work, partial(wire.unpack_memory, file, payload))
+        if sum(size for way, size in payload if way) <= HEAVY:  # what is mapped is not copied
             return load()
         self._porter.carry(lambda: self._report([ran, load()]))
         return None
@@ -360,9 +392,13 @@ class Crew:
         if self._false_starts < _FALSE_STARTS:
             return
         self._false_starts = 0
+        self._fail_waiting(lambda work: self._died(work, hand, how, peak))
+
+    def _fail_waiting(self, error: Callable[[Work], Exception]) -> None:
         waiting, self._waiting = self._waiting, {}
         self._order.clear()
-        self._report([(FAILED, work.id, self._died(work, hand, how, peak)) for work in waiting.values()])
+        self._heavy.clear()
+        self._report([(FAILED, work.id, error(work)) for work in waiting.values()])
 
     # -- cancelling ---------------------------------------------------------------------------------------
 
@@ -374,6 +410,8 @@ class Crew:
                 self._written.pop(task_id).drop()
             self._report([(CANCELLED, task_id, None)])
             self._return_links(work.link)
+            if self._heavy:
+                self._feed()  # one of them may be written now
             return True
         hand = self._with(task_id)
         if hand is None or task_id in self._stopping:
@@ -437,11 +475,11 @@ class Crew:
         self._porter.dismiss()
         for packed in self._written.values():
             packed.drop()
-        os.close(self._hold)
-        os.close(self._lifeline)
 
     def abandon(self) -> None:
         """End all processes without a loop to wait on."""
+        if os.getpid() != self._pid:
+            return  # in a child that the program has forked: they are not its own
         self._closing = True
         hands, self._hands = self._hands, []
         for hand in hands:
@@ -457,6 +495,8 @@ class Crew:
 def _unpacked(work: Work, load: Callable[[], Any]) -> Event:
     try:
         return SUCCEEDED, work.id, load()
-    except Exception as error:  # a class that pickles but does not unpickle
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # a class that pickles but does not unpickle, or would end the program
         error.add_note(f"while the result of {work.name!r} (#{work.id}) was unpickled")
         return FAILED, work.id, error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import mmap
 import os
@@ -10,48 +11,80 @@ import signal
 import socket
 import subprocess
 import sys
-from contextlib import suppress
+import weakref
+from collections.abc import Container
+from contextlib import ExitStack, suppress
 from struct import Struct
 from typing import Any, Final
 
 from ..._worker import wire
-from .calls import Packed
+from .calls import Function, Packed
 from .output import Relay
 
 _LENGTH: Final = Struct("=I")
 _READ: Final = 1 << 17  # bytes at a time: some thousand small results, after which others have their turn
 _PIPE: Final = 1 << 20
+_KEPT: Final = 1024  # functions that it is sent, before it is told which of them nobody will ask for again
 
 Record = tuple[int, int, float, float, Any]
+
+_HANDS: Final[weakref.WeakSet[Hand]] = weakref.WeakSet()
+
+
+def _let_go() -> None:
+    for hand in list(_HANDS):
+        hand.let_go()
+    _HANDS.clear()
+
+
+# A pool of forked processes, say, in the same program may outlive it; our workers must not live as long as that.
+os.register_at_fork(after_in_child=_let_go)
 
 
 class Hand:
     """A worker process.
 
     Args:
-        lifeline: the reading end of the pipe that the engine's process holds open.
         environment: of the process.
         most_memory: bytes that it may hold between two tasks; 0 for any.
     """
 
-    def __init__(self, lifeline: int, environment: dict[str, str], most_memory: int) -> None:
+    def __init__(self, environment: dict[str, str], most_memory: int) -> None:
         self.given: dict[int, Packed] = {}  # in the order in which they are run
         self.load = 0.0  # seconds of work in it, as far as known
-        self.known: set[int] = set()  # functions that it was sent
+        self.known: dict[int, Function] = {}  # that it was sent
+        self._most_known = _KEPT
+        self._path: list[str] = []  # where it looks for modules
         self.done = 0  # tasks that it has run
         self.is_up = False
         self.retires = False
         self._bytes = b""
         self.came = 0  # bytes that the last read has brought, perhaps of a record that is not complete
-        self._calls, worker_calls = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with ExitStack() as undo:  # a machine may have no process, descriptor or memory left
+            self._start(environment, most_memory, undo)
+            undo.pop_all()
+        self.pid = self.process.pid
+        self.name = f"process {self.pid}"
+        self.pidfd = os.pidfd_open(self.pid)
+        self._engine = os.getpid()
+        _HANDS.add(self)
+
+    def _start(self, environment: dict[str, str], most_memory: int, undo: ExitStack) -> None:
+        self._calls, worker_calls = _sockets(undo)
         self._unread = worker_calls  # kept: what the worker has not read can be read back here
-        self.orders, worker_orders = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self.records, worker_records = os.pipe()
-        out, worker_out = os.pipe()
-        err, worker_err = os.pipe()
+        self.orders, worker_orders = _sockets(undo)
+        self.records, worker_records = _pipe(undo)
+        # While the engine's process holds the second end, the worker lives. One for each: an opened pipe has one owner.
+        lifeline, self._hold = _pipe(undo)
+        out, worker_out = _pipe(undo)
+        err, worker_err = _pipe(undo)
         page = os.memfd_create("asyncflow-page", os.MFD_CLOEXEC)
+        undo.callback(os.close, page)
         os.ftruncate(page, mmap.PAGESIZE)
-        self._page = memoryview(mmap.mmap(page, mmap.PAGESIZE)).cast("Q")
+        self._map = mmap.mmap(page, mmap.PAGESIZE)  # which keeps a descriptor of its own
+        undo.callback(self._map.close)
+        self._page = memoryview(self._map).cast("Q")
+        undo.callback(self._page.release)
         self.out, self.err = Relay(out, "stdout"), Relay(err, "stderr")
         for fd in (self.records, out, err):
             os.set_blocking(fd, False)
@@ -69,11 +102,8 @@ class Hand:
             process_group=0,  # Ctrl-C in a terminal is for the engine, which then decides
         )
         worker_orders.close()
-        for fd in (worker_records, worker_out, worker_err, page):
+        for fd in (worker_records, worker_out, worker_err, page, lifeline):
             os.close(fd)
-        self.pid = self.process.pid
-        self.name = f"process {self.pid}"
-        self.pidfd = os.pidfd_open(self.pid)
 
     def send(self, packed: list[Packed]) -> bool:
         """Give it calls.
@@ -83,11 +113,13 @@ class Hand:
         """
         known = self.known
         definitions: dict[int, Any] = {}
+        functions: dict[int, Function] = {}
         calls, written = [], []
         for each in packed:
             function = each.function
             if function.number not in known:
                 definitions[function.number] = function.definition
+                functions[function.number] = function
             if each.parts is not None:
                 each.write()
                 written.append(each.file)
@@ -97,7 +129,9 @@ class Hand:
             if type(definition) is bytes and len(definition) > wire.IN_BAND:
                 files.append(wire.write_file(definition))
                 definitions[number] = len(definition)
-        frame = pickle.dumps((definitions, calls), 5)
+        if self._path != sys.path:
+            definitions[wire.PATH] = _path()
+        frame = pickle.dumps((definitions, self._forgotten(functions), calls), 5)
         try:
             if files or written:
                 socket.send_fds(self._calls, [frame], files + written)
@@ -108,7 +142,9 @@ class Hand:
         finally:
             for file in files:
                 os.close(file)
-        known.update(definitions)
+        known.update(functions)
+        if wire.PATH in definitions:
+            self._path = sys.path[:]
         given, load = self.given, self.load
         for each in packed:
             each.drop()
@@ -116,6 +152,16 @@ class Hand:
             load += each.function.pace.seconds
         self.load = load
         return True
+
+    def _forgotten(self, needed: Container[int]) -> list[int]:
+        """The functions that the worker need not keep. It takes a packet only when it has no call left."""
+        if len(self.known) < self._most_known:
+            return []
+        old = [n for n, function in self.known.items() if not function.is_current and n not in needed]
+        for number in old:
+            del self.known[number]
+        self._most_known = len(self.known) + _KEPT
+        return old
 
     def take_unread(self) -> list[int]:
         """Take back the calls that it has not read yet; the kernel sees to it that nobody else has them."""
@@ -129,8 +175,11 @@ class Hand:
                 os.close(file)
             if not data:
                 return task_ids
-            definitions, calls = pickle.loads(data)
-            self.known.difference_update(definitions)
+            definitions, _, calls = pickle.loads(data)
+            for number in definitions:
+                self.known.pop(number, None)
+            if wire.PATH in definitions:
+                self._path = []
             task_ids += [task_id for task_id, _, _ in calls]
 
     def take(self, task_id: int) -> Packed | None:
@@ -164,8 +213,14 @@ class Hand:
         return records
 
     def result_file(self) -> int:
-        """The memory file of a large result; it was sent before its record."""
+        """The memory file of a large result; it was sent before its record.
+
+        Raises:
+            OSError: this process may open no more files, and so the kernel has thrown it away.
+        """
         _, files = wire.receive(self.orders)
+        if not files:
+            raise OSError(errno.EMFILE, "a large result could not be taken in: too many files are open here")
         return files[0]
 
     @property
@@ -175,8 +230,9 @@ class Hand:
 
     def kill(self) -> None:
         """End it, and what it has started, at once."""
-        with suppress(ProcessLookupError):
-            os.killpg(self.pid, signal.SIGKILL)
+        if os.getpid() == self._engine:  # a child that the program has forked has no say in it
+            with suppress(ProcessLookupError):
+                os.killpg(self.pid, signal.SIGKILL)
 
     def dismiss(self) -> None:
         """Let it end when it has run what it was given."""
@@ -184,7 +240,12 @@ class Hand:
         self._calls.close()
 
     def reap(self) -> tuple[str, int]:
-        """How the process ended, in words, and the most memory that it held, in bytes. Once, after it has."""
+        """How the process ended, in words, and the most memory that it held, in bytes. Once, after it has.
+
+        What its tasks have started and left behind in its process group ends here: before the process is reaped, while
+        its number surely is its own.
+        """
+        self.kill()
         _, status, usage = os.wait4(self.pid, 0)
         code = self.process.returncode = os.waitstatus_to_exitcode(status)
         how = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
@@ -195,13 +256,41 @@ class Hand:
         self._calls.close()
         self._unread.close()
         self.orders.close()
-        for fd in (self.records, self.out.fd, self.err.fd, self.pidfd):
+        for fd in (self.records, self.out.fd, self.err.fd, self.pidfd, self._hold):
             os.close(fd)
+        self._page.release()
+        self._map.close()
+        _HANDS.discard(self)
+
+    def let_go(self) -> None:
+        """Close what tells the worker that the engine's process lives, in a child which that has forked."""
+        self._calls.close()
+        self.orders.close()
+        os.close(self._hold)
+
+
+def _sockets(undo: ExitStack) -> tuple[socket.socket, socket.socket]:
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    undo.callback(ours.close)
+    undo.callback(theirs.close)
+    return ours, theirs
+
+
+def _pipe(undo: ExitStack) -> tuple[int, int]:
+    reading, writing = os.pipe()
+    undo.callback(os.close, reading)
+    undo.callback(os.close, writing)
+    return reading, writing
+
+
+def _path() -> list[str]:
+    folders: list[object] = [*sys.path]
+    return [folder for folder in folders if isinstance(folder, str)]  # imports pass over all others here, too
 
 
 def _program(passed: list[int], most_memory: int) -> str:
     # The path is set before anything of ours is imported; the main script is not run again, so it needs no guard.
     arguments = ", ".join(map(str, [*passed, most_memory, os.getpid()]))
     return (
-        f"import sys; sys.path[:] = {sys.path!r}; from asyncflow._worker.main import main; main({arguments})"
+        f"import sys; sys.path[:] = {_path()!r}; from asyncflow._worker.main import main; main({arguments})"
     )

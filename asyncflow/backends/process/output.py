@@ -57,7 +57,12 @@ class Relay:
         if stream is None:
             return
         try:
-            stream.write(data.decode("utf-8", "replace"))
+            text = data.decode("utf-8", "replace")
+            try:
+                stream.write(text)
+            except UnicodeEncodeError:  # a stream for few letters only; workers write all
+                few = stream.encoding or "ascii"
+                stream.write(text.encode(few, "backslashreplace").decode(few))
             stream.flush()
         except (OSError, ValueError):
             pass  # it was closed here: there is nobody to read it

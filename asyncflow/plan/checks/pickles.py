@@ -16,7 +16,7 @@ import cloudpickle
 
 from ..._core.files import File
 from ..._core.rehearsed import Rehearsed
-from ...backends.process.calls import importable
+from ...backends.process.versions import importable
 from ...backends.stand_ins.opaque import StandIn
 from ...errors import brief
 from . import said
