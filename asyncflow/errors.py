@@ -206,7 +206,7 @@ class WorkerDied(AsyncflowError):
         how: signal or exit code, in words ("signal SIGKILL", "exit code 1").
         pid: of the process.
         host: where it ran.
-        peak_memory: the most memory that it held, in bytes.
+        peak_memory: bytes that it held at most; Linux counts what the engine held when it started the worker, too.
         stderr: the last lines that it wrote to its standard error.
     """
 
@@ -225,7 +225,7 @@ class WorkerDied(AsyncflowError):
     def __str__(self) -> str:
         first = (
             f"{self.name!r} (#{self.task_id}) lost its worker: process {self.pid} on {self.host} ended by {self.how}"
-            f" (peak memory {self.peak_memory / 2**20:,.0f} MiB)."
+            f" (peak memory at most {self.peak_memory / 2**20:,.0f} MiB)."
         )
         last = "\n  ".join(self.stderr.splitlines())
         return f"{first}\n  The last it wrote to stderr:\n  {last}" if last else first

@@ -290,7 +290,7 @@ def test_a_crash_says_what_ended_the_task() -> None:
 def test_a_dead_worker_is_told_with_what_it_said_last() -> None:
     error = WorkerDied(4, "fit", "signal SIGKILL", 4711, "node7", 3 * 2**30, "warming up\nout of memory\n")
     assert str(error) == (
-        "'fit' (#4) lost its worker: process 4711 on node7 ended by signal SIGKILL (peak memory 3,072 MiB).\n"
+        "'fit' (#4) lost its worker: process 4711 on node7 ended by signal SIGKILL (peak memory at most 3,072 MiB).\n"
         "  The last it wrote to stderr:\n"
         "  warming up\n"
         "  out of memory"
