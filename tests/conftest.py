@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
+import profiles  # noqa: F401  # sets how long Hypothesis looks
 import pytest
-from hypothesis import settings
 
 from asyncflow.testing import FakeClockLoop
 from asyncflow.testing.conformance import Conformance, looked_after
@@ -16,11 +15,6 @@ from asyncflow.testing.conformance import Conformance, looked_after
 _HERE = Path(__file__).parent
 _LOOKED_AFTER = ("backends", "runtime", "testing")  # folders
 _SECONDS = 60.0
-
-# `HYPOTHESIS_PROFILE=soak pytest tests/core` looks twenty times as long.
-settings.register_profile("everyday", deadline=None, max_examples=100, print_blob=True)
-settings.register_profile("soak", deadline=None, max_examples=2_000, print_blob=True)
-settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "everyday"))
 
 
 def pytest_configure(config: pytest.Config) -> None:
