@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -206,9 +207,14 @@ def test_a_backend_that_is_broken_fails_the_case_that_names_its_fault(fault: str
 
 def run(*cases: str) -> subprocess.CompletedProcess[str]:
     suite = Path(cases[0].partition("::")[0])
-    command = [sys.executable, "-m", "pytest", "-q", "-rfEs", "-p", "no:cacheprovider", *cases]
+    # The other plugins would take most of the time.
+    plugins = ["-p", "pytest_asyncio.plugin", "-p", "no:cacheprovider"]
+    command = [sys.executable, "-m", "pytest", "-q", "-rfEs", *plugins, *cases]
     aside = ["-c", ROOT / "pyproject.toml", "--basetemp", suite.parent / "inner"]
-    return subprocess.run([*command, *aside], capture_output=True, text=True, check=False, timeout=50)
+    environ = os.environ | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    return subprocess.run(
+        [*command, *aside], capture_output=True, text=True, check=False, timeout=50, env=environ
+    )
 
 
 def test_a_case_that_is_excused_says_why_and_one_that_is_not_there_is_an_error(tmp_path: Path) -> None:
