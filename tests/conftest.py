@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import os
+import gc
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
+import profiles  # noqa: F401  # sets how long Hypothesis looks
 import pytest
-from hypothesis import settings
 
 from asyncflow.testing import FakeClockLoop
 from asyncflow.testing.conformance import Conformance, looked_after
@@ -17,16 +17,17 @@ _HERE = Path(__file__).parent
 _LOOKED_AFTER = ("backends", "runtime", "testing")  # folders
 _SECONDS = 60.0
 
-# `HYPOTHESIS_PROFILE=soak pytest tests/core` looks twenty times as long.
-settings.register_profile("everyday", deadline=None, max_examples=100, print_blob=True)
-settings.register_profile("soak", deadline=None, max_examples=2_000, print_blob=True)
-settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "everyday"))
-
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers", "fake_clock: the test's event loop has a clock that jumps to the next timer"
     )
+
+
+def pytest_collection_finish() -> None:
+    """Keep what pytest itself holds, some hundred thousand objects, out of every collection in a test."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_asyncio_loop_factories(

@@ -101,8 +101,8 @@ class Notebook:
         return self.run(cell, on_print=interrupt)
 
 
-@pytest.fixture
-def notebook() -> Iterator[Notebook]:
+@pytest.fixture(scope="module")
+def kernel() -> Iterator[Notebook]:
     manager = KernelManager(kernel_name="python3")
     manager.start_kernel()
     client = manager.blocking_client()
@@ -114,6 +114,13 @@ def notebook() -> Iterator[Notebook]:
         client.stop_channels()
         manager.shutdown_kernel(now=True)
         manager.cleanup_resources()
+
+
+@pytest.fixture
+def notebook(kernel: Notebook) -> Notebook:
+    """With no name of another test in it."""
+    kernel.run("%reset -f")
+    return kernel
 
 
 async def test_the_example_notebook_runs_from_top_to_bottom() -> None:

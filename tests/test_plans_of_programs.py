@@ -12,6 +12,7 @@ from typing import Any
 from graphs_kit import recorded
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
+from profiles import examples
 
 from asyncflow import InputFile, OutputFile, Plan, WorkflowEngine
 
@@ -146,7 +147,7 @@ def read(path: Path) -> int:
 
 
 @given(PROGRAMS)
-@settings(max_examples=60, deadline=None, phases=set(Phase) - {Phase.explain})
+@settings(examples(60), phases=set(Phase) - {Phase.explain})
 def test_a_plan_of_any_program_equals_its_run(program: tuple[Step, ...]) -> None:
     async def compared() -> None:
         engine = WorkflowEngine("thread", workers=2)

@@ -168,7 +168,7 @@ ERRORS: dict[str, Callable[[], BaseException]] = {
     "repr raises": Formless,
     "takes no notes": Unnoted,
     "cannot be rebuilt": Rebuilt,
-    "100 MB of message": lambda: ValueError("x" * 100_000_000),
+    "10 MB of message": lambda: ValueError("x" * 10_000_000),
     "circular cause": _circular,
     "group": lambda: ExceptionGroup("many", [ValueError("one"), Picky(2, "two")]),
     "local class": _local,

@@ -129,16 +129,41 @@ def _processes() -> dict[Any, str]:
     }
 
 
+def _has_children() -> bool:
+    """Whether there is any child, alive or not: most often there is none, and all processes need not be read."""
+    if not _PROC.exists():
+        return False
+    try:
+        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return False
+    return True
+
+
+def _read(path: str) -> str:
+    # A thousand of these a second: `Path.read_text` takes four times as long.
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        return os.read(descriptor, 4096).decode(errors="replace")
+    finally:
+        os.close(descriptor)
+
+
 def _descendants() -> set[tuple[int, str]]:
     """Children and theirs: process id and start time."""
+    if not _has_children():
+        return set()
     by_parent: dict[int, list[tuple[int, str]]] = {}
-    for entry in _PROC.glob("[0-9]*/stat"):
+    for name in os.listdir(_PROC):
+        if not name.isdecimal():
+            continue
         try:
-            # The name, in parentheses, may hold anything; what follows are state, parent, ..., start time as the 22nd.
-            fields = entry.read_text().rpartition(")")[2].split()
+            stat = _read(f"{_PROC}/{name}/stat")
         except OSError:
             continue  # over meanwhile
-        by_parent.setdefault(int(fields[1]), []).append((int(entry.parent.name), fields[19]))
+        # The name, in parentheses, may hold anything; what follows are state, parent, ..., start time as the 22nd.
+        fields = stat.rpartition(")")[2].split()
+        by_parent.setdefault(int(fields[1]), []).append((int(name), fields[19]))
     found: set[tuple[int, str]] = set()
     queue = [os.getpid()]
     while queue:

@@ -55,6 +55,7 @@ import pydantic
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from profiles import examples
 from typeguard import CollectionCheckStrategy, check_type
 
 from asyncflow.backends.stand_ins.examples import example_of
@@ -446,7 +447,7 @@ def _grown(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     )
 
 
-@settings(max_examples=500, deadline=None)
+@settings(examples(500))
 @given(st.recursive(_leaves, _grown, max_leaves=12))
 def test_whatever_is_nested_in_what_the_example_is_right(annotation: Any) -> None:
     checked(example_of(annotation, "it"), annotation)

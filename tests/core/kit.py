@@ -6,8 +6,6 @@ from collections.abc import Mapping, Sequence
 from types import CodeType
 from typing import Any
 
-from hypothesis import settings
-
 from asyncflow._core.arguments import Kinds
 from asyncflow._core.scheduler import Scheduler
 from asyncflow._core.task import FIELDS, CallSite, Definition, Lane, Task
@@ -132,8 +130,3 @@ class Bench:
 def states(tasks: Sequence[Task]) -> list[str]:
     """Where each stands."""
     return [task.state.value for task in tasks]
-
-
-def examples(count: int) -> settings:
-    """So many examples a day, and as many times more under the soak profile as that looks longer."""
-    return settings(max_examples=count * settings().max_examples // 100)

@@ -13,11 +13,12 @@ from typing import Any, ClassVar, NamedTuple
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from profiles import examples
 
 from asyncflow._core import arguments
 from asyncflow._core.arguments import Kinds, fill, fill_value, scan, scan_value
 
-from .kit import KINDS, Awaitable, Slot, adopt, examples, value_of
+from .kit import KINDS, Awaitable, Slot, adopt, value_of
 
 
 class SlotOfAnotherClass(Slot):

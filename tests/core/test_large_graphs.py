@@ -26,11 +26,15 @@ def chain(bench: Bench, length: int) -> list[Task]:
     return tasks
 
 
+LONG = pytest.mark.parametrize("length", [10_000, pytest.param(MANY, marks=pytest.mark.soak)])
+
+
+@LONG
 @pytest.mark.parametrize("links", [False, True])
-def test_a_chain_of_100_000_runs(links: bool) -> None:
+def test_a_long_chain_runs(links: bool, length: int) -> None:
     bench = Bench()
     bench.lane = Lane("backend 'thread'", links=links)
-    tasks = chain(bench, MANY)
+    tasks = chain(bench, length)
     while bench.scheduler.live:
         for task in bench.take():
             link: Task | None = task
@@ -41,12 +45,13 @@ def test_a_chain_of_100_000_runs(links: bool) -> None:
     assert {task.state for task in tasks} == {State.SUCCEEDED}
 
 
+@LONG
 @pytest.mark.parametrize("links", [False, True])
 @pytest.mark.parametrize("end", ["failed", "cancelled"])
-def test_a_chain_of_100_000_ends_with_its_head(end: str, links: bool) -> None:
+def test_a_long_chain_ends_with_its_head(end: str, links: bool, length: int) -> None:
     bench = Bench()
     bench.lane = Lane("backend 'thread'", links=links)
-    tasks = chain(bench, MANY)
+    tasks = chain(bench, length)
     (head,) = bench.take()
     if end == "failed":
         bench.scheduler.failed(head, BROKEN)

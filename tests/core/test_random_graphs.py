@@ -6,11 +6,12 @@ from random import Random
 
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
+from profiles import examples
 
 from asyncflow.errors import Cause
 
 from .drill import Drill, Habits
-from .kit import Bench, examples
+from .kit import Bench
 from .oracle import CANCELLED, FAILED, SUCCEEDED, TIMED_OUT, in_sequence
 
 percents = st.sampled_from([0, 2, 8, 25])

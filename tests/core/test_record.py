@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from profiles import examples
 
 from asyncflow._core.history import DATA, ORDER, Ending, History, Totals
 from asyncflow._core.lines import events_in, last_run, line_of
@@ -375,7 +376,7 @@ def short_memories(draw: st.DrawFn) -> tuple[Play, dict[int, str], dict[int, int
 
 
 @given(short_memories())
-@settings(max_examples=300)
+@settings(examples(300))
 def test_tasks_with_rows_and_sums_of_the_rest_are_all_that_there_were(
     given: tuple[Play, dict[int, str], dict[int, int], dict[int, float]],
 ) -> None:
@@ -492,7 +493,7 @@ def plays(draw: st.DrawFn) -> Play:
 
 
 @given(plays())
-@settings(max_examples=300)
+@settings(examples(300))
 def test_times_of_a_task_never_go_back(play: Play) -> None:
     for times in rows(play.history(), *TIMES):
         known = [time for time in times if not isnan(time)]
@@ -501,7 +502,7 @@ def test_times_of_a_task_never_go_back(play: Play) -> None:
 
 
 @given(plays())
-@settings(max_examples=300)
+@settings(examples(300))
 def test_history_told_by_events_is_that_of_the_record(play: Play) -> None:
     history, told = play.history(), history_told(play.told)
     kept = set(history.id)
@@ -519,7 +520,6 @@ def test_history_told_by_events_is_that_of_the_record(play: Play) -> None:
 
 
 @given(plays(), st.data())
-@settings(max_examples=100)
 def test_history_can_be_had_of_a_journal_that_is_cut_off_anywhere(play: Play, data: st.DataObject) -> None:
     journal = b"".join(line_of(event, "run") for event in play.told)
     assert list(events_in(journal.splitlines(keepends=True))) == [("run", event) for event in play.told]

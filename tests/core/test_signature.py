@@ -11,10 +11,9 @@ from typing import Any
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from profiles import examples
 
 from asyncflow._core.signature import Parameters
-
-from .kit import examples
 
 
 def none() -> None: ...

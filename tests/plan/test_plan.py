@@ -412,21 +412,20 @@ def test_without_networkx_its_error_says_what_to_install(monkeypatch: pytest.Mon
 
 # -- large ones -------------------------------------------------------------------------------------------
 
-MANY = 100_000
-
 
 @pytest.mark.parametrize(
-    "reach", [pytest.param(1, marks=pytest.mark.soak), 100, pytest.param(50_000, marks=pytest.mark.soak)]
+    ("many", "reach"),
+    [(10_000, 100), *(pytest.param(100_000, reach, marks=pytest.mark.soak) for reach in (1, 100, 50_000))],
 )
-def test_100_000_tasks_and_300_000_edges_come_out_as_networkx_says(reach: int) -> None:
+def test_many_tasks_with_three_edges_each_come_out_as_networkx_says(many: int, reach: int) -> None:
     random = Random(reach)
-    tasks = [PlannedTask(id, "fit", expected=random.randrange(10)) for id in range(MANY)]
-    edges = {(max(0, id - random.randint(1, reach)), id) for id in range(1, MANY) for _ in range(3)}
+    tasks = [PlannedTask(id, "fit", expected=random.randrange(10)) for id in range(many)]
+    edges = {(max(0, id - random.randint(1, reach)), id) for id in range(1, many) for _ in range(3)}
     plan = Plan(tasks, [Edge(*ends) for ends in edges])
     graph: nx.DiGraph = nx.DiGraph()
-    graph.add_nodes_from(range(MANY))
+    graph.add_nodes_from(range(many))
     graph.add_edges_from((first, then, {"weight": tasks[first].expected}) for first, then in edges)
-    graph.add_edges_from((id, "end", {"weight": tasks[id].expected}) for id in range(MANY))
+    graph.add_edges_from((id, "end", {"weight": tasks[id].expected}) for id in range(many))
     assert plan.critical_path().length == nx.dag_longest_path_length(graph)
     graph.remove_node("end")
     stages = [[task.id for task in stage] for stage in plan.stages]
@@ -440,11 +439,12 @@ def test_100_000_tasks_and_300_000_edges_come_out_as_networkx_says(reach: int) -
     )
 
 
-def test_blocks_100_000_deep_do_not_recurse() -> None:
-    boxes = [PlannedTask(id, "box", "block", id - 1 or None) for id in range(1, MANY)]
-    plan = Plan([PlannedTask(0, "load"), *boxes, PlannedTask(MANY, "fit", block=MANY - 1)], [Edge(0, 1)])
+@pytest.mark.parametrize("deep", [10_000, pytest.param(100_000, marks=pytest.mark.soak)])
+def test_blocks_in_blocks_do_not_recurse(deep: int) -> None:
+    boxes = [PlannedTask(id, "box", "block", id - 1 or None) for id in range(1, deep)]
+    plan = Plan([PlannedTask(0, "load"), *boxes, PlannedTask(deep, "fit", block=deep - 1)], [Edge(0, 1)])
     assert [len(stage) for stage in plan.stages] == [1, 1]
-    assert plan.waits_for(MANY) == (plan.task(0),)
+    assert plan.waits_for(deep) == (plan.task(0),)
     assert plan.makespan(4) == plan.critical_path().length == 2
     assert Plan.from_json(plan.to_json()) == plan
     assert not plan.diff(plan)

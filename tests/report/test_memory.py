@@ -10,7 +10,7 @@ import pytest
 from asyncflow._core.history import History, Site
 from asyncflow.report import Report
 
-MANY = 40_000  # by tracemalloc, which makes all of it five times slower
+MANY = 20_000  # by tracemalloc, which makes all of it five times slower
 
 
 def history(shape: str) -> History:
@@ -66,7 +66,7 @@ def test_a_summary_takes_a_few_tens_of_bytes_a_task(shape: str) -> None:
     finally:
         tracemalloc.stop()
     assert f"{MANY:,} tasks" in text or f"{MANY:,} SUCCEEDED" in text
-    assert peak < 80 * MANY
+    assert peak < 80 * MANY + 200_000  # and what a report of no tasks takes
 
 
 @pytest.mark.parametrize("shape", ["burst", "loop", "chain", "boxes"])

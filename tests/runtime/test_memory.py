@@ -123,12 +123,12 @@ async def test_nothing_at_all_is_kept_of_a_task_that_is_over_and_dropped(
 ) -> None:
     async with WorkflowEngine("thread", workers=2, report_limit=0) as engine:
         for _ in range(4):
-            await work(engine, 500)
+            await work(engine, 200)
         before = traced()
-        for _ in range(8):
-            await work(engine, 500)
+        for _ in range(10):
+            await work(engine, 200)
         # Fewer bytes a task than any object has that could be left of one.
-        assert traced() - before < 16 * 8 * 500
+        assert traced() - before < 16 * 10 * 200
 
 
 async def test_waiting_task_takes_a_kilobyte_at_most(
@@ -203,8 +203,9 @@ def test_run_whose_loop_was_closed_under_it_is_not_kept_by_its_engine() -> None:
 # -- long and wide ----------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("many", [10_000, pytest.param(MANY, marks=pytest.mark.soak)])
 @pytest.mark.parametrize("kind", ["thread", "coroutine", "sequential"])
-async def test_chain_of_100_000_runs(kind: str) -> None:
+async def test_long_chain_runs(kind: str, many: int) -> None:
     async with WorkflowEngine("sequential" if kind == "sequential" else "thread", workers=1) as engine:
 
         async def coroutine(value: int) -> int:
@@ -212,16 +213,17 @@ async def test_chain_of_100_000_runs(kind: str) -> None:
 
         task = engine.function_task(coroutine if kind == "coroutine" else lambda value: value + 1)
         last: Any = 0
-        for _ in range(MANY):
+        for _ in range(many):
             last = task(last)
-        assert await last == MANY
+        assert await last == many
         assert "SUCCEEDED" in repr(last)
     del last
     gc.collect()
 
 
+@pytest.mark.parametrize("many", [10_000, pytest.param(MANY, marks=pytest.mark.soak)])
 @pytest.mark.parametrize("kind", ["thread", "coroutine"])
-async def test_task_with_100_000_dependencies_runs(kind: str) -> None:
+async def test_task_with_many_dependencies_runs(kind: str, many: int) -> None:
     async with WorkflowEngine("thread", workers=2) as engine:
 
         async def coroutine(value: int) -> int:
@@ -229,8 +231,8 @@ async def test_task_with_100_000_dependencies_runs(kind: str) -> None:
 
         task = engine.function_task(coroutine if kind == "coroutine" else lambda value: value)
         total = engine.function_task(lambda values, *more: sum(values) + len(more))
-        futures = task.map(range(MANY))
-        assert await total(futures, *futures[:1_000]) == sum(range(MANY)) + 1_000
+        futures = task.map(range(many))
+        assert await total(futures, *futures[:1_000]) == sum(range(many)) + 1_000
 
 
 async def test_one_task_with_100_000_dependents_runs() -> None:

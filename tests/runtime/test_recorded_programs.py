@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from profiles import examples
 
 from asyncflow import Plan, Report, TaskFuture, WorkflowEngine
 from asyncflow.events import Event, TaskCalled, TaskEnded
@@ -126,7 +127,7 @@ async def ran(
 
 @pytest.mark.parametrize("segment", [3, 1000])
 @given(seed=st.integers(0, 2**32))
-@settings(max_examples=25, deadline=None)
+@settings(examples(25))
 def test_what_is_told_of_a_program_is_what_happened(segment: int, seed: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "run.jsonl")

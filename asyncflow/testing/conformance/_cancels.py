@@ -229,7 +229,7 @@ class Cancels(Conformance):
         assert [root.task_id for root in error.root_causes] == [two[0].id, two[1].id]
         assert [type(await failure_of(each)) for each in two] == [ValueError] * 2
 
-    @pytest.mark.parametrize("seed", [1, 2, *(pytest.param(n, marks=pytest.mark.soak) for n in range(3, 50))])
+    @pytest.mark.parametrize("seed", [1, *(pytest.param(n, marks=pytest.mark.soak) for n in range(2, 50))])
     async def test_no_slot_is_lost_in_a_thousand_random_cancels(self, seed: int) -> None:
         chance = random.Random(seed)
         bodies: list[tuple[Any, Any]] = [(bad.same, 1), (bad.fail, "plain"), (bad.fail_later, "plain")]

@@ -82,7 +82,7 @@ class Loads(Conformance):
         assert f"add#{count + 1}" in repr(future)
 
     @applies(executes=True)
-    @_sizes(100_000, 10_000)
+    @_sizes(100_000, 3_000)
     async def test_a_long_chain_with_a_failing_head_fails_to_its_end(
         self, engine: Engine, count: int
     ) -> None:
@@ -97,7 +97,7 @@ class Loads(Conformance):
         del future, error
         gc.collect()
 
-    @_sizes(100_000, 10_000)
+    @_sizes(100_000, 3_000)
     async def test_a_long_chain_with_a_cancelled_head_is_cancelled_to_its_end(
         self, engine: Engine, count: int
     ) -> None:
