@@ -52,7 +52,25 @@ def wait_for_file(path: str) -> str:
         return file.read()
 
 
+async def on_the_first_loop(_: Any = None) -> bool:
+    """Whether this is the loop on which the first coroutine of the process ran, and that goes on."""
+    loop = asyncio.get_running_loop()
+    first = vars(sys).setdefault("_first_loop", loop)
+    kept = vars(sys).setdefault("_kept", asyncio.ensure_future(asyncio.Event().wait()))
+    await asyncio.sleep(0)
+    return loop is first and not kept.done()
+
+
 # -- workers ------------------------------------------------------------------------------------------------
+
+
+async def test_coroutines_of_a_worker_run_on_one_loop_that_lives_as_long_as_it_does() -> None:
+    async with WorkflowEngine("process", workers=1) as engine:
+        one = engine.function_task(on_the_first_loop, backend="process")
+        assert await one()
+        assert await engine.submit(pid) != os.getpid()  # a function that holds up the loop between
+        assert all(await asyncio.gather(*(one() for _ in range(10))))
+        assert await one(engine.submit(pid))  # in a chain
 
 
 def test_a_script_needs_no_guard_and_its_functions_travel_by_value(tmp_path: Path) -> None:
