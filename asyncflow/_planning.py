@@ -10,12 +10,10 @@ from typing import TYPE_CHECKING, Any, cast
 
 from ._options import made, name_of
 from ._runtime import lifecycle
-from ._runtime.dry_run import DryRun
 from ._runtime.future import TaskFuture
 from ._runtime.journal import Journal
 from ._runtime.places import Places
-from ._runtime.rehearsal import Rehearsal
-from ._runtime.unawaited import dropped_coroutines
+from ._runtime.rehearsal import DryRun, Rehearsal, dropped_coroutines
 from .discovery import backend_class
 from .errors import UnknownBackend
 from .function_task import FunctionTask, made_at

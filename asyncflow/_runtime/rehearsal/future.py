@@ -7,9 +7,9 @@ from collections.abc import Callable, Generator
 from contextvars import Context
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from .future import TaskFuture
+from ..future import TaskFuture
+from ..outputs import Outputs
 from .origins import is_users
-from .outputs import Outputs
 
 if TYPE_CHECKING:
     from .dry_run import DryRun

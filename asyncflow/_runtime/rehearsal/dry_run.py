@@ -12,23 +12,23 @@ from contextvars import ContextVar
 from types import CodeType
 from typing import Any, Final, NamedTuple, Protocol, cast
 
-from .._core import arguments
-from .._core.files import declared
-from .._core.rehearsed import Lack, Rehearsed
-from .._core.story import called_at, place_in
-from .._core.task import Definition, Lane, Task
-from ..backend import ExecutionBackend
-from ..errors import TooManyTasks
-from . import inputs
+from ..._core import arguments
+from ..._core.files import declared
+from ..._core.rehearsed import Lack, Rehearsed
+from ..._core.story import called_at, place_in
+from ..._core.task import Definition, Lane, Task
+from ...backend import ExecutionBackend
+from ...errors import TooManyTasks
+from .. import inputs
+from ..facts import Facts
+from ..future import TaskFuture
+from ..places import Places
+from ..run import Run
+from ..scope import SCOPE
+from ..wiring import Wiring
 from .decided import Decided
-from .facts import Facts
-from .future import TaskFuture
-from .places import Places
-from .rehearsed_files import Order, reads_of_all
-from .rehearsed_future import RehearsedFuture
-from .run import Run
-from .scope import SCOPE
-from .wiring import Wiring
+from .files import Order, reads_of_all
+from .future import RehearsedFuture
 
 _LACKS: Final = 10_000  # that are remembered
 

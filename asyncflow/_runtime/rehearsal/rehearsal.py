@@ -14,21 +14,22 @@ from threading import get_ident
 from types import CodeType
 from typing import Any, Final, cast
 
-from .._core import arguments
-from .._core.rehearsed import Fault, Rehearsed
-from .._core.states import CANCELLING, NOW
-from .._core.story import place_in
-from .._core.task import Definition, Lane, Task
-from ..backend import ExecutionBackend
-from ..errors import EngineClosed, ForeignFuture, TooManyTasks, WrongLoop
-from . import faults, inputs, lifecycle
+from ..._core import arguments
+from ..._core.rehearsed import Fault, Rehearsed
+from ..._core.states import CANCELLING, NOW
+from ..._core.story import place_in
+from ..._core.task import Definition, Lane, Task
+from ...backend import ExecutionBackend
+from ...errors import EngineClosed, ForeignFuture, TooManyTasks, WrongLoop
+from .. import inputs, lifecycle
+from ..future import TaskFuture
+from ..places import Places
+from ..run import Run
+from ..scope import SCOPE, waits_for
+from ..unseen import Unseen
+from . import faults
 from .decided import NUMBERED
 from .dry_run import DryRun
-from .future import TaskFuture
-from .places import Places
-from .run import Run
-from .scope import SCOPE, waits_for
-from .unseen import Unseen
 
 _OVER: Final = "was called by something that a rehearsal (engine.plan) had begun, and the rehearsal is over"
 
