@@ -66,7 +66,7 @@ async def plan_of(
     plan = planned(
         calls,
         decisions=rehearsal.decided.told(),
-        faults=rehearsal.faults,
+        faults=rehearsal.found.faults,
         findings=_checked_together(engine, rehearsal, calls),
         checkpoints=rehearsal.checkpoints,
         start=_starter(target, name, begin),
