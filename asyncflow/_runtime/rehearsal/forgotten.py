@@ -7,9 +7,9 @@ import re
 from collections.abc import Sequence
 from typing import Any, Final
 
+from ..._causes import brief
 from ..._core.rehearsed import Fault
 from ..._core.task import Definition, Task
-from ...errors import brief
 from ..future import TaskFuture
 
 _AWAIT: Final = "await it first"

@@ -13,11 +13,11 @@ from typing import Any, Final
 
 import cloudpickle
 
+from ..._causes import brief
 from ..._core.pace import Pace
 from ..._worker import wire
 from ..._worker.chain import PREVIOUS
 from ...backend import Work
-from ...errors import brief
 
 _PLAIN: Final = wire.PLAIN | {type(PREVIOUS)}
 _OF_A_CALL: Final = 32  # bytes, about
