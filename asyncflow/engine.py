@@ -1,45 +1,33 @@
-"""The face: `WorkflowEngine`, its decorators and its lifecycle. Decides nothing about tasks and does no work."""
+"""The face: `WorkflowEngine`, with all that a user reads. What it is made of is in `_engine/`; it decides nothing about
+tasks and does no work."""
 
 from __future__ import annotations
 
-import asyncio
-import inspect
 import sys
-import weakref
 from collections import OrderedDict
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import AbstractContextManager
-from datetime import timedelta
 from functools import partial
 from os import PathLike
-from pathlib import Path
 from types import MethodType, TracebackType
-from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar, get_args, overload
+from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar, overload
 
-from ._core.commands import CommandOptions
 from ._core.history import History
-from ._core.task import Definition
-from ._options import check_function, expected_seconds, is_coroutine_function, made, name_of, no_loop, seconds
-from ._runtime import lifecycle
-from ._runtime.audience import Audience
+from ._engine import decorators
+from ._engine.life import Life, run_target
+from ._engine.options import all_made, is_coroutine_function, name_of
+from ._engine.settings import Settings
 from ._runtime.future import TaskFuture
-from ._runtime.journal import Journal
-from ._runtime.run import Run
-from ._runtime.sandboxes import Keep, Sandboxes
-from ._runtime.scope import SCOPE, workflow_scope
-from ._runtime.script import run_script
+from ._runtime.sandboxes import Keep
+from ._runtime.scope import workflow_scope
 from ._typing import BlockDecorator, ExecutableTaskDecorator, FunctionTaskDecorator
 from ._worker.far import FarEngine
 from .backend import ExecutionBackend
-from .backends.thread import usable_cpus
-from .errors import EngineClosed, UnknownBackend, WrongLoop
 from .events import Event
-from .executable_task import ExecutableTask, runs
 from .function_task import FunctionTask, made_at
 
 if TYPE_CHECKING:
-    from ._runtime.rehearsal import Rehearsal
     from .plan import Plan
     from .report import Report
 
@@ -48,7 +36,7 @@ R = TypeVar("R")
 _SUBMITTED_KEPT = 256  # functions given to submit() that are remembered
 
 
-class WorkflowEngine:
+class WorkflowEngine(Life):
     """Turns functions into tasks and runs them in the order that their arguments ask for.
 
     Making one is cheap and starts nothing. It starts with ``async with engine``, with `create`, with `run`, or with the
@@ -97,43 +85,22 @@ class WorkflowEngine:
         max_tasks: int = 100_000,
         check_types: bool = False,
     ) -> None:
-        if workers is not None and workers < 1:
-            raise ValueError(f"workers={workers}: at least one is needed")
-        if max_coroutines is not None and max_coroutines < 1:
-            raise ValueError(f"max_coroutines={max_coroutines}: at least one is needed")
-        if executables is not None and executables < 1:
-            raise ValueError(f"executables={executables}: at least one is needed")
-        if report_limit < 0:
-            raise ValueError(f"report_limit={report_limit}: a number of tasks, or 0 to record nothing")
-        if journal is not None and not report_limit:
-            raise ValueError(f"journal={str(journal)!r}: with report_limit=0 nothing is recorded")
-        if max_tasks < 1:
-            raise ValueError(f"max_tasks={max_tasks}: at least one is needed")
-        if keep not in get_args(Keep):
-            raise ValueError(f"keep={keep!r}: it can be one of {', '.join(map(repr, get_args(Keep)))}")
+        settings = Settings.checked(
+            workers=workers,
+            dry_run=dry_run,
+            max_coroutines=max_coroutines,
+            executables=executables,
+            work_dir=work_dir,
+            implicit_data=implicit_data,
+            keep=keep,
+            grace=grace,
+            report_limit=report_limit,
+            journal=journal,
+            max_tasks=max_tasks,
+            check_types=check_types,
+        )
         chosen = dict(backends) if backends else {name_of(backend): backend}
-        self._backends: dict[str, ExecutionBackend]
-        if dry_run:
-            self._backends = dict.fromkeys(chosen, made("noop", workers))
-        else:
-            self._backends = {name: made(each, workers) for name, each in chosen.items()}
-        self._chosen = chosen
-        self._max_coroutines = max_coroutines
-        self._executables = executables or workers or usable_cpus()
-        self._work_dir = None if work_dir is None else Path(work_dir).absolute()
-        self._implicit_data = implicit_data
-        self._keep: Keep = keep
-        self._dry_run = dry_run
-        self._grace = grace
-        self._report_limit = report_limit
-        self._journal = None if journal is None else Path(journal).absolute()
-        self._audience = Audience()
-        self._max_tasks = max_tasks
-        self._check_types = check_types
-        self._run: Run | None = None
-        self._starting: asyncio.Task[None] | None = None
-        self._closing: asyncio.Task[None] | None = None
-        self._finalizer: weakref.finalize[..., Any] | None = None
+        super().__init__(all_made(chosen, workers, dry_run), chosen, settings)
         self._submitted: OrderedDict[Any, FunctionTask[..., Any, Any]] = OrderedDict()
 
     # -- life ---------------------------------------------------------------------------------------------
@@ -152,20 +119,7 @@ class WorkflowEngine:
 
     async def start(self) -> None:
         """Start, or start again after a shutdown; nothing to do if it runs."""
-        rehearsal = self._rehearsal()
-        if rehearsal is not None:
-            rehearsal.started()
-            return
-        loop, closing = asyncio.get_running_loop(), self._closing
-        if closing is not None and not closing.done() and closing.get_loop() is loop:
-            await asyncio.shield(closing)
-        run = self._usable_run()
-        if run is None:
-            self._begin()
-        elif run.loop is not loop:
-            raise WrongLoop("the engine runs on another event loop already.\n  One engine, one loop.")
-        assert self._starting is not None
-        await asyncio.shield(self._starting)
+        await self._start()
 
     async def shutdown(self, wait: bool = True, skip_execution_backend: bool = False) -> None:
         """End the run. Afterwards every future is done and every thread, process and descriptor given back.
@@ -179,32 +133,7 @@ class WorkflowEngine:
         Raises:
             RuntimeError: called inside a task or block of this engine, which would wait for itself.
         """
-        rehearsal = self._rehearsal()
-        if rehearsal is not None:
-            await rehearsal.shut_down()
-            return
-        run = self._run
-        if run is None:
-            return
-        if run.loop.is_closed():
-            self._let_go(run)
-            return
-        if self._closing is not None and self._closing.done() and not self._closing.cancelled():
-            return
-        if asyncio.get_running_loop() is not run.loop:
-            raise WrongLoop("shutdown() was called on another event loop than the engine's")
-        if run.is_inside():
-            raise RuntimeError(
-                "shutdown() inside a task would wait for itself; call it where the engine was started"
-            )
-        closing = self._closing
-        while closing is None or not closing.done() or closing.cancelled():
-            if closing is None or closing.cancelled():  # by somebody who cancelled all that ran on the loop
-                closing = self._closing = run.loop.create_task(self._close(run, wait, skip_execution_backend))
-            elif not wait:
-                run.cancel_all()
-            await asyncio.wait([closing])
-        closing.result()
+        await self._shut_down(wait, skip_execution_backend)
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -238,27 +167,8 @@ class WorkflowEngine:
         Raises:
             WrongLoop: an event loop runs already; await the target there instead.
         """
-        try:
-            asyncio.get_running_loop()
-        except RuntimeError:
-            pass
-        else:
-            if inspect.iscoroutine(target):
-                target.close()
-            raise WrongLoop(
-                "engine.run() starts an event loop, and here one runs already; say:  await target(...)"
-            )
-
         caller = sys._getframe(1)
-
-        async def main() -> Any:
-            async with self:
-                called: Any = target if inspect.isawaitable(target) else target(*args, **kwargs)
-                if isinstance(target, FunctionTask):
-                    made_at(caller.f_code, caller.f_lasti, called)
-                return await called if inspect.isawaitable(called) else called
-
-        return run_script(main)
+        return run_target(self, target, args, kwargs, (caller.f_code, caller.f_lasti))
 
     @overload
     def plan(self, /) -> Coroutine[Any, Any, Plan]: ...
@@ -289,7 +199,7 @@ class WorkflowEngine:
             ValueError: it is a task of another engine.
             RuntimeError: no target was given and the engine makes no dry run.
         """
-        from ._planning import plan_of, plan_so_far
+        from ._engine.planning import plan_of, plan_so_far
 
         if not target:
             planning: Any = plan_so_far(self)
@@ -315,112 +225,12 @@ class WorkflowEngine:
         def executable_task(self) -> ExecutableTaskDecorator:
             """Make a function a task that runs the command that the function returns; bare or with options."""
 
-    else:
+    else:  # their options are told there
+        function_task = decorators.function_task
+        block = decorators.block
+        executable_task = decorators.executable_task
 
-        def function_task(
-            self, fn=None, /, *, name=None, backend=None, timeout=None, example=..., expected=None
-        ):
-            """Make a function a task; bare or with options.
-
-            Args:
-                fn: a ``def``, an ``async def``, a method or any callable.
-                name: what it is called in messages; None for the function's own name.
-                backend: the name of the backend to run on; None for the engine's default.
-                timeout: seconds or `timedelta` that it may run; None for any time.
-                example: what stands in for its value in a dry run: a value, or a callable that makes one of the task's
-                    arguments. If not given, something of the type that the function is annotated to return.
-                expected: seconds or `timedelta` that it is expected to take, for plans; None if that is not known.
-
-            Raises:
-                TypeError: it cannot be a task.
-                ValueError: a duration that is none.
-                UnknownBackend: the engine has no backend of that name.
-            """
-            if fn is None:
-                return lambda fn: self.function_task(
-                    fn, name=name, backend=backend, timeout=timeout, example=example, expected=expected
-                )
-            check_function("function_task", fn)
-            definition = self._definition(
-                fn, name=name, backend=backend, timeout=timeout, example=example, expected=expected
-            )
-            return FunctionTask(self, definition)
-
-        def block(self, fn=None, /, *, name=None, timeout=None):
-            """Make a function a sub-workflow: one node outside, a graph inside; bare or with options.
-
-            Its body runs on the event loop. Futures that it returns are resolved before it is done.
-
-            Args:
-                fn: a ``def`` or ``async def`` that calls tasks.
-                name: what it is called in messages; None for the function's own name.
-                timeout: seconds or `timedelta` that it may take; None for any time.
-
-            Raises:
-                TypeError: it cannot be a block.
-            """
-            if fn is None:
-                return lambda fn: self.block(fn, name=name, timeout=timeout)
-            check_function("block", fn)
-            return FunctionTask(self, self._definition(fn, name=name, timeout=timeout, is_block=True))
-
-        def executable_task(
-            self,
-            fn=None,
-            /,
-            *,
-            name=None,
-            timeout=None,
-            env=None,
-            clean_env=None,
-            cwd=None,
-            stdin=None,
-            ok_codes=None,
-            capture_stdio=None,
-            shell=None,
-            example=...,
-            expected=None,
-        ):
-            """Make a function a task that runs the command that the function returns; bare or with options.
-
-            Text is run by a shell, a list of arguments is run as it is: lists, and `asyncflow.sh` for shells, keep what
-            is put in from being taken for anything else. The value is the standard output as text.
-
-            Args:
-                fn: a ``def`` or ``async def`` that returns a command; called on the event loop, once its inputs are
-                    there.
-                name: what it is called in messages; None for the function's own name.
-                timeout: seconds or `timedelta` that the command may run; None for any time.
-                env: variables, added to the parent's environment.
-                clean_env: whether these are all that the command gets.
-                cwd: where it runs, relative to its sandbox; None for the sandbox itself, a new directory.
-                stdin: text, bytes or a path.
-                ok_codes: exit codes that are no failure; 0 alone if not given.
-                capture_stdio: whether the output goes to a file, whose path is then the value.
-                shell: that runs a command given as text; "/bin/sh" if not given.
-                example: what stands in for its value in a dry run, as for `function_task`.
-                expected: seconds or `timedelta` that it is expected to take, for plans; None if that is not known.
-
-            Raises:
-                TypeError: it cannot be a task, or an option is of the wrong type.
-                ValueError: a shell that does not quote as POSIX has it.
-            """
-            options = {
-                "env": env,
-                "clean_env": clean_env,
-                "cwd": cwd,
-                "stdin": stdin,
-                "ok_codes": ok_codes,
-                "capture_stdio": capture_stdio,
-                "shell": shell,
-            }
-            if fn is None:
-                return lambda fn: self.executable_task(
-                    fn, name=name, timeout=timeout, example=example, expected=expected, **options
-                )
-            check_function("executable_task", fn)
-            definition = self._definition(fn, name=name, timeout=timeout, example=example, expected=expected)
-            return ExecutableTask(self, runs(definition, CommandOptions().changed(**options)))
+    _definition = decorators.definition_of
 
     @overload
     def submit(
@@ -478,7 +288,7 @@ class WorkflowEngine:
         """
         from .report import Report
 
-        if not self._report_limit:
+        if not self._settings.report_limit:
             raise ValueError("report(): with report_limit=0 nothing is recorded")
         run = self._run
         if run is None or run.teller is None:
@@ -507,7 +317,7 @@ class WorkflowEngine:
             raise TypeError(
                 f"subscribe() got {callback!r}; a plain function is needed, which is called with a list of events"
             )
-        if not self._report_limit:
+        if not self._settings.report_limit:
             raise ValueError("subscribe(): with report_limit=0 nothing is recorded")
         run = self._usable_run()
         if run is not None and run.loop.is_running():
@@ -518,124 +328,6 @@ class WorkflowEngine:
         return leave
 
     # -- inside -------------------------------------------------------------------------------------------
-
-    def _definition(
-        self,
-        fn: Callable[..., Any],
-        *,
-        name: str | None = None,
-        backend: str | None = None,
-        timeout: float | timedelta | None = None,
-        is_block: bool = False,
-        example: Any = ...,
-        expected: float | timedelta | None = None,
-    ) -> Definition:
-        if backend is not None and backend not in self._backends:
-            known = ", ".join(sorted(self._backends))
-            unknown = UnknownBackend(
-                f"{name or name_of(fn)!r} asks for backend {backend!r}, which this engine lacks. It has: {known}.\n"
-                f"  Name it when the engine is made:  WorkflowEngine(backends={{..., {backend!r}: ...}})"
-            )
-            rehearsal = self._rehearsal()
-            if rehearsal is None:
-                raise unknown
-            rehearsal.misnamed(name or name_of(fn), unknown)
-            backend = None
-        return Definition(
-            fn,
-            name or name_of(fn),
-            is_coroutine=is_coroutine_function(fn),
-            is_block=is_block,
-            backend=backend,
-            timeout=seconds(timeout),
-            example=example,
-            expected=expected_seconds(expected, name or name_of(fn)),
-        )
-
-    def _rehearsal(self) -> Rehearsal | None:
-        """The rehearsal inside of which this is asked."""
-        block: Any = SCOPE.get().block
-        return None if block is None else block._run.rehearses(self._backends)
-
-    def _usable_run(self) -> Run | None:
-        """The run that goes on here; None if one has to be begun."""
-        run = self._run
-        if run is None or run.closed is not None:
-            return None
-        if run.loop.is_closed():
-            self._let_go(run)
-            return None
-        return run
-
-    def _run_for(self, name: str) -> Run:
-        """The run for a call that is not simply made on the loop of the one that goes on."""
-        try:
-            loop = asyncio.get_running_loop()
-        except RuntimeError:
-            raise WrongLoop(no_loop(name, self._run)) from None
-        rehearsal = self._rehearsal()
-        if rehearsal is not None:
-            return rehearsal
-        run = self._usable_run()
-        if run is None:
-            if self._run is not None and self._run.loop is loop:
-                raise EngineClosed(f"{name!r} was called, but {self._run.closed}")
-            run = self._begin()
-        elif run.loop is not loop:
-            raise WrongLoop(
-                f"{name!r} was called on another event loop than the engine's.\n  One engine, one loop."
-            )
-        return run
-
-    def _begin(self) -> Run:
-        journal = None if self._journal is None else Journal(self._journal)
-        if journal is not None:
-            self._audience.add(journal)
-        run = self._run = self._new_run(journal)
-        self._closing = None
-        self._starting = run.loop.create_task(lifecycle.start(run))
-        # Who called a task learns of a failed start from its future; who awaits the start, here.
-        self._starting.add_done_callback(lambda task: task.cancelled() or task.exception())
-        self._finalizer = weakref.finalize(self, lifecycle.orphaned, run, self._grace)
-        return run
-
-    def _new_run(self, journal: Journal | None) -> Run:
-        if self._dry_run:
-            from ._planning import dry_run_of
-
-            return dry_run_of(self, journal)
-        run = Run
-        if self._check_types:
-            from ._runtime.checked_run import CheckedRun as run
-
-        return run(
-            self._backends,
-            max_coroutines=self._max_coroutines,
-            executables=self._executables,
-            sandboxes=Sandboxes(self._work_dir, self._keep),
-            implicit_data=self._implicit_data,
-            grace=self._grace,
-            report_limit=self._report_limit,
-            audience=self._audience,
-            journal=journal,
-        )
-
-    async def _close(self, run: Run, wait: bool, skip_backends: bool) -> None:
-        try:
-            assert self._starting is not None
-            await self._starting
-        except Exception:
-            run.unseen.tell()
-            return  # it never started, and said so
-        await lifecycle.close(run, wait=wait, grace=self._grace, skip_backends=skip_backends)
-        if self._finalizer is not None:
-            self._finalizer.detach()
-
-    def _let_go(self, run: Run) -> None:
-        lifecycle.abandon(run)
-        if self._finalizer is not None:
-            self._finalizer.detach()  # it would keep the run
-        self._run = None
 
     def __reduce__(self) -> tuple[Any, ...]:
         return FarEngine, ()  # what it is in another process

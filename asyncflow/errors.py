@@ -1,15 +1,15 @@
 """Every exception that asyncflow raises, and the plain facts each one carries.
 
-Nothing is imported from the rest of the package, so that any room, also a worker on another machine, can
-raise and unpickle these. Messages are composed only when read: a hundred thousand dependents of one failed
+Nothing is imported from the rest of the package but what tells of causes, so that any room, also a worker on another
+machine, can raise and unpickle these. Messages are composed only when read: a hundred thousand dependents of one failed
 task must not cost a hundred thousand formatted paths.
 """
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Iterable, Iterator
 from typing import Any
+
+from ._causes import Cause, told, way_from
 
 __all__ = [
     "AsyncflowError",
@@ -35,7 +35,6 @@ __all__ = [
 ]
 
 _COMMAND = 2_000  # characters of a command that a message shows
-_SHOWN = 5  # how many tasks a message names before it says "and N more"
 
 
 class AsyncflowError(Exception):
@@ -346,97 +345,6 @@ class RemoteError(AsyncflowError):
         return f"{self.message}\n  {sent}\n{self.traceback}"
 
 
-class Cause:
-    """One task that failed, was cancelled, or did not run because of others: a node in the story of a failure.
-
-    Nodes share their upstream nodes, so that the whole story of a graph takes one node a task. Each knows its
-    first few roots; all of them are looked up when somebody asks, or a fold over 10,000 failures would keep
-    fifty million references.
-    """
-
-    __slots__ = (
-        "_firsts",
-        "_fork",
-        "_roots",
-        "attempts",
-        "error",
-        "held_up",
-        "held_up_count",
-        "name",
-        "passed_on",
-        "task_id",
-        "upstream",
-    )
-
-    def __init__(
-        self,
-        task_id: int,
-        name: str,
-        attempts: int,
-        error: BaseException | None,
-        upstream: tuple[Cause, ...] = (),
-    ) -> None:
-        self.task_id = task_id
-        self.name = name
-        self.attempts = attempts
-        self.error = error  # None: cancelled
-        self.upstream = upstream
-        # Empty and None mean the node itself: without a circle a failure goes as soon as nobody holds it.
-        self._firsts: tuple[Cause, ...] = _first_roots(upstream)
-        self._fork: Cause | None = (upstream[0]._fork or upstream[0]) if len(upstream) == 1 else None
-        self._roots: tuple[Cause, ...] | None = None
-        self.held_up: list[tuple[int, str]] = []  # the first few tasks that did not run for this reason
-        self.held_up_count = 0
-        self.passed_on = False  # a dependent tells of it
-        for root in self._firsts:
-            root.held_up_count += 1
-            if len(root.held_up) <= 2 * _SHOWN:
-                root.held_up.append((task_id, name))
-
-    @property
-    def firsts(self) -> tuple[Cause, ...]:
-        """The first few of the roots: those that failed before those that were cancelled, each by number."""
-        return self._firsts or (self,)
-
-    @property
-    def roots(self) -> tuple[Cause, ...]:
-        """Every task, in order of number, whose own failure or cancellation is a reason."""
-        fork = self._fork or self  # the links of a chain have the roots that its head has
-        if fork._roots is None:
-            fork._roots = _all_roots(fork)
-        return fork._roots or (fork,)
-
-    def __str__(self) -> str:
-        return f"{self.name} (#{self.task_id})" if self.attempts < 2 else self._with_attempts()
-
-    def _with_attempts(self) -> str:
-        return f"{self.name} (#{self.task_id}, {self.attempts} attempts)"
-
-
-def _first_roots(upstream: tuple[Cause, ...]) -> tuple[Cause, ...]:
-    if len(upstream) == 1:
-        return upstream[0].firsts  # shared, so that a long chain keeps one tuple
-    unique = {root.task_id: root for cause in upstream for root in cause.firsts}
-    return tuple(sorted(unique.values(), key=lambda root: (root.error is None, root.task_id))[:_SHOWN])
-
-
-def _all_roots(cause: Cause) -> tuple[Cause, ...]:
-    unique: dict[int, Cause] = {}
-    seen = {cause}
-    stack = [cause]
-    while stack:
-        for above in stack.pop().upstream:
-            fork = above._fork or above
-            if fork in seen:
-                continue
-            seen.add(fork)
-            if fork._roots is None and fork.upstream:
-                stack.append(fork)
-            else:
-                unique |= {root.task_id: root for root in fork.roots}
-    return tuple(unique[task_id] for task_id in sorted(unique))
-
-
 class UpstreamFailed(AsyncflowError):
     """A task did not run because something that it depends on failed.
 
@@ -468,79 +376,10 @@ class UpstreamFailed(AsyncflowError):
         Args:
             root: one of ``root_causes``.
         """
-        came_from: dict[int, Cause | None] = {self._cause.task_id: None}
-        queue = deque([self._cause])
-        while queue:
-            node = queue.popleft()
-            if node.task_id == root.task_id:
-                return list(_walk_back(node, came_from))
-            for above in node.upstream:
-                if above.task_id not in came_from:
-                    came_from[above.task_id] = node
-                    queue.append(above)
-        raise ValueError(f"{root} is not a root cause of {self.name!r} (#{self.task_id})")
+        way = way_from(root, self._cause)
+        if way is None:
+            raise ValueError(f"{root} is not a root cause of {self.name!r} (#{self.task_id})")
+        return way
 
     def __str__(self) -> str:
-        shown = self._cause.firsts
-        paths = [self.path(root) for root in shown]
-        reasons = [_said(root) for root in shown]
-        if len(self.root_causes) > len(shown):
-            reasons.append(f"and {len(self.root_causes) - len(shown)} more")
-        first = f"{self.name!r} (#{self.task_id}) did not run: " + "; ".join(reasons)
-        lines = [first if first.endswith((".", "!", "?")) else first + "."]
-        lines += ["  " + _arrows(path) for path in paths]
-        others = _others(shown, paths)
-        if others:
-            lines.append(f"  Also not run for this reason: {others}.")
-        return "\n".join(lines)
-
-
-def _walk_back(node: Cause, came_from: dict[int, Cause | None]) -> Iterator[Cause]:
-    step: Cause | None = node
-    while step is not None:
-        yield step
-        step = came_from[step.task_id]
-
-
-def _said(root: Cause) -> str:
-    end = "was cancelled" if root.error is None else f"failed, {brief(root.error)}"
-    return f"{root.name!r} (#{root.task_id}) {end}"
-
-
-def _arrows(path: list[Cause]) -> str:
-    names = [str(cause) for cause in path]
-    if len(names) > 2 * _SHOWN:
-        names[_SHOWN:-_SHOWN] = [f"... {len(names) - 2 * _SHOWN} more ..."]
-    return " -> ".join(names)
-
-
-def _others(roots: Iterable[Cause], paths: Iterable[list[Cause]]) -> str:
-    printed = {cause.task_id: cause for path in paths for cause in path}
-    total = 0
-    names: dict[int, str] = {}
-    for root in roots:
-        told = sum(root in cause._firsts for cause in printed.values())
-        total = max(total, root.held_up_count - told)
-        names |= {task_id: name for task_id, name in root.held_up if task_id not in printed}
-    shown = [f"{name} (#{task_id})" for task_id, name in sorted(names.items())[:_SHOWN]]
-    if total > len(shown):
-        shown.append(f"and {total - len(shown)} more" if shown else f"{total} tasks")
-    return ", ".join(shown)
-
-
-def brief(error: BaseException, limit: int = 300) -> str:
-    """An exception in one short line, whatever its ``__str__`` does.
-
-    Args:
-        error: the exception; its ``__str__`` may raise or be of any size.
-        limit: the most characters of its message that are shown.
-    """
-    kind = type(error).__name__
-    try:
-        message = str(error)
-    except BaseException as problem:  # a broken __str__ must not hide the failure itself
-        message = f"<its message cannot be shown: {type(problem).__name__}>"
-    if len(message) > limit:
-        message = message[:limit] + f"... ({len(message):,} characters)"
-    first, _, rest = message.partition("\n")
-    return f"{kind}: {first}{' ...' if rest else ''}" if message else kind
+        return told(f"{self.name!r} (#{self.task_id})", self._cause)

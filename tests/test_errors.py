@@ -14,6 +14,7 @@ import pytest
 
 import asyncflow
 from asyncflow import errors
+from asyncflow._causes import brief
 from asyncflow.errors import (
     AsyncflowError,
     Cause,
@@ -28,7 +29,6 @@ from asyncflow.errors import (
     UpstreamFailed,
     WiringError,
     WorkerDied,
-    brief,
 )
 from asyncflow.plan import Finding
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from types import CodeType
 
-from ..errors import brief
+from .._causes import brief
 from .states import CANCELLING, NOW, State, state_of, steps_of
 from .task import Task
 

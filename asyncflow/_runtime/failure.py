@@ -6,11 +6,12 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import Any, Final
 
+from .._causes import brief
 from .._core.files import File, InputFile, OutputFile
 from .._core.story import called_at
 from .._core.task import Task
 from .._worker.results import UNFIT, why_unfit
-from ..errors import TaskCrashed, brief
+from ..errors import TaskCrashed
 from .future import FailedFuture, TaskFuture
 
 NO_VALUES: Final = frozenset({*UNFIT, TaskFuture, FailedFuture, InputFile, OutputFile})

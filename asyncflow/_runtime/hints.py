@@ -10,17 +10,16 @@ import asyncio
 import collections.abc
 import functools
 import inspect
-import operator
 import re
 import reprlib
 import sys
-import types
 import typing
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import MethodType, SimpleNamespace
 from typing import Any, Final
 
+from .._core.annotations import changed
 from .._core.files import File, InputFile, OutputFile
 
 _ANYTHING: Final = (Any, inspect.Parameter.empty, None)
@@ -194,23 +193,21 @@ class _Resolver:
 
 def _of_values(annotation: Any) -> Any:
     """An annotation of what is there in the end, where it speaks of futures and files."""
-    if annotation is InputFile:
+    return changed(annotation, _in_the_end)
+
+
+def _in_the_end(part: Any) -> Any:
+    """What is there in the end for a part of an annotation; `...` if there is more inside of it."""
+    if part is InputFile:
         return Path | list[Path]
-    if annotation is OutputFile:
+    if part is OutputFile:
         return Path
-    origin, args = typing.get_origin(annotation), typing.get_args(annotation)
-    if origin is None or origin is typing.Literal:
-        return Any if _is_awaitable(annotation) else annotation
+    origin = typing.get_origin(part)
+    if origin is None:
+        return Any if _is_awaitable(part) else ...
     if _is_awaitable(origin):
-        return _of_values(args[-1])  # also of a Coroutine, which has three
-    if origin is typing.Annotated or origin is collections.abc.Callable:
-        return annotation
-    inner = tuple(map(_of_values, args))
-    if inner == args:
-        return annotation
-    if origin is types.UnionType or origin is typing.Union:
-        return functools.reduce(operator.or_, inner)
-    return origin[inner]
+        return _of_values(typing.get_args(part)[-1])  # also of a Coroutine, which has three
+    return part if origin in (typing.Annotated, collections.abc.Callable) else ...
 
 
 def _is_awaitable(cls: Any) -> bool:

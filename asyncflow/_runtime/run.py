@@ -16,6 +16,7 @@ from time import perf_counter, time
 from types import CodeType
 from typing import Any, ClassVar, Final
 
+from .._causes import brief
 from .._core import arguments
 from .._core.record import Record
 from .._core.scheduler import MOST, Scheduler, end_of
@@ -28,7 +29,6 @@ from ..errors import (
     TaskTimeout,
     UpstreamFailed,
     WrongLoop,
-    brief,
 )
 from . import inputs
 from .audience import Audience

@@ -10,7 +10,7 @@ import logging
 import weakref
 from typing import Any, Final
 
-from ..errors import brief
+from .._causes import brief
 from .future import FailedFuture, TaskFuture
 
 _KEPT: Final = 20

@@ -18,7 +18,8 @@ from typing import Any, Final
 
 import cloudpickle
 
-from ..errors import RemoteError, brief
+from .._causes import brief
+from ..errors import RemoteError
 from .attempt import Outcome, run_attempt
 from .results import UNFIT_TO_SEND, why_unfit
 

@@ -3,46 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import networkx as nx
-import pytest
 from hypothesis import strategies as st
+from shown_kit import HOSTILE
 
 from asyncflow.plan import Edge, Finding, Plan, PlannedFile, PlannedTask
 from asyncflow.plan.tasks import EdgeKind
-
-INSTANCES = Path(__file__).parents[3] / "shared" / "data" / "wfinstances"
-RECORDED = (
-    "1000genome-chameleon-2ch-100k-001",
-    "blast-chameleon-small-001",
-    "bwa-chameleon-small-002",
-    "epigenomics-chameleon-hep-2seq-100k-001",
-    "helloworld-forkjoin-10-chameleon",
-    "montage-chameleon-2mass-005d-001",
-    "montage-chameleon-2mass-02d-001",
-    "rnaseq-dirt02-001",
-    "seismology-chameleon-200p-001",
-    "soykb-chameleon-10fastq-10ch-001",
-    "srasearch-chameleon-10a-003",
-)
-recorded = pytest.mark.skipif(not INSTANCES.is_dir(), reason="the recorded workflows are not here")
-
-HOSTILE = (
-    "<script>alert(1)</script>",
-    "two\nlines",
-    "\x1b[2J\x1b]0;title\x07",
-    "'\"><img src=x onerror=alert(1)>",
-    "right\u202eto left",
-    "\udc80 half a letter",
-    "nul\0l",
-    "&amp;",
-    "\r\x08\x7f\x9b31m",
-    "名前",
-    "",
-    "x" * 10_000,
-)
 
 names = st.sampled_from(["load", "clean", "fit", "plot", "report"])
 texts = st.one_of(names, st.sampled_from(HOSTILE), st.text(st.characters(codec=None), max_size=8))

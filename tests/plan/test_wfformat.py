@@ -11,11 +11,13 @@ from typing import Any
 import networkx as nx
 import pytest
 from hypothesis import given
+from recorded_kit import INSTANCES, RECORDED, recorded
+from shown_kit import HOSTILE
 
 from asyncflow.errors import CircularDependency
 from asyncflow.plan import Edge, Plan, PlannedFile, PlannedTask
 
-from .kit import HOSTILE, INSTANCES, RECORDED, expanded, plans, recorded, tasks_of
+from .kit import expanded, plans, tasks_of
 
 TASK_ID = re.compile(r"[0-9a-zA-Z\-_.]+")
 FILE_ID = re.compile(r"[0-9a-zA-Z\-_./:#]+")

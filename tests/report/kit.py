@@ -9,25 +9,12 @@ from math import isnan
 from typing import Any
 
 from hypothesis import strategies as st
+from shown_kit import HOSTILE
 
 from asyncflow._core.history import DATA, NOT_YET, ORDER, Ending, History, Site, Totals
 from asyncflow._core.states import STATES, State
 from asyncflow.report import Report
 
-HOSTILE = (
-    "<script>alert(1)</script>",
-    "two\nlines",
-    "\x1b[2J\x1b]0;title\x07",
-    "'\"><img src=x onerror=alert(1)>",
-    "right\u202eto left",
-    "\udc80 half a letter",
-    "nul\0l",
-    "&amp;",
-    "\r\x08\x7f\x9b31m",
-    "名前" * 30,
-    "",
-    "x" * 10_000,
-)
 TIMES = ("called", "ready", "staged", "submitted", "started", "finished", "over")
 THREADS, LOOP = "backend 'thread'", "the event loop"
 
@@ -221,4 +208,4 @@ def _copied(value: Any) -> Any:
     return value[:] if isinstance(value, (array, list)) else value
 
 
-__all__ = ["HOSTILE", "LOOP", "THREADS", "TIMES", "add", "copied", "histories", "of", "ran", "site"]
+__all__ = ["LOOP", "THREADS", "TIMES", "add", "copied", "histories", "of", "ran", "site"]

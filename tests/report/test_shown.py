@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import sys
-from html.parser import HTMLParser
 
 import pytest
 from hypothesis import given
+from shown_kit import HOSTILE, Page, does_nothing
 
 from asyncflow._core.history import History
 from asyncflow._core.states import State
 from asyncflow._core.table import columns
 from asyncflow.report import Report
 
-from .kit import HOSTILE, THREADS, histories, of, ran
+from .kit import THREADS, histories, of, ran
 
 REPORT = of(
     {"name": "load", "times": ran(0.1, 0.2, 1.0), "worker": "w-1"},
@@ -98,33 +98,8 @@ def test_what_is_too_much_is_counted() -> None:
 def test_no_name_does_anything_to_the_terminal_that_shows_it(history: History) -> None:
     report = Report(history)
     for shown in (str(report), repr(report)):
-        assert all(line.isprintable() for line in shown.split("\n"))
-        shown.encode()  # as printing does
+        assert does_nothing(shown)
     assert all(columns(line) <= 100 for line in str(report).split("\n"))
-
-
-class Page(HTMLParser):
-    """What a browser would find in a page."""
-
-    def __init__(self, page: str) -> None:
-        super().__init__(convert_charrefs=True)
-        self.tags: set[str] = set()
-        self.attributes: set[tuple[str, str | None]] = set()
-        self.open: list[str] = []
-        self.text = ""
-        self.feed(page)
-        self.close()
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.add(tag)
-        self.attributes.update(attrs)
-        self.open.append(tag)
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        self.text += data
 
 
 @given(histories(hostile=True))

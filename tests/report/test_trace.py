@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 from hypothesis import given
+from shown_kit import HOSTILE
 
 from asyncflow._core.history import History
 from asyncflow._core.states import State
 from asyncflow.report import Report
 
-from .kit import HOSTILE, LOOP, histories, of, ran
+from .kit import LOOP, histories, of, ran
 
 KEYS = {
     "X": {"name", "cat", "ph", "ts", "dur", "pid", "tid", "args"},

@@ -9,13 +9,14 @@ from typing import Any
 import jsonschema
 import pytest
 from hypothesis import given
+from shown_kit import HOSTILE
 
 from asyncflow._core.history import History
 from asyncflow._core.states import State
 from asyncflow.plan import Plan
 from asyncflow.report import Report
 
-from .kit import HOSTILE, histories, of, ran
+from .kit import histories, of, ran
 
 TEXT = {"type": "string", "minLength": 1}
 TASK_ID = {"type": "string", "pattern": r"^[0-9a-zA-Z\-_.]+$"}

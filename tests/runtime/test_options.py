@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 from concurrent.futures import Future
+from dataclasses import fields
 from datetime import timedelta
+from types import SimpleNamespace
+from typing import Any, get_overloads
 
 import pytest
 
 from asyncflow import UpstreamFailed, WorkflowEngine
+from asyncflow._core.commands import CommandOptions
+from asyncflow._typing import ExecutableTaskDecorator, FunctionTaskDecorator
+from asyncflow.executable_task import ExecutableTask
+from asyncflow.function_task import FunctionTask
 from asyncflow.testing import ManualBackend
 
 from .kit import never_called, turns
@@ -172,3 +180,45 @@ def test_a_block_takes_as_long_as_what_is_inside() -> None:
     engine = WorkflowEngine()
     with pytest.raises(TypeError, match=r"block 'never_called' cannot be given expected=3: it takes as long"):
         engine.block(never_called).with_options(expected=3)
+
+
+# -- where options are listed -----------------------------------------------------------------------------
+
+
+def options_of(fn: Any) -> set[str]:
+    return {
+        name
+        for name, parameter in inspect.signature(fn).parameters.items()
+        if parameter.kind is inspect.Parameter.KEYWORD_ONLY
+    }
+
+
+def overloads_of(protocol: type) -> list[Any]:
+    """What a type checker knows of a protocol's call; at runtime its name is all that is left of it."""
+    call: Any = SimpleNamespace(
+        __module__=protocol.__module__, __qualname__=f"{protocol.__qualname__}.__call__"
+    )
+    return list(get_overloads(call))
+
+
+@pytest.mark.parametrize(
+    ("decorator", "task", "typed", "not_before"),
+    [
+        ("function_task", FunctionTask, FunctionTaskDecorator, {"after"}),
+        ("executable_task", ExecutableTask, ExecutableTaskDecorator, {"after", "backend"}),
+    ],
+)
+def test_with_options_takes_what_the_decorator_takes_and_type_checkers_know_of_it(
+    decorator: str, task: Any, typed: Any, not_before: set[str]
+) -> None:
+    given = options_of(getattr(WorkflowEngine, decorator))
+    assert options_of(task.with_options) == given | not_before
+    known = [options for each in overloads_of(typed) if (options := options_of(each))]
+    assert given in known
+    assert all(each in (given, given - {"capture_stdio"}) for each in known)  # which decides on the type
+
+
+def test_every_option_of_a_command_can_be_given() -> None:
+    commands = {each.name for each in fields(CommandOptions)}
+    assert commands < options_of(WorkflowEngine.executable_task)
+    assert commands < options_of(ExecutableTask.with_options)

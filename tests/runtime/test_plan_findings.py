@@ -13,8 +13,9 @@ from typing import Any, NamedTuple, TypedDict
 
 import pytest
 
-from asyncflow import InputFile, OutputFile, WiringError, WorkflowEngine, _planning
+from asyncflow import InputFile, OutputFile, WiringError, WorkflowEngine
 from asyncflow._core.rehearsed import Rehearsed
+from asyncflow._engine import planning
 
 engine = WorkflowEngine("process")
 other = WorkflowEngine("thread")
@@ -535,13 +536,13 @@ def print_nothing(future: Any) -> None: ...
 def seen(monkeypatch: pytest.MonkeyPatch) -> list[Sequence[Rehearsed]]:
     """What was rehearsed."""
     calls: list[Sequence[Rehearsed]] = []
-    planned = _planning.planned
+    planned = planning.planned
 
     def watched(given: Sequence[Rehearsed], **options: Any) -> Any:
         calls.append(given)
         return planned(given, **options)
 
-    monkeypatch.setattr(_planning, "planned", watched)
+    monkeypatch.setattr(planning, "planned", watched)
     return calls
 
 

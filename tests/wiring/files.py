@@ -1,5 +1,6 @@
 """Files: inputs that are there or made, and who writes where."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -71,7 +72,7 @@ def a_file_of_a_task_that_it_does_not_depend_on(engine: WorkflowEngine) -> Any:
 
 @wrong("'pack' reads 'number.txt', which is not there", "pack")
 def a_misspelt_output(engine: WorkflowEngine) -> Any:
-    engine._implicit_data = False
+    engine._settings = replace(engine._settings, implicit_data=False)
 
     @engine.executable_task
     def numbers(out=OutputFile("numbers.txt")) -> str:

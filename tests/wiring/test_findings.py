@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from plan.kit import HOSTILE
+from shown_kit import HOSTILE
 
 from asyncflow import InputFile, OutputFile
 from asyncflow._core.rehearsed import Lack, Rehearsed

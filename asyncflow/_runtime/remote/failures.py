@@ -5,8 +5,8 @@ from __future__ import annotations
 import errno
 from typing import Final
 
+from ..._causes import brief
 from ..._core.urls import scrubbed
-from ...errors import brief
 
 _KINDS: Final[tuple[type[OSError], ...]] = (
     FileNotFoundError,

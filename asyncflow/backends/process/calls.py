@@ -18,11 +18,11 @@ from typing import Any, Final
 
 import cloudpickle
 
+from ..._causes import brief
 from ..._core.pace import Pace
 from ..._worker import wire
 from ..._worker.chain import PREVIOUS
 from ...backend import Work
-from ...errors import brief
 from .versions import Reloads, Version, by_value, importable
 
 _CALL: Final = ("operator", "call")

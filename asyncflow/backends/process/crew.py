@@ -6,21 +6,21 @@ import asyncio
 import os
 import pickle
 import platform
-from collections import deque
-from collections.abc import Callable, Container, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from functools import partial
 from time import perf_counter
 from typing import Any, Final
 
-from ..._core.pace import AHEAD, FRAME, share
+from ..._core.pace import AHEAD, share
 from ..._worker import wire
 from ..._worker.parcel import unpack_outcome
 from ...backend import CANCELLED, FAILED, RAN, RETURNED, STARTED, SUCCEEDED, Event, Report, Work
 from ...errors import WorkerDied
-from .calls import HEAVY, Book, Packed
+from .calls import HEAVY
 from .hand import Hand, Record
 from .porter import Porter
+from .waiting import Waiting
 
 _PATIENCE: Final = 0.005  # seconds that a call may wait in one worker's frame while another worker is idle
 _FALSE_STARTS: Final = 3  # processes in a row that end before they are up, until that is an error
@@ -56,14 +56,9 @@ class Crew:
         self._most_memory = most_memory
         self._stop_grace = stop_grace
         self._pid = os.getpid()
-        self._book = Book()
         self._porter = Porter()
-        self._written: dict[int, Packed] = {}  # calls that were packed and could not be sent yet
+        self._waiting = Waiting(report, self._porter, size, self._feed)
         self._hands: list[Hand] = []
-        self._waiting: dict[int, Work] = {}  # that no process has
-        self._order: deque[int] = deque()  # of the heads of chains among them
-        self._heavy: deque[int] = deque()  # heads for whose memory it is not yet time
-        self._carrying = 0  # calls that the porter writes or will
         self._stopping: dict[int, asyncio.TimerHandle | None] = {}
         self._told: set[int] = set()  # tasks whose start was reported
         self._false_starts = 0.0
@@ -75,32 +70,19 @@ class Crew:
 
     def submit(self, batch: Sequence[Work]) -> None:
         """Take work, with what is linked to it."""
-        for head in batch:
-            self._order.append(head.id)
-            work: Work | None = head
-            while work is not None:
-                self._waiting[work.id] = work
-                work = work.link
+        self._waiting.add(batch)
         self._feed()
 
     def _feed(self) -> None:
         """Give out what can be given out."""
-        if self._heavy:
-            self._order.extendleft(
-                [self._heavy.popleft() for _ in range(min(self._room(), len(self._heavy)))][::-1]
-            )
-        most = share(len(self._order), len(self._hands))
-        while self._order:
+        self._waiting.call_heavy()
+        most = share(len(self._waiting.heads), len(self._hands))
+        while self._waiting.heads:
             hand = self._next_hand()
             if hand is None or not self._give(hand, most):
                 break
-        if not self._order:
+        if not self._waiting.heads:
             self._spread()
-
-    def _room(self) -> int:
-        """How many more heavy calls may be written into memory. All that wait at once would take all there is."""
-        ahead = self._carrying + sum(each.file >= 0 for each in self._written.values())
-        return max(0, self._size + 1 - ahead)
 
     def _next_hand(self) -> Hand | None:
         up = [hand for hand in self._hands if not hand.retires]
@@ -108,112 +90,26 @@ class Crew:
         if idle is not None:
             return idle
         starting = sum(not hand.is_up for hand in up)
-        if len(up) < self._size and starting < len(self._order) and not self._closing:
+        if len(up) < self._size and starting < len(self._waiting.heads) and not self._closing:
             self._hire()
         ready = [hand for hand in up if hand.is_up and hand.load < AHEAD]
         return min(ready, key=lambda hand: hand.load, default=None)
 
     def _give(self, hand: Hand, most: int) -> bool:
         """Send a frame of so many calls at most. False if nothing could be sent."""
-        frame: list[Packed] = []
-        heads: list[int] = []
-        size = 0
-        budget = FRAME
-        while self._order and len(frame) < most and budget > 0 and size < wire.FRAME:
-            head = self._order.popleft()
-            chain, bytes_more = self._packed(head, hand.known)
-            if not chain:
-                continue
-            heads.append(head)
-            frame += chain
-            size += bytes_more
-            for each in chain:
-                budget -= each.function.pace.seconds
+        frame, heads = self._waiting.frame(most, hand.known)
         if not frame:
-            return bool(self._order)
+            return bool(self._waiting.heads)
         try:
-            sent = hand.send(frame)
-        except OSError as error:  # larger than we thought, or no memory left: these calls alone are lost
-            for each in frame:
-                each.drop()
-                del self._waiting[each.work.id]
-            self._report([(FAILED, each.work.id, error) for each in frame])
+            is_sent = hand.send(frame)
+        except OSError as error:
+            self._waiting.cannot_be_sent(frame, error)
             return True
-        if not sent:
-            self._written.update((each.work.id, each) for each in frame)
-            self._order.extendleft(reversed(heads))
-            return False
-        for each in frame:
-            del self._waiting[each.work.id]
-        return True
-
-    def _packed(self, head: int, known: Container[int]) -> tuple[list[Packed], int]:
-        """A chain, as far as it can be sent at once, and its size; what fails here fails alone."""
-        chain: list[Packed] = []
-        size = 0
-        work: Work | None = self._waiting.get(head)  # None: cancelled
-        while work is not None and work.id in self._waiting and size < wire.FRAME:
-            try:
-                packed = self._written.pop(work.id, None) if self._written else None
-                if packed is None:
-                    packed = self._book.pack(work, linked=bool(chain))
-                if packed.parts is not None and packed.is_heavy:
-                    self._written.update((each.work.id, each) for each in chain)
-                    self._carry(packed, head)
-                    return [], 0
-                chain.append(packed)
-                size += packed.size
-                if packed.function.number not in known:
-                    size += packed.function.size
-            except Exception as error:
-                del self._waiting[work.id]
-                self._report([(FAILED, work.id, error)])
-                work = work.link
-                break
-            work = work.link
-        self._return_links(work)
-        return chain, size
-
-    def _carry(self, packed: Packed, head: int) -> None:
-        if not self._room():
-            self._heavy.append(head)  # and packed again in time: what is packed may hold as much again
-            return
-        self._carrying += 1
-        self._porter.carry(partial(self._write, packed, head))
-
-    def _write(self, packed: Packed, head: int) -> None:
-        """On the porter's thread."""
-        error = None
-        try:
-            packed.write()
-        except Exception as problem:  # no memory left
-            error = problem
-        with suppress(RuntimeError):  # the loop is closed
-            self._loop.call_soon_threadsafe(self._was_written, packed, head, error)
-
-    def _was_written(self, packed: Packed, head: int, error: Exception | None) -> None:
-        task_id = packed.work.id
-        self._carrying -= 1
-        if task_id not in self._waiting:
-            packed.drop()  # cancelled meanwhile
-        elif error is not None:
-            del self._waiting[task_id]
-            self._report([(FAILED, task_id, error)])
-            self._return_links(packed.work.link)
+        if is_sent:
+            self._waiting.sent(frame)
         else:
-            self._written[task_id] = packed
-        self._order.appendleft(head)
-        self._feed()
-
-    def _return_links(self, work: Work | None) -> None:
-        """What was linked to work that does not go on goes back to the engine, which knows why."""
-        while work is not None:
-            packed = self._written.pop(work.id, None)
-            if packed is not None:
-                packed.drop()  # it was packed as a link, which it may not be the next time
-            if self._waiting.pop(work.id, None) is not None:
-                self._report([(RETURNED, work.id, None)])
-            work = work.link
+            self._waiting.not_sent(frame, heads)
+        return is_sent
 
     # -- processes ----------------------------------------------------------------------------------------
 
@@ -308,7 +204,8 @@ class Crew:
 
     def _begin_again(self, hand: Hand, task_ids: Iterable[int]) -> None:
         """Calls that a process had and did not begin wait again, before all others."""
-        again: list[int] = []
+        again: list[Work] = []
+        heads: list[int] = []
         events: list[Event] = []
         came: set[int] = set()
         for task_id in task_ids:
@@ -322,12 +219,12 @@ class Crew:
             elif packed.flags & wire.LINKED and came.isdisjoint((task_id,)):
                 events.append((RETURNED, task_id, None))  # what it needs was in that process
             else:
-                self._waiting[task_id] = packed.work
+                again.append(packed.work)
                 if not packed.flags & wire.LINKED:
-                    again.append(task_id)
+                    heads.append(task_id)
                 if packed.work.link is not None:
                     came.add(packed.work.link.id)
-        self._order.extendleft(reversed(again))
+        self._waiting.add_again(again, heads)
         if events:
             self._report(events)
 
@@ -344,7 +241,9 @@ class Crew:
 
     def _take_back(self) -> None:
         self._recall = None
-        if self._order or not any(not hand.given for hand in self._hands if hand.is_up and not hand.retires):
+        if self._waiting.heads or not any(
+            not hand.given for hand in self._hands if hand.is_up and not hand.retires
+        ):
             return
         for hand in self._hands:
             if len(hand.given) > 1:
@@ -395,23 +294,13 @@ class Crew:
         self._fail_waiting(lambda work: self._died(work, hand, how, peak))
 
     def _fail_waiting(self, error: Callable[[Work], Exception]) -> None:
-        waiting, self._waiting = self._waiting, {}
-        self._order.clear()
-        self._heavy.clear()
-        self._report([(FAILED, work.id, error(work)) for work in waiting.values()])
+        self._report([(FAILED, work.id, error(work)) for work in self._waiting.give_up()])
 
     # -- cancelling ---------------------------------------------------------------------------------------
 
     def cancel(self, task_id: int) -> bool:
         """Take back what has not begun; ask what runs to stop, and after the grace time kill its process."""
-        work = self._waiting.pop(task_id, None)
-        if work is not None:
-            if task_id in self._written:
-                self._written.pop(task_id).drop()
-            self._report([(CANCELLED, task_id, None)])
-            self._return_links(work.link)
-            if self._heavy:
-                self._feed()  # one of them may be written now
+        if self._waiting.cancel(task_id):
             return True
         hand = self._with(task_id)
         if hand is None or task_id in self._stopping:
@@ -446,7 +335,8 @@ class Crew:
     async def leave(self, grace: float) -> list[int]:
         """Let all processes end, and kill those that do not."""
         self._closing = True
-        for task_id in [*self._waiting, *(task_id for hand in self._hands for task_id in hand.given)]:
+        self._waiting.cancel_all()
+        for task_id in [task_id for hand in self._hands for task_id in hand.given]:
             self.cancel(task_id)
         for hand in list(self._hands):
             if not hand.retires:
@@ -473,8 +363,7 @@ class Crew:
             if timer is not None:
                 timer.cancel()
         self._porter.dismiss()
-        for packed in self._written.values():
-            packed.drop()
+        self._waiting.close()
 
     def abandon(self) -> None:
         """End all processes without a loop to wait on."""

@@ -11,11 +11,11 @@ import concurrent.futures
 import dataclasses
 import types
 import typing
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from ..._core import words
+from ..._core.annotations import changed, is_union
 from ..._core.files import File
 from ...backends.stand_ins.annotations import substituted
 
@@ -100,11 +100,6 @@ def _collect(hint: Any, found: list[Any], depth: int) -> None:
         found.append(hint)
 
 
-def is_union(hint: Any) -> bool:
-    """Whether a plain annotation leaves a choice."""
-    return typing.get_origin(hint) in (typing.Union, types.UnionType)
-
-
 def is_open(hint: Any) -> bool:
     """Whether an annotation leaves a choice somewhere inside, so that an example of it shows one case of several."""
     hint = plain(hint)
@@ -141,7 +136,7 @@ def with_owner(hint: Any, owner: type | None) -> Any:
         hint: any annotation.
         owner: the class that ``Self`` is; None if there is none to be had.
     """
-    return _changed(hint, lambda part: (Any if owner is None else owner) if part is typing.Self else ..., 0)
+    return changed(hint, lambda part: (Any if owner is None else owner) if part is typing.Self else ...)
 
 
 def with_paths(hint: Any) -> Any:
@@ -150,7 +145,7 @@ def with_paths(hint: Any) -> Any:
     Args:
         hint: any annotation.
     """
-    return _changed(hint, lambda part: Path if isinstance(part, type) and issubclass(part, File) else ..., 0)
+    return changed(hint, lambda part: Path if isinstance(part, type) and issubclass(part, File) else ...)
 
 
 def settled(hint: Any) -> Any:
@@ -159,7 +154,7 @@ def settled(hint: Any) -> Any:
     Args:
         hint: any annotation.
     """
-    return _changed(hint, _awaited, 0)
+    return changed(hint, _awaited)
 
 
 def _awaited(hint: Any) -> Any:
@@ -169,26 +164,6 @@ def _awaited(hint: Any) -> Any:
         args = typing.get_args(hint)
         return settled(args[0]) if len(args) == 1 else Any
     return ...
-
-
-def _changed(hint: Any, change: Callable[[Any], Any], depth: int) -> Any:
-    new = change(hint)
-    if new is not ...:
-        return new
-    args = typing.get_args(hint)
-    if not args or depth > _DEEPEST or typing.get_origin(hint) is typing.Literal:
-        return hint
-    inner = tuple(_changed(each, change, depth + 1) for each in args)
-    if all(each is old for each, old in zip(inner, args, strict=True)):
-        return hint
-    try:
-        if is_union(hint):
-            return typing.Union[inner]  # noqa: UP007 - made of a tuple
-        if typing.get_origin(hint) is typing.Annotated:
-            return inner[0]
-        return hint.copy_with(inner) if hasattr(hint, "copy_with") else hint.__origin__[inner]
-    except Exception:
-        return Any
 
 
 # -- as people see them -----------------------------------------------------------------------------------

@@ -14,11 +14,11 @@ from typing import Any, Final
 
 import cloudpickle
 
+from ..._causes import brief
 from ..._core.files import File
 from ..._core.rehearsed import Rehearsed
 from ...backends.process.versions import importable
 from ...backends.stand_ins.opaque import StandIn
-from ...errors import brief
 from . import said
 from .faults import Fault
 from .hints import class_of, members

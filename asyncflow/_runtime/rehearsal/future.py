@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from collections.abc import Callable, Generator
 from contextvars import Context
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from .future import TaskFuture
+from ..future import TaskFuture
+from ..outputs import Outputs
 from .origins import is_users
-from .outputs import Outputs
 
 if TYPE_CHECKING:
     from .dry_run import DryRun
@@ -62,3 +63,12 @@ class RehearsedFuture(TaskFuture[T]):
 
 # In Python's own messages, as "'TaskFuture' object is not iterable", stands what the user knows.
 RehearsedFuture.__name__ = RehearsedFuture.__qualname__ = TaskFuture.__name__
+
+
+def has_value(future: TaskFuture[Any]) -> bool:
+    """Whether a future has a value; to ask is no use of it.
+
+    Args:
+        future: of any run.
+    """
+    return future.done() and not future.cancelled() and asyncio.Future.exception(future) is None

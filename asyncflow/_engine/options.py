@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import inspect
 import threading
+from collections.abc import Mapping
 from concurrent.futures import Executor
 from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from ._core.files import declared
-from ._runtime.future import TaskFuture
-from .backend import ExecutionBackend
-from .backends.executor import ExecutorBackend
-from .discovery import backend_class
-from .function_task import FunctionTask
+from .._core.files import declared
+from .._runtime.future import TaskFuture
+from ..backend import ExecutionBackend
+from ..backends.executor import ExecutorBackend
+from ..discovery import backend_class
+from ..function_task import FunctionTask
 
 if TYPE_CHECKING:
-    from ._runtime.run import Run
+    from .._runtime.run import Run
 
 
 def name_of(what: Any) -> str:
@@ -48,6 +49,15 @@ def made(backend: str | ExecutionBackend | Executor, workers: int | None) -> Exe
             else ""
         )
     )
+
+
+def all_made(
+    chosen: Mapping[str, str | ExecutionBackend | Executor], workers: int | None, dry_run: bool
+) -> dict[str, ExecutionBackend]:
+    """The backends of an engine, by the names that tasks use; of a dry run one that stands in for all."""
+    if dry_run:
+        return dict.fromkeys(chosen, made("noop", workers))
+    return {name: made(each, workers) for name, each in chosen.items()}
 
 
 def is_coroutine_function(fn: Any) -> bool:
@@ -95,7 +105,7 @@ def expected_seconds(expected: float | timedelta | None, name: str) -> float | N
     """How long a task is expected to take, as a number."""
     if expected is None:
         return None
-    from .plan.tasks import checked_seconds  # most tasks say nothing, and plans take a while to load
+    from ..plan.tasks import checked_seconds  # most tasks say nothing, and plans take a while to load
 
     length = expected.total_seconds() if isinstance(expected, timedelta) else expected
     return checked_seconds(length, f"{name!r}: expected")

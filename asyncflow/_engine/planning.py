@@ -8,33 +8,31 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from types import CodeType
 from typing import TYPE_CHECKING, Any, cast
 
-from ._options import made, name_of
-from ._runtime import lifecycle
-from ._runtime.dry_run import DryRun
-from ._runtime.future import TaskFuture
-from ._runtime.journal import Journal
-from ._runtime.places import Places
-from ._runtime.rehearsal import Rehearsal
-from ._runtime.unawaited import dropped_coroutines
-from .discovery import backend_class
-from .errors import UnknownBackend
-from .function_task import FunctionTask, made_at
-from .plan import of_history
-from .plan.checks import findings_of
-from .plan.of_rehearsal import planned
-from .plan.plan import Plan
+from .._runtime import lifecycle
+from .._runtime.future import TaskFuture
+from .._runtime.journal import Journal
+from .._runtime.places import Places
+from .._runtime.rehearsal import DryRun, Rehearsal, dropped_coroutines
+from ..discovery import backend_class
+from ..errors import UnknownBackend
+from ..function_task import FunctionTask, made_at
+from ..plan import of_history
+from ..plan.checks import findings_of
+from ..plan.of_rehearsal import planned
+from ..plan.plan import Plan
+from .options import made, name_of
 
 if TYPE_CHECKING:
-    from ._core.rehearsed import Rehearsed
-    from .engine import WorkflowEngine
-    from .plan.tasks import Finding
+    from .._core.rehearsed import Rehearsed
+    from ..plan.tasks import Finding
+    from .life import Life
 
 Site = tuple[CodeType, int]
 """Some code, and an instruction in it."""
 
 
 async def plan_of(
-    engine: WorkflowEngine, target: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any], site: Site
+    engine: Life, target: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any], site: Site
 ) -> Plan:
     """Rehearse a target, to its end.
 
@@ -61,14 +59,14 @@ async def plan_of(
         finally:
             for each in rehearsal.together:  # may grow
                 await each.starting
-                await lifecycle.close(each, wait=is_whole, grace=engine._grace, skip_backends=False)
+                await lifecycle.close(each, wait=is_whole, grace=engine._settings.grace, skip_backends=False)
     if rehearsal.interrupt is not None:
         raise rehearsal.interrupt
     calls = rehearsal.calls()
     plan = planned(
         calls,
         decisions=rehearsal.decided.told(),
-        faults=rehearsal.faults,
+        faults=rehearsal.found.faults,
         findings=_checked_together(engine, rehearsal, calls),
         checkpoints=rehearsal.checkpoints,
         start=_starter(target, name, begin),
@@ -78,7 +76,7 @@ async def plan_of(
     return plan
 
 
-async def plan_so_far(engine: WorkflowEngine) -> Plan:
+async def plan_so_far(engine: Life) -> Plan:
     """The plan of what was called until now; of a real run, with the times that tasks have taken.
 
     Args:
@@ -106,9 +104,7 @@ async def plan_so_far(engine: WorkflowEngine) -> Plan:
     return of_history.planned(run.teller.history())
 
 
-def _checked_together(
-    engine: WorkflowEngine, rehearsal: Rehearsal, calls: Sequence[Rehearsed]
-) -> list[Finding]:
+def _checked_together(engine: Life, rehearsal: Rehearsal, calls: Sequence[Rehearsed]) -> list[Finding]:
     """What is wrong with the tasks of an engine, and with those of others that the target calls as well.
 
     Each engine is looked at by itself: a task's number is its own engine's. So a file may be made by a task of another,
@@ -125,23 +121,23 @@ def _checked_together(
             theirs,
             run.task_of,
             exists=lambda path: True,
-            implicit_data=engine._implicit_data,
+            implicit_data=engine._settings.implicit_data,
             is_over=run.is_over,
             lacks=run.lacks,
         )
     ]
 
 
-def _checked_wiring(engine: WorkflowEngine, run: DryRun, calls: Sequence[Rehearsed]) -> list[Finding]:
+def _checked_wiring(engine: Life, run: DryRun, calls: Sequence[Rehearsed]) -> list[Finding]:
     return findings_of(
-        calls, run.task_of, implicit_data=engine._implicit_data, is_over=run.is_over, lacks=run.lacks
+        calls, run.task_of, implicit_data=engine._settings.implicit_data, is_over=run.is_over, lacks=run.lacks
     )
 
 
 # -- runs that run nothing --------------------------------------------------------------------------------
 
 
-def dry_run_of(engine: WorkflowEngine, journal: Journal | None) -> DryRun:
+def dry_run_of(engine: Life, journal: Journal | None) -> DryRun:
     """A run for an engine with ``dry_run=True``, not started.
 
     Args:
@@ -151,16 +147,16 @@ def dry_run_of(engine: WorkflowEngine, journal: Journal | None) -> DryRun:
     return DryRun(
         engine._backends,
         real=_real_places(engine),
-        max_tasks=engine._max_tasks,
-        implicit_data=engine._implicit_data,
-        grace=engine._grace,
-        report_limit=engine._report_limit,
+        max_tasks=engine._settings.max_tasks,
+        implicit_data=engine._settings.implicit_data,
+        grace=engine._settings.grace,
+        report_limit=engine._settings.report_limit,
         audience=engine._audience,
         journal=journal,
     )
 
 
-def _rehearsal_of(engine: WorkflowEngine) -> Rehearsal:
+def _rehearsal_of(engine: Life) -> Rehearsal:
     def rehearsal(backends: Mapping[str, Any], real: Places, beside: Any) -> Rehearsal:
         return Rehearsal(
             backends,
@@ -168,20 +164,20 @@ def _rehearsal_of(engine: WorkflowEngine) -> Rehearsal:
             lambda others: rehearsal(others, _only_to_look_at(others, None, 1), None),
             dict.fromkeys(backends, made("noop", None)),
             real=real,
-            max_tasks=engine._max_tasks,
-            implicit_data=engine._implicit_data,
-            grace=engine._grace,
+            max_tasks=engine._settings.max_tasks,
+            implicit_data=engine._settings.implicit_data,
+            grace=engine._settings.grace,
         )
 
     return rehearsal(engine._backends, _real_places(engine), engine._usable_run())
 
 
-def _real_places(engine: WorkflowEngine) -> Places:
+def _real_places(engine: Life) -> Places:
     """Where the tasks of an engine would run."""
     backends: Mapping[str, Any] = engine._backends
-    if engine._dry_run:
+    if engine._settings.dry_run:
         backends = {name: _would_be(each) for name, each in engine._chosen.items()}
-    return _only_to_look_at(backends, engine._max_coroutines, engine._executables)
+    return _only_to_look_at(backends, engine._settings.max_coroutines, engine._settings.executables)
 
 
 def _only_to_look_at(backends: Mapping[str, Any], max_coroutines: int | None, executables: int) -> Places:
@@ -209,7 +205,7 @@ class _NotInstalled:
 # -- targets ----------------------------------------------------------------------------------------------
 
 
-def _checked(engine: WorkflowEngine, target: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str:
+def _checked(engine: Life, target: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str:
     """The name of a target that can be rehearsed."""
     if isinstance(target, FunctionTask):
         if target._engine is not engine:

@@ -7,10 +7,10 @@ import re
 from collections.abc import Sequence
 from typing import Any, Final
 
-from .._core.rehearsed import Fault
-from .._core.task import Definition, Task
-from ..errors import brief
-from .future import TaskFuture
+from ..._causes import brief
+from ..._core.rehearsed import Fault
+from ..._core.task import Definition, Task
+from ..future import TaskFuture
 
 _AWAIT: Final = "await it first"
 _NAMED: Final = 3

@@ -16,10 +16,11 @@ from collections.abc import Callable, Iterable, Sequence
 from types import CodeType, CoroutineType, FrameType
 from typing import Any, Final, get_args, get_origin
 
-from .._core.rehearsed import Fault, Rehearsed
-from .._core.story import called_at, place_in
-from .._core.task import Task
-from ..errors import AsyncflowError, brief
+from ..._causes import brief
+from ..._core.rehearsed import Fault, Rehearsed
+from ..._core.story import called_at, place_in
+from ..._core.task import Task
+from ...errors import AsyncflowError
 from . import forgotten
 from .origins import OURS, Place, is_worded, place_of, values_at
 

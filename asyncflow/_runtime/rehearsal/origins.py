@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from types import FrameType, TracebackType
 from typing import Any, Final, NamedTuple, TypeGuard
 
-OURS: Final = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
+OURS: Final = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))) + os.sep
 _LIBRARIES: Final = tuple(
     {
         os.path.realpath(path) + os.sep

@@ -8,12 +8,12 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from .._core import urls
-from .._core.files import InputFile
-from .._core.rehearsed import Read, Rehearsed
-from .facts import Facts
-from .future import TaskFuture
-from .staging import destination_of
+from ..._core import urls
+from ..._core.files import InputFile
+from ..._core.rehearsed import Read, Rehearsed
+from ..facts import Facts
+from ..future import TaskFuture
+from ..staging import destination_of
 
 Calls = Mapping[int, Rehearsed]
 

@@ -8,53 +8,29 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from contextvars import ContextVar
 from types import CodeType
-from typing import Any, Final, NamedTuple, Protocol, cast
+from typing import Any, Final, Protocol, cast
 
-from .._core import arguments
-from .._core.files import declared
-from .._core.rehearsed import Lack, Rehearsed
-from .._core.story import called_at, place_in
-from .._core.task import Definition, Lane, Task
-from ..backend import ExecutionBackend
-from ..errors import TooManyTasks
-from . import inputs
+from ..._core import arguments
+from ..._core.files import declared
+from ..._core.rehearsed import Lack, Rehearsed
+from ..._core.story import called_at, place_in
+from ..._core.task import Definition, Lane, Task
+from ...backend import ExecutionBackend
+from ...errors import TooManyTasks
+from .. import inputs
+from ..facts import Facts
+from ..future import TaskFuture
+from ..places import Places
+from ..run import Run
+from ..scope import SCOPE
+from ..wiring import Wiring
+from .checkpoints import Checkpoint, checkpoint_of, waits_for
 from .decided import Decided
-from .facts import Facts
-from .future import TaskFuture
-from .places import Places
-from .rehearsed_files import Order, reads_of_all
-from .rehearsed_future import RehearsedFuture
-from .run import Run
-from .scope import SCOPE
-from .wiring import Wiring
+from .files import Order, reads_of_all
+from .future import RehearsedFuture, has_value
 
 _LACKS: Final = 10_000  # that are remembered
-
-
-class Code(NamedTuple):
-    """Where some code has come to that calls tasks: the body of a block, or an asyncio task that one has begun, which
-    has waited for all that its maker had waited for.
-
-    Args:
-        block: that it belongs to.
-        checkpoint: the last that it has passed.
-        waited: the number of a task that it has begun to wait for since, and the same again; None at the end.
-    """
-
-    block: Any
-    checkpoint: int | None
-    waited: tuple[int, Any] | None
-
-    def waits_for(self, block: Any, number: int) -> Code:
-        """The same when it waits for a task; in another block, its beginning."""
-        if block is not self.block:
-            return Code(block, None, (number, None))
-        return Code(block, self.checkpoint, (number, self.waited))
-
-
-CODE: Final[ContextVar[Code]] = ContextVar("asyncflow_code", default=Code(None, None, None))  # noqa: B039
 
 
 class Hands(Protocol):
@@ -111,8 +87,7 @@ class DryRun(Run):
         self._inside: dict[int | None, list[Rehearsed]] = defaultdict(list)  # by block
         self._futures: dict[int, TaskFuture[Any]] = {}  # held, so that their values can be told
         self._waited: dict[int, dict[int | None, int]] = {}
-        self.checkpoints: list[tuple[tuple[int, ...], int | None]] = []
-        """Tasks that code has waited for, and which of these it had passed before."""
+        self.checkpoints: list[Checkpoint] = []
         self._site: tuple[CodeType | None, int] = (None, 0)
 
     # -- calls --------------------------------------------------------------------------------------------
@@ -184,7 +159,7 @@ class DryRun(Run):
     ) -> None:
         definition = future.definition
         call = self._noted(future, definition.kind, definition.fn, args, kwargs)
-        call.checkpoint = self._checkpoint(future)
+        call.checkpoint = checkpoint_of(future.id, SCOPE.get().block, self._futures, self.checkpoints)
         call.dependencies = tuple(each.id for each in dependencies)
         call.after = tuple(each.id for each in after)
         lane = self._real.lane_for(definition)
@@ -194,30 +169,6 @@ class DryRun(Run):
             files = declared(args, kwargs)
             call.inputs, call.outputs = files.inputs, files.outputs
             call.folder = str(future.facts.folder)
-
-    def _checkpoint(self, future: TaskFuture[Any]) -> int | None:
-        """What the code had waited for that makes a call."""
-        code = CODE.get()
-        if code.block is not SCOPE.get().block:
-            return None
-        passed: set[int] = set()
-        left: tuple[int, Any] | None = None
-        rest = code.waited
-        while rest is not None:
-            number, rest = rest
-            if number == future.id or number not in self._futures:
-                continue
-            if self._futures[number].done():
-                passed.add(number)
-            else:
-                left = number, left
-        checkpoint = code.checkpoint
-        if passed:
-            self.checkpoints.append((tuple(sorted(passed)), checkpoint))
-            checkpoint = len(self.checkpoints) - 1
-        if code.waited is not None:
-            CODE.set(Code(code.block, checkpoint, left))
-        return checkpoint
 
     def adopted(self, future: TaskFuture[Any], kind: str = "awaitable") -> None:
         """Take note of something that others do."""
@@ -254,6 +205,10 @@ class DryRun(Run):
         self._futures[future.id] = future
         return call
 
+    def renamed(self, future: TaskFuture[Any]) -> None:
+        """Take note that a future's name has changed since."""
+        self._calls[future.id].name = future.name
+
     # -- what becomes of them -----------------------------------------------------------------------------
 
     def used(self, future: TaskFuture[Any], *, waited: bool = False) -> None:
@@ -267,7 +222,7 @@ class DryRun(Run):
         if call is not None and self._futures[future.id] is future:
             call.is_used = True
             if waited:
-                CODE.set(CODE.get().waits_for(SCOPE.get().block, future.id))
+                waits_for(SCOPE.get().block, future.id)
                 block = self.owner(SCOPE.get().block)
                 inside = block.id if block is not None and block.id in self._calls else None
                 self._waited.setdefault(future.id, {}).setdefault(inside, self.last)
@@ -295,7 +250,7 @@ class DryRun(Run):
             call = self._calls[number]
             call.called_at = called_at(future)
             call.site, call.site_at = future.site.code, future.site.at
-            if future.done() and not future.cancelled() and asyncio.Future.exception(future) is None:
+            if has_value(future):
                 call.value = asyncio.Future.result(future)
         reads_of_all(self._calls, self._facts, self._waited)
         return [self._calls[number] for number in sorted(self._calls)]

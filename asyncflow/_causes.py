@@ -1,0 +1,197 @@
+"""Who failed because of whom, and how that is told.
+
+Nothing is imported from the rest of the package. What is told is composed only when somebody reads it.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+
+_SHOWN = 5  # how many tasks a message names before it says "and N more"
+
+
+class Cause:
+    """One task that failed, was cancelled, or did not run because of others: a node in the story of a failure.
+
+    Nodes share their upstream nodes, so that the whole story of a graph takes one node a task. Each knows its
+    first few roots; all of them are looked up when somebody asks, or a fold over 10,000 failures would keep
+    fifty million references.
+    """
+
+    __slots__ = (
+        "_firsts",
+        "_fork",
+        "_roots",
+        "attempts",
+        "error",
+        "held_up",
+        "held_up_count",
+        "name",
+        "passed_on",
+        "task_id",
+        "upstream",
+    )
+
+    def __init__(
+        self,
+        task_id: int,
+        name: str,
+        attempts: int,
+        error: BaseException | None,
+        upstream: tuple[Cause, ...] = (),
+    ) -> None:
+        self.task_id = task_id
+        self.name = name
+        self.attempts = attempts
+        self.error = error  # None: cancelled
+        self.upstream = upstream
+        # Empty and None mean the node itself: without a circle a failure goes as soon as nobody holds it.
+        self._firsts: tuple[Cause, ...] = _first_roots(upstream)
+        self._fork: Cause | None = (upstream[0]._fork or upstream[0]) if len(upstream) == 1 else None
+        self._roots: tuple[Cause, ...] | None = None
+        self.held_up: list[tuple[int, str]] = []  # the first few tasks that did not run for this reason
+        self.held_up_count = 0
+        self.passed_on = False  # a dependent tells of it
+        for root in self._firsts:
+            root.held_up_count += 1
+            if len(root.held_up) <= 2 * _SHOWN:
+                root.held_up.append((task_id, name))
+
+    @property
+    def firsts(self) -> tuple[Cause, ...]:
+        """The first few of the roots: those that failed before those that were cancelled, each by number."""
+        return self._firsts or (self,)
+
+    @property
+    def roots(self) -> tuple[Cause, ...]:
+        """Every task, in order of number, whose own failure or cancellation is a reason."""
+        fork = self._fork or self  # the links of a chain have the roots that its head has
+        if fork._roots is None:
+            fork._roots = _all_roots(fork)
+        return fork._roots or (fork,)
+
+    def __str__(self) -> str:
+        return f"{self.name} (#{self.task_id})" if self.attempts < 2 else self._with_attempts()
+
+    def _with_attempts(self) -> str:
+        return f"{self.name} (#{self.task_id}, {self.attempts} attempts)"
+
+
+def _first_roots(upstream: tuple[Cause, ...]) -> tuple[Cause, ...]:
+    if len(upstream) == 1:
+        return upstream[0].firsts  # shared, so that a long chain keeps one tuple
+    unique = {root.task_id: root for cause in upstream for root in cause.firsts}
+    return tuple(sorted(unique.values(), key=lambda root: (root.error is None, root.task_id))[:_SHOWN])
+
+
+def _all_roots(cause: Cause) -> tuple[Cause, ...]:
+    unique: dict[int, Cause] = {}
+    seen = {cause}
+    stack = [cause]
+    while stack:
+        for above in stack.pop().upstream:
+            fork = above._fork or above
+            if fork in seen:
+                continue
+            seen.add(fork)
+            if fork._roots is None and fork.upstream:
+                stack.append(fork)
+            else:
+                unique |= {root.task_id: root for root in fork.roots}
+    return tuple(unique[task_id] for task_id in sorted(unique))
+
+
+# -- how it is told ---------------------------------------------------------------------------------------
+
+
+def way_from(root: Cause, end: Cause) -> list[Cause] | None:
+    """The shortest way from a root to what did not run because of it, both included; None if there is none.
+
+    Args:
+        root: where it begins.
+        end: where it ends.
+    """
+    came_from: dict[int, Cause | None] = {end.task_id: None}
+    queue = deque([end])
+    while queue:
+        node = queue.popleft()
+        if node.task_id == root.task_id:
+            return list(_walk_back(node, came_from))
+        for above in node.upstream:
+            if above.task_id not in came_from:
+                came_from[above.task_id] = node
+                queue.append(above)
+    return None
+
+
+def _walk_back(node: Cause, came_from: dict[int, Cause | None]) -> Iterator[Cause]:
+    step: Cause | None = node
+    while step is not None:
+        yield step
+        step = came_from[step.task_id]
+
+
+def told(who: str, cause: Cause) -> str:
+    """Why a task did not run: the reasons, the ways from the first few of them, and who else did not run.
+
+    Args:
+        who: the task, in words.
+        cause: its node in the story.
+    """
+    shown = cause.firsts
+    paths = [way for root in shown if (way := way_from(root, cause)) is not None]
+    reasons = [_said(root) for root in shown]
+    if len(cause.roots) > len(shown):
+        reasons.append(f"and {len(cause.roots) - len(shown)} more")
+    first = f"{who} did not run: {'; '.join(reasons)}"
+    lines = [first if first.endswith((".", "!", "?")) else first + "."]
+    lines += ["  " + _arrows(way) for way in paths]
+    others = _others(shown, paths)
+    if others:
+        lines.append(f"  Also not run for this reason: {others}.")
+    return "\n".join(lines)
+
+
+def _said(root: Cause) -> str:
+    end = "was cancelled" if root.error is None else f"failed, {brief(root.error)}"
+    return f"{root.name!r} (#{root.task_id}) {end}"
+
+
+def _arrows(path: list[Cause]) -> str:
+    names = [str(cause) for cause in path]
+    if len(names) > 2 * _SHOWN:
+        names[_SHOWN:-_SHOWN] = [f"... {len(names) - 2 * _SHOWN} more ..."]
+    return " -> ".join(names)
+
+
+def _others(roots: Iterable[Cause], paths: Iterable[list[Cause]]) -> str:
+    printed = {cause.task_id: cause for path in paths for cause in path}
+    total = 0
+    names: dict[int, str] = {}
+    for root in roots:
+        told = sum(root in cause._firsts for cause in printed.values())
+        total = max(total, root.held_up_count - told)
+        names |= {task_id: name for task_id, name in root.held_up if task_id not in printed}
+    shown = [f"{name} (#{task_id})" for task_id, name in sorted(names.items())[:_SHOWN]]
+    if total > len(shown):
+        shown.append(f"and {total - len(shown)} more" if shown else f"{total} tasks")
+    return ", ".join(shown)
+
+
+def brief(error: BaseException, limit: int = 300) -> str:
+    """An exception in one short line, whatever its ``__str__`` does.
+
+    Args:
+        error: the exception; its ``__str__`` may raise or be of any size.
+        limit: the most characters of its message that are shown.
+    """
+    kind = type(error).__name__
+    try:
+        message = str(error)
+    except BaseException as problem:  # a broken __str__ must not hide the failure itself
+        message = f"<its message cannot be shown: {type(problem).__name__}>"
+    if len(message) > limit:
+        message = message[:limit] + f"... ({len(message):,} characters)"
+    first, _, rest = message.partition("\n")
+    return f"{kind}: {first}{' ...' if rest else ''}" if message else kind

@@ -1,0 +1,226 @@
+"""The life of an engine: its runs, one after another. Starts and ends each, and finds the one that a call is for."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import weakref
+from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
+from types import CodeType
+from typing import TYPE_CHECKING, Any
+
+from .._runtime import lifecycle
+from .._runtime.audience import Audience
+from .._runtime.journal import Journal
+from .._runtime.run import Run
+from .._runtime.sandboxes import Sandboxes
+from .._runtime.scope import SCOPE
+from .._runtime.script import run_script
+from ..backend import ExecutionBackend
+from ..errors import EngineClosed, WrongLoop
+from ..function_task import FunctionTask, made_at
+from .options import no_loop
+from .settings import Settings
+
+if TYPE_CHECKING:
+    from .._runtime.rehearsal import Rehearsal
+
+
+class Life:
+    """What an engine is besides its face.
+
+    Args:
+        backends: by the names that tasks use; the first is the default.
+        chosen: what the user gave for each.
+        settings: of all runs.
+    """
+
+    def __init__(
+        self, backends: dict[str, ExecutionBackend], chosen: Mapping[str, Any], settings: Settings
+    ) -> None:
+        self._backends = backends
+        self._chosen = chosen
+        self._settings = settings
+        self._audience = Audience()
+        self._run: Run | None = None
+        self._starting: asyncio.Task[None] | None = None
+        self._closing: asyncio.Task[None] | None = None
+        self._finalizer: weakref.finalize[..., Any] | None = None
+
+    # -- which run ----------------------------------------------------------------------------------------
+
+    def _rehearsal(self) -> Rehearsal | None:
+        """The rehearsal inside of which this is asked."""
+        block: Any = SCOPE.get().block
+        return None if block is None else block._run.rehearses(self._backends)
+
+    def _usable_run(self) -> Run | None:
+        """The run that goes on here; None if one has to be begun."""
+        run = self._run
+        if run is None or run.closed is not None:
+            return None
+        if run.loop.is_closed():
+            self._let_go(run)
+            return None
+        return run
+
+    def _run_for(self, name: str) -> Run:
+        """The run for a call that is not simply made on the loop of the one that goes on."""
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            raise WrongLoop(no_loop(name, self._run)) from None
+        rehearsal = self._rehearsal()
+        if rehearsal is not None:
+            return rehearsal
+        run = self._usable_run()
+        if run is None:
+            if self._run is not None and self._run.loop is loop:
+                raise EngineClosed(f"{name!r} was called, but {self._run.closed}")
+            run = self._begin()
+        elif run.loop is not loop:
+            raise WrongLoop(
+                f"{name!r} was called on another event loop than the engine's.\n  One engine, one loop."
+            )
+        return run
+
+    # -- its beginning ------------------------------------------------------------------------------------
+
+    async def _start(self) -> None:
+        """Start, or inside of a rehearsal only note it; nothing to do if it runs."""
+        rehearsal = self._rehearsal()
+        if rehearsal is not None:
+            rehearsal.started()
+            return
+        loop, closing = asyncio.get_running_loop(), self._closing
+        if closing is not None and not closing.done() and closing.get_loop() is loop:
+            await asyncio.shield(closing)
+        run = self._usable_run()
+        if run is None:
+            self._begin()
+        elif run.loop is not loop:
+            raise WrongLoop("the engine runs on another event loop already.\n  One engine, one loop.")
+        assert self._starting is not None
+        await asyncio.shield(self._starting)
+
+    def _begin(self) -> Run:
+        journal = None if self._settings.journal is None else Journal(self._settings.journal)
+        if journal is not None:
+            self._audience.add(journal)
+        run = self._run = self._new_run(journal)
+        self._closing = None
+        self._starting = run.loop.create_task(lifecycle.start(run))
+        # Who called a task learns of a failed start from its future; who awaits the start, here.
+        self._starting.add_done_callback(lambda task: task.cancelled() or task.exception())
+        self._finalizer = weakref.finalize(self, lifecycle.orphaned, run, self._settings.grace)
+        return run
+
+    def _new_run(self, journal: Journal | None) -> Run:
+        if self._settings.dry_run:
+            from .planning import dry_run_of
+
+            return dry_run_of(self, journal)
+        run = Run
+        if self._settings.check_types:
+            from .._runtime.checked_run import CheckedRun as run
+
+        return run(
+            self._backends,
+            max_coroutines=self._settings.max_coroutines,
+            executables=self._settings.executables,
+            sandboxes=Sandboxes(self._settings.work_dir, self._settings.keep),
+            implicit_data=self._settings.implicit_data,
+            grace=self._settings.grace,
+            report_limit=self._settings.report_limit,
+            audience=self._audience,
+            journal=journal,
+        )
+
+    # -- its end ------------------------------------------------------------------------------------------
+
+    async def _shut_down(self, wait: bool, skip_backends: bool) -> None:
+        """End the run, or inside of a rehearsal wait for what was called; whoever comes second waits for the first."""
+        rehearsal = self._rehearsal()
+        if rehearsal is not None:
+            await rehearsal.shut_down()
+            return
+        run = self._run
+        if run is None:
+            return
+        if run.loop.is_closed():
+            self._let_go(run)
+            return
+        if self._closing is not None and self._closing.done() and not self._closing.cancelled():
+            return
+        if asyncio.get_running_loop() is not run.loop:
+            raise WrongLoop("shutdown() was called on another event loop than the engine's")
+        if run.is_inside():
+            raise RuntimeError(
+                "shutdown() inside a task would wait for itself; call it where the engine was started"
+            )
+        closing = self._closing
+        while closing is None or not closing.done() or closing.cancelled():
+            if closing is None or closing.cancelled():  # by somebody who cancelled all that ran on the loop
+                closing = self._closing = run.loop.create_task(self._close(run, wait, skip_backends))
+            elif not wait:
+                run.cancel_all()
+            await asyncio.wait([closing])
+        closing.result()
+
+    async def _close(self, run: Run, wait: bool, skip_backends: bool) -> None:
+        try:
+            assert self._starting is not None
+            await self._starting
+        except Exception:
+            run.unseen.tell()
+            return  # it never started, and said so
+        await lifecycle.close(run, wait=wait, grace=self._settings.grace, skip_backends=skip_backends)
+        if self._finalizer is not None:
+            self._finalizer.detach()
+
+    def _let_go(self, run: Run) -> None:
+        lifecycle.abandon(run)
+        if self._finalizer is not None:
+            self._finalizer.detach()  # it would keep the run
+        self._run = None
+
+
+def run_target(
+    engine: AbstractAsyncContextManager[Any],
+    target: Any,
+    args: tuple[Any, ...],
+    kwargs: Mapping[str, Any],
+    site: tuple[CodeType, int],
+) -> Any:
+    """A whole life in one call, on an event loop of its own.
+
+    Args:
+        engine: starts when it is entered and ends when it is left.
+        target: what is called, or awaited.
+        args: its positional arguments.
+        kwargs: its keyword arguments.
+        site: the user's code that asks for it, and the instruction in it.
+
+    Returns:
+        What awaiting the target gives.
+    """
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        pass
+    else:
+        if inspect.iscoroutine(target):
+            target.close()
+        raise WrongLoop(
+            "engine.run() starts an event loop, and here one runs already; say:  await target(...)"
+        )
+
+    async def main() -> Any:
+        async with engine:
+            called: Any = target if inspect.isawaitable(target) else target(*args, **kwargs)
+            if isinstance(target, FunctionTask):
+                made_at(*site, called)
+            return await called if inspect.isawaitable(called) else called
+
+    return run_script(main)

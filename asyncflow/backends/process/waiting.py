@@ -1,0 +1,222 @@
+"""Work that no process has yet: in which order it goes, and packed as far as it is. Knows no process."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Container, Sequence
+from contextlib import suppress
+from functools import partial
+
+from ..._core.pace import FRAME
+from ..._worker import wire
+from ...backend import CANCELLED, FAILED, RETURNED, Report, Work
+from .calls import Book, Packed
+from .porter import Porter
+
+
+class Waiting:
+    """The work that waits.
+
+    Args:
+        report: the engine's.
+        porter: writes what is large.
+        workers: how many processes there may be.
+        ready: is called when what was being written can go.
+    """
+
+    def __init__(self, report: Report, porter: Porter, workers: int, ready: Callable[[], None]) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._report = report
+        self._porter = porter
+        self._ready = ready
+        self._book = Book()
+        self._written: dict[int, Packed] = {}  # calls that were packed and could not be sent yet
+        self._works: dict[int, Work] = {}
+        self.heads: deque[int] = deque()  # numbers of those that begin a chain, or are alone
+        self._heavy: deque[int] = deque()  # heads for whose memory it is not yet time
+        self._most_written = workers + 1
+        self._carrying = 0  # calls that the porter writes or will
+
+    def add(self, batch: Sequence[Work]) -> None:
+        """Take work, with what is linked to it.
+
+        Args:
+            batch: heads of chains.
+        """
+        for head in batch:
+            self.heads.append(head.id)
+            work: Work | None = head
+            while work is not None:
+                self._works[work.id] = work
+                work = work.link
+
+    def add_again(self, works: Sequence[Work], heads: Sequence[int]) -> None:
+        """Take work back that a process has not begun; it goes before all others.
+
+        Args:
+            works: all of it.
+            heads: numbers of those among it that begin a chain.
+        """
+        self._works.update((work.id, work) for work in works)
+        self.heads.extendleft(reversed(heads))
+
+    def call_heavy(self) -> None:
+        """Let those go on for whose memory it is time now."""
+        if self._heavy:
+            called = [self._heavy.popleft() for _ in range(min(self._room(), len(self._heavy)))]
+            self.heads.extendleft(reversed(called))
+
+    def _room(self) -> int:
+        """How many more heavy calls may be written into memory. All that wait at once would take all there is."""
+        ahead = self._carrying + sum(each.file >= 0 for each in self._written.values())
+        return max(0, self._most_written - ahead)
+
+    # -- frames -------------------------------------------------------------------------------------------
+
+    def frame(self, most: int, known: Container[int]) -> tuple[list[Packed], list[int]]:
+        """What is to be sent next, perhaps nothing, and which of it are heads; it waits on until it is `sent`.
+
+        Args:
+            most: calls that are wanted; a chain is not cut for it.
+            known: numbers of the functions that need not be sent.
+        """
+        frame: list[Packed] = []
+        heads: list[int] = []
+        size = 0
+        budget = FRAME
+        while self.heads and len(frame) < most and budget > 0 and size < wire.FRAME:
+            head = self.heads.popleft()
+            chain, bytes_more = self._packed(head, known)
+            if not chain:
+                continue
+            heads.append(head)
+            frame += chain
+            size += bytes_more
+            for each in chain:
+                budget -= each.function.pace.seconds
+        return frame, heads
+
+    def sent(self, frame: Sequence[Packed]) -> None:
+        """A process has a frame."""
+        for each in frame:
+            del self._works[each.work.id]
+
+    def not_sent(self, frame: Sequence[Packed], heads: Sequence[int]) -> None:
+        """No process could take a frame now: it goes before all others."""
+        self._written.update((each.work.id, each) for each in frame)
+        self.heads.extendleft(reversed(heads))
+
+    def cannot_be_sent(self, frame: Sequence[Packed], error: OSError) -> None:
+        """A frame is larger than we thought, or no memory is left: these calls alone are lost."""
+        for each in frame:
+            each.drop()
+            del self._works[each.work.id]
+        self._report([(FAILED, each.work.id, error) for each in frame])
+
+    def _packed(self, head: int, known: Container[int]) -> tuple[list[Packed], int]:
+        """A chain, as far as it can be sent at once, and its size; what fails here fails alone."""
+        chain: list[Packed] = []
+        size = 0
+        work: Work | None = self._works.get(head)  # None: cancelled
+        while work is not None and work.id in self._works and size < wire.FRAME:
+            try:
+                packed = self._written.pop(work.id, None) if self._written else None
+                if packed is None:
+                    packed = self._book.pack(work, linked=bool(chain))
+                if packed.parts is not None and packed.is_heavy:
+                    self._written.update((each.work.id, each) for each in chain)
+                    self._carry(packed, head)
+                    return [], 0
+                chain.append(packed)
+                size += packed.size
+                if packed.function.number not in known:
+                    size += packed.function.size
+            except Exception as error:
+                del self._works[work.id]
+                self._report([(FAILED, work.id, error)])
+                work = work.link
+                break
+            work = work.link
+        self._return_links(work)
+        return chain, size
+
+    def _carry(self, packed: Packed, head: int) -> None:
+        if not self._room():
+            self._heavy.append(head)  # and packed again in time: what is packed may hold as much again
+            return
+        self._carrying += 1
+        self._porter.carry(partial(self._write, packed, head))
+
+    def _write(self, packed: Packed, head: int) -> None:
+        """On the porter's thread."""
+        error = None
+        try:
+            packed.write()
+        except Exception as problem:  # no memory left
+            error = problem
+        with suppress(RuntimeError):  # the loop is closed
+            self._loop.call_soon_threadsafe(self._was_written, packed, head, error)
+
+    def _was_written(self, packed: Packed, head: int, error: Exception | None) -> None:
+        task_id = packed.work.id
+        self._carrying -= 1
+        if task_id not in self._works:
+            packed.drop()  # cancelled meanwhile
+        elif error is not None:
+            del self._works[task_id]
+            self._report([(FAILED, task_id, error)])
+            self._return_links(packed.work.link)
+        else:
+            self._written[task_id] = packed
+        self.heads.appendleft(head)
+        self._ready()
+
+    def _return_links(self, work: Work | None) -> None:
+        """What was linked to work that does not go on goes back to the engine, which knows why."""
+        while work is not None:
+            packed = self._written.pop(work.id, None)
+            if packed is not None:
+                packed.drop()  # it was packed as a link, which it may not be the next time
+            if self._works.pop(work.id, None) is not None:
+                self._report([(RETURNED, work.id, None)])
+            work = work.link
+
+    # -- what does not go ---------------------------------------------------------------------------------
+
+    def cancel(self, task_id: int) -> bool:
+        """Let go of work, and give back what was linked to it.
+
+        Args:
+            task_id: number of the work.
+
+        Returns:
+            False if it does not wait here.
+        """
+        work = self._works.pop(task_id, None)
+        if work is None:
+            return False
+        if task_id in self._written:
+            self._written.pop(task_id).drop()
+        self._report([(CANCELLED, task_id, None)])
+        self._return_links(work.link)
+        if self._heavy:
+            self._ready()  # one of them may be written now
+        return True
+
+    def cancel_all(self) -> None:
+        """Let go of all work."""
+        for task_id in list(self._works):
+            self.cancel(task_id)
+
+    def give_up(self) -> list[Work]:
+        """Let go of all work, unreported, and tell which it was."""
+        works, self._works = self._works, {}
+        self.heads.clear()
+        self._heavy.clear()
+        return list(works.values())
+
+    def close(self) -> None:
+        """Give back what was written."""
+        for packed in self._written.values():
+            packed.drop()
