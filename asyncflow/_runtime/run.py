@@ -252,12 +252,12 @@ class Run:
         live, record = self.scheduler.live, self.record
         many = min(len(events), most)  # not "while events": threads may add to them for ever
         now = perf_counter() if many else 0.0
+        ran_ids, ran = ([], []) if record is None else (record.ran_ids, record.ran)
         for _ in range(many):
             kind, task_id, payload = events.popleft()
             if kind == RAN:
-                if record is not None:
-                    record.ran_ids.append(task_id)
-                    record.ran.append(payload)
+                ran_ids.append(task_id)
+                ran.append(payload)
                 continue
             task = live.get(task_id)
             try:

@@ -155,9 +155,10 @@ class Book:
         flags = work.is_coroutine * wire.COROUTINE | linked * wire.LINKED
         if work.tells_start:
             flags |= wire.TELLS_START
-        if not kwargs and _PLAIN.issuperset(map(type, args)):
+        kinds = {*map(type, args)}
+        if not kwargs and kinds <= _PLAIN:
             flags |= wire.PLAIN_ARGUMENTS
-            size = sum(map(_size, args), _OF_A_CALL)
+            size = sum(map(_size if str in kinds else sys.getsizeof, args), _OF_A_CALL)
             if size < wire.IN_BAND:  # they are pickled with the whole frame, once
                 return Packed(work, function, flags, (function.number, args), size)
         try:

@@ -17,7 +17,7 @@ from ..._worker import wire
 from ..._worker.parcel import unpack_outcome
 from ...backend import CANCELLED, FAILED, RAN, RETURNED, STARTED, SUCCEEDED, Event, Report, Work
 from ...errors import WorkerDied
-from .calls import HEAVY
+from .calls import HEAVY, Packed
 from .hand import Hand, Record
 from .porter import Porter
 from .waiting import Waiting
@@ -148,7 +148,11 @@ class Crew:
     def _take_records(self, hand: Hand, records: Iterable[Record]) -> None:
         events: list[Event] = []
         for kind, task_id, began, ended, payload in records:
-            if kind == wire.BEGUN:
+            if kind == wire.VALUE:  # nearly all; written out flat
+                self._strike(hand, task_id, ended - began)
+                events.append((RAN, task_id, (began, ended, hand.name)))
+                events.append((SUCCEEDED, task_id, payload))
+            elif kind == wire.BEGUN:
                 if task_id not in self._told:
                     self._told.add(task_id)
                     events.append((STARTED, task_id, (began, hand.name)))
@@ -169,14 +173,17 @@ class Crew:
         if events:
             self._report(events)
 
-    def _result(self, hand: Hand, kind: int, task_id: int, ran: Event, payload: Any) -> Event | None:
+    def _strike(self, hand: Hand, task_id: int, seconds: float) -> Packed:
         packed = hand.take(task_id)
         assert packed is not None
-        self._forget(task_id)
+        if self._told or self._stopping:
+            self._forget(task_id)
         hand.done += 1
-        packed.function.pace.saw(ran[2][1] - ran[2][0])
-        if kind == wire.VALUE:
-            return SUCCEEDED, task_id, payload
+        packed.function.pace.saw(seconds)
+        return packed
+
+    def _result(self, hand: Hand, kind: int, task_id: int, ran: Event, payload: Any) -> Event | None:
+        packed = self._strike(hand, task_id, ran[2][1] - ran[2][0])
         if kind == wire.STOPPED:
             return CANCELLED, task_id, None
         if kind == wire.ERROR:

@@ -202,14 +202,14 @@ class Hand:
             data = b""
         self.came = len(data)
         data = self._bytes + data
-        records, position, end = [], 0, len(data)
-        while end - position >= 4:
-            (length,) = _LENGTH.unpack_from(data, position)
-            if end - position - 4 < length:
+        records, position, end, view = [], 4, len(data), memoryview(data)
+        while position <= end:
+            following = position + _LENGTH.unpack_from(data, position - 4)[0]
+            if following > end:
                 break
-            records.append(pickle.loads(memoryview(data)[position + 4 : position + 4 + length]))
-            position += 4 + length
-        self._bytes = data[position:]
+            records.append(pickle.loads(view[position:following]))
+            position = following + 4
+        self._bytes = data[position - 4 :]
         return records
 
     def result_file(self) -> int:
