@@ -276,15 +276,13 @@ class FunctionTask(Generic[P, Fn, R]):
         return f"<{kind} {self._definition.name}>"
 
 
-def made_at(site: CodeType, at: int, future: TaskFuture[Any]) -> TaskFuture[Any]:
+def made_at(code: CodeType, at: int, future: TaskFuture[Any]) -> TaskFuture[Any]:
     """Say of a call that was made on somebody's behalf where that was: the user's own line.
 
     Args:
-        site: the code that asked for it.
+        code: that asked for it.
         at: where in it.
         future: of the call, the last that was made.
     """
-    future.site = future.site.changed(code=site, at=at)
-    if future._run.record is not None:
-        future._run.record.moved(future)
+    future._run.moved(future, code, at)
     return future

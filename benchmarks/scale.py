@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import time
 import tracemalloc
+from collections.abc import Callable
 from statistics import median
 
 from . import fresh
 from .measuring import Options, Row, Rows, judged
-from .places import PLACES, Call
+from .places import PLACES, Call, Side
 from .processes import resident
 from .shapes import SHAPES, run
 
@@ -52,16 +53,23 @@ def _row(name: str, fn: object, *args: object) -> Row:
 
 
 def grow(name: str, shape: str, few: int, many: int, repeat: int) -> Row:
-    """The cost of a task among few and among many; the few before and after."""
-    among_few, among_many = asyncio.run(_grow(name, shape, few, many, repeat))
+    """The cost of a task among few and among many, the few before and after; of coroutines by hand, too."""
+    place = PLACES[name]
+    among_few, among_many = asyncio.run(_grow(place.ours, place.body, shape, few, many, repeat))
     ratio = among_many / median(among_few)
     row: Row = {"few_us": median(among_few), "many_us": among_many, "ratio": ratio}
-    return row | judged("ratio", ratio, COST_TARGET) | {"few_samples_us": among_few}
+    row |= judged("ratio", ratio, COST_TARGET) | {"few_samples_us": among_few}
+    if name == "coroutines" and place.bare is not None:  # elsewhere the bare side takes minutes for a million
+        bare_few, bare_many = asyncio.run(_grow(place.bare, place.bare_body, shape, few, many, repeat))
+        row |= {"bare_ratio": bare_many / median(bare_few)}
+    return row
 
 
-async def _grow(name: str, shape: str, few: int, many: int, repeat: int) -> tuple[list[float], float]:
-    async with PLACES[name].ours() as bind:
-        call = bind(PLACES[name].body)
+async def _grow(
+    side: Side, body: Callable[..., object], shape: str, few: int, many: int, repeat: int
+) -> tuple[list[float], float]:
+    async with side() as bind:
+        call = bind(body)
         await run(SHAPES[shape], call, few)  # workers are up, code is warm
         before = [await run(SHAPES[shape], call, few) for _ in range(repeat)]
         among_many = await run(SHAPES[shape], call, many)

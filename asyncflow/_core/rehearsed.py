@@ -89,8 +89,8 @@ class Rehearsed:
         outputs: files that it declares to make, by name.
         reads: what the inputs come to, known at the end of the rehearsal.
         is_refused: whether a run would not have taken the call. It was told why; the arguments may not even fit.
-        site: the code that makes the call; None if that is not known.
-        site_at: the instruction of the call in it.
+        code: that makes the call; None if that is not known.
+        at: the instruction of the call in it.
         checkpoint: what the code had waited for that makes the call, by the place among all that code has waited for;
             None for nothing.
     """
@@ -119,5 +119,5 @@ class Rehearsed:
     checkpoint: int | None = None
     reads: Sequence[Read] = ()
     is_refused: bool = False
-    site: CodeType | None = None
-    site_at: int = 0
+    code: CodeType | None = None
+    at: int = 0

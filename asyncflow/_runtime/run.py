@@ -116,6 +116,7 @@ class Run:
         self._last_scope: Scope | None = (
             None  # in which it was made; no site holds it, for it holds its block
         )
+        self._moved: tuple[CallSite, CallSite] | None = None  # a site, and what it was for somebody's line
         self._context = Context()
         self._flush_due = False
         self._timeouts = Timeouts(self.loop, self._expired)
@@ -194,6 +195,15 @@ class Run:
         if self.record is not None:
             self.record.turn(number, site, owner, perf_counter())
         return site
+
+    def moved(self, task: Task, code: CodeType, at: int) -> None:
+        """The last call was made on somebody's behalf, and is of that line."""
+        before, after = self._moved or (None, None)
+        if after is None or before is not task.site or code is not after.code or at != after.at:
+            before, after = self._moved = task.site, task.site.changed(code=code, at=at)
+        task.site = after
+        if self.record is not None:
+            self.record.moved(task)
 
     def close(self, why: str) -> None:
         """Take no call any more."""

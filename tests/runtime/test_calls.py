@@ -359,6 +359,12 @@ async def test_map_calls_once_for_each_item_and_stops_with_the_shortest(threads:
     assert add.map([]) == []
 
 
+async def test_calls_of_a_map_share_what_they_have_in_common(engine: WorkflowEngine) -> None:
+    first, second = engine.function_task(never_called).map([1, 2])
+    assert first.site is second.site
+    assert "in test_calls_of_a_map_share_what_they_have_in_common" in first.explain()
+
+
 async def test_map_takes_futures_as_items(threads: WorkflowEngine) -> None:
     add = threads.function_task(lambda left, right: left + right)
     first = add.map([1, 2], [3, 4])

@@ -98,8 +98,8 @@ class DryRun(Run):
         lane: Lane,
         args: tuple[Any, ...],
         kwargs: Mapping[str, Any],
-        site: CodeType | None,
-        site_at: int,
+        code: CodeType | None,
+        at: int,
         after: Sequence[Any] = (),
     ) -> TaskFuture[Any]:
         """Take a call, as any run, and take note of it."""
@@ -107,15 +107,15 @@ class DryRun(Run):
         if block is not None and self.owner(block) is None:
             rehearsal = self.rehearsal_around(block)  # first: what is rehearsed is not called here
             if rehearsal is not None:
-                return rehearsal.call(definition, lane, args, kwargs, site, site_at, after)
+                return rehearsal.call(definition, lane, args, kwargs, code, at, after)
         if len(self._calls) >= self.max_tasks:
-            raise TooManyTasks(definition.name, self.max_tasks, place_in(site, site_at))
-        self._site = site, site_at
+            raise TooManyTasks(definition.name, self.max_tasks, place_in(code, at))
+        self._site = code, at
         number = self.last = self.last + 1
         try:
             dependencies, args, kwargs = self._taken(args, kwargs)
             order = self._taken((list(after),), {})[0] if after else []
-            future = self._call_as(number, definition, lane, args, kwargs, site, site_at, order)
+            future = self._call_as(number, definition, lane, args, kwargs, code, at, order)
         except BaseException:
             self.wiring.call_off_after(number)
             raise
@@ -249,7 +249,7 @@ class DryRun(Run):
         for number, future in self._futures.items():
             call = self._calls[number]
             call.called_at = called_at(future)
-            call.site, call.site_at = future.site.code, future.site.at
+            call.code, call.at = future.site.code, future.site.at
             if has_value(future):
                 call.value = asyncio.Future.result(future)
         reads_of_all(self._calls, self._facts, self._waited)

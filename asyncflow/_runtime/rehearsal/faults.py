@@ -32,16 +32,16 @@ _OPAQUE: Final = re.compile(r"\b(StandIn|Comparison)\b")
 _PRETENDED: Final = {"DictStandIn": "dict", "PathStandIn": "PosixPath"}  # and what they stand in for
 
 
-def users_site(site: CodeType | None, at: int, otherwise: Site) -> Site:
+def users_site(code: CodeType | None, at: int, otherwise: Site) -> Site:
     """The line of the user's from which a call comes that was made on their behalf.
 
     Args:
-        site: the code that made it.
+        code: that made it.
         at: where in it.
         otherwise: if none of the user's code is among those who asked for it.
     """
-    if site is None or not site.co_filename.startswith(OURS):
-        return site, at
+    if code is None or not code.co_filename.startswith(OURS):
+        return code, at
     frame: FrameType | None = sys._getframe(1)
     while frame is not None and frame.f_code.co_filename.startswith(OURS):
         frame = frame.f_back

@@ -71,29 +71,29 @@ class ForgivingRun(DryRun):
         lane: Lane,
         args: tuple[Any, ...],
         kwargs: Mapping[str, Any],
-        site: CodeType | None,
-        site_at: int,
+        code: CodeType | None,
+        at: int,
         after: Sequence[Any] = (),
     ) -> TaskFuture[Any]:
         """Take a call, as any dry run; one that would be refused, too."""
         try:
-            return super().call(definition, self.lane_for(definition), args, kwargs, site, site_at, after)
+            return super().call(definition, self.lane_for(definition), args, kwargs, code, at, after)
         except TooManyTasks as error:
             if not self.has_enough:
                 self.has_enough = True
-                where = place_in(*faults.users_site(site, site_at, self.site))
+                where = place_in(*faults.users_site(code, at, self.site))
                 self.found.take(faults.endless(error.name, error.most, where))
             raise Enough from None
         except Exception as error:
-            return self.refused(definition, args, kwargs, site, site_at, error, after)
+            return self.refused(definition, args, kwargs, code, at, error, after)
 
     def refused(
         self,
         definition: Definition,
         args: tuple[Any, ...],
         kwargs: Mapping[str, Any],
-        site: CodeType | None,
-        site_at: int,
+        code: CodeType | None,
+        at: int,
         error: Exception,
         after: Sequence[Any] = (),
     ) -> TaskFuture[Any]:
@@ -103,8 +103,8 @@ class ForgivingRun(DryRun):
             definition: what was called.
             args: positional arguments.
             kwargs: keyword arguments.
-            site: the code that makes the call.
-            site_at: the instruction of the call in it.
+            code: that makes the call.
+            at: the instruction of the call in it.
             error: what a run would have raised.
             after: futures to wait for and not to be passed.
         """
@@ -114,13 +114,13 @@ class ForgivingRun(DryRun):
             if isinstance(each._run, DryRun):  # perhaps of another engine
                 each._run.used(each)
         ends = (*[each.name for each in given], definition.name)
-        site, site_at = faults.users_site(site, site_at, self.site)
-        self.found.take(faults.of_call(error, place_in(site, site_at), ends))
+        code, at = faults.users_site(code, at, self.site)
+        self.found.take(faults.of_call(error, place_in(code, at), ends))
         alone = copy(definition)
         alone.is_block, alone.command, alone.timeout, alone.ends_plainly = False, None, None, True
         if callable(alone.example):
             alone.example = ...
-        future = DryRun.call(self, alone, self.lane_for(alone), (), {}, site, site_at)
+        future = DryRun.call(self, alone, self.lane_for(alone), (), {}, code, at)
         call = self._calls[future.id]
         call.args, call.kwargs, call.example, call.is_refused = args, kwargs, definition.example, True
         call.dependencies = tuple(each.id for each in futures)

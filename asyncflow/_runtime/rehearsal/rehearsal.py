@@ -85,18 +85,18 @@ class Rehearsal(ForgivingRun):
 
     # -- the target ---------------------------------------------------------------------------------------
 
-    def begin(self, body: Callable[[], Any], name: str, site: CodeType, site_at: int) -> TaskFuture[Any]:
+    def begin(self, body: Callable[[], Any], name: str, code: CodeType, at: int) -> TaskFuture[Any]:
         """Run the target, as a block that is no part of the plan.
 
         Args:
             body: calls it.
             name: of it.
-            site: the code that asked for the rehearsal.
-            site_at: where in it.
+            code: that asked for the rehearsal.
+            at: the instruction in it.
         """
-        self.site = site, site_at
+        self.site = code, at
         definition = Definition(body, name, is_block=True, is_coroutine=True)
-        return self._call_as(0, definition, self.lane_for(definition), (), {}, site, site_at)
+        return self._call_as(0, definition, self.lane_for(definition), (), {}, code, at)
 
     async def shut_down(self) -> None:
         """What the target does with ``async with engine``: wait until all that it has called is over."""
@@ -121,8 +121,8 @@ class Rehearsal(ForgivingRun):
         lane: Lane,
         args: tuple[Any, ...],
         kwargs: Mapping[str, Any],
-        site: CodeType | None,
-        site_at: int,
+        code: CodeType | None,
+        at: int,
         after: Sequence[Any] = (),
     ) -> TaskFuture[Any]:
         """Take a call that was made inside of the target."""
@@ -135,8 +135,8 @@ class Rehearsal(ForgivingRun):
                 f"{definition.name!r} was called, but the engine has been shut down.\n"
                 "  Start it again:  async with engine: ..."
             )
-            return self.refused(definition, args, kwargs, site, site_at, closed, after)
-        return super().call(definition, lane, args, kwargs, site, site_at, after)
+            return self.refused(definition, args, kwargs, code, at, closed, after)
+        return super().call(definition, lane, args, kwargs, code, at, after)
 
     def used(self, future: TaskFuture[Any], *, waited: bool = False) -> None:
         """Somebody has use for a result: somebody in a rehearsal, or they would go on with a value that is none.

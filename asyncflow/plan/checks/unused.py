@@ -37,10 +37,10 @@ def faults_of_all(seen: Seen) -> Iterator[Fault]:
             or call.is_used
             or call.id in wanted
             or call.outputs
-            or call.site is None
+            or call.code is None
         ):
             continue
-        if _gives_something(call, seen) and sources.drops(call.site, call.site_at):
+        if _gives_something(call, seen) and sources.drops(call.code, call.at):
             yield said.unused(call)
 
 
