@@ -107,7 +107,7 @@ class Scheduler:
                 self.due.append(lane)
             task.args = ()
             task.kwargs = _NO_KWARGS
-            task.context = task.dependents = task.holes = task.link = None
+            task.snapshot = task.dependents = task.holes = task.link = None
         else:
             if task.children:
                 self._adopt_children(task)
@@ -409,7 +409,7 @@ class Scheduler:
                 self._is_due(task.lane)
         task.args = ()
         task.kwargs = _NO_KWARGS
-        task.context = task.dependents = task.holes = task.link = None
+        task.snapshot = task.dependents = task.holes = task.link = None
         if task.extra is not None:
             task.extra.after = ()
             task.extra.blames = None

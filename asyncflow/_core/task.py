@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from contextvars import Context
 from copy import copy
 from types import CodeType
 from typing import TYPE_CHECKING, Any, Final
@@ -178,7 +179,6 @@ def _in_extra(name: str, otherwise: Any = None) -> property:
 FIELDS: Final = (
     "args",
     "attempt",
-    "context",
     "dependents",
     "extra",
     "holes",
@@ -187,6 +187,7 @@ FIELDS: Final = (
     "link",
     "owner",
     "site",
+    "snapshot",
     "story",
     "waiting",
 )
@@ -210,7 +211,7 @@ class Task:
     site: CallSite
     args: tuple[Any, ...]
     kwargs: Mapping[str, Any]
-    context: Any
+    snapshot: Any  # the `Context` of the call, perhaps of other calls, too; None when it is over
     owner: Task | None  # the block inside which it was called, until it is over
     story: int
     attempt: int
@@ -231,7 +232,7 @@ class Task:
         site: CallSite,
         args: tuple[Any, ...],
         kwargs: Mapping[str, Any],
-        context: Any = None,
+        snapshot: Context | None = None,
         owner: Task | None = None,
     ) -> None:
         """Fill in what a call is at its beginning."""
@@ -239,7 +240,7 @@ class Task:
         self.site = site
         self.args = args
         self.kwargs = kwargs
-        self.context = context
+        self.snapshot = snapshot
         self.owner = owner
         self.story = PENDING
         self.attempt = self.waiting = 0
@@ -298,6 +299,11 @@ class Task:
     def tells_start(self) -> bool:
         """Whether its start is to be told at once."""
         return self.site.definition.timeout is not None or self.site.lane.tells
+
+    @property
+    def context(self) -> Any:
+        """The context variables of the call site, each time as a copy of its own."""
+        return None if self.snapshot is None else self.snapshot.copy()
 
     @property
     def example(self) -> Any:

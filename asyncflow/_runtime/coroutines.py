@@ -138,13 +138,15 @@ class Coroutines:
             self._begun = task
             definition = task.site.definition
             link = task.link
+            context = task.snapshot.copy()
             try:
                 if definition.is_block:
-                    awaited = task.context.run(self._enter_block, task)
+                    task.snapshot = context  # in which what it returns is looked at, too
+                    awaited = context.run(self._enter_block, task)
                 elif task.kwargs:
-                    awaited = task.context.run(send, definition.fn(*task.args, **task.kwargs))
+                    awaited = context.run(send, definition.fn(*task.args, **task.kwargs))
                 else:
-                    awaited = task.context.run(send, definition.fn(*task.args))
+                    awaited = context.run(send, definition.fn(*task.args))
             except BaseException as error:
                 self._runner = _new_runner(self._over)
                 send = self._runner.send
@@ -170,7 +172,7 @@ class Coroutines:
                     value = None  # or it would be kept while another body waits in this frame
                 else:
                     self._first, awaited = awaited, None  # for the same reason
-                    yield from self._become(task, me, began)
+                    yield from self._become(task, me, began, context.run)
                     if self._active is not me:
                         break
                     send = self._runner.send
@@ -213,7 +215,9 @@ class Coroutines:
             segment.loop_at.append(now)
         return now
 
-    def _become(self, task: Task, me: asyncio.Task[None], began: float) -> Generator[Any, Any, None]:
+    def _become(
+        self, task: Task, me: asyncio.Task[None], began: float, run: Callable[..., Any]
+    ) -> Generator[Any, Any, None]:
         """Leave the queue to another driver and be the asyncio task of one body, until that is over."""
         link = task.link
         runner, self._runner = self._runner, _new_runner(self._over)
@@ -225,7 +229,7 @@ class Coroutines:
         if self._events:
             self._handle(self._events)
         self._ensure_driver()
-        event = yield from self._wait(task, me, runner)
+        event = yield from self._wait(task, me, runner, run)
         # another driver may have come and gone meanwhile, which a type checker cannot know
         if self._active is None and not me.cancelling():  # type: ignore[redundant-expr]
             self._active = me
@@ -237,9 +241,10 @@ class Coroutines:
         if link is not None and event[0] == SUCCEEDED:
             self._follow(link, event[2])
 
-    def _wait(self, task: Task, me: asyncio.Task[None], runner: Runner) -> Generator[Any, Any, Event]:
+    def _wait(
+        self, task: Task, me: asyncio.Task[None], runner: Runner, run: Callable[..., Any]
+    ) -> Generator[Any, Any, Event]:
         """Carry a body that waits through to its end, as `asyncio.Task` would, but in its own context."""
-        run = task.context.run
         awaited, self._first = self._first, None
         torn_down = False
         me.set_name(f"{task.name}#{task.id}")

@@ -113,9 +113,9 @@ class Run:
         self.stager = Stager(sandboxes, implicit_data, self)
         self.last = 0  # number of the last call
         self.last_site: CallSite | None = None  # of the last call; None when the loop has had its turn since
-        self._last_scope: Scope | None = (
-            None  # in which it was made; no site holds it, for it holds its block
-        )
+        # The scope of that call, and a context with nothing else in it. No site holds them: they hold a block.
+        self._last_scope: Scope | None = None
+        self._snapshot: Context | None = None
         self._moved: tuple[CallSite, CallSite] | None = None  # a site, and what it was for somebody's line
         self._context = Context()
         self._flush_due = False
@@ -154,6 +154,7 @@ class Run:
             owner = self.owner(owner)
             if owner is None and (rehearsal := self.rehearsal_around(scope.block)) is not None:
                 return rehearsal.call(definition, lane, args, kwargs, code, at, after)
+        snapshot = copy_context()
         number = self.last = self.last + 1
         site = self.last_site
         if (
@@ -163,8 +164,13 @@ class Run:
             or scope is not self._last_scope
             or code is not site.code
         ):
-            self._last_scope = scope
+            if scope is not self._last_scope:
+                self._last_scope, self._snapshot = scope, None
             site = self._turn(number, CallSite(definition, lane, self, scope.workflow, code, at), owner)
+        if len(snapshot) == scope.variables:  # nobody has set others: one does for all calls of a burst
+            if self._snapshot is None:
+                self._snapshot = snapshot
+            snapshot = self._snapshot
         # Not TaskFuture[Any](...): an instance made through a generic alias gets a __dict__, and a burst twice as slow.
         task: TaskFuture[Any] = TaskFuture(loop=self.loop)
         # As `Task.set_up`, written out: each call comes by here, and handing all of this on costs as much again.
@@ -172,7 +178,7 @@ class Run:
         task.site = site
         task.args = args
         task.kwargs = kwargs
-        task.context = copy_context()
+        task.snapshot = snapshot
         task.owner = owner
         task.story = PENDING
         task.attempt = task.waiting = 0
@@ -464,7 +470,7 @@ class Run:
     def flush(self) -> None:
         """Carry out what the scheduler has decided: all of it, or of a large burst a part, and more soon."""
         scheduler, record = self.scheduler, self.record
-        self.last_site = self._last_scope = None
+        self.last_site = self._last_scope = self._snapshot = None
         has_called = record is not None and record.last != self.last
         if record is not None and has_called:  # whoever has made calls has given the loop back
             record.pause(self.last, perf_counter())

@@ -16,14 +16,15 @@ from .._core.task import Task, each_of
 class Scope:
     """Where a call is made."""
 
-    __slots__ = ("block", "workflow")
+    __slots__ = ("block", "variables", "workflow")
 
-    def __init__(self, block: Task | None, workflow: str | None) -> None:
+    def __init__(self, block: Task | None, workflow: str | None, variables: int = 1) -> None:
         self.block = block
         self.workflow = workflow
+        self.variables = variables  # of its context that are set for it
 
 
-_NOWHERE: Final = Scope(None, None)
+_NOWHERE: Final = Scope(None, None, 0)
 SCOPE: Final[ContextVar[Scope]] = ContextVar("asyncflow_scope", default=_NOWHERE)
 
 

@@ -27,7 +27,7 @@ async def test_call_gives_a_future_and_runs_nothing_yet(engine: WorkflowEngine) 
 async def test_call_has_all_that_a_task_has_from_the_beginning(engine: WorkflowEngine) -> None:
     call = engine.function_task(never_called)()
     task = TaskFuture(loop=asyncio.get_running_loop())
-    task.set_up(call.id, call.site, (), call.kwargs, call.context)
+    task.set_up(call.id, call.site, (), call.kwargs, call.snapshot)
     task.story = call.story  # which has gone on
     assert {name: getattr(call, name) for name in FIELDS} == {name: getattr(task, name) for name in FIELDS}
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from contextvars import ContextVar
+from contextvars import Context, ContextVar
 from typing import Any
 
 import pytest
@@ -51,6 +51,36 @@ async def test_what_a_body_sets_stays_inside_it(threads: WorkflowEngine) -> None
     await asyncio.gather(*[kind() for kind in kinds])
     assert COLOUR.get() == "mine"
     assert await threads.submit(COLOUR.get) == "mine"
+
+
+def test_what_one_body_of_a_burst_sets_no_other_sees() -> None:
+    def plain() -> str:
+        seen = COLOUR.get()
+        COLOUR.set("red")
+        return seen
+
+    async def coroutine() -> str:
+        seen = plain()
+        await turns(1)
+        return seen if COLOUR.get() == "red" else "lost"
+
+    async def calls(engine: WorkflowEngine) -> list[str]:
+        kinds = [
+            engine.function_task(plain),
+            engine.function_task(coroutine),
+            engine.function_task(backend="inline")(plain),
+            engine.block(plain),
+            engine.block(coroutine),
+        ]
+        futures = [kind() for _ in range(3) for kind in kinds]
+        assert len({id(future.snapshot) for future in futures}) == 1  # else this would show nothing
+        return await asyncio.gather(*futures)
+
+    async def main() -> list[str]:
+        async with WorkflowEngine(backends={"thread": "thread", "inline": "sequential"}) as engine:
+            return await calls(engine) + await engine.block(calls)(engine)
+
+    assert Context().run(asyncio.run, main()) == ["none"] * 30
 
 
 async def test_context_reaches_through_a_block_into_its_tasks(threads: WorkflowEngine) -> None:
