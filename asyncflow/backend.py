@@ -132,8 +132,8 @@ class Work(Protocol):
 
     @property
     def context(self) -> Context | None:
-        """The context variables of the call site, each time as a copy of its own; a backend in the same process runs the
-        function in it."""
+        """The context variables of the call site, a copy each time; a backend in the same process runs the function in
+        it."""
 
 
 class ExecutionBackend(ABC):
