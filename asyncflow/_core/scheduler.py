@@ -36,7 +36,7 @@ from .states import (
 )
 from .task import Lane, Task, each_of
 
-MOST: Final = 1000
+MOST: Final = 500
 """Tasks that are submitted at a time, so that a large burst leaves others on the same event loop their turns."""
 _LONGEST_CHAIN: Final = 127  # that is submitted as a whole
 _NO_KWARGS: Final[dict[str, Any]] = {}

@@ -22,7 +22,7 @@ from .calls import Function, Packed
 from .output import Relay
 
 _LENGTH: Final = Struct("=I")
-_READ: Final = 1 << 17  # bytes at a time: some thousand small results, after which others have their turn
+_READ: Final = 1 << 15  # bytes at a time: some hundred small results, after which others have their turn
 _PIPE: Final = 1 << 20
 _KEPT: Final = 1024  # functions that it is sent, before it is told which of them nobody will ask for again
 
