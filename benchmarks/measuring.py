@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from statistics import median
 from typing import Any, Protocol
@@ -31,6 +32,16 @@ class Part(Protocol):
 
     def measure(self, options: Options) -> Rows:
         """Measure, a row at a time."""
+
+
+@contextmanager
+def collector_off() -> Iterator[None]:
+    """Without Python's garbage collector, to see what it has a part in."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 async def in_turns(

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import time
 import tracemalloc
 from collections.abc import Callable
 from statistics import median
 
 from . import fresh
-from .measuring import Options, Row, Rows, judged
+from .measuring import Options, Row, Rows, collector_off, judged
 from .places import PLACES, Call, Side
 from .processes import resident
 from .shapes import SHAPES, run
 
 NOTE = (
-    "Each row in a process of its own. Memory: bytes for each task that waits for a block that has not ended, its "
-    "future included, by tracemalloc and by what the process grew; CPU: what this process used in a second in which "
-    "they wait, beside the same second before they were called."
+    "Each row in a process of its own, each measurement just after a full garbage collection. gc off: the same with "
+    "the collector off, which leaves what is the engine's own. Bare: the same by hand. Memory: bytes for each task "
+    "that waits for a block that has not ended, its future included, by tracemalloc and by what the process grew; "
+    "CPU: what this process used in a second in which they wait, beside the same second before they were called."
 )
 COST_TARGET = 1.3  # times the cost of a task among few
 MEMORY_TARGET = 1024  # bytes
@@ -59,6 +61,9 @@ def grow(name: str, shape: str, few: int, many: int, repeat: int) -> Row:
     ratio = among_many / median(among_few)
     row: Row = {"few_us": median(among_few), "many_us": among_many, "ratio": ratio}
     row |= judged("ratio", ratio, COST_TARGET) | {"few_samples_us": among_few}
+    with collector_off():
+        own_few, own_many = asyncio.run(_grow(place.ours, place.body, shape, few, many, repeat))
+    row |= {"gc_off_ratio": own_many / median(own_few)}
     if name == "coroutines" and place.bare is not None:  # elsewhere the bare side takes minutes for a million
         bare_few, bare_many = asyncio.run(_grow(place.bare, place.bare_body, shape, few, many, repeat))
         row |= {"bare_ratio": bare_many / median(bare_few)}
@@ -71,10 +76,15 @@ async def _grow(
     async with side() as bind:
         call = bind(body)
         await run(SHAPES[shape], call, few)  # workers are up, code is warm
-        before = [await run(SHAPES[shape], call, few) for _ in range(repeat)]
-        among_many = await run(SHAPES[shape], call, many)
-        after = [await run(SHAPES[shape], call, few) for _ in range(repeat)]
+        before = [await _run(shape, call, few) for _ in range(repeat)]
+        among_many = await _run(shape, call, many)
+        after = [await _run(shape, call, few) for _ in range(repeat)]
     return before + after, among_many
+
+
+async def _run(shape: str, call: Call, n: int) -> float:
+    gc.collect()  # or what was alive before decides how often the collector looks at all that lives
+    return await run(SHAPES[shape], call, n)
 
 
 def weigh(name: str, how: str, n: int) -> Row:
