@@ -28,7 +28,6 @@ from .future import TaskFuture
 from .scope import circle, enter_block, waits_for
 
 Runner = Generator[Any, Any, None]
-_SLICE: Final = 0.005  # seconds that bodies may run before everything else on the loop gets its turn
 LOOP: Final = "the event loop"
 """What the loop is called as a worker."""
 
@@ -42,6 +41,7 @@ class Coroutines:
         succeeded: takes a task that has ended and its value.
         flush: carries out what follows from it.
         record: is told when bodies have run; None if nobody wants to know.
+        slice_: seconds that bodies may run before everything else on the loop gets its turn; below 0, one body.
     """
 
     def __init__(
@@ -51,12 +51,14 @@ class Coroutines:
         succeeded: Callable[[Task, Any], None],
         flush: Callable[[], None],
         record: Record | None,
+        slice_: float,
     ) -> None:
         self._loop = loop
         self._handle = handle
         self._succeeded = succeeded
         self._flush = flush
         self._record = record
+        self._slice = slice_
         self._queue: deque[Task] = deque()
         self._events: deque[Event] = deque()
         self._active: asyncio.Task[None] | None = None
@@ -124,12 +126,12 @@ class Coroutines:
     @types.coroutine
     def _drive(self) -> Generator[Any, Any, None]:
         queue, events, over, record = self._queue, self._events, self._over, self._record
-        succeeded = self._succeeded
+        succeeded, slice_ = self._succeeded, self._slice
         me: asyncio.Task[None] | None = self._active
         assert me is not None
         cancelling = me.cancelling
         began = self._goes_on(perf_counter())
-        slice_end = began + _SLICE
+        slice_end = began + slice_
         send = self._runner.send
         while queue:
             task = queue.popleft()
@@ -191,7 +193,7 @@ class Coroutines:
                 except asyncio.CancelledError:
                     break
                 began = self._goes_on(perf_counter())
-                slice_end = began + _SLICE
+                slice_end = began + slice_
         if self._active is me:
             self._active = None
             self._begun = None

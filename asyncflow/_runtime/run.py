@@ -76,6 +76,7 @@ class Run:
     """
 
     is_rehearsal: ClassVar[bool] = False
+    slice: ClassVar[float] = 0.005  # seconds that bodies may run before the rest of the loop gets its turn
 
     def __init__(
         self,
@@ -96,7 +97,9 @@ class Run:
         self.scheduler = Scheduler()
         self.record = Record(report_limit, perf_counter()) if report_limit else None
         self.inbox = Inbox(self.loop, self.handle, self._under_way)
-        self.coroutines = Coroutines(self.loop, self.handle, self.succeeded, self.flush, self.record)
+        self.coroutines = Coroutines(
+            self.loop, self.handle, self.succeeded, self.flush, self.record, self.slice
+        )
         self.unseen = Unseen()
         self.open = False  # the backends take work
         self.closed: str | None = None  # why no call is taken any more

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import pickle
 import sys
 import threading
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from asyncflow import (
     WorkflowEngine,
     WrongLoop,
 )
+from asyncflow._runtime import coroutines
 from asyncflow.plan import Edge
 from asyncflow.testing import Gate, ManualBackend
 
@@ -51,6 +53,44 @@ def idle() -> WorkflowEngine:
 
 
 # -- what is planned --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("is_dry_run", [False, True], ids=["rehearsal", "dry run"])
+async def test_a_plan_is_the_same_however_long_bodies_take(
+    is_dry_run: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def plan_of(seconds_between_looks: float) -> Coroutine[Any, Any, Plan]:
+        looks = itertools.count()
+        monkeypatch.setattr(coroutines, "perf_counter", lambda: next(looks) * seconds_between_looks)
+        return made()
+
+    async def made() -> Plan:
+        engine = WorkflowEngine("noop", dry_run=is_dry_run)
+        step = engine.function_task(anything, name="step")
+        first, then = (engine.function_task(anything, name=each) for each in ("first", "then"))
+
+        @engine.block
+        async def leaf() -> Any:
+            return step()
+
+        @engine.block
+        async def waits() -> Any:
+            await first()
+            return then()
+
+        @engine.block
+        async def root() -> Any:
+            return [waits(), *(leaf() for _ in range(3)), waits(), leaf()]
+
+        if not is_dry_run:
+            return await engine.plan(root)
+        async with engine:
+            await root()
+            return await engine.plan()
+
+    in_no_time = await plan_of(0.0)
+    assert len(in_no_time.tasks) == 15
+    assert (await plan_of(1.0)).to_json() == in_no_time.to_json()
 
 
 async def test_a_plan_tells_what_would_be_called_and_nothing_runs(idle: WorkflowEngine) -> None:
