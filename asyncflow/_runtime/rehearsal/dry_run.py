@@ -56,8 +56,8 @@ class DryRun(Run):
         told: what else a run is given.
     """
 
-    # One body in each turn. By the clock, what is called next would depend on how fast the machine is today, and with it
-    # the numbers in a plan that somebody has put under version control.
+    # One body in each turn. By the clock, what is called next would depend on how fast the machine is today, and with
+    # it the numbers in a plan that somebody has put under version control.
     slice = -1.0
 
     def __init__(
