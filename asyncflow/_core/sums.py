@@ -14,7 +14,8 @@ from .states import NOW, STATES, SUCCEEDED
 from .task import Task
 
 _NAMES: Final = 10_000
-_AT_ONCE: Final = 4000  # tasks: some milliseconds, in which nothing else has its turn
+_AT_ONCE: Final = 1000  # tasks: half a millisecond, in which nothing else has its turn
+_LOOKED_AT: Final = 4 * _AT_ONCE  # of whom there is mostly nothing to note
 OTHERS: Final = "(others)"
 """Stands for the names that are too many."""
 
@@ -60,8 +61,9 @@ class Sums:
             self._unstopped[task_id] = names.of(task_id) if task_id >= segment.first else stragglers[task_id]
         for task_id in stragglers.keys() & ended:
             del stragglers[task_id]
-        for others in _parts(sorted({*range(segment.first, following)}.difference(ended, going.gone))):
-            stragglers.update((task_id, names.of(task_id)) for task_id in others)
+        for begin in range(segment.first, following, _LOOKED_AT):
+            others = sorted({*range(begin, min(begin + _LOOKED_AT, following))} - ended - going.gone)
+            stragglers.update(zip(others, names.of_all(others), strict=True))
             yield
         return following - segment.first - len(going.gone)
 
@@ -131,6 +133,7 @@ class _GivenUp:
 
     def __init__(self, sums: Sums, segment: Segment, told_later: set[int]) -> None:
         self._sums = sums
+        self._stragglers = sums._stragglers
         self._first = segment.first
         self._told = {*segment.bad_id, *segment.late_id}
         self._told_later = told_later
@@ -152,21 +155,29 @@ class _GivenUp:
             self.ended.add(task_id)
 
     def take_runs(self, ids: list[int], runs: list[float]) -> None:
-        """Add tasks that ran. Nearly all are called in this segment, over, and nothing else is told of them."""
+        """Add tasks that ran. Nearly all are over, and nothing else is told of them."""
         if min(ids) < self._first or not self._odd.isdisjoint(ids):
             plain = [(each, run) for each, run in zip(ids, runs, strict=True) if not self._took(each, run)]
             if not plain:
                 return
             ids, runs = map(list, zip(*plain, strict=True))
-        for name, those in self.names.grouped(ids, runs):
+        for name, those in _grouped(self._names_of(ids), runs):
             self._sums.count(name, SUCCEEDED, sum(those), max(those), len(those))
         self.ended.update(ids)
 
     def _took(self, task_id: int, run: float) -> bool:
-        is_plain = task_id >= self._first and task_id not in self._odd
+        is_plain = task_id not in self._odd and (task_id >= self._first or task_id in self._stragglers)
         if not is_plain:
             self.take(task_id, 0 if task_id in self._told else SUCCEEDED, run)
         return not is_plain
+
+    def _names_of(self, ids: list[int]) -> list[str]:
+        if min(ids) >= self._first:
+            return self.names.of_all(ids)
+        # Calls that were all made before the loop had its turn, as in a plain `for`, end in the next segment.
+        if max(ids) < self._first:
+            return list(map(self._stragglers.pop, ids))
+        return [self._stragglers.pop(each) if each < self._first else self.names.of(each) for each in ids]
 
 
 def _parts(each: Iterable[T]) -> Iterator[list[T]]:
@@ -200,6 +211,16 @@ def _runs(segment: Segment) -> Iterator[tuple[list[int], list[float]]]:
             yield list(filter(None, ids)), list(compress(runs, ids))  # a pause is 0
 
 
+def _grouped(names: list[str], runs: list[float]) -> Iterable[tuple[str, list[float]]]:
+    """Runs by name."""
+    if len(set(names)) == 1:
+        return ((names[0], runs),)
+    groups: dict[str, list[float]] = {}
+    for name, run in zip(names, runs, strict=True):
+        groups.setdefault(name, []).append(run)
+    return groups.items()
+
+
 class _Names:
     """Names of the tasks that were called in a segment, by number.
 
@@ -212,16 +233,14 @@ class _Names:
         self._names = [site.name for site in segment.sites]
         self._sites = segment.turn_site
 
-    def grouped(self, ids: list[int], runs: list[float]) -> Iterable[tuple[str, list[float]]]:
-        """Runs by the names of their tasks."""
-        if not ids:
-            return ()
-        if len(self._names) == 1:
-            return ((self._names[0], runs),)
-        groups: dict[str, list[float]] = {}
-        for task_id, run in zip(ids, runs, strict=True):
-            groups.setdefault(self.of(task_id), []).append(run)
-        return groups.items()
-
     def of(self, task_id: int) -> str:
-        return self._names[self._sites[bisect_right(self._turns, task_id) - 1]]
+        return self._names[self._sites[self._turn_of(task_id)]]
+
+    def of_all(self, ids: list[int]) -> list[str]:
+        """Names of some; fast where all were called from one place, as the neighbours in a log mostly are."""
+        if ids and len(set(self._sites[self._turn_of(min(ids)) : self._turn_of(max(ids)) + 1])) == 1:
+            return [self.of(ids[0])] * len(ids)
+        return list(map(self.of, ids))
+
+    def _turn_of(self, task_id: int) -> int:
+        return bisect_right(self._turns, task_id) - 1

@@ -82,10 +82,10 @@ class Inbox:
             try:
                 self._handle(self._events, _MOST)
             except BaseException:  # or nothing would ever wake the loop again
-                self._wake()
+                self._again()
                 raise
             if came > _MOST:  # others on the loop have their turn, and then the rest
-                self._wake()
+                self._again()
                 return
             under_way = self._under_way()
             if under_way >= _BUSY:
@@ -96,4 +96,10 @@ class Inbox:
         self._awake = False
         # What was added before the flag fell woke nobody. What is added from here on does.
         if self._events:
-            self._wake()
+            self._again()
+
+    def _again(self) -> None:
+        # Not threadsafe, as it need not be: that writes to a pipe and reads from it, and lets go of the interpreter
+        # lock for both. Where threads compute, each time costs the switch intervals of all of them.
+        self._awake = True
+        self._loop.call_soon(self._look, context=self._context)
