@@ -1,4 +1,4 @@
-"""How much work goes to one worker at a time. Pure: times are measured elsewhere and told."""
+"""How much work goes to a backend, and to one worker, at a time. Pure: times are measured elsewhere and told."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ AHEAD: Final = 0.002
 """Seconds of work that a worker may have before it is given more, so that it need not wait for us."""
 _WEIGHT: Final = 0.2  # of the newest measurement
 _MOST: Final = 256  # calls in one frame
+_WINDOW: Final = 4000
+_WINDOW_EACH: Final = 512  # for each worker: several chains
 
 
 class Pace:
@@ -23,6 +25,18 @@ class Pace:
     def saw(self, seconds: float) -> None:
         """One call has run for so long."""
         self.seconds += (seconds - self.seconds) * _WEIGHT
+
+
+def window(workers: int) -> int:
+    """The most tasks that a backend has at a time: enough to be busy while the engine is, and no more.
+
+    The rest of a hundred thousand would only be copied from one queue to another. And threads that are never short of
+    work keep the interpreter lock from the event loop, which is to take their results.
+
+    Args:
+        workers: how many tasks it runs at once.
+    """
+    return max(_WINDOW, _WINDOW_EACH * workers)
 
 
 def share(waiting: int, workers: int) -> int:

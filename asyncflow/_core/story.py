@@ -60,6 +60,8 @@ def _reason(task: Task, dependencies: Sequence[Task]) -> str:
             if lane.leads_to is not None:
                 return f"could run on {place}, but for staging: its files are being brought"
             if lane.capacity is not None and lane.taken >= lane.capacity:
+                if not lane.limit:
+                    return f"could run; {place} has {lane.taken:,} others to run first"
                 return f"could run; {lane.limit}={lane.capacity} holds it: {lane.taken} are running"
             return f"could run; it goes to {place} next"
         case State.SUBMITTED if task.waiting:

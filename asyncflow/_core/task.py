@@ -77,7 +77,8 @@ class Definition:
 class Lane:
     """One place where tasks run, with the tasks that could run there now.
 
-    A lane with a capacity holds what is over it back, as READY, until a slot comes free.
+    A lane with a capacity holds what is over it back, as READY, until a slot comes free. It has one because an option
+    says so, or because what is beyond it would only lie in the backend's queue.
     """
 
     __slots__ = (
@@ -103,7 +104,7 @@ class Lane:
     ) -> None:
         self.place = place  # in words, for messages: "backend 'thread'"
         self.capacity = capacity
-        self.limit = limit  # the option that set the capacity
+        self.limit = limit  # the option that set the capacity; "" if none did
         self.links = links  # whether chains may be submitted as a whole
         self.leads_to = leads_to  # where its tasks run; here their files are staged before
         self.staging: Lane | None = None  # that leads here

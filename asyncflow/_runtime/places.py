@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from .._core.pace import window
 from .._core.task import Definition, Lane
 from ..backend import Concurrency, ExecutionBackend
 from .commands import Commands
@@ -77,9 +78,7 @@ class Places:
         """How many tasks can run at once, by place; None where there is no limit."""
         known = {self._loop.place: self._loop.capacity, self._commands.place: self._commands.capacity}
         for name, lane in self._named.items():
-            backend = self._backends[name]
-            is_sequential = backend.concurrency is Concurrency.SEQUENTIAL
-            known[lane.place] = 1 if is_sequential else getattr(backend, "workers", None)
+            known[lane.place] = _workers(self._backends[name])
         return known
 
     def stages(self, lane: Lane) -> bool:
@@ -93,7 +92,7 @@ class Places:
             target = lane
             place = self.behind[lane]
             workers = getattr(place, "workers", None)
-            if lane.links or (workers is not None and lane.capacity is None):
+            if lane.links or (workers is not None and not lane.limit):
                 # What follows such a task waits until its outputs have been looked at: no chains. And enough are handed
                 # over to keep the workers busy, and no more: the files of the rest need not be there yet.
                 target = Lane(lane.place, workers and _EACH * workers, f"{_EACH} × workers")
@@ -113,6 +112,11 @@ class Places:
         return there
 
 
+def _workers(backend: ExecutionBackend) -> int | None:
+    return 1 if backend.concurrency is Concurrency.SEQUENTIAL else getattr(backend, "workers", None)
+
+
 def _lane(name: str, backend: ExecutionBackend) -> Lane:
     place = f"backend {name!r}" if backend.name == name else f"backend {name!r} ({backend.name})"
-    return Lane(place, links=backend.takes_chains)
+    workers = _workers(backend)
+    return Lane(place, None if workers is None else window(workers), links=backend.takes_chains)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from asyncflow._core.pace import FRAME, Pace, share
+from asyncflow._core.pace import FRAME, Pace, share, window
 
 
 def test_of_a_function_that_has_not_run_yet_one_call_fills_a_frame() -> None:
@@ -39,3 +39,8 @@ def test_few_calls_are_spread_over_all_workers(waiting: int, workers: int, calls
 
 def test_a_frame_has_an_end_however_many_calls_wait() -> None:
     assert share(10**9, 1) == share(10**6, 1) < 1_000
+
+
+def test_a_backend_has_enough_for_all_of_its_workers_and_no_burst_at_once() -> None:
+    assert window(1) == window(2) < 10_000
+    assert all(window(workers) > 256 * workers for workers in (1, 2, 64, 4096))

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from asyncflow import TaskTimeout, WorkflowEngine
+from asyncflow._core.pace import window
 from asyncflow.backend import STARTED, SUCCEEDED
 from asyncflow.testing import ManualBackend, no_leaks
 
@@ -54,6 +55,26 @@ async def test_burst_of_reports_from_another_thread_wakes_the_loop_once(
     in_a_thread(report)  # the loop stands still meanwhile
     assert len(wake_ups) == 1
     assert await asyncio.gather(*futures) == list(range(1, 1_001))
+
+
+async def test_of_a_large_burst_a_backend_has_what_keeps_it_busy_and_gets_more_as_it_goes(
+    hands: ManualBackend,
+) -> None:
+    hands.workers = 2  # type: ignore[attr-defined]  # as a backend has that knows how many
+    many = window(2)
+    async with WorkflowEngine(hands) as engine:
+        futures = engine.function_task(never_called).map(range(2 * many))
+        await hands.received(many)
+        await turns(2)
+        assert len(hands.waiting) == many
+        assert futures[many].state == "READY"
+        assert f"could run; backend 'manual' has {many:,} others to run first" in futures[many].explain()
+        for number in range(1, many + 1):
+            hands.succeed(number)
+            await hands.received(many + number)
+        for number in range(many + 1, 2 * many + 1):
+            hands.succeed(number)
+        assert await asyncio.gather(*futures) == [None] * (2 * many)
 
 
 async def test_start_alone_wakes_nobody_and_is_seen_by_whoever_asks(

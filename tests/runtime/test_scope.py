@@ -10,7 +10,7 @@ import pytest
 
 from asyncflow import TaskFuture, WorkflowEngine
 
-from .kit import turns
+from .kit import script, turns
 
 COLOUR: ContextVar[str] = ContextVar("COLOUR", default="none")
 
@@ -81,6 +81,34 @@ def test_what_one_body_of_a_burst_sets_no_other_sees() -> None:
             return await calls(engine) + await engine.block(calls)(engine)
 
     assert Context().run(asyncio.run, main()) == ["none"] * 30
+
+
+@pytest.mark.parametrize("name", ["thread", "process", "sequential", "noop"])
+def test_an_engine_sets_no_context_variable_but_its_own(name: str) -> None:
+    told = script(
+        f"""
+        import asyncio
+        from contextvars import copy_context
+        from decimal import Decimal
+        from asyncflow import WorkflowEngine
+
+        def cost(of: int) -> Decimal: ...
+
+        def others() -> list[str]:
+            return [each.name for each in copy_context() if not each.name.startswith('asyncflow')]
+
+        async def main():
+            engine = WorkflowEngine({name!r}, dry_run=True)
+            await engine.plan(engine.function_task(cost), 1)
+            async with engine:
+                await engine.submit(cost, 1)
+            print(others())
+
+        print(others())
+        asyncio.run(main())
+        """
+    )
+    assert (told.stdout, told.stderr) == ("[]\n[]\n", "")
 
 
 async def test_context_reaches_through_a_block_into_its_tasks(threads: WorkflowEngine) -> None:

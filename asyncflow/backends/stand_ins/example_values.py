@@ -13,10 +13,13 @@ import re
 import types
 import typing
 import uuid
+from contextvars import Context
 from typing import Any, Final
 
 from ..._path_standin import TEXT
 
+# In a context of its own, since it sets a context variable: each call of our user's would have a context to copy.
+_ONE: Final = Context().run(decimal.Decimal, 1)
 _PLAIN: Final[dict[Any, Any]] = {
     bool: True,
     int: 1,
@@ -26,7 +29,7 @@ _PLAIN: Final[dict[Any, Any]] = {
     bytes: TEXT.encode(),
     types.NoneType: None,
     types.EllipsisType: ...,
-    decimal.Decimal: decimal.Decimal(1),
+    decimal.Decimal: _ONE,
     fractions.Fraction: fractions.Fraction(1),
     numbers.Number: 1,
     numbers.Complex: 1,
