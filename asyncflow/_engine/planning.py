@@ -13,6 +13,7 @@ from .._runtime.future import TaskFuture
 from .._runtime.journal import Journal
 from .._runtime.places import Places
 from .._runtime.rehearsal import DryRun, Rehearsal, dropped_coroutines
+from ..backend import Concurrency
 from ..discovery import backend_class
 from ..errors import UnknownBackend
 from ..function_task import FunctionTask, made_at
@@ -196,6 +197,7 @@ def _would_be(backend: Any) -> Any:
 
 
 class _NotInstalled:
+    concurrency = Concurrency.CONCURRENT
     runs_coroutines = False
     takes_coroutines = True
     takes_chains = False

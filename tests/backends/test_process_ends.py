@@ -40,13 +40,16 @@ _BODIES = {
 _SCRIPT = """
 import asyncio, os, subprocess, sys, time
 from asyncflow import WorkflowEngine
+from asyncflow.testing import Gate
 {forks}
-def warm(): time.sleep(0.1)
 def body():
 {body}
 async def main():
     async with WorkflowEngine(backend="process", workers=2) as engine:
-        await asyncio.gather(*[engine.submit(warm) for _ in range(4)])
+        with Gate() as gate:  # both workers are there
+            at_the_gate = [engine.submit(gate.door.pass_through) for _ in range(2)]
+            await gate.reached(2)
+        await asyncio.gather(*at_the_gate)
         fork()
         await asyncio.gather(engine.submit(body), engine.submit(body))
 asyncio.run(main())

@@ -255,23 +255,23 @@ async def test_report_tells_of_the_latest_tasks_and_sums_up_the_rest() -> None:
 
 
 async def test_engine_does_not_grow_with_the_tasks_that_it_has_run() -> None:
-    async def some(engine: WorkflowEngine) -> None:
-        for _ in range(8):
+    async def some(engine: WorkflowEngine, bursts: int) -> None:
+        for _ in range(bursts):
             await asyncio.gather(*(engine.submit(same, number) for number in range(1024)))
         engine.report()  # gives up at once what is given up a part at a time
         gc.collect()
 
     async with WorkflowEngine("thread", report_limit=1000) as engine:
-        await some(engine)
+        await some(engine, 8)
         tracemalloc.start()
         try:
-            await some(engine)
+            await some(engine, 8)
             before, _ = tracemalloc.get_traced_memory()
-            await some(engine)
+            await some(engine, 32)
             after, _ = tracemalloc.get_traced_memory()
         finally:
             tracemalloc.stop()
-    assert after - before < 8 * 1024  # a byte a task
+    assert after - before < 32 * 1024  # a byte a task; tables have one of two sizes, 18 KiB apart
 
 
 async def test_record_keeps_neither_functions_nor_results() -> None:
