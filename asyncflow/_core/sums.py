@@ -164,6 +164,9 @@ class _GivenUp:
         for name, those in _grouped(self._names_of(ids), runs):
             self._sums.count(name, SUCCEEDED, sum(those), max(those), len(those))
         self.ended.update(ids)
+        if min(ids) < self._first:
+            for task_id in ids:
+                self._stragglers.pop(task_id, None)
 
     def _took(self, task_id: int, run: float) -> bool:
         is_plain = task_id not in self._odd and (task_id >= self._first or task_id in self._stragglers)
@@ -176,8 +179,8 @@ class _GivenUp:
             return self.names.of_all(ids)
         # Calls that were all made before the loop had its turn, as in a plain `for`, end in the next segment.
         if max(ids) < self._first:
-            return list(map(self._stragglers.pop, ids))
-        return [self._stragglers.pop(each) if each < self._first else self.names.of(each) for each in ids]
+            return list(map(self._stragglers.__getitem__, ids))
+        return [self._stragglers[each] if each < self._first else self.names.of(each) for each in ids]
 
 
 def _parts(each: Iterable[T]) -> Iterator[list[T]]:

@@ -41,7 +41,7 @@ class Coroutines:
         succeeded: takes a task that has ended and its value.
         flush: carries out what follows from it.
         record: is told when bodies have run; None if nobody wants to know.
-        slice_: seconds that bodies may run before everything else on the loop gets its turn; below 0, one body.
+        slice_seconds: for which bodies may run before everything else on the loop gets its turn; below 0, one body.
     """
 
     def __init__(
@@ -51,14 +51,14 @@ class Coroutines:
         succeeded: Callable[[Task, Any], None],
         flush: Callable[[], None],
         record: Record | None,
-        slice_: float,
+        slice_seconds: float,
     ) -> None:
         self._loop = loop
         self._handle = handle
         self._succeeded = succeeded
         self._flush = flush
         self._record = record
-        self._slice = slice_
+        self._slice = slice_seconds
         self._queue: deque[Task] = deque()
         self._events: deque[Event] = deque()
         self._active: asyncio.Task[None] | None = None

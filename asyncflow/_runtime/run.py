@@ -76,7 +76,7 @@ class Run:
     """
 
     is_rehearsal: ClassVar[bool] = False
-    slice: ClassVar[float] = 0.005  # seconds that bodies may run before the rest of the loop gets its turn
+    slice_seconds: ClassVar[float] = 0.005  # that bodies may run before the rest of the loop gets its turn
 
     def __init__(
         self,
@@ -98,7 +98,7 @@ class Run:
         self.record = Record(report_limit, perf_counter()) if report_limit else None
         self.inbox = Inbox(self.loop, self.handle, self._under_way)
         self.coroutines = Coroutines(
-            self.loop, self.handle, self.succeeded, self.flush, self.record, self.slice
+            self.loop, self.handle, self.succeeded, self.flush, self.record, self.slice_seconds
         )
         self.unseen = Unseen()
         self.open = False  # the backends take work

@@ -302,6 +302,32 @@ def test_large_segment_is_given_up_a_part_at_a_time() -> None:
     assert play.history().earlier["load"].states == {"SUCCEEDED": 50_000}
 
 
+@pytest.mark.parametrize(
+    "told", [1, 2]
+)  # a backend that says all of it twice must not break what others are told
+def test_burst_that_ends_when_its_segment_is_over_is_counted_by_name(told: int) -> None:
+    play = Play(1)
+    tasks = [play.call(("load", "fit")[number % 2]) for number in range(5_000)]
+    play.pause()
+    play.submit(*tasks)
+    play.record.go_on(play.live)
+    for task in tasks:
+        play.end(task, 100, 101)
+    play.record.ran_ids *= told
+    play.record.ran *= told
+    play.taken()
+    for _ in range(2):
+        play.call("last")
+        play.pause()
+        play.record.go_on(play.live)
+        play.record.settle()
+    earlier = play.history().earlier
+    assert {name: earlier[name].states for name in ("load", "fit")} == {
+        "load": {"SUCCEEDED": 2_500},
+        "fit": {"SUCCEEDED": 2_500},
+    }
+
+
 def test_of_tasks_without_a_row_sums_are_kept() -> None:
     play = Play(1)
     many(play, 10_000)

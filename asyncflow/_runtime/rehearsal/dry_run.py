@@ -58,7 +58,7 @@ class DryRun(Run):
 
     # One body in each turn. By the clock, what is called next would depend on how fast the machine is today, and with
     # it the numbers in a plan that somebody has put under version control.
-    slice = -1.0
+    slice_seconds = -1.0
 
     def __init__(
         self,
