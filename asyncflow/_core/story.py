@@ -61,7 +61,8 @@ def _reason(task: Task, dependencies: Sequence[Task]) -> str:
                 return f"could run on {place}, but for staging: its files are being brought"
             if lane.capacity is not None and lane.taken >= lane.capacity:
                 if not lane.limit:
-                    return f"could run; {place} has {lane.taken:,} others to run first"
+                    before = lane.taken + next((n for n, each in enumerate(lane.ready) if each is task), 0)
+                    return f"could run; {place} has {before:,} others to run first"
                 return f"could run; {lane.limit}={lane.capacity} holds it: {lane.taken} are running"
             return f"could run; it goes to {place} next"
         case State.SUBMITTED if task.waiting:

@@ -292,7 +292,12 @@ class Run:
                     self.scheduler.stopped(task)
                 else:
                     self._given_back(task)
-                if record is not None and kind >= FAILED and task_id in record.running:
+                if (
+                    record is not None
+                    and kind >= FAILED
+                    and task_id in record.running
+                    and task_id not in ran_ids
+                ):
                     record.stopped(task_id, now)
             except (
                 ImpossibleTransition

@@ -53,7 +53,7 @@ class Worker:
         calls: the socket that packets of calls come from.
         orders: the socket for orders, and for large results.
         records: the pipe that records go to.
-        page: a memory file of one page; its first word is the number of the task that runs.
+        page: a memory file of one page: the number of the task that runs, and when its function began; 0 if it has not.
         most_memory: bytes that the process may hold between two tasks; 0 for any.
     """
 
@@ -61,7 +61,8 @@ class Worker:
         self._calls = socket.socket(fileno=calls)
         self._orders = socket.socket(fileno=orders)
         self._records = records
-        self._page = memoryview(mmap.mmap(page, mmap.PAGESIZE)).cast("Q")
+        told = memoryview(mmap.mmap(page, mmap.PAGESIZE))
+        self._page, self._began = told.cast("Q"), told.cast("d")[1:]
         self._most_memory = most_memory
         self._memory_seen = 0.0
         self._writing = threading.Lock()
@@ -117,6 +118,7 @@ class Worker:
     # -- one call -----------------------------------------------------------------------------------------
 
     def _run_one(self, task_id: int, flags: int, payload: Any, file: int, previous: list[Any]) -> list[Any]:
+        self._began[0] = 0.0
         self._page[0] = task_id  # whatever ends the process from here on, this task had begun
         started = 0.0
         try:
@@ -140,7 +142,7 @@ class Worker:
                 self._current = task_id
                 if self._to_stop == task_id:
                     raise Stopped
-                started = perf_counter()
+                self._began[0] = started = perf_counter()
                 value = fn(*args, **kwargs)
                 if flags & wire.COROUTINE:
                     value = self._awaited(value)

@@ -16,6 +16,7 @@ import pytest
 
 from asyncflow import WorkerDied, WorkflowEngine
 from asyncflow.backends.process import ProcessBackend
+from asyncflow.testing import Door, Gate
 
 _SECONDS = 20.0  # for a process to end, on a machine that does much else
 
@@ -154,3 +155,30 @@ async def test_a_worker_that_cannot_be_replaced_leaves_nobody_waiting(
         assert [type(error) for error in failed[1:]] == [FileNotFoundError] * 3
         assert descriptors() == none
         assert await engine.submit(int) == 0
+
+
+def through_and_out(door: Door) -> None:
+    door.pass_through()
+    os._exit(3)
+
+
+@pytest.mark.parametrize("how", ["is cancelled", "is cancelled and was looked at", "loses its worker"])
+async def test_a_report_tells_when_work_that_has_no_result_began_and_ended(how: str) -> None:
+    async with WorkflowEngine("process", workers=2) as engine:
+        with Gate() as gate:
+            future = engine.submit(through_and_out, gate.door)
+            await gate.reached()
+            await engine.submit(int)
+            if how == "is cancelled and was looked at":
+                assert future.state == "RUNNING"
+            if how == "loses its worker":
+                gate.open()
+            else:
+                future.cancel()
+            await asyncio.wait([future])
+            await engine.settled(future)
+            await engine.submit(int)
+            ended, *others = engine.report().tasks
+    assert ended.started is not None
+    assert ended.finished is not None
+    assert ended.started < others[0].called < ended.finished < others[1].called

@@ -282,7 +282,12 @@ class Crew:
             stopped = running in self._stopping
             self._forget(running)
             error = self._died(packed.work, hand, how, peak)
-            self._report([(CANCELLED, running, None) if stopped else (FAILED, running, error)])
+            self._report(
+                [
+                    *([(RAN, running, (hand.began, perf_counter(), hand.name))] if hand.began else []),
+                    (CANCELLED, running, None) if stopped else (FAILED, running, error),
+                ]
+            )
         hand.close()
         if not hand.is_up and not self._closing:
             self._false_start(hand, how, peak)
@@ -335,7 +340,7 @@ class Crew:
             running = hand.running
             if running in hand.given and running not in self._told:
                 self._told.add(running)
-                self._report([(STARTED, running, (perf_counter(), hand.name))])
+                self._report([(STARTED, running, (hand.began or perf_counter(), hand.name))])
 
     # -- shutdown -----------------------------------------------------------------------------------------
 

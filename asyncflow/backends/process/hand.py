@@ -22,6 +22,7 @@ from .calls import Function, Packed
 from .output import Relay
 
 _LENGTH: Final = Struct("=I")
+_RUNS: Final = Struct("=Qd")  # the number of the task that runs, and when its function began
 _READ: Final = 1 << 15  # bytes at a time: some hundred small results, after which others have their turn
 _PIPE: Final = 1 << 20
 _KEPT: Final = 1024  # functions that it is sent, before it is told which of them nobody will ask for again
@@ -83,7 +84,7 @@ class Hand:
         os.ftruncate(page, mmap.PAGESIZE)
         self._map = mmap.mmap(page, mmap.PAGESIZE)  # which keeps a descriptor of its own
         undo.callback(self._map.close)
-        self._page = memoryview(self._map).cast("Q")
+        self._page = memoryview(self._map)
         undo.callback(self._page.release)
         self.out, self.err = Relay(out, "stdout"), Relay(err, "stderr")
         for fd in (self.records, out, err):
@@ -226,7 +227,12 @@ class Hand:
     @property
     def running(self) -> int:
         """The number of the task that runs; 0 for none. True also after the process has died."""
-        return int(self._page[0])
+        return int(_RUNS.unpack_from(self._page)[0])
+
+    @property
+    def began(self) -> float:
+        """When the function of that task began, by `time.perf_counter`; 0 if it has not."""
+        return float(_RUNS.unpack_from(self._page)[1])
 
     def kill(self) -> None:
         """End it, and what it has started, at once."""
