@@ -101,15 +101,17 @@ class Worker:
             self._flush()
             os._exit(0)
         definitions, forgotten, calls = pickle.loads(data)
-        if wire.PATH in definitions:
-            sys.path[:] = definitions.pop(wire.PATH)
-            invalidate_caches()
         for number in forgotten:
             self._functions.pop(number, None)
             self._definitions.pop(number, None)
         for number, definition in definitions.items():
             large = type(definition) is int  # its size, in a file of its own
-            self._definitions[number] = wire.read_file(files.pop(0), definition) if large else definition
+            whole = wire.read_file(files.pop(0), definition) if large else definition
+            if number == wire.PATH:
+                sys.path[:], sys.argv[:] = pickle.loads(whole)
+                invalidate_caches()
+            else:
+                self._definitions[number] = whole
         for task_id, flags, payload in calls:
             self._queue.append((task_id, flags, payload, files.pop(0) if flags & wire.IN_FILE else -1))
         if self._retired:

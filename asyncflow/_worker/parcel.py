@@ -1,9 +1,9 @@
 """What crosses from one process to another: functions and arguments by value, outcomes that always unpickle.
 
-An exception may refuse to be pickled, or pickle and then refuse to be rebuilt (its ``__init__`` takes other
-arguments than ``args``). It must never take the channel, the worker or another task with it, so it is tried
-on the side where it was raised, and if it fails an envelope with the same facts travels instead. What is rebuilt there
-may still fail here, as where a task has imported what only its process can find; so the facts travel in any case.
+An exception may refuse to be pickled, or pickle and then refuse to be rebuilt. It must never take the channel, the
+worker or another task with it, so it is tried on the side where it was raised, and if it fails an envelope with the
+same facts travels instead. What is rebuilt there may still fail here, as where a task has imported what only its
+process can find; so the facts travel in any case.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import traceback
 from collections.abc import Callable, Mapping
 from itertools import pairwise
 from time import perf_counter
+from types import FunctionType
 from typing import Any, Final
 
 import cloudpickle
@@ -26,6 +27,7 @@ from .results import UNFIT_TO_SEND, why_unfit
 _LIMIT: Final = 100_000  # characters of a traceback's text that travel
 _CAUSES: Final = 8  # exceptions, each the cause of the one before, that travel
 _LARGEST: Final = 1 << 20  # bytes of an exception that travels as itself
+_PICKLING: Final = ("__new__", "__reduce__", "__reduce_ex__", "__setstate__", "__getstate__")
 
 
 def pack_call(
@@ -100,7 +102,7 @@ def unpack_outcome(packed: bytes) -> Outcome:
 def _portable(error: BaseException, told: str) -> tuple[bytes, str, str, str]:
     """An exception, pickled if it can be and else empty, and the facts of its envelope."""
     try:
-        packed = cloudpickle.dumps(error)
+        packed = cloudpickle.dumps(_Bare(error) if _is_plain(type(error)) else error)
         if len(packed) > _LARGEST:
             raise ValueError("it is too large")
         rebuilt: BaseException = pickle.loads(packed)
@@ -109,6 +111,34 @@ def _portable(error: BaseException, told: str) -> tuple[bytes, str, str, str]:
     except BaseException:
         packed = b""
     return packed, type(error).__qualname__, brief(error), told
+
+
+class _Bare:
+    """An exception that is rebuilt without its own ``__init__``, which may take other arguments than ``args``, or say
+    something else with them: pickle calls it with those."""
+
+    def __init__(self, error: BaseException) -> None:
+        self._error = error
+
+    def __reduce__(self) -> Any:
+        return _with_all, (type(self._error), self._error.args, self._error.__dict__)
+
+
+def _with_all(cls: type[BaseException], args: tuple[Any, ...], attributes: dict[str, Any]) -> BaseException:
+    error = BaseException.__new__(cls, *args)
+    error.__dict__.update(attributes)
+    return error
+
+
+def _is_plain(cls: type[BaseException]) -> bool:
+    """Whether its arguments and attributes are all there is of an exception that has an ``__init__`` of its own."""
+    built_in = next(each for each in cls.__mro__ if each.__module__ == "builtins")
+    return (
+        isinstance(cls.__init__, FunctionType)
+        and built_in.__basicsize__
+        == BaseException.__basicsize__  # `OSError` and others have fields of their own
+        and all(getattr(cls, name) == getattr(built_in, name) for name in _PICKLING)
+    )
 
 
 def _rebuilt(packed: bytes, kind: str, text: str, told: str) -> BaseException:

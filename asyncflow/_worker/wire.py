@@ -56,7 +56,7 @@ PLAIN_ARGUMENTS: Final = 8  # all of them are of the classes in PLAIN
 IN_FILE: Final = 16  # the payload is the sizes of what is in a memory file that comes with the packet
 
 PATH: Final = 0
-"""Stands, among the numbers of functions in a packet, for where to look for modules."""
+"""Stands, among the numbers of functions in a packet, for where to look for modules, and the program's arguments."""
 
 # Orders.
 TAKE_BACK: Final = 0  # hand back all that has not begun

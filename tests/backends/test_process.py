@@ -102,6 +102,18 @@ def test_a_script_needs_no_guard_and_its_functions_travel_by_value(tmp_path: Pat
     assert ran.stdout == "main script runs\nTrue 201\n"
 
 
+def test_a_task_finds_the_arguments_of_the_program(tmp_path: Path) -> None:
+    program = """
+    import sys
+    from asyncflow import WorkflowEngine
+    sys.argv[1:] = ["--size", "3", "long" * 100_000]
+    engine = WorkflowEngine(backend="process", workers=1)
+    print(engine.run(lambda: engine.submit(lambda: sys.argv)) == sys.argv)
+    """
+    ran = run_script(program, tmp_path)
+    assert (ran.stdout, ran.stderr) == ("True\n", "")
+
+
 async def test_workers_start_with_demand_and_no_further() -> None:
     before = children()
     async with WorkflowEngine(backend="process", workers=2) as engine:

@@ -77,3 +77,48 @@ async def test_a_result_that_would_end_the_program_fails_its_task_alone() -> Non
         with pytest.raises(TaskCrashed, match=r"'end'.*SystemExit"):
             await engine.submit(end)
         assert await engine.submit(int) == 0
+
+
+class Refused(ValueError):
+    def __init__(self, code: int, text: str) -> None:
+        super().__init__(f"{code}: {text}")
+        self.code = code
+
+
+class Unsaid(Exception):
+    def __init__(self, text: str, more: str = "none") -> None:
+        super().__init__(f"{text} ({more})")
+
+
+class Ended(StopIteration):
+    def __init__(self, value: int) -> None:
+        super().__init__(value)
+
+
+_OWN: dict[str, tuple[Any, tuple[Any, ...]]] = {
+    "code": (Refused, (7, "no")),
+    "text": (Unsaid, ("so", "much")),
+    "ended": (Ended, (3,)),
+}
+
+
+def raised(name: str) -> None:
+    cls, args = _OWN[name]
+    raise cls(*args)
+
+
+@pytest.mark.parametrize("name", _OWN)
+async def test_an_exception_with_an_init_of_its_own_arrives_as_it_was(name: str, backend: Any) -> None:
+    cls, args = _OWN[name]
+    there = cls(*args)
+    async with WorkflowEngine(backend) as engine:
+        with pytest.raises(TaskCrashed if name == "ended" else cls) as told:
+            await engine.submit(raised, name)
+    here = told.value.__cause__ if name == "ended" else told.value
+    assert type(here) is cls
+    assert (str(here), here.args) == (str(there), there.args)
+    attributes = {name: value for name, value in vars(here).items() if name != "__notes__"}
+    assert attributes == vars(there)
+    assert getattr(here, "value", None) == getattr(there, "value", None)
+    if backend != "process":
+        backend.shutdown()

@@ -125,13 +125,13 @@ class Hand:
                 each.write()
                 written.append(each.file)
             calls.append((each.work.id, each.flags, each.payload))
+        if self._path != sys.path:
+            definitions[wire.PATH] = pickle.dumps((_path(), sys.argv))
         files = []
         for number, definition in definitions.items():
             if type(definition) is bytes and len(definition) > wire.IN_BAND:
                 files.append(wire.write_file(definition))
                 definitions[number] = len(definition)
-        if self._path != sys.path:
-            definitions[wire.PATH] = _path()
         frame = pickle.dumps((definitions, self._forgotten(functions), calls), 5)
         try:
             if files or written:
