@@ -28,7 +28,7 @@ class Pace:
 
 
 def window(workers: int) -> int:
-    """The most tasks that a backend has at a time: enough to be busy while the engine is, and no more.
+    """With how many tasks a backend is handed no more: it is busy while the engine is. A chain is not cut for it.
 
     The rest of a hundred thousand would only be copied from one queue to another. And threads that are never short of
     work keep the interpreter lock from the event loop, which is to take their results.

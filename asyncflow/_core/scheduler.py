@@ -407,6 +407,8 @@ class Scheduler:
             task.lane.taken -= 1
             if task.lane.ready:
                 self._is_due(task.lane)
+        elif task.story >> STEP & NOW == READY:
+            _drop(task.lane)
         task.args = ()
         task.kwargs = _NO_KWARGS
         task.snapshot = task.dependents = task.holes = task.link = None
@@ -476,3 +478,14 @@ def _blame(task: Task, dependency: Task) -> None:
         task.blames = [dependency.cause]
     else:
         task.blames.append(dependency.cause)
+
+
+def _drop(lane: Lane) -> None:
+    """One of those that are ready is over. Whoever waits for a slot that does not come free must not gather them: they
+    are taken out when they are the half."""
+    lane.dropped += 1
+    if lane.dropped * 2 > len(lane.ready):
+        lane.dropped = 0
+        held = [task for task in lane.ready if task.story & NOW == READY]
+        lane.ready.clear()
+        lane.ready.extend(held)

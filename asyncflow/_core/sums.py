@@ -14,7 +14,7 @@ from .states import NOW, STATES, SUCCEEDED
 from .task import Task
 
 _NAMES: Final = 10_000
-_AT_ONCE: Final = 1000  # tasks: half a millisecond, in which nothing else has its turn
+_AT_ONCE: Final = 1000  # tasks that are added up in one step, of half a millisecond
 _LOOKED_AT: Final = 4 * _AT_ONCE  # of whom there is mostly nothing to note
 OTHERS: Final = "(others)"
 """Stands for the names that are too many."""

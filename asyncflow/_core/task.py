@@ -83,6 +83,7 @@ class Lane:
 
     __slots__ = (
         "capacity",
+        "dropped",
         "is_due",
         "leads_to",
         "limit",
@@ -113,6 +114,7 @@ class Lane:
         self.is_due = False
         self.tells = False  # starts are to be told at once
         self.ready: deque[Task] = deque()
+        self.dropped = 0  # of them, that are over and were not taken out yet
         self.taken = 0  # slots in use: tasks that were submitted and are not over
 
 

@@ -178,7 +178,8 @@ class Coroutines:
                     if self._active is not me:
                         break
                     send = self._runner.send
-                    began = slice_end = self._goes_on(perf_counter())  # what is queued now has waited
+                    began = self._goes_on(perf_counter())
+                    slice_end = began + min(slice_, 0)  # what is queued now has waited
             if cancelling():  # also when a body cancelled the asyncio task in which it happened to run
                 break
             if not queue:

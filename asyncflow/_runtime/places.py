@@ -113,7 +113,10 @@ class Places:
 
 
 def _workers(backend: ExecutionBackend) -> int | None:
-    return 1 if backend.concurrency is Concurrency.SEQUENTIAL else getattr(backend, "workers", None)
+    if backend.concurrency is Concurrency.SEQUENTIAL:
+        return 1
+    workers = getattr(backend, "workers", None)  # no part of the contract: it may be anything
+    return workers if isinstance(workers, int) else None
 
 
 def _lane(name: str, backend: ExecutionBackend) -> Lane:

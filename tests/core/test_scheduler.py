@@ -140,6 +140,16 @@ def test_what_was_cancelled_while_it_was_held_takes_no_slot() -> None:
     assert bench.lane.taken == 1
 
 
+def test_what_was_cancelled_while_it_was_held_is_let_go_though_no_slot_comes_free() -> None:
+    bench = Bench(capacity=1)
+    bench.run()
+    held = [bench.call() for _ in range(100)]
+    for task in held[::3] + held[1::3]:
+        bench.scheduler.cancel(task)
+        assert len(bench.lane.ready) <= 2 * sum(each.state == "READY" for each in held)
+    assert [each for each in bench.lane.ready if each.state == "READY"] == held[2::3]
+
+
 def test_what_was_cancelled_before_a_lane_without_limit_was_asked_is_not_submitted() -> None:
     bench = Bench()
     task, other = bench.call(), bench.call()

@@ -77,6 +77,19 @@ async def test_of_a_large_burst_a_backend_has_what_keeps_it_busy_and_gets_more_a
         assert await asyncio.gather(*futures) == [None] * (2 * many)
 
 
+@pytest.mark.parametrize("workers", ["auto", None, max, 1.5])
+async def test_what_a_backend_of_somebody_elses_calls_workers_may_be_anything(
+    hands: ManualBackend, workers: Any
+) -> None:
+    hands.workers = workers  # type: ignore[attr-defined]
+    async with WorkflowEngine(hands) as engine:
+        future = engine.submit(int)
+        await hands.received(1)
+        hands.run(1)
+        assert await future == 0
+        assert engine.report().workers["backend 'manual'"] is None
+
+
 async def test_start_alone_wakes_nobody_and_is_seen_by_whoever_asks(
     engine: WorkflowEngine, hands: ManualBackend, wake_ups: list[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
