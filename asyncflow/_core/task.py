@@ -114,7 +114,7 @@ class Lane:
         self.is_due = False
         self.tells = False  # starts are to be told at once
         self.ready: deque[Task] = deque()
-        self.dropped = 0  # of them, that are over and were not taken out yet
+        self.dropped = 0  # at most so many of them are over
         self.taken = 0  # slots in use: tasks that were submitted and are not over
 
 

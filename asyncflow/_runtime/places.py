@@ -91,7 +91,7 @@ class Places:
         if staging is None:
             target = lane
             place = self.behind[lane]
-            workers = getattr(place, "workers", None)
+            workers = _told_workers(place)
             if lane.links or (workers is not None and not lane.limit):
                 # What follows such a task waits until its outputs have been looked at: no chains. And enough are handed
                 # over to keep the workers busy, and no more: the files of the rest need not be there yet.
@@ -113,9 +113,11 @@ class Places:
 
 
 def _workers(backend: ExecutionBackend) -> int | None:
-    if backend.concurrency is Concurrency.SEQUENTIAL:
-        return 1
-    workers = getattr(backend, "workers", None)  # no part of the contract: it may be anything
+    return 1 if backend.concurrency is Concurrency.SEQUENTIAL else _told_workers(backend)
+
+
+def _told_workers(place: Any) -> int | None:
+    workers = getattr(place, "workers", None)  # no part of the contract: it may be anything
     return workers if isinstance(workers, int) else None
 
 

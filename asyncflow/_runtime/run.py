@@ -296,7 +296,7 @@ class Run:
                     record is not None
                     and kind >= FAILED
                     and task_id in record.running
-                    and task_id not in ran_ids
+                    and ran_ids[-1:] != [task_id]  # else it was told just before when it ran
                 ):
                     record.stopped(task_id, now)
             except (

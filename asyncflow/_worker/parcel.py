@@ -133,10 +133,12 @@ def _with_all(cls: type[BaseException], args: tuple[Any, ...], attributes: dict[
 def _is_plain(cls: type[BaseException]) -> bool:
     """Whether its arguments and attributes are all there is of an exception that has an ``__init__`` of its own."""
     built_in = next(each for each in cls.__mro__ if each.__module__ == "builtins")
+    own = cls.__mro__[: cls.__mro__.index(built_in)]
+    has_fields = built_in.__basicsize__ != BaseException.__basicsize__  # as `OSError` and others
     return (
         isinstance(cls.__init__, FunctionType)
-        and built_in.__basicsize__
-        == BaseException.__basicsize__  # `OSError` and others have fields of their own
+        and not has_fields
+        and not any(vars(each).get("__slots__") for each in own)
         and all(getattr(cls, name) == getattr(built_in, name) for name in _PICKLING)
     )
 

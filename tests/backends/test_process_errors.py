@@ -95,10 +95,19 @@ class Ended(StopIteration):
         super().__init__(value)
 
 
+class Slotted(Exception):
+    __slots__ = ("code",)
+
+    def __init__(self, code: int) -> None:
+        super().__init__(code)
+        self.code = code
+
+
 _OWN: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "code": (Refused, (7, "no")),
     "text": (Unsaid, ("so", "much")),
     "ended": (Ended, (3,)),
+    "slots": (Slotted, (5,)),
 }
 
 
@@ -119,6 +128,7 @@ async def test_an_exception_with_an_init_of_its_own_arrives_as_it_was(name: str,
     assert (str(here), here.args) == (str(there), there.args)
     attributes = {name: value for name, value in vars(here).items() if name != "__notes__"}
     assert attributes == vars(there)
-    assert getattr(here, "value", None) == getattr(there, "value", None)
+    for field in ("value", "code"):
+        assert getattr(here, field, None) == getattr(there, field, None)
     if backend != "process":
         backend.shutdown()

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from asyncflow import TaskTimeout, WorkflowEngine
+from asyncflow import OutputFile, TaskTimeout, WorkflowEngine
 from asyncflow._core.pace import window
 from asyncflow.backend import STARTED, SUCCEEDED
 from asyncflow.testing import ManualBackend, no_leaks
@@ -87,6 +87,10 @@ async def test_what_a_backend_of_somebody_elses_calls_workers_may_be_anything(
         await hands.received(1)
         hands.run(1)
         assert await future == 0
+        writes = engine.function_task(lambda path: path.write_text("made"))(OutputFile("made.txt"))
+        await hands.received(2)
+        hands.run(2)
+        assert await writes == 4
         assert engine.report().workers["backend 'manual'"] is None
 
 
