@@ -7,9 +7,9 @@ from contextlib import suppress
 from types import MethodType
 from typing import Any, Final
 
+from .._inspect.annotations import returned_by
 from .._worker.attempt import run_attempt
 from ..backend import FAILED, SUCCEEDED, Concurrency, Event, ExecutionBackend, Report, Work
-from .stand_ins.annotations import returned_by
 from .stand_ins.decisions import Decided, Decisions, Lacked
 from .stand_ins.example_values import is_constant
 from .stand_ins.examples import example_of

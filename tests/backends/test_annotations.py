@@ -29,7 +29,7 @@ from typing import (
 import numpy as np
 import pytest
 
-from asyncflow.backends.stand_ins.annotations import returned_by
+from asyncflow._inspect.annotations import returned_by
 from asyncflow.backends.stand_ins.examples import example_of
 from asyncflow.backends.stand_ins.opaque import StandIn
 

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 import pytest
 
-from asyncflow.backends.stand_ins.attributes import CALL, INDEX, ITERATION, known, lacks
+from asyncflow._inspect.attributes import CALL, INDEX, ITERATION, known, lacks
 from asyncflow.backends.stand_ins.decisions import Decisions
 from asyncflow.backends.stand_ins.opaque import StandIn
 

@@ -17,9 +17,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asyncflow._core.rehearsed import Rehearsed
+from asyncflow._inspect.fits import clash
+from asyncflow._inspect.hints import members, shown
 from asyncflow.plan.checks import findings_of
-from asyncflow.plan.checks.fits import clash
-from asyncflow.plan.checks.hints import members, shown
 
 from .between import (
     FIT,

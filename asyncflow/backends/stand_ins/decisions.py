@@ -11,7 +11,7 @@ from itertools import islice
 from types import CodeType, FrameType
 from typing import Any, Final
 
-from .attributes import ITERATION, lacks
+from ..._inspect.attributes import ITERATION, lacks
 from .statements import Statements
 
 Decided = Callable[[str, str, str, int], None]

@@ -11,7 +11,7 @@ import typing
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from .annotations import bindings, hints_of, substituted
+from ..._inspect.annotations import bindings, hints_of, substituted
 from .example_arrays import array_of, frame_of
 from .example_containers import Awaited
 

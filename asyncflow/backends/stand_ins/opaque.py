@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from types import NoneType
 from typing import Any, Final
 
-from .attributes import CALL, INDEX, ITERATION
+from ..._inspect.attributes import CALL, INDEX, ITERATION
 from .decisions import Decisions
 
 _LONGEST: Final = 120  # characters of what a stand-in says that it stands for

@@ -7,7 +7,7 @@ import linecache
 from collections.abc import Iterator
 from typing import Any
 
-from .attributes import stored_by
+from ..._inspect.attributes import stored_by
 
 Position = tuple[int | None, int | None, int | None, int | None]
 """Line, last line, column and last column, as `CodeType.co_positions` has them."""

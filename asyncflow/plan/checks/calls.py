@@ -11,8 +11,8 @@ from types import MethodType
 from typing import Any, Final
 
 from ..._core.rehearsed import Rehearsed
-from ...backends.stand_ins.annotations import returned_by, taken_by
-from .hints import plain, settled, with_owner, with_paths
+from ..._inspect.annotations import returned_by, taken_by
+from ..._inspect.hints import plain, settled, with_owner, with_paths
 
 _CONVERT: Final = frozenset({"functools", "multipledispatch", "plum", "pydantic"})
 """Whose wrappers make of an argument what the function asks for, or choose another function by it."""
@@ -127,7 +127,7 @@ def _fields(hint: Any) -> Mapping[str, Any] | None:
     """The types of keywords, where a typed dict says what they are."""
     if typing.get_origin(hint) is not typing.Unpack:
         return None
-    from ...backends.stand_ins.annotations import hints_of
+    from ..._inspect.annotations import hints_of
 
     return hints_of(typing.get_args(hint)[0])
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from ..._core.rehearsed import Lack, Rehearsed
-from ...backends.stand_ins.attributes import CALL, INDEX, ITERATION, known, stored_in
+from ..._inspect.attributes import CALL, INDEX, ITERATION, known, stored_in
 from . import said
 from .faults import Fault
 from .parts import walk

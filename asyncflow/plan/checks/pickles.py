@@ -17,11 +17,11 @@ import cloudpickle
 from ..._causes import brief
 from ..._core.files import File
 from ..._core.rehearsed import Rehearsed
+from ..._inspect.hints import class_of, members
 from ...backends.process.versions import importable
 from ...backends.stand_ins.opaque import StandIn
 from . import said
 from .faults import Fault
-from .hints import class_of, members
 from .seen import Seen
 
 _ENOUGH: Final = 4 << 20  # bytes

@@ -11,8 +11,8 @@ from typing import Any, Final
 
 from ..._core.files import File
 from ..._core.rehearsed import Lack, Rehearsed
+from ..._inspect.hints import is_open
 from .calls import Argument, Functions
-from .hints import is_open
 from .parts import walk
 
 _INTERNED: Final = (type(None), bool, int, str, bytes)  # the same object may have come from anywhere

@@ -13,11 +13,11 @@ from types import NoneType
 from typing import Never
 
 from ..._core.rehearsed import Rehearsed
+from ..._inspect.hints import members
 from . import said
 from .bodies import code_of, returns
 from .calls import is_silent
 from .faults import Fault
-from .hints import members
 from .seen import Seen
 from .sources import Sources
 

@@ -13,12 +13,12 @@ from collections.abc import Callable, Iterable, Iterator
 from types import NoneType
 from typing import Any, Final, NamedTuple
 
-from ...backends.stand_ins.annotations import hints_of
+from ..._inspect import classes
+from ..._inspect.annotations import hints_of
+from ..._inspect.containers import is_typed_dict, items, pairs, tuple_of
+from ..._inspect.fits import clash, is_callable, is_literal, literal_clash
+from ..._inspect.hints import class_of, members, plain, shown
 from ...backends.stand_ins.opaque import StandIn
-from . import classes
-from .containers import is_typed_dict, items, pairs, tuple_of
-from .fits import clash, is_callable, is_literal, literal_clash
-from .hints import class_of, members, plain, shown
 from .parts import CONTAINERS, DEEPEST, LOOKED_AT, is_small, walk
 
 Replaced = Callable[[Any], Any]

@@ -14,7 +14,7 @@ import typing
 from functools import lru_cache
 from typing import Any, Final
 
-from ...backends.stand_ins.attributes import has_method, lacks
+from .attributes import has_method, lacks
 from .hints import shown
 
 _PLAIN_METACLASSES: Final = (type, abc.ABCMeta, enum.EnumMeta, type(typing.Protocol), type(typing.NamedTuple))

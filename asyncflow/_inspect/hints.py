@@ -14,10 +14,10 @@ import typing
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from ..._core import words
-from ..._core.annotations import changed, is_union
-from ..._core.files import File
-from ...backends.stand_ins.annotations import substituted
+from .._core import words
+from .._core.annotations import changed, is_union
+from .._core.files import File
+from .annotations import substituted
 
 _WRAPPERS: Final = ("ClassVar", "Final", "NotRequired", "ReadOnly", "Required", "Unpack")
 _BARE: Final = (typing.LiteralString, typing.Never, typing.NoReturn, typing.Self, typing.Any)

@@ -15,8 +15,8 @@ from collections.abc import Callable
 from types import NoneType
 from typing import Any, Final
 
-from ...backends.stand_ins.annotations import hints_of
 from . import classes
+from .annotations import hints_of
 from .containers import is_typed_dict, items, pairs, parameters, tuple_of
 from .hints import class_of, members, plain, shown
 

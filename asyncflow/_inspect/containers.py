@@ -7,7 +7,7 @@ import collections.abc
 import typing
 from typing import Any, Final
 
-from ...backends.stand_ins.annotations import bindings, hints_of, substituted
+from .annotations import bindings, hints_of, substituted
 from .hints import class_of, plain
 
 _OF_ONE_KIND: Final = (
