@@ -16,6 +16,8 @@ _Waited = asyncio.Future[Any] | concurrent.futures.Future[Any]
 
 def is_foreign(cls: type) -> bool:
     """Whether arguments of this class have to be waited for."""
+    if getattr(cls, "_is_passed_on", False):  # what stands in for a part of a result, of which nobody knows
+        return False
     return hasattr(cls, "__await__") or issubclass(cls, concurrent.futures.Future)
 
 

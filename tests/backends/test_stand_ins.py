@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import copy
 import json
 import math
@@ -175,6 +176,21 @@ def test_it_is_no_json(it: Any) -> None:
 )
 def test_it_refuses_protocols_that_would_take_it_for_something_else(it: Any, name: str) -> None:
     assert not hasattr(it, name)
+
+
+@pytest.mark.parametrize("use", ["it.get('u')", "it.ready", "it[0]", "it.a.b(1)", "it()"])
+async def test_what_is_taken_out_of_it_may_be_awaited_and_gives_a_value(it: Any, use: str) -> None:
+    part = eval(use, {"it": it})
+    value = await part
+    assert value._origin == part._origin and not hasattr(value, "__await__")
+    assert (await asyncio.gather(part))[0]._origin == part._origin
+    with pytest.raises(TypeError, match="StandIn"):
+        await it
+
+
+@pytest.mark.parametrize("made", ["it + 1", "it > 1", "(it > 1).all()", "abs(it.a)", "it.a + it.b"])
+def test_what_is_worked_out_of_it_is_a_value(it: Any, made: str) -> None:
+    assert not hasattr(eval(made, {"it": it}), "__await__")
 
 
 def test_numpy_takes_it_for_an_array_of_one_number(it: Any) -> None:

@@ -164,3 +164,46 @@ def what_is_awaited_as_it_should_be(engine: WorkflowEngine) -> Any:
         return one.error + two.error
 
     return flow
+
+
+class Client:
+    async def get(self, url: str) -> int:
+        return len(url)
+
+    async def __aenter__(self) -> "Client":
+        return self
+
+    async def __aexit__(self, *error: object) -> None: ...
+
+
+@right
+def what_is_called_on_a_result_may_be_awaited(engine: WorkflowEngine) -> Any:
+    @engine.function_task
+    def connect(): ...  # type: ignore[no-untyped-def]
+
+    @engine.function_task
+    def typed() -> Client: ...
+
+    @engine.function_task
+    def count(rows: int) -> int: ...
+
+    @engine.block
+    async def flow() -> Any:
+        async with await connect() as one, await typed() as two:
+            found = await asyncio.gather(one.get("a"), two.get("b"))
+            function = await one.lookup("a")
+            return await count(await one.get("a")), await (await function(3)).save(), found, one.get("c")
+
+    return flow
+
+
+@wrong("can't be used in 'await' expression", "flow", mend="leave out the await")
+def a_result_of_which_nothing_is_known_that_is_awaited_twice(engine: WorkflowEngine) -> Any:
+    @engine.function_task
+    def connect(): ...  # type: ignore[no-untyped-def]
+
+    async def flow() -> Any:
+        client = await connect()
+        return await client  # here
+
+    return flow

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import reprlib
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from types import NoneType
 from typing import Any, Final
 
@@ -57,6 +57,7 @@ class StandIn:
     """
 
     __slots__ = ("__dict__", "_decisions", "_origin", "_pretends", "_root")
+    _is_passed_on = True  # though a part of it may be awaited: nobody waits for one that is an argument
 
     def __init__(
         self,
@@ -76,7 +77,10 @@ class StandIn:
         return type(self) if self._pretends is None else self._pretends
 
     def _made(self, origin: str) -> StandIn:
-        return type(self)(origin, self._decisions, root=self._root)
+        return StandIn(origin, self._decisions, root=self._root)
+
+    def _part(self, origin: str) -> StandIn:
+        return Part(origin, self._decisions, root=self._root)
 
     def _take(self, operation: str) -> int:
         return self._decisions.take(operation, self._origin, self._root)
@@ -103,7 +107,7 @@ class StandIn:
         if name.startswith("_") and name not in _OF_NAMED_TUPLES:
             raise AttributeError(f"{self!r} has no {name!r}")
         self._ask(name)
-        return self._made(f"{self._origin}.{name}")
+        return self._part(f"{self._origin}.{name}")
 
     def _ask(self, what: str) -> None:
         if self._pretends is not None:
@@ -114,7 +118,7 @@ class StandIn:
         return self._item(key)
 
     def _item(self, key: Any) -> StandIn:
-        return self._made(f"{self._origin}[{_shown(key)}]")
+        return self._part(f"{self._origin}[{_shown(key)}]")
 
     def __setitem__(self, key: Any, value: Any) -> None:
         pass
@@ -124,7 +128,7 @@ class StandIn:
 
     def __call__(self, *args: Any, **kwargs: Any) -> StandIn:
         self._ask(CALL)
-        return self._made(f"{self._origin}(...)")
+        return self._part(f"{self._origin}(...)")
 
     def __enter__(self) -> StandIn:
         return self
@@ -226,6 +230,19 @@ class StandIn:
         return compared
 
 
+class Part(StandIn):
+    """What code has taken out of a stand-in, or what a call of it gives: that may be awaited, as a client's method is.
+
+    The result itself may not: it was awaited to be had.
+    """
+
+    __slots__ = ()
+
+    def __await__(self) -> Generator[Any, None, StandIn]:
+        yield from ()
+        return self._made(self._origin)
+
+
 class Comparison(StandIn):
     """What comparing a stand-in gives, and whatever is made of that. Once decided it stays as it is."""
 
@@ -234,6 +251,11 @@ class Comparison(StandIn):
     def __init__(self, origin: str, decisions: Decisions | None = None, **more: Any) -> None:
         super().__init__(origin, decisions, **more)
         self._answer: bool | None = None
+
+    def _made(self, origin: str) -> StandIn:
+        return Comparison(origin, self._decisions, root=self._root)
+
+    _part = _made
 
     def __bool__(self) -> bool:
         self._answer = bool(
