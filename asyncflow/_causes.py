@@ -71,6 +71,9 @@ class Cause:
             fork._roots = _all_roots(fork)
         return fork._roots or (fork,)
 
+    def __repr__(self) -> str:
+        return f"<Cause {self}>"
+
     def __str__(self) -> str:
         return f"{self.name} (#{self.task_id})" if self.attempts < 2 else self._with_attempts()
 

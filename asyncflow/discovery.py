@@ -6,6 +6,7 @@ from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
+from ._core.options import meant
 from .backend import ExecutionBackend
 from .errors import UnknownBackend
 
@@ -31,7 +32,8 @@ def backend_class(name: str) -> type[Any]:
     point = installed().get(name)
     if point is None:
         known = ", ".join(sorted(installed())) or "none; is asyncflow-engine itself installed?"
-        message = f"no backend is called {name!r}. Installed: {known}."
+        near = meant(name, {*installed(), *_SHIPPED_SEPARATELY})
+        message = f"no backend is called {name!r}. Installed: {known}.{near}"
         if name in _SHIPPED_SEPARATELY:
             message += f"\n  It ships separately:  pip install {_SHIPPED_SEPARATELY[name]}"
         raise UnknownBackend(message)

@@ -7,16 +7,19 @@ import sys
 from collections import OrderedDict
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import Executor
+from concurrent.futures import Future as ThreadsFuture
 from contextlib import AbstractContextManager
+from datetime import timedelta
 from functools import partial
 from os import PathLike
 from types import MethodType, TracebackType
 from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar, overload
 
 from ._core.history import History
+from ._core.options import names_options
 from ._engine import decorators
-from ._engine.life import Life, run_target
-from ._engine.options import all_made, is_coroutine_function, name_of
+from ._engine.life import Life, from_thread, run_target
+from ._engine.options import all_made, chosen_of, is_coroutine_function
 from ._engine.settings import Settings
 from ._runtime.future import TaskFuture
 from ._runtime.sandboxes import Keep
@@ -43,8 +46,9 @@ class WorkflowEngine(Life):
     first call inside a running event loop.
 
     Args:
-        backend: where plain functions run: a name ("thread", "sequential", "noop", or an installed one), an
-            `ExecutionBackend`, or any `concurrent.futures.Executor`, which stays the caller's to shut down.
+        backend: where plain functions run: a name ("thread", which None stands for, "process", "sequential", "noop", or
+            an installed one), an `ExecutionBackend`, or any `concurrent.futures.Executor`, which stays the caller's to
+            shut down.
         backends: several instead, by names that tasks choose from; the first is the default.
         workers: how many workers a backend given by name has; None for its own default.
         dry_run: nothing runs but blocks; results are stand-ins.
@@ -54,7 +58,7 @@ class WorkflowEngine(Life):
         implicit_data: whether files that a command has made without declaring them are in the sandboxes of the commands
             that depend on it.
         keep: whose sandboxes stay after a shutdown: of "failed" tasks, of "all" or of "none".
-        grace: seconds that running work is given to end at a shutdown.
+        grace: seconds or `timedelta` that running work is given to end at a shutdown.
         report_limit: how many tasks reports tell of one by one, the latest; of those before them sums are kept. 0 if
             nothing is to be recorded.
         journal: a file to which each run adds what happens, a line of JSON for each event; `Report.from_journal` reads
@@ -64,12 +68,15 @@ class WorkflowEngine(Life):
             `TypeMismatch` if one is not what it should be.
 
     Raises:
+        TypeError: an option of the wrong type, or one that there is not.
+        ValueError: an option that is out of its range, or two that do not go together.
         UnknownBackend: no backend of that name is installed.
     """
 
+    @names_options
     def __init__(
         self,
-        backend: str | ExecutionBackend | Executor = "thread",
+        backend: str | ExecutionBackend | Executor | None = None,
         *,
         backends: Mapping[str, str | ExecutionBackend | Executor] | None = None,
         workers: int | None = None,
@@ -79,7 +86,7 @@ class WorkflowEngine(Life):
         work_dir: str | PathLike[str] | None = None,
         implicit_data: bool = True,
         keep: Keep = "failed",
-        grace: float = 5.0,
+        grace: float | timedelta = 5.0,
         report_limit: int = 200_000,
         journal: str | PathLike[str] | None = None,
         max_tasks: int = 100_000,
@@ -99,7 +106,7 @@ class WorkflowEngine(Life):
             max_tasks=max_tasks,
             check_types=check_types,
         )
-        chosen = dict(backends) if backends else {name_of(backend): backend}
+        chosen = chosen_of(backend, backends)
         super().__init__(all_made(chosen, workers, dry_run), chosen, settings)
         self._submitted: OrderedDict[Any, FunctionTask[..., Any, Any]] = OrderedDict()
 
@@ -251,6 +258,38 @@ class WorkflowEngine(Life):
         caller = sys._getframe(1)
         return made_at(caller.f_code, caller.f_lasti, task(*args, **kwargs))
 
+    @overload
+    def from_thread(
+        self, task: FunctionTask[P, Any, R], /, *args: P.args, **kwargs: P.kwargs
+    ) -> ThreadsFuture[R]: ...
+    @overload
+    def from_thread(
+        self, task: Callable[..., Coroutine[Any, Any, R]], /, *args: Any, **kwargs: Any
+    ) -> ThreadsFuture[R]: ...
+    @overload
+    def from_thread(self, task: Callable[..., R], /, *args: Any, **kwargs: Any) -> ThreadsFuture[R]: ...
+
+    def from_thread(self, task: Any, /, *args: Any, **kwargs: Any) -> ThreadsFuture[Any]:
+        """Call a task from a thread of your own, while the engine runs on its event loop.
+
+        Cancelling the future that is returned cancels the task. What a call raises for arguments that do not fit, its
+        ``result()`` raises.
+
+        Args:
+            task: a task or block of this engine, or a function that is not decorated.
+            args: its positional arguments.
+            kwargs: its keyword arguments.
+
+        Returns:
+            A `concurrent.futures.Future`: ``result()`` waits for the value.
+
+        Raises:
+            WrongLoop: the engine does not run, or this is its own thread, which would wait for itself.
+            EngineClosed: the engine was shut down.
+        """
+        caller = sys._getframe(1)
+        return from_thread(self, task, args, kwargs, (caller.f_code, caller.f_lasti))
+
     def _task_of(self, fn: Any) -> FunctionTask[..., Any, Any]:
         # By identity, as two callables may be equal; what is remembered is held, so that its id stays its own.
         key = fn if isinstance(fn, MethodType) else id(fn)
@@ -334,5 +373,6 @@ class WorkflowEngine(Life):
 
     def __repr__(self) -> str:
         run = self._run
-        state = "idle" if run is None or run.closed is not None else f"{len(run.scheduler.live)} live tasks"
-        return f"<WorkflowEngine {', '.join(self._backends)}: {state}>"
+        dry = ", dry run" if self._settings.dry_run else ""
+        state = "not started" if run is None else run.told()
+        return f"<WorkflowEngine {', '.join(self._backends)}{dry}: {state}>"

@@ -381,5 +381,9 @@ class UpstreamFailed(AsyncflowError):
             raise ValueError(f"{root} is not a root cause of {self.name!r} (#{self.task_id})")
         return way
 
+    def __repr__(self) -> str:
+        roots = ", ".join(str(root) for root in self._cause.firsts)
+        return f"<UpstreamFailed {self.name!r} (#{self.task_id}), because of {roots}>"
+
     def __str__(self) -> str:
         return told(f"{self.name!r} (#{self.task_id})", self._cause)

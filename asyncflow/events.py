@@ -27,11 +27,13 @@ class RunBegan(NamedTuple):
         time: when.
         run: identifies the run among others.
         workers: how many tasks can run at once, by place: {"backend 'thread'": 2}; None where there is no limit.
+        dry_run: whether nothing is run, and values stand in for results.
     """
 
     time: float
     run: str
     workers: dict[str, int | None]
+    dry_run: bool = False
 
 
 class TaskCalled(NamedTuple):

@@ -9,6 +9,7 @@ from types import EllipsisType
 from typing import Any, ParamSpec, Self, TypeVar
 
 from ._core.commands import CommandOptions
+from ._core.options import names_options
 from ._core.task import Definition
 from .function_task import FunctionTask
 
@@ -21,6 +22,7 @@ class ExecutableTask(FunctionTask[P, Fn, R]):
     """A function that returns a command. Calling it gives a `TaskFuture` of the command's output; ``.fn`` is the plain
     function, which gives the command."""
 
+    @names_options
     def with_options(
         self,
         *,

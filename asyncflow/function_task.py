@@ -9,6 +9,7 @@ from threading import get_ident
 from types import CodeType, EllipsisType, MethodType
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Self, TypeVar, overload
 
+from ._core.options import names_options
 from ._core.signature import Parameters
 from ._core.task import Definition, Lane
 from ._runtime.future import TaskFuture
@@ -160,6 +161,7 @@ class FunctionTask(Generic[P, Fn, R]):
             self._after,
         )
 
+    @names_options
     def with_options(
         self,
         *,
@@ -186,11 +188,7 @@ class FunctionTask(Generic[P, Fn, R]):
             ValueError: a duration that is none.
             UnknownBackend: the engine has no backend of that name.
         """
-        if isinstance(after, (str, bytes, FunctionTask)):
-            raise TypeError(
-                f"{self._definition.name!r} was given after={after!r}, which is no future.\n"
-                "  Pass what a call gives:  first = load(...); fit.with_options(after=first)(...)"
-            )
+        futures = self._futures(after)
         variant = self._copy()
         old = self._definition
         if old.is_block and backend is not None:
@@ -215,9 +213,23 @@ class FunctionTask(Generic[P, Fn, R]):
             expected=old.expected if expected is None else expected,
         )
         variant._run = variant._lane = None
-        one = isinstance(after, Awaitable) or hasattr(after, "add_done_callback")
-        variant._after = (*self._after, *([after] if one else after))  # type: ignore[misc]
+        variant._after = (*self._after, *futures)
         return variant
+
+    def _futures(self, after: Any) -> list[Any]:
+        """What was given as ``after=``, one by one."""
+        is_many = (
+            isinstance(after, Iterable) and not _is_future(after) and not isinstance(after, (str, bytes))
+        )
+        futures = list(after) if is_many else [after]
+        for future in futures:
+            if not _is_future(future):
+                inside = f", and {future!r}" if is_many else ""
+                raise TypeError(
+                    f"{self._definition.name!r} was given after={after!r}{inside}, which is no future.\n"
+                    "  Pass what a call gives:  first = load(...); fit.with_options(after=first)(...)"
+                )
+        return futures
 
     @overload
     def map(self: Takes1[A, Q], a: Iterable[Later[A]], /) -> list[TaskFuture[R]]: ...
@@ -274,6 +286,10 @@ class FunctionTask(Generic[P, Fn, R]):
     def __repr__(self) -> str:
         kind = "block" if self._definition.is_block else "function_task"
         return f"<{kind} {self._definition.name}>"
+
+
+def _is_future(given: Any) -> bool:
+    return isinstance(given, Awaitable) or hasattr(given, "add_done_callback")
 
 
 def made_at(code: CodeType, at: int, future: TaskFuture[Any]) -> TaskFuture[Any]:

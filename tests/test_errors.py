@@ -484,3 +484,9 @@ def test_a_long_message_is_cut_and_its_length_told() -> None:
 def test_a_message_of_many_lines_is_told_by_its_first() -> None:
     told: Any = brief(ValueError("\n".join(map(str, range(100_000)))))
     assert told == "ValueError: 0 ..."
+
+
+def test_what_did_not_run_is_told_without_addresses() -> None:
+    error = UpstreamFailed(7, "plot", Cause(7, "plot", 0, None, (failed(4, "fit"),)))
+    assert repr(error) == "<UpstreamFailed 'plot' (#7), because of fit (#4)>"
+    assert repr(error.root_causes) == "(<Cause fit (#4)>,)"

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
+
+from .options import flag, mapping
 
 SHELLS: Final = ("sh", "bash", "dash", "ksh", "zsh")
 """Shells that quote as `quoting` does; a path to one of them will do, too."""
@@ -48,6 +50,12 @@ class CommandOptions:
             raise ValueError(
                 f"shell={given['shell']!r}: paths could not be quoted for it; it can be one of {', '.join(SHELLS)}"
             )
+        for name in ("clean_env", "capture_stdio"):
+            if name in given:
+                flag(name, given[name])
+        cwd = given.get("cwd", "")
+        if not isinstance(cwd, str) and not hasattr(cwd, "__fspath__"):
+            raise TypeError(f"cwd={cwd!r}: a path is needed, as text or a pathlib.Path")
         stdin = given.get("stdin", "")
         if not isinstance(stdin, (str, bytes)) and not hasattr(stdin, "__fspath__"):
             raise TypeError(f"stdin={stdin!r}: text, bytes or a path (pathlib.Path) is needed")
@@ -106,14 +114,14 @@ def _argument(item: Any, name: str) -> str | bytes:
 
 
 def _codes(given: Any) -> frozenset[int]:
-    codes = frozenset([given] if isinstance(given, int) else given)
-    if not all(isinstance(code, int) for code in codes):
+    codes = frozenset(given if isinstance(given, Iterable) else [given])
+    if not all(isinstance(code, int) and not isinstance(code, bool) for code in codes):
         raise TypeError(f"ok_codes={given!r}: whole numbers are needed, as (0, 1)")
     return codes
 
 
 def _variables(given: Mapping[Any, Any]) -> dict[str, str]:
-    for key, value in given.items():
+    for key, value in mapping("env", given).items():
         if not isinstance(key, str) or not isinstance(value, (str, int, float)) or isinstance(value, bool):
             raise TypeError(f"env={{{key!r}: {value!r}}}: names are text, and values are text or numbers")
     return {key: str(value) for key, value in given.items()}

@@ -103,6 +103,12 @@ def _whole(value: Any) -> int:
     return value
 
 
+def _flag(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise TypeError(f"{value!r} is neither true nor false")
+    return value
+
+
 def _time(value: Any) -> float:
     if type(value) not in (int, float) or not isfinite(value):
         raise TypeError(f"{value!r} is no time")
@@ -128,6 +134,7 @@ _FIELDS: Final[dict[str, tuple[Callable[[Any], Any], Any]]] = {
     "bytes": (_whole, 0),
     "called_at": (_text, ""),
     "dependencies": (_tasks, ()),
+    "dry_run": (_flag, False),
     "error": (_text, ""),
     "finished": (_time, None),
     "id": (_whole, _NEEDED),

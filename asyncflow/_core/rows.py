@@ -24,6 +24,7 @@ def history_of(
     began: float = 0.0,
     is_over: bool = False,
     workers: Mapping[str, int | None] | None = None,
+    dry_run: bool = False,
 ) -> History:
     """All that is known of a run.
 
@@ -35,9 +36,12 @@ def history_of(
         began: when it began, in seconds since the epoch.
         is_over: whether it has ended.
         workers: how many tasks can run at once, by place.
+        dry_run: whether nothing is run.
     """
     record.settle()
-    return _Rows(record, now, live).history(run, began, is_over, workers or {})
+    history = _Rows(record, now, live).history(run, began, is_over, workers or {})
+    history.dry_run = dry_run
+    return history
 
 
 class _Rows:

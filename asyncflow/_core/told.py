@@ -55,7 +55,7 @@ class _Told:
                 self._called(event)
         elif isinstance(event, RunBegan):
             self._history.run, self._history.began = event.run, event.time
-            self._history.workers = event.workers
+            self._history.workers, self._history.dry_run = event.workers, event.dry_run
         elif isinstance(event, RunEnded):
             self._history.is_over = True
             self._history.planning = event.planning

@@ -11,11 +11,11 @@ from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 from .._core.commands import CommandOptions
+from .._core.options import names_options
 from .._core.task import Definition
-from ..errors import UnknownBackend
 from ..executable_task import ExecutableTask, runs
 from ..function_task import FunctionTask
-from .options import check_function, expected_seconds, is_coroutine_function, name_of, seconds
+from .options import asked_for, check_function, expected_seconds, is_coroutine_function, name_of, seconds
 
 if TYPE_CHECKING:
     from .life import Life
@@ -24,6 +24,7 @@ Duration = float | timedelta | None
 """Seconds, or how long that is."""
 
 
+@names_options
 def function_task(
     engine: Any,
     fn: Any = None,
@@ -62,6 +63,7 @@ def function_task(
     return FunctionTask(engine, definition)
 
 
+@names_options
 def block(engine: Any, fn: Any = None, /, *, name: str | None = None, timeout: Duration = None) -> Any:
     """Make a function a sub-workflow: one node outside, a graph inside; bare or with options.
 
@@ -81,6 +83,7 @@ def block(engine: Any, fn: Any = None, /, *, name: str | None = None, timeout: D
     return FunctionTask(engine, engine._definition(fn, name=name, timeout=timeout, is_block=True))
 
 
+@names_options
 def executable_task(
     engine: Any,
     fn: Any = None,
@@ -164,16 +167,15 @@ def definition_of(
         expected: how long it is expected to take.
 
     Raises:
-        TypeError: a duration of the wrong type.
+        TypeError: a duration or a name of the wrong type.
         ValueError: a duration that is none.
         UnknownBackend: the engine has no backend of that name; in a rehearsal that is noted, and the default is taken.
     """
-    if backend is not None and backend not in engine._backends:
-        known = ", ".join(sorted(engine._backends))
-        unknown = UnknownBackend(
-            f"{name or name_of(fn)!r} asks for backend {backend!r}, which this engine lacks. It has: {known}.\n"
-            f"  Name it when the engine is made:  WorkflowEngine(backends={{..., {backend!r}: ...}})"
-        )
+    given: Any = name
+    if given is not None and not isinstance(given, str):
+        raise TypeError(f"{name_of(fn)!r}: name={given!r}: text is needed")
+    if backend is not None and backend not in list(engine._backends):  # which hashes nothing
+        unknown = asked_for(name or name_of(fn), backend, engine._backends)
         rehearsal = engine._rehearsal()
         if rehearsal is None:
             raise unknown
@@ -185,7 +187,7 @@ def definition_of(
         is_coroutine=is_coroutine_function(fn),
         is_block=is_block,
         backend=backend,
-        timeout=seconds(timeout),
+        timeout=seconds(timeout, name or name_of(fn)),
         example=example,
         expected=expected_seconds(expected, name or name_of(fn)),
     )

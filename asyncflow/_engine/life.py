@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 import inspect
+import threading
 import weakref
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
@@ -20,7 +22,7 @@ from .._runtime.script import run_script
 from ..backend import ExecutionBackend
 from ..errors import EngineClosed, WrongLoop
 from ..function_task import FunctionTask, made_at
-from .options import no_loop
+from .options import name_of, no_loop
 from .settings import Settings
 
 if TYPE_CHECKING:
@@ -184,6 +186,43 @@ class Life:
         if self._finalizer is not None:
             self._finalizer.detach()  # it would keep the run
         self._run = None
+
+
+def from_thread(
+    engine: Any, task: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any], site: tuple[CodeType, int]
+) -> concurrent.futures.Future[Any]:
+    """A call that is made on the engine's event loop for another thread.
+
+    Args:
+        engine: which runs.
+        task: what is called there.
+        args: its positional arguments.
+        kwargs: its keyword arguments.
+        site: the user's code that asks for it, and the instruction in it.
+    """
+    run: Run | None = engine._run
+    name = task._definition.name if isinstance(task, FunctionTask) else name_of(task)
+    if isinstance(task, FunctionTask) and task._engine is not engine:
+        raise ValueError(f"from_thread() got {name!r}, a task of another engine; ask that one")
+    if run is not None and run.closed is not None:
+        raise EngineClosed(f"{name!r} was called, but {run.closed}")
+    if run is None or run.loop.is_closed():
+        raise WrongLoop(
+            f"from_thread() was given {name!r}, but the engine does not run.\n  Start it in async code first."
+        )
+    if run.thread == threading.get_ident():
+        raise WrongLoop(
+            f"from_thread() was given {name!r} on the thread of the engine's event loop, which would wait for itself.\n"
+            f"  Call it as it is:  {name}(...)"
+        )
+
+    async def call() -> Any:
+        called = (
+            task(*args, **kwargs) if isinstance(task, FunctionTask) else engine.submit(task, *args, **kwargs)
+        )
+        return await made_at(*site, called)
+
+    return asyncio.run_coroutine_threadsafe(call(), run.loop)
 
 
 def run_target(

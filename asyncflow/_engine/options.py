@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import inspect
+import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import Executor
 from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from .._core.files import declared
+from .._core.options import duration, mapping, meant
 from .._runtime.future import TaskFuture
 from ..backend import ExecutionBackend
 from ..backends.executor import ExecutorBackend
 from ..discovery import backend_class
+from ..errors import UnknownBackend
 from ..function_task import FunctionTask
 
 if TYPE_CHECKING:
@@ -29,6 +32,32 @@ def name_of(what: Any) -> str:
         return what.name
     inner = getattr(what, "func", what)  # functools.partial
     return getattr(inner, "__name__", None) or type(inner).__name__
+
+
+def chosen_of(backend: Any, backends: Any) -> dict[str, Any]:
+    """What the user chose for each name that tasks use.
+
+    Args:
+        backend: what was given as ``backend=``; None for threads.
+        backends: what was given as ``backends=``; None if nothing was.
+
+    Raises:
+        TypeError: both were given, or no dict by name.
+        ValueError: there is none.
+    """
+    if backends is None:
+        backend = "thread" if backend is None else backend
+        return {name_of(backend): backend}
+    if backend is not None:
+        raise TypeError(
+            f"backend={backend!r} and backends={backends!r}: give one of the two; the first of backends= is the default"
+        )
+    if not mapping("backends", backends):
+        raise ValueError(f"backends={backends!r}: at least one is needed")
+    for name in backends:
+        if not isinstance(name, str):
+            raise TypeError(f"backends={backends!r}: {name!r} is no name; tasks choose by text")
+    return dict(backends)
 
 
 def made(backend: str | ExecutionBackend | Executor, workers: int | None) -> ExecutionBackend:
@@ -91,14 +120,28 @@ def check_function(decorator: str, fn: Any) -> None:
         )
 
 
-def seconds(timeout: float | timedelta | None) -> float | None:
-    """A duration as a number."""
-    length = timeout.total_seconds() if isinstance(timeout, timedelta) else timeout
-    if length is not None and not isinstance(length, (int, float)):
-        raise TypeError(f"timeout={timeout!r}: it takes seconds as a number, or a timedelta")
-    if length is not None and not length > 0:
-        raise ValueError(f"timeout={timeout!r}: it takes seconds, more than 0")
-    return length
+def seconds(timeout: float | timedelta | None, name: str) -> float | None:
+    """A timeout as a number."""
+    return None if timeout is None else duration(f"{name!r}: timeout", timeout, is_limit=True)
+
+
+def asked_for(name: str, backend: Any, known: Iterable[str]) -> UnknownBackend:
+    """The error for a task that asks for a backend which its engine lacks.
+
+    Args:
+        name: of the task.
+        backend: what it asks for.
+        known: names of those that there are.
+    """
+    if not isinstance(backend, str):
+        raise TypeError(
+            f"{name!r}: backend={backend!r}: a task names one of its engine's: {', '.join(sorted(known))}"
+        )
+    return UnknownBackend(
+        f"{name!r} asks for backend {backend!r}, which this engine lacks. It has: {', '.join(sorted(known))}."
+        f"{meant(backend, known)}\n"
+        f"  Name it when the engine is made:  WorkflowEngine(backends={{..., {backend!r}: ...}})"
+    )
 
 
 def expected_seconds(expected: float | timedelta | None, name: str) -> float | None:
@@ -111,9 +154,22 @@ def expected_seconds(expected: float | timedelta | None, name: str) -> float | N
     return checked_seconds(length, f"{name!r}: expected")
 
 
+def _in_generator() -> bool:
+    """Whether the user's code that makes the call is a generator's."""
+    frame = sys._getframe(1)
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("asyncflow."):
+        frame = frame.f_back
+    return bool(frame.f_code.co_flags & inspect.CO_GENERATOR)
+
+
 def no_loop(name: str, run: Run | None) -> str:
     """The words for a call that was made where the engine's loop does not run."""
     thread = threading.current_thread()
+    if _in_generator():
+        return (
+            f"{name!r} was called in a generator, which is read where no event loop runs: its calls are made there.\n"
+            f"  Make the calls first:  [{name}(...) for ...] instead of ({name}(...) for ...)"
+        )
     in_task = run is not None and run.thread == thread.ident and run.loop.is_running()  # a sequential one
     if in_task or thread is not threading.main_thread():
         where = "inside a task" if in_task else f"on thread {thread.name!r}"
@@ -121,7 +177,7 @@ def no_loop(name: str, run: Run | None) -> str:
             f"{name!r} was called {where}, which does not run the engine's event loop.\n"
             f"  Inside a task, call the plain function:  {name}.fn(...)\n"
             f"  To call tasks from tasks, make the caller a block:  @engine.block\n"
-            f"  From a thread of your own:  loop.call_soon_threadsafe({name}, ...)"
+            f"  From a thread of your own:  engine.from_thread({name}, ...).result()"
         )
     return (
         f"{name!r} was called where no event loop runs.\n"

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from os import PathLike
 from pathlib import Path
-from typing import Self, get_args
+from typing import Any, Self, get_args
 
+from .._core.options import duration, flag, meant, whole, whole_or_none
 from .._runtime.sandboxes import Keep
 from ..backends.thread import usable_cpus
 
@@ -38,7 +40,7 @@ class Settings:
         work_dir: str | PathLike[str] | None,
         implicit_data: bool,
         keep: Keep,
-        grace: float,
+        grace: float | timedelta,
         report_limit: int,
         journal: str | PathLike[str] | None,
         max_tasks: int,
@@ -47,32 +49,34 @@ class Settings:
         """Make them of what a user has given.
 
         Raises:
+            TypeError: one is of the wrong type.
             ValueError: one is out of its range, or two do not go together.
         """
-        _at_least_one(workers=workers, max_coroutines=max_coroutines, executables=executables)
-        if report_limit < 0:
-            raise ValueError(f"report_limit={report_limit}: a number of tasks, or 0 to record nothing")
+        workers = whole_or_none("workers", workers)
+        report_limit = whole("report_limit", report_limit, 0)
         if journal is not None and not report_limit:
             raise ValueError(f"journal={str(journal)!r}: with report_limit=0 nothing is recorded")
-        _at_least_one(max_tasks=max_tasks)
         if keep not in get_args(Keep):
-            raise ValueError(f"keep={keep!r}: it can be one of {', '.join(map(repr, get_args(Keep)))}")
+            allowed = ", ".join(map(repr, get_args(Keep)))
+            raise ValueError(f"keep={keep!r}: it can be one of {allowed}.{meant(keep, get_args(Keep))}")
         return cls(
-            dry_run=dry_run,
-            max_coroutines=max_coroutines,
-            executables=executables or workers or usable_cpus(),
-            work_dir=None if work_dir is None else Path(work_dir).absolute(),
-            implicit_data=implicit_data,
+            dry_run=flag("dry_run", dry_run),
+            max_coroutines=whole_or_none("max_coroutines", max_coroutines),
+            executables=whole_or_none("executables", executables) or workers or usable_cpus(),
+            work_dir=_path("work_dir", work_dir),
+            implicit_data=flag("implicit_data", implicit_data),
             keep=keep,
-            grace=grace,
+            grace=duration("grace", grace),
             report_limit=report_limit,
-            journal=None if journal is None else Path(journal).absolute(),
-            max_tasks=max_tasks,
-            check_types=check_types,
+            journal=_path("journal", journal),
+            max_tasks=whole("max_tasks", max_tasks),
+            check_types=flag("check_types", check_types),
         )
 
 
-def _at_least_one(**numbers: int | None) -> None:
-    for name, number in numbers.items():
-        if number is not None and number < 1:
-            raise ValueError(f"{name}={number}: at least one is needed")
+def _path(option: str, given: Any) -> Path | None:
+    if given is None:
+        return None
+    if not isinstance(given, (str, PathLike)):
+        raise TypeError(f"{option}={given!r}: a path is needed, as text or a pathlib.Path")
+    return Path(given).absolute()

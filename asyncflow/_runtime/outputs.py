@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from .._core.files import OutputFile
+from .._core.options import meant
 from .._core.task import Definition
 from .._path_standin import PathStandIn
 from ..errors import EngineClosed
@@ -29,10 +31,7 @@ class Outputs:
         facts: Facts = self._future.facts
         run = self._future._run
         if name not in facts.declares and not facts.is_open:
-            there = ", ".join(facts.declares) or "none"
-            run.lacks_output(
-                self._future.name, KeyError(f"{facts.label} declares no output {name!r}; it has: {there}")
-            )
+            run.lacks_output(self._future.name, _no_such(facts, name, facts.declares))
         # A block, because that runs on the loop whatever the backend is.
         name_told = f"{self._future.name}.outputs[{name!r}]"
         definition = Definition(path_of_output, name_told, is_block=True, kind="output")
@@ -56,6 +55,11 @@ def path_of_output(value: Any, facts: Facts, name: str) -> Any:
         path = PathStandIn(name)
         return [path] if OutputFile.is_pattern(name) else path
     if name not in facts.outputs:
-        there = ", ".join(facts.outputs) or "none"
-        raise KeyError(f"{facts.label} declares no output {name!r}; it has: {there}")
+        raise _no_such(facts, name, facts.outputs)
     return facts.outputs[name]
+
+
+def _no_such(facts: Facts, name: str, known: Iterable[str]) -> KeyError:
+    there = ", ".join(known) or "none"
+    near = meant(name, known)
+    return KeyError(f"{facts.label} declares no output {name!r}; it has: {there}{near and '.' + near}")

@@ -76,6 +76,7 @@ class Run:
     """
 
     is_rehearsal: ClassVar[bool] = False
+    is_dry: ClassVar[bool] = False  # nothing is run
     slice_seconds: ClassVar[float] = 0.005  # that bodies may run before the rest of the loop gets its turn
 
     def __init__(
@@ -630,6 +631,20 @@ class Run:
                 f"{what} was called from another thread than the engine's event loop.\n"
                 "  From there, say:  loop.call_soon_threadsafe(...)"
             )
+
+    def told(self) -> str:
+        """How many tasks run, wait and are over, in words."""
+        self.catch_up()
+        live = list(self.scheduler.live.values())
+        running = sum(RUNNING <= task.story & NOW <= CANCELLING for task in live)
+        over = self.last - len(live)
+        if self.closed is not None:
+            return (
+                f"shut down, {over:,} tasks are over"
+                if not live
+                else f"shutting down, {len(live):,} tasks are not over"
+            )
+        return f"{running:,} tasks run, {len(live) - running:,} wait, {over:,} are over"
 
     def cancel(self, task: Task, msg: Any) -> None:
         """Carry on from a future that its user has cancelled."""

@@ -64,7 +64,9 @@ class Teller:
         if audience.late:
             late = audience.late[:]
             audience.late.clear()
-            audience.tell([RunBegan(self._began, self._name, self._run.places.workers())], late)
+            audience.tell(
+                [RunBegan(self._began, self._name, self._run.places.workers(), self._run.is_dry)], late
+            )
         if self._news is None and not audience.listeners:
             return
         news = self._news or self._begin()
@@ -112,6 +114,7 @@ class Teller:
             began=self._began,
             is_over=self._ended is not None,
             workers=self._run.places.workers(),
+            dry_run=self._run.is_dry,
         )
 
     def _catch_up(self, now: float) -> None:

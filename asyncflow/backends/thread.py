@@ -11,6 +11,7 @@ from queue import SimpleQueue
 from time import perf_counter
 from typing import Any
 
+from .._core.options import whole_or_none
 from .._worker.attempt import Outcome, run_attempt
 from .._worker.chain import with_previous
 from .._worker.results import UNFIT
@@ -49,7 +50,7 @@ class ThreadBackend(ExecutionBackend):
     reports_runs = True
 
     def __init__(self, workers: int | None = None) -> None:
-        self.workers = workers or usable_cpus()
+        self.workers = whole_or_none("workers", workers) or usable_cpus()
         self._crew: _Crew | None = None
 
     async def start(self, report: Report) -> None:

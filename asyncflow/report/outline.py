@@ -81,7 +81,8 @@ def title(report: Report) -> str:
         report: which.
     """
     counts = report.counts
-    told = f"{counted(sum(counts.values()), 'task')} in {seconds(report.total)}"
+    told = "dry run, nothing ran: " if report.dry_run else ""
+    told += f"{counted(sum(counts.values()), 'task')} in {seconds(report.total)}"
     if counts:
         told += ": " + ", ".join(f"{number:,} {state}" for state, number in counts.items())
     return told if report.is_over else f"{told}; not over yet"

@@ -100,6 +100,11 @@ class Report:
         return self._history.is_over
 
     @property
+    def dry_run(self) -> bool:
+        """Whether nothing was run, and values stood in for results: the times are those of calls and waiting alone."""
+        return self._history.dry_run
+
+    @property
     def workers(self) -> Mapping[str, int | None]:
         """How many tasks could run at once, by place; None where there was no limit."""
         return self._history.workers

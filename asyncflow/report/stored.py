@@ -37,6 +37,7 @@ def _parts(history: History) -> Iterator[str]:
         "format": FORMAT,
         "version": VERSION,
         **{name: getattr(history, name) for name in _PLAIN},
+        "dry_run": history.dry_run,
         "workers": dict(history.workers),
         "names": list(history.names),
         "sites": [list(site) for site in history.sites],
@@ -90,6 +91,7 @@ def _no_number(name: str) -> NoReturn:
 
 def _history(told: Mapping[str, Any]) -> History:
     given: dict[str, Any] = {name: _of(told[name], kind, name) for name, kind in _PLAIN.items()}
+    given["dry_run"] = _of(told.get("dry_run", False), bool, "dry_run")  # earlier versions do not tell
     given |= {name: _column(told["columns"][name], name) for name in _COLUMNS}
     return History(
         **given,

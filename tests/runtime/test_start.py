@@ -218,7 +218,7 @@ async def test_call_from_another_thread_says_what_to_do(
     error = caught_in_a_thread(lambda: call(engine))
     assert isinstance(error, WrongLoop)
     assert "'fit' was called on thread 'elsewhere'" in str(error)
-    assert "call_soon_threadsafe" in str(error)
+    assert "engine.from_thread(fit, ...).result()" in str(error)
     await turns()
     assert hands.batches == []
 
@@ -326,14 +326,22 @@ async def test_call_after_a_start_that_failed_says_so(hands: ManualBackend) -> N
         engine.submit(never_called)
 
 
-async def test_repr_tells_the_backends_and_what_is_live(hands: ManualBackend) -> None:
+async def test_repr_tells_the_backends_and_how_many_run_wait_and_are_over(hands: ManualBackend) -> None:
     engine = WorkflowEngine(backends={"io": hands, "cpu": "thread"})
-    assert repr(engine) == "<WorkflowEngine io, cpu: idle>"
+    assert repr(engine) == "<WorkflowEngine io, cpu: not started>"
     async with engine:
-        engine.submit(never_called)
-        assert repr(engine) == "<WorkflowEngine io, cpu: 1 live tasks>"
+        first = engine.submit(never_called)
+        engine.submit(never_called, first), engine.submit(never_called, first)
+        assert repr(engine) == "<WorkflowEngine io, cpu: 0 tasks run, 3 wait, 0 are over>"
+        await hands.received(1)
+        hands.begin(1)
+        assert repr(engine) == "<WorkflowEngine io, cpu: 1 tasks run, 2 wait, 0 are over>"
+        hands.succeed(1)
+        await hands.received(2)
+        assert repr(engine) == "<WorkflowEngine io, cpu: 0 tasks run, 2 wait, 1 are over>"
         await engine.shutdown(wait=False)
-    assert repr(engine) == "<WorkflowEngine io, cpu: idle>"
+    assert repr(engine) == "<WorkflowEngine io, cpu: shut down, 3 tasks are over>"
+    assert repr(WorkflowEngine(dry_run=True)) == "<WorkflowEngine thread, dry run: not started>"
 
 
 @pytest.mark.parametrize("options", [{"workers": 0}, {"workers": -1}, {"max_coroutines": 0}])

@@ -56,6 +56,7 @@ class DryRun(Run):
         told: what else a run is given.
     """
 
+    is_dry = True
     # One body in each turn. By the clock, what is called next would depend on how fast the machine is today, and with
     # it the numbers in a plan that somebody has put under version control.
     slice_seconds = -1.0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
+from ..._core.options import duration, whole, whole_or_none
 from ...backend import Concurrency, ExecutionBackend, Report, Work
 from ..thread import usable_cpus
 from .crew import Crew
@@ -52,11 +53,12 @@ class ProcessBackend(ExecutionBackend):
         stop_grace: float = 1.0,
         math_threads: int | None = None,
     ) -> None:
-        self.workers = workers or usable_cpus()
-        self._recycle_after = recycle_after
-        self._most_memory = most_memory
-        self._stop_grace = stop_grace
-        self._math_threads = math_threads or max(1, usable_cpus() // self.workers)
+        self.workers = whole_or_none("workers", workers) or usable_cpus()
+        self._recycle_after = whole("recycle_after", recycle_after, 0)
+        self._most_memory = whole("most_memory", most_memory, 0)
+        self._stop_grace = duration("stop_grace", stop_grace)
+        threads = whole_or_none("math_threads", math_threads)
+        self._math_threads = threads or max(1, usable_cpus() // self.workers)
         self._crew: Crew | None = None
 
     async def start(self, report: Report) -> None:

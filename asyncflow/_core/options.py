@@ -1,0 +1,128 @@
+"""Checks of what is given for an option: an error names the option, what was given, and what may be. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from functools import wraps
+from math import isfinite
+from typing import Any, TypeVar
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def whole(option: str, given: Any, least: int = 1) -> int:
+    """A whole number.
+
+    Args:
+        option: its name.
+        given: what was given for it.
+        least: the smallest that may be.
+
+    Raises:
+        TypeError: no whole number.
+        ValueError: a smaller one.
+    """
+    if isinstance(given, bool) or not hasattr(type(given), "__index__"):
+        raise TypeError(f"{option}={given!r}: a whole number is needed, {least} or more")
+    number: int = given.__index__()
+    if number < least:
+        at_least = "at least one is needed" if least == 1 else f"a whole number is needed, {least} or more"
+        raise ValueError(f"{option}={given!r}: {at_least}")
+    return number
+
+
+def whole_or_none(option: str, given: Any, least: int = 1) -> int | None:
+    """The same where None leaves it open."""
+    return None if given is None else whole(option, given, least)
+
+
+def flag(option: str, given: Any) -> bool:
+    """Yes or no.
+
+    Args:
+        option: its name.
+        given: what was given for it.
+
+    Raises:
+        TypeError: it is neither True nor False.
+    """
+    if not isinstance(given, bool):
+        raise TypeError(f"{option}={given!r}: it can be True or False")
+    return given
+
+
+def duration(option: str, given: Any, *, is_limit: bool = False) -> float:
+    """A duration in seconds, 0 or more.
+
+    Args:
+        option: its name.
+        given: a number, or a `timedelta`.
+        is_limit: whether it is for something that takes time: more than 0, and perhaps for ever.
+
+    Raises:
+        TypeError: it is neither.
+        ValueError: it is none, or out of range.
+    """
+    length = given.total_seconds() if hasattr(given, "total_seconds") else given
+    if isinstance(length, bool) or not isinstance(length, (int, float)):
+        raise TypeError(f"{option}={given!r}: it takes seconds as a number, or a timedelta")
+    if is_limit and not length > 0:
+        raise ValueError(f"{option}={given!r}: it takes seconds, more than 0")
+    if not is_limit and not (isfinite(length) and length >= 0):
+        raise ValueError(f"{option}={given!r}: it takes seconds, 0 or more")
+    return length
+
+
+def mapping(option: str, given: Any) -> Mapping[Any, Any]:
+    """Something by name.
+
+    Args:
+        option: its name.
+        given: what was given for it.
+
+    Raises:
+        TypeError: it is no mapping.
+    """
+    if not isinstance(given, Mapping):
+        raise TypeError(f"{option}={given!r}: a dict is needed")
+    return given
+
+
+def meant(given: object, known: Iterable[str]) -> str:
+    """What somebody who gave an unknown name likely meant, in words to be put behind a sentence; "" if nothing is near.
+
+    Args:
+        given: the name.
+        known: those that there are.
+    """
+    if not isinstance(given, str):
+        return ""
+    from difflib import get_close_matches  # only for errors, and takes its while to load
+
+    by_lower = {name.lower(): name for name in known}
+    close = get_close_matches(given.lower(), by_lower, 1)
+    return f" Did you mean {by_lower[close[0]]!r}?" if close else ""
+
+
+def names_options(function: F) -> F:
+    """Have a function say which of its options somebody likely meant who gave one that it does not have.
+
+    Args:
+        function: with keyword arguments.
+    """
+    code = function.__code__
+    first, last = code.co_posonlyargcount, code.co_argcount + code.co_kwonlyargcount
+    known = frozenset(code.co_varnames[first:last])
+
+    @wraps(function)
+    def checked(*args: Any, **options: Any) -> Any:
+        if not options.keys() <= known:
+            unknown = next(name for name in options if name not in known)
+            shown = sorted(known - {"self", "fn"})
+            who = function.__qualname__.removesuffix(".__init__")
+            raise TypeError(
+                f"{who}() has no option {unknown!r}.{meant(unknown, shown)}\n  It has: {', '.join(shown)}."
+            )
+        return function(*args, **options)
+
+    return checked  # type: ignore[return-value]
