@@ -18,7 +18,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -80,7 +80,7 @@ class _Snapshot(NamedTuple):
             shown
             for mine, theirs in zip(self, before, strict=True)
             for key, shown in mine.items()
-            if key not in theirs and not (mine is self.shared_memory and _held_by_others(key))
+            if key not in theirs and not (mine is self.shared_memory and _is_a_strangers(key))
         ]
 
 
@@ -184,21 +184,44 @@ def _command(pid: int) -> str:
 
 
 def _shared_memory() -> dict[Any, str]:
-    names = os.listdir(_SHARED_MEMORY) if _SHARED_MEMORY.exists() else []
-    return {name: f"shared memory {name!r}" for name in names}
+    """By name and inode: semaphores, too, are files there."""
+    found: dict[Any, str] = {}
+    for entry in os.scandir(_SHARED_MEMORY) if _SHARED_MEMORY.exists() else ():
+        with suppress(FileNotFoundError):  # given back meanwhile
+            stat = entry.stat(follow_symlinks=False)
+            if stat.st_uid == os.geteuid():
+                found[entry.name, stat.st_ino] = f"shared memory {entry.name!r}"
+    return found
 
 
-def _held_by_others(name: str) -> bool:
-    """Whether shared memory is in use by a program that has nothing to do with this one."""
+def _is_a_strangers(key: tuple[str, int]) -> bool:
+    """Whether a living program that has nothing to do with this one holds shared memory, and nobody of ours does.
+
+    A file does not tell who made it. What nobody holds was left by somebody dead, most likely by one of ours: programs
+    that live hold what they use. They are found by inode, since a semaphore is mapped under a name of its first moment.
+    """
     ours = {os.getpid(), *(pid for pid, _ in _descendants())}
-    path = f"{_SHARED_MEMORY}/{name}"
-    for entry in _PROC.glob("[0-9]*/maps"):
-        try:
-            if int(entry.parent.name) not in ours and path in entry.read_text():
-                return True
-        except OSError:
-            continue
-    return False
+    holders = {int(pid) for pid in filter(str.isdecimal, os.listdir(_PROC)) if _holds(pid, key[1])}
+    return bool(holders) and not holders & ours
+
+
+def _holds(pid: str, inode: int) -> bool:
+    """Whether a process has shared memory mapped or open; false of one that is over or may not be looked at."""
+    try:
+        # Each line: addresses, permissions, offset, device, inode, path.
+        maps = [line.split(maxsplit=5) for line in (_PROC / pid / "maps").read_text().splitlines()]
+        opened = [f"{_PROC}/{pid}/fd/{name}" for name in os.listdir(_PROC / pid / "fd")]
+    except OSError:
+        return False
+    mapped = any(line[4] == str(inode) and line[5].startswith(f"{_SHARED_MEMORY}/") for line in maps)
+    return mapped or any(_is_open(link, inode) for link in opened)
+
+
+def _is_open(link: str, inode: int) -> bool:
+    try:
+        return os.readlink(link).startswith(f"{_SHARED_MEMORY}/") and os.stat(link).st_ino == inode
+    except OSError:
+        return False  # closed meanwhile
 
 
 def _tasks() -> dict[Any, str]:

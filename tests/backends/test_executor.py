@@ -92,7 +92,7 @@ class TestInlineExecutor(BackendConformance):
             "test_a_def_task_may_run_an_event_loop_of_its_own",
             "test_a_task_that_calls_a_task_is_told_how",
             "test_a_coroutine_is_run_to_its_end",
-            "test_coroutines_run_where_they_are_told_to",
+            "test_coroutines_run_on_the_backend_that_takes_them_and_is_named",
             "test_what_would_end_a_program_is_a_crash_in_a_coroutine_on_the_backend",
         )
     }

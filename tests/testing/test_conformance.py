@@ -246,6 +246,32 @@ def test_a_case_that_is_excused_says_why_and_one_that_is_not_there_is_an_error(t
     assert ended.returncode == 2
 
 
+OF_KINDS = """
+class Plain(ThreadBackend):
+    takes_chains = False
+
+class TestPlain(BackendConformance):
+    def make_backend(self):
+        return Plain(workers=self.workers)
+
+class TestChaining(TestPlain):  # what its parent has no use for concerns it
+    def make_backend(self):
+        return ThreadBackend(workers=self.workers)
+
+class TestLate(TestPlain):  # which cases are for it is seen when it can be made
+    def make_backend(self):
+        return Plain(workers=self.given_by_a_fixture)
+"""
+
+
+def test_a_case_about_backends_of_another_kind_is_not_collected(tmp_path: Path) -> None:
+    suite, case = tmp_path / "test_it.py", "test_a_chain_runs_link_after_link"
+    suite.write_text(HEAD + OF_KINDS)
+    collected = run("--collect-only", str(suite)).stdout
+    found = [theme for theme in ("TestPlain", "TestChaining", "TestLate") if f"{theme}::{case}" in collected]
+    assert found == ["TestChaining", "TestLate"]
+
+
 def test_only_the_suite_itself_needs_pytest() -> None:
     code = "import sys, asyncflow.testing, asyncflow.testing.bad_tasks; sys.exit('pytest' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True, timeout=30)

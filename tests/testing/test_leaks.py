@@ -9,7 +9,8 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -141,6 +142,81 @@ def test_temporary_files_go_to_a_folder_that_is_gone_after() -> None:
             assert Path(file.name).parent == Path(inside)
     assert tempfile.gettempdir() == before
     assert not Path(inside).exists()
+
+
+SHARED = {
+    # Mapped under a name that it had only at first.
+    "a semaphore": "import _multiprocessing as m; it = m.SemLock(1, 1, 1, '/asyncflow-shared-{pid}', False)",
+    "a segment": "import mmap; f = open(path, 'wb+', opener=full); it = mmap.mmap(f.fileno(), 64); f.close()",
+    "an open file": "it = open(path, 'wb+', opener=full)",
+    "nothing": "it = open(path, 'wb+', opener=full); it.close()",
+}
+MAKER = """if True:
+    import os
+    path = '/dev/shm/asyncflow-shared-{pid}'
+    def full(name, flags):
+        descriptor = os.open(name, flags)
+        os.truncate(descriptor, 64)
+        return descriptor
+    input()
+    {code}
+    print('made', flush=True)
+    input()
+"""
+
+
+@contextmanager
+def maker_of(what: str, *, is_a_child: bool) -> Iterator[Callable[[], None]]:
+    """A program that makes shared memory when it is told to and holds it until the end."""
+    pid = os.getpid()
+    code = MAKER.format(pid=pid, code=SHARED[what].format(pid=pid))
+    # Whose parent is over is nobody's child here. A shell's background has no standard input.
+    started = "exec python -c" if is_a_child else "exec 3<&0; python <&3 -c"
+    command = f'{started} "$0"' + ("" if is_a_child else " & ")
+    environ = os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    with subprocess.Popen(
+        ["sh", "-c", command, code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environ
+    ) as program:
+        assert program.stdin is not None
+        assert program.stdout is not None
+
+        def make() -> None:
+            program.stdin.write(b"\n")
+            program.stdin.flush()
+            assert program.stdout.readline() == b"made\n"
+
+        if not is_a_child:
+            program.wait()
+        try:
+            yield make
+        finally:
+            program.stdin.close()
+            program.stdout.read()  # until it is over
+            for name in (f"asyncflow-shared-{pid}", f"sem.asyncflow-shared-{pid}"):
+                Path("/dev/shm", name).unlink(missing_ok=True)
+
+
+@pytest.mark.parametrize("what", [what for what in SHARED if what != "nothing"])
+def test_shared_memory_that_another_program_holds_is_no_leak(what: str) -> None:
+    with maker_of(what, is_a_child=False) as make, no_leaks(patience=HASTY):
+        make()
+
+
+@pytest.mark.parametrize("what", SHARED)
+def test_shared_memory_that_a_child_has_made_is_a_leak(what: str) -> None:
+    with (
+        maker_of(what, is_a_child=True) as make,
+        pytest.raises(Leaked, match="asyncflow-shared-"),
+        no_leaks(patience=HASTY),
+    ):
+        make()
+
+
+def test_shared_memory_that_a_child_has_left_is_a_leak() -> None:
+    path = f"/dev/shm/asyncflow-left-{os.getpid()}"
+    with pytest.raises(Leaked, match="asyncflow-left-"), no_leaks(patience=HASTY):
+        subprocess.run(["touch", path], check=True)
+    os.unlink(path)
 
 
 async def test_tasks_of_the_loop_that_go_on_are_named() -> None:

@@ -45,6 +45,32 @@ class Conformance:
         unknown = [name for name in cls.excused if not hasattr(cls, name)]
         if unknown:
             raise TypeError(f"{cls.__name__}.excused names cases that are not there: {', '.join(unknown)}")
+        if cls.make_backend is not Conformance.make_backend:
+            cls._leave_out_what_does_not_apply()
+
+    @classmethod
+    def _leave_out_what_does_not_apply(cls) -> None:
+        """Hide cases that are about backends of another kind from pytest: a skip is for what ought to hold."""
+        suite = cls._with_a_backend()
+        for name in filter(_is_case, dir(cls)):
+            # A parent's `None` may hide what applies here.
+            case = next(vars(base)[name] for base in cls.__mro__ if vars(base).get(name) is not None)
+            unfit = suite is not None and name not in cls.excused and suite._unfit_for(case)
+            chosen = None if unfit else case
+            if chosen is not getattr(cls, name):
+                setattr(cls, name, chosen)
+        if suite is not None:
+            suite.put_away()
+
+    @classmethod
+    def _with_a_backend(cls) -> Conformance | None:
+        """A suite to ask; None where a backend needs what only a fixture gives: then `_case` chooses, with a skip."""
+        suite = cls()
+        try:
+            suite.backend = suite.make_backend()
+        except (Exception, pytest.skip.Exception):
+            return None
+        return suite
 
     def make_backend(self) -> ExecutionBackend:
         """A new backend, not started. May be called several times."""
@@ -71,9 +97,15 @@ class Conformance:
     def _skip_unless_it_applies(self, case: Any) -> None:
         if case.__name__ in self.excused:
             pytest.skip(self.excused[case.__name__])
+        if unfit := self._unfit_for(case):
+            pytest.skip(unfit)
+
+    def _unfit_for(self, case: Any) -> str:
+        """Why a case does not apply to the backend; empty where it does."""
         for trait, wanted in getattr(case, "asyncflow_applies", {}).items():
             if self.has(trait) is not wanted:
-                pytest.skip(f"applies where {trait} is {wanted}")
+                return f"applies where {trait} is {wanted}"
+        return ""
 
     def has(self, trait: str) -> bool:
         """Whether the backend is of a kind.
@@ -145,7 +177,7 @@ def asynchronous(theme: type[Theme]) -> type[Theme]:
         theme: the class.
     """
     for name, case in vars(theme).items():
-        if name.startswith("test_"):
+        if _is_case(name):
             pytest.mark.asyncio(loop_scope="function")(case)
     return theme
 
@@ -160,11 +192,15 @@ def applies(**traits: bool) -> Callable[[Case], Case]:
     def mark(case: Case) -> Case:
         cases = [case] if not isinstance(case, type) else [vars(case)[name] for name in vars(case)]
         for each in cases:
-            if callable(each) and each.__name__.startswith("test_"):
+            if callable(each) and _is_case(each.__name__):
                 each.asyncflow_applies = {**traits, **getattr(each, "asyncflow_applies", {})}
         return case
 
     return mark
+
+
+def _is_case(name: str) -> bool:
+    return name.startswith("test_")
 
 
 async def failure_of(future: TaskFuture[Any]) -> BaseException:

@@ -21,6 +21,11 @@ class _Pair:
     right: Any
 
 
+async def _colour_later() -> str:
+    await asyncio.sleep(0)
+    return bad.COLOUR.get()
+
+
 @asynchronous
 class Graphs(Conformance):
     """Chains, fans, blocks, coroutines, context variables."""
@@ -108,48 +113,46 @@ class Graphs(Conformance):
         if self.executes:
             assert result == 42
 
-    @pytest.mark.parametrize("where", ["on the loop", "on the backend"])
-    async def test_coroutines_run_where_they_are_told_to(self, where: str) -> None:
-        if where == "on the backend" and not self.backend.takes_coroutines:
-            pytest.skip("this backend takes no coroutines")
-        main = threading.get_ident()
+    @applies(runs_coroutines=False)
+    async def test_coroutines_run_on_the_loop_where_no_backend_is_named(self) -> None:
+        assert await self._thread_of_a_coroutine() == threading.get_ident()
 
+    @applies(executes=True, takes_coroutines=True)
+    async def test_coroutines_run_on_the_backend_that_takes_them_and_is_named(self) -> None:
+        thread = await self._thread_of_a_coroutine(backend="it")
+        assert isinstance(thread, int)
+        assert thread != threading.get_ident() or self.backend.needs_pickle
+
+    async def _thread_of_a_coroutine(self, **options: Any) -> Any:
         async def here() -> int:
             await asyncio.sleep(0)
             return threading.get_ident()
 
         async with WorkflowEngine(backends={"it": self.backend}, grace=self.grace) as engine:
-            task = engine.function_task(here)
-            result = await (task if where == "on the loop" else task.with_options(backend="it"))()
+            thread = await engine.function_task(here).with_options(**options)()
             await self.check_next_tasks(engine)
-        if where == "on the loop" and not self.backend.runs_coroutines:
-            assert result == main
-        elif self.has("executes"):
-            assert isinstance(result, int)
-            assert result != main or self.backend.needs_pickle
+        return thread
+
+    # Context variables do not leave the process.
+    @applies(executes=True, in_process=True)
+    async def test_context_variables_of_the_call_reach_a_plain_function(self, engine: Engine) -> None:
+        await self._check_colours(engine.function_task(bad.colour))
+
+    @applies(executes=True, runs_coroutines=False)
+    async def test_context_variables_of_the_call_reach_a_coroutine(self, engine: Engine) -> None:
+        await self._check_colours(engine.function_task(_colour_later))
 
     @applies(executes=True)
-    @pytest.mark.parametrize("kind", ["def", "async def", "block"])
-    async def test_context_variables_of_the_call_reach_the_body(self, engine: Engine, kind: str) -> None:
-        async def colour_later() -> str:
-            await asyncio.sleep(0)
-            return bad.COLOUR.get()
+    async def test_context_variables_of_the_call_reach_a_block(self, engine: Engine) -> None:
+        await self._check_colours(engine.block(_colour_later))
 
-        if kind == "def" and self.backend.needs_pickle:
-            pytest.skip("context variables do not leave the process")
-        if kind == "async def" and self.backend.runs_coroutines:
-            pytest.skip("coroutines run on the backend")
-        tasks = {
-            "def": engine.function_task(bad.colour),
-            "async def": engine.function_task(colour_later),
-            "block": engine.block(colour_later),
-        }
+    async def _check_colours(self, task: Any) -> None:
         futures = []
         for name in ("red", "blue"):
             token = bad.COLOUR.set(name)
-            futures.append(tasks[kind]())
+            futures.append(task())
             bad.COLOUR.reset(token)
-        futures.append(tasks[kind]())
+        futures.append(task())
         assert await asyncio.gather(*futures) == ["red", "blue", "none"]
 
     @applies(executes=True)
