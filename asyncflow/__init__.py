@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from ._core.quoting import sh
     from ._core.states import State
+    from ._runtime.foreign import awaited
     from ._runtime.future import TaskFuture
     from ._typing import InputFile, OutputFile
     from .engine import WorkflowEngine
@@ -58,6 +59,7 @@ __all__ = [
     "WorkerDied",
     "WorkflowEngine",
     "WrongLoop",
+    "awaited",
     "sh",
 ]
 
@@ -69,6 +71,7 @@ _HOME = {
     "State": "_core.states",
     "TaskFuture": "_runtime.future",
     "WorkflowEngine": "engine",
+    "awaited": "_runtime.foreign",
     "sh": "_core.quoting",
 }
 

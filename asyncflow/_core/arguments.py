@@ -9,56 +9,24 @@ What a future is, is told from outside (`Kinds`): this room knows no event loop.
 
 from __future__ import annotations
 
-import copy
-import dataclasses
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-PLAIN: Final = 0
-FUTURE: Final = 1
-FOREIGN: Final = 2  # some other awaitable, to be adopted as a future
-LIST: Final = 3
-TUPLE: Final = 4
-SET: Final = 5
-DICT: Final = 6
-DATACLASS: Final = 7
-
-_REMEMBERED = 4096  # classes; a notebook that redefines its classes all day must not keep each of them
+from .containers import FOREIGN, FUTURE, LAZY, LIST, PLAIN, Kinds, parts_of, rebuilt
 
 
-class Kinds(dict[type, int]):
-    """What to do with an argument of a given class, found out once a class.
+class Lazy(TypeError):
+    """Something among the arguments makes its items when it is asked for them.
 
     Args:
-        future: the engine's own future class.
-        foreign: whether a class is of awaitables that have to be adopted.
+        value: it.
+        place: of the argument in which it is, among all of them; -1 if there is but one value.
     """
 
-    def __init__(self, future: type, foreign: Callable[[type], bool]) -> None:
-        super().__init__({future: FUTURE})
-        self.future = future
-        self._foreign = foreign
-
-    def __missing__(self, cls: type) -> int:
-        if len(self) > _REMEMBERED:
-            self.clear()
-        kind = self[cls] = self._classify(cls)
-        return kind
-
-    def _classify(self, cls: type) -> int:
-        if issubclass(cls, self.future):
-            return FUTURE
-        if self._foreign(cls):
-            return FOREIGN
-        if issubclass(cls, list):
-            return LIST
-        if issubclass(cls, tuple):
-            return TUPLE
-        if issubclass(cls, (set, frozenset)):
-            return SET
-        if issubclass(cls, dict):
-            return DICT
-        return DATACLASS if dataclasses.is_dataclass(cls) else PLAIN
+    def __init__(self, value: Any, place: int) -> None:
+        super().__init__(value, place)
+        self.value = value
+        self.place = place
 
 
 class Node:
@@ -97,6 +65,7 @@ def scan(
         The futures, each as often as it occurs, and the holes for `fill`.
 
     Raises:
+        Lazy: what makes its items later is among them.
         ValueError: a container holds both itself and a future.
     """
     found: list[Any] = []
@@ -157,6 +126,8 @@ def scan_value(value: Any, kinds: Kinds, adopt: Callable[[Any], Any]) -> tuple[l
                     found.append(future)
                     node.holes.append((position, future))
                 continue
+            if kind == LAZY:
+                raise Lazy(part, _place(stack, position))
             inner = nodes.get(id(part))
             if inner is not None:
                 if inner.open:
@@ -164,7 +135,7 @@ def scan_value(value: Any, kinds: Kinds, adopt: Callable[[Any], Any]) -> tuple[l
                 else:
                     node.inner.append((position, inner))
                 continue
-            parts = _parts(kind, part)
+            parts = parts_of(kind, part)
             if _all_plain(parts, kinds):
                 continue
             inner = nodes[id(part)] = Node(kind, part, parts)
@@ -186,16 +157,15 @@ def scan_value(value: Any, kinds: Kinds, adopt: Callable[[Any], Any]) -> tuple[l
     return found, order or False
 
 
+def _place(stack: list[tuple[Node, Any]], position: int) -> int:
+    """Which argument is being looked into; -1 if it is the value itself."""
+    if len(stack) < 3:
+        return position if len(stack) == 2 else -1
+    return stack[1][0].inner[-1][0]
+
+
 def _all_plain(parts: list[Any], kinds: Kinds) -> bool:
     return not any(kinds[cls] for cls in set(map(type, parts)))
-
-
-def _parts(kind: int, value: Any) -> list[Any]:
-    if kind == DICT:
-        return [part for item in value.items() for part in item]
-    if kind == DATACLASS:
-        return [getattr(value, field.name, None) for field in dataclasses.fields(value)]
-    return list(value)
 
 
 def fill(
@@ -235,43 +205,5 @@ def fill_value(holes: Holes, value_of: Callable[[Any], Any]) -> Any:
             node.parts[position] = value_of(future)
         for position, inner in node.inner:
             node.parts[position] = built[id(inner)]
-        built[id(node)] = _rebuild(node)
+        built[id(node)] = rebuilt(node.kind, node.original, node.parts)
     return built[id(holes[-1])][0]
-
-
-def _rebuild(node: Node) -> Any:
-    original, parts = node.original, node.parts
-    cls = type(original)
-    if node.kind == DATACLASS:
-        copied = copy.copy(original)
-        for field, part in zip(dataclasses.fields(original), parts, strict=True):
-            if hasattr(original, field.name):
-                object.__setattr__(copied, field.name, part)  # also where the class is frozen
-        return copied
-    if cls is list:
-        return parts
-    if issubclass(cls, (tuple, frozenset)):
-        return _made_anew(original, parts)
-    changed: Any = (
-        {} if cls is dict else copy.copy(original)
-    )  # with its own attributes, as a ``default_factory``
-    changed.clear()
-    if node.kind == LIST:
-        changed.extend(parts)
-    elif node.kind == SET:
-        changed.update(parts)
-    else:
-        for key, value in zip(
-            parts[::2], parts[1::2], strict=True
-        ):  # not update(), which in a Counter adds up
-            changed[key] = value
-    return changed
-
-
-def _made_anew(original: Any, parts: list[Any]) -> Any:
-    """A tuple or frozenset; a subclass, as named tuples, may want its parts in another way than as one list."""
-    cls = type(original)
-    made = (tuple if isinstance(original, tuple) else frozenset).__new__(cls, parts)
-    if hasattr(original, "__dict__"):
-        vars(made).update(vars(original))
-    return made

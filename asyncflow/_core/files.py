@@ -9,6 +9,7 @@ from fnmatch import fnmatchcase
 from typing import Any, Final, Protocol
 
 from . import arguments
+from .containers import Kinds
 
 _GLOB: Final = frozenset("*?[")
 _SHA256: Final = re.compile(r"[0-9a-fA-F]{64}")
@@ -99,7 +100,7 @@ def _stays_inside(name: str) -> bool:
 
 # -- what a call declares ---------------------------------------------------------------------------------
 
-_KINDS: Final = arguments.Kinds(File, lambda cls: False)
+_KINDS: Final = Kinds(File, lambda cls: False, lazy=False)
 
 
 @dataclass(frozen=True, slots=True)

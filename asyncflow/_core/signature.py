@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import inspect
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from .files import declared
@@ -84,6 +84,25 @@ class Parameters:
             return f" (options go before the call:  {self._name}.with_options({unknown}=...)(...))"
         close = difflib.get_close_matches(unknown, there, 1)
         return f" (did you mean {close[0]!r}?)" if close else ""
+
+
+def names_of(fn: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> list[str]:
+    """What each argument of a call is called: by its parameter, or where there is no knowing by its number.
+
+    Args:
+        fn: the function.
+        args: positional arguments.
+        kwargs: keyword arguments.
+    """
+    names: list[str] = []
+    signature = _signature(fn)
+    for parameter in signature.parameters.values() if signature is not None else ():
+        if parameter.kind in _POSITIONAL:
+            names.append(parameter.name)
+        elif parameter.kind is parameter.VAR_POSITIONAL:
+            names += [f"*{parameter.name}"] * len(args)
+    names += [str(number) for number in range(len(names) + 1, len(args) + 1)]
+    return [*names[: len(args)], *kwargs]
 
 
 def _file_defaults(signature: inspect.Signature | None) -> dict[str, Any]:

@@ -1,24 +1,50 @@
-"""Awaitables that are not ours, as dependencies: futures of `concurrent.futures`, asyncio's, coroutines, anything
-with ``__await__``. Each becomes a node of the graph on a lane of its own, whose work is to wait."""
+"""Futures and coroutines that are not ours, as dependencies: each becomes a node of the graph on a lane of its own,
+whose work is to wait. What merely can be awaited, as an open pool of connections, is a value like any other: a call
+passes it as it is, unless it is wrapped in `awaited`."""
 
 from __future__ import annotations
 
 import asyncio
 import concurrent.futures
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Awaitable, Coroutine, Iterable, Sequence
+from typing import Any, TypeVar
 
+from .._core.containers import is_waited_for
 from .._core.task import Task
 from ..backend import CANCELLED, FAILED, STARTED, SUCCEEDED, Report
 
+T = TypeVar("T")
 _Waited = asyncio.Future[Any] | concurrent.futures.Future[Any]
 
 
-def is_foreign(cls: type) -> bool:
-    """Whether arguments of this class have to be waited for."""
-    if getattr(cls, "_is_passed_on", False):  # what stands in for a part of a result, of which nobody knows
-        return False
-    return hasattr(cls, "__await__") or issubclass(cls, concurrent.futures.Future)
+def awaited(awaitable: Awaitable[T]) -> Coroutine[Any, Any, T]:
+    """Have something waited for, and what it gives passed on: for what is no future, task or coroutine.
+
+    Those are waited for unasked where they are among the arguments of a call. Anything else with an ``__await__``, as a
+    connection that is opened by awaiting it, is passed as it is, unless it is given as ``awaited(...)``.
+
+    Args:
+        awaitable: what to wait for, once.
+    """
+    coroutine: Any = _waiting_for(awaitable)
+    coroutine.__name__ = coroutine.__qualname__ = type(awaitable).__qualname__  # as messages call it
+    return coroutine  # type: ignore[no-any-return]
+
+
+async def _waiting_for(awaitable: Awaitable[T]) -> T:
+    return await awaitable
+
+
+def all_awaited(order: Iterable[Any]) -> list[Any]:
+    """What is given to be waited for alone: all of it is, that can be awaited at all.
+
+    Args:
+        order: as given with ``after=``.
+    """
+    return [
+        awaited(each) if hasattr(type(each), "__await__") and not is_waited_for(type(each)) else each
+        for each in order
+    ]
 
 
 class Foreign:

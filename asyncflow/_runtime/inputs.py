@@ -7,12 +7,12 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from .._core import arguments
+from .._core.containers import Kinds, is_waited_for
 from .._core.task import Task
 from .._worker.chain import PREVIOUS, with_previous
-from .foreign import is_foreign
 from .future import TaskFuture
 
-KINDS: Final = arguments.Kinds(TaskFuture, is_foreign)
+KINDS: Final = Kinds(TaskFuture, is_waited_for)
 value_of: Final = asyncio.Future.result
 
 

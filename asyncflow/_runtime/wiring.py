@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 from .._core import arguments
 from .._core.files import declared
+from .._core.signature import names_of
 from .._core.task import CallSite, Definition, Task
 from ..errors import CircularDependency, ForeignFuture
 from . import inputs
+from .foreign import all_awaited
 from .future import TaskFuture
 from .scope import SCOPE, circle, waits_for
 
@@ -46,6 +48,7 @@ class Wiring:
         Raises:
             ForeignFuture: a future of another engine or of an earlier run.
             CircularDependency: the task would wait for the block in which it was called.
+            TypeError: a generator, or something else that makes its items later.
             ValueError: a container holds both itself and a future, or two outputs have one name.
         """
         if not kwargs and not after and task.owner is None:
@@ -60,11 +63,14 @@ class Wiring:
         try:
             futures, task.holes = arguments.scan(args, kwargs, inputs.KINDS, self.adopt)
             if after:
-                task.after, _ = arguments.scan_value(list(after), inputs.KINDS, self.adopt)
+                task.after, _ = arguments.scan_value(all_awaited(after), inputs.KINDS, self.adopt)
                 futures += task.after
             self._check(futures, task, task.owner)
             if arguments.has_containers(args, kwargs, inputs.KINDS) and not task.definition.is_block:
                 task.facts = declared(args, kwargs) or None  # a block hands them on to tasks
+        except arguments.Lazy as lazy:
+            self.call_off(task)
+            raise lazy_argument(task.definition, args, kwargs, lazy) from None
         except BaseException:
             self.call_off(task)
             raise
@@ -96,7 +102,13 @@ class Wiring:
         self._site = block.site
         # What is adopted is still of the block, though its body is over.
         adopt = partial(block.context.run, self.adopt)
-        futures, holes = arguments.scan_value(value, inputs.KINDS, adopt)
+        try:
+            futures, holes = arguments.scan_value(value, inputs.KINDS, adopt)
+        except arguments.Lazy as lazy:
+            raise TypeError(
+                f"{block.name!r} (#{block.id}) returned {_with_article(lazy.value)}, which could be looked into "
+                "only by using it up.\n  Return a list"
+            ) from None
         self._check(futures, block, block)
         return futures, holes
 
@@ -132,3 +144,27 @@ class Wiring:
             run.record.turn(task.id, site, owner, perf_counter())
         run.scheduler.called(task, ())
         return task
+
+
+def lazy_argument(
+    definition: Definition, args: tuple[Any, ...], kwargs: Mapping[str, Any], lazy: arguments.Lazy
+) -> TypeError:
+    """The error for an argument that makes its items later, as a generator does.
+
+    Args:
+        definition: of the task that was called.
+        args: positional arguments.
+        kwargs: keyword arguments.
+        lazy: what was found.
+    """
+    name = names_of(definition.fn, args, kwargs)[lazy.place]
+    return TypeError(
+        f"{definition.name!r} was given {_with_article(lazy.value)} in argument {name!r}, which could be looked into "
+        "for futures only by using it up.\n"
+        f"  Pass a list: {definition.name}([...]), or list(...) of it"
+    )
+
+
+def _with_article(value: Any) -> str:
+    kind = type(value).__name__
+    return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"

@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+import argparse
 import dataclasses
+import functools
 import gc
+import io
+import itertools
 import string
+import types
 import weakref
-from collections import Counter, OrderedDict, defaultdict, deque, namedtuple
-from collections.abc import Callable
+from collections import ChainMap, Counter, OrderedDict, UserDict, UserList, defaultdict, deque, namedtuple
+from collections.abc import Callable, ItemsView, KeysView, ValuesView
 from typing import Any, ClassVar, NamedTuple
 
+import attrs
+import pydantic
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from profiles import examples
 
-from asyncflow._core import arguments
-from asyncflow._core.arguments import Kinds, fill, fill_value, scan, scan_value
+from asyncflow._core import containers
+from asyncflow._core.arguments import Lazy, fill, fill_value, scan, scan_value
+from asyncflow._core.containers import Kinds
 
 from .kit import KINDS, Awaitable, Slot, adopt, value_of
 
@@ -120,6 +128,50 @@ class SealedBox:
     label: str = "box"
 
 
+@attrs.define
+class Attrs:
+    """A class of attrs."""
+
+    content: Any
+    label: str = "box"
+
+
+@attrs.frozen
+class FrozenAttrs:
+    """One that refuses to be changed."""
+
+    content: Any
+    label: str = "box"
+
+
+class Model(pydantic.BaseModel):
+    """A model of pydantic."""
+
+    model_config = pydantic.ConfigDict(extra="allow")
+    content: Any
+    label: str = "box"
+    _private: Any = pydantic.PrivateAttr(default=None)
+
+
+class FrozenModel(pydantic.BaseModel):
+    """One that refuses to be changed."""
+
+    model_config = pydantic.ConfigDict(frozen=True)
+    content: Any
+
+
+class Settings(UserDict[str, Any]):
+    """A mapping with an opinion."""
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        super().__setitem__(key.lower(), value)
+
+
+def double(rows: Any, factor: Any = 2) -> Any:
+    """Something to be called later."""
+    return rows * factor
+
+
 def sent(*args: Any, **kwargs: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
     """The arguments as the task gets them."""
     _, holes = scan(args, kwargs, KINDS, adopt)
@@ -210,9 +262,123 @@ def test_plain_arguments_beside_containers_of_futures_keep_their_places() -> Non
     assert list(kwargs.items()) == [("x", 4), ("y", (5,)), ("z", 6)]
 
 
+OTHERS: dict[str, tuple[Callable[[Any], Any], Callable[[Any], Any]]] = {  # and what is to be seen of each
+    "deque": (lambda x: deque([0, x], maxlen=2), lambda d: (list(d), d.maxlen)),
+    "dict's keys": (lambda x: {0: 0, x: 1}.keys(), list),
+    "dict's values": (lambda x: {"a": 0, "b": x}.values(), list),
+    "dict's items": (lambda x: {"a": 0, "b": x}.items(), list),
+    "ordered dict's values": (lambda x: OrderedDict(a=0, b=x).values(), list),
+    "user dict": (lambda x: UserDict(a=0, b=x), dict),
+    "user dict's subclass": (lambda x: Settings(A=x), dict),
+    "user dict's values": (lambda x: UserDict(a=0, b=x).values(), list),
+    "user dict's keys": (lambda x: UserDict({0: 0, x: 1}).keys(), list),
+    "user dict's items": (lambda x: UserDict(a=0, b=x).items(), list),
+    "user list": (lambda x: UserList([0, x]), list),
+    "chain of dicts": (lambda x: ChainMap({"a": 0}, {"b": x}), lambda c: c.maps),
+    "read-only dict": (lambda x: types.MappingProxyType({"a": 0, "b": x}), dict),
+    "namespace": (lambda x: types.SimpleNamespace(a=0, b=x), vars),
+    "arguments of a program": (lambda x: argparse.Namespace(a=0, b=x), vars),
+    "partial": (lambda x: functools.partial(double, x, factor=3), lambda p: (p.func, p.args, p.keywords)),
+    "partial's keyword": (lambda x: functools.partial(double, factor=x), lambda p: (p.args, p.keywords)),
+    "attrs": (Attrs, attrs.asdict),
+    "frozen attrs": (FrozenAttrs, attrs.asdict),
+    "pydantic": (lambda x: Model(content=x), lambda m: m.model_dump()),
+    "pydantic's extra": (lambda x: Model(content=1, more=x), lambda m: m.model_dump()),
+    "frozen pydantic": (lambda x: FrozenModel(content=x), lambda m: m.model_dump()),
+}
+
+
+@pytest.mark.parametrize(("wrap", "look"), OTHERS.values(), ids=OTHERS)
+def test_a_dict_view_and_whatever_else_a_user_calls_a_container_is_walked(
+    wrap: Callable[[Any], Any], look: Callable[[Any], Any]
+) -> None:
+    future = Slot("the value")
+    given, wanted = wrap(future), wrap("the value")
+    assert set(found_in(given)) == set(found_in([given])) == {future}
+    (arrived, inside), _ = sent(given, {"k": [given]})
+    assert look(arrived) == look(inside["k"][0]) == look(wanted)
+    views = (KeysView, ValuesView, ItemsView)
+    assert type(arrived) is type(wanted) or any(
+        isinstance(arrived, cls) and isinstance(wanted, cls) for cls in views
+    )
+    assert arrived is not given and future in set(found_in(given)), "the caller's own was changed"
+    (plain,), _ = sent(wanted)
+    assert plain is wanted
+
+
+def test_a_model_keeps_its_private_parts_and_what_was_set() -> None:
+    model = Model(content=Slot("x"))
+    model._private = [Slot("y")]
+    (arrived,), _ = sent(model)
+    assert arrived.content == "x" and arrived._private == ["y"]
+    assert arrived.model_fields_set == {"content"} == model.model_fields_set
+    assert type(model.content) is Slot and type(model._private[0]) is Slot
+
+
+def test_what_is_changed_after_the_call_is_not_changed_for_the_task() -> None:
+    space, model, box = types.SimpleNamespace(a=Slot(1)), Model(content=Slot(2)), deque([Slot(3)])
+    _, holes = scan((space, model, box), {}, KINDS, adopt)
+    space.a, space.b, model.content = 0, 0, 0
+    box.append(0)
+    arrived, _ = fill((space, model, box), {}, holes, Slot, value_of)
+    assert vars(arrived[0]) == {"a": 1} and arrived[1].content == 2 and list(arrived[2]) == [3]
+
+
+LAZY: dict[str, Callable[[list[Any]], Any]] = {
+    "generator": lambda parts: (part for part in parts),
+    "map": lambda parts: map(str, parts),
+    "zip": lambda parts: zip(parts, parts, strict=True),
+    "filter": lambda parts: filter(None, parts),
+    "enumerate": enumerate,
+    "reversed": reversed,
+    "iterator of a list": iter,
+    "iterator of a tuple": lambda parts: iter(tuple(parts)),
+    "iterator of a set": lambda parts: iter(set(parts)),
+    "iterator of a dict": lambda parts: iter(dict.fromkeys(parts)),
+    "iterator of a dict's values": lambda parts: iter(dict(enumerate(parts)).values()),
+    "iterator of a dict's items": lambda parts: iter(dict(enumerate(parts)).items()),
+    "iterator of a deque": lambda parts: iter(deque(parts)),
+    "reversed dict": lambda parts: reversed(dict(enumerate(parts))),
+    "chain": itertools.chain,
+    "slice": lambda parts: itertools.islice(parts, 2),
+    "batches": lambda parts: itertools.groupby(parts),
+    "calls until": lambda parts: iter(parts.pop, None),
+}
+
+
+@pytest.mark.parametrize("lazy", LAZY.values(), ids=LAZY)
+@pytest.mark.parametrize(
+    "wrap", [lambda x: x, lambda x: {"k": [0, x]}, Box], ids=["itself", "nested", "in a box"]
+)
+def test_what_makes_its_items_later_is_refused_and_its_argument_known(
+    lazy: Callable[[list[Any]], Any], wrap: Callable[[Any], Any]
+) -> None:
+    for parts in ([Slot(1)], [1]):
+        made = lazy(parts)
+        with pytest.raises(Lazy) as caught:
+            scan((1, ["a"], wrap(made)), {"x": 3}, KINDS, adopt)
+        assert caught.value.value is made and caught.value.place == 2
+        with pytest.raises(Lazy) as caught:
+            scan((Slot(1), [Slot(2)]), {"x": (3,), "y": wrap(made)}, KINDS, adopt)
+        assert caught.value.place == 3
+        with pytest.raises(Lazy):
+            scan_value(wrap(made), KINDS, adopt)
+
+
+def test_what_is_read_item_by_item_and_cannot_hold_futures_is_no_container() -> None:
+    assert scan((io.StringIO("a\nb"), range(3), "abc", b"abc", itertools.count()), {}, KINDS, adopt) == (
+        [],
+        False,
+    )
+
+
 def test_futures_in_things_that_are_no_containers_here_are_left_alone() -> None:
-    inside = deque([Slot(1)])
-    assert scan((inside, [inside], Box), {}, KINDS, adopt) == ([], False)
+    class Own:
+        def __init__(self) -> None:
+            self.inside = Slot(1)
+
+    own = Own()
+    assert scan((own, [own], Box), {}, KINDS, adopt) == ([], False)
 
 
 def test_values_that_fall_together_where_they_may_do_so() -> None:
@@ -398,7 +564,7 @@ def test_arguments_may_be_nested_10_000_deep(wrap: Callable[[Any], Any]) -> None
     for _ in range(10_000):
         arrived = next(
             part
-            for part in arguments._parts(KINDS[type(arrived)], arrived)
+            for part in containers.parts_of(KINDS[type(arrived)], arrived)
             if part not in (0, "k", "l", "box")
         )
     assert arrived == "core"
@@ -446,7 +612,7 @@ def test_the_classes_that_are_remembered_are_limited_and_may_be_forgotten() -> N
     gone = []
     for number in range(5_000):
         cls = type(f"Made{number}", (list,), {})
-        assert kinds[cls] == arguments.LIST
+        assert kinds[cls] == containers.LIST
         gone.append(weakref.ref(cls))
         del cls
     assert len(kinds) < 5_000
@@ -454,10 +620,10 @@ def test_the_classes_that_are_remembered_are_limited_and_may_be_forgotten() -> N
     assert sum(reference() is None for reference in gone) > 500
     # what was forgotten is found out again
     assert [kinds[cls] for cls in (Slot, SlotOfAnotherClass, Awaitable, int)] == [
-        arguments.FUTURE,
-        arguments.FUTURE,
-        arguments.FOREIGN,
-        arguments.PLAIN,
+        containers.FUTURE,
+        containers.FUTURE,
+        containers.FOREIGN,
+        containers.PLAIN,
     ]
 
 
@@ -507,6 +673,19 @@ BUILDERS: list[Callable[[list[Any]], Any]] = [
     lambda parts: Box(parts),
     lambda parts: SealedBox(tuple(parts)),
     lambda parts: FrozenBox(parts[0]) if parts else FrozenBox(None),
+    deque,
+    UserList,
+    lambda parts: UserDict(enumerate(parts)),
+    lambda parts: ChainMap(dict(enumerate(parts)), {"k": 1}),
+    lambda parts: types.MappingProxyType(dict(enumerate(parts))),
+    lambda parts: types.SimpleNamespace(**dict(zip("abcdef", parts, strict=False))),
+    lambda parts: functools.partial(double, *parts[1:], **dict(zip("k", parts, strict=False))),
+    lambda parts: dict(enumerate(parts)).values(),
+    lambda parts: dict(enumerate(parts)).items(),
+    lambda parts: Attrs(parts),
+    lambda parts: FrozenAttrs(parts[0] if parts else None),
+    lambda parts: Model.model_construct(content=parts[:1], more=parts[1:]),
+    lambda parts: FrozenModel.model_construct(content=parts),
 ]
 HASHED: list[Callable[[list[Any]], Any]] = [
     frozenset,
@@ -526,18 +705,34 @@ def built(builders: list[Callable[[list[Any]], Any]]) -> Callable[[Any], Any]:
     return extended
 
 
+def parts_of(value: Any) -> list[Any]:
+    """What a structure is made of, by what its class has to say of it."""
+    if isinstance(value, (UserDict, UserList)):
+        return [value.data]
+    if isinstance(value, ChainMap):
+        return list(value.maps)
+    if dataclasses.is_dataclass(value) or isinstance(value, (Attrs, FrozenAttrs)):
+        return [
+            getattr(value, name) for name in type(value).__annotations__ if name not in ("shared", "given")
+        ]
+    if isinstance(value, types.SimpleNamespace):
+        return [vars(value)]
+    if isinstance(value, pydantic.BaseModel):
+        return [vars(value), value.model_extra]
+    if isinstance(value, functools.partial):
+        return [value.args, value.keywords]
+    if isinstance(value, (dict, types.MappingProxyType)):
+        return [part for item in value.items() for part in item]
+    if isinstance(value, (list, tuple, set, frozenset, deque, ValuesView, ItemsView)):
+        return list(value)
+    return []
+
+
 def futures_in(value: Any) -> set[Slot]:
     """The same question, answered by recursion."""
     if isinstance(value, Slot):
         return {value}
-    parts: list[Any] = []
-    if dataclasses.is_dataclass(value):
-        parts = [getattr(value, field.name) for field in dataclasses.fields(value)]
-    elif isinstance(value, dict):
-        parts = [*value, *value.values()]
-    elif isinstance(value, (list, tuple, set, frozenset)):
-        parts = list(value)
-    return set().union(*map(futures_in, parts))
+    return set().union(*map(futures_in, parts_of(value)))
 
 
 hashable = st.recursive(leaves, built(HASHED), max_leaves=8)
@@ -562,8 +757,7 @@ def test_any_structure_arrives_as_the_same_structure_with_values_for_futures(
     assert set(futures) == futures_in([args, kwargs])
     assert bool(holes) == bool(futures)
     filled, filled_named = fill(args, kwargs, holes, Slot, value_of) if holes else (args, kwargs)
-    assert filled == tuple(part.wanted for part in positional)
-    assert filled_named == {name: part.wanted for name, part in named.items()}
+    assert list(filled_named) == list(named)
     assert shape_of([*filled, *filled_named.values()]) == shape_of(
         [part.wanted for part in [*positional, *named.values()]]
     )
@@ -572,13 +766,9 @@ def test_any_structure_arrives_as_the_same_structure_with_values_for_futures(
 
 
 def shape_of(value: Any) -> Any:
-    """The classes of a structure, which equality does not tell: a list equals a list's subclass."""
-    if dataclasses.is_dataclass(value):
-        return type(value), [shape_of(getattr(value, field.name)) for field in dataclasses.fields(value)]
-    if isinstance(value, dict):
-        return type(value), [(shape_of(key), shape_of(part)) for key, part in value.items()]
+    """The classes of a structure and its values, which equality does not tell: a list equals a list's subclass, and
+    views equal nothing."""
+    shapes = [shape_of(part) for part in parts_of(value)]
     if isinstance(value, (set, frozenset)):
-        return type(value), sorted(repr(shape_of(part)) for part in value)
-    if isinstance(value, (list, tuple)):
-        return type(value), [shape_of(part) for part in value]
-    return type(value)
+        shapes.sort(key=repr)
+    return type(value), shapes or repr(value)

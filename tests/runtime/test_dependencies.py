@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections import OrderedDict, defaultdict, namedtuple
-from collections.abc import Generator
+import types
+from collections import OrderedDict, UserDict, defaultdict, deque, namedtuple
+from collections.abc import Callable, Generator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import ContextVar
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import pytest
 
-from asyncflow import CircularDependency, ForeignFuture, UpstreamFailed, WorkflowEngine
+from asyncflow import CircularDependency, ForeignFuture, UpstreamFailed, WorkflowEngine, awaited
 from asyncflow.testing import ManualBackend, no_leaks
 
 from .kit import never_called, turns
@@ -178,16 +180,157 @@ async def test_coroutine_argument_sees_the_context_of_the_call(threads: Workflow
     assert await future == "red"
 
 
-async def test_object_with_await_is_a_dependency(threads: WorkflowEngine) -> None:
-    class Later:
+class Later:
+    """As a pool of connections is: a value, and what opens it when it is awaited."""
+
+    opened = 0
+
+    def __await__(self) -> Generator[Any, None, str]:
+        yield from turns(1).__await__()
+        self.opened += 1
+        return "later"
+
+
+async def test_an_object_that_can_be_awaited_is_passed_as_it_is(threads: WorkflowEngine) -> None:
+    pool = Later()
+    got, inside = await threads.submit(lambda got, inside: (got, inside), pool, {"inside": pool})
+    assert got is inside["inside"] is pool and not pool.opened
+
+    @threads.block
+    async def opened(pool: Later) -> Any:
+        return pool
+
+    assert await opened(pool) is pool and not pool.opened
+
+
+async def test_an_object_that_can_be_awaited_is_waited_for_where_that_is_said(
+    threads: WorkflowEngine,
+) -> None:
+    submitted = threads.submit(
+        lambda got, inside: (got, inside), awaited(Later()), {"inside": awaited(Later())}
+    )
+    assert await submitted == ("later", {"inside": "later"})
+
+    @threads.function_task
+    def last() -> int:
+        return pool.opened
+
+    pool = Later()
+    assert await last.with_options(after=pool)() == 1
+    assert await last.with_options(after=[pool])() == 2
+    later = last.with_options(after=pool)
+    assert await later() == 3 and await later() == 4
+
+
+async def test_an_asyncio_task_and_futures_of_any_kind_are_waited_for_unasked(
+    threads: WorkflowEngine,
+) -> None:
+    class Theirs:
+        """As futures of other libraries are."""
+
         def __await__(self) -> Generator[Any, None, str]:
             yield from turns(1).__await__()
-            return "later"
+            return "theirs"
 
-    assert await threads.submit(lambda got, inside: (got, inside), Later(), {"inside": Later()}) == (
-        "later",
-        {"inside": "later"},
-    )
+        def add_done_callback(self, fn: Any) -> None:
+            raise AssertionError("nobody asked")
+
+    pool: Future[str] = Future()
+    pool.set_result("pool")
+    task = asyncio.get_running_loop().create_task(turns(1))
+    assert await threads.submit(lambda *got: got, Theirs(), pool, task) == ("theirs", "pool", None)
+
+
+LAZY: dict[str, Callable[[Any], Any]] = {
+    "generator": lambda call: (call(path) for path in ["a", "b"]),
+    "map": lambda call: map(call, ["a", "b"]),
+    "zip": lambda call: zip([call("a")], [1], strict=True),
+    "filter": lambda call: filter(lambda future: future is not None, [call("a")]),
+    "enumerate": lambda call: enumerate([call("a")]),
+    "reversed": lambda call: reversed([call("a")]),
+    "iterator of a list": lambda call: iter([call("a")]),
+    "iterator of a dict": lambda call: iter({"a": call("a")}.values()),
+}
+
+
+@pytest.mark.parametrize("lazy", LAZY.values(), ids=LAZY)
+async def test_what_makes_its_items_later_is_refused_at_the_call(
+    threads: WorkflowEngine, lazy: Callable[[Any], Any]
+) -> None:
+    called = []
+
+    @threads.function_task
+    def load(path: str) -> str:
+        called.append(path)
+        return path
+
+    @threads.function_task
+    def total(first: int, rows: Any = (), *more: Any, **others: Any) -> None: ...
+
+    @threads.block
+    async def flow(rows: Any) -> None: ...
+
+    for call, argument in [
+        (lambda rows: total(1, rows), "rows"),
+        (lambda rows: total(1, rows=[rows]), "rows"),
+        (lambda rows: total(1, 2, 3, {"k": rows}), r"\*more"),
+        (lambda rows: total(1, others=rows), "others"),
+        (lambda rows: flow(rows), "rows"),
+    ]:
+        with pytest.raises(
+            TypeError, match=rf"was given an? \w+ in argument '{argument}', which[^\n]+\n  Pass a list"
+        ):
+            call(lazy(load))
+
+
+async def test_a_generator_that_a_block_returns_is_refused(threads: WorkflowEngine) -> None:
+    @threads.block
+    async def flow() -> Any:
+        return {"rows": (threads.submit(len, path) for path in ["a", "b"])}
+
+    with pytest.raises(TypeError, match=r"'flow' \(#1\) returned a generator, which[^\n]+\n  Return a list"):
+        await flow()
+
+
+@dataclass
+class Box:
+    rows: Any
+
+
+WRAPPED: dict[str, Callable[[Any], Any]] = {
+    "a dict's values": lambda future: {"a": future}.values(),
+    "a deque": lambda future: deque([future]),
+    "a user dict": lambda future: UserDict(a=future),
+    "a namespace": lambda future: types.SimpleNamespace(a=future),
+    "a partial": lambda future: partial(print, future),
+    "a read-only dict": lambda future: types.MappingProxyType({"a": future}),
+    "a dataclass": Box,
+}
+
+
+def parts_of(box: Any) -> list[Any]:
+    if isinstance(box, (types.SimpleNamespace, Box)):
+        return list(vars(box).values())
+    if isinstance(box, partial):
+        return list(box.args)
+    return list(box.values() if isinstance(box, (UserDict, types.MappingProxyType)) else box)
+
+
+@pytest.mark.parametrize("wrap", WRAPPED.values(), ids=WRAPPED)
+@pytest.mark.parametrize("backend", ["sequential", "thread", "process"])
+async def test_futures_in_any_container_are_waited_for_on_every_backend(
+    wrap: Callable[[Any], Any], backend: str
+) -> None:
+    if backend == "process" and wrap is WRAPPED["a read-only dict"]:
+        wrap = WRAPPED["a dict's values"]  # that one cannot be pickled, with futures or without
+    async with WorkflowEngine(backend, workers=1) as engine:
+        assert await engine.submit(parts_of, wrap(engine.submit(len, "abc"))) == [3]
+
+        @engine.block
+        async def flow() -> Any:
+            return wrap(engine.submit(len, "abc"))
+
+        assert parts_of(await flow()) == [3]
 
 
 async def test_failure_of_anothers_awaitable_keeps_the_task_from_running(threads: WorkflowEngine) -> None:

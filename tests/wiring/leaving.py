@@ -62,9 +62,9 @@ for case_name, case_value, case_kind in [
     )
 
 
-@wrong("argument 'value' of 'work' is a generator, which cannot be sent", "work", mend="list(value)")
+@wrong("'work' was given a generator in argument 'value'", "work", mend="Pass a list: work([...])")
 def a_generator(engine: WorkflowEngine) -> Any:
-    @engine.function_task(backend="cpu")
+    @engine.function_task
     def work(value: Any) -> int: ...
 
     async def flow() -> int:
@@ -165,7 +165,7 @@ def threads_share_everything(engine: WorkflowEngine) -> Any:
 
     async def flow() -> Any:
         await reads("a")
-        return await work(CLOSED, (number for number in range(3)))
+        return await work(CLOSED, iter(range(3)))
 
     return flow
 

@@ -219,7 +219,7 @@ RIGHT: list[tuple[str, Any, Any]] = [
     ("float_for_numpy_number", np.float64, 1.5),
     ("list_for_sequence", Sequence[int], [1, 2]),
     ("range_for_sequence", Sequence[int], range(3)),
-    ("generator_for_iterable", Iterable[int], (number for number in [1, 2])),
+    ("iterator_for_iterable", Iterable[int], iter(range(3))),
     ("dict_for_mapping", Mapping[str, float], {"a": 1}),
     ("default_dict", dict[str, list[int]], collections.defaultdict(list, {"a": [1]})),
     ("literal", Literal["mean", "median"], "mean"),

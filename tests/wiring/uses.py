@@ -70,7 +70,7 @@ def the_step_that_was_left_out(engine: WorkflowEngine) -> Any:
 
 
 @wrong(
-    "'total' and 'mean' are given the same generator, which can be read once",
+    "'total' and 'mean' are given the same range_iterator, which can be read once",
     "total",
     "mean",
     mend="make a list of it",
@@ -83,19 +83,19 @@ def one_generator_for_two(engine: WorkflowEngine) -> Any:
     def mean(rows: Any) -> float: ...
 
     async def flow() -> Any:
-        rows = (number for number in range(3))
+        rows = iter(range(3))
         return await total(rows) / await mean(rows)  # here
 
     return flow
 
 
-@wrong("'total' and 'total' are given the same map, which can be read once", "total", "total")
+@wrong("'total' and 'total' are given the same bytes_iterator, which can be read once", "total", "total")
 def one_iterator_in_a_loop(engine: WorkflowEngine) -> Any:
     @engine.function_task
     def total(rows: Any, degree: int) -> float: ...
 
     async def flow() -> Any:
-        rows = map(int, "123")
+        rows = iter(b"123")
         return [await total(rows, degree) for degree in range(2)]  # here
 
     return flow
@@ -205,6 +205,6 @@ def one_list_for_two(engine: WorkflowEngine) -> Any:
 
     async def flow() -> Any:
         rows = [1, 2]
-        return await total(rows) / await mean(iter(rows)) + await mean(iter(rows))
+        return await total(rows) / await mean(iter("12")) + await mean(iter("12"))
 
     return flow

@@ -20,11 +20,12 @@ from ...backend import ExecutionBackend
 from ...errors import TooManyTasks
 from .. import inputs
 from ..facts import Facts
+from ..foreign import all_awaited
 from ..future import TaskFuture
 from ..places import Places
 from ..run import Run
 from ..scope import SCOPE
-from ..wiring import Wiring
+from ..wiring import Wiring, lazy_argument
 from .checkpoints import Checkpoint, checkpoint_of, waits_for
 from .decided import Decided
 from .files import Order, reads_of_all
@@ -119,8 +120,11 @@ class DryRun(Run):
         number = self.last = self.last + 1
         try:
             dependencies, args, kwargs = self._taken(args, kwargs)
-            order = self._taken((list(after),), {})[0] if after else []
+            order = self._taken((all_awaited(after),), {})[0] if after else []
             future = self._call_as(number, definition, lane, args, kwargs, code, at, order)
+        except arguments.Lazy as lazy:
+            self.wiring.call_off_after(number)
+            raise lazy_argument(definition, args, kwargs, lazy) from None
         except BaseException:
             self.wiring.call_off_after(number)
             raise

@@ -19,6 +19,7 @@ from ..._core.story import place_in
 from ..._core.task import Definition, Lane, Task
 from ...errors import TooManyTasks
 from .. import inputs
+from ..foreign import all_awaited
 from ..future import TaskFuture
 from ..scope import SCOPE, waits_for
 from ..unseen import Unseen
@@ -109,7 +110,7 @@ class ForgivingRun(DryRun):
             after: futures to wait for and not to be passed.
         """
         given = self._futures_in([*args, *kwargs.values()])
-        futures, order = self._usable(given), self._usable(self._futures_in(list(after)))
+        futures, order = self._usable(given), self._usable(self._futures_in(all_awaited(after)))
         for each in given:
             if isinstance(each._run, DryRun):  # perhaps of another engine
                 each._run.used(each)

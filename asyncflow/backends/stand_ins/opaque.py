@@ -57,7 +57,6 @@ class StandIn:
     """
 
     __slots__ = ("__dict__", "_decisions", "_origin", "_pretends", "_root")
-    _is_passed_on = True  # though a part of it may be awaited: nobody waits for one that is an argument
 
     def __init__(
         self,

@@ -58,7 +58,7 @@ def iterator_faults(seen: Seen) -> Iterator[Fault]:
     """
     first: dict[int, Rehearsed] = {}
     for call in seen.calls:
-        if call.kind == "block":  # which may hand it on to one task
+        if call.is_refused or call.kind == "block":  # which may hand it on to one task
             continue
         for value in walk([*call.args, *call.kwargs.values()]):
             if _is_iterator(value) and first.setdefault(id(value), call) is not call:

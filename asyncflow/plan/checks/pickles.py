@@ -106,11 +106,7 @@ class Sent:
             return
         for argument in self._seen.arguments(call):
             why = self._why_not(argument.value)
-            if why is None:
-                continue
-            if isinstance(argument.value, GeneratorType):
-                yield said.a_generator(call, argument.name)
-            else:
+            if why is not None:
                 yield said.unsendable(call, argument.name, argument.value, why)
         if importable(call.fn) is None and (why := self._why_not(call.fn)) is not None:
             yield said.unsendable_function(call, why)

@@ -249,15 +249,6 @@ def unsendable(call: Rehearsed, parameter: str, value: Any, why: str) -> Fault:
     return fault("pickle", call, what, mend, key=(parameter, kind, why))
 
 
-def a_generator(call: Rehearsed, parameter: str) -> Fault:
-    """A generator among the arguments of a call that leaves the process."""
-    name = plain(parameter)
-    what = (
-        f"argument '{name}' of {quoted(call)} is a generator, which cannot be sent to {plain(call.place, 40)}"
-    )
-    return fault("pickle", call, what, f"pass a list of what it gives:  list({name})")
-
-
 def unsendable_function(call: Rehearsed, why: str) -> Fault:
     """A function that cannot be pickled, and has to be."""
     what = f"the function of {quoted(call)} cannot be sent to {plain(call.place, 40)}: {plain(why, 100)}"

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import concurrent.futures
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
+from ..._core.containers import is_waited_for
 from ..._core.files import File
 from ..._core.rehearsed import Lack, Rehearsed
 from ..._inspect.hints import is_open
@@ -70,7 +70,7 @@ class Seen:
             cls = type(value)
             if issubclass(cls, File):
                 return Any if call.kind == "block" else Path
-            if hasattr(cls, "__await__") or issubclass(cls, concurrent.futures.Future):
+            if is_waited_for(cls):
                 return Any
             return ...
 
