@@ -16,6 +16,7 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Callable
+from contextvars import copy_context
 from functools import reduce
 from importlib import import_module, invalidate_caches
 from struct import Struct
@@ -58,8 +59,8 @@ class Worker:
     """
 
     def __init__(self, calls: int, orders: int, records: int, page: int, most_memory: int) -> None:
-        self._calls = socket.socket(fileno=calls)
-        self._orders = socket.socket(fileno=orders)
+        self._calls = wire.blocking(socket.socket(fileno=calls))
+        self._orders = wire.blocking(socket.socket(fileno=orders))
         self._records = records
         told = memoryview(mmap.mmap(page, mmap.PAGESIZE))
         self._page, self._began = told.cast("Q"), told.cast("d")[1:]
@@ -108,7 +109,8 @@ class Worker:
             large = type(definition) is int  # its size, in a file of its own
             whole = wire.read_file(files.pop(0), definition) if large else definition
             if number == wire.PATH:
-                sys.path[:], sys.argv[:] = pickle.loads(whole)
+                with self._house.settling():
+                    sys.path[:], sys.argv[:] = pickle.loads(whole)
                 invalidate_caches()
             else:
                 self._definitions[number] = whole
@@ -145,7 +147,7 @@ class Worker:
                 if self._to_stop == task_id:
                     raise Stopped
                 self._began[0] = started = perf_counter()
-                value = fn(*args, **kwargs)
+                value = fn(*args, **kwargs) if harmless else copy_context().run(fn, *args, **kwargs)
                 if flags & wire.COROUTINE:
                     value = self._awaited(value)
             finally:
@@ -153,13 +155,14 @@ class Worker:
             ran = started, perf_counter()
             if not harmless:
                 self._house.send_children_away()
-        except Stopped:
+        except Stopped as error:
             self._current = _NOBODY
+            self._house.send_children_away(error)
             self._hand_back_links()
             self._record(wire.STOPPED, task_id, _until_now(started), None)
         except BaseException as error:
             self._current = _NOBODY
-            self._house.send_children_away()
+            self._house.send_children_away(error)
             self._hand_back_links()
             ran = _until_now(started)
             self._failed(task_id, ran, error)

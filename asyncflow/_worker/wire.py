@@ -81,6 +81,12 @@ PACKET: Final = 1 << 18
 _MOST_FILES: Final = 64  # descriptors in one packet
 
 
+def blocking(channel: socket.socket) -> socket.socket:
+    """The socket, without the time-out that the program, or what its interpreter loads first, gives to all new ones."""
+    channel.settimeout(None)
+    return channel
+
+
 def receive(channel: socket.socket, flags: int = 0) -> tuple[bytes, list[int]]:
     """A packet and the descriptors that came with it.
 

@@ -9,13 +9,17 @@ import _thread
 import asyncio
 import concurrent.futures
 import ctypes
+import decimal
+import gc
 import importlib
 import os
+import resource
 import signal
 import socket
 import sys
 import threading
 import time
+import warnings
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextvars import ContextVar
 from typing import Any
@@ -391,6 +395,53 @@ def set_terminator() -> None:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 
+def _change_time_zone() -> None:
+    os.environ["TZ"] = "Etc/GMT+7"
+    time.tzset()
+
+
+SETTINGS: dict[str, tuple[Callable[[], Any], Callable[[], Any]]] = {
+    "sys.path": (lambda: "/mess" in sys.path, lambda: sys.path.append("/mess")),
+    "sys.argv": (lambda: "mess" in sys.argv, lambda: sys.argv.append("mess")),
+    "warnings": (lambda: repr(warnings.filters), lambda: warnings.simplefilter("error", BytesWarning)),
+    "sys.setrecursionlimit": (sys.getrecursionlimit, lambda: sys.setrecursionlimit(7000)),
+    "socket.setdefaulttimeout": (socket.getdefaulttimeout, lambda: socket.setdefaulttimeout(3.5)),
+    "resource.setrlimit": (
+        lambda: resource.getrlimit(resource.RLIMIT_NOFILE)[0],
+        lambda: resource.setrlimit(
+            resource.RLIMIT_NOFILE, (60, resource.getrlimit(resource.RLIMIT_NOFILE)[1])
+        ),
+    ),
+    "a lower hard limit": (
+        lambda: resource.getrlimit(resource.RLIMIT_STACK),
+        lambda: resource.setrlimit(resource.RLIMIT_STACK, (1 << 22, 1 << 22)),
+    ),
+    "gc.disable": (gc.isenabled, gc.disable),
+    "decimal": (lambda: decimal.getcontext().prec, lambda: setattr(decimal.getcontext(), "prec", 7)),
+    "a context variable": (COLOUR.get, lambda: COLOUR.set("mess")),
+    "blocked signals": (
+        lambda: signal.SIGUSR1 in signal.pthread_sigmask(signal.SIG_BLOCK, ()),
+        lambda: signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR1}),
+    ),
+    "SIGHUP": (
+        lambda: str(signal.getsignal(signal.SIGHUP)),
+        lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN),
+    ),
+    "time zone": (lambda: time.tzname, _change_time_zone),
+}
+"""What a process has once for all that runs in it: how it is looked at, and how a task makes a mess of it."""
+
+
+def setting(name: str) -> Any:
+    """One of the settings of the process."""
+    return SETTINGS[name][0]()
+
+
+def change_setting(name: str) -> None:
+    """Change it, and leave it so."""
+    SETTINGS[name][1]()
+
+
 def umask() -> int:
     """The mask of new files."""
     mask = os.umask(0)
@@ -431,6 +482,18 @@ def close_stdout() -> None:
 def fork_and_return_twice() -> int:
     """Both processes return from the function."""
     return os.fork() and 1
+
+
+def status_of_fork(how: str) -> int:
+    """Fork a child that comes out of the function in some way, and tell its exit status."""
+    pid = os.fork()
+    if pid:
+        return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    if how == "returns":
+        return 0
+    if how == "fails":
+        raise ValueError("a child's failure")
+    sys.exit(how if how == "words" else int(how))
 
 
 def fork_and_leave(door: Door) -> int:

@@ -279,7 +279,7 @@ def _sockets(undo: ExitStack) -> tuple[socket.socket, socket.socket]:
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     undo.callback(ours.close)
     undo.callback(theirs.close)
-    return ours, theirs
+    return wire.blocking(ours), wire.blocking(theirs)
 
 
 def _pipe(undo: ExitStack) -> tuple[int, int]:

@@ -83,12 +83,13 @@ class Processes(Conformance):
             pytest.param(bad.descriptor_is_open, bad.close_descriptor, (1,), id="closes fd 1"),
             pytest.param(bad.descriptor_is_open, bad.close_descriptor, (2,), id="closes fd 2"),
             pytest.param(bad.stdout_is_open, bad.close_stdout, (), id="closes sys.stdout"),
+            *(pytest.param(bad.setting, bad.change_setting, (name,), id=name) for name in bad.SETTINGS),
         ],
     )
     async def test_the_next_task_finds_a_clean_house(
         self, engine: Engine, look: Any, mess: Any, args: tuple[Any, ...]
     ) -> None:
-        look_args = args if look in (bad.variable, bad.descriptor_is_open) else ()
+        look_args = args if look in (bad.variable, bad.descriptor_is_open, bad.setting) else ()
         clean = await engine.submit(look, *look_args)
         for _ in range(2 * self.workers):
             await engine.submit(mess, *args)
@@ -97,6 +98,14 @@ class Processes(Conformance):
 
     async def test_a_fork_that_returns_too_is_not_heard(self, engine: Engine) -> None:
         assert [await engine.submit(bad.fork_and_return_twice) for _ in range(5)] == [1] * 5
+
+    @pytest.mark.parametrize(
+        ("how", "status"), [("returns", 0), ("fails", 1), ("words", 1), ("0", 0), ("7", 7)]
+    )
+    async def test_a_fork_ends_with_the_status_of_a_program(
+        self, engine: Engine, how: str, status: int
+    ) -> None:
+        assert await engine.submit(bad.status_of_fork, how) == status
 
     async def test_a_fork_that_stays_holds_nobody_up(self, engine: Engine) -> None:
         gate = self.gate()
