@@ -83,6 +83,10 @@ class Inline(Executor):
         return future
 
 
+class InlineBackend(ExecutorBackend):
+    concurrency = Concurrency.SEQUENTIAL
+
+
 class TestInlineExecutor(BackendConformance):
     """Calls run in `submit` itself, one after another, with the engine's loop running."""
 
@@ -100,10 +104,6 @@ class TestInlineExecutor(BackendConformance):
 
     def make_backend(self) -> ExecutionBackend:
         return InlineBackend(Inline())
-
-
-class InlineBackend(ExecutorBackend):
-    concurrency = Concurrency.SEQUENTIAL
 
 
 def test_exactly_one_of_the_callers_and_ours_has_to_be_given() -> None:
