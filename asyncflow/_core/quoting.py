@@ -3,8 +3,17 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Iterator
+from functools import lru_cache
 from string import Formatter
-from typing import Any
+from typing import Any, Final
+
+from .shell_text import Place, places
+
+_MEND: Final = (
+    'Outside of quotes it is quoted by itself, as one word. To have it inside of some:  v={}; echo "of $v"\n'
+    "  A script for another shell takes it as an argument:  sh -c 'cat \"$1\"' sh {}"
+)
 
 
 def quoted(value: Any) -> str:
@@ -28,20 +37,57 @@ def quoted(value: Any) -> str:
 
 
 class _Quoting(Formatter):
+    """Of one command.
+
+    Args:
+        places: where each value stands.
+    """
+
+    def __init__(self, places: Iterator[Place]) -> None:
+        self._places = places
+
     def format_field(self, value: Any, format_spec: str) -> str:
-        return quoted(format(value, format_spec) if format_spec else value)
+        text = format(value, format_spec) if format_spec else value
+        word = quoted(text)
+        place = next(self._places)
+        if place is Place.ARITHMETIC and word != str(text):
+            raise ValueError(f"sh: {text!r} stands {place.value}, where a shell runs what is in it")
+        if place is Place.COMMENT and "\n" in word:
+            raise ValueError(f"sh: {text!r} stands {place.value}, which ends with its line")
+        return word
 
 
 def sh(template: str, /, *values: Any, **named: Any) -> str:
     """A shell command with values put in, each quoted: ``sh("grep {} {}", pattern, path)``.
 
     Args:
-        template: as for `str.format`; its own text is the shell's.
+        template: as for `str.format`; its own text is the shell's. Places for values stand outside of quotes.
         values: for ``{}`` and ``{0}``; a list becomes several words.
         named: for ``{name}``.
 
     Raises:
-        ValueError: a value holds a null character.
+        ValueError: a value holds a null character, or a place for one stands inside quotes or a heredoc.
         IndexError: there are more places than values.
     """
-    return _Quoting().vformat(template, values, named)
+    return _Quoting(iter(_places(template))).vformat(template, values, named)
+
+
+@lru_cache
+def _places(template: str) -> tuple[Place, ...]:
+    """Where the values of a template will stand, one for each time that one is put in."""
+    parts = [
+        (text.replace("\0", " "), field, spec or "") for text, field, spec, _ in Formatter().parse(template)
+    ]
+    found = iter(places("".join(text + ("" if field is None else "\0") for text, field, _ in parts)))
+    stand: list[Place] = []
+    for _, field, spec in parts:
+        if field is None:
+            continue
+        place = next(found)
+        if place not in (Place.OUTSIDE, Place.ARITHMETIC, Place.COMMENT):
+            raise ValueError(
+                f"sh({template!r}): {{{field}}} stands {place.value.strip()}, where it cannot be quoted.\n  {_MEND}"
+            )
+        nested = sum(inner is not None for _, inner, _, _ in Formatter().parse(spec))
+        stand += [place] * (1 + nested)
+    return tuple(stand)

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shlex
 import signal
 import subprocess
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any, Final
 
 from .._core.commands import CommandOptions, argv_of
+from .._core.names_in_commands import is_plain, misread, unplain
 from .._core.task import Task
 from .._worker.command import Command, start_watcher
 from ..backend import CANCELLED, FAILED, STARTED, SUCCEEDED, Report
@@ -86,6 +88,7 @@ class Commands:
             given = await given
         argv = argv_of(given, options, task.name)
         facts.command = given if isinstance(given, str) else argv
+        _refuse_misread(task, facts.command)
         with self._streams(task, options) as (stdin, stdout, stderr):
             facts.returncode = await self._ended(task, argv, options, (stdin, stdout, stderr))
             facts.stderr = _text(stderr, _MOST_TEXT)
@@ -240,6 +243,34 @@ async def _readable(descriptor: int) -> None:
 def _settle(waiter: asyncio.Future[None]) -> None:
     if not waiter.done():
         waiter.set_result(None)
+
+
+def _refuse_misread(task: Task, command: Any) -> None:
+    """Refuse a command in which a name of the call's files is not quoted: a shell would run what is in it."""
+    facts: Facts = task.facts
+    pieces = facts.unplain
+    for path in _paths_in((*task.args, *task.kwargs.values())):
+        if not is_plain(str(path)) and facts.sandbox not in path.parents:  # those in it are known already
+            pieces = pieces | unplain("", path.parts)
+    name = misread(command, pieces) if pieces else None
+    if name is not None:
+        text = command if isinstance(command, str) else shlex.join(map(os.fsdecode, command))
+        raise ValueError(
+            f"{task.name!r} (#{task.id}): the name {name!r} of a file stands in its command so that a shell may run "
+            f"what is in it:\n  {text}\n"
+            '  Outside of quotes a path quotes itself:  f"cat {path}"\n'
+            '  What is made of it is quoted by sh:  sh("cat {}", path.name)'
+        )
+
+
+def _paths_in(values: Iterable[Any]) -> Iterator[PurePath]:
+    for value in values:
+        if isinstance(value, PurePath):
+            yield value
+        elif isinstance(value, (list, tuple, set, frozenset)):
+            yield from (each for each in value if isinstance(each, PurePath))
+        elif isinstance(value, dict):
+            yield from (each for each in value.values() if isinstance(each, PurePath))
 
 
 def _searched(program: str | bytes, env: Mapping[str, str]) -> str:

@@ -34,6 +34,7 @@ class Facts:
     sandbox: Path | None = None
     brought: dict[str, tuple[Stamp, Left | None]] = field(default_factory=dict)
     outputs: Mapping[str, Any] = field(default_factory=dict)  # paths of what was made
+    unplain: dict[str, str] = field(default_factory=dict)  # what may stand in its command only as quoted
     left: dict[str, Left] | None = None  # worked out when somebody wants to know
     published: int = 0  # bytes
     command: str | list[str | bytes] | None = None

@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import re
 import shlex
 import tempfile
 import threading
@@ -21,6 +22,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from .._core import urls
 from .._core.files import Declared, File, InputFile, OutputFile, hides, made_upstream, name_in_sandbox
+from .._core.names_in_commands import is_plain, unplain
 from ..errors import StagingError
 from .copying import Unwanted, copy, is_inside, remove
 from .facts import Facts
@@ -39,7 +41,8 @@ class ShellPath(PosixPath):
     """A path that an f-string and `str.format` put into a command quoted for the shell."""
 
     def __format__(self, spec: str) -> str:
-        return shlex.quote(format(str(self), spec))
+        text = format(str(self), spec)
+        return text if is_plain(text) else shlex.quote(text)
 
 
 class ShellPaths(list[ShellPath]):
@@ -129,6 +132,12 @@ class Staging:
                 bring_left(facts, is_hidden, partial(_place, sandbox), wanted)
         except (OSError, ValueError) as error:
             raise StagingError(f"{facts.label}: {error}") from error
+
+        if facts.is_command:
+            named = [
+                name for name, each in files.outputs.items() if not each.is_glob or not is_plain(_bare(name))
+            ]
+            facts.unplain = unplain(str(sandbox), [*named, *facts.brought])
 
         def path_of(file: File) -> Any:
             return path_class(sandbox / file.name) if isinstance(file, OutputFile) else staged[id(file)]
@@ -312,6 +321,10 @@ def _place(sandbox: Path, name: str, is_file: bool = True) -> Path:
     if not is_inside(folder, sandbox):
         raise ValueError(f"{name!r} leads out of the sandbox through a link")
     return target
+
+
+def _bare(pattern: str) -> str:
+    return re.sub(r"[*?\[\]]", "", pattern)
 
 
 def _unused(destination: Path) -> Path:

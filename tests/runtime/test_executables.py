@@ -329,8 +329,8 @@ async def test_what_a_command_leaves_in_the_background_ends_with_it(engine: Work
 
 
 IN_ITS_GROUP = "sleep 1000 & echo up > {}; sleep 1000"
-OUT_OF_IT = "setsid sh -c 'echo up > {}; exec sleep 1000' & sleep 1000"
-TWICE_FORKED = "(setsid sh -c '(echo up > {}; exec sleep 1000) &' &); sleep 1000"
+OUT_OF_IT = "setsid sh -c 'echo up > \"$1\"; exec sleep 1000' sh {} & sleep 1000"
+TWICE_FORKED = "(setsid sh -c '(echo up > \"$1\"; exec sleep 1000) &' sh {} &); sleep 1000"
 
 
 def _watchers(folder: Path) -> list[int]:
