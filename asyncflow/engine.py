@@ -16,14 +16,15 @@ from types import MethodType, TracebackType
 from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar, overload
 
 from ._core.history import History
-from ._core.options import names_options
 from ._engine import decorators
 from ._engine.life import Life, from_thread, run_target
 from ._engine.options import all_made, chosen_of, is_coroutine_function
 from ._engine.settings import Settings
+from ._option_names import names_options
 from ._runtime.future import TaskFuture
 from ._runtime.sandboxes import Keep
 from ._runtime.scope import workflow_scope
+from ._tracebacks import shows_all, trim
 from ._typing import BlockDecorator, ExecutableTaskDecorator, FunctionTaskDecorator
 from ._worker.far import FarEngine
 from .backend import ExecutionBackend
@@ -120,13 +121,19 @@ class WorkflowEngine(Life):
             args: as for the class.
             options: as for the class.
         """
+        __tracebackhide__ = not shows_all()
         engine = cls(*args, **options)
         await engine.start()
         return engine
 
     async def start(self) -> None:
         """Start, or start again after a shutdown; nothing to do if it runs."""
-        await self._start()
+        __tracebackhide__ = not shows_all()
+        try:
+            await self._start()
+        except BaseException as error:
+            trim(error)
+            raise
 
     async def shutdown(self, wait: bool = True, skip_execution_backend: bool = False) -> None:
         """End the run. Afterwards every future is done and every thread, process and descriptor given back.
@@ -140,9 +147,11 @@ class WorkflowEngine(Life):
         Raises:
             RuntimeError: called inside a task or block of this engine, which would wait for itself.
         """
+        __tracebackhide__ = not shows_all()
         await self._shut_down(wait, skip_execution_backend)
 
     async def __aenter__(self) -> Self:
+        __tracebackhide__ = not shows_all()
         await self.start()
         return self
 
@@ -175,7 +184,11 @@ class WorkflowEngine(Life):
             WrongLoop: an event loop runs already; await the target there instead.
         """
         caller = sys._getframe(1)
-        return run_target(self, target, args, kwargs, (caller.f_code, caller.f_lasti))
+        try:
+            return run_target(self, target, args, kwargs, (caller.f_code, caller.f_lasti))
+        except BaseException as error:
+            trim(error)
+            raise
 
     @overload
     def plan(self, /) -> Coroutine[Any, Any, Plan]: ...
@@ -254,9 +267,13 @@ class WorkflowEngine(Life):
             args: its positional arguments; futures may stand anywhere.
             kwargs: its keyword arguments.
         """
-        task = fn if isinstance(fn, FunctionTask) else self._task_of(fn)
         caller = sys._getframe(1)
-        return made_at(caller.f_code, caller.f_lasti, task(*args, **kwargs))
+        try:
+            task = fn if isinstance(fn, FunctionTask) else self._task_of(fn)
+            return made_at(caller.f_code, caller.f_lasti, task(*args, **kwargs))
+        except BaseException as error:
+            trim(error)
+            raise
 
     @overload
     def from_thread(
@@ -288,7 +305,11 @@ class WorkflowEngine(Life):
             EngineClosed: the engine was shut down.
         """
         caller = sys._getframe(1)
-        return from_thread(self, task, args, kwargs, (caller.f_code, caller.f_lasti))
+        try:
+            return from_thread(self, task, args, kwargs, (caller.f_code, caller.f_lasti))
+        except BaseException as error:
+            trim(error)
+            raise
 
     def _task_of(self, fn: Any) -> FunctionTask[..., Any, Any]:
         # By identity, as two callables may be equal; what is remembered is held, so that its id stays its own.

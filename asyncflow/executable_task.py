@@ -9,8 +9,8 @@ from types import EllipsisType
 from typing import Any, ParamSpec, Self, TypeVar
 
 from ._core.commands import CommandOptions
-from ._core.options import names_options
 from ._core.task import Definition
+from ._option_names import names_options
 from .function_task import FunctionTask
 
 P = ParamSpec("P")

@@ -9,10 +9,11 @@ from threading import get_ident
 from types import CodeType, EllipsisType, MethodType
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Self, TypeVar, overload
 
-from ._core.options import names_options
 from ._core.signature import Parameters
 from ._core.task import Definition, Lane
+from ._option_names import names_options
 from ._runtime.future import TaskFuture
+from ._tracebacks import trim
 from ._typing import Later, Method, Takes1, Takes2, Takes3, Takes4
 from ._worker.far import FarTask
 from .backend import HELD_UP
@@ -118,48 +119,52 @@ class FunctionTask(Generic[P, Fn, R]):
             WrongLoop: this is not the engine's event loop.
             EngineClosed: the engine was shut down.
         """
-        if self._leading:
-            args = (*self._leading, *args)
-        parameters = self._parameters
-        given = len(args)
-        if kwargs or given < parameters.least or given > parameters.most:
-            try:
-                args, kwargs = parameters.fitted(args, kwargs)
-            except TypeError as misfit:
-                rehearsal = self._engine._rehearsal()
-                if rehearsal is None:
-                    raise
-                caller = sys._getframe(1)
-                return rehearsal.refused(  # type: ignore[no-any-return]
-                    self._definition, args, kwargs, caller.f_code, caller.f_lasti, misfit, self._after
-                )
-        run = self._engine._run
-        # The first call of a burst asks whether it may be made here; the others would be told the same.
-        if run is None or run.last_site is None or run.thread != get_ident() or HELD_UP:
-            run = self._engine._run_for(self._definition.name)
-            if run.is_rehearsal:  # which is over soon and not to be remembered
-                caller = sys._getframe(1)
-                return run.call(  # type: ignore[no-any-return]
-                    self._definition,
-                    run.lane_for(self._definition),
-                    args,
-                    kwargs,
-                    caller.f_code,
-                    caller.f_lasti,
-                    self._after,
-                )
-        if run is not self._run:
-            self._run, self._lane = run, run.lane_for(self._definition)
-        caller = sys._getframe(1)
-        return run.call(  # type: ignore[no-any-return]
-            self._definition,
-            self._lane,
-            args,
-            kwargs or _NO_KWARGS,
-            caller.f_code,
-            caller.f_lasti,
-            self._after,
-        )
+        try:
+            if self._leading:
+                args = (*self._leading, *args)
+            parameters = self._parameters
+            given = len(args)
+            if kwargs or given < parameters.least or given > parameters.most:
+                try:
+                    args, kwargs = parameters.fitted(args, kwargs)
+                except TypeError as misfit:
+                    rehearsal = self._engine._rehearsal()
+                    if rehearsal is None:
+                        raise
+                    caller = sys._getframe(1)
+                    return rehearsal.refused(  # type: ignore[no-any-return]
+                        self._definition, args, kwargs, caller.f_code, caller.f_lasti, misfit, self._after
+                    )
+            run = self._engine._run
+            # The first call of a burst asks whether it may be made here; the others would be told the same.
+            if run is None or run.last_site is None or run.thread != get_ident() or HELD_UP:
+                run = self._engine._run_for(self._definition.name)
+                if run.is_rehearsal:  # which is over soon and not to be remembered
+                    caller = sys._getframe(1)
+                    return run.call(  # type: ignore[no-any-return]
+                        self._definition,
+                        run.lane_for(self._definition),
+                        args,
+                        kwargs,
+                        caller.f_code,
+                        caller.f_lasti,
+                        self._after,
+                    )
+            if run is not self._run:
+                self._run, self._lane = run, run.lane_for(self._definition)
+            caller = sys._getframe(1)
+            return run.call(  # type: ignore[no-any-return]
+                self._definition,
+                self._lane,
+                args,
+                kwargs or _NO_KWARGS,
+                caller.f_code,
+                caller.f_lasti,
+                self._after,
+            )
+        except BaseException as error:
+            trim(error)  # in the user's line it was raised
+            raise
 
     @names_options
     def with_options(
@@ -254,9 +259,14 @@ class FunctionTask(Generic[P, Fn, R]):
             iterables: one for each positional argument; the shortest tells how many calls.
         """
         caller = sys._getframe(1)
-        return [
-            made_at(caller.f_code, caller.f_lasti, self(*items)) for items in zip(*iterables, strict=False)
-        ]
+        try:
+            return [
+                made_at(caller.f_code, caller.f_lasti, self(*items))
+                for items in zip(*iterables, strict=False)
+            ]
+        except BaseException as error:
+            trim(error)
+            raise
 
     # A decorated method: the instance is the first argument, and gone from the rest.
     @overload

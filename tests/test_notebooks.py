@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from jupyter_client.manager import KernelManager
 from nbclient import NotebookClient
 
 NOTEBOOK = Path(__file__).parents[1] / "examples" / "notebook.ipynb"
+_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 PATIENCE = 60  # seconds until a kernel counts as hung
 
 START = """
@@ -74,6 +76,7 @@ class Notebook:
     def __init__(self, manager: KernelManager, client: BlockingKernelClient) -> None:
         self._manager = manager
         self._client = client
+        self.traceback = ""  # of the last exception, as the notebook shows it
 
     def run(self, cell: str, on_print: Callable[[], None] = lambda: None) -> str:
         """What the cell printed and its last value, or the name of the exception that ended it."""
@@ -88,6 +91,7 @@ class Notebook:
                 said.append(content["data"]["text/plain"])
             elif message["msg_type"] == "error":
                 said.append(content["ename"])
+                self.traceback = _COLOURS.sub("", "\n".join(content["traceback"]))
 
         self._client.execute_interactive(cell, timeout=PATIENCE, output_hook=hear)
         return "".join(said).strip()
@@ -171,3 +175,41 @@ def test_after_an_interrupt_the_engine_goes_on(notebook: Notebook, cell: str) ->
         notebook.run("release.set()")  # its only worker cannot be stopped, only let go
     assert notebook.run("await both(2)") == "8"
     assert notebook.run("await engine.shutdown(wait=False); print(future.done())") == "True"
+
+
+FAILS = """
+@engine.function_task
+def load(name):
+    rows = [name]
+    raise ValueError(f"need 2 rows, not {rows}")
+
+@engine.function_task
+def plot(rows):
+    return rows
+
+@engine.block
+async def both(name):
+    return await plot(load(name))
+"""
+
+
+@pytest.mark.parametrize("backend", ["thread", "process"])
+def test_a_failed_task_takes_few_lines_and_none_of_ours(notebook: Notebook, backend: str) -> None:
+    notebook.run(START.replace('"thread"', f'"{backend}"'))
+    notebook.run(FAILS)
+    for cell in ("await load('a')", "await plot(load('a'))", "await both('a')"):
+        assert notebook.run(cell) in ("ValueError", "UpstreamFailed")
+        assert "need 2 rows, not ['a']" in notebook.traceback
+        assert len(notebook.traceback.splitlines()) <= 25, notebook.traceback
+        assert "asyncflow/" not in notebook.traceback
+
+
+def test_cells_are_named_as_the_notebook_does(notebook: Notebook) -> None:
+    notebook.run(START)
+    notebook.run(FAILS)
+    notebook.run("future = load('a')")
+    number = int(notebook.run("len(In) - 1")) - 1
+    told = notebook.run(
+        "import asyncio; await asyncio.wait([future]); print(future.exception() and future.explain())"
+    )
+    assert f"called at In [{number}]:1, in <module>" in told

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from functools import wraps
+from collections.abc import Iterable, Mapping
 from math import isfinite
-from typing import Any, TypeVar
-
-F = TypeVar("F", bound=Callable[..., Any])
+from typing import Any
 
 
 def whole(option: str, given: Any, least: int = 1) -> int:
@@ -102,27 +99,3 @@ def meant(given: object, known: Iterable[str]) -> str:
     by_lower = {name.lower(): name for name in known}
     close = get_close_matches(given.lower(), by_lower, 1)
     return f" Did you mean {by_lower[close[0]]!r}?" if close else ""
-
-
-def names_options(function: F) -> F:
-    """Have a function say which of its options somebody likely meant who gave one that it does not have.
-
-    Args:
-        function: with keyword arguments.
-    """
-    code = function.__code__
-    first, last = code.co_posonlyargcount, code.co_argcount + code.co_kwonlyargcount
-    known = frozenset(code.co_varnames[first:last])
-
-    @wraps(function)
-    def checked(*args: Any, **options: Any) -> Any:
-        if not options.keys() <= known:
-            unknown = next(name for name in options if name not in known)
-            shown = sorted(known - {"self", "fn"})
-            who = function.__qualname__.removesuffix(".__init__")
-            raise TypeError(
-                f"{who}() has no option {unknown!r}.{meant(unknown, shown)}\n  It has: {', '.join(shown)}."
-            )
-        return function(*args, **options)
-
-    return checked  # type: ignore[return-value]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from types import CodeType
+from typing import Any
 
 from .._causes import brief
 from .states import CANCELLING, NOW, State, state_of, steps_of
@@ -31,7 +33,19 @@ def place_in(code: CodeType | None, instruction: int) -> str:
         (line for start, end, line in code.co_lines() if start <= instruction < end and line),
         code.co_firstlineno,
     )
-    return f"{code.co_filename}:{line}, in {code.co_name}"
+    return f"{_file(code.co_filename)}:{line}, in {code.co_name}"
+
+
+def _file(name: str) -> str:
+    """A file as people know it: a cell of a notebook by its number, "In [5]"."""
+    ipython: Any = sys.modules.get("IPython")  # whoever has not loaded it has no cells
+    if ipython is None:
+        return name
+    try:
+        _, cell = ipython.get_ipython().compile.format_code_name(name)
+    except (AttributeError, TypeError, ValueError):  # no shell here, an older one, or no cell
+        return name
+    return str(cell).replace("In[", "In [")
 
 
 def explain(task: Task, dependencies: Sequence[Task] = ()) -> str:

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
+from functools import partial
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 from .._core.commands import CommandOptions
-from .._core.options import names_options
 from .._core.task import Definition
+from .._option_names import names_options
 from ..executable_task import ExecutableTask, runs
 from ..function_task import FunctionTask
 from .options import asked_for, check_function, expected_seconds, is_coroutine_function, name_of, seconds
@@ -53,8 +54,13 @@ def function_task(
         UnknownBackend: the engine has no backend of that name.
     """
     if fn is None:
-        return lambda fn: engine.function_task(
-            fn, name=name, backend=backend, timeout=timeout, example=example, expected=expected
+        return partial(  # not a function of ours, which would be in tracebacks
+            engine.function_task,
+            name=name,
+            backend=backend,
+            timeout=timeout,
+            example=example,
+            expected=expected,
         )
     check_function("function_task", fn)
     definition = engine._definition(
@@ -78,7 +84,7 @@ def block(engine: Any, fn: Any = None, /, *, name: str | None = None, timeout: D
         TypeError: it cannot be a block.
     """
     if fn is None:
-        return lambda fn: engine.block(fn, name=name, timeout=timeout)
+        return partial(engine.block, name=name, timeout=timeout)
     check_function("block", fn)
     return FunctionTask(engine, engine._definition(fn, name=name, timeout=timeout, is_block=True))
 
@@ -135,8 +141,8 @@ def executable_task(
         "shell": shell,
     }
     if fn is None:
-        return lambda fn: engine.executable_task(
-            fn, name=name, timeout=timeout, example=example, expected=expected, **options
+        return partial(
+            engine.executable_task, name=name, timeout=timeout, example=example, expected=expected, **options
         )
     check_function("executable_task", fn)
     definition = engine._definition(fn, name=name, timeout=timeout, example=example, expected=expected)

@@ -309,10 +309,7 @@ def _ended_by(task: Task, error: BaseException, cancelling: bool) -> Event:
     # taking it for a cancel would tell a lie about who wanted what.
     if isinstance(error, asyncio.CancelledError) and (cancelling or task.definition.is_block):
         return CANCELLED, task.id, None
-    traceback = error.__traceback__
-    while traceback is not None and traceback.tb_frame.f_code.co_filename == __file__:
-        traceback = traceback.tb_next
-    return FAILED, task.id, error.with_traceback(traceback)  # which begins in the user's function
+    return FAILED, task.id, error
 
 
 def _given_back(link: Task | None) -> Iterator[Event]:

@@ -10,6 +10,7 @@ from .._causes import brief
 from .._core.files import File, InputFile, OutputFile
 from .._core.story import called_at
 from .._core.task import Task
+from .._tracebacks import trim
 from .._worker.results import UNFIT, why_unfit
 from ..errors import TaskCrashed
 from .future import FailedFuture, TaskFuture
@@ -45,6 +46,7 @@ def as_failure(task: Task, error: BaseException) -> Exception:
     else:
         failure = TaskCrashed(task.id, task.name, brief(error))
         failure.__cause__ = error
+    trim(failure)
     with suppress(Exception):  # an exception class may refuse notes; the failure itself must arrive
         kind = "block" if task.definition.is_block else "task"
         failure.add_note(f"in {kind} {task.name!r} (#{task.id}), called at {called_at(task)}")

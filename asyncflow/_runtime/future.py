@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from .._core.states import State, state_of
 from .._core.story import explain
@@ -108,21 +110,32 @@ class TaskFuture(Task, asyncio.Future[T]):
         self._run.cancel(self, msg)
         return True
 
-    def result(self) -> T:
-        """The value, once there is one.
+    if TYPE_CHECKING:
 
-        Raises:
-            asyncio.InvalidStateError: the task is not over; await the future instead.
-        """
-        if not self.done():
-            raise asyncio.InvalidStateError(f"{self!r} has no result yet; say:  await {self.name}(...)")
-        return _result(self)
+        def result(self) -> T:
+            """The value, once there is one.
+
+            Raises:
+                asyncio.InvalidStateError: the task is not over; await the future instead.
+            """
+
+    else:
+
+        @property
+        def result(self) -> Callable[[], T]:
+            """Call it for the value, once there is one; before, that is an `asyncio.InvalidStateError`."""
+            # Not a method: asyncio asks so for what an await raises, and a frame of ours would be in the traceback.
+            return partial(_result if self.done() else _not_yet, self)
 
     def __repr__(self) -> str:
         return f"<TaskFuture {self.name}#{self.id} {state_of(self.story)}>"
 
     def __dir__(self) -> list[str]:
         return [name for name in super().__dir__() if name not in _INNER]
+
+
+def _not_yet(future: TaskFuture[Any]) -> NoReturn:
+    raise asyncio.InvalidStateError(f"{future!r} has no result yet; say:  await {future.name}(...)")
 
 
 class FailedFuture(TaskFuture[T]):

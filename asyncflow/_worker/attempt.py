@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextvars import Context
-from types import TracebackType
 from typing import Any
+
+from .._tracebacks import trim
 
 Outcome = tuple[bool, Any]
 """Whether it succeeded; the value, or the exception."""
@@ -36,16 +37,8 @@ def run_attempt(
             return True, run(_run_coroutine, fn, args, kwargs)
         return True, run(fn, *args, **kwargs)
     except BaseException as error:  # SystemExit too: it ends the task and not the worker
-        traceback = error.__traceback__
-        while traceback is not None and _is_between(traceback):
-            traceback = traceback.tb_next
-        return False, error.with_traceback(traceback)
-
-
-def _is_between(traceback: TracebackType) -> bool:
-    """Whether a frame is ours, or of the loop that ran a coroutine, and not the user's."""
-    module = str(traceback.tb_frame.f_globals.get("__name__", ""))
-    return module == __name__ or module.partition(".")[0] == "asyncio"
+        trim(error)
+        return False, error
 
 
 def _call(fn: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:

@@ -20,6 +20,7 @@ from typing import Any, Final
 import cloudpickle
 
 from .._causes import brief
+from .._tracebacks import trim
 from ..errors import RemoteError
 from .attempt import Outcome, run_attempt
 from .results import UNFIT_TO_SEND, why_unfit
@@ -69,6 +70,7 @@ def pack_error(error: BaseException) -> bytes:
     """An exception as an outcome that unpickles without fail, with its traceback as text."""
     if isinstance(error, RuntimeError) and isinstance(error.__cause__, StopIteration):
         error = error.__cause__  # what Python makes of one that leaves a coroutine; a cause does not travel
+    trim(error)
     told = traceback_text(error)
     chain = [_portable(error, told)]
     while error.__cause__ is not None and len(chain) < _CAUSES:

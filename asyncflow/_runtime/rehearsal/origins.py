@@ -71,7 +71,11 @@ def is_worded(error: BaseException) -> TypeGuard[Exception]:
     traceback = error.__traceback__
     while traceback is not None and traceback.tb_next is not None:
         traceback = traceback.tb_next
-    is_ours = traceback is not None and traceback.tb_frame.f_code.co_filename.startswith(OURS)
+    if traceback is None:
+        return False
+    frame = traceback.tb_frame
+    # Our own frames may have been left out. Then there is no `raise` where it seems to come from.
+    is_ours = frame.f_code.co_filename.startswith(OURS) or not _is_raise(frame, traceback.tb_lasti)
     return is_ours and isinstance(error, (TypeError, ValueError)) and "\n  " in str(error)
 
 
