@@ -45,7 +45,7 @@ _NO_KWARGS: Final[dict[str, Any]] = {}
 class Scheduler:
     """The graph of live tasks."""
 
-    __slots__ = ("closing", "due", "ended", "live", "quiet", "returned", "stop", "watched")
+    __slots__ = ("closing", "due", "ended", "live", "quiet", "returned", "stop", "taking", "watched")
 
     def __init__(self) -> None:
         # Any: of the runtime's own class of tasks, which this room does not know.
@@ -57,6 +57,7 @@ class Scheduler:
         self.stop: list[Any] = []
         self.returned: list[Any] = []
         self.quiet: list[Any] = []
+        self.taking: list[Any] = []  # what was taken last; whoever has handed it on empties it
 
     # -- events -------------------------------------------------------------------------------------------
 
@@ -210,6 +211,7 @@ class Scheduler:
                 task = ready.popleft()
                 if task.story & NOW == READY:
                     batch.append(task)
+        self.taking = batch
         lane.taken += len(batch)
         if ready and (lane.capacity is None or lane.taken < lane.capacity):
             self._is_due(lane)

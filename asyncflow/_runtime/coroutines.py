@@ -3,7 +3,8 @@
 A coroutine that never waits needs no `asyncio.Task` of its own. So one asyncio task, the driver, runs the queued
 bodies one after another, each in its own context. The moment a body waits for something, the driver it happens
 to run in becomes that body's own task, and a new driver takes over the queue. ``asyncio.current_task``,
-``asyncio.timeout`` and cancelling therefore work in a body as anywhere.
+``asyncio.timeout`` and cancelling therefore work in a body as anywhere. A driver that anybody holds when a body is
+over, be it by a key of a `WeakKeyDictionary`, runs no other: what is kept by asyncio task is kept by body.
 """
 
 from __future__ import annotations
@@ -11,14 +12,16 @@ from __future__ import annotations
 import asyncio
 import types
 from collections import deque
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextvars import Context
+from sys import getrefcount
 from time import perf_counter
 from typing import Any, Final
+from weakref import getweakrefcount
 
 from .._core.record import Record
 from .._core.segment import PAUSE
-from .._core.states import HANDED, NOW, SUBMITTED
+from .._core.states import CANCELLING, HANDED, NOW, SUBMITTED
 from .._core.task import Task
 from ..backend import CANCELLED, FAILED, RAN, RETURNED, STARTED, SUCCEEDED, Event
 from ..errors import CircularDependency
@@ -42,6 +45,7 @@ class Coroutines:
         flush: carries out what follows from it.
         record: is told when bodies have run; None if nobody wants to know.
         slice_seconds: for which bodies may run before everything else on the loop gets its turn; below 0, one body.
+        cut_short: called when something like Ctrl-C has come out of the driver.
     """
 
     def __init__(
@@ -52,6 +56,7 @@ class Coroutines:
         flush: Callable[[], None],
         record: Record | None,
         slice_seconds: float,
+        cut_short: Callable[[], None],
     ) -> None:
         self._loop = loop
         self._handle = handle
@@ -59,6 +64,7 @@ class Coroutines:
         self._flush = flush
         self._record = record
         self._slice = slice_seconds
+        self._cut_short = cut_short
         self._queue: deque[Task] = deque()
         self._events: deque[Event] = deque()
         self._active: asyncio.Task[None] | None = None
@@ -113,15 +119,59 @@ class Coroutines:
             inputs.fill((link,), _cannot_be)
             self._queue.appendleft(link)
 
+    def mend(self, live: Iterable[Task]) -> None:
+        """Go on where drivers were cut short: a body that one ran has failed, what it had taken is queued again.
+
+        Args:
+            live: all tasks that this place has, but for blocks that wait for what is inside of them.
+        """
+        begun = {task_id for task_id, driver in self.waiting.items() if driver.done()}
+        for task_id in begun:
+            del self.waiting[task_id]
+        if self._begun is not None:
+            begun.add(self._begun.id)
+            self._begun = None
+        if (
+            self._active is None or self._active.done()
+        ):  # else another goes on, in the midst of what it has at hand
+            self._active = self._over.value = self._first = None
+            self._runner = _new_runner(self._over)
+        known = {task.id for task in self._queue}
+        for task in live:
+            now = task.story & NOW
+            if task.id in known or task.id in self.waiting or task.waiting:
+                continue
+            if now == SUBMITTED and task.id not in begun:
+                self._queue.append(task)
+            elif SUBMITTED <= now <= CANCELLING:
+                self._events.extend(_given_back(task.link))
+                self._events.append((FAILED, task.id, KeyboardInterrupt()))
+        self._carry_on()
+        self._ensure_driver()
+
     def _ensure_driver(self) -> None:
         if self._active is None and self._queue:
+            driver = self._main()
+            driver.send(
+                None
+            )  # or a cancel before its first step would end it unseen, and nobody drove the queue
             # Not loop.create_task: a factory of eager tasks would begin it before it is known here.
-            self._active = asyncio.Task(
-                self._main(), loop=self._loop, name="asyncflow", context=self._context
-            )
+            self._active = asyncio.Task(driver, loop=self._loop, name="asyncflow", context=self._context)
 
     async def _main(self) -> None:
-        await self._drive()
+        try:
+            try:
+                await _turn()
+            except asyncio.CancelledError:
+                self._active = None
+                self._ensure_driver()
+                return
+            await self._drive()
+        except GeneratorExit:  # the loop was closed under it
+            raise
+        except BaseException:
+            self._cut_short()
+            raise
 
     @types.coroutine
     def _drive(self) -> Generator[Any, Any, None]:
@@ -130,6 +180,7 @@ class Coroutines:
         me: asyncio.Task[None] | None = self._active
         assert me is not None
         cancelling = me.cancelling
+        strong, weak = getrefcount(me), getweakrefcount(me)
         began = self._goes_on(perf_counter())
         slice_end = began + slice_
         send = self._runner.send
@@ -180,7 +231,8 @@ class Coroutines:
                     send = self._runner.send
                     began = self._goes_on(perf_counter())
                     slice_end = began + min(slice_, 0)  # what is queued now has waited
-            if cancelling():  # also when a body cancelled the asyncio task in which it happened to run
+            # Also when a body cancelled the asyncio task in which it happened to run, or left somebody who holds it.
+            if cancelling() or getrefcount(me) > strong or getweakrefcount(me) > weak or me._callbacks:
                 break
             if not queue:
                 self._begun = None
@@ -281,6 +333,12 @@ class _Over:
     """What the runners of one run yield when a body is over: nothing that a body waits for can be mistaken for it."""
 
     value: Any = None
+
+
+@types.coroutine
+def _turn() -> Generator[None, None, None]:
+    """Wait for the next turn of the loop."""
+    yield
 
 
 @types.coroutine

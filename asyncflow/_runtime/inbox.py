@@ -74,16 +74,19 @@ class Inbox:
             self._handle(self._events, len(self._events))
 
     def _look(self) -> None:
+        try:
+            self._take()
+        except BaseException:  # or nothing would ever wake the loop again
+            self._again()
+            raise
+
+    def _take(self) -> None:
         came = len(self._events)
         if self._window is not None:
             self._window.cancel()
             self._window = None
         if came:
-            try:
-                self._handle(self._events, _MOST)
-            except BaseException:  # or nothing would ever wake the loop again
-                self._again()
-                raise
+            self._handle(self._events, _MOST)
             if came > _MOST:  # others on the loop have their turn, and then the rest
                 self._again()
                 return

@@ -41,6 +41,7 @@ from .foreign import Foreign
 from .future import TaskFuture
 from .inbox import Inbox
 from .journal import Journal
+from .mending import go_on
 from .places import Places
 from .sandboxes import Sandboxes
 from .scope import SCOPE, Scope
@@ -99,7 +100,13 @@ class Run:
         self.record = Record(report_limit, perf_counter()) if report_limit else None
         self.inbox = Inbox(self.loop, self.handle, self._under_way)
         self.coroutines = Coroutines(
-            self.loop, self.handle, self.succeeded, self.flush, self.record, self.slice_seconds
+            self.loop,
+            self.handle,
+            self.succeeded,
+            self.flush,
+            self.record,
+            self.slice_seconds,
+            self.cut_short,
         )
         self.unseen = Unseen()
         self.open = False  # the backends take work
@@ -274,13 +281,14 @@ class Run:
         now = perf_counter() if many else 0.0
         ran_ids, ran = ([], []) if record is None else (record.ran_ids, record.ran)
         for _ in range(many):
-            kind, task_id, payload = events.popleft()
-            if kind == RAN:
-                ran_ids.append(task_id)
-                ran.append(payload)
-                continue
-            task = live.get(task_id)
+            task, kind = None, RAN
             try:
+                kind, task_id, payload = events.popleft()
+                if kind == RAN:
+                    ran_ids.append(task_id)
+                    ran.append(payload)
+                    continue
+                task = live.get(task_id)
                 if task is None:
                     self.dropped += 1
                 elif kind == SUCCEEDED:
@@ -305,6 +313,11 @@ class Run:
             ):  # a backend that says a thing twice must not cost others their results
                 self.dropped += 1
                 _log.exception("a report about %r (#%d) was dropped", task and task.name, task_id)
+            except BaseException:
+                if kind != RAN and (task is None or not task.done()):
+                    events.appendleft((kind, task_id, payload))
+                self.cut_short()
+                raise
         if record is not None and many:
             record.taken(now)
         self.flush()
@@ -473,8 +486,16 @@ class Run:
         self.loop.call_soon(self._flush_now, context=self._context)
 
     def _flush_now(self) -> None:
-        self._flush_due = False
-        self.flush()
+        try:
+            self._flush_due = False
+            self.flush()
+        except BaseException:
+            self.cut_short()
+            raise
+
+    def cut_short(self, lost: Sequence[Task] = ()) -> None:
+        """Ctrl-C, as Python's shells have it, came out of the midst of a step. If the loop goes on, so does the run."""
+        self.loop.call_soon(go_on, self, lost, context=self._context)
 
     def flush(self) -> None:
         """Carry out what the scheduler has decided: all of it, or of a large burst a part, and more soon."""
@@ -485,27 +506,7 @@ class Run:
             record.pause(self.last, perf_counter())
         due = scheduler.due if self.open else ()
         while due or scheduler.ended or scheduler.returned or scheduler.stop:
-            if scheduler.ended:
-                scheduler.ended, ended = [], scheduler.ended
-                for task in ended:
-                    self._settle(task)
-            if scheduler.returned:  # after the failures were settled: these ask the futures
-                scheduler.returned, returned = [], scheduler.returned
-                for block in returned:
-                    self._resolve_returned(block)
-            submitted = 0
-            for _ in range(len(due)):
-                lane = scheduler.due.pop(0)
-                if lane.leads_to is not None:
-                    self.stager.bring(inputs.fill(scheduler.take_to_stage(lane), self.not_staged))
-                    continue
-                batch = scheduler.take(lane)
-                self._submit(lane, batch)
-                submitted += len(batch)
-            if scheduler.stop:
-                scheduler.stop, stop = [], scheduler.stop
-                self._stop(stop)
-            if submitted >= MOST:
+            if self._carry_out(due) >= MOST:
                 if not self._flush_due:
                     self._flush_soon()
                 break
@@ -525,6 +526,42 @@ class Run:
                     self.teller.tell()
                 record.go_on(scheduler.live)
                 self.last_site = None  # or the first call of the segment would not be told of
+
+    def _carry_out(self, due: Sequence[Lane]) -> int:
+        """Do what is to be done; tells how many were submitted."""
+        scheduler = self.scheduler
+        ended: list[Any] = []
+        returned: list[Any] = []
+        stop: list[Any] = []
+        submitted = 0
+        try:
+            if scheduler.ended:
+                scheduler.ended, ended = [], scheduler.ended
+                for task in ended:
+                    self._settle(task)
+            if scheduler.returned:  # after the failures were settled: these ask the futures
+                scheduler.returned, returned = [], scheduler.returned
+                for block in returned:
+                    self._resolve_returned(block)
+            for _ in range(len(due)):
+                lane = scheduler.due.pop(0)
+                if lane.leads_to is not None:
+                    self.stager.bring(inputs.fill(scheduler.take_to_stage(lane), self.not_staged))
+                    continue
+                batch = scheduler.take(lane)
+                self._submit(lane, batch)
+                scheduler.taking = []
+                submitted += len(batch)
+            if scheduler.stop:
+                scheduler.stop, stop = [], scheduler.stop
+                self._stop(stop)
+        except BaseException:  # Ctrl-C: what was not come to is for the next time
+            scheduler.ended = [task for task in ended if not task.done()] + scheduler.ended
+            scheduler.returned = [block for block in returned if not block.done()] + scheduler.returned
+            scheduler.stop = [task for task in stop if task.id in scheduler.live] + scheduler.stop
+            self.cut_short(scheduler.taking)
+            raise
+        return submitted
 
     def _submit(self, lane: Lane, batch: list[Task]) -> None:
         if self.record is not None:

@@ -64,13 +64,15 @@ class SequentialBackend(ExecutionBackend):
 
     def _run_next(self) -> None:
         self._next_due = False
-        while self._order:
-            work = self._waiting.pop(heappop(self._order), None)
-            if work is not None:  # else cancelled
-                self._run(work)
-                break
-        # After the report, so that the engine can submit what became ready, perhaps with a lower number.
-        self._continue()
+        try:
+            while self._order:
+                work = self._waiting.pop(heappop(self._order), None)
+                if work is not None:  # else cancelled
+                    self._run(work)
+                    break
+        finally:
+            # After the report, so that the engine can submit what became ready, perhaps with a lower number.
+            self._continue()
 
     def _run(self, work: Work) -> None:
         # As on a thread, the function finds no event loop running, so that it may start one of its own.
@@ -81,6 +83,11 @@ class SequentialBackend(ExecutionBackend):
         HELD_UP.add(get_ident())
         try:
             succeeded, payload = run_attempt(work.fn, work.is_coroutine, work.args, work.kwargs, work.context)
+        except (
+            BaseException
+        ) as error:  # Ctrl-C, as Python's shells have it, beside the body: the loop may go on
+            self._report([(FAILED, work.id, error)])
+            raise
         finally:
             HELD_UP.discard(get_ident())
             asyncio._set_running_loop(loop)

@@ -107,6 +107,7 @@ class Bench:
         taken = []
         while self.scheduler.due:
             taken += self.scheduler.take(self.scheduler.due.pop())
+        self.scheduler.taking = []
         return taken
 
     def run(self, *dependencies: Task, **options: Any) -> Task:

@@ -267,3 +267,68 @@ async def test_a_body_that_cancels_itself_and_asks_for_its_state_harms_nobody(
     assert mine.cancelled()
     assert isinstance(failed.exception(), ValueError)
     assert await threads.submit(two) == 2
+
+
+@pytest.mark.parametrize("turns_before", [0, 1, 2])
+@pytest.mark.parametrize("kind", ["function_task", "block"])
+async def test_whoever_cancels_all_asyncio_tasks_ends_the_bodies_that_wait_and_no_other(
+    engine: WorkflowEngine, kind: str, turns_before: int
+) -> None:
+    @getattr(engine, kind)
+    async def body(number: int) -> int:
+        return number
+
+    futures = [body(number) for number in range(3)]
+    await turns(turns_before)
+    for each in asyncio.all_tasks() - {asyncio.current_task()}:
+        each.cancel()
+    assert await asyncio.gather(*futures, body(3)) == [0, 1, 2, 3]
+    await engine.shutdown()
+
+
+@pytest.mark.parametrize("waits", [False, True])
+async def test_what_is_kept_by_asyncio_task_is_kept_by_body(engine: WorkflowEngine, waits: bool) -> None:
+    by_task: weakref.WeakKeyDictionary[Any, int] = weakref.WeakKeyDictionary()
+
+    @engine.function_task
+    async def body(number: int, before: int | None = None) -> int:
+        mine = by_task.setdefault(asyncio.current_task(), number)
+        if waits:
+            await turns(1)
+        return mine
+
+    chain = [body(0)]
+    for number in range(1, 5):
+        chain.append(body(number, chain[-1]))
+    assert await asyncio.gather(*chain) == [0, 1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("waits", [False, True])
+async def test_the_asyncio_task_of_a_body_that_is_over_is_over(engine: WorkflowEngine, waits: bool) -> None:
+    held: list[asyncio.Task[Any]] = []
+    heard: list[str] = []
+
+    @engine.function_task
+    async def first() -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        held.append(task)
+        if waits:
+            await turns(1)
+
+    @engine.function_task
+    async def listened_to() -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        task.add_done_callback(lambda _: heard.append("over"))
+        if waits:
+            await turns(1)
+
+    @engine.function_task
+    async def second(*before: None) -> list[str]:
+        await turns(2)
+        assert held[0].done() and not held[0].cancel()
+        await turns(2)
+        return heard
+
+    assert await second(first(), listened_to()) == ["over"]

@@ -1,0 +1,78 @@
+"""Puts right what a step that was cut short has left undone: Ctrl-C, as Python's shells have it, comes out of the loop
+between any two instructions, and the loop goes on with the next input."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+
+from ..errors import Cause
+from .scheduler import Scheduler, _blame
+from .states import CANCELLING, NOW, PENDING, READY, SUBMITTED, SUCCEEDED
+from .task import Lane, Task, each_of
+
+
+def mend(
+    scheduler: Scheduler, lanes: Iterable[Lane], dependencies_of: Callable[[Task], Iterable[Task]]
+) -> None:
+    """Count anew what is counted, and queue what is in no queue.
+
+    Args:
+        scheduler: in which a step was not carried through to its end.
+        lanes: all of them.
+        dependencies_of: what a task depends on that was not submitted.
+    """
+    for task in list(scheduler.live.values()):
+        if task.id in scheduler.live and task.story & NOW > CANCELLING:
+            _end(scheduler, task)
+    live = list(scheduler.live.values())
+    _count_slots(live, lanes)
+    held = {task.id for lane in lanes for task in lane.ready}
+    linked = {task.link.id for task in live if task.link is not None}
+    told = Counter(dependent.id for task in live for dependent in each_of(task.dependents))
+    for task in live:
+        now = task.story & NOW
+        if task.id not in scheduler.live:
+            continue  # by now
+        if task.waiting > told[task.id] or (now == PENDING and not task.waiting):
+            task.waiting = told[task.id]  # what it waited for is over, and was about to tell it
+            if now == PENDING:
+                _blame_all(task, dependencies_of(task))
+            if not task.waiting and now != SUBMITTED:
+                scheduler._all_in(task)
+        elif now == READY and task.id not in held and task.lane.leads_to is None:
+            scheduler._enqueue(task)
+        elif now == SUBMITTED and task.waiting and task.id not in linked:
+            scheduler.given_back(task)
+    for lane in lanes:
+        lane.is_due = lane in scheduler.due
+        if lane.ready:
+            scheduler._is_due(lane)
+
+
+def _blame_all(task: Task, dependencies: Iterable[Task]) -> None:
+    for dependency in dependencies:
+        cause = dependency.cause
+        if dependency.story & NOW >= CANCELLING and cause is not None and cause not in (task.blames or ()):
+            _blame(task, dependency)
+
+
+def _end(scheduler: Scheduler, task: Task) -> None:
+    """It has its last state, and nobody else has heard of that yet."""
+    if task.story & NOW == SUCCEEDED:
+        if task.children:
+            scheduler._adopt_children(task)
+    else:
+        if task.cause is None:
+            task.cause = Cause(task.id, task.name, task.attempt, KeyboardInterrupt())
+        if task not in scheduler.ended:
+            scheduler.ended.append(task)
+        scheduler._tell_dependents(task)
+    scheduler._over(task)
+
+
+def _count_slots(live: list[Task], lanes: Iterable[Lane]) -> None:
+    taken = Counter(task.lane for task in live if SUBMITTED <= task.story & NOW <= CANCELLING)
+    for lane in lanes:
+        if lane.leads_to is None:  # else it has what is being staged, which only the stager knows
+            lane.taken = taken[lane]
