@@ -80,7 +80,7 @@ class _Snapshot(NamedTuple):
             shown
             for mine, theirs in zip(self, before, strict=True)
             for key, shown in mine.items()
-            if key not in theirs and not (mine is self.shared_memory and _is_a_strangers(key))
+            if key not in theirs
         ]
 
 
@@ -184,44 +184,37 @@ def _command(pid: int) -> str:
 
 
 def _shared_memory() -> dict[Any, str]:
-    """By name and inode: semaphores, too, are files there."""
-    found: dict[Any, str] = {}
-    for entry in os.scandir(_SHARED_MEMORY) if _SHARED_MEMORY.exists() else ():
-        with suppress(FileNotFoundError):  # given back meanwhile
-            stat = entry.stat(follow_symlinks=False)
-            if stat.st_uid == os.geteuid():
-                found[entry.name, stat.st_ino] = f"shared memory {entry.name!r}"
-    return found
+    """What this process and its children hold, by inode: a semaphore is mapped under a name of its first moment.
 
-
-def _is_a_strangers(key: tuple[str, int]) -> bool:
-    """Whether a living program that has nothing to do with this one holds shared memory, and nobody of ours does.
-
-    A file does not tell who made it. What nobody holds was left by somebody dead, most likely by one of ours: programs
-    that live hold what they use. They are found by inode, since a semaphore is mapped under a name of its first moment.
+    What nobody holds is not counted, since a file does not tell who has made it.
     """
-    ours = {os.getpid(), *(pid for pid, _ in _descendants())}
-    holders = {int(pid) for pid in filter(str.isdecimal, os.listdir(_PROC)) if _holds(pid, key[1])}
-    return bool(holders) and not holders & ours
-
-
-def _holds(pid: str, inode: int) -> bool:
-    """Whether a process has shared memory mapped or open; false of one that is over or may not be looked at."""
     try:
-        # Each line: addresses, permissions, offset, device, inode, path.
-        maps = [line.split(maxsplit=5) for line in (_PROC / pid / "maps").read_text().splitlines()]
-        opened = [f"{_PROC}/{pid}/fd/{name}" for name in os.listdir(_PROC / pid / "fd")]
-    except OSError:
-        return False
-    mapped = any(line[4] == str(inode) and line[5].startswith(f"{_SHARED_MEMORY}/") for line in maps)
-    return mapped or any(_is_open(link, inode) for link in opened)
+        names = {entry.inode(): entry.name for entry in os.scandir(_SHARED_MEMORY)}
+    except FileNotFoundError:
+        return {}
+    if not names:
+        return {}
+    ours = [os.getpid(), *(pid for pid, _ in _descendants())]
+    held = names.keys() & {inode for pid in ours for inode in _held(_PROC / str(pid))}
+    return {(names[inode], inode): f"shared memory {names[inode]!r}" for inode in held}
 
 
-def _is_open(link: str, inode: int) -> bool:
+def _held(process: Path) -> set[int]:
+    """The inodes of shared memory that a process has mapped or open; none of one that is over."""
+    found = set()
     try:
-        return os.readlink(link).startswith(f"{_SHARED_MEMORY}/") and os.stat(link).st_ino == inode
+        for line in (process / "maps").read_text().splitlines():
+            # Addresses, permissions, offset, device, inode, path.
+            fields = line.split(maxsplit=5)
+            if fields[-1].startswith(f"{_SHARED_MEMORY}/"):
+                found.add(int(fields[4]))
+        for link in (process / "fd").iterdir():
+            with suppress(OSError):  # closed meanwhile
+                if os.readlink(link).startswith(f"{_SHARED_MEMORY}/"):
+                    found.add(link.stat().st_ino)
     except OSError:
-        return False  # closed meanwhile
+        return set()
+    return found
 
 
 def _tasks() -> dict[Any, str]:
