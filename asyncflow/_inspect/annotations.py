@@ -64,24 +64,28 @@ def _namespaces(fn: Any) -> tuple[dict[str, Any], dict[str, Any]]:
     return inner, getattr(plain, "__globals__", {})
 
 
-def hints_of(cls: type) -> dict[str, Any]:
+def hints_of(cls: type, args: tuple[Any, ...] = ()) -> dict[str, Any]:
     """The annotations in a class and those that it derives from, each by itself, for one may be unreadable.
 
     Args:
         cls: any class.
+        args: what it is parametrised with: type variables in the annotations are replaced by that.
     """
-    try:
-        return typing.get_type_hints(cls, include_extras=True)
-    except Exception:
-        pass
+    given = arguments_of(cls, args) if hasattr(cls, "__orig_bases__") else {}
+    if not given:
+        try:
+            return typing.get_type_hints(cls, include_extras=True)
+        except Exception:
+            pass
     hints: dict[str, Any] = {}
     for each in reversed(cls.__mro__):
         inner = {parameter.__name__: parameter for parameter in getattr(each, "__type_params__", ())}
         inner |= {**vars(each), cls.__name__: cls, each.__name__: each}
         outer = vars(sys.modules[each.__module__]) if each.__module__ in sys.modules else {}
+        bound = bindings(each, given.get(each, ()))
         written = vars(each).get("__annotations__")
         for name, annotation in written.items() if isinstance(written, dict) else ():
-            hints[name] = _resolved(annotation, inner, outer)
+            hints[name] = substituted(_resolved(annotation, inner, outer), bound)
     return hints
 
 
@@ -109,19 +113,33 @@ class _Names(dict[str, Any]):
 
 
 def bindings(cls: Any, args: tuple[Any, ...]) -> dict[Any, Any]:
-    """What the type variables of a generic class and of those that it derives from stand for.
+    """What the type variables of a generic class stand for. In a class that it derives from, the same variables may
+    stand for something else: see `arguments_of`.
 
     Args:
         cls: the class.
         args: what it is parametrised with.
     """
-    bound = dict(zip(getattr(cls, "__parameters__", ()), args, strict=False))
-    for base in getattr(cls, "__orig_bases__", ()):
-        origin = typing.get_origin(base)
-        if origin not in (None, typing.Generic, typing.Protocol):
+    return dict(zip(getattr(cls, "__parameters__", ()), args, strict=False))
+
+
+def arguments_of(cls: Any, args: tuple[Any, ...]) -> dict[Any, tuple[Any, ...]]:
+    """What each generic class is parametrised with that a class derives from, and the class itself.
+
+    Args:
+        cls: the class.
+        args: what it is parametrised with.
+    """
+    found: dict[Any, tuple[Any, ...]] = {cls: args} if args else {}
+    bound = bindings(cls, args)
+    for base in vars(cls).get("__orig_bases__", ()) if isinstance(cls, type) else ():
+        origin = typing.get_origin(base) or base
+        if origin not in (typing.Generic, typing.Protocol):
             given = tuple(substituted(each, bound) for each in typing.get_args(base))
-            bound = {**bindings(origin, given), **bound}
-    return bound
+            found = {**arguments_of(origin, given), **found}
+    for base in getattr(cls, "__bases__", ()):
+        found = {**arguments_of(base, ()), **found} if base not in found else found
+    return found
 
 
 def substituted(annotation: Any, bound: Mapping[Any, Any]) -> Any:

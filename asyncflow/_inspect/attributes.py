@@ -7,8 +7,8 @@ import inspect
 import sys
 import textwrap
 from abc import ABCMeta
+from enum import EnumMeta
 from functools import lru_cache
-from types import FunctionType
 from typing import Any, Final
 
 INDEX: Final = "[]"
@@ -16,6 +16,7 @@ CALL: Final = "()"
 ITERATION: Final = "iteration"
 _METHODS: Final = {INDEX: ("__getitem__",), CALL: ("__call__",), ITERATION: ("__iter__", "__getitem__")}
 _KEPT: Final = 512  # classes; those of a notebook's every version must not stay for ever
+_KNOWN: Final = ("builtins", "abc", "typing", "enum", "pydantic.main")
 _FOR_LOOKING_UP: Final = ("__getattr__", "__getattribute__")
 _ANYTHING: Final = frozenset({"setattr", "__dict__", "vars", "__setattr__", "__setstate__", "update_wrapper"})
 """What sets attributes whose names the source need not tell."""
@@ -32,7 +33,7 @@ def lacks(cls: type, what: str) -> bool:
         what: the name of the attribute; or `INDEX`, `CALL`, `ITERATION`.
     """
     try:
-        if type(cls) not in (type, ABCMeta) or getattr(cls, "__abstractmethods__", None):
+        if not _is_judged(cls) or getattr(cls, "__abstractmethods__", None):
             return False
         derived = (
             [cls] if cls.__module__ == "builtins" else _with_derived(cls)
@@ -43,6 +44,23 @@ def lacks(cls: type, what: str) -> bool:
         return not any(_may_have(each, what) for each in derived)
     except Exception:  # classes are code of the user's
         return False
+
+
+def _is_judged(cls: type) -> bool:
+    """Whether it is told of a class by what it and its bases hold what its objects have."""
+    if cls.__module__ == "builtins" and issubclass(cls, BaseException):
+        return False  # anybody gives an error more attributes on its way
+    return type(cls) in (type, ABCMeta, EnumMeta) or _is_closed_model(cls)
+
+
+def _is_closed_model(cls: Any) -> bool:
+    """Whether it is a model of pydantic's that takes no more fields than it has."""
+    pydantic = sys.modules.get("pydantic")
+    return (
+        pydantic is not None
+        and type(cls) is type(pydantic.BaseModel)
+        and cls.model_config.get("extra") != "allow"
+    )
 
 
 def has_method(cls: type, name: str) -> bool:
@@ -81,9 +99,11 @@ def _may_have(cls: type, name: str) -> bool:
     if any(name in vars(each) or name in _annotated(each) for each in cls.__mro__):
         return True
     for each in cls.__mro__[:-1]:
-        if any(isinstance(vars(each).get(special), FunctionType) for special in _FOR_LOOKING_UP):
+        if each.__module__ in _KNOWN:
+            continue
+        if any(special in vars(each) for special in _FOR_LOOKING_UP):
             return True
-        if each.__module__ in ("builtins", "abc", "typing", "enum") or _is_closed(each):
+        if _is_closed(each):
             continue
         stored = _stored(each)
         if stored is None or name in stored or name in stored_in(each.__module__):

@@ -7,7 +7,7 @@ import collections.abc
 import typing
 from typing import Any, Final
 
-from .annotations import bindings, hints_of, substituted
+from .annotations import arguments_of, bindings, hints_of, substituted
 from .hints import class_of, plain
 
 _OF_ONE_KIND: Final = (
@@ -68,8 +68,8 @@ def tuple_of(hint: Any) -> tuple[Any, ...] | None:
         return None
     fields = getattr(cls, "_fields", None)
     if isinstance(fields, tuple):
-        hints = hints_of(cls)
-        return tuple(substituted(hints.get(name, Any), bindings(cls, args)) for name in fields)
+        hints = hints_of(cls, args)
+        return tuple(hints.get(name, Any) for name in fields)
     if cls is tuple and (not args or args[-1] is ...):
         return () if typing.get_origin(hint) is tuple and hint == tuple[()] else None
     if cls is tuple:
@@ -97,11 +97,8 @@ def parameters(hint: Any, cls: type) -> tuple[Any, ...] | None:
     given = class_of(hint)
     if not variables or given is None:
         return None
-    if given is cls:
-        args = typing.get_args(hint)
-        return args if len(args) == len(variables) else None
-    bound = bindings(given, typing.get_args(hint))
-    return tuple(bound.get(each, Any) for each in variables)
+    args = arguments_of(given, typing.get_args(hint)).get(cls, ())
+    return args if len(args) == len(variables) else None
 
 
 def _base(cls: type, args: tuple[Any, ...], kind: type) -> Any:

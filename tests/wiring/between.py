@@ -35,6 +35,8 @@ from .kit import right, wrong
 T = TypeVar("T")
 Number = TypeVar("Number", int, float)
 P = ParamSpec("P")
+K = TypeVar("K")
+V = TypeVar("V")
 UserId = NewType("UserId", int)
 OrderId = NewType("OrderId", int)
 
@@ -982,5 +984,125 @@ def a_block_of_futures(engine: WorkflowEngine) -> Any:
 
     async def flow() -> float:
         return await total(all_of(("a", "b")))
+
+    return flow
+
+
+# -- what is not as its annotation has it -----------------------------------------------------------------
+
+
+class Keyed(Generic[K, V]):
+    """Something by key."""
+
+
+class ByValue(Keyed[V, K]):
+    """With the variables in another order."""
+
+
+class Table(dict[V, K], Generic[K, V]):
+    """The same of a mapping."""
+
+
+@dataclass
+class Entry(Generic[K, V]):
+    key: K
+    value: V
+
+
+@dataclass
+class Turned(Entry[V, K]):
+    note: str
+
+
+@right
+def generics_with_their_variables_in_another_order(engine: WorkflowEngine) -> Any:
+    @engine.function_task
+    def by_value() -> ByValue[int, str]: ...
+
+    @engine.function_task
+    def table() -> Table[str, int]: ...
+
+    @engine.function_task
+    def turned() -> Turned[int, str]: ...
+
+    @engine.function_task
+    def use(one: Keyed[int, str], two: dict[int, str], three: Entry[int, str]) -> None: ...
+
+    async def flow() -> Any:
+        entry = await turned()
+        return await use(by_value(), table(), turned()), entry.key + 1, entry.value.upper()
+
+    return flow
+
+
+@wrong("'use' takes Keyed[int, str] as 'one', and 'by_value' gives ByValue[str, int]", "by_value", "use")
+def generics_with_their_variables_in_a_wrong_order(engine: WorkflowEngine) -> Any:
+    @engine.function_task
+    def by_value() -> ByValue[str, int]: ...
+
+    @engine.function_task
+    def use(one: Keyed[int, str]) -> None: ...
+
+    async def flow() -> Any:
+        return await use(by_value())  # type: ignore[arg-type]  # here
+
+    return flow
+
+
+def as_text(fn: Callable[P, Any]) -> Callable[P, str]:
+    @functools.wraps(fn)
+    def call(*args: P.args, **kwargs: P.kwargs) -> str:
+        return str(fn(*args, **kwargs))
+
+    return call
+
+
+def of_numbers(fn: Callable[[int], T]) -> Callable[[str], T]:
+    @functools.wraps(fn)
+    def call(*args: Any, **kwargs: Any) -> T:
+        return fn(*map(int, args), **kwargs)
+
+    return call
+
+
+def timed(fn: Callable[P, T]) -> Callable[P, T]:
+    @functools.wraps(fn)
+    def call(*args: P.args, **kwargs: P.kwargs) -> T:
+        result = fn(*args, **kwargs)
+        return result
+
+    return call
+
+
+@right
+def wrappers_that_change_the_result_or_the_arguments(engine: WorkflowEngine) -> Any:
+    @engine.function_task
+    @as_text
+    def count(rows: list[int]) -> int: ...
+
+    @engine.function_task
+    @of_numbers
+    def double(number: int) -> str: ...
+
+    @engine.block
+    async def flow() -> Any:
+        text = await count([1])
+        return await double(count([2])), await double("3"), text.split()
+
+    return flow
+
+
+@wrong("'double' takes int as 'number', and 'name' gives str", "name", "double")
+def wrappers_that_change_nothing(engine: WorkflowEngine) -> Any:
+    @engine.function_task
+    @timed
+    def name() -> str: ...
+
+    @engine.function_task
+    @timed
+    def double(number: int) -> int: ...
+
+    async def flow() -> Any:
+        return await double(name())  # type: ignore[arg-type]  # here
 
     return flow

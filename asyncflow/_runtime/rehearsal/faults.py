@@ -10,25 +10,23 @@ from __future__ import annotations
 import asyncio
 import difflib
 import inspect
-import re
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from types import CodeType, CoroutineType, FrameType
-from typing import Any, Final, get_args, get_origin
+from typing import Any, Final
 
 from ..._causes import brief
 from ..._core.rehearsed import Fault, Rehearsed
 from ..._core.story import called_at, place_in
 from ..._core.task import Task
 from ...errors import AsyncflowError
-from . import forgotten
-from .origins import OURS, Place, is_worded, place_of, values_at
+from . import certain, forgotten
+from .declared import Declared
+from .origins import OURS, is_worded, place_of, values_at
 
 Site = tuple[CodeType | None, int]
 """Some code, and an instruction in it."""
-_ALWAYS: Final = (TypeError, AttributeError, NameError, ImportError, asyncio.InvalidStateError)
 _NAMED: Final = 3
-_OPAQUE: Final = re.compile(r"\b(StandIn|Comparison)\b")
 _PRETENDED: Final = {"DictStandIn": "dict", "PathStandIn": "PosixPath"}  # and what they stand in for
 
 
@@ -126,17 +124,23 @@ def of_code(
     values = [] if place is None else list(values_at(place))
     if isinstance(error, AttributeError):
         values.append(error.obj)
-    sources = _Sources(task, values, calls, value_of)
-    forgot = forgotten.fault_of(task, error, where, values)
+    declared = None
+    if place is not None and place.is_theirs and not place.is_raise:
+        declared = Declared(task, place.frame, place.at, calls, value_of)
+    forgot = forgotten.fault_of(
+        task, error, where, values, lambda: declared is not None and certain.is_no_awaitable(declared)
+    )
     if forgot is not None:
         return forgot
     if isinstance(error, asyncio.InvalidStateError):
         what, _, mend = str(error).partition("; say:  ")
         return Fault(what, where, (task.name,), mend)
-    if _is_fault(error, place, sources, values):
-        mend = _meant(error, sources) or (
-            "" if isinstance(error, (NameError, ImportError)) else sources.mend()
-        )
+    wrong = None if declared is None else certain.wrong(error, declared)
+    if place is None and isinstance(error, TypeError):
+        wrong = ()  # the target itself was called with what it does not take
+    if wrong is not None:
+        sources = _Sources(wrong, value_of)
+        mend = _meant(error, sources) or sources.mend()
         return Fault(_brief(error) + sources.told(), where, (*sources.names, task.name), mend)
     return f"{_what(task)} ended with {_brief(error)}, on what stands in for results (see example=), {where}"
 
@@ -167,20 +171,6 @@ def _what(task: Task) -> str:
     return f"{kind} {task.name!r}" if task.id else f"{task.name!r}"
 
 
-def _is_fault(error: BaseException, place: Place | None, sources: _Sources, values: Sequence[Any]) -> bool:
-    if place is not None and place.is_raise and place.is_theirs:
-        return False  # the user's own decision, on values that are none
-    if _OPAQUE.search(str(error)) or any(map(_is_opaque, values)):
-        return False  # of what is not annotated nothing is known
-    if isinstance(error, (IndexError, KeyError)):
-        return sources.have_fixed_parts()
-    return isinstance(error, _ALWAYS)
-
-
-def _is_opaque(value: Any) -> bool:
-    return type(value).__module__ == "asyncflow.backends.stand_ins.opaque"
-
-
 # -- where a value comes from -----------------------------------------------------------------------------
 
 
@@ -188,27 +178,12 @@ class _Sources:
     """The tasks whose values are in question.
 
     Args:
-        task: whose code has failed.
-        values: that it named where it failed.
-        calls: all until now.
+        calls: of them.
         value_of: gives the value of a call.
     """
 
-    def __init__(
-        self,
-        task: Task,
-        values: Sequence[Any],
-        calls: Sequence[Rehearsed],
-        value_of: Callable[[Rehearsed], Any],
-    ) -> None:
-        self._found: dict[str, tuple[Rehearsed, Any]] = {}  # the last of each name
-        inside = task.id or None
-        for call in calls:
-            if call.kind == "output" or not call.is_used or call.block != inside:
-                continue
-            value = value_of(call)
-            if value is not ... and value is not None and any(each is value for each in values):
-                self._found[call.name] = call, value
+    def __init__(self, calls: Sequence[Rehearsed], value_of: Callable[[Rehearsed], Any]) -> None:
+        self._found = {call.name: (call, value_of(call)) for call in calls}  # the last of each name
 
     @property
     def names(self) -> list[str]:
@@ -229,13 +204,9 @@ class _Sources:
         return f"if {name!r} gives something else, its annotation or its example= should say so"
 
     def keys(self) -> list[str]:
-        """Of the dicts among them whose type tells which keys there are."""
-        found = [value for call, value in self._found.values() if _has_fixed_parts(call)]
-        return [key for value in found if isinstance(value, dict) for key in dict.keys(value)]
-
-    def have_fixed_parts(self) -> bool:
-        """Whether any is of a type that tells which items there are."""
-        return any(_has_fixed_parts(call) for call, _ in self._found.values())
+        """Of the dicts among them: they are asked for where the type tells which keys there are."""
+        found = [value for _, value in self._found.values() if isinstance(value, dict)]
+        return [key for value in found for key in dict.keys(value)]
 
 
 def _given(call: Rehearsed, value: Any) -> str:
@@ -253,19 +224,3 @@ def _annotation(call: Rehearsed) -> Any:
 
 def _shown(annotation: Any) -> str:
     return annotation if isinstance(annotation, str) else inspect.formatannotation(annotation)
-
-
-def _has_fixed_parts(call: Rehearsed) -> bool:
-    """Whether the type of a value tells which items there are."""
-    annotation = _annotation(call)
-    if isinstance(annotation, str):
-        try:
-            annotation = inspect.get_annotations(call.fn, eval_str=True)["return"]
-        except Exception:  # annotations are code of the user's
-            return False
-    if get_origin(annotation) is tuple:
-        return ... not in get_args(annotation)
-    return isinstance(annotation, type) and (
-        (issubclass(annotation, tuple) and hasattr(annotation, "_fields"))
-        or hasattr(annotation, "__required_keys__")
-    )

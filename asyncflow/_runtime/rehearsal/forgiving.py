@@ -181,7 +181,11 @@ class ForgivingRun(DryRun):
         """A block takes longer than it may: that says nothing of the real one, in which tasks take time."""
 
     def _blame(self, task: Task, error: BaseException) -> None:
-        fault = faults.of_code(task, error, self._inside[task.id or None], self._value_of)
+        calls = self._inside[task.id or None]
+        for call in calls:
+            site = self._futures[call.id].site
+            call.code, call.at = site.code, site.at
+        fault = faults.of_code(task, error, calls, self._value_of)
         if isinstance(fault, Fault):
             self.found.take(fault)
         else:

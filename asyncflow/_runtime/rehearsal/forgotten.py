@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from ..._causes import brief
@@ -27,7 +27,13 @@ _NESTED: Final = (
 )
 
 
-def fault_of(task: Task, error: BaseException, where: str, values: Sequence[Any]) -> Fault | None:
+def fault_of(
+    task: Task,
+    error: BaseException,
+    where: str,
+    values: Sequence[Any],
+    is_no_awaitable: Callable[[], bool],
+) -> Fault | None:
     """What was forgotten; None if it is something else that is wrong.
 
     Args:
@@ -35,6 +41,7 @@ def fault_of(task: Task, error: BaseException, where: str, values: Sequence[Any]
         error: what was raised.
         where: the user's line.
         values: that the expression there names.
+        is_no_awaitable: whether what was awaited there can be awaited on no value.
     """
     told = str(error)
     awaited = _AWAITED.fullmatch(told) if isinstance(error, TypeError) else None
@@ -42,7 +49,7 @@ def fault_of(task: Task, error: BaseException, where: str, values: Sequence[Any]
         return Fault(brief(error), where, (task.name,), "here a loop runs: await it instead")
     if _is_of_task(error):
         return _not_called(task, error, where, values)
-    if awaited is not None:
+    if awaited is not None and is_no_awaitable():
         mend = _instead_of_awaiting(awaited[1] or awaited[2])
         return Fault(brief(error), where, (task.name,), mend)
     return _not_awaited(task, error, where, values) if _is_of_future(error) else None

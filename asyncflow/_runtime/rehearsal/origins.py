@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import builtins
 import dis
 import inspect
 import linecache
@@ -14,6 +15,7 @@ from collections.abc import Iterator
 from types import FrameType, TracebackType
 from typing import Any, Final, NamedTuple, TypeGuard
 
+_LOOKUPS: Final = ("__getattr__", "__getattribute__")
 OURS: Final = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))) + os.sep
 _LIBRARIES: Final = tuple(
     {
@@ -52,9 +54,13 @@ def place_of(traceback: TracebackType | None) -> Place | None:
     theirs: Place | None = None
     while traceback is not None:
         frame, at = traceback.tb_frame, traceback.tb_lasti
-        if not frame.f_code.co_filename.startswith(OURS):
+        filename, name = frame.f_code.co_filename, frame.f_code.co_name
+        is_lookup = (
+            name in _LOOKUPS and theirs is not None and _is_library(filename)
+        )  # as a model's of pydantic
+        if not filename.startswith(OURS) and not is_lookup:
             found = Place(frame, at, _is_raise(frame, at), False)
-            if not _is_library(frame.f_code.co_filename):
+            if not _is_library(filename):
                 theirs = found
         traceback = traceback.tb_next
     if found is None or theirs is None:
@@ -94,17 +100,22 @@ def values_at(place: Place) -> Iterator[Any]:
     for node in ast.walk(tree):  # from the outside inwards
         called = node.func if isinstance(node, ast.Call) else None
         wanted = node if isinstance(node, ast.Name) else called if isinstance(called, ast.Attribute) else None
-        value = ... if wanted is None else _named(wanted, frame)
+        value = ... if wanted is None else named(wanted, frame)
         if value is not ...:
             yield value
 
 
-def _named(node: ast.AST, frame: FrameType) -> Any:
-    """What a name or a dotted name stands for, found without running code of its class; `...` if that is not known."""
+def named(node: ast.AST, frame: FrameType) -> Any:
+    """What a name or a dotted name stands for, found without running code of its class; `...` if that is not known.
+
+    Args:
+        node: of the source.
+        frame: in which it is.
+    """
     if isinstance(node, ast.Name):
-        return frame.f_locals.get(node.id, frame.f_globals.get(node.id, ...))
+        return frame.f_locals.get(node.id, frame.f_globals.get(node.id, vars(builtins).get(node.id, ...)))
     if isinstance(node, ast.Attribute):
-        holder = _named(node.value, frame)
+        holder = named(node.value, frame)
         return ... if holder is ... else inspect.getattr_static(holder, node.attr, ...)
     return ...
 

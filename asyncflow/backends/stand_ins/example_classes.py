@@ -11,7 +11,7 @@ import typing
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from ..._inspect.annotations import bindings, hints_of, substituted
+from ..._inspect.annotations import hints_of
 from .example_arrays import array_of, frame_of
 from .example_containers import Awaited
 
@@ -56,11 +56,8 @@ def _parts(
     Args:
         names: of the fields, each with what the constructor calls it.
     """
-    hints, bound = hints_of(cls), bindings(cls, args)
-    return {
-        called: maker.make(substituted(hints.get(name, Any), bound), f"{path}.{name}")
-        for name, called in names.items()
-    }
+    hints = hints_of(cls, args)
+    return {called: maker.make(hints.get(name, Any), f"{path}.{name}") for name, called in names.items()}
 
 
 # -- enumerations, dicts and tuples with names ------------------------------------------------------------
@@ -79,8 +76,7 @@ def _is_typed_dict(cls: Any) -> bool:
 
 
 def _typed_dict(maker: Maker, cls: Any, args: tuple[Any, ...], path: str) -> dict[str, Any]:
-    hints, bound = hints_of(cls), bindings(cls, args)
-    wanted = {name: substituted(hint, bound) for name, hint in hints.items()}
+    wanted = hints_of(cls, args)
     optional = [name for name in cls.__optional_keys__ if maker.is_open(_unwrapped(wanted.get(name)))]
     return {
         name: maker.make(hint, f"{path}[{name!r}]") for name, hint in wanted.items() if name not in optional

@@ -54,6 +54,7 @@ class Maker:
         self._left = _MOST
         self._depth = 0
         self._open: list[tuple[Any, tuple[Any, ...]]] = []  # classes of which objects are being made
+        self._choices = 0  # one of several things is being made, and the real value may be another
 
     def make(self, annotation: Any, path: str) -> Any:
         """One part.
@@ -91,7 +92,7 @@ class Maker:
             path: what it stands for.
             cls: the class that it says it is of.
         """
-        return StandIn(path, self._decisions, pretends=cls)
+        return StandIn(path, self._decisions, pretends=cls, is_sure=not self._choices)
 
     @contextmanager
     def inside(self, cls: Any, args: tuple[Any, ...]) -> Iterator[None]:
@@ -150,7 +151,8 @@ class Maker:
         if isinstance(annotation, type) or id(annotation) in VALUES:
             return self._of_class(annotation, (), path)
         if isinstance(annotation, TypeVar):
-            return self.make(_bound(annotation, Any), path)
+            among = len(annotation.__constraints__)
+            return self._one_of([_bound(annotation, Any)], path, among)
         if annotation is typing.Self:
             return self._of_self(path)
         if isinstance(annotation, dataclasses.InitVar):
@@ -170,7 +172,14 @@ class Maker:
         ending = [each for each in values if not self.is_open(each)]
         if not ending and len(values) < len(members):
             return None  # or it would go on and on
-        return self.make((ending or values)[0], path)
+        return self._one_of(ending or values, path, len(values))
+
+    def _one_of(self, members: Sequence[Any], path: str, among: int) -> Any:
+        self._choices += among > 1
+        try:
+            return self.make(members[0], path)
+        finally:
+            self._choices -= among > 1
 
     def _of_self(self, path: str) -> Any:
         if self._open:

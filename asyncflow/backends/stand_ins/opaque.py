@@ -54,9 +54,10 @@ class StandIn:
         decisions: of the run; None for nobody's.
         pretends: the class that it says it is of.
         root: the task whose result it comes from; None for the origin.
+        is_sure: whether the real one is of that class, and not perhaps of another.
     """
 
-    __slots__ = ("__dict__", "_decisions", "_origin", "_pretends", "_root")
+    __slots__ = ("__dict__", "_decisions", "_is_sure", "_origin", "_pretends", "_root")
 
     def __init__(
         self,
@@ -65,11 +66,13 @@ class StandIn:
         *,
         pretends: type | None = None,
         root: str | None = None,
+        is_sure: bool = True,
     ) -> None:
         self._origin = origin if len(origin) <= _LONGEST else f"{origin[:80]}...{origin[-36:]}"
         self._decisions = Decisions() if decisions is None else decisions
         self._pretends = pretends
         self._root = origin if root is None else root
+        self._is_sure = is_sure
 
     @property  # type: ignore[misc]
     def __class__(self) -> Any:
@@ -109,7 +112,7 @@ class StandIn:
         return self._part(f"{self._origin}.{name}")
 
     def _ask(self, what: str) -> None:
-        if self._pretends is not None:
+        if self._pretends is not None and self._is_sure:
             self._decisions.asked(self._pretends, what, self._root)
 
     def __getitem__(self, key: Any) -> StandIn:

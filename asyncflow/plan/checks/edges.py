@@ -13,10 +13,10 @@ from typing import Any, Final
 from ..._core.files import File
 from ..._core.rehearsed import Rehearsed
 from ..._inspect.fits import clash
+from ..._inspect.functions import Argument, is_silent
 from ..._inspect.hints import members
 from ...backends.stand_ins.opaque import StandIn
 from . import said
-from .calls import Argument, is_silent
 from .faults import Fault
 from .seen import Seen
 from .values import Refusal, refusal

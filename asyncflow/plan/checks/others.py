@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from ..._core.rehearsed import Lack, Rehearsed
 from ..._inspect.attributes import CALL, INDEX, ITERATION, known, stored_in
+from ..._inspect.functions import is_silent
 from . import said
 from .faults import Fault
 from .parts import walk
@@ -25,17 +26,21 @@ def lack_faults(seen: Seen) -> Iterator[Fault]:
         seen: all calls.
     """
     for lack in seen.lacks:
-        if lack.asked in _set_by_maker(lack, seen):
+        maker = _maker(lack, seen)
+        if maker is not None and (is_silent(seen.gives(maker)) or lack.asked in _set_by(maker)):
             continue
         problem = _CANNOT.get(lack.asked, f"has no attribute '{lack.asked}'")
         yield said.lacking(_label(lack), lack.cls, problem, lack.where, _meant(lack))
 
 
-def _set_by_maker(lack: Lack, seen: Seen) -> frozenset[str]:
-    """The names of attributes that the module of the function that gave a result sets, perhaps on that result."""
+def _maker(lack: Lack, seen: Seen) -> Rehearsed | None:
     found = _ORIGIN.fullmatch(lack.origin)
-    maker = seen.by_id.get(int(found[2])) if found else None
-    return stored_in(str(getattr(maker.fn, "__module__", ""))) if maker is not None else frozenset()
+    return seen.by_id.get(int(found[2])) if found else None
+
+
+def _set_by(maker: Rehearsed) -> frozenset[str]:
+    """The names of attributes that the module of the function that gave a result sets, perhaps on that result."""
+    return stored_in(str(getattr(maker.fn, "__module__", "")))
 
 
 def _label(lack: Lack) -> str:

@@ -13,9 +13,9 @@ from typing import Any
 from ..._core.rehearsed import Rehearsed
 from ..._core.story import place_in
 from ..._inspect.fits import clash
+from ..._inspect.functions import is_silent
 from . import said
 from .bodies import code_of, forgets_to_return
-from .calls import is_silent
 from .faults import Fault
 from .seen import Seen
 from .values import refusal

@@ -9,10 +9,10 @@ from typing import Any, Final
 
 from ..._core.rehearsed import Rehearsed
 from ..._core.words import name_of, plain
+from ..._inspect.functions import Argument
 from ..._inspect.hints import shown
 from ...backends.stand_ins.opaque import StandIn
 from ..tasks import Finding
-from .calls import Argument
 from .faults import Fault
 
 _SHOWN: Final = (int, float, complex, bool, str, bytes, NoneType, tuple, list, dict, set, frozenset)

@@ -11,8 +11,8 @@ from typing import Any, Final
 from ..._core.containers import is_waited_for
 from ..._core.files import File
 from ..._core.rehearsed import Lack, Rehearsed
+from ..._inspect.functions import Argument, Functions
 from ..._inspect.hints import is_open
-from .calls import Argument, Functions
 from .parts import walk
 
 _INTERNED: Final = (type(None), bool, int, str, bytes)  # the same object may have come from anywhere

@@ -13,10 +13,10 @@ from types import NoneType
 from typing import Never
 
 from ..._core.rehearsed import Rehearsed
+from ..._inspect.functions import is_silent
 from ..._inspect.hints import members
 from . import said
 from .bodies import code_of, returns
-from .calls import is_silent
 from .faults import Fault
 from .seen import Seen
 from .sources import Sources

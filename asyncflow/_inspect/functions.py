@@ -1,4 +1,4 @@
-"""Tells which argument of a call goes to which parameter, and what both are said to be."""
+"""What a function's annotations say of its arguments and its value: for the checks of a plan and of a run alike."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from types import MethodType
 from typing import Any, Final
 
-from ..._core.rehearsed import Rehearsed
-from ..._inspect.annotations import returned_by, taken_by
-from ..._inspect.hints import plain, settled, with_owner, with_paths
+from .._core.rehearsed import Rehearsed
+from .annotations import hints_of, returned_by, taken_by
+from .hints import plain, settled, with_owner, with_paths
+from .wrappers import passed_on
 
 _CONVERT: Final = frozenset({"functools", "multipledispatch", "plum", "pydantic"})
 """Whose wrappers make of an argument what the function asks for, or choose another function by it."""
@@ -42,13 +43,34 @@ class Function:
         signature: by which calls are bound; None if it tells none.
         hints: of parameters, by name. An annotation is always the same object, so that what is found out about it
             can be remembered.
-        gives: the type of its value.
+        gives: the type of its value; `typing.Any` if nobody says.
     """
 
     fn: Any
     signature: inspect.Signature | None
     hints: Mapping[str, Any]
     gives: Any
+
+    def arguments(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> list[Argument]:
+        """The arguments of a call; with names of their own and no hints, where the function tells nothing.
+
+        Args:
+            args: positional ones, with or without futures.
+            kwargs: keyword ones.
+        """
+        try:
+            if self.signature is None:
+                raise TypeError
+            bound = self.signature.bind(*args, **kwargs).arguments
+        except TypeError:
+            plain_ones = [Argument(str(place), Any, value) for place, value in enumerate(args, 1)]
+            return plain_ones + [Argument(name, Any, value) for name, value in kwargs.items()]
+        parameters = self.signature.parameters
+        return [
+            argument
+            for name, value in bound.items()
+            for argument in _each(parameters[name], value, self.hints.get(name, Any))
+        ]
 
 
 class Functions:
@@ -63,20 +85,7 @@ class Functions:
         Args:
             call: that was rehearsed.
         """
-        function = self._of(call)
-        try:
-            if function.signature is None:
-                raise TypeError
-            bound = function.signature.bind(*call.args, **call.kwargs).arguments
-        except TypeError:
-            plain_ones = [Argument(str(place), Any, value) for place, value in enumerate(call.args, 1)]
-            return plain_ones + [Argument(name, Any, value) for name, value in call.kwargs.items()]
-        parameters = function.signature.parameters
-        return [
-            argument
-            for name, value in bound.items()
-            for argument in _each(parameters[name], value, function.hints.get(name, Any))
-        ]
+        return self._of(call).arguments(call.args, call.kwargs)
 
     def gives(self, call: Rehearsed) -> Any:
         """The type of a call's value; `typing.Any` if nobody says.
@@ -89,19 +98,26 @@ class Functions:
         return self._of(call).gives if call.kind in ("function", "block") else Any
 
     def _of(self, call: Rehearsed) -> Function:
-        owner, is_block = _owner(call), call.kind == "block"
+        owner, is_block = owner_of(call.fn, call.args), call.kind == "block"
         key = id(call.fn), is_block, owner
         function = self._known.get(key)
         if function is None:
-            function = self._known[key] = _looked_at(call.fn, is_block, owner)
+            function = self._known[key] = function_of(call.fn, is_block=is_block, owner=owner)
         return function
 
 
-def _looked_at(fn: Callable[..., Any], is_block: bool, owner: type | None) -> Function:
+def function_of(fn: Callable[..., Any], *, is_block: bool, owner: type | None = None) -> Function:
+    """What is known of a function.
+
+    Args:
+        fn: any callable.
+        is_block: whether it gets files as they are, and its futures are resolved.
+        owner: the class that ``Self`` is; None if there is none to be had.
+    """
     signature, written = _parameters(fn)
     hints = {name: with_owner(hint, owner) for name, hint in written.items()}
-    gives = with_owner(returned_by(fn), owner)
-    if is_block:  # which gets files as they are, and whose futures are resolved
+    gives = with_owner(_given_by(fn), owner)
+    if is_block:
         gives = settled(gives)
     else:
         hints = {name: with_paths(hint) for name, hint in hints.items()}
@@ -109,6 +125,31 @@ def _looked_at(fn: Callable[..., Any], is_block: bool, owner: type | None) -> Fu
         if parameter.default is None and name in hints:  # the old way to say that it may be
             hints[name] = typing.Union[hints[name], None]  # noqa: UP007 - it may be text
     return Function(fn, signature, hints, gives)
+
+
+def owner_of(fn: Any, args: tuple[Any, ...]) -> type | None:
+    """The class that ``Self`` is, if a method is called.
+
+    Args:
+        fn: what is called.
+        args: positional arguments of the call.
+    """
+    if (
+        not isinstance(fn, MethodType)
+        and "." not in getattr(fn, "__qualname__", "").rpartition("<locals>.")[2]
+    ):
+        return None
+    first = fn.__self__ if isinstance(fn, MethodType) else (args[0] if args else None)
+    if first is None or hasattr(type(first), "__await__"):
+        return None
+    return first if isinstance(first, type) else type(first)
+
+
+def _given_by(fn: Any) -> Any:
+    """The annotation of what a function returns, if that is what a call of it gives."""
+    while isinstance(fn, (functools.partial, MethodType)):
+        fn = fn.func if isinstance(fn, functools.partial) else fn.__func__
+    return returned_by(fn) if passed_on(fn).result else Any
 
 
 def _each(parameter: inspect.Parameter, given: Any, hint: Any) -> Iterator[Argument]:
@@ -125,25 +166,7 @@ def _each(parameter: inspect.Parameter, given: Any, hint: Any) -> Iterator[Argum
 
 def _fields(hint: Any) -> Mapping[str, Any] | None:
     """The types of keywords, where a typed dict says what they are."""
-    if typing.get_origin(hint) is not typing.Unpack:
-        return None
-    from ..._inspect.annotations import hints_of
-
-    return hints_of(typing.get_args(hint)[0])
-
-
-def _owner(call: Rehearsed) -> type | None:
-    """The class that ``Self`` is, if a method was called."""
-    fn = call.fn
-    if (
-        not isinstance(fn, MethodType)
-        and "." not in getattr(fn, "__qualname__", "").rpartition("<locals>.")[2]
-    ):
-        return None
-    first = fn.__self__ if isinstance(fn, MethodType) else (call.args[0] if call.args else None)
-    if first is None or hasattr(type(first), "__await__"):
-        return None
-    return first if isinstance(first, type) else type(first)
+    return hints_of(typing.get_args(hint)[0]) if typing.get_origin(hint) is typing.Unpack else None
 
 
 def _parameters(fn: Any) -> tuple[inspect.Signature | None, dict[str, Any]]:
@@ -164,13 +187,11 @@ def _parameters(fn: Any) -> tuple[inspect.Signature | None, dict[str, Any]]:
 
 
 def _of_wrapper(fn: Any, signature: inspect.Signature) -> tuple[inspect.Signature | None, dict[str, Any]]:
-    """A wrapper that takes whatever there is passes it on; of any other, its annotations are those of what it wraps
-    (`functools.wraps` copies them) and say nothing of its own parameters."""
-    kinds = [parameter.kind for parameter in signature.parameters.values()]
-    passes_on = kinds == [inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD]
+    """A wrapper that passes all on takes what the innermost function takes; of any other, its annotations are those of
+    what it wraps (`functools.wraps` copies them) and say nothing of its own parameters."""
     module = str(getattr(fn, "__globals__", {}).get("__name__", "")).partition(".")[0]
     inner = inspect.unwrap(fn)
-    if not passes_on or module in _CONVERT or not hasattr(inner, "__code__"):
+    if module in _CONVERT or not hasattr(inner, "__code__") or not passed_on(fn).arguments:
         return signature, {}
     return inspect.signature(inner), taken_by(inner)
 
