@@ -25,6 +25,7 @@ from types import CodeType
 from typing import Any, Final, NoReturn
 
 from . import wire
+from .by_value.known import hold_modules
 from .chain import with_previous
 from .house import House
 from .results import UNFIT_TO_SEND, why_unfit
@@ -263,7 +264,7 @@ class Worker:
     def _pack(self, task_id: int, ran: Ran, value: Any) -> str | None:
         """Record a value that has to be packed. Returns why, if it cannot be."""
         try:
-            parts = wire.Parts(value)
+            parts = wire.Parts(value, is_going_home=True)
             if parts.in_band:
                 self._record(wire.PACKED, task_id, ran, bytes(parts.stream))
                 return None
@@ -384,4 +385,5 @@ def main(
         os.set_inheritable(descriptor, False)
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(line_buffering=True, errors="backslashreplace")  # type: ignore[union-attr]
+    hold_modules()
     Worker(calls, orders, records, page, most_memory).run()

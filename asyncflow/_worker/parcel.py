@@ -17,12 +17,11 @@ from time import perf_counter
 from types import FunctionType
 from typing import Any, Final
 
-import cloudpickle
-
 from .._causes import brief
 from .._tracebacks import trim
 from ..errors import RemoteError
 from .attempt import Outcome, run_attempt
+from .by_value.pickler import dumps
 from .results import UNFIT_TO_SEND, why_unfit
 
 _LIMIT: Final = 100_000  # characters of a traceback's text that travel
@@ -35,7 +34,7 @@ def pack_call(
     fn: Callable[..., Any], is_coroutine: bool, args: tuple[Any, ...], kwargs: Mapping[str, Any]
 ) -> bytes:
     """A call as bytes, with the function by value where it cannot be imported by name."""
-    return cloudpickle.dumps((fn, is_coroutine, args, dict(kwargs)))  # type: ignore[no-any-return]
+    return dumps((fn, is_coroutine, args, dict(kwargs)))
 
 
 def run_packed(call: bytes) -> tuple[bytes, float, str]:
@@ -61,7 +60,7 @@ def pack_outcome(outcome: Outcome) -> bytes:
     if type(payload) in UNFIT_TO_SEND:
         return pack_error(TypeError(f"its result is {why_unfit(payload)}"))
     try:
-        return cloudpickle.dumps((True, payload))  # type: ignore[no-any-return]
+        return dumps((True, payload), is_going_home=True)
     except BaseException as error:
         return pack_error(TypeError(f"its result is {why_unpicklable(payload, error)}"))
 
@@ -76,7 +75,7 @@ def pack_error(error: BaseException) -> bytes:
     while error.__cause__ is not None and len(chain) < _CAUSES:
         error = error.__cause__
         chain.append(_portable(error, ""))
-    return cloudpickle.dumps((False, chain))  # type: ignore[no-any-return]
+    return dumps((False, chain))
 
 
 def why_unpicklable(value: Any, error: BaseException) -> str:
@@ -104,7 +103,7 @@ def unpack_outcome(packed: bytes) -> Outcome:
 def _portable(error: BaseException, told: str) -> tuple[bytes, str, str, str]:
     """An exception, pickled if it can be and else empty, and the facts of its envelope."""
     try:
-        packed = cloudpickle.dumps(_Bare(error) if _is_plain(type(error)) else error)
+        packed = dumps(_Bare(error) if _is_plain(type(error)) else error, is_going_home=True)
         if len(packed) > _LARGEST:
             raise ValueError("it is too large")
         rebuilt: BaseException = pickle.loads(packed)

@@ -22,8 +22,7 @@ from array import array
 from itertools import islice
 from typing import Any, Final
 
-import cloudpickle
-
+from .by_value.pickler import Pickler
 from .maps import mapped
 
 PLAIN: Final = frozenset({type(None), bool, int, float, complex, str, bytes})
@@ -39,7 +38,7 @@ OUT_OF_BAND: Final = 1 << 20
 # Records: what has happened. Then come the task id, when the function began and when it ended, and the payload.
 BEGUN: Final = 0
 VALUE: Final = 1  # payload: the value itself
-PACKED: Final = 2  # payload: the value, pickled by cloudpickle
+PACKED: Final = 2  # payload: the value, pickled
 IN_MEMORY: Final = 3  # payload: the sizes of what is in the memory file that comes on the second socket
 ERROR: Final = 4  # payload: the exception, pickled
 STOPPED: Final = 5
@@ -104,15 +103,15 @@ def receive(channel: socket.socket, flags: int = 0) -> tuple[bytes, list[int]]:
     return data, list(files)
 
 
-class _Packer(cloudpickle.Pickler):  # type: ignore[misc]
+class _Packer(Pickler):
     """Leaves long ``bytes`` and ``bytearray`` out of the stream, where pickle would copy them.
 
     They are put aside by what they are, so one that is met twice is kept once, and whatever holds them is pickled as it
     is: with what it shares and the circles in it.
     """
 
-    def __init__(self, stream: io.BytesIO, parts: Parts) -> None:
-        super().__init__(stream, protocol=5, buffer_callback=parts.keep_inside)
+    def __init__(self, stream: io.BytesIO, parts: Parts, is_going_home: bool) -> None:
+        super().__init__(stream, is_going_home=is_going_home, buffer_callback=parts.keep_inside)
         self._parts = parts
         self._places: dict[int, int] = {}
 
@@ -156,16 +155,21 @@ def _has_long_bytes(value: Any) -> bool:
 
 
 class Parts:
-    """A packed object: its pickle and the large buffers outside of it."""
+    """A packed object: its pickle and the large buffers outside of it.
 
-    def __init__(self, value: Any) -> None:
+    Args:
+        value: what to pack.
+        is_going_home: whether it goes back to the engine.
+    """
+
+    def __init__(self, value: Any, *, is_going_home: bool = False) -> None:
         self.buffers: list[memoryview] = []
         self._ways: list[int] = []
         stream = io.BytesIO()
         if _has_long_bytes(value):
-            _Packer(stream, self).dump(value)
+            _Packer(stream, self, is_going_home).dump(value)
         else:
-            cloudpickle.Pickler(stream, protocol=5, buffer_callback=self.keep_inside).dump(value)
+            Pickler(stream, is_going_home=is_going_home, buffer_callback=self.keep_inside).dump(value)
         self.stream = stream.getbuffer()
 
     def put_aside(self, value: bytes | bytearray) -> int:

@@ -138,6 +138,45 @@ async def test_a_module_that_was_loaded_again_is_the_new_one(in_place: bool, mod
         assert await engine.submit(old if in_place else module.task) == 23
 
 
+async def test_a_module_that_a_functions_module_imports_may_be_loaded_again(
+    module: Any, tmp_path: Path
+) -> None:
+    user = tmp_path / f"uses_{module.__name__}.py"
+    user.write_text(f"import {module.__name__} as helper\ndef task(): return helper.task()\n")
+    using = importlib.import_module(user.stem)
+    async with WorkflowEngine(ProcessBackend(workers=2)) as engine:
+        assert await asyncio.gather(*(engine.submit(using.task) for _ in range(4))) == [1] * 4
+        Path(module.__file__).write_text("def task(): return 'quite new'\n")
+        importlib.reload(module)
+        assert await asyncio.gather(*(engine.submit(using.task) for _ in range(4))) == ["quite new"] * 4
+    del sys.modules[user.stem]
+
+
+async def test_code_that_was_put_into_a_function_runs_though_its_module_has_another(
+    module: Any, engine: WorkflowEngine
+) -> None:
+    assert await engine.submit(module.task) == 1
+
+    def other() -> int:
+        return 5
+
+    module.task.__code__ = other.__code__
+    assert await engine.submit(module.task) == 5
+
+
+async def test_a_class_that_a_function_mentions_may_be_given_another_attribute(
+    engine: WorkflowEngine,
+) -> None:
+    space: dict[str, Any] = {"__name__": "__main__"}
+    cell(space, "class Levels:\n    level = 1\n    def get(self): return self.level + 1")
+    cell(space, "def task(): return Levels().get()")
+    assert await engine.submit(space["task"]) == 2
+    space["Levels"].level = 5
+    assert await engine.submit(space["task"]) == 6
+    space["Levels"].get = lambda self: "another"
+    assert await engine.submit(space["task"]) == "another"
+
+
 async def test_a_module_may_be_found_in_a_place_that_was_added_after_the_worker_was_started(
     engine: WorkflowEngine, request: pytest.FixtureRequest
 ) -> None:

@@ -16,14 +16,14 @@ from operator import call
 from types import FunctionType, MethodType
 from typing import Any, Final
 
-import cloudpickle
-
 from ..._causes import brief
 from ..._core.pace import Pace
 from ..._worker import wire
+from ..._worker.by_value.modules import importable
+from ..._worker.by_value.pickler import dumps
 from ..._worker.chain import PREVIOUS
 from ...backend import Work
-from .versions import Reloads, Version, by_value, importable
+from .versions import Reloads, Version
 
 _CALL: Final = ("operator", "call")
 _PLAIN: Final = wire.PLAIN | {type(PREVIOUS)}
@@ -93,6 +93,15 @@ class Book:
         self._numbers = count(1)
         self._reloads = Reloads()
 
+    def is_outdated(self) -> bool:
+        """Whether modules were loaded again, so that workers which have imported them have to be replaced."""
+        if not self._reloads.came():
+            return False
+        for function in self._functions.values():
+            function.is_current = False
+        self._functions.clear()
+        return True
+
     def function(self, work: Work) -> Function | None:
         """The entry of a work's function; None for what has to be sent with each call.
 
@@ -114,9 +123,8 @@ class Book:
         name = importable(fn) if type(fn) is not MethodType else None
         if name is None and type(fn) is not FunctionType and not isinstance(fn, type):
             return None
-        # workers may have imported what the module was before
-        is_stale = self._reloads.changed(fn.__module__) or (name is not None and known is not None)
-        value = name if name is not None and not is_stale else _definition(work, with_module=is_stale)
+        is_stale = name is not None and known is not None  # a notebook put other code into it
+        value = name if name is not None and not is_stale else _definition(work, is_changed=is_stale)
         version = Version(fn) if value is not name else None
         return self._keep(fn, Function(next(self._numbers), value, getattr(fn, "__code__", None), version))
 
@@ -179,9 +187,9 @@ def _size(value: Any) -> int:
     return sys.getsizeof(value) * (2 if type(value) is str and not value.isascii() else 1)
 
 
-def _definition(work: Work, *, with_module: bool = False) -> bytes:
+def _definition(work: Work, *, is_changed: bool = False) -> bytes:
     try:
-        return by_value(work.fn, with_module=with_module)
+        return dumps(work.fn, is_changed=is_changed)
     except BaseException as error:
         raise TypeError(
             f"{work.name!r} (#{work.id}) cannot be sent to another process: {brief(error)}\n"
@@ -197,7 +205,7 @@ def why_unsendable(work: Work, error: BaseException) -> str:
         names = [(str(index), value) for index, value in enumerate(work.args)] + list(work.kwargs.items())
     for name, value in names:
         try:
-            cloudpickle.dumps(value)
+            dumps(value)
         except BaseException as problem:
             kind = f"{type(value).__module__}.{type(value).__qualname__}".removeprefix("builtins.")
             return (

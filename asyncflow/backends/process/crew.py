@@ -70,6 +70,10 @@ class Crew:
 
     def submit(self, batch: Sequence[Work]) -> None:
         """Take work, with what is linked to it."""
+        if self._waiting.is_outdated():
+            for hand in self._hands:
+                if not hand.retires:
+                    self._retire(hand)
         self._waiting.add(batch)
         self._feed()
 

@@ -1,22 +1,27 @@
 """Tells whether a function is still what was sent of it: its code, and what it mentions and takes along by value.
 
 In a notebook a function is run again after a helper, or a constant, was defined anew in another cell. What it mentions
-is compared by identity, in functions that it calls too, so a list to which something was added is still the same list:
-what changes belongs into the arguments.
+is compared by identity, in functions that it calls and in classes too, so a list to which something was added is still
+the same list: what changes belongs into the arguments.
 """
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator
-from functools import reduce
-from types import CodeType, FunctionType
+import sysconfig
+from types import FunctionType, MappingProxyType
 from typing import Any, Final
 
-import cloudpickle
+from ..._worker.by_value.functions import mentioned
+from ..._worker.by_value.modules import importable
 
 _NOTHING: Final = object()
+_HEAP: Final = 1 << 9  # the flag of classes that are not built in
+_LIBRARIES: Final = (
+    *{os.path.join(sysconfig.get_path(kind), "") for kind in ("stdlib", "platstdlib", "purelib", "platlib")},
+    os.path.join(os.path.dirname(os.path.dirname(os.path.dirname(__file__))), ""),
+)
 
 
 class Version:
@@ -29,7 +34,7 @@ class Version:
     __slots__ = ("_cells", "_names")
 
     def __init__(self, fn: Any) -> None:
-        self._names: list[tuple[dict[str, Any], str, Any]] = []
+        self._names: list[tuple[dict[str, Any] | MappingProxyType[str, Any], str, Any]] = []
         self._cells: list[tuple[Any, Any]] = []
         self._look_around(fn)
 
@@ -45,25 +50,23 @@ class Version:
         while ahead:
             each = ahead.pop()
             each = getattr(each, "fn", each) if type(each).__module__.startswith("asyncflow.") else each
-            if type(each) is not FunctionType or id(each) in seen:
-                continue
-            if each is not fn and importable(each) is not None:
+            if id(each) in seen or (each is not fn and importable(each) is not None):
                 continue
             seen.add(id(each))
-            space = each.__globals__
-            names = [(space, name, space.get(name, _NOTHING)) for name in set(_names(each.__code__))]
-            cells = [(cell, _content(cell)) for cell in each.__closure__ or ()]
-            self._names += names  # also of what is not there yet: it may be defined before the next call
-            self._cells += cells
-            ahead += [value for _, _, value in names]
-            ahead += [value for _, value in cells]
+            if type(each) is FunctionType:
+                ahead += self._look_at(each)
+            elif isinstance(each, type) and each.__flags__ & _HEAP:
+                names = [(each.__dict__, name, value) for name, value in each.__dict__.items()]
+                self._names += names
+                ahead += [*each.__bases__, *(value for _, _, value in names)]
 
-
-def _names(code: CodeType) -> Iterator[str]:
-    yield from code.co_names
-    for constant in code.co_consts:
-        if isinstance(constant, CodeType):
-            yield from _names(constant)
+    def _look_at(self, fn: FunctionType) -> list[Any]:
+        space = fn.__globals__
+        names = [(space, name, space.get(name, _NOTHING)) for name in mentioned(fn.__code__)[0]]
+        cells = [(cell, _content(cell)) for cell in fn.__closure__ or ()]
+        self._names += names  # also of what is not there yet: it may be defined before the next call
+        self._cells += cells
+        return [value for _, _, value in names] + [value for _, value in cells]
 
 
 def _content(cell: Any) -> Any:
@@ -74,48 +77,35 @@ def _content(cell: Any) -> Any:
 
 
 class Reloads:
-    """Which modules were loaded again since they were first asked about."""
+    """Which of the program's modules were loaded again. Libraries are not looked at."""
 
     def __init__(self) -> None:
         self._specs: dict[str, Any] = {}
+        self._looked_at: set[str] = set()
+        self._loaded = 0
 
-    def changed(self, module: str) -> bool:
-        """Whether a module was loaded again: it then has another spec."""
-        spec = getattr(sys.modules.get(module), "__spec__", None)
-        return self._specs.setdefault(module, spec) is not spec
+    def came(self) -> bool:
+        """Whether there were any since this was last asked: such a module has another spec. Asked for each batch."""
+        if len(sys.modules) != self._loaded:
+            self._look_around()
+        again = False
+        for name, spec in self._specs.items():
+            now = getattr(sys.modules.get(name), "__spec__", spec)
+            if now is not spec:
+                self._specs[name] = now
+                again = True
+        return again
 
-
-def importable(fn: Callable[..., Any]) -> tuple[str, str] | None:
-    """The module and the name by which a worker finds a function; None if it cannot."""
-    module, path = getattr(fn, "__module__", None), getattr(fn, "__qualname__", None)
-    if not isinstance(module, str) or not isinstance(path, str) or module == "__main__" or "<" in path:
-        return None
-    loaded = sys.modules.get(module)
-    spec = getattr(loaded, "__spec__", None)
-    if spec is None or not (spec.has_location or spec.origin in ("built-in", "frozen")):
-        return None
-    if spec.has_location and not os.path.exists(spec.origin or ""):
-        return None
-    try:
-        found: Any = reduce(getattr, path.split("."), loaded)
-    except AttributeError:
-        return None
-    same = found is fn or getattr(found, "fn", None) is fn
-    return (module, path) if same else None
-
-
-def by_value(fn: Callable[..., Any], *, with_module: bool) -> bytes:
-    """A function pickled by value.
-
-    Args:
-        fn: the function.
-        with_module: also if it could be imported, and with what it mentions of its module.
-    """
-    module = sys.modules.get(fn.__module__) if with_module else None
-    if module is None or module.__name__ in cloudpickle.list_registry_pickle_by_value():
-        return cloudpickle.dumps(fn, protocol=5)  # type: ignore[no-any-return]
-    cloudpickle.register_pickle_by_value(module)
-    try:
-        return cloudpickle.dumps(fn, protocol=5)  # type: ignore[no-any-return]
-    finally:
-        cloudpickle.unregister_pickle_by_value(module)
+    def _look_around(self) -> None:
+        self._loaded = len(sys.modules)
+        for name in [name for name in list(sys.modules) if name not in self._looked_at]:
+            self._looked_at.add(name)
+            spec = getattr(sys.modules.get(name), "__spec__", None)
+            origin = getattr(spec, "origin", None)
+            if (
+                spec is not None
+                and isinstance(origin, str)
+                and spec.has_location
+                and not origin.startswith(_LIBRARIES)
+            ):
+                self._specs[name] = spec

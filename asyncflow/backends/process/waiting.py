@@ -38,6 +38,10 @@ class Waiting:
         self._most_written = workers + 1
         self._carrying = 0  # calls that the porter writes or will
 
+    def is_outdated(self) -> bool:
+        """As for `Book`."""
+        return self._book.is_outdated()
+
     def add(self, batch: Sequence[Work]) -> None:
         """Take work, with what is linked to it.
 

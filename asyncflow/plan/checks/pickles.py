@@ -12,13 +12,12 @@ from collections.abc import Callable, Iterator
 from types import GeneratorType
 from typing import Any, Final
 
-import cloudpickle
-
 from ..._causes import brief
 from ..._core.files import File
 from ..._core.rehearsed import Rehearsed
 from ..._inspect.hints import class_of, members
-from ...backends.process.versions import importable
+from ..._worker.by_value.modules import importable
+from ..._worker.by_value.pickler import Pickler
 from ...backends.stand_ins.opaque import StandIn
 from . import said
 from .faults import Fault
@@ -74,11 +73,11 @@ class _Nowhere:
             raise _Enough
 
 
-class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]
+class _Pickler(Pickler):
     """Packs a call's argument; what will be something else by then is left out."""
 
     def __init__(self, leaves_out: Callable[[Any], bool]) -> None:
-        super().__init__(_Nowhere(), protocol=5, buffer_callback=lambda buffer: None)
+        super().__init__(_Nowhere(), buffer_callback=lambda buffer: None)
         self._leaves_out = leaves_out
 
     def persistent_id(self, value: Any) -> Any:

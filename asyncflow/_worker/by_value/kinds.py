@@ -1,0 +1,291 @@
+"""What neither pickle nor cloudpickle takes along, or not as what it is: each kind with the way to rebuild it."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import marshal
+import sys
+import threading
+import typing
+import weakref
+from collections.abc import Callable
+from contextvars import Context, ContextVar
+from importlib import import_module
+from types import BuiltinMethodType, CellType, CodeType, MethodType
+from typing import Any, Final
+
+from .modules import found_anew, named
+
+_Cached: Final = type(functools.lru_cache(lambda: None))
+_Alias: Final = getattr(typing, "TypeAliasType", None)
+_DISPATCHES: Final = functools.singledispatch(lambda _: None).__code__  # type: ignore[attr-defined]
+_SINGLE: Final = (
+    "MISSING",
+    "KW_ONLY",
+    "_HAS_DEFAULT_FACTORY",
+)  # objects of `dataclasses` of which there is one
+
+_Reduced = tuple[Any, ...]
+
+
+# -- what each process has of its own -------------------------------------------------------------------------
+
+
+class Fresh:
+    """Stands in a pickle for something of a module that each process has its own of, as a lock.
+
+    Args:
+        make: makes it.
+        args: what for.
+    """
+
+    def __init__(self, make: Callable[..., Any], *args: Any) -> None:
+        self._reduced = make, args
+
+    def __reduce__(self) -> _Reduced:
+        return self._reduced
+
+
+_OWN: Final[dict[type, Callable[[], Any]]] = {
+    type(threading.Lock()): threading.Lock,
+    type(threading.RLock()): threading.RLock,
+    threading.Condition: threading.Condition,
+    threading.Event: threading.Event,
+    threading.local: threading.local,
+}
+
+
+def sendable(names: dict[str, Any], module: str | None) -> dict[str, Any]:
+    """Names of a module or a class, with something that stands for what each process has of its own.
+
+    As an argument such a thing is refused: there it would be another one unseen.
+
+    Args:
+        names: with their values.
+        module: that workers may import them from.
+    """
+    return {name: _standing(name, value, module) for name, value in names.items()}
+
+
+def _standing(name: str, value: Any, module: str | None) -> Any:
+    cls = type(value)
+    if (
+        cls not in _OWN
+        and cls is not ContextVar
+        and cls not in (threading.Semaphore, threading.BoundedSemaphore)
+    ):
+        return value
+    if module is not None and found_anew(module):
+        return Fresh(from_module, module, name)
+    if cls in _OWN:
+        return Fresh(_OWN[cls])
+    if cls is ContextVar:
+        return Fresh(context_variable, value.name, *_default(value))
+    return Fresh(cls, getattr(value, "_initial_value", value._value))
+
+
+def _default(variable: ContextVar[Any]) -> tuple[Any, ...]:
+    try:
+        return (Context().run(variable.get),)
+    except LookupError:
+        return ()
+
+
+def context_variable(name: str, *default: Any) -> ContextVar[Any]:
+    """A context variable, with a default value or none."""
+    return ContextVar(name, default=default[0]) if default else ContextVar(name)
+
+
+def from_module(module: str, path: str) -> Any:
+    """What a module that can be imported has under a name."""
+    return functools.reduce(getattr, path.split("."), import_module(module))
+
+
+# -- kinds ----------------------------------------------------------------------------------------------------
+
+
+def _by_name(thing: Any) -> bool:
+    module, name = getattr(thing, "__module__", None), getattr(thing, "__qualname__", thing.__name__)
+    return isinstance(module, str) and found_anew(module) and named(module, name) is thing
+
+
+def _new_type(thing: Any) -> _Reduced:
+    return new_type, (thing.__name__, thing.__supertype__, thing.__module__, thing.__qualname__)
+
+
+def new_type(name: str, base: Any, module: str, path: str) -> Any:
+    """A `typing.NewType`."""
+    made: Any = typing.NewType(name, base)  # type: ignore[misc]
+    made.__module__, made.__qualname__ = module, path
+    return made
+
+
+def _cached(thing: Any) -> _Reduced:
+    asked = thing.cache_parameters()
+    return cached, (thing.__wrapped__, asked["maxsize"], asked["typed"])
+
+
+def cached(fn: Callable[..., Any], size: int | None, typed: bool) -> Any:
+    """A function with a cache, which is empty."""
+    return functools.lru_cache(size, typed)(fn)  # which copies the attributes, too
+
+
+def _type_var(thing: Any) -> _Reduced:
+    options = {"covariant": thing.__covariant__, "contravariant": thing.__contravariant__}
+    return type_var, (
+        thing.__name__,
+        thing.__bound__,
+        thing.__constraints__,
+        thing.__module__,
+        options,
+        _rest(thing),
+    )
+
+
+def type_var(
+    name: str, bound: Any, constraints: tuple[Any, ...], module: str, options: Any, rest: dict[str, Any]
+) -> Any:
+    """A type variable."""
+    return _of_module(typing.TypeVar(name, *constraints, bound=bound, **options, **rest), module)
+
+
+def _param_spec(thing: Any) -> _Reduced:
+    options = {"covariant": thing.__covariant__, "contravariant": thing.__contravariant__}
+    return param_spec, (thing.__name__, thing.__bound__, thing.__module__, options | _rest(thing))
+
+
+def param_spec(name: str, bound: Any, module: str, options: dict[str, Any]) -> Any:
+    """A `typing.ParamSpec`."""
+    return _of_module(typing.ParamSpec(name, bound=bound, **options), module)
+
+
+def _type_var_tuple(thing: Any) -> _Reduced:
+    return type_var_tuple, (thing.__name__, thing.__module__, _rest(thing))
+
+
+def type_var_tuple(name: str, module: str, rest: dict[str, Any]) -> Any:
+    """A `typing.TypeVarTuple`."""
+    return _of_module(typing.TypeVarTuple(name, **rest), module)
+
+
+def _rest(thing: Any) -> dict[str, Any]:
+    """What type variables have in later versions of Python."""
+    rest = {}
+    if getattr(thing, "__infer_variance__", False):
+        rest["infer_variance"] = True
+    if getattr(thing, "has_default", lambda: False)():
+        rest["default"] = thing.__default__
+    return rest
+
+
+def _of_module(thing: Any, module: str) -> Any:
+    try:
+        thing.__module__ = module
+    except AttributeError:  # it cannot be said
+        pass
+    return thing
+
+
+def _alias(thing: Any) -> _Reduced:
+    return alias, (thing.__name__, thing.__value__, thing.__type_params__)
+
+
+def alias(name: str, value: Any, parameters: tuple[Any, ...]) -> Any:
+    """What ``type name = value`` makes."""
+    assert _Alias is not None
+    return _Alias(name, value, type_params=parameters)
+
+
+def _cached_property(thing: Any) -> _Reduced:
+    return (
+        functools.cached_property,
+        (thing.func,),
+        (None, {"attrname": thing.attrname, "__doc__": thing.__doc__}),
+    )
+
+
+def _cell(cell: CellType) -> _Reduced:
+    """A variable around functions; those that share it go on sharing it."""
+    try:
+        return CellType, (), (cell.cell_contents,), None, None, fill_cell
+    except ValueError:  # it is empty
+        return CellType, ()
+
+
+def fill_cell(cell: CellType, content: tuple[Any]) -> None:
+    """Set a variable."""
+    cell.cell_contents = content[0]
+
+
+def _weak_values(thing: Any) -> _Reduced:
+    return type(thing), (dict(thing),)
+
+
+NAMED: Final[dict[type, Callable[[Any], _Reduced]]] = {
+    typing.NewType: _new_type,
+    _Cached: _cached,
+    typing.TypeVar: _type_var,
+    typing.ParamSpec: _param_spec,
+    typing.TypeVarTuple: _type_var_tuple,
+} | ({_Alias: _alias} if _Alias is not None else {})
+"""Kinds that have a name and an identity: pickle looks for them in their modules."""
+
+OTHERS: Final[dict[type, Callable[[Any], Any]]] = {
+    CodeType: lambda code: (marshal.loads, (marshal.dumps(code),)),  # the same version of Python reads it
+    CellType: _cell,
+    functools.cached_property: _cached_property,
+    weakref.WeakValueDictionary: _weak_values,
+    weakref.WeakKeyDictionary: _weak_values,
+} | {
+    type(getattr(dataclasses, name)): lambda _, name=name: (from_module, ("dataclasses", name))
+    for name in _SINGLE
+    if hasattr(dataclasses, name)
+}
+"""Kinds of which pickle knows no good way."""
+
+
+def is_named_there(thing: Any) -> bool:
+    """Whether a worker finds a thing of `NAMED` by its name."""
+    return _by_name(thing)
+
+
+# -- functions that are objects with a state ------------------------------------------------------------------
+
+
+def method(thing: Any) -> tuple[str, str] | None:
+    """The module and name of a method of a hidden object, as `random.random`: each process has that object itself.
+
+    Args:
+        thing: a bound method.
+    """
+    owner, name = thing.__self__, getattr(thing, "__name__", None)
+    if name is None or owner is None or isinstance(owner, type) or type(owner) is type(sys):
+        return None
+    module = type(owner).__module__
+    while module:
+        found = getattr(sys.modules.get(module), "__dict__", {}).get(name)
+        if found is not None and type(found) is type(thing) and found == thing and found_anew(module):
+            return module, name
+        module = module.rpartition(".")[0]
+    return None
+
+
+METHODS: Final = (MethodType, BuiltinMethodType)
+
+
+def is_dispatcher(fn: Any) -> bool:
+    """Whether a function is one that `functools.singledispatch` has made."""
+    return fn.__code__ is _DISPATCHES
+
+
+def dispatcher(fn: Any) -> _Reduced:
+    """How to rebuild it, and what it dispatches to."""
+    return functools.singledispatch, (fn.__wrapped__,), dict(fn.registry)
+
+
+def fill_dispatcher(fn: Any, registry: dict[type, Any]) -> None:
+    """Tell it what it dispatches to."""
+    for cls, each in registry.items():
+        if fn.registry.get(cls) is not each:
+            fn.register(cls, each)

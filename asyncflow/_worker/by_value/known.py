@@ -1,0 +1,285 @@
+"""What this process has sent by value, and what came to it: which object is which, and which of its names are newer.
+
+Each process is the home of what it has defined itself. Nobody sets anything there but the program: what comes home is
+looked up and not rebuilt. Elsewhere a name is set only if it has changed at home since; so what a worker has put
+there itself (a connection, a cache) stays.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import weakref
+from collections.abc import Iterable
+from functools import partial
+from itertools import count
+from types import ModuleType
+from typing import Any, Final
+
+from .modules import named
+
+Token = tuple[str, int]
+"""Of an object: its home, and a number."""
+
+_PLAIN: Final = frozenset({type(None), bool, int, float, complex, str, bytes})
+_LOOKED_AT: Final = 1000  # items of a container that are compared
+
+
+class Home:
+    """This process, by a name that no other has."""
+
+    def __init__(self) -> None:
+        self.name = ""
+        self.is_worker = (
+            False  # of ours: it has no script of its own, and holds the modules of its engine's process
+        )
+        self.renew()
+
+    def renew(self) -> None:
+        """Be another process: a fork has what its parent has, and goes on by itself."""
+        self.name = f"{os.getpid()}.{os.urandom(8).hex()}"
+
+
+HOME: Final = Home()
+os.register_at_fork(after_in_child=HOME.renew)
+
+_LOCK: Final = threading.RLock()
+_NUMBERS: Final = count(1)
+_TOKENS: Final[dict[int, Token]] = {}  # by the id of the object
+_OBJECTS: Final[dict[Token, weakref.ref[Any]]] = {}
+_SET: Final[dict[Any, dict[str, int]]] = {}  # which version of a name was set, by token or space
+_SENT: Final[
+    dict[str, dict[str, tuple[Any, Any, int]]]
+] = {}  # of a name: its value, what was in that, and the version
+
+
+# -- identity -------------------------------------------------------------------------------------------------
+
+
+def token_of(thing: Any) -> Token:
+    """The token of an object, which is at home here if it has none.
+
+    Args:
+        thing: a class, a function or the like.
+    """
+    with _LOCK:
+        token = _TOKENS.get(id(thing))
+        if token is None:
+            token = (HOME.name, next(_NUMBERS))
+            remember(token, thing)
+        return token
+
+
+def remember(token: Token, thing: Any) -> None:
+    """Let an object be found by its token, as long as it lives."""
+    number = id(thing)
+    with _LOCK:
+        _OBJECTS[token] = weakref.ref(thing, partial(_forget, token, number))
+        _TOKENS[number] = token
+
+
+def _forget(token: Token, number: int, reference: Any) -> None:
+    if _TOKENS.get(number) == token:
+        del _TOKENS[number]
+    if _OBJECTS.get(token) is reference:
+        del _OBJECTS[token]
+        _SET.pop(token, None)
+
+
+def known(token: Token | None) -> Any:
+    """The object of a token in this process; None if it has none."""
+    reference = _OBJECTS.get(token) if token is not None else None
+    return reference() if reference is not None else None
+
+
+def is_home(token: Token) -> bool:
+    """Whether this process is the home of an object."""
+    return token[0] == HOME.name
+
+
+def rebuilt(token: Token) -> None:
+    """Say that the object of a token was made here from what came, and has nothing yet."""
+    _SET[token] = {}
+
+
+def is_own(token: Token) -> bool:
+    """Whether an object is the one that the program has made here, and nobody's copy."""
+    return token[0] == HOME.name and token not in _SET
+
+
+def own(token: Token, module: str, path: str) -> Any:
+    """What comes home, looked up.
+
+    Args:
+        token: of the object.
+        module: where it was defined.
+        path: its name there, in case that the object is gone since it was defined anew.
+
+    Raises:
+        LookupError: neither is there.
+    """
+    found = known(token)
+    if found is None:
+        found = named(module, path)
+    if found is None:
+        raise LookupError(f"{path!r} of {module!r} was sent to a worker and is no longer there")
+    return found
+
+
+# -- versions of names ----------------------------------------------------------------------------------------
+
+
+def versions(owner: str, names: dict[str, Any]) -> dict[str, int]:
+    """For each name of a module or a class, when it got the value that it has. Later is more.
+
+    Args:
+        owner: whose names they are.
+        names: with their values.
+    """
+    with _LOCK:
+        sent = _SENT.setdefault(owner, {})
+        return {name: _version(sent, name, value) for name, value in names.items()}
+
+
+def ever_newer(names: Iterable[str]) -> dict[str, int]:
+    """The same for what does not stay, as a class defined in a function: whatever comes is set."""
+    number = next(_NUMBERS)
+    return dict.fromkeys(names, number)
+
+
+def _version(sent: dict[str, tuple[Any, Any, int]], name: str, value: Any) -> int:
+    before = sent.get(name)
+    content = _content(value)
+    if before is not None and before[0] is value and _is_same(before[1], content):
+        return before[2]
+    number = next(_NUMBERS)
+    sent[name] = (value, content, number)
+    return number
+
+
+def _content(value: Any) -> list[Any] | None:
+    """What is in a container that may be changed, as far as it is compared."""
+    cls = type(value)
+    if cls is dict:
+        return [*value, *value.values()] if len(value) <= _LOOKED_AT else [len(value)]
+    if cls is list or cls is set or cls is bytearray:
+        return [*value] if len(value) <= _LOOKED_AT else [len(value)]
+    return None
+
+
+def _is_same(before: list[Any] | None, after: list[Any] | None) -> bool:
+    if before is None or after is None:
+        return before is after
+    return len(before) == len(after) and all(
+        one is other or (type(one) in _PLAIN and type(one) is type(other) and one == other)
+        for one, other in zip(before, after, strict=True)
+    )
+
+
+def newer(owner: Any, names: dict[str, int]) -> list[str]:
+    """The names that have to be set here, and from now on are.
+
+    Args:
+        owner: whose names they are: a token, or a space by home and name.
+        names: with their versions.
+    """
+    done = _SET.setdefault(owner, {})
+    fresh = [name for name, version in names.items() if version > done.get(name, 0)]
+    done.update((name, names[name]) for name in fresh)
+    return fresh
+
+
+def gone(owner: Any, names: dict[str, int]) -> list[str]:
+    """The names that were set here and are not among these any more."""
+    done = _SET.get(owner, {})
+    lost = [name for name in done if name not in names]
+    for name in lost:
+        del done[name]
+    return lost
+
+
+# -- modules --------------------------------------------------------------------------------------------------
+
+Place = tuple[str, str]
+"""Of a module: the process that has it, and its name."""
+
+_SPACES: Final[dict[Place, dict[str, Any]]] = {}
+_PLACES: Final[dict[int, Place]] = {}  # by the id of the space; spaces stay
+
+
+class Script(ModuleType):
+    """A module that came by value, as the main script: pickle finds its classes here.
+
+    It has no file: `multiprocessing` in a task would run that as its main script.
+    """
+
+    @property
+    def __file__(self) -> str:  # type: ignore[override]
+        raise AttributeError(f"module {self.__name__!r} came by value and has no file here")
+
+
+def place_of(space: dict[str, Any]) -> Place | None:
+    """The place of a module that came by value; None for another one.
+
+    Args:
+        space: its names.
+    """
+    return _PLACES.get(id(space))
+
+
+def space_at(place: Place) -> dict[str, Any]:
+    """The names of a module that travels by value, here.
+
+    Args:
+        place: of the module.
+    """
+    home, name = place
+    if home == HOME.name and name in sys.modules:
+        return sys.modules[name].__dict__
+    with _LOCK:
+        space = _SPACES.get(place)
+        if space is None:
+            module = Script(name)
+            space = _SPACES[place] = module.__dict__
+            _PLACES[id(space)] = place
+            _MODULES[place] = module
+            if HOME.is_worker and (name == "__main__" or name not in sys.modules):
+                sys.modules[name] = module
+        return space
+
+
+_MODULES: Final[dict[Place, ModuleType]] = {}
+
+
+def hold_modules() -> None:
+    """Let modules that come by value be found by name: this process is a worker and has no script of its own."""
+    HOME.is_worker = True
+    sys.modules["__main__"] = Script("__main__")
+
+
+def module_at(place: Place) -> ModuleType:
+    """The module itself.
+
+    Args:
+        place: of the module.
+    """
+    home, name = place
+    if home == HOME.name and name in sys.modules:
+        return sys.modules[name]
+    space_at(place)
+    return _MODULES[place]
+
+
+def set_names(place: Place | None, names: dict[str, Any], versions: dict[str, int]) -> None:
+    """Set names of a module that travels by value, as far as they have changed at its home since.
+
+    Args:
+        place: of the module; None for nothing that stays.
+        names: with their values.
+        versions: of the names.
+    """
+    if place is not None and place[0] != HOME.name:
+        space = space_at(place)
+        for name in newer(place, versions):
+            space[name] = names[name]

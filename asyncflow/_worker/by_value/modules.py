@@ -1,0 +1,103 @@
+"""Tells which modules a fresh interpreter with the same search path finds: what those define goes by its name."""
+
+from __future__ import annotations
+
+import sys
+from functools import reduce
+from types import ModuleType
+from typing import Any, Final
+
+_OURS: Final = __name__.partition(".")[0] + "."
+_BUILT_IN: Final = ("built-in", "frozen")
+_JUDGED: Final[dict[str, tuple[Any, list[str] | None, bool]]] = {}
+"""Of modules: the spec, the search path if it was not found there, and whether it was."""
+
+
+def found_anew(name: str) -> bool:
+    """Whether a fresh interpreter finds a module of this program.
+
+    Not those that only this process has: made in code, loaded from a path, the main script, or what its parent has run.
+
+    Args:
+        name: of the module.
+    """
+    if name.startswith(_OURS):
+        return True
+    module = sys.modules.get(name)
+    if module is None or name == "__main__":
+        return False
+    spec = getattr(module, "__spec__", None)
+    judged = _JUDGED.get(name)
+    if judged is not None and judged[0] is spec and judged[1] in (None, sys.path):
+        return judged[2]
+    found = _found_anew(name, spec)
+    _JUDGED[name] = (spec, None if found else list(sys.path), found)
+    return found
+
+
+def _found_anew(name: str, spec: Any) -> bool:
+    parent = name.rpartition(".")[0]
+    if (
+        spec is None or spec.name != name
+    ):  # what a package has made of its own, as `six.moves`, or an extension
+        return _has_package(parent)
+    if spec.origin in _BUILT_IN:
+        return True
+    path = None
+    if parent:
+        if not found_anew(parent):
+            return False
+        path = getattr(sys.modules[parent], "__path__", None)
+    for finder in sys.meta_path:
+        try:
+            found = finder.find_spec(name, path, None)
+        except Exception:  # others' code
+            continue
+        if found is not None:
+            return bool(found.origin == spec.origin)
+    return not spec.has_location and _has_package(parent)
+
+
+def _has_package(name: str) -> bool:
+    while name:
+        if name in sys.modules and found_anew(name):
+            return True
+        name = name.rpartition(".")[0]
+    return False
+
+
+def importable(thing: Any) -> tuple[str, str] | None:
+    """The module and the name by which a worker finds a function or a class; None if it cannot.
+
+    Args:
+        thing: what is looked for; the plain function of a decorated task is found under the task's name.
+    """
+    module, path = getattr(thing, "__module__", None), getattr(thing, "__qualname__", None)
+    if not isinstance(module, str) or not isinstance(path, str) or "<" in path or not found_anew(module):
+        return None
+    found = named(module, path)
+    return (module, path) if found is thing or getattr(found, "fn", None) is thing else None
+
+
+def named(module: str, path: str) -> Any:
+    """What has this name in a module of this process; None if nothing has.
+
+    Args:
+        module: its name; it is not imported.
+        path: names with dots between.
+    """
+    try:
+        return reduce(getattr, path.split("."), sys.modules[module])
+    except (AttributeError, KeyError):
+        return None
+
+
+def module_of(space: dict[str, Any]) -> ModuleType | None:
+    """The module whose names these are; None for a dict that is no module's.
+
+    Args:
+        space: the globals of a function.
+    """
+    name = space.get("__name__")
+    module = sys.modules.get(name) if isinstance(name, str) else None
+    return module if isinstance(module, ModuleType) and module.__dict__ is space else None

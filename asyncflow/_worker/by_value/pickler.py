@@ -1,0 +1,182 @@
+"""The pickler: what is imported by name, what is rebuilt by value, and what comes home as the program's own."""
+
+from __future__ import annotations
+
+import io
+import sys
+from collections.abc import Callable
+from enum import Enum
+from importlib import import_module
+from types import FunctionType, MethodType, ModuleType
+from typing import Any, Final
+
+import cloudpickle
+
+from . import classes, enums, functions, kinds, known
+from .modules import found_anew, importable, named
+from .space import Space
+
+_HEAP: Final = 1 << 9  # the flag of classes that are not built into the interpreter or an extension
+_PROTOCOL: Final = 5
+
+_Way = Callable[[Any], Any]
+
+
+def dumps(value: Any, *, is_going_home: bool = False, is_changed: bool = False) -> bytes:
+    """A value as bytes, which `pickle.loads` reads.
+
+    Args:
+        value: anything.
+        is_going_home: whether it goes back to the process that has sent the work.
+        is_changed: whether it is a function that is another one than can be imported.
+    """
+    stream = io.BytesIO()
+    pickler = Pickler(stream, is_going_home=is_going_home)
+    if is_changed:
+        pickler.changed = value
+    pickler.dump(value)
+    return stream.getvalue()
+
+
+class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
+    """Packs functions and classes that the other side cannot import by value.
+
+    Args:
+        stream: where to write.
+        is_going_home: as for `dumps`.
+        buffer_callback: as for `pickle.Pickler`.
+    """
+
+    def __init__(
+        self, stream: Any, *, is_going_home: bool = False, buffer_callback: Callable[[Any], Any] | None = None
+    ) -> None:
+        super().__init__(stream, protocol=_PROTOCOL, buffer_callback=buffer_callback)
+        self.changed: Any = None
+        self._is_going_home = is_going_home
+        self._spaces: dict[int, Space] = {}
+        self._modules: set[str] = set()  # that are in this pickle with what is in them
+        self._ways: dict[type, _Way | None] = {}
+
+    def reducer_override(self, thing: Any) -> Any:
+        """Asked for each object that is not of the plainest kinds, so told by its class as fast as can be."""
+        cls = type(thing)
+        try:
+            way = self._ways[cls]
+        except KeyError:
+            way = self._ways[cls] = self._way(cls)
+        except TypeError:  # the class cannot be hashed
+            way = self._way(cls)
+        return NotImplemented if way is None else way(thing)
+
+    def _way(self, cls: type) -> _Way | None:
+        if issubclass(cls, type):
+            return self._class
+        if issubclass(cls, FunctionType):
+            return self._function
+        if issubclass(cls, Enum):
+            return self._member if importable(cls) is None else None
+        if issubclass(cls, ModuleType):
+            return self._module
+        if cls in kinds.METHODS:
+            return self._method
+        return self._named if cls in kinds.NAMED else kinds.OTHERS.get(cls)
+
+    # -- ways -------------------------------------------------------------------------------------------------
+
+    def _class(self, cls: type) -> Any:
+        if not cls.__flags__ & _HEAP:
+            return super().reducer_override(cls)  # built in, and some under names of `types`
+        if importable(cls) is not None:
+            return NotImplemented
+        return self._own(cls) or classes.reduced(cls, self._space_named(cls.__module__))
+
+    def _function(self, fn: FunctionType) -> Any:
+        where = importable(fn) if fn is not self.changed else None
+        if where is not None:
+            is_task = named(*where) is not fn
+            return (functions.plain, where) if is_task else NotImplemented
+        if kinds.is_dispatcher(fn):
+            return self._own(fn) or _dispatcher(fn)
+        space = self._space(fn.__globals__)
+        if fn.__closure__:
+            return functions.reduced(fn, None, space)
+        return self._own(fn) or functions.reduced(fn, known.token_of(fn), space)
+
+    def _named(self, thing: Any) -> Any:
+        if kinds.is_named_there(thing):
+            return NotImplemented
+        return self._own(thing) or (made, (known.token_of(thing), *kinds.NAMED[type(thing)](thing)))
+
+    def _member(self, member: Enum) -> Any:
+        return enums.reduced(member) if enums.is_named(member) else NotImplemented
+
+    def _method(self, thing: Any) -> Any:
+        where = kinds.method(thing)
+        if where is not None:
+            return kinds.from_module, where
+        return (MethodType, (thing.__func__, thing.__self__)) if type(thing) is MethodType else NotImplemented
+
+    def _module(self, module: ModuleType) -> Any:
+        name = module.__name__
+        if found_anew(name):
+            return import_module, (name,)
+        place = self._space(module.__dict__).place
+        if place is None:
+            return super().reducer_override(module)
+        if name in self._modules or name == "__main__":
+            return known.module_at, (place,)
+        self._modules.add(name)
+        names = [each for each, value in module.__dict__.items() if self._can_be_sent(each, value)]
+        return known.module_at, (place,), self._space(module.__dict__).told(names), None, None, fill_module
+
+    def _can_be_sent(self, name: str, value: Any) -> bool:
+        if name.startswith("__"):
+            return False
+        trial = Pickler(io.BytesIO(), is_going_home=self._is_going_home)
+        trial._modules = self._modules
+        try:
+            trial.dump(value)
+        except Exception:
+            return False
+        return True
+
+    # -- what they share --------------------------------------------------------------------------------------
+
+    def _own(self, thing: Any) -> Any:
+        """How what goes home is found there; None for what has to be sent."""
+        if not self._is_going_home:
+            return None
+        token = known.token_of(thing)
+        path = getattr(thing, "__qualname__", thing.__name__)
+        if known.is_home(token) or "<" in path:
+            return None
+        return known.own, (token, thing.__module__, path)
+
+    def _space(self, names: dict[str, Any]) -> Space:
+        space = self._spaces.get(id(names))
+        if space is None:
+            space = self._spaces[id(names)] = Space(names, self._is_going_home)
+        return space
+
+    def _space_named(self, name: str) -> Space:
+        module = sys.modules.get(name)
+        return self._space({} if module is None else module.__dict__)
+
+
+def _dispatcher(fn: FunctionType) -> Any:
+    way, args, registry = kinds.dispatcher(fn)
+    return made, (known.token_of(fn), way, args), registry, None, None, kinds.fill_dispatcher
+
+
+def made(token: known.Token, way: Callable[..., Any], args: tuple[Any, ...]) -> Any:
+    """The object of a token, as it is here already or made."""
+    found = known.known(token)
+    if found is None:
+        found = way(*args)
+        known.remember(token, found)
+    return found
+
+
+def fill_module(module: ModuleType, told: Any) -> None:
+    """Set what is in a module."""
+    known.set_names(*told)
