@@ -108,7 +108,7 @@ class Run:
             self.slice_seconds,
             self.cut_short,
         )
-        self.unseen = Unseen()
+        self.unseen = Unseen(self.loop)
         self.open = False  # the backends take work
         self.closed: str | None = None  # why no call is taken any more
         self.dropped = 0  # reports about unknown or finished tasks

@@ -1,16 +1,17 @@
-"""Remembers failures that nobody has looked at, to name each once when the engine shuts down.
-
-A future that was dropped cannot be looked at any more, so a line of text is kept of it and no more; of a million
-dropped failures, the first few lines and a count.
-"""
+"""Names failures that nobody looks at, by their roots: at once where nobody can look any more, because the future is
+gone; else when the engine shuts down. Of a million, the first few lines and a count."""
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import weakref
+from contextvars import Context
+from threading import get_ident
 from typing import Any, Final
 
 from .._causes import brief
+from ..errors import Cause
 from .future import FailedFuture, TaskFuture
 
 _KEPT: Final = 20
@@ -18,12 +19,17 @@ _log = logging.getLogger("asyncflow")
 
 
 class Unseen:
-    """Failures of one run that have not been retrieved."""
+    """Failures of one run that have not been retrieved.
 
-    def __init__(self) -> None:
+    Args:
+        loop: on which the run goes on; this is made on its thread.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._thread = get_ident()
         self._held: dict[int, weakref.ref[TaskFuture[Any]]] = {}
-        self._lines: list[str] = []
-        self._count = 0
+        self._gone: _Failures | None = None  # to be told on the loop's next turn
 
     def watch(self, future: TaskFuture[Any]) -> None:
         """A future has failed."""
@@ -32,35 +38,81 @@ class Unseen:
         self._held[task_id] = weakref.ref(future, lambda _: self._held.pop(task_id, None))
 
     def dropped(self, future: TaskFuture[Any]) -> None:
-        """A failed future is being collected without anybody having looked."""
-        self._add(future)
+        """A failed future is being collected, on any thread, without anybody having looked."""
+        gone = self._gone
+        if gone is not None:
+            gone.add(future)
+            return
+        gone = _Failures()
+        gone.add(future)
+        if not gone.roots:
+            return
+        self._gone = gone  # of a burst all are told together
+        call = self._loop.call_soon if get_ident() == self._thread else self._loop.call_soon_threadsafe
+        try:
+            call(self._tell_gone, context=Context())
+        except RuntimeError:  # the loop is closed
+            self._tell_gone()
 
     def tell(self) -> None:
         """Log what is left, once."""
+        self._tell_gone()
+        held = _Failures()
         for reference in list(self._held.values()):
             future = reference()
             if future is not None and future._log_traceback:
-                self._add(future)
+                held.add(future)
         self._held.clear()
-        if not self._count:
-            return
-        more = f"\n  and {self._count - len(self._lines)} more" if self._count > len(self._lines) else ""
-        _log.error(
-            "%d failed task%s nobody looked at (await the future, or ask its exception()):\n  %s%s",
-            self._count,
-            " that" if self._count == 1 else "s that",
-            "\n  ".join(self._lines),
-            more,
-        )
-        self._lines.clear()
-        self._count = 0
+        held.tell("nobody looked at (await the future, or ask its exception())")
 
-    def _add(self, future: TaskFuture[Any]) -> None:
+    def _tell_gone(self) -> None:
+        gone, self._gone = self._gone, None
+        if gone is not None:
+            gone.tell("nobody can look at any more, since the future is gone (keep it, and await it)")
+
+
+class _Failures:
+    """Some of them, by what each comes of."""
+
+    def __init__(self) -> None:
+        self.roots: set[int] = set()
+        self._lines: dict[int, str] = {}
+        self._held_up: dict[int, tuple[str, int]] = {}  # the first that did not run for it, and how many
+
+    def add(self, future: TaskFuture[Any]) -> None:
+        """One more, which is told so."""
         future._log_traceback = False  # or asyncio says the same again, without the name
-        if future.cause is not None and future.cause.passed_on:
+        cause: Cause | None = future.cause
+        if cause is None or cause.passed_on:
             return  # a task that was called since has brought it to whoever awaits that
-        self._count += 1
-        if len(self._lines) < _KEPT:
-            error = future.exception()
-            assert error is not None
-            self._lines.append(f"{future.name!r} (#{future.id}): {brief(error)}")
+        for root in cause.firsts:
+            self.roots.add(root.task_id)
+            if len(self._lines) < _KEPT and root.task_id not in self._lines:
+                end = "was cancelled" if root.error is None else brief(root.error)
+                self._lines[root.task_id] = f"{root.name!r} (#{root.task_id}): {end}"
+            if root is not cause and root.task_id in self._lines:
+                first, many = self._held_up.get(root.task_id, (f"{future.name} (#{future.id})", 0))
+                self._held_up[root.task_id] = first, many + 1
+
+    def tell(self, why: str) -> None:
+        """Log them.
+
+        Args:
+            why: nobody has looked at them.
+        """
+        if not self.roots:
+            return
+        more = len(self.roots) - len(self._lines)
+        _log.error(
+            "%d failed task%s that %s:\n  %s%s",
+            len(self.roots),
+            "" if len(self.roots) == 1 else "s",
+            why,
+            "\n  ".join(line + self._not_run(root) for root, line in sorted(self._lines.items())),
+            f"\n  and {more} more" if more else "",
+        )
+
+    def _not_run(self, root: int) -> str:
+        first, many = self._held_up.get(root, ("", 0))
+        more = f" and {many - 1:,} more" if many > 1 else ""
+        return f"; not run because of it: {first}{more}" if many else ""

@@ -1,10 +1,12 @@
-"""Failures that nobody looked at are named once, at shutdown; those that reached somebody are not."""
+"""Failures that nobody looks at are named once, by their roots: where nobody can any more at once, else at shutdown.
+Those that reached somebody are not."""
 
 from __future__ import annotations
 
 import asyncio
 import gc
 import logging
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -57,17 +59,53 @@ async def test_it_is_an_error_of_the_logger_asyncflow(caplog: pytest.LogCaptureF
     assert (record.name, record.levelno) == ("asyncflow", logging.ERROR)
 
 
-async def test_failure_whose_future_was_dropped_is_named_too(said: Report) -> None:
+async def test_failure_whose_future_is_gone_is_named_at_once(said: Report) -> None:
     async with WorkflowEngine("sequential") as engine:
         future = engine.submit(boom, "dropped")
         await asyncio.wait([future])
+        assert said() == []
         del future
         gc.collect()
-        engine.submit(boom, "dropped at once")
+        await turns(2)
+        (message,) = said()
+        assert "1 failed task that nobody can look at any more" in message
+        assert "'boom' (#1): ValueError: dropped" in message
+        engine.function_task(boom).map(["dropped at once"] * 3)
+        await turns()
+        assert "3 failed tasks that nobody can look at any more" in said()[1]
+    assert len(said()) == 2
+
+
+@pytest.mark.parametrize("where", ["thread", "loop"])
+async def test_failure_whose_future_is_let_go_on_another_thread_is_named_at_once(
+    threads: WorkflowEngine, said: Report, where: str
+) -> None:
+    held = [threads.submit(boom, "dropped")]
+    await asyncio.wait(held)
+    if where == "thread":
+        thread = threading.Thread(target=held.clear)
+        thread.start()
+        thread.join()
+    else:
+        held.clear()
+    await turns(3)
+    assert "'boom' (#1): ValueError: dropped" in said()[0]
+
+
+async def test_one_line_is_said_for_each_root_failure(said: Report) -> None:
+    async with WorkflowEngine("sequential") as engine:
+        roots = [engine.function_task(boom, name=name)(name) for name in ("first", "second")]
+        plot = engine.function_task(never_called, name="plot")
+        kept = [plot(roots[0], number) for number in range(100)] + [plot(*roots)]
+        await asyncio.wait(kept)
+        assert said() == []
     (message,) = said()
-    assert "2 failed tasks that nobody looked at" in message
-    assert "'boom' (#1): ValueError: dropped" in message
-    assert "'boom' (#2): ValueError: dropped at once" in message
+    assert message.splitlines() == [
+        "2 failed tasks that nobody looked at (await the future, or ask its exception()):",
+        "  'first' (#1): ValueError: first; not run because of it: plot (#3) and 100 more",
+        "  'second' (#2): ValueError: second; not run because of it: plot (#103)",
+    ]
+    del kept
 
 
 @pytest.mark.parametrize("look", ["await", "exception", "result", "gather", "wait_for"])
@@ -102,14 +140,12 @@ async def test_failure_delivered_through_a_dependent_is_not_named_again(said: Re
     assert said() == []
 
 
-async def test_of_a_chain_that_nobody_awaits_the_end_alone_is_named(said: Report) -> None:
+async def test_of_a_chain_that_nobody_awaits_the_root_is_named(said: Report) -> None:
     async with WorkflowEngine("sequential") as engine:
         engine.function_task(never_called, name="end")(engine.submit(never_called, engine.submit(boom)))
     (message,) = said()
     assert "1 failed task that" in message
-    assert (
-        "'end' (#3): UpstreamFailed: 'end' (#3) did not run: 'boom' (#1) failed, ValueError: boom" in message
-    )
+    assert message.endswith("\n  'boom' (#1): ValueError: boom; not run because of it: end (#3)")
 
 
 async def test_failure_passed_to_a_task_after_it_happened_is_delivered_by_that(said: Report) -> None:
@@ -130,7 +166,7 @@ async def test_failure_passed_on_late_is_named_once_by_the_dependent(said: Repor
         del root
     (message,) = said()
     assert "1 failed task that" in message
-    assert "'late' (#2)" in message
+    assert message.endswith("\n  'boom' (#1): ValueError: boom; not run because of it: late (#2)")
 
 
 async def test_failure_whose_only_dependent_was_cancelled_before_is_named(
@@ -203,8 +239,10 @@ async def test_cancelled_tasks_are_no_failures(said: Report) -> None:
 
 async def test_of_thousands_the_first_few_and_a_count_are_named(said: Report) -> None:
     async with WorkflowEngine("sequential") as engine:
-        engine.function_task(boom).map(["x" * 10_000] * 5_000)
+        kept = engine.function_task(boom).map(["x" * 10_000] * 5_000)
+        await asyncio.wait(kept)
     (message,) = said()
+    del kept
     assert "5000 failed tasks that nobody looked at" in message
     assert "more" in message.splitlines()[-1]
     assert len(message) < 20_000
