@@ -46,13 +46,17 @@ def bring_left(
         OSError: something could not be copied.
         ValueError: two commands have left files of one name.
     """
+    assert facts.sandbox is not None
     for name, left in all_left(_of_each(facts.upstreams), is_hidden).items():
         target = place(name)
-        if os.path.islink(left.path) and not _is_file_beside(left.path, left.path.removesuffix(name)):
+        if os.path.islink(left.path) and _stays_a_link(left.path, left.path.removesuffix(name)):
             os.symlink(os.readlink(left.path), target)
+        elif os.path.exists(left.path):
+            _copy(left, name, target, wanted)
         else:
-            copy(Path(left.path), target, wanted)
-        facts.brought[name] = stamp_of(target), left
+            continue  # what is written through it would come to be where it leads
+        for inside, _, stamp in walk(facts.sandbox, name):  # more than one, if a link led to a directory
+            facts.brought[inside] = stamp, Left(left.path + inside.removeprefix(name), left.label)
 
 
 def walk(sandbox: Path, inside: str = "") -> Iterator[tuple[str, str, Stamp]]:
@@ -98,6 +102,23 @@ def _left_by(maker: Facts) -> dict[str, Left]:
     return maker.left
 
 
-def _is_file_beside(link: str, sandbox: str) -> bool:
-    """Whether a link leads to a file of its own sandbox, which may not be brought along: then its content is."""
-    return os.path.isfile(link) and is_inside(link, sandbox)
+def _copy(left: Left, name: str, target: Path, wanted: Callable[[], bool]) -> None:
+    try:
+        copy(Path(left.path), target, wanted)
+    except OSError as error:
+        if not os.path.islink(left.path):
+            raise
+        raise OSError(
+            f"{left.label} has left a link {name!r} to {os.path.realpath(left.path)!r}, of which there can be no copy: "
+            f"{error}\n  Remove it there; or turn this off: implicit_data=False"
+        ) from error
+
+
+def _stays_a_link(link: str, sandbox: str) -> bool:
+    """Whether a link may be handed on as one: nothing that is written through its copy reaches a file elsewhere.
+
+    Of a file beside it, which need not be brought along, and of all that is outside of its sandbox, the content is.
+    """
+    if os.path.exists(link) and not (os.path.isfile(link) or os.path.isdir(link)):
+        return True  # a device, as /dev/null
+    return not os.path.isabs(os.readlink(link)) and not os.path.isfile(link) and is_inside(link, sandbox)

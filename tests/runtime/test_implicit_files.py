@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from asyncflow import CommandFailed, InputFile, OutputFile, StagingError, TaskFuture, WorkflowEngine
+from asyncflow import CommandFailed, InputFile, OutputFile, StagingError, TaskFuture, WorkflowEngine, sh
 
 
 @pytest.fixture
@@ -104,9 +104,53 @@ async def test_it_can_be_turned_off(tmp_path: Path) -> None:
 
 
 async def test_links_are_links_again_and_what_is_no_file_stays(engine: WorkflowEngine) -> None:
-    made = run(engine, "mkfifo pipe; ln -s /usr/share lib; ln -s nowhere gone; mkdir d; touch d/f; ln -s d e")
-    listed = await run(engine, "ls; readlink lib gone e; ls e", made)
-    assert listed.split() == ["d", "e", "gone", "lib", "/usr/share", "nowhere", "d", "f"]
+    made = run(engine, "mkfifo pipe; ln -s /dev/null hole; ln -s nowhere gone; mkdir d; touch d/f; ln -s d e")
+    listed = await run(engine, "ls; readlink hole gone e; ls e", made)
+    assert listed.split() == ["d", "e", "gone", "hole", "/dev/null", "nowhere", "d", "f"]
+
+
+@pytest.mark.parametrize(
+    "link", ["ln -s {} x", "ln -s {} y; ln -s y x", "mkdir d; ln -s {} d/x; ln -s d/x x"]
+)
+async def test_writing_through_a_link_that_was_left_reaches_no_file_elsewhere(
+    engine: WorkflowEngine, tmp_path: Path, link: str
+) -> None:
+    (tmp_path / "precious").write_text("precious\n")
+    made = run(engine, sh(link, tmp_path / "precious"))
+    again = run(engine, "true", made)
+    for before in (made, again):
+        assert await run(engine, "cat x; echo masked > x; cat x", before) == "precious\nmasked\n"
+    assert (tmp_path / "precious").read_text() == "precious\n"
+
+
+async def test_a_link_to_a_directory_elsewhere_brings_what_is_in_it(
+    engine: WorkflowEngine, tmp_path: Path
+) -> None:
+    (tmp_path / "lib" / "sub").mkdir(parents=True)
+    (tmp_path / "lib" / "sub" / "f").write_text("precious\n")
+    made = run(engine, sh("ln -s {} lib; mkdir d; touch d/f; ln -s $PWD/d own", tmp_path / "lib"))
+    edit = "echo masked >> lib/sub/f; echo new > lib/new; echo own >> own/f"
+    left, right = run(engine, "touch l", made), run(engine, "touch r", made)
+    assert await run(engine, f"{edit}; cat lib/sub/f d/f own/f; ls", left, right) == (
+        "precious\nmasked\nown\nd\nl\nlib\nown\nr\n"
+    )
+    assert [path.name for path in (tmp_path / "lib").iterdir()] == ["sub"]
+    assert (tmp_path / "lib" / "sub" / "f").read_text() == "precious\n"
+    assert (made.sandbox / "d" / "f").read_text() == ""
+
+
+async def test_a_link_to_what_is_not_there_leads_nobody_out(engine: WorkflowEngine, tmp_path: Path) -> None:
+    made = run(engine, sh("ln -s {} x", tmp_path / "later"))
+    assert await run(engine, "echo 1 > x; cat x", made) == "1\n"
+    assert not (tmp_path / "later").exists()
+
+
+async def test_what_cannot_be_copied_behind_a_link_is_told(engine: WorkflowEngine, tmp_path: Path) -> None:
+    made = run(engine, sh("mkfifo {0}/pipe; ln -s {0} x", tmp_path))
+    with pytest.raises(
+        StagingError, match=r"'run' \(#1\) has left a link 'x' to '.*', of which there can be no copy"
+    ):
+        await run(engine, "ls", made)
 
 
 async def test_a_link_to_a_declared_file_brings_what_is_in_it(engine: WorkflowEngine) -> None:
