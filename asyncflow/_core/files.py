@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Hashable, Iterable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
 from fnmatch import fnmatchcase
 from typing import Any, Final, Protocol
 
-from . import arguments
+from . import arguments, urls
 from .containers import Kinds
 
 _GLOB: Final = frozenset("*?[")
@@ -42,10 +42,12 @@ class InputFile(File):
     def __post_init__(self) -> None:
         if self.source == "":  # as a path, it would be the whole working directory
             raise ValueError("InputFile(''): a path, a URL or the name of an output is needed")
-        if self.name is not None and not _stays_inside(self.name):
-            raise ValueError(
-                f"InputFile(..., name={self.name!r}): the name has to be a relative path inside the sandbox"
-            )
+        if self.name is not None:
+            if not _stays_inside(self.name):
+                raise ValueError(
+                    f"InputFile(..., name={self.name!r}): the name has to be a relative path inside the sandbox"
+                )
+            object.__setattr__(self, "name", straight(self.name))
         if self.sha256 is not None and not _SHA256.fullmatch(self.sha256):
             raise ValueError(f"InputFile(..., sha256={self.sha256!r}): 64 hexadecimal digits are needed")
 
@@ -56,7 +58,8 @@ class OutputFile(File):
 
     Args:
         name: its path there; with ``*``, ``?`` or ``[...]`` in it, of as many as there are.
-        to: where it is published when the task has succeeded: a path or a URL; None for nowhere.
+        to: where it is published when the task has succeeded: a path or a URL; text for a path that ends in a slash
+            means a directory that it goes into; None for nowhere.
 
     Raises:
         ValueError: the name leads out of the sandbox or is no pattern that can be followed, or several files would go
@@ -78,6 +81,7 @@ class OutputFile(File):
             raise ValueError(f"OutputFile({self.name!r}): ** stands for any number of directories, by itself")
         if self.to == "":
             raise ValueError(f"OutputFile({self.name!r}, to=''): a path or a URL is needed")
+        object.__setattr__(self, "name", straight(self.name))
         if self.is_glob and self.to is not None:
             raise ValueError(
                 f"OutputFile({self.name!r}, to={self.to!r}): several files cannot go to one place"
@@ -88,6 +92,15 @@ class OutputFile(File):
         """Whether it stands for as many files as there are."""
         return self.is_pattern(self.name)
 
+    @property
+    def target(self) -> Any:
+        """Where it is published, in full: of a directory that ends in a slash, the file in it."""
+        if isinstance(self.to, str) and self.to.endswith("/"):
+            path = urls.local_path(self.to) if urls.is_url(self.to) else self.to
+            if path is not None:
+                return path + self.name.rpartition("/")[2]
+        return self.to
+
     @staticmethod
     def is_pattern(name: str) -> bool:
         """Whether a name stands for as many files as there are."""
@@ -96,6 +109,12 @@ class OutputFile(File):
 
 def _stays_inside(name: str) -> bool:
     return name.strip("./") != "" and "\0" not in name and name[0] != "/" and ".." not in name.split("/")
+
+
+def straight(name: str) -> str:
+    """A name without what means nothing in a path: "./a//b/" is "a/b"."""
+    start = "/" if name.startswith("/") else ""
+    return start + "/".join(part for part in name.split("/") if part not in ("", "."))
 
 
 # -- what a call declares ---------------------------------------------------------------------------------
@@ -181,8 +200,9 @@ def made_upstream(source: Any, upstreams: Sequence[Upstream]) -> Any | None:
     Raises:
         ValueError: more than one of them did.
     """
-    makers = [each for each in upstreams if isinstance(source, str) and source in each.outputs]
-    if not makers:
+    name = straight(source) if isinstance(source, str) else None
+    makers = [each for each in upstreams if name in each.outputs]
+    if name is None or not makers:
         return None
     if len({id(maker.outputs) for maker in makers}) > 1:
         names = " and ".join(maker.label for maker in makers)
@@ -190,7 +210,7 @@ def made_upstream(source: Any, upstreams: Sequence[Upstream]) -> Any | None:
             f"InputFile({source!r}) could be an output of {names}.\n"
             f"  Say which:  InputFile(future.outputs[{source!r}])"
         )
-    return makers[0].outputs[source]
+    return makers[0].outputs[name]
 
 
 def is_plain_name(source: str) -> bool:
@@ -202,21 +222,23 @@ def is_plain_name(source: str) -> bool:
     return "/" not in source and not source.startswith(("~", "data:"))
 
 
-def name_in_sandbox(name: str, source: str, taken: Mapping[str, str]) -> str:
-    """The name that an input has in the sandbox, unless another has it.
+def name_in_sandbox(name: str, file: Hashable, source: str, taken: dict[str, tuple[Hashable, str]]) -> str:
+    """The name that an input has in the sandbox, unless another file has it.
 
     Args:
         name: what its user wants, or that of its source.
+        file: the same for the same file.
         source: its path or URL, as it may be shown.
-        taken: sources by the names that they have there.
+        taken: file and source by the names that they have there; is added to.
 
     Raises:
         ValueError: another input has that name.
     """
-    if taken.get(name, source) != source:
+    other, other_source = taken.setdefault(name, (file, source))
+    if other != file:
         raise ValueError(
-            f"two inputs would be called {name!r} in the sandbox: {taken[name]!r} and {source!r}.\n"
-            f"  Give one of them another name:  InputFile({source!r}, name=...)"
+            f"two inputs would be called {name!r} in the sandbox: {other_source!r} and {source!r}.\n"
+            f"  Give each a name of its own, which may have directories:  InputFile(..., name={f'2/{name}'!r})"
         )
     return name
 

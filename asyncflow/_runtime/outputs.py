@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from .._core.files import OutputFile
+from .._core.files import OutputFile, straight
 from .._core.options import meant
 from .._core.task import Definition
 from .._path_standin import PathStandIn
@@ -28,6 +28,7 @@ class Outputs:
         self._future = future
 
     def __getitem__(self, name: str) -> TaskFuture[Any]:
+        name = straight(str(name))
         facts: Facts = self._future.facts
         run = self._future._run
         if name not in facts.declares and not facts.is_open:

@@ -17,15 +17,16 @@ from pathlib import Path
 from typing import Any, Final, Protocol, TypeVar
 
 from .._core import urls
-from .._core.files import Declared, File, OutputFile, declared, is_plain_name, with_paths
+from .._core.files import Declared, File, OutputFile, declared, is_plain_name, straight, with_paths
 from .._core.states import CANCELLING, NOW, READY, RUNNING
 from .._core.task import Task
 from ..errors import StagingError
 from .aside import aside
 from .copying import Unwanted
 from .facts import Facts
+from .names_ahead import refuse_collisions
 from .sandboxes import FETCHED, Sandboxes
-from .staging import Staging, destination_of, missing
+from .staging import Staging, destination_of, missing, refuse_no_file
 
 T = TypeVar("T")
 AT_ONCE: Final = 16
@@ -87,8 +88,8 @@ class Stager:
             Whether there is anything to bring.
 
         Raises:
-            StagingError: another task that is not over publishes to the same place, or it is certain already that an
-                input will not be there.
+            StagingError: another task that is not over publishes to the same place, no file can be there, or it is
+                certain already that an input will not be there, or that two have one name.
             ValueError: it declares two outputs of one name, or for one place.
             TypeError: a destination is neither a path nor a URL.
         """
@@ -101,6 +102,10 @@ class Stager:
             is_open=bool(task.holes),
             upstreams=[each.facts for each in dependencies if isinstance(each.facts, Facts)],
         )
+        try:
+            refuse_collisions(facts, files.inputs)
+        except ValueError as error:
+            raise StagingError(f"{facts.label}: {error}") from None
         if dependencies and all(
             isinstance(each.facts, Facts) or each.story & NOW > CANCELLING for each in dependencies
         ):
@@ -121,7 +126,11 @@ class Stager:
         named = {name for upstream in facts.upstreams for name in upstream.declares}
         published = {place for upstream in facts.upstreams for place in upstream.destinations.values()}
         for each in files.inputs:
-            if isinstance(each.source, str) and is_plain_name(each.source) and each.source not in named:
+            if (
+                isinstance(each.source, str)
+                and is_plain_name(each.source)
+                and straight(each.source) not in named
+            ):
                 path = facts.folder / each.source
                 if not os.path.exists(path) and destination_of(path, facts.folder) not in published:
                     told = missing(each.source, path, facts.upstreams, self._makers)
@@ -136,11 +145,16 @@ class Stager:
             if len(self._makers) < _REMEMBERED:
                 self._makers[name] = facts.label
             if each.to is not None and not (facts.is_open and asyncio.isfuture(each.to)):
-                place = destination_of(each.to, facts.folder)
+                place = destination_of(each.target, facts.folder)
                 if place in destinations.values():
                     raise ValueError(f"{facts.label}: two of its outputs would go to {place}")
                 destinations[name] = place
         for place in destinations.values():
+            if isinstance(place, Path):
+                try:
+                    refuse_no_file(place)
+                except OSError as error:
+                    raise StagingError(f"{facts.label}: it cannot publish there: {error}") from None
             other = self._publishers.get(place, task)
             if other is not task:
                 raise StagingError(f"{facts.label} would publish to {place}, and so does {other.facts.label}")

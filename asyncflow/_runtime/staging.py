@@ -12,9 +12,10 @@ import hashlib
 import os
 import re
 import shlex
+import stat
 import tempfile
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from contextlib import suppress
 from functools import cached_property, partial
 from pathlib import Path, PosixPath
@@ -113,7 +114,7 @@ class Staging:
         path_class: Any = ShellPath if facts.is_command else Path
         paths_class: Any = ShellPaths if facts.is_command else list
         staged: dict[int, Any] = {}
-        taken: dict[str, str] = {}
+        taken: dict[str, tuple[Hashable, str]] = {}
         for each in files.inputs:
             try:
                 source = self._source(each, facts, fetched)
@@ -145,17 +146,23 @@ class Staging:
         return path_of
 
     def _bring(
-        self, given: InputFile, source: Path, facts: Facts, taken: dict[str, str], wanted: Callable[[], bool]
+        self,
+        given: InputFile,
+        source: Path,
+        facts: Facts,
+        taken: dict[str, tuple[Hashable, str]],
+        wanted: Callable[[], bool],
     ) -> str:
         assert facts.sandbox is not None
         told = urls.shown(given.source) if isinstance(given.source, str) else str(source)
-        name = name_in_sandbox(given.name or source.name, told, taken)
-        if name not in taken:
-            taken[name] = told
-            target = _place(facts.sandbox, name)
+        is_new = (given.name or source.name) not in taken
+        name = name_in_sandbox(given.name or source.name, os.path.normpath(source), told, taken)
+        target = _place(facts.sandbox, name)
+        if is_new:
             copy(source, target, wanted)
-            if given.sha256 is not None:  # of the copy, which nobody else can change
-                _verify(target, told, given.sha256.lower(), wanted)
+        if given.sha256 is not None:  # of the copy, which nobody else can change
+            _verify(target, told, given.sha256.lower(), wanted)
+        if is_new:
             facts.brought.update((found, (stamp, None)) for found, _, stamp in walk(facts.sandbox, name))
         return name
 
@@ -220,16 +227,21 @@ class Staging:
         """A complete copy next to where it is to go, so that the last step is one rename."""
         destination.parent.mkdir(parents=True, exist_ok=True)
         if destination.is_dir() and destination not in self._ours:
-            raise IsADirectoryError(errno.EISDIR, "a directory is there already", str(destination))
+            told = f"a directory is there already; to={f'{destination}/'!r} puts it in there"
+            raise IsADirectoryError(errno.EISDIR, told, str(destination))
         if path.is_dir() and destination.exists() and not destination.is_dir():
             raise NotADirectoryError(
                 errno.ENOTDIR, "a file is there already, and this is a directory", str(destination)
             )
         halfway = _unused(destination)
         copy(path, halfway, wanted)
+        with suppress(FileNotFoundError):
+            if not path.is_dir():  # who may read a file is for whoever has made it first
+                os.chmod(halfway, stat.S_IMODE(os.stat(destination).st_mode))
         return halfway
 
     def _publish(self, halfway: Path, destination: Path) -> None:
+        refuse_no_file(destination)
         if halfway.is_dir():
             if (
                 destination.is_dir()
@@ -260,6 +272,22 @@ def destination_of(to: Any, folder: Path) -> Path | str:
         raise TypeError(f"OutputFile(..., to={to!r}): a path or a URL is needed")
     path = Path(os.path.normpath(path))
     return Path(os.path.realpath(path.parent), path.name)
+
+
+def refuse_no_file(place: Path) -> None:
+    """Refuse to publish where a device, a pipe or a socket is: a rename would put a file in its place.
+
+    Args:
+        place: a destination on this machine.
+
+    Raises:
+        OSError: there is one.
+    """
+    with suppress(FileNotFoundError, NotADirectoryError):
+        mode = os.stat(place).st_mode
+        if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+            told = "a device, pipe or socket is there, which a file would replace; leave to= out, or name another place"
+            raise OSError(errno.EINVAL, told, str(place))
 
 
 def missing(source: Any, path: Path, upstreams: Iterable[Facts], makers: Mapping[str, str]) -> str:

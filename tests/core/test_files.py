@@ -101,13 +101,37 @@ def test_a_name_that_two_tasks_made_is_an_error_naming_both() -> None:
 
 
 def test_two_inputs_of_one_name_are_an_error_naming_both() -> None:
-    assert name_in_sandbox("a.txt", "/x/a.txt", {}) == "a.txt"
-    assert name_in_sandbox("a.txt", "/x/a.txt", {"a.txt": "/x/a.txt"}) == "a.txt"
-    assert name_in_sandbox("b.txt", "/y/a.txt", {"a.txt": "/x/a.txt"}) == "b.txt"
+    taken: dict[str, Any] = {}
+    assert name_in_sandbox("a.txt", 1, "/x/a.txt", taken) == "a.txt"
+    assert name_in_sandbox("a.txt", 1, "a.txt", taken) == "a.txt"
+    assert name_in_sandbox("b.txt", 2, "/y/a.txt", taken) == "b.txt"
     with pytest.raises(
-        ValueError, match=r"two inputs would be called 'a.txt' in the sandbox: '/y/a.txt' and"
+        ValueError, match=r"two inputs would be called 'a.txt' in the sandbox: '/x/a.txt' and '/y/a.txt'"
     ):
-        name_in_sandbox("a.txt", "/x/a.txt", {"a.txt": "/y/a.txt"})
+        name_in_sandbox("a.txt", 2, "/y/a.txt", taken)
+
+
+@pytest.mark.parametrize("name", ["./one", "one/", ".//one", "one/."])
+def test_names_of_one_file_are_one_name(name: str) -> None:
+    assert OutputFile(name) == OutputFile("one")
+    assert InputFile("x", name=name) == InputFile("x", name="one")
+    assert list(declared((OutputFile("one"), OutputFile(name)), {}).outputs) == ["one"]
+    assert made_upstream(name, [Made("'one' (#1)", {"one": "/1/one"})]) == "/1/one"
+
+
+@pytest.mark.parametrize(
+    ("to", "target"),
+    [
+        ("results/", "results/x.txt"),
+        ("file:///a%20b/", "/a b/x.txt"),
+        ("results", "results"),
+        ("s3://a/results/", "s3://a/results/"),
+        (PurePosixPath("results/"), PurePosixPath("results")),
+        (None, None),
+    ],
+)
+def test_a_slash_at_the_end_means_a_directory_to_publish_in(to: Any, target: Any) -> None:
+    assert OutputFile("sub/x.txt", to=to).target == target
 
 
 # -- files that nobody has declared -----------------------------------------------------------------------

@@ -70,6 +70,11 @@ def published(to: Path, out: Any) -> str:
     raise AssertionError
 
 
+@engine.function_task
+def where() -> str:
+    raise AssertionError
+
+
 @other.function_task
 def far(path: str) -> list[float]:
     raise AssertionError
@@ -141,6 +146,15 @@ async def an_output_that_nobody_declares() -> None:
 async def two_writers_of_one_file() -> None:
     published(Path(), OutputFile("a", to="/tmp/x"))
     published(Path(), OutputFile("b", to="/tmp/x"))
+
+
+@mistake(
+    "two inputs would be called 'numbers.txt' in the sandbox",
+    "published",
+)
+async def two_inputs_of_one_name() -> None:
+    made = [numbers(), numbers()]
+    published(Path(), [InputFile(each.outputs["numbers.txt"]) for each in made])
 
 
 @mistake("'published': OutputFile.* and .* would be one file", "published")
@@ -432,6 +446,15 @@ async def of_what_is_not_annotated() -> Any:
 @right("'a_file' ended with FileNotFoundError")
 async def a_file() -> Any:
     return open("/nowhere/" + str(await fit([1.0], 1)))
+
+
+@right()
+async def inputs_of_names_that_only_stand_in() -> None:
+    made = [numbers(), numbers()]
+    published(
+        Path(), [InputFile(each.outputs["numbers.txt"], name=f"{n}.txt") for n, each in enumerate(made)]
+    )
+    published(Path(), [InputFile(f"{n}/{await where()}") for n in range(2)])
 
 
 @right()

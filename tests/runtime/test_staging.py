@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
+import socket
 import subprocess
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -732,3 +733,108 @@ async def test_a_dry_run_stages_nothing(tmp_path: Path) -> None:
         make = engine.executable_task(lambda out: f"echo 1 > {out}")(OutputFile("a", to=tmp_path / "a"))
         assert await make.outputs["a"] == Path("a")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("kind", ["device", "pipe", "socket", "link to a device"])
+@pytest.mark.parametrize("task", ["command", "function"])
+async def test_what_is_no_file_is_not_replaced_by_one(
+    engine: WorkflowEngine, tmp_path: Path, kind: str, task: str
+) -> None:
+    place = tmp_path / "place"
+    make: Any = {
+        "command": engine.executable_task(lambda out: f"echo 1 > {out}", name="make"),
+        "function": engine.function_task(lambda out: out.write_text("1"), name="make"),
+    }[task]
+    with socket.socket(socket.AF_UNIX) as held:
+        if kind == "pipe":
+            os.mkfifo(place)
+        elif kind == "socket":
+            held.bind(str(place))
+        else:
+            place = Path("/dev/null")
+        if kind == "link to a device":
+            place = tmp_path / "place"
+            place.symlink_to("/dev/null")
+        before = os.lstat(place)
+        told = r"'make' \(#\d\): it cannot publish there: .*a device, pipe or socket is there.*leave to= out"
+        with pytest.raises(StagingError, match=told):
+            make(OutputFile("x", to=place))
+        assert os.lstat(place).st_ino == before.st_ino
+        assert os.lstat(place).st_mode == before.st_mode
+
+
+async def test_nor_is_one_that_came_there_after_the_call(engine: WorkflowEngine, tmp_path: Path) -> None:
+    make = engine.executable_task(lambda out: f"echo 1 > {out}; mkfifo {tmp_path / 'place'}")
+    with pytest.raises(StagingError, match="a device, pipe or socket is there"):
+        await make(OutputFile("x", to=tmp_path / "place"))
+    assert (tmp_path / "place").is_fifo()
+    assert sorted(os.listdir(tmp_path)) == ["place", "work"]
+
+
+async def test_a_slash_at_the_end_of_a_destination_means_a_directory(
+    engine: WorkflowEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    make = engine.executable_task(lambda *outs: "\n".join(f"echo 1 > {out}" for out in outs), name="make")
+    first = make(OutputFile("a", to="results/"), OutputFile("sub/b", to="results/"))
+    with pytest.raises(StagingError, match=r"would publish to .*/results/a, and so does"):
+        make(OutputFile("x", to="results/a"))
+    await first
+    await make(OutputFile("c", to=f"{(tmp_path / 'results').as_uri()}/"))
+    await engine.executable_task(lambda out: f"mkdir {out}; touch {out}/x")(OutputFile("d", to="results/"))
+    assert sorted(path.name for path in (tmp_path / "results").rglob("*")) == ["a", "b", "c", "d", "x"]
+    with pytest.raises(
+        StagingError, match=r"a directory is there already; to='.*/results/' puts it in there"
+    ):
+        await make(OutputFile("a", to="results"))
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o640, 0o755])
+async def test_the_mode_of_what_is_published_over_stays(
+    engine: WorkflowEngine, tmp_path: Path, mode: int
+) -> None:
+    (tmp_path / "x").touch()
+    (tmp_path / "x").chmod(mode)
+    make = engine.executable_task(lambda out: f"echo 1 > {out}; chmod 444 {out}")
+    await make(OutputFile("x", to=tmp_path / "x"))
+    assert (tmp_path / "x").read_text() == "1\n"
+    assert (tmp_path / "x").stat().st_mode & 0o777 == mode
+
+
+async def test_one_file_may_be_named_in_two_ways(
+    engine: WorkflowEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "in").write_text("in\n")
+    make = engine.executable_task(lambda one, two: f"echo 1 > {one}; echo 2 >> {two}")
+    made = make(OutputFile("./one"), OutputFile("one"))
+    cat = engine.executable_task(lambda *files: ["cat", *files])
+    assert await cat(InputFile(made.outputs["./one"]), InputFile(made.outputs["one"])) == "1\n2\n1\n2\n"
+    assert await cat.with_options(after=made)(InputFile("./one"), InputFile("one")) == "1\n2\n1\n2\n"
+    assert await cat(InputFile("in"), InputFile("./in"), InputFile(tmp_path / "in")) == "in\nin\nin\n"
+    with pytest.raises(StagingError, match=r"'./in' is not what it should be"):
+        await cat(InputFile("in"), InputFile("./in", sha256="0" * 64))
+
+
+async def test_names_that_would_collide_are_told_at_the_call(engine: WorkflowEngine, tmp_path: Path) -> None:
+    make = engine.executable_task(lambda out: f"echo 1 > {out}", name="make")
+    merge = engine.executable_task(lambda files: ["cat", *files], name="merge")
+    made = [make(OutputFile("k.gz")) for _ in range(3)]
+    told = (
+        r"'merge' \(#\d+\): two inputs would be called 'k.gz' in the sandbox: \"?'?k.gz of 'make' \(#1\).*#2.*\n"
+        r"  Give each a name of its own, which may have directories: .*name='2/k.gz'"
+    )
+    for paths in (
+        [InputFile(each.outputs["k.gz"]) for each in made],
+        {"all": [InputFile(made[0].outputs["k.gz"]), InputFile(made[1].outputs["k.gz"], name="./k.gz")]},
+    ):
+        with pytest.raises(StagingError, match=told):
+            merge(paths)
+    with pytest.raises(StagingError, match=r"'k.gz' in the sandbox: .*k.gz of .make. \(#1\).*/k.gz'"):
+        merge([InputFile(made[0].outputs["k.gz"]), InputFile(tmp_path / "k.gz")])
+    right = [InputFile(each.outputs["k.gz"], name=f"{n}/k.gz") for n, each in enumerate(made)]
+    assert await merge(right) == "1\n1\n1\n"
+    with pytest.raises(StagingError, match=r"two inputs would be called 'k.gz'"):  # now that they are there
+        merge([InputFile(made[0].outputs["k.gz"]), InputFile(made[1].outputs["k.gz"])])
+    same = [InputFile(made[0].outputs["k.gz"]), InputFile("k.gz"), InputFile(await made[0].outputs["k.gz"])]
+    assert await merge.with_options(after=made[0])(same) == "1\n1\n1\n"

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from ..._core import urls
-from ..._core.files import InputFile
+from ..._core.files import InputFile, straight
 from ..._core.rehearsed import Read, Rehearsed
 from ..facts import Facts
 from ..future import TaskFuture
@@ -59,8 +59,8 @@ def _read(call: Rehearsed, file: InputFile, calls: Calls, publishers: Publishers
         maker = calls.get(number)
         if maker is not None and maker.kind == "output":
             maker = calls.get(maker.args[0].id)
-        if maker is not None and isinstance(source, str) and source in (maker.outputs or ()):
-            return Read(name, None, None, maker.id, source)
+        if maker is not None and isinstance(source, str) and straight(source) in (maker.outputs or ()):
+            return Read(name, None, None, maker.id, straight(source))
     if isinstance(source, str) and urls.is_url(source) and urls.local_path(source) is None:
         return Read(name, None, None, *_publisher(call, publishers[source], order))
     try:

@@ -14,7 +14,7 @@ from types import CodeType
 from typing import Any, Final
 
 from ..._core import urls
-from ..._core.files import InputFile
+from ..._core.files import InputFile, straight
 from ..._core.rehearsed import Rehearsed
 from ..._path_standin import PathStandIn
 from . import said
@@ -100,7 +100,7 @@ def exists(path: str) -> bool:
 def _places(call: Rehearsed) -> Iterator[tuple[str, Any]]:
     """Where a call publishes, and how its user has said so; nobody knows the place of a result."""
     for each in (call.outputs or {}).values():
-        where = place(each.to, call.folder)
+        where = place(each.target, call.folder)
         if where is not None:
             yield where, each.to
         elif isinstance(each.to, str):
@@ -114,7 +114,7 @@ def _makers_upstream(call: Rehearsed, file: InputFile, seen: Seen) -> list[Rehea
     direct = {
         maker.id: maker for each in seen.direct(call) if (maker := seen.maker_of_file(each)) is not None
     }
-    return [each for each in direct.values() if file.source in (each.outputs or ())]
+    return [each for each in direct.values() if straight(file.source) in (each.outputs or ())]
 
 
 def _may_be_made_upstream(call: Rehearsed, source: str, seen: Seen) -> bool:
