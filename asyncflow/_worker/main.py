@@ -252,7 +252,13 @@ class Worker:
     def _give(self, task_id: int, ran: Ran, value: Any) -> bool:
         """Record a value. False if it is none that can be sent, and so none that a link could go on with."""
         cls = type(value)
-        if cls in wire.PLAIN and ((cls is not bytes and cls is not str) or len(value) < wire.IN_BAND):
+        try:
+            is_plain = cls in wire.PLAIN and (
+                (cls is not bytes and cls is not str) or len(value) < wire.IN_BAND
+            )
+        except TypeError:  # a class that cannot be hashed
+            is_plain, cls = False, object
+        if is_plain:
             self._record(wire.VALUE, task_id, ran, value)
             return True
         why = why_unfit(value) if cls in UNFIT_TO_SEND else self._pack(task_id, ran, value)

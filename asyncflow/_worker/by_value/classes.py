@@ -53,7 +53,9 @@ def reduced(cls: type, space: Space) -> tuple[Any, ...]:
         versions = known.ever_newer(content)
     else:
         versions = known.versions(f"{cls.__module__}:{cls.__qualname__}", content)
-    made = (token, type(cls), cls.__name__, cls.__bases__, start, space)
+    # a metaclass written in C may be found nowhere but as the class of a base
+    meta = type(cls) if all(type(base) is not type(cls) for base in cls.__bases__) else None
+    made = (token, meta, cls.__name__, cls.__bases__, start, space)
     mentions = space.told(names_in(annotations_of(cls)))
     state = (token, sendable(content, None), versions, members, _registered(cls), mentions)
     return make, made, state, None, None, fill
@@ -114,6 +116,8 @@ def make(
     found: type | None = known.known(token)
     if found is not None:
         return found
+    if meta is None:
+        meta = _winner(bases)
     with _without_hooks(bases):
         try:
             cls: type = type.__new__(meta, name, bases, dict(start))
@@ -126,6 +130,12 @@ def make(
     if "." not in cls.__qualname__ and not known.is_home(token):
         space[cls.__qualname__] = cls  # where pickle looks for it
     return cls
+
+
+def _winner(bases: tuple[type, ...]) -> Any:
+    """The metaclass of a class with these bases that has none of its own."""
+    kinds = [type(base) for base in bases]
+    return next(kind for kind in kinds if all(issubclass(kind, each) for each in kinds))
 
 
 @contextmanager

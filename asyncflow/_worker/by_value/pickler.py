@@ -54,7 +54,7 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
         self.changed: Any = None
         self._is_going_home = is_going_home
         self._spaces: dict[int, Space] = {}
-        self._modules: set[str] = set()  # that are in this pickle with what is in them
+        self._modules: set[int] = set()  # that are in this pickle with what is in them
         self._ways: dict[type, _Way | None] = {}
 
     def reducer_override(self, thing: Any) -> Any:
@@ -120,14 +120,16 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
         name = module.__name__
         if found_anew(name):
             return import_module, (name,)
-        place = self._space(module.__dict__).place
-        if place is None:
-            return super().reducer_override(module)
-        if name in self._modules or name == "__main__":
-            return known.module_at, (place,)
-        self._modules.add(name)
+        space = self._space(module.__dict__)
+        way: tuple[Any, ...] = (known.module_at, (space.place,))
+        if space.place is None:
+            space.holder = module
+            way = ModuleType, (name,)
+        if id(module) in self._modules or name == "__main__":
+            return way
+        self._modules.add(id(module))
         names = [each for each, value in module.__dict__.items() if self._can_be_sent(each, value)]
-        return known.module_at, (place,), self._space(module.__dict__).told(names), None, None, fill_module
+        return *way, space.told(names), None, None, fill_module
 
     def _can_be_sent(self, name: str, value: Any) -> bool:
         if name.startswith("__"):
@@ -179,4 +181,6 @@ def made(token: known.Token, way: Callable[..., Any], args: tuple[Any, ...]) -> 
 
 def fill_module(module: ModuleType, told: Any) -> None:
     """Set what is in a module."""
+    if told[0] is None:
+        module.__dict__.update(told[1])
     known.set_names(*told)

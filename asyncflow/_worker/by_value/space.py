@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from types import ModuleType
 from typing import Any, Final
 
 from . import known
@@ -31,11 +32,14 @@ class Space:
         self.place: Place | None = known.place_of(names)
         if self.place is None and self.module is not None and not found_anew(self.module):
             self.place = HOME.name, self.module
+        self.holder: ModuleType | None = None  # of one that is found nowhere, where the pickle has it
         self._is_there = is_going_home and self.place is not None and self.place[0] != HOME.name
 
     def __reduce__(self) -> tuple[Any, ...]:
         if self.place is not None:
             return known.space_at, (self.place,)
+        if self.holder is not None:
+            return vars, (self.holder,)
         return dict, ({name: self.names[name] for name in _OF_A_MODULE if name in self.names},)
 
     def told(self, wanted: Iterable[str]) -> tuple[Place | None, dict[str, Any], dict[str, int]]:

@@ -163,7 +163,10 @@ class Book:
         flags = work.is_coroutine * wire.COROUTINE | linked * wire.LINKED
         if work.tells_start:
             flags |= wire.TELLS_START
-        kinds = {*map(type, args)}
+        try:
+            kinds = {*map(type, args)}
+        except TypeError:  # a class that cannot be hashed
+            kinds = {object}
         if not kwargs and kinds <= _PLAIN:
             flags |= wire.PLAIN_ARGUMENTS
             size = sum(map(_size if str in kinds else sys.getsizeof, args), _OF_A_CALL)
