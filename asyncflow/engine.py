@@ -170,7 +170,9 @@ class WorkflowEngine(Life):
     def run(self, target: Any, /, *args: Any, **kwargs: Any) -> Any:
         """Run a block, task or coroutine function from a plain script, from start to shutdown.
 
-        The first Ctrl-C cancels, cleans up and ends the script with exit code 130; a second one ends it at once.
+        The first Ctrl-C cancels, cleans up and ends the script with exit code 130; a second one ends it at once. What
+        batch systems, containers and closed terminals send (SIGTERM, SIGHUP) does as the first Ctrl-C, with exit code
+        143 or 129, if the program has no handler of its own for it.
 
         Args:
             target: what to call; or a coroutine, to be awaited.

@@ -1,4 +1,4 @@
-"""`engine.run`: a plain script's way, and what Ctrl-C does there."""
+"""`engine.run`: a plain script's way, and what Ctrl-C and requests to end do there."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import subprocess
 import sys
 import textwrap
 import threading
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -228,10 +229,13 @@ class Script:
         raise AssertionError(f"it ended without saying {line!r}: {self._process.communicate()[1]}")
 
     def press_ctrl_c(self) -> None:
-        self._process.send_signal(signal.SIGINT)
+        self.send(signal.SIGINT)
 
-    def end(self) -> tuple[int, str, str]:
-        out, err = self._process.communicate(timeout=15)
+    def send(self, number: int) -> None:
+        self._process.send_signal(number)
+
+    def end(self, within: float = 15) -> tuple[int, str, str]:
+        out, err = self._process.communicate(timeout=within)
         return self._process.returncode, out, err
 
     def close(self) -> None:
@@ -350,3 +354,113 @@ except KeyboardInterrupt:
     script = start("", tail=tail)
     script.press_ctrl_c()
     assert script.end() == (0, "an ordinary one\n", "")
+
+
+# -- SIGTERM and SIGHUP -----------------------------------------------------------------------------------
+
+REQUESTS = [(signal.SIGTERM, 143), (signal.SIGHUP, 129)]
+
+COMMAND = """
+@engine.executable_task
+def makes():
+    return "echo > big; echo ready; exec sleep 1000"
+
+@engine.block
+async def main():
+    try:
+        making = makes.with_options(capture_stdio=True)()
+        for _ in range(1000):
+            await asyncio.sleep(0)
+        say("ready")
+        await making
+    finally:
+        say("cleaned up")
+"""
+
+
+@pytest.mark.parametrize(("number", "code"), REQUESTS, ids=["SIGTERM", "SIGHUP"])
+@pytest.mark.parametrize(
+    "body", [COROUTINE, THREADS, SHUTTING_DOWN], ids=["coroutine", "threads", "shutting down"]
+)
+def test_a_request_to_end_cleans_up_like_the_first_ctrl_c(
+    start: Any, body: str, number: int, code: int
+) -> None:
+    script = start(body)
+    script.send(number)
+    assert script.end() == (code, "cleaned up\n", "")
+
+
+@pytest.mark.parametrize(("number", "code"), REQUESTS, ids=["SIGTERM", "SIGHUP"])
+def test_a_request_to_end_leaves_no_sandbox_and_a_whole_journal(
+    start: Any, number: int, code: int, tmp_path: Path
+) -> None:
+    options = f'"thread", work_dir={str(tmp_path / "work")!r}, journal={str(tmp_path / "journal")!r}'
+    script = start(f"engine = WorkflowEngine({options}, grace=GRACE)\n" + COMMAND)
+    script.send(number)
+    assert script.end() == (code, "cleaned up\n", "")
+    assert list((tmp_path / "work").iterdir()) == []
+    assert "RunEnded" in (tmp_path / "journal").read_text().splitlines()[-1]
+
+
+def test_a_request_to_end_that_comes_twice_changes_nothing_and_ctrl_c_then_ends_at_once(start: Any) -> None:
+    script = start(STUBBORN, grace=3600)
+    script.send(signal.SIGHUP)
+    script.await_line("no")
+    script.send(signal.SIGTERM)
+    script.send(signal.SIGHUP)
+    with pytest.raises(subprocess.TimeoutExpired):
+        script.end(0.2)
+    script.press_ctrl_c()
+    assert script.end()[0] == 130
+
+
+def _ran(body: str) -> tuple[int, str, str]:
+    """A program that needs nobody."""
+    code = (HEAD + body + "engine.run(main)").replace("GRACE", "5")
+    ended = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=False
+    )
+    return ended.returncode, ended.stdout, ended.stderr
+
+
+@pytest.mark.parametrize("ignored", [True, False], ids=["ignored, as by nohup", "the program's own"])
+def test_handlers_of_the_program_are_left_alone(ignored: bool) -> None:
+    handler = "signal.SIG_IGN" if ignored else 'lambda *_: say("mine")'
+    body = f"""
+signal.signal(signal.SIGHUP, {handler})
+
+@engine.block
+async def main():
+    signal.raise_signal(signal.SIGHUP)
+    await asyncio.sleep(0)
+    say("over")
+"""
+    assert _ran(body) == (0, "over\n" if ignored else "mine\nover\n", "")
+
+
+def test_requests_to_end_go_back_to_what_they_were_after_the_run(start: Any) -> None:
+    tail = """
+engine.run(engine.function_task(len), [])
+say("ready")
+time.sleep(3600)
+"""
+    script = start("", tail=tail)
+    script.send(signal.SIGTERM)
+    assert script.end() == (-signal.SIGTERM, "", "")
+
+
+def test_a_forked_child_of_the_program_is_ended_by_a_signal_as_ever() -> None:
+    body = """
+import os
+
+@engine.block
+async def main():
+    pid = os.fork()
+    if pid == 0:
+        while True:
+            time.sleep(3600)
+    os.kill(pid, signal.SIGTERM)
+    _, status = await asyncio.to_thread(os.waitpid, pid, 0)
+    say(os.waitstatus_to_exitcode(status))
+"""
+    assert _ran(body) == (0, "-15\n", "")
