@@ -17,9 +17,11 @@ __all__ = [
     "CircularDependency",
     "CommandFailed",
     "CommandNotFound",
+    "CommandNotStarted",
     "EngineClosed",
     "ForeignFuture",
     "ImpossibleTransition",
+    "OutputNotText",
     "OutputTooLarge",
     "RemoteError",
     "StagingError",
@@ -319,6 +321,55 @@ class OutputTooLarge(AsyncflowError):
             f"as a value there may be {self.most:,}.\n"
             "  With capture_stdio=True the output goes to a file and the value is its path."
         )
+
+
+class OutputNotText(AsyncflowError, ValueError):
+    """What a command wrote to its standard output is no text (UTF-8).
+
+    Attributes:
+        task_id: number of the task.
+        name: the task's name as its user wrote it.
+        at: bytes before what is none.
+        found: bytes there.
+    """
+
+    def __init__(self, task_id: int, name: str, at: int, found: bytes) -> None:
+        super().__init__(task_id, name, at, found)
+        self.task_id = task_id
+        self.name = name
+        self.at = at
+        self.found = found
+
+    def __str__(self) -> str:
+        return (
+            f"{self.name!r} (#{self.task_id}) wrote what is no text to its standard output: "
+            f"{self.found!r} after {self.at:,} bytes.\n"
+            "  With text=False the value is bytes; with capture_stdio=True it is the path of a file."
+        )
+
+
+class CommandNotStarted(AsyncflowError, OSError):
+    """There is such a program, and the system could not start it.
+
+    Attributes:
+        task_id: number of the task.
+        name: the task's name as its user wrote it.
+        why: in words, and what to do.
+        errno: as the system has it.
+    """
+
+    def __init__(self, task_id: int, name: str, why: str, errno: int | None = None) -> None:
+        super().__init__(task_id, name, why, errno)
+        self.task_id = task_id
+        self.name = name
+        self.why = why
+        self.errno = errno
+
+    def __str__(self) -> str:
+        return f"{self.name!r} (#{self.task_id}) could not be started: {self.why}"
+
+    def __reduce__(self) -> Any:  # OSError takes four arguments for something else
+        return type(self), (self.task_id, self.name, self.why, self.errno), self.__dict__
 
 
 class StagingError(AsyncflowError, OSError):

@@ -20,6 +20,8 @@ from asyncflow.errors import (
     Cause,
     CommandFailed,
     CommandNotFound,
+    CommandNotStarted,
+    OutputNotText,
     OutputTooLarge,
     RemoteError,
     TaskCrashed,
@@ -371,6 +373,8 @@ MADE: dict[type[BaseException], Callable[[], BaseException]] = {
         4, "sort", "sort x", "exit code 2", 2, "no such file", "/tmp/run-1/sort-4"
     ),
     CommandNotFound: lambda: CommandNotFound(4, "sort", "sorrt", "in PATH=/bin"),
+    CommandNotStarted: lambda: CommandNotStarted(4, "sort", "its arguments are too long", 7),
+    OutputNotText: lambda: OutputNotText(4, "sort", 12, b"\xff"),
     OutputTooLarge: lambda: OutputTooLarge(4, "sort", 3 << 30, 256 << 20),
     UpstreamFailed: lambda: error_of(behind(7, "plot", failed(4, "fit", attempts=3), cancelled(5, "wait"))),
 }

@@ -23,7 +23,8 @@ class CommandOptions:
         stdin: text, bytes or a path; None for nothing.
         ok_codes: exit codes that are no failure.
         capture_stdio: whether the value is the path of the output instead of its text.
-        shell: that runs a command given as text.
+        text: whether the value is text; otherwise it is bytes.
+        shell: that runs a command given as text: a program, or with its arguments up to the one before the text.
     """
 
     env: Mapping[str, str] | None = None
@@ -32,7 +33,8 @@ class CommandOptions:
     stdin: Any = None
     ok_codes: frozenset[int] = frozenset({0})
     capture_stdio: bool = False
-    shell: str = "/bin/sh"
+    text: bool = True
+    shell: str | tuple[str, ...] = "/bin/sh"
 
     def changed(self, **options: Any) -> CommandOptions:
         """The same with some options set; those that are None stay as they are.
@@ -46,11 +48,9 @@ class CommandOptions:
             given["ok_codes"] = _codes(given["ok_codes"])
         if "env" in given:
             given["env"] = _variables(given["env"])
-        if "shell" in given and given["shell"].rpartition("/")[2] not in SHELLS:
-            raise ValueError(
-                f"shell={given['shell']!r}: paths could not be quoted for it; it can be one of {', '.join(SHELLS)}"
-            )
-        for name in ("clean_env", "capture_stdio"):
+        if "shell" in given:
+            given["shell"] = checked_shell(given["shell"])
+        for name in ("clean_env", "capture_stdio", "text"):
             if name in given:
                 flag(name, given[name])
         cwd = given.get("cwd", "")
@@ -70,6 +70,58 @@ class CommandOptions:
         return {**({} if self.clean_env else parents), **(self.env or {})}
 
 
+def checked_shell(given: Any) -> str | tuple[str, ...]:
+    """A shell as it was given, if a command can be run by it.
+
+    Args:
+        given: a program, or a list of it and its arguments, as ``["bash", "-o", "pipefail", "-c"]``.
+
+    Raises:
+        TypeError: it is neither.
+        ValueError: it does not quote as POSIX has it, or would not take the command.
+    """
+    words = (given,) if isinstance(given, str) else given
+    if not isinstance(words, (list, tuple)) or not all(isinstance(word, str) for word in words):
+        raise TypeError(
+            f"shell={given!r}: a program is needed, or a list as ['bash', '-o', 'pipefail', '-c']"
+        )
+    if not words or words[0].rpartition("/")[2] not in SHELLS:
+        raise ValueError(
+            f"shell={given!r}: paths could not be quoted for it; it can be one of {', '.join(SHELLS)}"
+        )
+    if isinstance(given, str):
+        return given
+    if not (words[-1].startswith("-") and words[-1].endswith("c")) or len(words) == 1:
+        raise ValueError(
+            f"shell={given!r}: the last argument has to be '-c', after which the command follows"
+        )
+    return tuple(words)
+
+
+def script_of(argv: list[str | bytes], options: CommandOptions, cwd: bytes) -> bytes:
+    """A script that runs a command once more, for a person. Values of variables are left out: they may be secrets.
+
+    Args:
+        argv: that was run.
+        options: of its task.
+        cwd: where it ran.
+    """
+    lines = [b"#!/bin/sh", b"cd " + _word(cwd) + b" || exit"]
+    if options.env:
+        lines.insert(1, b"# It had variables of its own: " + _coded(", ".join(options.env)))
+    if options.stdin is not None:
+        lines.insert(1, b"# It had a standard input of its own.")
+    return b"\n".join([*lines, b" ".join(_word(_coded(word)) for word in argv), b""])
+
+
+def _coded(word: str | bytes) -> bytes:
+    return word.encode(errors="surrogateescape") if isinstance(word, str) else word
+
+
+def _word(word: bytes) -> bytes:
+    return b"'" + word.replace(b"'", b"'\\''") + b"'"
+
+
 def argv_of(given: Any, options: CommandOptions, name: str) -> list[str | bytes]:
     """What to execute.
 
@@ -83,7 +135,8 @@ def argv_of(given: Any, options: CommandOptions, name: str) -> list[str | bytes]
         ValueError: nothing to run, or a null character.
     """
     if isinstance(given, str):
-        argv: list[str | bytes] = [options.shell, "-c", given]
+        shell = [options.shell, "-c"] if isinstance(options.shell, str) else options.shell
+        argv: list[str | bytes] = [*shell, given]
     elif isinstance(given, (list, tuple)):
         argv = [_argument(item, name) for item in given]
     else:
@@ -122,6 +175,14 @@ def _codes(given: Any) -> frozenset[int]:
 
 def _variables(given: Mapping[Any, Any]) -> dict[str, str]:
     for key, value in mapping("env", given).items():
-        if not isinstance(key, str) or not isinstance(value, (str, int, float)) or isinstance(value, bool):
-            raise TypeError(f"env={{{key!r}: {value!r}}}: names are text, and values are text or numbers")
-    return {key: str(value) for key, value in given.items()}
+        is_fine = isinstance(value, (str, int, float)) and not isinstance(value, bool)
+        if not isinstance(key, str) or not (is_fine or hasattr(value, "__fspath__")):
+            raise TypeError(
+                f"env={{{key!r}: {value!r}}}: names are text, and values are text, numbers or paths"
+            )
+    return {key: _value(value) for key, value in given.items()}
+
+
+def _value(given: Any) -> str:
+    path = given.__fspath__() if hasattr(given, "__fspath__") else given
+    return path.decode(errors="surrogateescape") if isinstance(path, bytes) else str(path)

@@ -10,25 +10,23 @@ import asyncio
 import os
 import shlex
 import signal
-import subprocess
-import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, suppress
 from pathlib import Path, PurePath
-from typing import Any, Final
+from typing import Any
 
 from .._core.commands import CommandOptions, argv_of
 from .._core.names_in_commands import is_plain, misread, unplain
 from .._core.task import Task
-from .._worker.command import Command, start_watcher
+from .._worker.command import Command, Family, Lifeline, Watcher
 from ..backend import CANCELLED, FAILED, STARTED, SUCCEEDED, Report
-from ..errors import CommandFailed, CommandNotFound, OutputTooLarge
+from ..errors import CommandFailed
+from .aside import aside
+from .ending import Ending, readable
 from .facts import Facts
-from .sandboxes import STREAMS, Sandboxes, beside
-
-_MOST_TEXT: Final = 256 << 20  # bytes of output that may become a value
-_LINES: Final = 20  # of stderr that an error shows
-_TAIL: Final = 64 << 10  # bytes in which these are looked for
+from .not_started import not_started, note_of
+from .sandboxes import Sandboxes
+from .streams import NO_ROOM, Streams
 
 
 class Commands:
@@ -49,8 +47,11 @@ class Commands:
         self._grace = grace
         self.waiting: dict[int, asyncio.Task[None]] = {}
         self._live: set[Command] = set()
-        self._lifeline: tuple[int, int] | None = None
-        self._watcher: subprocess.Popen[bytes] | None = None
+        self._lifeline: Lifeline | None = None
+        self._watcher: Watcher | None = None
+        self._family: Family | None = None
+        self._ending: Ending | None = None
+        self._for_room: list[asyncio.Future[None]] = []
 
     def submit(self, batch: Sequence[Task]) -> None:
         """Run them, all at once: the lane has as many slots as may run."""
@@ -78,7 +79,7 @@ class Commands:
         finally:
             self.waiting.pop(task.id, None)
 
-    async def _run(self, task: Task) -> str | Path:
+    async def _run(self, task: Task) -> str | bytes | Path:
         options: CommandOptions = task.definition.command
         facts: Facts = task.facts
         if facts.sandbox is None:
@@ -89,160 +90,142 @@ class Commands:
         argv = argv_of(given, options, task.name)
         facts.command = given if isinstance(given, str) else argv
         _refuse_misread(task, facts.command)
-        with self._streams(task, options) as (stdin, stdout, stderr):
-            facts.returncode = await self._ended(task, argv, options, (stdin, stdout, stderr))
-            facts.stderr = _text(stderr, _MOST_TEXT)
-            if facts.returncode not in options.ok_codes:
-                raise CommandFailed(
+        env = options.environment(os.environ)
+        cwd = facts.sandbox if options.cwd is None else facts.sandbox / options.cwd
+        try:
+            with ExitStack() as opened:
+                command, streams = await self._begun(task, argv, env, cwd, opened)
+                facts.returncode = await self._end_of(command)
+                facts.stderr = streams.complaints()
+                if facts.returncode in options.ok_codes:
+                    return streams.value(task)
+                if self._sandboxes.keeps_failed:
+                    streams.keep(argv, options, cwd)
+                error = CommandFailed(
                     task.id,
                     task.name,
                     facts.command,
                     _how(facts.returncode),
                     facts.returncode,
-                    _last_lines(stderr),
+                    streams.last_complaints(),
                     str(facts.sandbox),
                 )
-            if options.capture_stdio:
-                return beside(facts.sandbox, "stdout")
-            size = os.fstat(stdout).st_size
-            if size > _MOST_TEXT:
-                raise OutputTooLarge(task.id, task.name, size, _MOST_TEXT)
-            return _text(stdout, _MOST_TEXT)
-
-    # -- streams ------------------------------------------------------------------------------------------
-
-    @contextmanager
-    def _streams(self, task: Task, options: CommandOptions) -> Iterator[tuple[int, int, int]]:
-        opened: list[int] = []
-        try:
-            stdin = self._stdin(options.stdin)
-            if stdin != subprocess.DEVNULL:
-                opened.append(stdin)
-            for name in STREAMS:
-                if options.capture_stdio:
-                    flags = os.O_CREAT | os.O_RDWR | os.O_TRUNC | os.O_CLOEXEC
-                    opened.append(os.open(beside(task.facts.sandbox, name), flags, 0o666))
-                else:
-                    opened.append(self._nameless())
-            yield stdin, opened[-2], opened[-1]
-        finally:
-            for descriptor in opened:
-                os.close(descriptor)
-
-    def _stdin(self, given: Any) -> int:
-        if given is None:
-            return subprocess.DEVNULL
-        if not isinstance(given, (str, bytes)):
-            return os.open(given, os.O_RDONLY | os.O_CLOEXEC)
-        descriptor = self._nameless()
-        with open(descriptor, "wb", closefd=False) as file:
-            file.write(given.encode() if isinstance(given, str) else given)
-        os.lseek(descriptor, 0, os.SEEK_SET)
-        return descriptor
-
-    def _nameless(self) -> int:
-        """A file on disk that nobody else sees and that is gone when it is closed."""
-        with tempfile.TemporaryFile(dir=self._sandboxes.root, buffering=0) as file:
-            return os.dup(file.fileno())
+                note = note_of(facts.returncode, facts.command, env, cwd)
+                if note is not None:
+                    error.add_note(note)
+                raise error
+        finally:  # its files are closed
+            for waiting in self._for_room:
+                if not waiting.done():
+                    waiting.set_result(None)
+            self._for_room.clear()
 
     # -- the process --------------------------------------------------------------------------------------
 
-    async def _ended(
-        self, task: Task, argv: list[str | bytes], options: CommandOptions, streams: tuple[int, int, int]
-    ) -> int:
-        """Start the command and wait for its end."""
-        command = self._start(task, argv, options, streams)
+    async def _begun(
+        self, task: Task, argv: list[str | bytes], env: dict[str, str], cwd: Path, opened: ExitStack
+    ) -> tuple[Command, Streams]:
+        """Start the command. If there is no room for it, that waits for the end of another one."""
+        while True:
+            with ExitStack() as undo:
+                try:
+                    streams = Streams(task.definition.command, task.facts.sandbox, self._sandboxes.root, undo)
+                except OSError as error:
+                    if error.errno not in NO_ROOM:
+                        raise
+                    problem = error
+                else:
+                    try:
+                        command = self._start(task, argv, env, cwd, streams)
+                    except OSError as error:
+                        problem = error
+                    else:
+                        opened.push(undo.pop_all())
+                        return command, streams
+            if problem.errno not in NO_ROOM or not self._live:
+                raise not_started(task, problem, argv, env, cwd) from problem
+            self._for_room.append(asyncio.get_running_loop().create_future())
+            await self._for_room[-1]
+
+    def _start(
+        self, task: Task, argv: list[str | bytes], env: dict[str, str], cwd: Path, streams: Streams
+    ) -> Command:
+        if self._lifeline is None:
+            self._lifeline = Lifeline()
+        if self._family is None:
+            self._family = Family(self._sandboxes.root)
+        if self._watcher is None:
+            self._watcher = Watcher(self._lifeline, self._family)
+        if self._ending is None:
+            self._ending = Ending(self._family, self._watcher.began, self._live)
+        command = Command(
+            argv,
+            env=env,
+            cwd=cwd,
+            stdin=streams.stdin,
+            stdout=streams.stdout,
+            stderr=streams.stderr,
+            lifeline=self._lifeline,
+            family=self._family,
+            task_id=task.id,
+            mark=task.facts.sandbox.as_posix(),
+        )
         self._live.add(command)
-        ended = asyncio.ensure_future(_readable(os.pidfd_open(command.pid)))
+        return command
+
+    async def _end_of(self, command: Command) -> int:
+        """Wait until a command has ended, or end it if its task is cancelled."""
+        assert self._ending is not None
+        ended = asyncio.ensure_future(_ended(command))
         try:
             await asyncio.shield(ended)
         except asyncio.CancelledError:
-            await self._stop(command, ended)
+            if command.is_ours:
+                await self._ending.stop(command, ended, self._grace)
             raise
         finally:
             # Before it is reaped, while its number is surely still its own: what it left running in its group.
             command.kill_group()
             returncode = command.reap()
             self._live.discard(command)
+            if command.reap_orphans():
+                await aside(command.reap_orphans, wait=True)
+            if command.is_ours:
+                await self._ending.adopt(command)
         return returncode
-
-    async def _stop(self, command: Command, ended: asyncio.Future[None]) -> None:
-        command.ask()
-        try:
-            async with asyncio.timeout(self._grace):
-                await asyncio.shield(ended)
-        except TimeoutError:
-            pass
-        finally:
-            killed = [_readable(descriptor) for descriptor in command.send(signal.SIGKILL)]
-            await asyncio.gather(ended, *killed)
-
-    def _start(
-        self, task: Task, argv: list[str | bytes], options: CommandOptions, streams: tuple[int, int, int]
-    ) -> Command:
-        if self._lifeline is None:
-            self._lifeline = os.pipe()
-        if self._watcher is None:
-            self._watcher = start_watcher(self._lifeline[0], self._sandboxes.root)
-        sandbox: Path = task.facts.sandbox
-        env = options.environment(os.environ)
-        cwd = sandbox if options.cwd is None else sandbox / options.cwd
-        stdin, stdout, stderr = streams
-        try:
-            return Command(
-                argv,
-                env=env,
-                cwd=cwd,
-                stdin=stdin,
-                stdout=stdout,
-                stderr=stderr,
-                lifeline=self._lifeline[0],
-                mark=sandbox.as_posix(),
-            )
-        except FileNotFoundError as error:
-            if not cwd.is_dir():
-                raise FileNotFoundError(
-                    f"{task.name!r} (#{task.id}): cwd {str(cwd)!r} is not there"
-                ) from None
-            raise CommandNotFound(
-                task.id, task.name, os.fsdecode(argv[0]), _searched(argv[0], env)
-            ) from error
 
     def abandon(self) -> None:
         """Kill all of it, without a loop to wait on."""
+        if self._ending is not None:
+            self._ending.kill_now(self._live)
         for command in self._live:
-            for descriptor in command.send(signal.SIGKILL):
-                os.close(descriptor)
             command.reap()
         self._live.clear()
         self.close()
 
     def close(self) -> None:
         """Give back what is left."""
+        ending, self._ending = self._ending, None
+        if ending is not None:
+            ending.close()
         watcher, self._watcher = self._watcher, None
-        if watcher is not None:  # before the hang-up: what may stay after an orderly end is not to be killed
-            watcher.kill()
-            watcher.wait()
+        if watcher is not None:
+            watcher.dismiss()
         lifeline, self._lifeline = self._lifeline, None
-        for descriptor in lifeline or ():
-            os.close(descriptor)
+        if lifeline is not None:
+            lifeline.close()
 
 
-async def _readable(descriptor: int) -> None:
-    """Wait until there is something to read, and close it."""
-    loop = asyncio.get_running_loop()
-    readable = loop.create_future()
-    loop.add_reader(descriptor, _settle, readable)
+async def _ended(command: Command) -> None:
     try:
-        await readable
+        descriptor = os.pidfd_open(command.pid)
+    except OSError:  # this process may open no more
+        await aside(os.waitid, os.P_PID, command.pid, os.WEXITED | os.WNOWAIT)
+        return
+    try:
+        await readable(descriptor)
     finally:
-        loop.remove_reader(descriptor)
         os.close(descriptor)
-
-
-def _settle(waiter: asyncio.Future[None]) -> None:
-    if not waiter.done():
-        waiter.set_result(None)
 
 
 def _refuse_misread(task: Task, command: Any) -> None:
@@ -273,25 +256,9 @@ def _paths_in(values: Iterable[Any]) -> Iterator[PurePath]:
             yield from (each for each in value.values() if isinstance(each, PurePath))
 
 
-def _searched(program: str | bytes, env: Mapping[str, str]) -> str:
-    if "/" in os.fsdecode(program):
-        return "at that path"
-    return "in PATH=" + os.pathsep.join(os.get_exec_path(env))
-
-
 def _how(returncode: int) -> str:
     if returncode >= 0:
         return f"exit code {returncode}"
     with suppress(ValueError):
         return f"signal {signal.Signals(-returncode).name}"
     return f"signal {-returncode}"
-
-
-def _text(descriptor: int, most: int) -> str:
-    return os.pread(descriptor, most, 0).decode(errors="replace")
-
-
-def _last_lines(descriptor: int) -> str:
-    size = os.fstat(descriptor).st_size
-    tail = os.pread(descriptor, _TAIL, max(0, size - _TAIL)).decode(errors="replace")
-    return "\n".join(tail.splitlines()[-_LINES:])

@@ -55,6 +55,11 @@ class Sandboxes:
         """Whether there is anything to clear."""
         return self._root is not None
 
+    @property
+    def keeps_failed(self) -> bool:
+        """Whether the directory of a task that fails is there for its user to look into."""
+        return self._keep != "none"
+
     def make(self, task: Task) -> Path:
         """A new, empty directory.
 

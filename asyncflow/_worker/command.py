@@ -11,16 +11,77 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+import weakref
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from . import watch
+from .watch import Process
 
 MARK: Final = "ASYNCFLOW_TASK"
 """The environment variable by which processes are found that have left the group."""
+_GET_CHILD_SUBREAPER: Final = 37
 _POLITE: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+_HELD: Final[weakref.WeakSet[Any]] = weakref.WeakSet()
+
+
+def _let_go() -> None:
+    for held in list(_HELD):
+        held.let_go()
+    _HELD.clear()
+
+
+# A child that the program forks has no commands: it must not keep alive what is to end with this process, nor end it.
+os.register_at_fork(after_in_child=_let_go)
+
+
+class Lifeline:
+    """A pipe whose writing end only this process holds, so that its hang-up tells of the end of this process."""
+
+    def __init__(self) -> None:
+        self.reading, self._hold = os.pipe()
+        _HELD.add(self)
+
+    def let_go(self) -> None:
+        """Close the writing end in a forked child."""
+        os.close(self._hold)
+        self._hold = -1
+
+    def close(self) -> None:
+        """Hang up, if this is the process that holds it."""
+        _HELD.discard(self)
+        for descriptor in (self.reading, self._hold):
+            if descriptor >= 0:
+                os.close(descriptor)
+
+
+class Family:
+    """How what the commands of a run have started is told from all else.
+
+    Args:
+        run: the directory of the run; sandboxes are in it, and their names end in a hyphen and a task's number.
+    """
+
+    def __init__(self, run: Path) -> None:
+        self._name = run.name
+        self.mark = f"{MARK}={run.as_posix()}/"
+        self.badge = f"/memfd:{run.name}-"
+
+    def badge_of(self, task_id: int) -> int:
+        """A new file without a name in any directory, for a command and all that it starts to hold."""
+        return os.memfd_create(f"{self._name}-{task_id}")
+
+    def look(self, since: int, commands: Iterable[Command]) -> dict[str, list[Process]]:
+        """What lives, by the numbers of tasks.
+
+        Args:
+            since: as for `watch.look`.
+            commands: that are not reaped.
+        """
+        roots = {command.pid: command.number for command in commands}
+        return watch.look(os.fsencode(self.mark), self.badge, since, roots)
 
 
 class Command:
@@ -33,7 +94,9 @@ class Command:
         stdin: a file's descriptor, or `subprocess.DEVNULL`.
         stdout: a file's descriptor.
         stderr: a file's descriptor.
-        lifeline: the reading end of a pipe whose writing end only this process holds.
+        lifeline: of the run.
+        family: of the run.
+        task_id: number of its task.
         mark: value of the environment variable `MARK`; no other command has it.
 
     Raises:
@@ -49,13 +112,17 @@ class Command:
         stdin: int,
         stdout: int,
         stderr: int,
-        lifeline: int,
+        lifeline: Lifeline,
+        family: Family,
+        task_id: int,
         mark: str,
     ) -> None:
-        self.mark = mark
-        # Its own opening of the pipe, which can have an owner of its own: see `_die_with`.
-        self._lifeline = os.open(f"/proc/self/fd/{lifeline}", os.O_RDONLY | os.O_CLOEXEC)
+        self.number = str(task_id)
+        self._owner = os.getpid()
+        passed = [family.badge_of(task_id)]
         try:
+            # Its own opening of the pipe, which can have an owner of its own: see `_die_with`.
+            passed.append(os.open(f"/proc/self/fd/{lifeline.reading}", os.O_RDONLY | os.O_CLOEXEC))
             self.process = subprocess.Popen(
                 argv,
                 cwd=cwd,
@@ -63,93 +130,156 @@ class Command:
                 stdin=stdin,
                 stdout=stdout,
                 stderr=stderr,
-                pass_fds=(self._lifeline,),
+                pass_fds=passed,
                 process_group=0,
             )
-            self._die_with()
+            self._die_with(passed[1])
         finally:
-            os.close(self._lifeline)
+            for descriptor in passed:
+                os.close(descriptor)
         self.pid = self.process.pid
+        _HELD.add(self)
 
-    def _die_with(self) -> None:
+    def _die_with(self, lifeline: int) -> None:
         """Have the kernel kill the group when this process ends, however that ends. The command has inherited the
         opened pipe, and with it the owner who is to be sent the signal when the other end hangs up."""
         with suppress(OSError):  # it has ended already
-            fcntl.fcntl(self._lifeline, fcntl.F_SETOWN, -self.process.pid)
-            fcntl.fcntl(self._lifeline, fcntl.F_SETSIG, signal.SIGKILL)
-            fcntl.fcntl(self._lifeline, fcntl.F_SETFL, os.O_ASYNC)
+            fcntl.fcntl(lifeline, fcntl.F_SETOWN, -self.process.pid)
+            fcntl.fcntl(lifeline, fcntl.F_SETSIG, signal.SIGKILL)
+            fcntl.fcntl(lifeline, fcntl.F_SETFL, os.O_ASYNC)
 
-    def ask(self) -> None:
-        """Tell all of it to end."""
-        for descriptor in self.send(signal.SIGTERM):
-            os.close(descriptor)
+    @property
+    def is_ours(self) -> bool:
+        """Whether this process has started it; a child that the program has forked has no say in it."""
+        return os.getpid() == self._owner
 
-    def send(self, number: int) -> list[int]:
+    def let_go(self) -> None:
+        """Forget it in a forked child, where nobody can wait for it."""
+        self.process.returncode = 0
+
+    def ask(self, family: Iterable[Process]) -> None:
+        """Tell all of it to end.
+
+        Args:
+            family: what lives of it.
+        """
+        for descriptor in self.send(signal.SIGTERM, family):
+            if descriptor >= 0:
+                os.close(descriptor)
+
+    def send(self, number: int, family: Iterable[Process]) -> list[int]:
         """Send a signal to all of it, also to what has left its group.
 
         Args:
             number: of the signal.
+            family: what lives of it.
 
         Returns:
-            A descriptor of each process, which becomes readable when that has ended.
+            A descriptor for each process that got it by itself, readable when that has ended; -1 if there is none.
         """
-        family = []
-        for pid in stragglers(self.mark):
-            with suppress(ProcessLookupError, PermissionError):
-                descriptor = os.pidfd_open(pid)
-                family.append(descriptor)
-                signal.pidfd_send_signal(descriptor, number)
-        with suppress(ProcessLookupError, PermissionError):  # those that were given another environment
-            os.killpg(self.pid, number)
-        return family
+        if not self.is_ours:
+            return []
+        self._to_group(number)
+        # A second request would be taken for impatience. A second kill does no harm, and reaches what left meanwhile.
+        kill = number == signal.SIGKILL
+        sent = [watch.send(process, number) for process in family if kill or process[2] != self.pid]
+        return [descriptor for descriptor in sent if descriptor is not None]
 
     def kill_group(self) -> None:
         """End at once what is still in its group: cheap, and finds nothing that has left it."""
+        if self.is_ours:
+            self._to_group(signal.SIGKILL)
+
+    def _to_group(self, number: int) -> None:
         with suppress(ProcessLookupError, PermissionError):
-            os.killpg(self.pid, signal.SIGKILL)
+            os.killpg(self.pid, number)
 
     def reap(self) -> int:
         """The exit code, once it has ended; of a signal, its number below zero."""
+        _HELD.discard(self)
         return self.process.wait()
 
+    def reap_orphans(self, *, wait: bool = False) -> bool:
+        """Reap what was left in its group, was killed and has become a child of this process, as it does where this is
+        process 1 or a subreaper. Right after `reap`, before its number can be another's.
 
-def start_watcher(lifeline: int, run: Path) -> subprocess.Popen[bytes]:
-    """Start the process that kills what has left its group when this process ends, however that ends.
+        Args:
+            wait: until all have ended.
+
+        Returns:
+            Whether there are more, which have not ended yet.
+        """
+        options = os.WEXITED if wait else os.WEXITED | os.WNOHANG
+        try:
+            while self.is_ours and os.waitid(os.P_PGID, self.pid, options) is not None:
+                pass
+        except ChildProcessError:
+            return False
+        return self.is_ours
+
+
+def is_reaper() -> bool:
+    """Whether orphans become children of this process: it is process 1, or has said so (`PR_SET_CHILD_SUBREAPER`)."""
+    if os.getpid() == 1:
+        return True
+    try:
+        import ctypes
+
+        answer = ctypes.c_int()
+        ctypes.CDLL(None).prctl(_GET_CHILD_SUBREAPER, ctypes.byref(answer), 0, 0, 0)
+    except (ImportError, OSError, AttributeError):
+        return False
+    return bool(answer.value)
+
+
+def reap(descriptor: int) -> None:
+    """Reap a process that has ended, if it is a child of this one, and close its descriptor."""
+    with suppress(ChildProcessError):
+        os.waitid(os.P_PIDFD, descriptor, os.WEXITED | os.WNOHANG)
+    os.close(descriptor)
+
+
+class Watcher:
+    """The process that kills what has left its group when this process ends, however that ends.
 
     Args:
-        lifeline: as for a command.
-        run: directory that all marks begin with.
+        lifeline: of the run.
+        family: the same.
 
     Raises:
         OSError: it could not be started.
     """
-    argv = [sys.executable, "-I", "-S", watch.__file__, f"{MARK}={run.as_posix()}/"]
-    env = {name: value for name, value in os.environ.items() if name != MARK}  # this may be a command itself
-    # It inherits that these are blocked: unlike a handler of its own, that holds from its first moment on.
-    unblocked = signal.pthread_sigmask(signal.SIG_BLOCK, _POLITE)
-    try:
-        return subprocess.Popen(
-            argv,
-            env=env,
-            cwd="/",
-            stdin=lifeline,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, unblocked)
 
+    def __init__(self, lifeline: Lifeline, family: Family) -> None:
+        argv = [sys.executable, "-I", "-S", watch.__file__, family.mark, family.badge]
+        # this may be a command itself
+        env = {name: value for name, value in os.environ.items() if name != MARK} | {watch.WATCHER: "1"}
+        # It inherits that these are blocked: unlike a handler of its own, that holds from its first moment on.
+        unblocked = signal.pthread_sigmask(signal.SIG_BLOCK, _POLITE)
+        try:
+            self._process = subprocess.Popen(
+                argv,
+                env=env,
+                cwd="/",
+                stdin=lifeline.reading,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, unblocked)
+        self._owner = os.getpid()
+        began = watch.process_of(self._process.pid)
+        self.began = 0 if began is None else began[3]
+        _HELD.add(self)
 
-def stragglers(mark: str) -> Iterator[int]:
-    """The processes that a command has started and that live.
+    def let_go(self) -> None:
+        """Forget it in a forked child."""
+        self._process.returncode = 0
 
-    Args:
-        mark: of the command. A process that was given another environment is not found.
-    """
-    wanted = os.fsencode(f"{MARK}={mark}\0")
-    for entry in os.scandir("/proc"):
-        if entry.name.isdecimal():
-            with suppress(OSError), open(f"/proc/{entry.name}/environ", "rb") as file:
-                if wanted in file.read():
-                    yield int(entry.name)
+    def dismiss(self) -> None:
+        """End it, before the hang-up: what may stay after an orderly end is not to be killed."""
+        _HELD.discard(self)
+        if os.getpid() == self._owner:
+            self._process.kill()
+            self._process.wait()

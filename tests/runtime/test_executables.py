@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import random
 import signal
@@ -25,8 +26,8 @@ from asyncflow import (
     WorkflowEngine,
     sh,
 )
-from asyncflow._runtime import commands
-from asyncflow._worker.command import stragglers
+from asyncflow._runtime import streams
+from asyncflow._worker.command import Family
 
 
 @pytest.fixture
@@ -46,7 +47,7 @@ async def test_text_is_run_by_a_shell_and_a_list_is_not(engine: WorkflowEngine) 
 
 
 async def test_the_value_is_the_output_as_text_whatever_is_in_it(engine: WorkflowEngine) -> None:
-    assert await engine.executable_task(lambda: r"printf 'a\n\377\n\n'")() == "a\n�\n\n"
+    assert await engine.executable_task(lambda: r"printf 'a\n\303\251\n\n'")() == "a\né\n\n"
     assert await engine.executable_task(lambda: "true")() == ""
 
 
@@ -87,7 +88,7 @@ async def test_captured_output_is_a_file_beside_the_sandbox(engine: WorkflowEngi
 async def test_a_flood_is_not_a_value_and_not_held_in_memory(
     engine: WorkflowEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(commands, "_MOST_TEXT", 1_000_000)
+    monkeypatch.setattr(streams, "_MOST", 1_000_000)
     flood = engine.executable_task(name="flood")(lambda: ["head", "-c", 50_000_000, "/dev/zero"])
     with pytest.raises(
         OutputTooLarge, match=r"'flood' \(#1\) wrote 50,000,000 bytes(?s:.*)capture_stdio=True"
@@ -156,7 +157,9 @@ async def test_a_command_that_fails_tells_all_that_is_known(engine: WorkflowEngi
     assert "seq 1 30" in str(error) and str(future.sandbox) in str(error)
     assert future.returncode == 3 and future.stderr is not None and future.stderr.startswith("1\n")
     await engine.shutdown()
-    assert [path.name for path in Path(error.sandbox).iterdir()] == ["evidence"]
+    kept = {path.name: path.read_text() for path in Path(error.sandbox).iterdir()}
+    assert kept.keys() == {"evidence", "command.sh", "stdout", "stderr"}
+    assert (kept["stdout"], kept["stderr"]) == ("", future.stderr)
 
 
 async def test_a_signal_is_told_by_its_name(engine: WorkflowEngine) -> None:
@@ -271,6 +274,12 @@ async def _until_readable(descriptor: int) -> None:
     loop.remove_reader(descriptor)
 
 
+def stragglers(sandbox: Path | str) -> list[int]:
+    """What lives of the command of a sandbox."""
+    family = Family(Path(sandbox).parent)
+    return [pid for pid, *_ in family.look(0, ()).get(str(sandbox).rpartition("-")[2], [])]
+
+
 async def _gone(mark: str) -> None:
     for pid in stragglers(mark):
         descriptor = os.pidfd_open(pid)
@@ -307,7 +316,7 @@ async def test_all_that_a_command_has_started_ends_with_it(
         await engine.shutdown(wait=False)
     await engine.settled(future)
     assert future.state is (State.FAILED if how == "timeout" else State.CANCELLED)
-    assert list(stragglers(str(sandbox))) == []
+    assert stragglers(sandbox) == []
     assert sandbox.exists() is (how != "shutdown")
 
 
@@ -365,7 +374,7 @@ engine.run(stay)
         parent.send_signal(signal.SIGKILL)
     await _until_readable(watching)
     os.close(watching)
-    assert list(stragglers(str(run / "stay-1"))) == []
+    assert stragglers(run / "stay-1") == []
 
 
 async def test_a_watcher_comes_with_the_first_command_and_goes_with_the_run(tmp_path: Path) -> None:
@@ -376,6 +385,126 @@ async def test_a_watcher_comes_with_the_first_command_and_goes_with_the_run(tmp_
         await asyncio.gather(run(), run())
         assert len(_watchers(tmp_path)) == 1
     assert _watchers(tmp_path) == []
+
+
+STORM = "trap '' TERM; (trap '' TERM; while :; do (setsid sleep AGES &); done) & echo up > BELL; wait"
+UNMARKED = "trap '' TERM; (env -i setsid sh -c 'echo up > BELL; exec sleep AGES' &); sleep AGES"
+CLOSED = (
+    'python3 -c \'import subprocess as s; s.Popen(["sh", "-c", "echo up > BELL; exec sleep AGES"], env={},'
+    " start_new_session=True).wait()'"
+)
+
+
+_AGES = f"1000.{os.getpid()}"  # seconds, as nobody else says it
+
+
+def _filled(command: str, bell: Bell) -> str:
+    return command.replace("BELL", str(bell.path)).replace("AGES", _AGES)
+
+
+def _sleepers() -> list[int]:
+    found = []
+    for entry in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):
+            if entry.read_bytes() == f"sleep\0{_AGES}\0".encode():
+                found.append(int(entry.parent.name))
+    return found
+
+
+@pytest.mark.parametrize("how", ["cancel", "timeout", "shutdown", "abandon"])
+@pytest.mark.parametrize(
+    "command", [STORM, UNMARKED, CLOSED], ids=["keeps starting", "no mark", "no mark, no files"]
+)
+def test_nothing_survives_its_command_however_it_has_left_it(
+    tmp_path: Path, bell: Bell, command: str, how: str
+) -> None:
+    async def main() -> None:
+        engine = WorkflowEngine(workers=4, work_dir=tmp_path / "work", grace=0.1)
+        await engine.start()
+        line = _filled(command, bell)
+        stay = engine.executable_task(lambda: line, timeout=1 if how == "timeout" else None)
+        futures = [stay(), stay()]
+        await bell.rung(2)
+        if how == "abandon":
+            return
+        if how == "cancel":
+            for future in futures:
+                future.cancel()
+        elif how == "timeout":
+            await asyncio.gather(*futures, return_exceptions=True)
+        else:
+            await engine.shutdown(wait=False)
+        await asyncio.gather(*map(engine.settled, futures))
+        assert _sleepers() == []
+        await engine.shutdown()
+
+    asyncio.run(main())
+    gc.collect()
+    assert _sleepers() == []
+
+
+@pytest.mark.parametrize("command", [UNMARKED, STORM])
+async def test_nothing_survives_the_engines_process_however_it_has_left_its_command(
+    tmp_path: Path, bell: Bell, command: str
+) -> None:
+    script = f"""
+from asyncflow import WorkflowEngine
+engine = WorkflowEngine(work_dir={str(tmp_path / "work")!r})
+engine.run(engine.executable_task(lambda: {_filled(command, bell)!r}))
+"""
+    with subprocess.Popen([sys.executable, "-c", script]) as parent:
+        await bell.rung()
+        (watcher,) = _watchers(tmp_path)
+        watching = os.pidfd_open(watcher)
+        parent.kill()
+    await _until_readable(watching)
+    os.close(watching)
+    assert _sleepers() == []
+
+
+async def test_a_command_is_told_to_end_once(engine: WorkflowEngine, bell: Bell, tmp_path: Path) -> None:
+    line = "trap 'echo told >> {1}' TERM; echo up > {0}; while :; do sleep 0.01; done"
+    future = engine.executable_task(lambda: sh(line, bell.path, tmp_path / "told"))()
+    await bell.rung()
+    future.cancel()
+    await engine.settled(future)
+    assert (tmp_path / "told").read_text() == "told\n"
+
+
+@pytest.mark.parametrize("adopts", [1, 0], ids=["subreaper", "an ordinary process"])
+def test_orphans_are_reaped_where_they_fall_to_the_program(tmp_path: Path, adopts: int) -> None:
+    script = f"""
+import asyncio, ctypes, os
+from asyncflow import WorkflowEngine
+ctypes.CDLL(None).prctl(36, {adopts}, 0, 0, 0)
+engine = WorkflowEngine(workers=2, work_dir={str(tmp_path)!r}, grace=0.1)
+
+@engine.block
+async def main():
+    left = [
+        "sleep 1000 & (sleep 1000 &) ; echo",  # is killed with its group
+        "mkfifo go up; setsid sh -c 'echo > up; read line < go' & read line < up; pwd",  # stays, and ends later
+    ]
+    await engine.executable_task(lambda: left[0])()
+    pipe = (await engine.executable_task(lambda: left[1])()).strip() + "/go"
+    cancelled = engine.executable_task(lambda: "(setsid sleep 1000 &); (sleep 1000 &); sleep 1000")()
+    while cancelled.sandbox is None or cancelled.command is None:
+        await asyncio.sleep(0)
+    cancelled.cancel()
+    await engine.settled(cancelled)
+    children = lambda: [line.split()[1] for line in os.popen("ps -o pid=,stat= --ppid %d" % os.getpid())]
+    with open(pipe, "w"):
+        pass
+    while {adopts} and engine._run.commands._ending._adopted:
+        await asyncio.sleep(0)
+    print(sum(state.startswith("Z") for state in children()))
+
+engine.run(main)
+"""
+    ended = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False, timeout=50
+    )
+    assert (ended.stdout, ended.stderr) == ("0\n", "")
 
 
 # -- hostile text -----------------------------------------------------------------------------------------
@@ -424,4 +553,4 @@ async def test_5_000_hostile_strings_come_out_of_printf_byte_for_byte(engine: Wo
 
 
 def test_a_mark_need_not_be_text_that_can_be_encoded() -> None:
-    assert list(stragglers("/work \udcff/run/stay-1")) == []
+    assert stragglers("/work \udcff/run/stay-1") == []

@@ -1,0 +1,147 @@
+"""Ends commands with all that they have started, also out of their group, and reaps what falls to this process."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import select
+import signal
+from collections.abc import Collection
+from time import monotonic
+from typing import Final
+
+from .._worker.command import Command, Family, is_reaper, reap
+from .._worker.watch import Process
+
+_QUIET: Final = 2  # looks in a row that find nothing: one may miss what was being started while it looked
+_KILLED: Final = 5.0  # seconds that are waited for the kernel where there is no loop
+
+
+class Ending:
+    """What lives of the commands of a run, and its end.
+
+    Args:
+        family: of the run.
+        since: when the first could begin, in ticks.
+        live: the commands that are not reaped.
+    """
+
+    def __init__(self, family: Family, since: int, live: Collection[Command]) -> None:
+        self._family = family
+        self._since = since
+        self._live = live
+        self._loop = asyncio.get_running_loop()
+        self._looking: asyncio.Future[dict[str, list[Process]]] | None = None
+        self._adopts = is_reaper()
+        self._adopted: set[int] = set()
+
+    async def stop(self, command: Command, ended: asyncio.Future[None], grace: float) -> None:
+        """Ask all of it to end, and kill it after the grace time.
+
+        Args:
+            command: not reaped.
+            ended: is done when the command itself has ended.
+            grace: seconds.
+        """
+        try:
+            command.ask(await self._family_of(command))
+            async with asyncio.timeout(grace):
+                await asyncio.shield(ended)
+        except TimeoutError:
+            pass
+        finally:
+            try:
+                await self._kill(command, ended)
+            except asyncio.CancelledError:  # once more, by somebody who does not wait
+                self.kill_now([command])
+                raise
+
+    async def _kill(self, command: Command, ended: asyncio.Future[None]) -> None:
+        quiet = 0
+        while quiet < _QUIET:
+            killed = command.send(signal.SIGKILL, await self._family_of(command))
+            quiet = 0 if killed else quiet + 1
+            await asyncio.shield(ended)
+            pidfds = [descriptor for descriptor in killed if descriptor >= 0]
+            try:
+                await asyncio.gather(*map(readable, pidfds))
+            finally:  # all have ended, so each is by now a child of its last parent
+                for descriptor in pidfds:
+                    reap(descriptor)
+
+    def kill_now(self, commands: Collection[Command]) -> None:
+        """Kill all of them without a loop to wait on.
+
+        Args:
+            commands: not reaped.
+        """
+        until = monotonic() + _KILLED
+        quiet = 0
+        while quiet < _QUIET and monotonic() < until:
+            families = self._family.look(self._since, self._live)
+            killed = [
+                pidfd
+                for command in commands
+                for pidfd in command.send(signal.SIGKILL, families.get(command.number, ()))
+            ]
+            quiet = 0 if killed else quiet + 1
+            for pidfd in killed:
+                if pidfd >= 0:
+                    waiting = select.poll()
+                    waiting.register(pidfd, select.POLLIN)
+                    waiting.poll(1000 * max(0.0, until - monotonic()))
+                    reap(pidfd)
+
+    async def _family_of(self, command: Command) -> list[Process]:
+        """One look is for all that ask in the same turn of the loop."""
+        if self._looking is None:
+            self._looking = self._loop.create_future()
+            self._loop.call_soon(self._look, self._looking)
+        return (await asyncio.shield(self._looking)).get(command.number, [])
+
+    def _look(self, looking: asyncio.Future[dict[str, list[Process]]]) -> None:
+        self._looking = None
+        looking.set_result(self._family.look(self._since, self._live))
+
+    async def adopt(self, command: Command) -> None:
+        """See to it that what a command has left to this process is reaped when it ends.
+
+        Args:
+            command: that has ended, and was reaped.
+        """
+        if not self._adopts:
+            return
+        for pid, parent, _, _ in await self._family_of(command):
+            if parent == os.getpid():
+                descriptor = os.pidfd_open(pid)
+                self._adopted.add(descriptor)
+                self._loop.add_reader(descriptor, self._reap_adopted, descriptor)
+
+    def _reap_adopted(self, descriptor: int) -> None:
+        self._adopted.discard(descriptor)
+        self._loop.remove_reader(descriptor)
+        reap(descriptor)
+
+    def close(self) -> None:
+        """Watch over nothing any more."""
+        for descriptor in self._adopted:
+            if not self._loop.is_closed():
+                self._loop.remove_reader(descriptor)
+            reap(descriptor)
+        self._adopted.clear()
+
+
+async def readable(descriptor: int) -> None:
+    """Wait until there is something to read."""
+    loop = asyncio.get_running_loop()
+    there = loop.create_future()
+    loop.add_reader(descriptor, _settle, there)
+    try:
+        await there
+    finally:
+        loop.remove_reader(descriptor)
+
+
+def _settle(waiter: asyncio.Future[None]) -> None:
+    if not waiter.done():
+        waiter.set_result(None)
