@@ -150,7 +150,7 @@ class Life:
         run = self._run
         if run is None:
             return
-        if run.loop.is_closed():
+        if run.loop.is_closed() or not run.is_ours:
             self._let_go(run)
             return
         if self._closing is not None and self._closing.done() and not self._closing.cancelled():

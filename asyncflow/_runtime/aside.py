@@ -39,6 +39,8 @@ async def aside(fn: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         try:
             await asyncio.shield(over)
         except asyncio.CancelledError as error:
+            if not outcome and not thread.is_alive():  # in a forked child, which has no such thread
+                raise
             cancelled = error
     thread.join()
     if cancelled is not None:

@@ -14,6 +14,7 @@ import types
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextvars import Context
+from functools import partial
 from sys import getrefcount
 from time import perf_counter
 from typing import Any, Final
@@ -23,6 +24,7 @@ from .._core.record import Record
 from .._core.segment import PAUSE
 from .._core.states import CANCELLING, HANDED, NOW, SUBMITTED
 from .._core.task import Task
+from .._worker.forks import leave, leave_with
 from ..backend import CANCELLED, FAILED, RAN, RETURNED, STARTED, SUCCEEDED, Event
 from ..errors import CircularDependency
 from . import inputs
@@ -76,6 +78,13 @@ class Coroutines:
         self.waiting: dict[
             int, asyncio.Task[None]
         ] = {}  # the asyncio task of each body that waits for something
+
+    def let_go(self) -> None:
+        """In a forked child there is at most the body that forked, to be finished."""
+        self._queue.clear()
+        if self._begun is not None or asyncio.current_task(self._loop) in self.waiting.values():
+            self._handle = partial(leave_with, SUCCEEDED, FAILED)
+            self._flush = partial(leave, None)
 
     def submit(self, batch: Sequence[Task]) -> None:
         """Queue tasks."""

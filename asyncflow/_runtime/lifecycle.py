@@ -59,6 +59,8 @@ async def close(run: Run, *, wait: bool, grace: float, skip_backends: bool) -> N
         if wait:
             await run.all_over()
     finally:
+        if not run.is_ours:  # in a forked child, where all that was under way is cancelled
+            raise asyncio.CancelledError
         run.close("the engine has been shut down; start it again:  async with engine: ...")
         run.cancel_all()
         run.stager.stop()

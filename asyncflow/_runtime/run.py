@@ -23,6 +23,7 @@ from .._core.scheduler import MOST, Scheduler, end_of
 from .._core.states import CANCELLING, HANDED, NOW, PENDING, READY, RUNNING, SUBMITTED
 from .._core.states import SUCCEEDED as OVER
 from .._core.task import CallSite, Definition, Lane, Task
+from .._worker.forks import held_here, own_ears
 from ..backend import CANCELLED, FAILED, RAN, STARTED, SUCCEEDED, Event, ExecutionBackend
 from ..errors import (
     ImpossibleTransition,
@@ -135,6 +136,16 @@ class Run:
         self._settling: dict[int, asyncio.Future[None]] = {}
         self.stopping: set[asyncio.Task[None]] = set()
         self._all_over: asyncio.Future[None] | None = None
+        self.is_ours = True
+        """False in a child that the program has forked: the run goes on elsewhere."""
+        held_here(self)
+
+    def let_go(self) -> None:
+        """In a forked child nothing more is begun, ended or removed."""
+        self.is_ours = self.open = False
+        self.close("this process was forked from the engine's, where the run goes on")
+        self.coroutines.let_go()
+        own_ears(self.loop)
 
     # -- calls --------------------------------------------------------------------------------------------
 

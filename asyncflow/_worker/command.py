@@ -11,30 +11,19 @@ import os
 import signal
 import subprocess
 import sys
-import weakref
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from . import watch
+from .forks import held_here, not_held
 from .watch import Process
 
 MARK: Final = "ASYNCFLOW_TASK"
 """The environment variable by which processes are found that have left the group."""
 _GET_CHILD_SUBREAPER: Final = 37
 _POLITE: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
-_HELD: Final[weakref.WeakSet[Any]] = weakref.WeakSet()
-
-
-def _let_go() -> None:
-    for held in list(_HELD):
-        held.let_go()
-    _HELD.clear()
-
-
-# A child that the program forks has no commands: it must not keep alive what is to end with this process, nor end it.
-os.register_at_fork(after_in_child=_let_go)
 
 
 class Lifeline:
@@ -42,7 +31,7 @@ class Lifeline:
 
     def __init__(self) -> None:
         self.reading, self._hold = os.pipe()
-        _HELD.add(self)
+        held_here(self)
 
     def let_go(self) -> None:
         """Close the writing end in a forked child."""
@@ -51,7 +40,7 @@ class Lifeline:
 
     def close(self) -> None:
         """Hang up, if this is the process that holds it."""
-        _HELD.discard(self)
+        not_held(self)
         for descriptor in (self.reading, self._hold):
             if descriptor >= 0:
                 os.close(descriptor)
@@ -138,7 +127,7 @@ class Command:
             for descriptor in passed:
                 os.close(descriptor)
         self.pid = self.process.pid
-        _HELD.add(self)
+        held_here(self)
 
     def _die_with(self, lifeline: int) -> None:
         """Have the kernel kill the group when this process ends, however that ends. The command has inherited the
@@ -196,7 +185,7 @@ class Command:
 
     def reap(self) -> int:
         """The exit code, once it has ended; of a signal, its number below zero."""
-        _HELD.discard(self)
+        not_held(self)
         return self.process.wait()
 
     def reap_orphans(self, *, wait: bool = False) -> bool:
@@ -271,7 +260,7 @@ class Watcher:
         self._owner = os.getpid()
         began = watch.process_of(self._process.pid)
         self.began = 0 if began is None else began[3]
-        _HELD.add(self)
+        held_here(self)
 
     def let_go(self) -> None:
         """Forget it in a forked child."""
@@ -279,7 +268,7 @@ class Watcher:
 
     def dismiss(self) -> None:
         """End it, before the hang-up: what may stay after an orderly end is not to be killed."""
-        _HELD.discard(self)
+        not_held(self)
         if os.getpid() == self._owner:
             self._process.kill()
             self._process.wait()

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from functools import partial
 from heapq import heappop, heappush
 from threading import get_ident
 from time import perf_counter
 from typing import Final
 
 from .._worker.attempt import run_attempt
+from .._worker.forks import held_here, leave_with
 from ..backend import (
     CANCELLED,
     FAILED,
@@ -43,6 +45,13 @@ class SequentialBackend(ExecutionBackend):
         self._waiting: dict[int, Work] = {}
         self._order: list[int] = []
         self._next_due = False
+        self._report: Report
+        held_here(self)
+
+    def let_go(self) -> None:
+        """In a forked child there is at most the task that forked, to be finished."""
+        self.abandon()
+        self._report = partial(leave_with, SUCCEEDED, FAILED)
 
     async def start(self, report: Report) -> None:
         """Nothing to start."""

@@ -7,6 +7,7 @@ import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from queue import SimpleQueue
 from time import perf_counter
 from typing import Any
@@ -14,6 +15,7 @@ from typing import Any
 from .._core.options import whole_or_none
 from .._worker.attempt import Outcome, run_attempt
 from .._worker.chain import with_previous
+from .._worker.forks import held_here, leave_with
 from .._worker.results import UNFIT
 from ..backend import (
     CANCELLED,
@@ -97,6 +99,12 @@ class _Crew:
         self._told: dict[str, int] = {}  # whose start each thread's last was that was told
         self._threads: list[threading.Thread] = []
         self._gone: Callable[[], None] | None = None
+        held_here(self)
+
+    def let_go(self) -> None:
+        """In a forked child there is at most the thread that forked, and its task to be finished."""
+        self._waiting.clear()
+        self._report = partial(leave_with, SUCCEEDED, FAILED)
 
     def submit(self, batch: Sequence[Work]) -> None:
         put, waiting = self._queue.put, self._waiting
