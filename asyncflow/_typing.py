@@ -9,7 +9,7 @@ Keywords cannot be mapped by a type, so futures given by keyword are checked whe
 from __future__ import annotations
 
 import concurrent.futures
-from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import (
@@ -153,7 +153,7 @@ class BlockDecorator(Protocol):
 
 
 class ExecutableTaskDecorator(Protocol):
-    """``@engine.executable_task``, bare or with options. The value is text, or the path of it."""
+    """``@engine.executable_task``, bare or with options. The value is text, bytes, or the path of them."""
 
     @overload
     def __call__(self, fn: Callable[P, T], /) -> ExecutableTask[P, T, str]: ...
@@ -170,10 +170,27 @@ class ExecutableTaskDecorator(Protocol):
         cwd: str | PathLike[str] | None = ...,
         stdin: str | bytes | PathLike[str] | None = ...,
         ok_codes: int | Iterable[int] | None = ...,
-        shell: str | None = ...,
+        shell: str | Sequence[str] | None = ...,
         example: Path | Callable[..., Path] = ...,
         expected: Any = ...,
     ) -> CapturingTaskDecorator: ...
+    @overload
+    def __call__(
+        self,
+        /,
+        *,
+        text: Literal[False],
+        name: str | None = ...,
+        timeout: Any = ...,
+        env: Mapping[str, Any] | None = ...,
+        clean_env: bool | None = ...,
+        cwd: str | PathLike[str] | None = ...,
+        stdin: str | bytes | PathLike[str] | None = ...,
+        ok_codes: int | Iterable[int] | None = ...,
+        shell: str | Sequence[str] | None = ...,
+        example: bytes | Callable[..., bytes] = ...,
+        expected: Any = ...,
+    ) -> BytesTaskDecorator: ...
     @overload
     def __call__(
         self,
@@ -185,8 +202,9 @@ class ExecutableTaskDecorator(Protocol):
         clean_env: bool | None = ...,
         cwd: str | PathLike[str] | None = ...,
         stdin: str | bytes | PathLike[str] | None = ...,
+        text: Literal[True] = ...,
         ok_codes: int | Iterable[int] | None = ...,
-        shell: str | None = ...,
+        shell: str | Sequence[str] | None = ...,
         example: str | Callable[..., str] = ...,
         expected: Any = ...,
     ) -> ExecutableTaskDecorator: ...
@@ -196,3 +214,9 @@ class CapturingTaskDecorator(Protocol):
     """``@engine.executable_task(capture_stdio=True)``."""
 
     def __call__(self, fn: Callable[P, T], /) -> ExecutableTask[P, T, Path]: ...
+
+
+class BytesTaskDecorator(Protocol):
+    """``@engine.executable_task(text=False)``."""
+
+    def __call__(self, fn: Callable[P, T], /) -> ExecutableTask[P, T, bytes]: ...

@@ -67,6 +67,8 @@ class WorkflowEngine(Life):
         max_tasks: how many tasks a dry run or a plan may call: a loop may not end on what stands in for results.
         check_types: whether arguments and results are held to their annotations as they flow; a task fails with
             `TypeMismatch` if one is not what it should be.
+        shell: that runs commands given as text, where a task does not name one: a program, or a list of it and its
+            arguments, as ``["bash", "-o", "pipefail", "-c"]``, with which a pipe fails if any of its commands does.
 
     Raises:
         TypeError: an option of the wrong type, or one that there is not.
@@ -92,6 +94,7 @@ class WorkflowEngine(Life):
         journal: str | PathLike[str] | None = None,
         max_tasks: int = 100_000,
         check_types: bool = False,
+        shell: str | Sequence[str] = "/bin/sh",
     ) -> None:
         settings = Settings.checked(
             workers=workers,
@@ -106,6 +109,7 @@ class WorkflowEngine(Life):
             journal=journal,
             max_tasks=max_tasks,
             check_types=check_types,
+            shell=shell,
         )
         chosen = chosen_of(backend, backends)
         super().__init__(all_made(chosen, workers, dry_run), chosen, settings)

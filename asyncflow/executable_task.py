@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 from types import EllipsisType
@@ -35,7 +35,8 @@ class ExecutableTask(FunctionTask[P, Fn, R]):
         stdin: str | bytes | PathLike[str] | None = None,
         ok_codes: int | Iterable[int] | None = None,
         capture_stdio: bool | None = None,
-        shell: str | None = None,
+        text: bool | None = None,
+        shell: str | Sequence[str] | None = None,
         example: R | Callable[..., R] | EllipsisType = ...,
         expected: Any = None,
         backend: str | None = None,
@@ -52,7 +53,8 @@ class ExecutableTask(FunctionTask[P, Fn, R]):
             stdin: text, bytes or a path.
             ok_codes: exit codes that are no failure.
             capture_stdio: whether the value is the path of the output instead of its text.
-            shell: that runs a command given as text.
+            text: whether the value is text; False for bytes.
+            shell: that runs a command given as text: a program, or a list as ``["bash", "-o", "pipefail", "-c"]``.
             example: what stands in for its value in a dry run: a value, or a callable that makes one of the arguments.
             expected: seconds or `timedelta` that it is expected to take, for plans.
             backend: none can be chosen: commands run on this machine, in slots of their own.
@@ -72,6 +74,7 @@ class ExecutableTask(FunctionTask[P, Fn, R]):
             stdin=stdin,
             ok_codes=ok_codes,
             capture_stdio=capture_stdio,
+            text=text,
             shell=shell,
         )
         runs(variant._definition, options)
@@ -90,5 +93,5 @@ def runs(definition: Definition, options: CommandOptions) -> Definition:
     """
     definition.command = options
     definition.kind = "executable"
-    definition.returns = Path if options.capture_stdio else str
+    definition.returns = Path if options.capture_stdio else str if options.text else bytes
     return definition

@@ -5,7 +5,7 @@ They are methods of `WorkflowEngine`. What a type checker knows of them is in `_
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
 from functools import partial
 from os import PathLike
@@ -103,7 +103,8 @@ def executable_task(
     stdin: str | bytes | PathLike[str] | None = None,
     ok_codes: int | Iterable[int] | None = None,
     capture_stdio: bool | None = None,
-    shell: str | None = None,
+    text: bool | None = None,
+    shell: str | Sequence[str] | None = None,
     example: Any = ...,
     expected: Duration = None,
 ) -> Any:
@@ -123,7 +124,9 @@ def executable_task(
         stdin: text, bytes or a path.
         ok_codes: exit codes that are no failure; 0 alone if not given.
         capture_stdio: whether the output goes to a file, whose path is then the value.
-        shell: that runs a command given as text; "/bin/sh" if not given.
+        text: whether the value is text, in UTF-8; False for bytes, as they are.
+        shell: that runs a command given as text: a program, or a list of it and its arguments up to the one before the
+            command, as ``["bash", "-o", "pipefail", "-c"]``. The engine's if not given.
         example: what stands in for its value in a dry run, as for `function_task`.
         expected: seconds or `timedelta` that it is expected to take, for plans; None if that is not known.
 
@@ -138,6 +141,7 @@ def executable_task(
         "stdin": stdin,
         "ok_codes": ok_codes,
         "capture_stdio": capture_stdio,
+        "text": text,
         "shell": shell,
     }
     if fn is None:
@@ -146,7 +150,9 @@ def executable_task(
         )
     check_function("executable_task", fn)
     definition = engine._definition(fn, name=name, timeout=timeout, example=example, expected=expected)
-    return ExecutableTask(engine, runs(definition, CommandOptions().changed(**options)))
+    return ExecutableTask(
+        engine, runs(definition, CommandOptions(shell=engine._settings.shell).changed(**options))
+    )
 
 
 def definition_of(

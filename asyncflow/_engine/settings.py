@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from os import PathLike
 from pathlib import Path
 from typing import Any, Self, get_args
 
+from .._core.commands import checked_shell
 from .._core.options import duration, flag, meant, whole, whole_or_none
 from .._runtime.sandboxes import Keep
 from ..backends.thread import usable_cpus
@@ -28,6 +30,7 @@ class Settings:
     journal: Path | None
     max_tasks: int
     check_types: bool
+    shell: str | tuple[str, ...]
 
     @classmethod
     def checked(
@@ -45,6 +48,7 @@ class Settings:
         journal: str | PathLike[str] | None,
         max_tasks: int,
         check_types: bool,
+        shell: str | Sequence[str],
     ) -> Self:
         """Make them of what a user has given.
 
@@ -71,6 +75,7 @@ class Settings:
             journal=_path("journal", journal),
             max_tasks=whole("max_tasks", max_tasks),
             check_types=flag("check_types", check_types),
+            shell=checked_shell(shell),
         )
 
 

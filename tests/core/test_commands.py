@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pytest
 
-from asyncflow._core.commands import CommandOptions, argv_of
+from asyncflow._core.commands import CommandOptions, argv_of, script_of
 from asyncflow._core.quoting import quoted, sh
 
 PLAIN = CommandOptions()
@@ -19,6 +20,25 @@ PLAIN = CommandOptions()
 def test_text_goes_to_the_shell_as_it_is() -> None:
     assert argv_of("ls | wc -l", PLAIN, "count") == ["/bin/sh", "-c", "ls | wc -l"]
     assert argv_of("ls", PLAIN.changed(shell="bash"), "count") == ["bash", "-c", "ls"]
+
+
+def test_a_shell_may_have_arguments_of_its_own() -> None:
+    options = PLAIN.changed(shell=["bash", "-o", "pipefail", "-ec"])
+    assert argv_of("ls", options, "count") == ["bash", "-o", "pipefail", "-ec", "ls"]
+    assert options.changed(shell="dash").shell == "dash"
+
+
+def test_a_path_does_as_a_variables_value() -> None:
+    given = {"A": PurePosixPath("/a b"), "B": 3, "C": "c"}
+    assert PLAIN.changed(env=given).env == {"A": "/a b", "B": "3", "C": "c"}
+
+
+def test_a_script_for_a_person_runs_the_same_and_holds_no_variables_value() -> None:
+    options = PLAIN.changed(env={"TOKEN": "hush"}, stdin="in")
+    script = script_of(["echo", "it's", b"\xff $x"], options, b"/a b").decode(errors="surrogateescape")
+    assert script.splitlines()[0] == "#!/bin/sh"
+    assert script.splitlines()[-2:] == ["cd '/a b' || exit", "'echo' 'it'\\''s' '\udcff $x'"]
+    assert "TOKEN" in script and "hush" not in script
 
 
 def test_a_list_is_run_as_it_is_and_paths_and_numbers_become_text() -> None:
@@ -74,15 +94,22 @@ def test_the_environment_is_added_to_the_parents_or_is_all(clean: bool, expected
     ("options", "error", "words"),
     [
         ({"shell": "fish"}, ValueError, "shell='fish': paths could not be quoted for it"),
+        ({"shell": ["fish", "-c"]}, ValueError, "shell=['fish', '-c']: paths could not be quoted for it"),
+        ({"shell": []}, ValueError, "shell=[]: paths could not be quoted for it"),
+        ({"shell": ["bash", "-e"]}, ValueError, "shell=['bash', '-e']: the last argument has to be '-c'"),
+        ({"shell": ["bash"]}, ValueError, "shell=['bash']: the last argument has to be '-c'"),
+        ({"shell": ["bash", 3]}, TypeError, "shell=['bash', 3]: a program is needed, or a list"),
+        ({"shell": 3}, TypeError, "shell=3: a program is needed, or a list"),
+        ({"text": "utf-8"}, TypeError, "text='utf-8'"),
         ({"shell": "/usr/bin/python3"}, ValueError, "it can be one of sh, bash"),
         ({"stdin": 3}, TypeError, "stdin=3: text, bytes or a path"),
         ({"env": {"A": None}}, TypeError, "env={'A': None}: names are text"),
         ({"env": {1: "a"}}, TypeError, "names are text"),
-        ({"ok_codes": ["0"]}, TypeError, r"ok_codes=\['0'\]: whole numbers"),
+        ({"ok_codes": ["0"]}, TypeError, "ok_codes=['0']: whole numbers"),
     ],
 )
 def test_an_option_of_the_wrong_kind_is_told(options: Any, error: type[Exception], words: str) -> None:
-    with pytest.raises(error, match=words):
+    with pytest.raises(error, match=re.escape(words)):
         PLAIN.changed(**options)
 
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import gc
 import os
 import random
+import resource
 import signal
 import subprocess
 import sys
+import tracemalloc
 from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -19,6 +22,8 @@ import pytest
 from asyncflow import (
     CommandFailed,
     CommandNotFound,
+    CommandNotStarted,
+    OutputNotText,
     OutputTooLarge,
     State,
     TaskTimeout,
@@ -129,6 +134,61 @@ async def test_another_shell(engine: WorkflowEngine) -> None:
     assert await engine.executable_task(shell="bash")(lambda: "a=(1 2); echo ${#a[@]}")() == "2\n"
 
 
+PIPEFAIL = ["bash", "-o", "pipefail", "-c"]
+
+
+async def test_a_pipe_whose_first_command_fails_is_a_failure_where_the_shell_is_told_so(
+    tmp_path: Path,
+) -> None:
+    async with WorkflowEngine(work_dir=tmp_path) as engine:
+        pipe = engine.executable_task(lambda: "false | cat")
+        assert await pipe() == ""  # as sh has it: the exit code is the last one's
+        with pytest.raises(CommandFailed):
+            await pipe.with_options(shell=PIPEFAIL)()
+        with pytest.raises(CommandFailed):
+            await engine.executable_task(shell=PIPEFAIL)(pipe.fn)()
+    async with WorkflowEngine(work_dir=tmp_path, shell=PIPEFAIL) as engine:
+        pipe = engine.executable_task(pipe.fn)
+        with pytest.raises(CommandFailed):
+            await pipe()
+        assert await pipe.with_options(shell="sh")() == ""
+    with pytest.raises(ValueError, match="shell='fish': paths could not be quoted for it"):
+        WorkflowEngine(shell="fish")
+
+
+async def test_output_that_is_no_text_is_bytes_on_demand_and_never_lossy(engine: WorkflowEngine) -> None:
+    @engine.executable_task
+    def noise() -> str:
+        return r"printf 'ab\377c'; printf 'x\377' >&2"
+
+    with pytest.raises(OutputNotText) as caught:
+        await noise()
+    assert str(caught.value).splitlines()[0] == (
+        r"'noise' (#1) wrote what is no text to its standard output: b'\xff' after 2 bytes."
+    )
+    future = noise.with_options(text=False)()
+    assert await future == b"ab\xffc"
+    assert future.stderr == r"x\xff"
+    assert await noise.with_options(capture_stdio=True)() == future.sandbox.with_name("noise-3.stdout")
+    assert await engine.executable_task(text=False)(lambda: "echo é")() == "é\n".encode()
+
+
+async def test_a_dry_run_stands_in_with_bytes_where_these_are_asked_for() -> None:
+    async with WorkflowEngine(dry_run=True) as engine:
+        assert type(await engine.executable_task(text=False)(lambda: "true")()) is bytes
+
+
+async def test_a_command_takes_memory_for_what_it_wrote_and_no_more(engine: WorkflowEngine) -> None:
+    run = engine.executable_task(lambda: "echo out; echo err >&2")
+    await run()
+    tracemalloc.start()
+    try:
+        assert await run() == "out\n"
+        assert tracemalloc.get_traced_memory()[1] < 10_000_000
+    finally:
+        tracemalloc.stop()
+
+
 async def test_a_backend_cannot_be_chosen(engine: WorkflowEngine) -> None:
     with pytest.raises(TypeError, match="executable task 'run' cannot be given backend='thread'"):
         engine.executable_task(lambda: "true", name="run").with_options(backend="thread")
@@ -181,6 +241,58 @@ async def test_a_program_that_is_not_there(engine: WorkflowEngine, program: str)
     assert str(caught.value) == f"'run' (#1): no program {program!r} was found {where}"
 
 
+async def test_arguments_that_are_too_long_are_told_with_the_tasks_name_and_a_way_out(
+    engine: WorkflowEngine,
+) -> None:
+    with pytest.raises(CommandNotStarted) as caught:
+        await engine.executable_task(name="sums")(lambda: ["cat", "x" * 3_000_000, *("y" * 100_000,) * 30])()
+    assert str(caught.value).startswith(
+        "'sums' (#1) could not be started: its arguments are too long, 6,000,035 bytes in 32 of them.\n"
+        "  Give them in a file (InputFile) or as stdin="
+    )
+    assert caught.value.errno == errno.E2BIG
+
+
+@pytest.mark.parametrize(
+    ("first", "said"),
+    [
+        ("#!/no/such/interpreter -x", "the interpreter of '{}', '/no/such/interpreter', is not there"),
+        ("#!/bin/sh\r", "the lines of '{}' end as on Windows (CR LF)"),
+        ("#!/usr/bin/env sh\r", "the lines of '{}' end as on Windows (CR LF)"),
+    ],
+)
+@pytest.mark.parametrize("by", ["list", "shell"])
+async def test_a_script_whose_interpreter_is_not_there_is_told_so(
+    engine: WorkflowEngine, tmp_path: Path, first: str, said: str, by: str
+) -> None:
+    script = tmp_path / "script"
+    script.write_bytes(f"{first}\nexit 0\n".encode())
+    script.chmod(0o755)
+    run = engine.executable_task(lambda: [script, "-x"] if by == "list" else sh("{} -x", script), name="run")
+    with pytest.raises((CommandNotStarted, CommandFailed)) as caught:
+        await run()
+    told = "\n".join([str(caught.value), *getattr(caught.value, "__notes__", ())])
+    assert said.format(script) in told
+    assert "'run' (#1)" in told
+
+
+@pytest.mark.parametrize(
+    ("mode", "said"),
+    [
+        (0o644, "'./it' may not be executed.\n  Make it a program:  chmod +x ./it"),
+        (0o755, "has to begin with a line"),
+    ],
+)
+async def test_a_file_that_is_no_program_is_told_so(
+    engine: WorkflowEngine, tmp_path: Path, mode: int, said: str
+) -> None:
+    (tmp_path / "it").write_text("echo")
+    (tmp_path / "it").chmod(mode)
+    with pytest.raises(CommandNotStarted) as caught:
+        await engine.executable_task(cwd=tmp_path)(lambda: ["./it"])()
+    assert said in str(caught.value)
+
+
 async def test_what_is_no_command_fails_its_task(engine: WorkflowEngine) -> None:
     bad = engine.executable_task(name="bad")(lambda: 3)()
     after = engine.function_task(len)(bad)
@@ -217,6 +329,28 @@ async def test_each_task_has_a_directory_of_its_own_and_those_of_failures_stay(
     assert {path.name for path in run.glob("*")} == kept
     assert run.exists() is bool(kept)
     assert sorted(os.listdir()) == here
+
+
+async def test_the_sandbox_of_a_failed_command_holds_what_was_run_and_what_it_wrote(tmp_path: Path) -> None:
+    async with WorkflowEngine(work_dir=tmp_path) as engine:
+        future = engine.executable_task(
+            lambda: "echo here $0; echo mine > stdout; echo no >&2; exit 3", name="bad"
+        )()
+        with pytest.raises(CommandFailed):
+            await future
+    assert future.sandbox is not None
+    kept = {path.name: path.read_text() for path in future.sandbox.iterdir() if path.name != "command.sh"}
+    assert kept == {"stdout": "mine\n", "_stdout": "here /bin/sh\n", "stderr": "no\n"}
+    again = subprocess.run(["sh", future.sandbox / "command.sh"], capture_output=True, text=True, check=False)
+    assert (again.returncode, again.stdout, again.stderr) == (3, "here /bin/sh\n", "no\n")
+
+
+async def test_a_sandbox_that_is_not_kept_gets_nothing(tmp_path: Path) -> None:
+    async with WorkflowEngine(work_dir=tmp_path, keep="none") as engine:
+        future = engine.executable_task(lambda: "exit 3")()
+        with pytest.raises(CommandFailed):
+            await future
+        assert future.sandbox is not None and list(future.sandbox.iterdir()) == []
 
 
 async def test_names_that_are_no_file_names_do_no_harm(engine: WorkflowEngine) -> None:
@@ -320,6 +454,41 @@ async def test_all_that_a_command_has_started_ends_with_it(
     assert sandbox.exists() is (how != "shutdown")
 
 
+@pytest.mark.parametrize("left", range(8))
+async def test_a_command_for_which_no_file_can_be_opened_waits_for_anothers_end(
+    tmp_path: Path, bell: Bell, left: int
+) -> None:
+    async with WorkflowEngine(work_dir=tmp_path / "work", executables=4) as engine:
+        release = tmp_path / "release"
+        os.mkfifo(release)
+        long = engine.executable_task(lambda: sh("echo up > {}; read line < {}", bell.path, release))()
+        await bell.rung()
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        free = os.open(release, os.O_RDWR | os.O_CLOEXEC)
+        used = max(map(int, os.listdir("/proc/self/fd")))
+        filled = []
+        try:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (used + 8, hard))  # room for one
+            with suppress(OSError):
+                while True:
+                    filled.append(os.dup(free))
+            for _ in range(min(left, len(filled))):
+                os.close(filled.pop())
+            others = [engine.executable_task(lambda: "echo fine")() for _ in range(3)]
+            while any(other.command is None for other in others):
+                await asyncio.sleep(0)
+            for descriptor in filled:
+                os.close(descriptor)
+            filled.clear()
+            os.write(free, b"go\n")
+            await long
+            assert await asyncio.gather(*others) == ["fine\n"] * 3
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+            for descriptor in [*filled, free]:
+                os.close(descriptor)
+
+
 async def test_what_waits_for_a_slot_says_so(engine: WorkflowEngine, bell: Bell) -> None:
     futures = [
         engine.executable_task(lambda: sh("echo up > {}; exec sleep 1000", bell.path))() for _ in range(3)
@@ -390,7 +559,7 @@ async def test_a_watcher_comes_with_the_first_command_and_goes_with_the_run(tmp_
 STORM = "trap '' TERM; (trap '' TERM; while :; do (setsid sleep AGES &); done) & echo up > BELL; wait"
 UNMARKED = "trap '' TERM; (env -i setsid sh -c 'echo up > BELL; exec sleep AGES' &); sleep AGES"
 CLOSED = (
-    'python3 -c \'import subprocess as s; s.Popen(["sh", "-c", "echo up > BELL; exec sleep AGES"], env={},'
+    'python3 -ISc \'import subprocess as s; s.Popen(["sh", "-c", "echo up > BELL; exec sleep AGES"], env={},'
     " start_new_session=True).wait()'"
 )
 
@@ -422,7 +591,7 @@ def test_nothing_survives_its_command_however_it_has_left_it(
         engine = WorkflowEngine(workers=4, work_dir=tmp_path / "work", grace=0.1)
         await engine.start()
         line = _filled(command, bell)
-        stay = engine.executable_task(lambda: line, timeout=1 if how == "timeout" else None)
+        stay = engine.executable_task(lambda: line, timeout=3 if how == "timeout" else None)
         futures = [stay(), stay()]
         await bell.rung(2)
         if how == "abandon":
@@ -463,7 +632,7 @@ engine.run(engine.executable_task(lambda: {_filled(command, bell)!r}))
 
 
 async def test_a_command_is_told_to_end_once(engine: WorkflowEngine, bell: Bell, tmp_path: Path) -> None:
-    line = "trap 'echo told >> {1}' TERM; echo up > {0}; while :; do sleep 0.01; done"
+    line = "told={1}; trap 'echo told >> $told' TERM; echo up > {0}; while :; do sleep 0.01; done"
     future = engine.executable_task(lambda: sh(line, bell.path, tmp_path / "told"))()
     await bell.rung()
     future.cancel()

@@ -69,6 +69,11 @@ def captured(folder: Path) -> list[str]:
     return ["ls", str(folder)]
 
 
+@engine.executable_task(text=False, shell=["bash", "-o", "pipefail", "-c"], example=b"")
+def raw(folder: Path) -> str:
+    return "true"
+
+
 @engine.function_task
 def only_keywords(*, first: int, second: str) -> None: ...
 
@@ -220,6 +225,7 @@ def examples_keep_the_signature_and_are_of_the_type_of_the_value() -> None:
     assert_type(drawn(3), TaskFuture[list[float]])
     assert_type(listed(Path()), TaskFuture[str])
     assert_type(captured(Path()), TaskFuture[Path])
+    assert_type(raw(Path()), TaskFuture[bytes])
     assert_type(measured.with_options(example=1.5)([1.0]), TaskFuture[float])
     assert_type(drawn.with_options(example=[])(3), TaskFuture[list[float]])
     assert_type(drawn.with_options(example=zeros)(3), TaskFuture[list[float]])
