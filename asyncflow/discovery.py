@@ -14,10 +14,20 @@ GROUP = "asyncflow.backends"
 _SHIPPED_SEPARATELY = {"dask": "asyncflow-dask", "ray": "asyncflow-ray"}
 
 
+_OURS = {
+    "noop": "asyncflow.backends.noop:NoopBackend",
+    "process": "asyncflow.backends.process:ProcessBackend",
+    "sequential": "asyncflow.backends.sequential:SequentialBackend",
+    "thread": "asyncflow.backends.thread:ThreadBackend",
+}
+"""As this package's metadata has them, for where that was left behind: frozen programs, copied folders."""
+
+
 @cache
 def installed() -> dict[str, EntryPoint]:
     """The entry points of all installed backends, by name."""
-    return {point.name: point for point in entry_points(group=GROUP)}
+    ours = {name: EntryPoint(name, value, GROUP) for name, value in _OURS.items()}
+    return ours | {point.name: point for point in entry_points(group=GROUP)}
 
 
 def backend_class(name: str) -> type[Any]:

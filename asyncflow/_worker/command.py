@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from typing import Final
 
 from . import watch
 from .forks import held_here, not_held
+from .marks import WORKER_OF
 from .watch import Process
 
 MARK: Final = "ASYNCFLOW_TASK"
@@ -240,9 +242,16 @@ class Watcher:
     """
 
     def __init__(self, lifeline: Lifeline, family: Family) -> None:
-        argv = [sys.executable, "-I", "-S", watch.__file__, family.mark, family.badge]
+        self._process: subprocess.Popen[bytes] | None = None
+        self._owner = os.getpid()
+        self.began = 0
+        python = shutil.which("python3") if getattr(sys, "frozen", False) else sys.executable
+        if not python or WORKER_OF in os.environ:
+            return  # a frozen program, say, would only start itself
+        argv = [python, "-I", "-S", watch.__file__, family.mark, family.badge]
         # this may be a command itself
         env = {name: value for name, value in os.environ.items() if name != MARK} | {watch.WATCHER: "1"}
+        env[WORKER_OF] = str(self._owner)  # should it be no Python but a program that starts commands
         # It inherits that these are blocked: unlike a handler of its own, that holds from its first moment on.
         unblocked = signal.pthread_sigmask(signal.SIG_BLOCK, _POLITE)
         try:
@@ -257,18 +266,18 @@ class Watcher:
             )
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, unblocked)
-        self._owner = os.getpid()
         began = watch.process_of(self._process.pid)
         self.began = 0 if began is None else began[3]
         held_here(self)
 
     def let_go(self) -> None:
         """Forget it in a forked child."""
-        self._process.returncode = 0
+        if self._process is not None:
+            self._process.returncode = 0
 
     def dismiss(self) -> None:
         """End it, before the hang-up: what may stay after an orderly end is not to be killed."""
         not_held(self)
-        if os.getpid() == self._owner:
+        if self._process is not None and os.getpid() == self._owner:
             self._process.kill()
             self._process.wait()

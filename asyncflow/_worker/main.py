@@ -28,6 +28,7 @@ from . import wire
 from .by_value.known import hold_modules
 from .chain import with_previous
 from .house import House
+from .marks import WORKER_OF
 from .results import UNFIT_TO_SEND, why_unfit
 
 _LENGTH: Final = Struct("=I")
@@ -83,7 +84,7 @@ class Worker:
     def run(self) -> NoReturn:
         """Work until the engine closes the socket or is gone."""
         threading.Thread(target=self._obey, daemon=True).start()
-        self._record(wire.UP, _NOBODY, _NEVER, os.getpid())
+        self._record(wire.UP, _NOBODY, _NEVER, (sys.stdout.encoding, sys.stderr.encoding))
         previous: list[Any] = []  # the value of the call before, if it gave one
         while True:
             try:
@@ -385,6 +386,7 @@ def main(
         engine: the process id of the engine.
     """
     die_with(lifeline)
+    os.environ.pop(WORKER_OF, None)  # before tasks start processes, which are none
     if os.getppid() != engine:
         os._exit(0)  # it ended before the kernel knew that we want to hear of it
     for descriptor in (calls, orders, records, page, lifeline):

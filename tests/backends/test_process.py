@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import os
 import random
 import signal
@@ -19,6 +20,7 @@ import pytest
 
 from asyncflow import State, TaskTimeout, WorkerDied, WorkflowEngine
 from asyncflow.backends.process import ProcessBackend
+from asyncflow.testing import bad_tasks as bad
 from asyncflow.testing.conformance import BackendConformance
 
 
@@ -581,3 +583,76 @@ def test_letters_that_the_output_does_not_know_are_escaped_and_nothing_is_lost(t
         check=True,
     )
     assert ran.stdout.splitlines() == ["before", "\\xe9t\\xe9", "after"]
+
+
+_HALF = """
+import os, sys
+from asyncflow import WorkflowEngine
+engine = WorkflowEngine(backend="process", workers=1)
+
+def half():
+    print("half a ", end="", flush=True)
+    print("line", end="", file=sys.stderr, flush=True)
+    while not os.path.exists({seen!r}):
+        pass
+    print("line")
+
+engine.run(engine.function_task(half))
+"""
+
+
+def test_half_a_line_is_seen_while_its_task_runs(tmp_path: Path) -> None:
+    script, seen = tmp_path / "script.py", tmp_path / "seen"
+    script.write_text(_HALF.format(seen=str(seen)))
+    with subprocess.Popen(
+        [sys.executable, "-u", str(script)], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as ran:
+        assert ran.stdout is not None
+        assert ran.stderr is not None
+        assert os.read(ran.stdout.fileno(), 100) == b"half a "
+        assert os.read(ran.stderr.fileno(), 100) == b"line"
+        seen.touch()
+        assert ran.stdout.read() == b"line\n"
+    assert ran.returncode == 0
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "cp1252", "utf-16-le", "utf-8"])
+def test_output_arrives_in_the_encoding_of_the_stream(encoding: str, tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(
+        "from asyncflow import WorkflowEngine\n"
+        "engine = WorkflowEngine(backend='process', workers=1)\n"
+        "print('here: \\u00e9t\\u00e9')\n"
+        "engine.run(engine.function_task(print), 'there: \\u00e9t\\u00e9')\n"
+    )
+    ran = subprocess.run(
+        [sys.executable, str(script)],
+        env={**os.environ, "PYTHONIOENCODING": encoding},
+        capture_output=True,
+        check=True,
+    )
+    assert ran.stdout.decode(encoding).splitlines() == ["here: été", "there: été"]
+
+
+async def test_a_flood_of_output_leaves_time_for_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each turn passes on no more than a pipe holds, however fast the worker writes."""
+    passed = [0]
+
+    class Counted(io.StringIO):
+        def write(self, text: str) -> int:
+            passed[-1] += len(text)
+            return len(text)
+
+    monkeypatch.setattr(sys, "stdout", Counted())
+
+    async def count() -> None:
+        while True:
+            passed.append(0)
+            await asyncio.sleep(0)
+
+    async with WorkflowEngine(backend="process", workers=1) as engine:
+        counting = asyncio.create_task(count())
+        assert await engine.submit(bad.shout, 20_000_000) == 20_000_000
+        counting.cancel()
+    assert sum(passed) >= 20_000_000
+    assert max(passed) <= 1 << 18

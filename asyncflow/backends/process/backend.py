@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 
 from ..._core.options import duration, whole, whole_or_none
 from ...backend import Concurrency, ExecutionBackend, Report, Work
 from ..thread import usable_cpus
 from .crew import Crew
+from .interpreter import interpreter
 
 _MATH_THREADS = (
     "OMP_NUM_THREADS",
@@ -25,7 +25,9 @@ class ProcessBackend(ExecutionBackend):
     """Worker processes on this machine (Linux 5.3 or later).
 
     They are fresh interpreters that never run the main script again, started when work needs them, replaced when they
-    die, and ended by the kernel when the engine's process ends in whatever way.
+    die, and ended by the kernel when the engine's process ends in whatever way. Each has the environment and the
+    directory that this program has at the moment when it is started, and the interpreter's flags (``-O``, ``-W``,
+    ``-X`` and so on).
 
     Args:
         workers: the most of them; None for as many as there are usable CPUs.
@@ -34,6 +36,8 @@ class ProcessBackend(ExecutionBackend):
         stop_grace: seconds that a cancelled or timed-out task has to end by itself before its process is killed.
         math_threads: threads that numerical libraries use in each process; None to share the CPUs evenly. A variable
             that is set in the environment (``OMP_NUM_THREADS`` and the like) stays as it is.
+        python: path of the interpreter; None for the one that runs this program. A program that was frozen, or that has
+            Python built in, has none, and needs one here with all that the tasks import.
     """
 
     name = "process"
@@ -52,6 +56,7 @@ class ProcessBackend(ExecutionBackend):
         most_memory: int = 0,
         stop_grace: float = 1.0,
         math_threads: int | None = None,
+        python: str | None = None,
     ) -> None:
         self.workers = whole_or_none("workers", workers) or usable_cpus()
         self._recycle_after = whole("recycle_after", recycle_after, 0)
@@ -59,15 +64,20 @@ class ProcessBackend(ExecutionBackend):
         self._stop_grace = duration("stop_grace", stop_grace)
         threads = whole_or_none("math_threads", math_threads)
         self._math_threads = threads or max(1, usable_cpus() // self.workers)
+        self._python = python
         self._crew: Crew | None = None
 
     async def start(self, report: Report) -> None:
-        """Processes are started with the first work that needs them."""
-        threads = dict.fromkeys(_MATH_THREADS, str(self._math_threads))
+        """Processes are started with the first work that needs them.
+
+        Raises:
+            RuntimeError: there is no interpreter to run in them.
+        """
         self._crew = Crew(
             self.workers,
             report,
-            threads | dict(os.environ),
+            dict.fromkeys(_MATH_THREADS, str(self._math_threads)),
+            self._python or interpreter(),
             self._recycle_after,
             self._most_memory,
             self._stop_grace,

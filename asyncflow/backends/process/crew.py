@@ -33,7 +33,8 @@ class Crew:
     Args:
         size: the most of them.
         report: the engine's.
-        environment: of the processes.
+        variables: of the processes' environment, where that of this process has no value for them.
+        python: the interpreter that they run.
         recycle_after: tasks after which a process is replaced; 0 for never.
         most_memory: bytes that a process may hold between two tasks; 0 for any.
         stop_grace: seconds that a task which is told to stop is given before its process is killed.
@@ -43,7 +44,8 @@ class Crew:
         self,
         size: int,
         report: Report,
-        environment: dict[str, str],
+        variables: dict[str, str],
+        python: str,
         recycle_after: int,
         most_memory: int,
         stop_grace: float,
@@ -51,7 +53,8 @@ class Crew:
         self._loop = asyncio.get_running_loop()
         self._size = size
         self._report = report
-        self._environment = environment
+        self._variables = variables
+        self._python = python
         self._recycle_after = recycle_after
         self._most_memory = most_memory
         self._stop_grace = stop_grace
@@ -119,7 +122,7 @@ class Crew:
 
     def _hire(self) -> None:
         try:
-            hand = Hand(self._environment, self._most_memory)
+            hand = Hand(self._python, self._variables | dict(os.environ), self._most_memory)
         except OSError as error:
             problem = error
             problem.add_note("No worker process could be started.")
@@ -165,7 +168,7 @@ class Crew:
             elif kind == wire.RETIRES:
                 self._retire(hand)
             elif kind == wire.UP:
-                hand.is_up = True
+                hand.rise(*payload)
                 self._false_starts = 0
             else:
                 ran = (RAN, task_id, (began, ended, hand.name))
@@ -275,8 +278,8 @@ class Crew:
             self._loop.remove_reader(fd)
         while (records := hand.read()) or hand.came:
             self._take_records(hand, records)
-        hand.out.read()
-        hand.err.read()
+        hand.out.finish()
+        hand.err.finish()
         self._hands.remove(hand)
         how, peak = hand.reap()
         running = hand.running

@@ -18,7 +18,9 @@ from struct import Struct
 from typing import Any, Final
 
 from ..._worker import wire
+from ..._worker.marks import WORKER_OF
 from .calls import Function, Packed
+from .interpreter import flags
 from .output import Relay
 
 _LENGTH: Final = Struct("=I")
@@ -46,11 +48,12 @@ class Hand:
     """A worker process.
 
     Args:
+        python: the interpreter that it runs.
         environment: of the process.
         most_memory: bytes that it may hold between two tasks; 0 for any.
     """
 
-    def __init__(self, environment: dict[str, str], most_memory: int) -> None:
+    def __init__(self, python: str, environment: dict[str, str], most_memory: int) -> None:
         self.given: dict[int, Packed] = {}  # in the order in which they are run
         self.load = 0.0  # seconds of work in it, as far as known
         self.known: dict[int, Function] = {}  # that it was sent
@@ -62,7 +65,7 @@ class Hand:
         self._bytes = b""
         self.came = 0  # bytes that the last read has brought, perhaps of a record that is not complete
         with ExitStack() as undo:  # a machine may have no process, descriptor or memory left
-            self._start(environment, most_memory, undo)
+            self._start(python, environment, most_memory, undo)
             undo.pop_all()
         self.pid = self.process.pid
         self.name = f"process {self.pid}"
@@ -70,7 +73,7 @@ class Hand:
         self._engine = os.getpid()
         _HANDS.add(self)
 
-    def _start(self, environment: dict[str, str], most_memory: int, undo: ExitStack) -> None:
+    def _start(self, python: str, environment: dict[str, str], most_memory: int, undo: ExitStack) -> None:
         self._calls, worker_calls = _sockets(undo)
         self._unread = worker_calls  # kept: what the worker has not read can be read back here
         self.orders, worker_orders = _sockets(undo)
@@ -94,17 +97,28 @@ class Hand:
         self._calls.setblocking(False)
         passed = [worker_calls.fileno(), worker_orders.fileno(), worker_records, page, lifeline]
         self.process = subprocess.Popen(
-            [sys.executable, "-c", _program(passed, most_memory)],
+            [python, *flags(), "-c", _program(passed, most_memory)],
             stdin=subprocess.DEVNULL,
             stdout=worker_out,
             stderr=worker_err,
             pass_fds=passed,
-            env=environment,
+            env=environment | {WORKER_OF: str(os.getpid())},
             process_group=0,  # Ctrl-C in a terminal is for the engine, which then decides
         )
         worker_orders.close()
         for fd in (worker_records, worker_out, worker_err, page, lifeline):
             os.close(fd)
+
+    def rise(self, out: str, err: str) -> None:
+        """It is up.
+
+        Args:
+            out: the encoding of what it prints.
+            err: the same, of its standard error.
+        """
+        self.is_up = True
+        self.out.speaks(out)
+        self.err.speaks(err)
 
     def send(self, packed: list[Packed]) -> bool:
         """Give it calls.
@@ -262,6 +276,8 @@ class Hand:
         self._calls.close()
         self._unread.close()
         self.orders.close()
+        for relay in (self.out, self.err):
+            relay.close()
         for fd in (self.records, self.out.fd, self.err.fd, self.pidfd, self._hold):
             os.close(fd)
         self._page.release()
