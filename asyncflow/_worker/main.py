@@ -127,27 +127,29 @@ class Worker:
         self._began[0] = 0.0
         self._page[0] = task_id  # whatever ends the process from here on, this task had begun
         started = 0.0
+        harmless = False
+        if flags & wire.TELLS_START:
+            self._record(wire.BEGUN, task_id, (perf_counter(), 0.0), None)
         try:
-            if file >= 0:
-                number, args, kwargs = wire.unpack_memory(file, payload)
-            elif type(payload) is tuple:
-                number, args = payload
-                kwargs = _NO_KWARGS
-            else:
-                number, args, kwargs = pickle.loads(payload)
-            plain = bool(flags & wire.PLAIN_ARGUMENTS)
-            if flags & wire.LINKED:
-                args, kwargs = with_previous(args, kwargs, previous[0])
-                plain = plain and type(previous[0]) in wire.PLAIN
-                previous.clear()
-            fn, harmless = self._functions.get(number) or self._load(number)
-            harmless = harmless and plain
-            if flags & wire.TELLS_START:
-                self._record(wire.BEGUN, task_id, (perf_counter(), 0.0), None)
             try:
-                self._current = task_id
+                self._current = task_id  # what it is called with may take as long to load as the call itself
                 if self._to_stop == task_id:
                     raise Stopped
+                if file >= 0:
+                    taken, file = file, -1
+                    number, args, kwargs = wire.unpack_memory(taken, payload)
+                elif type(payload) is tuple:
+                    number, args = payload
+                    kwargs = _NO_KWARGS
+                else:
+                    number, args, kwargs = pickle.loads(payload)
+                plain = bool(flags & wire.PLAIN_ARGUMENTS)
+                if flags & wire.LINKED:
+                    args, kwargs = with_previous(args, kwargs, previous[0])
+                    plain = plain and type(previous[0]) in wire.PLAIN
+                    previous.clear()
+                fn, harmless = self._functions.get(number) or self._load(number)
+                harmless = harmless and plain
                 self._began[0] = started = perf_counter()
                 value = fn(*args, **kwargs) if harmless else copy_context().run(fn, *args, **kwargs)
                 if flags & wire.COROUTINE:
@@ -159,6 +161,8 @@ class Worker:
                 self._house.send_children_away()
         except Stopped as error:
             self._current = _NOBODY
+            if file >= 0:
+                os.close(file)
             self._house.send_children_away(error)
             self._hand_back_links()
             self._record(wire.STOPPED, task_id, _until_now(started), None)

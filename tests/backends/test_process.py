@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import io
 import os
+import pickle
 import random
 import signal
 import subprocess
 import sys
 import textwrap
+import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -656,3 +659,68 @@ async def test_a_flood_of_output_leaves_time_for_the_loop(monkeypatch: pytest.Mo
         counting.cancel()
     assert sum(passed) >= 20_000_000
     assert max(passed) <= 1 << 18
+
+
+class Slow:
+    """Takes long to unpickle."""
+
+    def __reduce__(self) -> Any:
+        return time.sleep, (600,)
+
+
+class SlowAndLarge(Slow):
+    """The same, beside what travels in memory."""
+
+    def __reduce__(self) -> Any:
+        return pickle.loads, (pickle.dumps(Slow()) + bytes(2 << 20),)
+
+
+def use(value: Any) -> None:
+    pass
+
+
+def _slow_call(engine: WorkflowEngine, what: str, folder: Path, **options: Any) -> Any:
+    """A call that takes long before its function runs."""
+    if what != "a module":
+        return engine.function_task(use, **options)(Slow() if what == "an argument" else SlowAndLarge())
+    (folder / "slow_to_import.py").write_text(
+        "import sys, time\nif sys.argv[0] != 'here': time.sleep(600)\ndef use(): ..."
+    )
+    argv, sys.argv = sys.argv, ["here"]
+    try:
+        module = importlib.import_module("slow_to_import")
+    finally:
+        sys.argv = argv
+        sys.modules.pop("slow_to_import")
+    sys.modules["slow_to_import"] = module
+    return engine.function_task(module.use, **options)()
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Iterator[Path]:
+    sys.path.insert(0, str(tmp_path))
+    yield tmp_path
+    sys.path.remove(str(tmp_path))
+    sys.modules.pop("slow_to_import", None)
+
+
+@pytest.mark.parametrize("what", ["an argument", "a large argument", "a module"])
+async def test_a_timeout_counts_while_a_call_is_loaded(what: str, folder: Path) -> None:
+    async with WorkflowEngine(backend="process", workers=1) as engine:
+        process = await engine.submit(pid)
+        with pytest.raises(TaskTimeout):
+            await _slow_call(engine, what, folder, timeout=0.2)
+        assert await engine.submit(pid) == process
+
+
+@pytest.mark.parametrize("what", ["an argument", "a large argument", "a module"])
+async def test_a_call_that_is_being_loaded_can_be_cancelled(what: str, folder: Path) -> None:
+    async with WorkflowEngine(backend="process", workers=1) as engine:
+        process = await engine.submit(pid)
+        call = _slow_call(engine, what, folder)
+        while call.state != "RUNNING":
+            await asyncio.sleep(0)
+        call.cancel()
+        await engine.settled(call)
+        assert call.state == "CANCELLED"
+        assert await engine.submit(pid) == process
