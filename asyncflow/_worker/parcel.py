@@ -37,11 +37,12 @@ def pack_call(
     return dumps((fn, is_coroutine, args, dict(kwargs)))
 
 
-def run_packed(call: bytes) -> tuple[bytes, float, str]:
+def run_packed(call: bytes, _: str) -> tuple[bytes, float, str]:
     """Run a packed call.
 
     Args:
         call: as `pack_call` has packed it.
+        _: what tells it from all other calls.
 
     Returns:
         The packed outcome, the seconds that it took, and a name for this process.

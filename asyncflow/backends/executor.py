@@ -8,10 +8,12 @@ start and shut down at each shutdown.
 from __future__ import annotations
 
 import asyncio
+import secrets
 from collections.abc import Callable, Sequence
-from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
+from itertools import count
 from threading import current_thread
 from time import perf_counter
 from typing import Any
@@ -28,7 +30,8 @@ class ExecutorBackend(ExecutionBackend):
         executor: one of the caller's.
         make: makes one of our own.
         in_process: whether functions run in this process and need not be pickled; None to tell by the executor, of
-            which one that is made is known when it has been started.
+            which one that is made is known when it has been started: those of a `ThreadPoolExecutor` do, and all others
+            are sent, since nobody knows where they run.
 
     Raises:
         TypeError: not exactly one of ``executor`` and ``make`` was given.
@@ -53,6 +56,8 @@ class ExecutorBackend(ExecutionBackend):
         self._executor: Executor | None = None
         self._report: Report | None = None
         self._futures: dict[int, Future[Any]] = {}
+        self._run = secrets.token_hex(8)
+        self._numbers = count()
 
     @property
     def needs_pickle(self) -> bool:  # type: ignore[override]  # here it depends on the executor
@@ -67,7 +72,12 @@ class ExecutorBackend(ExecutionBackend):
     def _is_in_process(self) -> bool:
         if self._in_process is not None:
             return self._in_process
-        return not isinstance(self._executor or self._theirs, ProcessPoolExecutor)
+        executor = self._executor or self._theirs
+        if executor is None:
+            return True
+        # Python 3.14 makes its pool of interpreters out of that of threads.
+        is_apart = any(cls.__name__ == "InterpreterPoolExecutor" for cls in type(executor).__mro__)
+        return isinstance(executor, ThreadPoolExecutor) and not is_apart
 
     async def start(self, report: Report) -> None:
         """Make the executor, if it is to be ours."""
@@ -98,7 +108,8 @@ class ExecutorBackend(ExecutionBackend):
             from .process.calls import why_unsendable
 
             raise TypeError(why_unsendable(work, error)) from error
-        return self._executor.submit(run_packed, call)
+        # No two calls are alike: an executor that keeps what it has computed, as Dask's, would run equal ones once.
+        return self._executor.submit(run_packed, call, f"{self._run}-{next(self._numbers)}")
 
     def _begin(self, report: Report, work: Work) -> tuple[Outcome, float, str]:
         began, worker = perf_counter(), current_thread().name

@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import importlib.util
 import multiprocessing
+import os
+import subprocess
+import sys
+import time
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
@@ -103,7 +109,7 @@ class TestInlineExecutor(BackendConformance):
     }
 
     def make_backend(self) -> ExecutionBackend:
-        return InlineBackend(Inline())
+        return InlineBackend(Inline(), in_process=True)
 
 
 def test_exactly_one_of_the_callers_and_ours_has_to_be_given() -> None:
@@ -182,6 +188,106 @@ async def test_a_broken_pool_fails_its_tasks_under_their_names() -> None:
         assert "'leave' (#1)" in caught.value.__notes__[0]
         with pytest.raises(BrokenProcessPool):
             await engine.submit(bad.add, 1, 2)
+
+
+class Others(Executor):
+    """Processes by somebody who knows nothing of the standard library's pool, and who remembers what was computed."""
+
+    def __init__(self) -> None:
+        self._pool = process_pool(1)
+        self._known: dict[Any, Future[Any]] = {}
+
+    def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> Future[Any]:
+        key = fn, args, tuple(kwargs.items())
+        if key not in self._known:
+            self._known[key] = self._pool.submit(fn, *args, **kwargs)
+        return self._known[key]
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        self._pool.shutdown(wait, cancel_futures=cancel_futures)
+
+
+async def test_an_executor_that_nobody_knows_gets_calls_that_can_be_sent() -> None:
+    with Others() as executor:
+        async with WorkflowEngine(executor) as engine:
+            task = engine.function_task(lambda number: (number, bad.process_id()))
+            number, process = await task(3)
+            assert number == 3
+            assert process != bad.process_id()
+
+
+async def test_equal_calls_are_run_as_often_as_they_are_made() -> None:
+    with Others() as executor:
+        async with WorkflowEngine(executor) as engine:
+            assert len({await engine.submit(time.perf_counter) for _ in range(3)}) == 3
+
+
+_SCRIPT = """
+import asyncio, os, time
+from asyncflow import WorkflowEngine
+
+{imports}
+
+class Own(Exception):
+    def __init__(self, text, code):
+        super().__init__(f"{{text}} ({{code}})")
+        self.code = code
+
+def add(a, b):
+    return a + b, os.getpid()
+
+def fail():
+    raise Own("failed", 7)
+
+async def main():
+    executor = {executor}
+    async with WorkflowEngine(executor, grace=10) as engine:
+        total, process = await engine.submit(add, 1, 2)
+        assert (total, process != os.getpid()) == (3, True)
+        try:
+            await engine.submit(fail)
+        except Own as error:
+            assert (str(error), error.code) == ("failed (7)", 7)
+        naps = [engine.submit(time.sleep, 0.1) for _ in range(8)]
+        naps[-1].cancel()
+        over = await asyncio.gather(*naps, return_exceptions=True)
+        assert over[:-1] == [None] * 7, over
+        assert naps[-1].cancelled()
+        assert len({{await engine.submit(time.perf_counter) for _ in range(3)}}) == 3
+    executor.shutdown()
+    {after}
+    print("good")
+
+if __name__ == "__main__":
+    asyncio.run(main())
+"""
+_OTHERS = {
+    "loky": ("import loky", "loky.get_reusable_executor(max_workers=2)", ""),
+    "executorlib": ("import executorlib", "executorlib.SingleNodeExecutor(max_workers=2)", ""),
+    "distributed": (
+        "import distributed",
+        "distributed.Client(n_workers=1, threads_per_worker=2, dashboard_address=None).get_executor()",
+        "executor._client.close()",
+    ),
+}
+
+
+@pytest.mark.parametrize("package", _OTHERS)
+def test_executors_of_others_do_the_work(package: str, tmp_path: Path) -> None:
+    if importlib.util.find_spec(package) is None:
+        pytest.skip(f"{package} is not installed")
+    imports, executor, after = _OTHERS[package]
+    script = tmp_path / "script.py"
+    script.write_text(_SCRIPT.format(imports=imports, executor=executor, after=after))
+    ran = subprocess.run(
+        [sys.executable, str(script)],
+        env={**os.environ, "TMPDIR": str(tmp_path)},  # of what they leave there, others would be suspected
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert ran.stdout.splitlines()[-1:] == ["good"], ran.stderr
 
 
 @pytest.mark.parametrize("in_process", [None, False, True])
