@@ -95,16 +95,20 @@ class House:
 
     Made once a process: an audit hook, which can never be taken off again, tells of the changes that are costly to look
     for, and so tasks that make none pay nothing.
+
+    Args:
+        imported: is called after each import, in the thread of the tasks.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, imported: Callable[[], None]) -> None:
         self._pid = os.getpid()
         self._main = threading.get_ident()
         self._files = [(os.fstat(fd).st_dev, os.fstat(fd).st_ino) for fd in _STANDARD]
         self._told = False  # of a change of directory or environment
         self._limits: dict[int, tuple[int, int]] = {}  # that were changed, as they were before
         self._variables: dict[Any, Any] = {}  # context variables that modules have set
-        self._importing = False
+        self._imported = imported
+        self.is_importing = False  # a module, in the thread of the tasks
         self._kept = self._look()
         sys.addaudithook(self._audit)
         self._watch_imports()
@@ -116,7 +120,7 @@ class House:
             import resource
 
             number = args[-2]
-            if not self._importing:
+            if not self.is_importing:
                 self._limits.setdefault(number, resource.getrlimit(number))
 
     # -- what modules set while they are imported stays ------------------------------------------------------
@@ -126,13 +130,14 @@ class House:
         inner = system._find_and_load  # where both ways to import a module begin, if it is not loaded yet
 
         def find_and_load(name: str, *rest: Any) -> Any:
-            if self._importing or name in sys.modules or threading.get_ident() != self._main:
+            if self.is_importing or name in sys.modules or threading.get_ident() != self._main:
                 return inner(name, *rest)
             before = self._begin_settling()
             try:
                 return inner(name, *rest)
             finally:
                 self._end_settling(before)
+                self._imported()
 
         # Under this name Python leaves its frame out of tracebacks, as those of the rest of its import system.
         find_and_load.__code__ = find_and_load.__code__.replace(co_filename="<frozen importlib._bootstrap>")
@@ -148,11 +153,11 @@ class House:
             self._end_settling(before)
 
     def _begin_settling(self) -> dict[str, Any]:
-        self._importing = True
+        self.is_importing = True
         return self._look()
 
     def _end_settling(self, before: dict[str, Any]) -> None:
-        self._importing = False
+        self.is_importing = False
         set_trackers_apart()
         self._keep(before, self._look())
 

@@ -79,7 +79,7 @@ class Worker:
         self._coroutine: Any = None  # the asyncio task that runs
         self._retired = False
         signal.signal(signal.SIGUSR1, self._on_stop)
-        self._house = House()
+        self._house = House(self._stop_if_told)
 
     def run(self) -> NoReturn:
         """Work until the engine closes the socket or is gone."""
@@ -231,8 +231,12 @@ class Worker:
         if self._current and self._current == self._to_stop:
             if self._coroutine is not None:
                 self._event_loop.call_soon_threadsafe(self._coroutine.cancel)
-            else:
+            elif not self._house.is_importing:  # half a package is not mended by importing it once more
                 raise Stopped
+
+    def _stop_if_told(self) -> None:
+        if self._current and self._current == self._to_stop and self._coroutine is None:
+            raise Stopped
 
     def _clean_up(self) -> None:
         why = self._house.tidy()

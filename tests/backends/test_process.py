@@ -710,7 +710,7 @@ async def test_a_timeout_counts_while_a_call_is_loaded(what: str, folder: Path) 
         process = await engine.submit(pid)
         with pytest.raises(TaskTimeout):
             await _slow_call(engine, what, folder, timeout=0.2)
-        assert await engine.submit(pid) == process
+        assert (await engine.submit(pid) == process) == (what != "a module")
 
 
 @pytest.mark.parametrize("what", ["an argument", "a large argument", "a module"])
@@ -723,4 +723,46 @@ async def test_a_call_that_is_being_loaded_can_be_cancelled(what: str, folder: P
         call.cancel()
         await engine.settled(call)
         assert call.state == "CANCELLED"
-        assert await engine.submit(pid) == process
+        assert (await engine.submit(pid) == process) == (what != "a module")
+
+
+def import_slowly(begun: str, go_on: str) -> None:
+    import slow_package  # type: ignore[import-not-found]
+
+    slow_package.never()
+
+
+def import_again() -> int:
+    import slow_package
+
+    return int(slow_package.inner.VALUE)
+
+
+async def test_a_task_is_not_stopped_in_the_middle_of_an_import(tmp_path: Path) -> None:
+    """What is left of a package then cannot be imported once more: it lacks what was loaded before."""
+    begun, go_on = tmp_path / "begun", tmp_path / "go_on"
+    package = tmp_path / "slow_package"
+    package.mkdir()
+    (package / "inner.py").write_text("VALUE = 3")
+    (package / "__init__.py").write_text(
+        "import os, pathlib\nfrom .inner import *\n"
+        f"pathlib.Path({str(begun)!r}).touch()\n"
+        f"while not os.path.exists({str(go_on)!r}): pass\n"
+        "def never():\n    while True: pass\n"
+    )
+    sys.path.insert(0, str(tmp_path))
+    try:
+        backend = ProcessBackend(workers=1, stop_grace=60)
+        async with WorkflowEngine(backend) as engine:
+            process = await engine.submit(pid)
+            call = engine.submit(import_slowly, str(begun), str(go_on))
+            while not begun.exists():
+                await asyncio.sleep(0)
+            call.cancel()
+            await asyncio.sleep(0)
+            go_on.touch()
+            await engine.settled(call)
+            assert await engine.submit(import_again) == 3
+            assert await engine.submit(pid) == process
+    finally:
+        sys.path.remove(str(tmp_path))
