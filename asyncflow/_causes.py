@@ -182,6 +182,15 @@ def _others(roots: Iterable[Cause], paths: Iterable[list[Cause]]) -> str:
     return ", ".join(shown)
 
 
+def add_note(error: BaseException, note: str) -> None:
+    """Add a note to an exception, also to one that is frozen or takes none itself."""
+    try:
+        error.add_note(note)
+    except Exception:
+        notes = error.__dict__.get("__notes__")
+        error.__dict__["__notes__"] = [*notes, note] if isinstance(notes, list) else [note]
+
+
 def brief(error: BaseException, limit: int = 300) -> str:
     """An exception in one short line, whatever its ``__str__`` does.
 

@@ -34,7 +34,7 @@ def trim(error: BaseException | None) -> None:
     for _ in range(_CHAIN):
         if error is None:
             return
-        error.__traceback__ = _trimmed(error)
+        error.with_traceback(_trimmed(error))  # unlike setting it, this does for one that is frozen
         error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
 
 

@@ -383,17 +383,22 @@ class RemoteError(AsyncflowError):
         kind: the name of its class.
         message: its message, in short.
         traceback: its traceback, as text.
+        why: what of it cannot be sent, or be rebuilt here; empty if that is not known.
     """
 
-    def __init__(self, kind: str, message: str, traceback: str) -> None:
-        super().__init__(kind, message, traceback)
+    def __init__(self, kind: str, message: str, traceback: str, why: str = "") -> None:
+        super().__init__(kind, message, traceback, why)
         self.kind = kind
         self.message = message
         self.traceback = traceback
+        self.why = why
 
     def __str__(self) -> str:
-        sent = f"({self.kind} cannot be sent between processes; what follows is its traceback there)"
-        return f"{self.message}\n  {sent}\n{self.traceback}"
+        because = f": {self.why}" if self.why else ""
+        sent = f"{self.kind} cannot be sent between processes{because}"
+        if not self.traceback:
+            return f"{self.message}\n  ({sent})"
+        return f"{self.message}\n  ({sent}; what follows is its traceback there)\n{self.traceback}"
 
 
 class UpstreamFailed(AsyncflowError):

@@ -3,10 +3,9 @@ names the task and the line of its call, or an envelope where the original would
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import Any, Final
 
-from .._causes import brief
+from .._causes import add_note, brief
 from .._core.files import File, InputFile, OutputFile
 from .._core.story import called_at
 from .._core.task import Task
@@ -47,7 +46,6 @@ def as_failure(task: Task, error: BaseException) -> Exception:
         failure = TaskCrashed(task.id, task.name, brief(error))
         failure.__cause__ = error
     trim(failure)
-    with suppress(Exception):  # an exception class may refuse notes; the failure itself must arrive
-        kind = "block" if task.definition.is_block else "task"
-        failure.add_note(f"in {kind} {task.name!r} (#{task.id}), called at {called_at(task)}")
+    kind = "block" if task.definition.is_block else "task"
+    add_note(failure, f"in {kind} {task.name!r} (#{task.id}), called at {called_at(task)}")
     return failure

@@ -24,9 +24,11 @@ from time import perf_counter
 from types import CodeType
 from typing import Any, Final, NoReturn
 
+from .._causes import brief
 from . import wire
 from .by_value.known import hold_modules
 from .chain import with_previous
+from .exceptions import largest
 from .house import House
 from .marks import WORKER_OF
 from .results import UNFIT_TO_SEND, why_unfit
@@ -289,15 +291,31 @@ class Worker:
 
             return why_unpicklable(value, error)
         sizes = parts.sizes()
-        socket.send_fds(self._orders, [_LENGTH.pack(0)], [file])
-        os.close(file)
+        self._send_file(file)
         self._record(wire.IN_MEMORY, task_id, ran, sizes)
         return None
 
-    def _failed(self, task_id: int, ran: Ran, error: BaseException) -> None:
-        from .parcel import pack_error
+    def _send_file(self, file: int) -> None:
+        """Send a memory file, before the record of what is in it."""
+        socket.send_fds(self._orders, [_LENGTH.pack(0)], [file])
+        os.close(file)
 
-        self._record(wire.ERROR, task_id, ran, pack_error(error))
+    def _failed(self, task_id: int, ran: Ran, error: BaseException) -> None:
+        from . import parcel
+
+        packed = parcel.pack_error(error)
+        if len(packed) <= wire.IN_BAND:
+            self._record(wire.ERROR, task_id, ran, packed)
+            return
+        try:
+            file = wire.write_file(packed)
+        except OSError as problem:  # no memory left
+            why = f"{len(packed):,} bytes: {brief(problem)}; {largest(error)}"
+            packed = parcel.pack_error(parcel.envelope(error, why))
+            self._record(wire.ERROR, task_id, ran, packed)
+        else:
+            self._send_file(file)
+            self._record(wire.ERROR, task_id, ran, len(packed))
 
     def _record(self, kind: int, task_id: int, ran: Ran, payload: Any) -> None:
         data = pickle.dumps((kind, task_id, *ran, payload), 5)

@@ -1,33 +1,29 @@
 """What crosses from one process to another: functions and arguments by value, outcomes that always unpickle.
 
 An exception may refuse to be pickled, or pickle and then refuse to be rebuilt. It must never take the channel, the
-worker or another task with it, so it is tried on the side where it was raised, and if it fails an envelope with the
-same facts travels instead. What is rebuilt there may still fail here, as where a task has imported what only its
-process can find; so the facts travel in any case.
+worker or another task with it: how it travels is in `exceptions`.
 """
 
 from __future__ import annotations
 
+import io
 import os
 import pickle
 import traceback
 from collections.abc import Callable, Mapping
-from itertools import pairwise
+from functools import partial
 from time import perf_counter
-from types import FunctionType
 from typing import Any, Final
 
-from .._causes import brief
+from .._causes import add_note, brief
 from .._tracebacks import trim
 from ..errors import RemoteError
 from .attempt import Outcome, run_attempt
-from .by_value.pickler import dumps
+from .by_value.pickler import Pickler, dumps
+from .exceptions import what_hinders
 from .results import UNFIT_TO_SEND, why_unfit
 
 _LIMIT: Final = 100_000  # characters of a traceback's text that travel
-_CAUSES: Final = 8  # exceptions, each the cause of the one before, that travel
-_LARGEST: Final = 1 << 20  # bytes of an exception that travels as itself
-_PICKLING: Final = ("__new__", "__reduce__", "__reduce_ex__", "__setstate__", "__getstate__")
 
 
 def pack_call(
@@ -69,19 +65,39 @@ def pack_outcome(outcome: Outcome) -> bytes:
 def pack_error(error: BaseException) -> bytes:
     """An exception as an outcome that unpickles without fail, with its traceback as text."""
     if isinstance(error, RuntimeError) and isinstance(error.__cause__, StopIteration):
-        error = error.__cause__  # what Python makes of one that leaves a coroutine; a cause does not travel
+        error = error.__cause__  # what Python makes of one that leaves a coroutine
     trim(error)
     told = traceback_text(error)
-    chain = [_portable(error, told)]
-    while error.__cause__ is not None and len(chain) < _CAUSES:
-        error = error.__cause__
-        chain.append(_portable(error, ""))
-    return dumps((False, chain))
+    stream = io.BytesIO()
+    pickler = Pickler(stream, is_going_home=True)
+    pickler.exceptions.put_apart(error, told)
+    try:
+        pickler.dump((False, error))
+    except (
+        BaseException
+    ) as problem:  # what it takes along is deeper than can be packed, or than there is memory for
+        return dumps((False, envelope(error, brief(problem), told)))
+    return stream.getvalue()
+
+
+def envelope(error: BaseException, why: str, told: str = "") -> RemoteError:
+    """What stands for an exception that cannot be sent.
+
+    Args:
+        error: the exception.
+        why: in words.
+        told: its traceback as text.
+    """
+    return RemoteError(type(error).__qualname__, brief(error), told, why)
 
 
 def why_unpicklable(value: Any, error: BaseException) -> str:
     """The words for a value that cannot be sent to another process."""
-    return f"a {type(value).__name__}, which cannot be sent to another process: {brief(error)}; return plain data"
+    hinders = (
+        what_hinders(value, partial(dumps, is_going_home=True)) if isinstance(value, BaseException) else ""
+    )
+    why = hinders or brief(error)
+    return f"a {type(value).__name__}, which cannot be sent to another process: {why}; return plain data"
 
 
 def unpack_outcome(packed: bytes) -> Outcome:
@@ -91,70 +107,9 @@ def unpack_outcome(packed: bytes) -> Outcome:
     except KeyboardInterrupt:
         raise
     except BaseException as problem:
-        problem.add_note("while the result was unpickled")
+        add_note(problem, "while the result was unpickled")
         return False, problem
-    if succeeded:
-        return True, payload
-    chain = [_rebuilt(*each) for each in payload]
-    for error, cause in pairwise(chain):  # pickle forgets causes
-        error.__cause__ = cause
-    return False, chain[0]
-
-
-def _portable(error: BaseException, told: str) -> tuple[bytes, str, str, str]:
-    """An exception, pickled if it can be and else empty, and the facts of its envelope."""
-    try:
-        packed = dumps(_Bare(error) if _is_plain(type(error)) else error, is_going_home=True)
-        if len(packed) > _LARGEST:
-            raise ValueError("it is too large")
-        rebuilt: BaseException = pickle.loads(packed)
-        if type(rebuilt).__name__ != type(error).__name__:
-            raise TypeError("it was rebuilt as something else")
-    except BaseException:
-        packed = b""
-    return packed, type(error).__qualname__, brief(error), told
-
-
-class _Bare:
-    """An exception that is rebuilt without its own ``__init__``, which may take other arguments than ``args``, or say
-    something else with them: pickle calls it with those."""
-
-    def __init__(self, error: BaseException) -> None:
-        self._error = error
-
-    def __reduce__(self) -> Any:
-        return _with_all, (type(self._error), self._error.args, self._error.__dict__)
-
-
-def _with_all(cls: type[BaseException], args: tuple[Any, ...], attributes: dict[str, Any]) -> BaseException:
-    error = BaseException.__new__(cls, *args)
-    error.__dict__.update(attributes)
-    return error
-
-
-def _is_plain(cls: type[BaseException]) -> bool:
-    """Whether its arguments and attributes are all there is of an exception that has an ``__init__`` of its own."""
-    built_in = next(each for each in cls.__mro__ if each.__module__ == "builtins")
-    own = cls.__mro__[: cls.__mro__.index(built_in)]
-    has_fields = built_in.__basicsize__ != BaseException.__basicsize__  # as `OSError` and others
-    return (
-        isinstance(cls.__init__, FunctionType)
-        and not has_fields
-        and not any(vars(each).get("__slots__") for each in own)
-        and all(getattr(cls, name) == getattr(built_in, name) for name in _PICKLING)
-    )
-
-
-def _rebuilt(packed: bytes, kind: str, text: str, told: str) -> BaseException:
-    try:
-        rebuilt: BaseException = pickle.loads(packed)
-        if told:
-            rebuilt.add_note(f"Where it was raised:\n{told}")
-    except KeyboardInterrupt:
-        raise
-    except BaseException:  # also what would end the program
-        return RemoteError(kind, text, told)
-    return rebuilt
+    return succeeded, payload
 
 
 def traceback_text(error: BaseException) -> str:

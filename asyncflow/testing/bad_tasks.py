@@ -182,6 +182,32 @@ ERRORS: dict[str, Callable[[], BaseException]] = {
 }
 """Errors that are awkward to carry, by what is awkward."""
 
+
+def _from(error: Exception, cause: Exception) -> Exception:
+    error.__cause__ = cause
+    return error
+
+
+DEEP: dict[str, Callable[[], Exception]] = {
+    "members": lambda: ExceptionGroup("many", [Picky(1, "one"), ExceptionGroup("more", [Picky(2, "two")])]),
+    "causes": lambda: _from(Picky(1, "above"), _from(ValueError("between"), Picky(2, "below"))),
+    "members' causes": lambda: ExceptionGroup("many", [_from(Picky(1, "one"), Picky(2, "its cause"))]),
+    "arguments": lambda: RuntimeError("after", Picky(1, "before")),
+    "attributes": lambda: Holder([Picky(1, "held")]),
+}
+"""Errors with others in them, which cannot be rebuilt from their ``args``."""
+
+
+def fail_deep(kind: str) -> None:
+    """Raise one of `DEEP`."""
+    raise DEEP[kind]()
+
+
+def deep(kind: str) -> Exception:
+    """Return one of `DEEP`."""
+    return DEEP[kind]()
+
+
 ENDS: dict[str, Callable[[], BaseException]] = {
     "SystemExit": lambda: SystemExit(3),
     "KeyboardInterrupt": KeyboardInterrupt,

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import cloudpickle
 
+from ..exceptions import Exceptions
 from . import classes, enums, functions, kinds, known
 from .modules import found_anew, importable, named
 from .space import Space
@@ -56,6 +57,7 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
         self._spaces: dict[int, Space] = {}
         self._modules: set[int] = set()  # that are in this pickle with what is in them
         self._ways: dict[type, _Way | None] = {}
+        self._exceptions: Exceptions | None = None
 
     def reducer_override(self, thing: Any) -> Any:
         """Asked for each object that is not of the plainest kinds, so told by its class as fast as can be."""
@@ -73,6 +75,8 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
             return self._class
         if issubclass(cls, FunctionType):
             return self._function
+        if issubclass(cls, BaseException):
+            return self.exceptions.reduced
         if issubclass(cls, Enum):
             return self._member if importable(cls) is None else None
         if issubclass(cls, ModuleType):
@@ -80,6 +84,20 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
         if cls in kinds.METHODS:
             return self._method
         return self._named if cls in kinds.NAMED else kinds.OTHERS.get(cls)
+
+    @property
+    def exceptions(self) -> Exceptions:
+        """How those in this pickle are packed."""
+        if self._exceptions is None:
+            self._exceptions = Exceptions(self._packed_alone)
+        return self._exceptions
+
+    def _packed_alone(self, error: BaseException) -> bytes:
+        stream = io.BytesIO()
+        pickler = Pickler(stream, is_going_home=self._is_going_home)
+        pickler._exceptions = Exceptions(pickler._packed_alone, error)
+        pickler.dump(error)
+        return stream.getvalue()
 
     # -- ways -------------------------------------------------------------------------------------------------
 

@@ -22,6 +22,7 @@ from ..._worker import wire
 from ..._worker.by_value.modules import importable
 from ..._worker.by_value.pickler import dumps
 from ..._worker.chain import PREVIOUS
+from ..._worker.exceptions import what_hinders
 from ...backend import Work
 from .versions import Reloads, Version
 
@@ -211,8 +212,9 @@ def why_unsendable(work: Work, error: BaseException) -> str:
             dumps(value)
         except BaseException as problem:
             kind = f"{type(value).__module__}.{type(value).__qualname__}".removeprefix("builtins.")
+            why = (what_hinders(value, dumps) if isinstance(value, BaseException) else "") or brief(problem)
             return (
-                f"argument {name!r} of {work.name!r} (#{work.id}): cannot pickle {kind!r} ({brief(problem)})\n"
+                f"argument {name!r} of {work.name!r} (#{work.id}): cannot pickle {kind!r} ({why})\n"
                 "  It would have to be sent to another process; make it inside the function, or use backend='thread'."
             )
     return f"the arguments of {work.name!r} (#{work.id}) cannot be pickled: {brief(error)}"

@@ -12,6 +12,7 @@ from functools import partial
 from time import perf_counter
 from typing import Any, Final
 
+from ..._causes import add_note
 from ..._core.pace import AHEAD, share
 from ..._worker import wire
 from ..._worker.parcel import unpack_outcome
@@ -193,7 +194,7 @@ class Crew:
         packed = self._strike(hand, task_id, ran[2][1] - ran[2][0])
         if kind == wire.STOPPED:
             return CANCELLED, task_id, None
-        if kind == wire.ERROR:
+        if kind == wire.ERROR and type(payload) is bytes:
             return FAILED, task_id, unpack_outcome(payload)[1]
         if kind == wire.UNSENDABLE:
             return FAILED, task_id, TypeError(f"{packed.work.name!r} (#{task_id}) returned {payload}")
@@ -203,8 +204,13 @@ class Crew:
             file = hand.result_file()
         except OSError as error:
             return FAILED, task_id, error
-        load = partial(_unpacked, packed.work, partial(wire.unpack_memory, file, payload))
-        if sum(size for way, size in payload if way) <= HEAVY:  # what is mapped is not copied
+        load: Callable[[], Event]
+        if kind == wire.ERROR:
+            load, size = partial(_failed, task_id, file, payload), payload
+        else:
+            load = partial(_unpacked, packed.work, partial(wire.unpack_memory, file, payload))
+            size = sum(size for way, size in payload if way)  # what is mapped is not copied
+        if size <= HEAVY:
             return load()
         self._porter.carry(lambda: self._report([ran, load()]))
         return None
@@ -400,11 +406,15 @@ class Crew:
         self.close()
 
 
+def _failed(task_id: int, file: int, size: int) -> Event:
+    return FAILED, task_id, unpack_outcome(wire.read_file(file, size))[1]
+
+
 def _unpacked(work: Work, load: Callable[[], Any]) -> Event:
     try:
         return SUCCEEDED, work.id, load()
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # a class that pickles but does not unpickle, or would end the program
-        error.add_note(f"while the result of {work.name!r} (#{work.id}) was unpickled")
+        add_note(error, f"while the result of {work.name!r} (#{work.id}) was unpickled")
         return FAILED, work.id, error
