@@ -17,14 +17,18 @@ _WINDOW_EACH: Final = 512  # for each worker: several chains
 class Pace:
     """The run time of one function, as measured so far."""
 
-    __slots__ = ("seconds",)
+    __slots__ = ("_weight", "seconds")
 
     def __init__(self) -> None:
         self.seconds = FRAME  # until it is known: one call a frame
+        self._weight = 1.0  # of the next measurement: that of the first is known at once, and then a mean of all
 
     def saw(self, seconds: float) -> None:
         """One call has run for so long."""
-        self.seconds += (seconds - self.seconds) * _WEIGHT
+        weight = self._weight
+        self.seconds += (seconds - self.seconds) * weight
+        if weight > _WEIGHT:
+            self._weight = weight / (1 + weight)
 
 
 def window(workers: int) -> int:

@@ -12,14 +12,32 @@ def test_of_a_function_that_has_not_run_yet_one_call_fills_a_frame() -> None:
 
 
 @pytest.mark.parametrize("seconds", [0.0, 1e-6, 10.0])
+def test_one_measurement_is_enough_to_know_a_run_time(seconds: float) -> None:
+    pace = Pace()
+    for _ in range(50):
+        pace.saw(seconds)
+        assert pace.seconds == pytest.approx(seconds)
+
+
+def test_a_first_call_that_loads_something_is_soon_forgotten() -> None:
+    pace = Pace()
+    pace.saw(1.0)
+    for _ in range(50):
+        pace.saw(1e-5)
+    assert pace.seconds < FRAME / 50
+
+
+@pytest.mark.parametrize("seconds", [1e-6, 10.0])
 def test_the_run_time_that_is_expected_comes_ever_nearer_to_what_is_measured(seconds: float) -> None:
     pace = Pace()
+    for _ in range(50):
+        pace.saw(0.01)
     away = abs(pace.seconds - seconds)
     for _ in range(50):
         pace.saw(seconds)
         assert abs(pace.seconds - seconds) < away
         away = abs(pace.seconds - seconds)
-    assert pace.seconds == pytest.approx(seconds, rel=0.01, abs=1e-4)
+    assert pace.seconds == pytest.approx(seconds, rel=0.02, abs=1e-4)
 
 
 def test_one_call_out_of_the_ordinary_does_not_change_what_is_expected_by_much() -> None:
