@@ -24,6 +24,7 @@ __all__ = [
     "CANCELLED",
     "FAILED",
     "HELD_UP",
+    "LOADING",
     "PREVIOUS",
     "RAN",
     "RETURNED",
@@ -50,6 +51,11 @@ RETURNED: Final = 4
 RAN: Final = 5
 """When and where the work has run, told before its end by a backend that `reports_runs`. Payload: when it began and
 when it ended, by the clock of `time.perf_counter` in this process, and a name for the worker."""
+
+LOADING: Final = 6
+"""Since when a worker was being made ready for the work: its process was started, or what the work needs was imported
+there. Told before the work is told to be over, if it took long enough to be worth it. Payload: the moment, by the clock
+of `time.perf_counter` in this process."""
 
 Event = tuple[int, int, Any]
 """What became of one piece of work: kind, task id, payload."""

@@ -131,6 +131,7 @@ class TaskEnded(NamedTuple):
         bytes: how much of what it has made was published.
         error: class and message of what it failed with: "ValueError: need 2 rows"; "" if it did not fail.
         roots: numbers of the tasks because of which it did not run, the first hundred.
+        loading: since when the worker was being made ready for it, if that took a while; else None.
     """
 
     time: float
@@ -142,6 +143,7 @@ class TaskEnded(NamedTuple):
     bytes: int
     error: str
     roots: tuple[int, ...]
+    loading: float | None = None
 
 
 class RunEnded(NamedTuple):

@@ -94,6 +94,7 @@ class History:
         bytes_in: how much was brought for it; empty if that holds for none.
         bytes_out: how much of what it made was published; empty if that holds for none.
         endings: why those gave no value that did not, by number.
+        loading: since when a worker was being made ready for a task, by number: started, or importing what it needs.
         dry_run: whether nothing was run, and values stood in for results.
         dropped: how many tasks there were that have no row any more.
         earlier: what is known of these, by name.
@@ -126,6 +127,7 @@ class History:
     bytes_in: array[int] = field(default_factory=lambda: array("Q"))
     bytes_out: array[int] = field(default_factory=lambda: array("Q"))
     endings: Mapping[int, Ending] = field(default_factory=dict)
+    loading: Mapping[int, float] = field(default_factory=dict)
     dry_run: bool = False
     dropped: int = 0
     earlier: Mapping[str, Totals] = field(default_factory=dict)

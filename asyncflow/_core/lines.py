@@ -140,6 +140,7 @@ _FIELDS: Final[dict[str, tuple[Callable[[Any], Any], Any]]] = {
     "id": (_whole, _NEEDED),
     "kind": (_text, ""),
     "limit": (_text, ""),
+    "loading": (_time, None),
     "name": (_text, ""),
     "order": (_tasks, ()),
     "place": (_text, ""),

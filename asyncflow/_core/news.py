@@ -36,6 +36,7 @@ class News:
         ] = {}  # of what has run and is not over, and when that was known
         self._bad: dict[int, tuple[int, float, Ending]] = {}  # of what has its end and is not over
         self._made: dict[int, int] = {}  # bytes
+        self._loading: dict[int, float] = {}
         self._at = _Places(record.segment)
         self._loop_before = record.segment.loop_at[-1]
         record.tells = True
@@ -109,6 +110,7 @@ class News:
 
     def _ends(self, segment: Segment, live: Mapping[int, Task]) -> Iterator[Event]:
         self._made.update(segment.published[self._at.published :])
+        self._loading.update(segment.loading[self._at.loading :])
         self._take_bad(segment)
         late = set(segment.late_id[self._at.late :])
         for task_id, over, ran in [*self._runs(segment), *self._runs_on_the_loop(segment)]:
@@ -165,9 +167,10 @@ class News:
         offset = self._offset
         began, ended, worker = (ran[0] + offset, ran[1] + offset, ran[2]) if ran else (None, None, "")
         error, roots = why or ("", ())
-        made = self._made.pop(task_id, 0)
+        made, since = self._made.pop(task_id, 0), self._loading.pop(task_id, None)
+        loading = None if since is None else since + offset
         return TaskEnded(
-            over + offset, task_id, state_of(state).name, began, ended, worker, made, error, roots
+            over + offset, task_id, state_of(state).name, began, ended, worker, made, error, roots, loading
         )
 
 
@@ -185,6 +188,7 @@ class _Places:
         self.returned = 0 if fresh else len(segment.returned)
         self.begun = 0 if fresh else len(segment.begun)
         self.published = 0 if fresh else len(segment.published)
+        self.loading = 0 if fresh else len(segment.loading)
         self.ran = 0 if fresh else len(segment.ran_id)
         self.taken = 0 if fresh else len(segment.taken_end)
         self.loop = 0 if fresh else len(segment.loop_id)

@@ -21,7 +21,9 @@ class Pace:
 
     def __init__(self) -> None:
         self.seconds = FRAME  # until it is known: one call a frame
-        self._weight = 1.0  # of the next measurement: that of the first is known at once, and then a mean of all
+        self._weight = (
+            1.0  # of the next measurement: that of the first is known at once, and then a mean of all
+        )
 
     def saw(self, seconds: float) -> None:
         """One call has run for so long."""

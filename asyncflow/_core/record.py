@@ -188,6 +188,10 @@ class Record:
         if len(self.names) < _MOST_WORKERS:
             self.names.append(worker)
 
+    def loading(self, task_id: int, since: float) -> None:
+        """A worker was being made ready for a task since then."""
+        self.segment.loading.append((task_id, since))
+
     def stopped(self, task_id: int, now: float) -> None:
         """Work has stopped of which nobody has told when it ran; if it had begun, it ran until now."""
         began = self.running.pop(task_id, None)

@@ -70,6 +70,7 @@ class _Rows:
         self.bytes_in = array("Q")
         self.bytes_out = array("Q")
         self.endings: dict[int, Ending] = {}
+        self.loading: dict[int, float] = {}
         self._edges = array("I"), array("I"), array("B")  # where they begin, what they are, of which kind
 
     def history(self, run: str, began: float, is_over: bool, workers: Mapping[str, int | None]) -> History:
@@ -166,6 +167,9 @@ class _Rows:
                 roots = (root, *whys[why].roots) if root else ()
                 self.endings[task_id] = Ending(whys[why].error, roots) if roots else whys[why]
         self._moved_bytes(segment)
+        for task_id, since in segment.loading:
+            if task_id >= first:
+                self.loading[task_id] = since - self._record.began
 
     def _moved_bytes(self, segment: Segment) -> None:
         for task_id, at, moved in segment.staged:
@@ -241,6 +245,7 @@ class _Rows:
             dependencies=dependencies,
             edges=edges,
             endings=self.endings,
+            loading=self.loading,
             dropped=record.dropped,
             earlier=record.totals(self._live),
         )

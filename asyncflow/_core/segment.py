@@ -36,6 +36,7 @@ class Segment:
         "first",
         "late_at",
         "late_id",
+        "loading",
         "loop_at",
         "loop_id",
         "order_id",
@@ -104,6 +105,7 @@ class Segment:
         # What happens to few.
         self.begun: list[tuple[int, float, str]] = []  # only if somebody listens
         self.returned: list[tuple[int, float]] = []
+        self.loading: list[tuple[int, float]] = []
         self.staged: list[tuple[int, float, int]] = []
         self.published: list[tuple[int, int]] = []
         self.voids: set[int] = set()  # numbers that no task has

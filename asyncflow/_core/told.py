@@ -45,6 +45,7 @@ class _Told:
         self._sites: dict[Site, int] = {}
         self._names: dict[str, int] = {"": 0}
         self._endings: dict[int, Ending] = {}
+        self._loading: dict[int, float] = {}
         self._last = 0.0
 
     def take(self, event: Event) -> None:
@@ -120,6 +121,8 @@ class _Told:
         if event.started is not None and event.finished is not None:
             history.started[row], history.finished[row] = event.started, event.finished
             history.worker[row] = self._number(event.worker)
+        if event.loading is not None:
+            self._loading[event.id] = event.loading
         if event.bytes:
             history.bytes_out = history.bytes_out or array("Q", [0]) * len(history.id)
             history.bytes_out[row] = event.bytes
@@ -136,6 +139,7 @@ class _Told:
         history.now = max(0.0, self._last - zero)
         history.sites, history.names = tuple(self._sites), tuple(self._names)
         history.endings = self._endings
+        history.loading = {number: since - zero for number, since in self._loading.items()}
         for name in ("called", "staged", "submitted", "started", "finished", "over"):
             column: array[Any] = getattr(history, name)
             setattr(history, name, array("d", [time - zero for time in column]))

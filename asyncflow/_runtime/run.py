@@ -24,7 +24,7 @@ from .._core.states import CANCELLING, HANDED, NOW, PENDING, READY, RUNNING, SUB
 from .._core.states import SUCCEEDED as OVER
 from .._core.task import CallSite, Definition, Lane, Task
 from .._worker.forks import held_here, own_ears
-from ..backend import CANCELLED, FAILED, RAN, STARTED, SUCCEEDED, Event, ExecutionBackend
+from ..backend import CANCELLED, FAILED, LOADING, RAN, STARTED, SUCCEEDED, Event, ExecutionBackend
 from ..errors import (
     ImpossibleTransition,
     TaskTimeout,
@@ -310,6 +310,10 @@ class Run:
                     self._failed(task, payload)
                 elif kind == CANCELLED:
                     self.scheduler.stopped(task)
+                elif kind == LOADING:
+                    if record is not None:
+                        record.loading(task_id, payload)
+                    continue
                 else:
                     self._given_back(task)
                 if (

@@ -109,6 +109,7 @@ class House:
         self._variables: dict[Any, Any] = {}  # context variables that modules have set
         self._imported = imported
         self.is_importing = False  # a module, in the thread of the tasks
+        self.import_began = 0.0  # when the first did since the last `tidy`; 0 if there was none
         self._kept = self._look()
         sys.addaudithook(self._audit)
         self._watch_imports()
@@ -132,6 +133,7 @@ class House:
         def find_and_load(name: str, *rest: Any) -> Any:
             if self.is_importing or name in sys.modules or threading.get_ident() != self._main:
                 return inner(name, *rest)
+            self.import_began = self.import_began or time.perf_counter()
             before = self._begin_settling()
             try:
                 return inner(name, *rest)
@@ -208,6 +210,7 @@ class House:
         Returns:
             Why the process has to be replaced, if that could not be done.
         """
+        self.import_began = 0.0
         try:
             self._put_back()
         except Exception as problem:

@@ -34,6 +34,7 @@ from .marks import WORKER_OF
 from .results import UNFIT_TO_SEND, why_unfit
 
 _LENGTH: Final = Struct("=I")
+_TOLD: Final = 0.001  # seconds of imports before a call, from which on they are told
 _LOOK_AT_MEMORY: Final = 0.05  # seconds between two looks at how much memory the process holds
 _NOBODY: Final = 0
 _NEVER: Final = (0.0, 0.0)
@@ -152,6 +153,8 @@ class Worker:
                     previous.clear()
                 fn, harmless = self._functions.get(number) or self._load(number)
                 harmless = harmless and plain
+                if self._house.import_began:
+                    self._tell_loading(task_id)
                 self._began[0] = started = perf_counter()
                 value = fn(*args, **kwargs) if harmless else copy_context().run(fn, *args, **kwargs)
                 if flags & wire.COROUTINE:
@@ -184,6 +187,11 @@ class Worker:
         self._page[0] = _NOBODY
         self._clean_up()
         return []
+
+    def _tell_loading(self, task_id: int) -> None:
+        began, self._house.import_began = self._house.import_began, 0.0
+        if perf_counter() - began > _TOLD:
+            self._record(wire.LOADED, task_id, (began, 0.0), None)
 
     def _hand_back_links(self) -> None:
         """What follows a call without a value is not begun; said first, so that its story shows no start."""

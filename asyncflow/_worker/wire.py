@@ -45,6 +45,9 @@ STOPPED: Final = 5
 NOT_BEGUN: Final = 6  # handed back untouched
 RETIRES: Final = 7  # takes no more work and ends when its socket is closed; payload: why
 UP: Final = 8  # has started
+LOADED: Final = (
+    10  # the function is about to begin, and what it needs was imported; the first time: since when
+)
 UNSENDABLE: Final = 9  # the function returned what cannot be sent; payload: why, in words
 
 # Flags of a call.

@@ -42,7 +42,7 @@ def frame(rows: Rows) -> Any:
         "worker": [history.names[worker] for worker in history.worker],
         "attempts": history.attempts,
     }
-    columns |= {name: getattr(history, name) for name in waits.Times._fields}
+    columns |= {name: getattr(history, name) for name in waits.Times._fields if name != "loading"}
     columns |= _spent(rows)
     columns |= {
         name: [bytes_of(history, row, name) for row in range(len(rows))] for name in ("bytes_in", "bytes_out")

@@ -100,13 +100,14 @@ def _by_site(history: History) -> list[_Calls]:
         history.site, history.state, history.called, history.ready, history.staged, history.submitted,
         history.started, history.finished, history.over, strict=True,
     )  # fmt: skip
-    row = -1
+    row, loading = -1, history.loading
     for site, state, called, ready, staged, submitted, started, finished, over in columns:
         row += 1
         states, spent, ran, phases = parts[site]
         states[state] += 1
-        if called <= ready <= staged <= submitted <= started <= finished <= over:  # none is missing
-            first, second, third, fourth, fifth, sixth = phases
+        is_loading = loading and history.id[row] in loading
+        if called <= ready <= staged <= submitted <= started <= finished <= over and not is_loading:
+            first, second, third, fourth, _, fifth, sixth = phases
             spent[first] += ready - called
             spent[second] += staged - ready
             spent[third] += submitted - staged

@@ -42,6 +42,7 @@ def _parts(history: History) -> Iterator[str]:
         "names": list(history.names),
         "sites": [list(site) for site in history.sites],
         "endings": [[number, *ending] for number, ending in history.endings.items()],
+        "loading": [list(each) for each in history.loading.items()],
         "earlier": {
             name: [dict(each.states), each.run, each.longest] for name, each in history.earlier.items()
         },
@@ -106,6 +107,10 @@ def _history(told: Mapping[str, Any]) -> History:
                 _of(error, str, "endings"), tuple(_of(root, int, "endings") for root in roots)
             )
             for number, error, roots in told["endings"]
+        },
+        loading={  # earlier versions do not tell
+            _of(number, int, "loading"): _of(since, float, "loading")
+            for number, since in told.get("loading", ())
         },
         earlier={name: _totals(*each) for name, each in told["earlier"].items()},
     )

@@ -10,27 +10,28 @@ from collections.abc import Sequence
 from math import isnan
 from typing import Final, NamedTuple
 
-from .._core.history import History, Site
+from .._core.history import NOT_YET, History, Site
 from .._core.states import CANCELLING, FAILED, RUNNING, SUCCEEDED
 
-CATEGORIES: Final = ("dependency", "staging", "limit", "queue", "transfer", "run", "retry")
+CATEGORIES: Final = ("dependency", "staging", "limit", "queue", "start", "transfer", "run", "retry")
 """What a task's time is spent on, in the order in which it is told.
 
 - dependency: other tasks had to end first; of a block also those that it has returned.
 - staging: its files were brought, or stood in line for that.
 - limit: it could have run, but for an option that limits how many run at once.
 - queue: for a worker.
+- start: a worker was started for it, or imported what it needs.
 - transfer: what it has made came back and was published.
 - run: the worker's.
 - retry: it was to be tried again, later. Nothing is, so far.
 """
-DEPENDENCY, STAGING, LIMIT, QUEUE, TRANSFER, RUN, RETRY = range(len(CATEGORIES))
+DEPENDENCY, STAGING, LIMIT, QUEUE, START, TRANSFER, RUN, RETRY = range(len(CATEGORIES))
 
 _RAN: Final = frozenset({SUCCEEDED, FAILED, RUNNING, CANCELLING})
-_PHASES: Final = (DEPENDENCY, STAGING, LIMIT, QUEUE, RUN, TRANSFER)
-_UNLIMITED: Final = (DEPENDENCY, STAGING, QUEUE, QUEUE, RUN, TRANSFER)
-_OF_BLOCKS: Final = (DEPENDENCY, STAGING, QUEUE, QUEUE, RUN, DEPENDENCY)
-_AWAITED: Final = (RUN, RUN, RUN, RUN, RUN, RUN)
+_PHASES: Final = (DEPENDENCY, STAGING, LIMIT, QUEUE, START, RUN, TRANSFER)
+_UNLIMITED: Final = (DEPENDENCY, STAGING, QUEUE, QUEUE, START, RUN, TRANSFER)
+_OF_BLOCKS: Final = (DEPENDENCY, STAGING, QUEUE, QUEUE, START, RUN, DEPENDENCY)
+_AWAITED: Final = (RUN, RUN, RUN, RUN, RUN, RUN, RUN)
 
 
 class Times(NamedTuple):
@@ -40,6 +41,7 @@ class Times(NamedTuple):
     ready: float
     staged: float
     submitted: float
+    loading: float
     started: float
     finished: float
     over: float
@@ -72,8 +74,10 @@ def times(history: History, row: int) -> Times:
     called, ready, staged = history.called[row], history.ready[row], history.staged[row]
     submitted, started, finished = history.submitted[row], history.started[row], history.finished[row]
     over = history.over[row]
+    loading = _loading(history, row)
     if called <= ready <= staged <= submitted <= started <= finished <= over:
-        return Times(called, ready, staged, submitted, started, finished, over)
+        loading = started if isnan(loading) else min(max(loading, submitted), started)
+        return Times(called, ready, staged, submitted, loading, started, finished, over)
     was_submitted, has_begun = not isnan(submitted) or not isnan(finished), not isnan(started)
     if not has_begun and (history.state[row] == SUCCEEDED or (was_submitted and history.state[row] in _RAN)):
         started = max(time for time in (called, ready, staged, submitted) if not isnan(time))
@@ -81,7 +85,15 @@ def times(history: History, row: int) -> Times:
     if isnan(staged) and (was_submitted or has_begun):
         staged = ready
     end = history.now if isnan(over) else over
-    return _filled((called, ready, staged, submitted, started, finished), max(end, called))
+    if not isnan(loading) and not isnan(submitted):
+        loading = max(loading, submitted)
+    return _filled((called, ready, staged, submitted, loading, started, finished), max(end, called))
+
+
+def _loading(history: History, row: int) -> float:
+    """Since when a worker was being made ready for a task, if it was so for the last attempt."""
+    since = history.loading.get(history.id[row], NOT_YET) if history.loading else NOT_YET
+    return NOT_YET if history.attempts[row] > 1 and since < history.submitted[row] else since
 
 
 def _filled(given: Sequence[float], end: float) -> Times:

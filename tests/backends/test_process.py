@@ -661,6 +661,24 @@ async def test_a_flood_of_output_leaves_time_for_the_loop(monkeypatch: pytest.Mo
     assert max(passed) <= 1 << 18
 
 
+async def test_the_start_of_a_worker_and_what_it_imports_are_waits_of_their_own(tmp_path: Path) -> None:
+    (tmp_path / "long_to_import.py").write_text("import time\ntime.sleep(0.05)\ndef use(): ...")
+    sys.path.insert(0, str(tmp_path))
+    try:
+        module = importlib.import_module("long_to_import")
+        async with WorkflowEngine(backend="process", workers=1) as engine:
+            await engine.submit(pid)
+            await engine.submit(module.use)
+            await engine.submit(pid)
+            first, importing, third = engine.report().tasks
+    finally:
+        sys.path.remove(str(tmp_path))
+        sys.modules.pop("long_to_import", None)
+    assert first.waits["start"] > first.waits["queue"]
+    assert importing.waits["start"] > 0.05
+    assert third.waits["start"] == 0
+
+
 class Slow:
     """Takes long to unpickle."""
 

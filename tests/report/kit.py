@@ -172,6 +172,9 @@ def histories(draw: st.DrawFn, *, hostile: bool = False, most: int = 12) -> Hist
             "Q", draw(st.lists(st.integers(0, 2**40), min_size=len(ids), max_size=len(ids)))
         )
         history.bytes_out = array("Q", [3] * len(ids))
+    history.loading = {
+        number: draw(_STRETCH) for number in ids if draw(st.sampled_from([False, False, True]))
+    }
     if draw(st.booleans()):
         history.dropped = 5
         history.earlier = {draw(words): Totals({"SUCCEEDED": 4, "FAILED": 1}, 2.5, 1.0)}

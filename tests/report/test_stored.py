@@ -51,6 +51,7 @@ def test_the_text_says_what_it_is_and_is_told_by_columns() -> None:
             ["fit", "function", "backend 'thread'", "", "a.py:1, in main", None],
         ],
         "endings": [],
+        "loading": [],
         "earlier": {},
         "columns": {
             "id": [1, 2],

@@ -30,6 +30,20 @@ def test_a_task_has_spent_its_time_between_the_things_that_happened_to_it() -> N
     assert waits(ALL, limit="workers") == {**parts, "limit": 3.0, "queue": 4.0}
 
 
+@pytest.mark.parametrize(
+    ("since", "start"),
+    [(9.0, 2.0), (7.0, 4.0), (3.0, 4.0), (11.0, 0.0), (13.0, 0.0)],
+    ids=["while it waited", "as soon as it was submitted", "before that", "not at all", "in another attempt"],
+)
+def test_that_a_worker_is_started_for_it_or_imports_what_it_needs_is_a_wait_of_its_own(
+    since: float, start: float
+) -> None:
+    report = of({"times": ALL}, loading={1: since})
+    spent = report.tasks[0].waits
+    assert (spent["queue"], spent["start"], spent["run"]) == (3.0 + 4.0 - start, start, 5.0)
+    assert report.functions["fit"].waits == spent
+
+
 def test_a_block_waits_for_others_until_its_body_begins_and_for_what_it_has_returned() -> None:
     assert waits(ALL, kind="block") == {"dependency": 1.0 + 6.0, "staging": 2.0, "queue": 7.0, "run": 5.0}
 

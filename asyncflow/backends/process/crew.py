@@ -6,7 +6,7 @@ import asyncio
 import os
 import pickle
 import platform
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from functools import partial
 from time import perf_counter
@@ -16,7 +16,7 @@ from ..._causes import add_note
 from ..._core.pace import AHEAD, share
 from ..._worker import wire
 from ..._worker.parcel import unpack_outcome
-from ...backend import CANCELLED, FAILED, RAN, RETURNED, STARTED, SUCCEEDED, Event, Report, Work
+from ...backend import CANCELLED, FAILED, LOADING, RAN, RETURNED, STARTED, SUCCEEDED, Event, Report, Work
 from ...errors import WorkerDied
 from .calls import HEAVY, Packed
 from .hand import Hand, Record
@@ -155,6 +155,8 @@ class Crew:
 
     def _take_records(self, hand: Hand, records: Iterable[Record]) -> None:
         events: list[Event] = []
+        if hand.hired:
+            events += _waited_for(hand, records)
         for kind, task_id, began, ended, payload in records:
             if kind == wire.VALUE:  # nearly all; written out flat
                 self._strike(hand, task_id, ended - began)
@@ -164,6 +166,9 @@ class Crew:
                 if task_id not in self._told:
                     self._told.add(task_id)
                     events.append((STARTED, task_id, (began, hand.name)))
+            elif kind == wire.LOADED:
+                if task_id != hand.first:
+                    events.append((LOADING, task_id, began))
             elif kind == wire.NOT_BEGUN:
                 self._begin_again(hand, payload)
             elif kind == wire.RETIRES:
@@ -404,6 +409,15 @@ class Crew:
             hand.reap()
             hand.close()
         self.close()
+
+
+def _waited_for(hand: Hand, records: Iterable[Record]) -> Iterator[Event]:
+    """The first task that a process has run has waited for its start."""
+    for _, task_id, began, _, _ in records:
+        if began:
+            yield LOADING, task_id, hand.hired
+            hand.first, hand.hired = task_id, 0.0
+            return
 
 
 def _failed(task_id: int, file: int, size: int) -> Event:

@@ -15,6 +15,7 @@ import weakref
 from collections.abc import Container
 from contextlib import ExitStack, suppress
 from struct import Struct
+from time import perf_counter
 from typing import Any, Final
 
 from ..._worker import wire
@@ -54,6 +55,8 @@ class Hand:
     """
 
     def __init__(self, python: str, environment: dict[str, str], most_memory: int) -> None:
+        self.hired = perf_counter()  # 0 once a task is told to have waited for that
+        self.first = 0  # which that was
         self.given: dict[int, Packed] = {}  # in the order in which they are run
         self.load = 0.0  # seconds of work in it, as far as known
         self.known: dict[int, Function] = {}  # that it was sent

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
 
-from ...backend import RAN, STARTED, Event, Work
+from ...backend import LOADING, RAN, STARTED, Event, Work
 
 _ids = count(1)
 
@@ -57,7 +57,7 @@ class Record:
         return [
             (kind, payload)
             for kind, task_id, payload in self.events
-            if task_id == piece.id and kind not in (STARTED, RAN)
+            if task_id == piece.id and kind not in (STARTED, RAN, LOADING)
         ]
 
     def runs(self, piece: Piece) -> list[tuple[float, float, str]]:
