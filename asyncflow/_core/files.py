@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Container, Hashable, Iterable, Mapping, Sequence
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY, dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any, Final, Protocol
 
@@ -253,10 +253,12 @@ class Left:
     Args:
         path: where it is.
         label: of the task that made it.
+        owner: holds the place where it is.
     """
 
     path: str
     label: str
+    owner: Any = field(default=None, compare=False, repr=False)
 
 
 Stamp = tuple[int, int]

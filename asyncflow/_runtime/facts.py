@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from .._core.files import Left, OutputFile, Stamp
+from .held_path import Directory
 
 
 @dataclass(slots=True, eq=False)
@@ -35,8 +36,16 @@ class Facts:
     brought: dict[str, tuple[Stamp, Left | None]] = field(default_factory=dict)
     outputs: Mapping[str, Any] = field(default_factory=dict)  # paths of what was made
     unplain: dict[str, str] = field(default_factory=dict)  # what may stand in its command only as quoted
+    directory: Directory | None = None  # holds the sandbox when the task has succeeded
+    is_reached: bool = False  # whether somebody may know a path in it, whom nobody can see
     left: dict[str, Left] | None = None  # worked out when somebody wants to know
     published: int = 0  # bytes
     command: str | list[str | bytes] | None = None
     returncode: int | None = None
     stderr: str | None = None
+
+    def reached(self) -> None:
+        """Somebody may know a path in the sandbox from now on: it stays until the run is over."""
+        self.is_reached = True
+        if self.directory is not None:
+            self.directory.give_back = None

@@ -68,7 +68,9 @@ class TaskFuture(Task, asyncio.Future[T]):
     @property
     def sandbox(self) -> Path | None:
         """Of an executable task, or one that declares files: the directory that was made for it; None before that."""
-        return self._with_files("sandbox").sandbox
+        facts = self._with_files("sandbox")
+        facts.reached()
+        return facts.sandbox
 
     @property
     def outputs(self) -> Outputs:

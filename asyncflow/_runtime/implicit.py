@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from .._core.files import Left, Stamp, all_left, left_behind
@@ -56,7 +57,7 @@ def bring_left(
         else:
             continue  # what is written through it would come to be where it leads
         for inside, _, stamp in walk(facts.sandbox, name):  # more than one, if a link led to a directory
-            facts.brought[inside] = stamp, Left(left.path + inside.removeprefix(name), left.label)
+            facts.brought[inside] = stamp, replace(left, path=left.path + inside.removeprefix(name))
 
 
 def walk(sandbox: Path, inside: str = "") -> Iterator[tuple[str, str, Stamp]]:
@@ -85,7 +86,14 @@ def stamp_of(path: str | Path) -> Stamp:
 
 
 def _of_each(upstreams: Sequence[Facts]) -> list[dict[str, Left]]:
-    return [_left_by(each) for each in dict.fromkeys(upstreams) if each.is_command and each.sandbox]
+    return [
+        {
+            name: left if left.owner is not None else replace(left, owner=each)
+            for name, left in _left_by(each).items()
+        }
+        for each in dict.fromkeys(upstreams)
+        if each.is_command and each.sandbox
+    ]
 
 
 def _left_by(maker: Facts) -> dict[str, Left]:

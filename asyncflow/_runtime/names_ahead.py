@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Hashable, Sequence
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import Any
 
 from .._core import urls
@@ -57,8 +57,9 @@ def _there(source: Any, facts: Facts) -> tuple[str, Hashable, str] | None:
     if isinstance(source, str) and urls.is_url(source):
         name, file, told = urls.name_of(source), source, urls.shown(source)
     else:
-        file = os.path.normpath(facts.folder / os.path.expanduser(source))
-        name, told = os.path.basename(file), str(source)
+        plain = source if isinstance(source, str) else Path(source)  # not the path that knows who looks at it
+        file = os.path.normpath(facts.folder / os.path.expanduser(plain))
+        name, told = os.path.basename(file), str(plain)
     may_be_made = isinstance(source, str) and is_plain_name(source) and bool(facts.upstreams)
     if (
         may_be_made or not name or (facts.is_dry and TEXT in name)

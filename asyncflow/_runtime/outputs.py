@@ -11,6 +11,7 @@ from .._core.options import meant
 from .._core.task import Definition
 from .._path_standin import PathStandIn
 from ..errors import EngineClosed
+from .held_path import HeldPath
 
 if TYPE_CHECKING:
     from .facts import Facts
@@ -57,7 +58,8 @@ def path_of_output(value: Any, facts: Facts, name: str) -> Any:
         return [path] if OutputFile.is_pattern(name) else path
     if name not in facts.outputs:
         raise _no_such(facts, name, facts.outputs)
-    return facts.outputs[name]
+    made = facts.outputs[name]
+    return [HeldPath.to(each, facts) for each in made] if isinstance(made, list) else HeldPath.to(made, facts)
 
 
 def _no_such(facts: Facts, name: str, known: Iterable[str]) -> KeyError:

@@ -122,7 +122,7 @@ class Run:
         )
         self.wiring = Wiring(self)
         self.teller = Teller(self, time(), audience or Audience(), journal) if report_limit else None
-        self.stager = Stager(sandboxes, implicit_data, self)
+        self.stager = Stager(sandboxes, implicit_data, self, self.loop)
         self.last = 0  # number of the last call
         self.last_site: CallSite | None = None  # of the last call; None when the loop has had its turn since
         # The scope of that call, and a context with nothing else in it. No site holds them: they hold a block.

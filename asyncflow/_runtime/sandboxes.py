@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import re
 import tempfile
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from .._core.task import Task
 from .copying import remove
+from .facts import Facts
+from .held_path import Directory
+from .owners import KEPT, forget_owner, sweep, write_owner
 
 Keep = Literal["failed", "all", "none"]
 FETCHED: Final = "fetched"
 """Where files of other places are kept, for all that ask for them."""
 STREAMS: Final = ("stdout", "stderr")
+_TELL_NOTHING: Final = frozenset({type(None), bool, int, float})
+_LONG: Final = 1 << 20  # characters in which no path is looked for
 _NAME: Final = 60  # characters of a task's name that go into its directory's
 
 
@@ -36,11 +43,23 @@ class Sandboxes:
         """Make the directory of the run, if it is not there: on the loop, before threads make any in it."""
         if self._root is not None:
             return
+        folder, prefix = self._place()
+        folder.mkdir(parents=True, exist_ok=True)
+        self._root = Path(tempfile.mkdtemp(prefix=prefix, dir=folder))
+        write_owner(self._root, self._keep)
+
+    def _place(self) -> tuple[Path, str]:
         if self._work_dir is not None:
-            self._work_dir.mkdir(parents=True, exist_ok=True)
-            self._root = Path(tempfile.mkdtemp(prefix="run-", dir=self._work_dir))
-        else:
-            self._root = Path(tempfile.mkdtemp(prefix="asyncflow-run-"))
+            return self._work_dir, "run-"
+        return Path(tempfile.gettempdir()), "asyncflow-run-"
+
+    def sweep(self, stopped: Callable[[], bool]) -> None:
+        """Remove what engines have left there that were killed; takes as long as the file system does.
+
+        Args:
+            stopped: whether to end early.
+        """
+        sweep(*self._place(), stopped)
 
     @property
     def root(self) -> Path:
@@ -73,26 +92,60 @@ class Sandboxes:
 
     def failed(self, task: Task) -> bool:
         """A task has failed; its directory, if it has one, is evidence. Returns whether it is kept."""
-        if self._keep == "failed" and task.id in self._made:
+        path = self._made.get(task.id)
+        if self._keep == "failed" and path is not None and task.id not in self._kept:
             self._kept.add(task.id)
+            with (
+                suppress(OSError),
+                open(path.parent / KEPT, "a") as file,
+            ):  # for whoever sweeps, if this is killed
+                file.write(f"{path.name}\n")
         return self._keep != "none" and task.id in self._made
+
+    def succeeded(self, task: Task, value: Any, give_back: Callable[[int], None]) -> None:
+        """A task has succeeded: its directory may go when nobody can reach it any more.
+
+        Args:
+            task: with a directory, or without.
+            value: what it has given, which may tell where that is.
+            give_back: takes its number then; on any thread.
+        """
+        facts: Facts = task.facts
+        tells = type(value) not in _TELL_NOTHING and (
+            type(value) is not str or len(value) > _LONG or str(facts.sandbox) in value
+        )
+        if task.id in self._made and self._keep != "all" and not (tells or facts.is_reached):
+            facts.directory = Directory(task.id, give_back)
+
+    def remove(self, task_ids: Iterable[int]) -> None:
+        """Remove directories that nobody can reach any more; takes as long as the file system does.
+
+        Args:
+            task_ids: whose.
+        """
+        for task_id in task_ids:
+            path = self._made.pop(task_id, None)
+            if path is not None:
+                _remove(path)
 
     def clear(self) -> None:
         """Remove what is not to be kept; takes as long as the file system does."""
-        if self._root is None or self._keep == "all":
+        if self._root is None:
             return
-        remove(self._root / FETCHED)
-        for task_id, path in self._made.items():
-            if task_id not in self._kept:
-                remove(path)
-                for stream in STREAMS:
-                    beside(path, stream).unlink(missing_ok=True)
-        self._made.clear()
-        try:
-            self._root.rmdir()
-        except OSError:
-            pass  # something is kept in it
+        if self._keep != "all":
+            remove(self._root / FETCHED)
+            for task_id, path in list(self._made.items()):
+                if task_id not in self._kept:
+                    _remove(path)
+            self._made.clear()
+        forget_owner(self._root)
         self._root = None
+
+
+def _remove(sandbox: Path) -> None:
+    remove(sandbox)
+    for stream in STREAMS:
+        beside(sandbox, stream).unlink(missing_ok=True)
 
 
 def beside(sandbox: Path, stream: str) -> Path:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
+from collections import deque
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from contextvars import Context
@@ -57,9 +58,12 @@ class Stager:
         sandboxes: of the run; None if nothing is to be staged.
         implicit: whether what commands have made without declaring it is brought along.
         told: who is told.
+        loop: of the run.
     """
 
-    def __init__(self, sandboxes: Sandboxes | None, implicit: bool, told: Told) -> None:
+    def __init__(
+        self, sandboxes: Sandboxes | None, implicit: bool, told: Told, loop: asyncio.AbstractEventLoop
+    ) -> None:
         self._sandboxes = sandboxes
         self._implicit = implicit
         self._told = told
@@ -71,7 +75,11 @@ class Stager:
         self._slots = asyncio.Semaphore(AT_ONCE)
         self._fetches: dict[str, asyncio.Task[Path]] = {}
         self._numbers = count(1)
+        self._has_swept = False
+        self._unreachable: deque[int] = deque()  # tasks whose sandboxes nobody can reach any more
+        self._is_told = False  # whether the loop has been told of them
         self._context = Context()
+        self._loop = loop
         self.waiting: set[asyncio.Task[Any]] = set()
 
     # -- calls --------------------------------------------------------------------------------------------
@@ -93,6 +101,9 @@ class Stager:
             ValueError: it declares two outputs of one name, or for one place.
             TypeError: a destination is neither a path nor a URL.
         """
+        if not self._has_swept and self._sandboxes is not None:
+            self._has_swept = True
+            self._begin(aside(self._sandboxes.sweep, self._stopped.is_set), "engines that were killed")
         files = declared(task.args, task.kwargs)
         facts = task.facts = Facts(
             label=f"{task.name!r} (#{task.id})",
@@ -239,6 +250,7 @@ class Stager:
             self._publishing.add(task.id)
             self._begin(self._publish(task, value), f"{task.name}#{task.id}")
         else:  # there is nothing to wait for, as in a dry run, and the places are for others again
+            self._hold(task, value)
             self._told.published(task, value)
             self.release(task)
 
@@ -261,6 +273,7 @@ class Stager:
         self._publishing.discard(task.id)
         if done:
             task.facts.outputs = done[0]
+            self._hold(task, value)
             self._told.published(task, value)
         else:
             self._told.not_published(task, problem)
@@ -268,6 +281,32 @@ class Stager:
 
     def _all_published(self, task: Task, done: list[Mapping[str, Any]]) -> None:
         done.append(self._staging.stage_out(task.facts, lambda: task.story & NOW == RUNNING))
+
+    # -- what nobody can reach any more -------------------------------------------------------------------
+
+    def _hold(self, task: Task, value: Any) -> None:
+        if self._sandboxes is not None:
+            self._sandboxes.succeeded(task, value, self._give_back)
+
+    def _give_back(self, task_id: int) -> None:
+        """On any thread, and in the middle of anything, when the collector says so."""
+        self._unreachable.append(task_id)
+        if not self._is_told:
+            self._is_told = True
+            with suppress(RuntimeError):  # the loop is closed: the end clears all
+                self._loop.call_soon_threadsafe(self._remove)
+
+    def _remove(self) -> None:
+        if not self._stopped.is_set() and self._sandboxes is not None:
+            self._begin(self._removed(self._sandboxes), "tasks that are over")
+
+    async def _removed(self, sandboxes: Sandboxes) -> None:
+        while self._unreachable:
+            batch = [self._unreachable.popleft() for _ in range(len(self._unreachable))]
+            await aside(sandboxes.remove, batch)
+        self._is_told = False
+        if self._unreachable:  # since it was looked at
+            self._remove()
 
     # -- the end ------------------------------------------------------------------------------------------
 

@@ -174,6 +174,8 @@ class Staging:
                 source = left_under(given.source, facts.upstreams)
         if source is None:
             source = given.source
+        if isinstance(source, PosixPath):
+            source = Path(source)  # not the path that knows who looks at it
         if isinstance(source, list) and source and all(isinstance(each, os.PathLike) for each in source):
             if given.name is not None or given.sha256 is not None:
                 raise ValueError(f"InputFile of {len(source)} files: neither name= nor sha256= fits them all")

@@ -325,7 +325,7 @@ async def test_each_task_has_a_directory_of_its_own_and_those_of_failures_stay(
         with pytest.raises(CommandFailed):
             await bad
         (run,) = (tmp_path / "work").iterdir()
-        assert {path.name for path in run.iterdir()} == {"good-1", "bad-2"}
+        assert {path.name for path in run.glob("[!.]*")} == {"good-1", "bad-2"}
     assert {path.name for path in run.glob("*")} == kept
     assert run.exists() is bool(kept)
     assert sorted(os.listdir()) == here

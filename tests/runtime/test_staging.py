@@ -410,7 +410,7 @@ async def test_files_of_functions_that_are_not_soon_to_run_are_not_there_yet(
             await gate.reached()
             await engine.executable_task(lambda file: ["cat", file])(InputFile("/proc/version"))
             (run,) = tmp_path.iterdir()
-            assert len(list(run.iterdir())) <= AT_ONCE + 2 + 1
+            assert len(list(run.glob("[!.]*"))) <= AT_ONCE + 2 + 1
             for future in futures:
                 future.cancel()
             gate.close()

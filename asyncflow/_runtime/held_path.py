@@ -1,0 +1,101 @@
+"""Knows who can still reach a sandbox: as long as somebody can, it stays."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path, PosixPath
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from .facts import Facts
+
+
+class Directory:
+    """A sandbox that is given back when this goes, with the facts that alone hold it.
+
+    Args:
+        task_id: whose.
+        give_back: takes the number of the task; None for never. May be called on any thread, by the collector, too.
+    """
+
+    __slots__ = ("give_back", "task_id")
+
+    def __init__(self, task_id: int, give_back: Callable[[int], None] | None) -> None:
+        self.task_id = task_id
+        self.give_back = give_back
+
+    def __del__(self) -> None:
+        if self.give_back is not None:
+            self.give_back(self.task_id)
+
+
+class HeldPath(PosixPath):
+    """The path of an output, as a future gives it. It holds the sandbox; whoever does more with it than hand it on, as
+    reading the file, may hold a text or a path made of it, so that the sandbox stays to the end of the run."""
+
+    _facts: Facts | None = None
+
+    @classmethod
+    def to(cls, path: Path, facts: Facts) -> HeldPath:
+        """The same path, held.
+
+        Args:
+            path: in the sandbox of a task.
+            facts: of that task.
+        """
+        held = cls(path)
+        held._facts = facts
+        return held
+
+    def _reached(self) -> None:
+        if self._facts is not None:
+            self._facts.reached()
+
+    def __str__(self) -> str:
+        self._reached()
+        return super().__str__()
+
+    def __fspath__(self) -> str:
+        return str(self)
+
+    def __repr__(self) -> str:
+        return repr(Path(str(self)))
+
+    def __truediv__(self, key: Any) -> Path:  # type: ignore[override]
+        self._reached()
+        return Path(str(self), key)
+
+    def __reduce__(self) -> Any:
+        return Path, (str(self),)
+
+
+_MADE_OF_IT: Final = (
+    *(
+        "parent",
+        "parents",
+        "parts",
+        "joinpath",
+        "with_name",
+        "with_stem",
+        "with_suffix",
+        "relative_to",
+        "absolute",
+    ),
+    *("resolve", "expanduser", "iterdir", "glob", "rglob", "walk", "rename", "replace", "readlink"),
+)
+
+
+def _reaching(name: str) -> property:
+    """An attribute that says that the path was used before it is what it was."""
+    inherited: Any = getattr(PosixPath, name)
+
+    def get(self: HeldPath) -> Any:
+        self._reached()
+        return inherited.__get__(self, HeldPath)
+
+    return property(get)
+
+
+for each in _MADE_OF_IT:
+    if hasattr(PosixPath, each):  # Python 3.11 has no walk
+        setattr(HeldPath, each, _reaching(each))

@@ -1,0 +1,100 @@
+"""Knows whose a run's directory is, and clears away those of engines that were killed.
+
+An owner is known by its machine, its process and when that started: numbers of processes are used again, and several
+machines or containers may share a directory. Of what is not surely this machine's, nobody here can say that it is dead.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Final
+
+from .copying import remove
+
+OWNER: Final = ".owner"
+"""The file that says whose a directory is; gone when an engine has cleared up itself."""
+KEPT: Final = ".kept"
+"""Names of sandboxes that stay as evidence, a line each."""
+_YOUNG: Final = 60.0  # seconds in which a directory is left alone, whatever it says
+
+
+def write_owner(root: Path, keep: str) -> None:
+    """Say that a directory is this process's.
+
+    Args:
+        root: the directory.
+        keep: whose sandboxes stay in it.
+    """
+    (root / OWNER).write_text(
+        json.dumps({"host": socket.gethostname(), "keep": keep, **_process(os.getpid())})
+    )
+
+
+def sweep(folder: Path, prefix: str, stopped: Callable[[], bool]) -> None:
+    """Remove what engines of this user have left that were killed on this machine, except for evidence.
+
+    Args:
+        folder: where directories of runs are.
+        prefix: how their names begin.
+        stopped: whether to end early.
+    """
+    with suppress(OSError), os.scandir(folder) as listing:
+        for entry in listing:
+            if stopped():
+                return
+            with suppress(OSError, ValueError, LookupError, TypeError):
+                if entry.name.startswith(prefix) and _is_left(entry):
+                    _clear(Path(entry.path))
+
+
+def _is_left(entry: os.DirEntry[str]) -> bool:
+    if not entry.is_dir(follow_symlinks=False) or entry.stat(follow_symlinks=False).st_uid != os.geteuid():
+        return False
+    owner = Path(entry.path, OWNER)
+    if time.time() - os.lstat(owner).st_mtime < _YOUNG:
+        return False
+    said = json.loads(owner.read_text())
+    here = _process(os.getpid())
+    is_of_here = all(said[each] == here[each] for each in ("boot", "namespace"))
+    return is_of_here and said["keep"] != "all" and _started(int(said["pid"])) != said["started"]
+
+
+def _clear(root: Path) -> None:
+    kept: set[str] = set()
+    with suppress(FileNotFoundError):
+        kept = set((root / KEPT).read_text().splitlines())
+    for path in root.iterdir():
+        if path.name not in (OWNER, KEPT) and path.name not in kept and path.stem not in kept:
+            remove(path)
+    forget_owner(root)
+
+
+def forget_owner(root: Path) -> None:
+    """Leave a directory to its user, if there is still something in it.
+
+    Args:
+        root: of a run that is over.
+    """
+    for name in (OWNER, KEPT):
+        (root / name).unlink(missing_ok=True)
+    with suppress(OSError):  # something is kept in it
+        root.rmdir()
+
+
+def _process(pid: int) -> dict[str, Any]:
+    boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    return {"boot": boot, "namespace": os.readlink("/proc/self/ns/pid"), "pid": pid, "started": _started(pid)}
+
+
+def _started(pid: int) -> int | None:
+    """When a process was started, in ticks since the machine was; None if there is no such process."""
+    try:
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19])
+    except (FileNotFoundError, ProcessLookupError):
+        return None
