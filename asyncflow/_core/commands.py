@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from .options import flag, mapping
+from .texts import refuse
 
 SHELLS: Final = ("sh", "bash", "dash", "ksh", "zsh")
 """Shells that quote as `quoting` does; a path to one of them will do, too."""
@@ -40,10 +41,13 @@ class CommandOptions:
         """The same with some options set; those that are None stay as they are.
 
         Raises:
-            TypeError: an option is of the wrong type.
+            TypeError: an option is of the wrong type, or has the text of a future in it.
             ValueError: a shell that does not quote as POSIX has it.
         """
         given = {name: value for name, value in options.items() if value is not None}
+        for name, value in given.items():
+            for text in value.values() if isinstance(value, Mapping) else (value,):
+                refuse(text, f"{name}=")
         if "ok_codes" in given:
             given["ok_codes"] = _codes(given["ok_codes"])
         if "env" in given:
@@ -147,6 +151,7 @@ def argv_of(given: Any, options: CommandOptions, name: str) -> list[str | bytes]
     if not argv or not argv[0] or (isinstance(given, str) and not given.strip()):
         raise ValueError(f"{name!r} returned {given!r}: there is no command in it")
     for item in argv:
+        refuse(item, f"the command of {name!r}")
         if (b"\0" if isinstance(item, bytes) else "\0") in item:  # type: ignore[operator]
             raise ValueError(f"{name!r}: {item!r} holds a null character, which no command can be given")
     return argv

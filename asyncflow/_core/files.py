@@ -40,7 +40,9 @@ class InputFile(File):
     sha256: str | None = None
 
     def __post_init__(self) -> None:
-        if self.source == "":  # as a path, it would be the whole working directory
+        if (
+            isinstance(self.source, str) and not self.source
+        ):  # as a path, it would be the whole working directory
             raise ValueError("InputFile(''): a path, a URL or the name of an output is needed")
         if self.name is not None:
             if not _stays_inside(self.name):
@@ -79,7 +81,7 @@ class OutputFile(File):
             )
         if any("**" in part and part != "**" for part in self.name.split("/")):
             raise ValueError(f"OutputFile({self.name!r}): ** stands for any number of directories, by itself")
-        if self.to == "":
+        if isinstance(self.to, str) and not self.to:
             raise ValueError(f"OutputFile({self.name!r}, to=''): a path or a URL is needed")
         object.__setattr__(self, "name", straight(self.name))
         if self.is_glob and self.to is not None:

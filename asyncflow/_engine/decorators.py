@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from .._core.commands import CommandOptions
 from .._core.task import Definition
+from .._core.texts import refuse
 from .._option_names import names_options
 from ..executable_task import ExecutableTask, runs
 from ..function_task import FunctionTask
@@ -186,6 +187,7 @@ def definition_of(
     given: Any = name
     if given is not None and not isinstance(given, str):
         raise TypeError(f"{name_of(fn)!r}: name={given!r}: text is needed")
+    refuse(given, f"name= of {name_of(fn)!r}")
     if backend is not None and backend not in list(engine._backends):  # which hashes nothing
         unknown = asked_for(name or name_of(fn), backend, engine._backends)
         rehearsal = engine._rehearsal()

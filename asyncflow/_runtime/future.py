@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from .run import Run
 
 T = TypeVar("T")
+_FUTURES = (asyncio.Future, concurrent.futures.Future)
 _cancel = asyncio.Future.cancel
 _result = asyncio.Future.result
 _INNER = {*FIELDS, "set_up", "enter", "impossible"} - {"id"}
@@ -129,7 +131,53 @@ class TaskFuture(Task, asyncio.Future[T]):
             # Not a method: asyncio asks so for what an await raises, and a frame of ours would be in the traceback.
             return partial(_result if self.done() else _not_yet, self)
 
+    def set_result(self, result: Any, /) -> NoReturn:
+        """Refused, as by an `asyncio.Task`: the value is what the task's function returns.
+
+        Raises:
+            RuntimeError: always.
+        """
+        raise RuntimeError(f"{self!r}.set_result(): a task's value is what its function returns")
+
+    def set_exception(self, exception: Any, /) -> NoReturn:
+        """Refused, as by an `asyncio.Task`: a task fails by what its function raises.
+
+        Raises:
+            RuntimeError: always.
+        """
+        raise RuntimeError(
+            f"{self!r}.set_exception(): a task fails by what its function raises; to stop it:  .cancel()"
+        )
+
+    def __bool__(self) -> bool:
+        """Refused: a future says nothing of whether its value is true.
+
+        Raises:
+            TypeError: always.
+        """
+        raise TypeError(
+            f"{self!r} is a future here, and not yet its value: it is neither true nor false.\n"
+            f"  Await it first:  if await {self.name}(...): ...  Whether there is one at all, `is not None` tells"
+        )
+
+    def __eq__(self, other: object) -> bool:
+        """Whether it is the same future; refused for what is none.
+
+        Raises:
+            TypeError: the other is no future.
+        """
+        if self is other or isinstance(other, _FUTURES):
+            return self is other
+        raise TypeError(
+            f"{self!r} is a future here, and not yet its value: it cannot be compared with"
+            f" {type(other).__name__!r}.\n"
+            f"  Await it first:  await {self.name}(...) == ...  Whether there is one at all, `is not None` tells"
+        )
+
+    __hash__ = asyncio.Future.__hash__
+
     def __repr__(self) -> str:
+        self.site.run.has_texts = True  # which should stand in no argument of a call: see `Wiring`
         return f"<TaskFuture {self.name}#{self.id} {state_of(self.story)}>"
 
     def __dir__(self) -> list[str]:

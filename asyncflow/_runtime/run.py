@@ -59,6 +59,7 @@ _ROOTS: Final = 100  # of a task that did not run, that are told of
 # Called for every task, as what they are: looked up in an instance they would cost twice as much.
 _scope: Final = SCOPE.get
 _set_result: Final = asyncio.Future.set_result
+_set_exception: Final = asyncio.Future.set_exception
 _cancel: Final = asyncio.Future.cancel
 
 
@@ -124,6 +125,7 @@ class Run:
         self.teller = Teller(self, time(), audience or Audience(), journal) if report_limit else None
         self.stager = Stager(sandboxes, implicit_data, self, self.loop)
         self.last = 0  # number of the last call
+        self.has_texts = False  # somebody has made text of a future
         self.last_site: CallSite | None = None  # of the last call; None when the loop has had its turn since
         # The scope of that call, and a context with nothing else in it. No site holds them: they hold a block.
         self._last_scope: Scope | None = None
@@ -373,7 +375,7 @@ class Run:
         else:
             self._timeouts.disarm(task)
             if not isinstance(task.facts, Facts):
-                task.set_result(value)
+                _set_result(task, value)
                 self.scheduler.succeeded(task)
                 return
             if task.story & NOW == SUBMITTED:
@@ -428,7 +430,7 @@ class Run:
         if task.story & NOW == CANCELLING:
             self.scheduler.stopped(task)
         else:
-            task.set_result(value)
+            _set_result(task, value)
             self.scheduler.succeeded(task)
             if self.record is not None:
                 self.record.over(task.id, perf_counter())
@@ -482,7 +484,7 @@ class Run:
             self._failed(block, error)
 
     def _block_succeeded(self, block: Any, value: Any) -> None:
-        block.set_result(value)
+        _set_result(block, value)
         self.scheduler.succeeded(block)
         if self.record is not None:
             self.record.over(block.id, perf_counter())
@@ -632,7 +634,7 @@ class Run:
             return
         else:
             error = cause.error
-        task.set_exception(error)
+        _set_exception(task, error)
         if cause.passed_on:
             task._log_traceback = False  # a dependent brings it to whoever awaits that
         else:

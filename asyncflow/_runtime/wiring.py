@@ -13,6 +13,7 @@ from .._core import arguments
 from .._core.files import declared
 from .._core.signature import names_of
 from .._core.task import CallSite, Definition, Task
+from .._core.texts import place_of_text, refuse
 from ..errors import CircularDependency, ForeignFuture
 from . import inputs
 from .foreign import all_awaited
@@ -48,7 +49,7 @@ class Wiring:
         Raises:
             ForeignFuture: a future of another engine or of an earlier run.
             CircularDependency: the task would wait for the block in which it was called.
-            TypeError: a generator, or something else that makes its items later.
+            TypeError: a generator, or something else that makes its items later; the text of a future.
             ValueError: a container holds both itself and a future, or two outputs have one name.
         """
         if not kwargs and not after and task.owner is None:
@@ -66,6 +67,8 @@ class Wiring:
                 task.after, _ = arguments.scan_value(all_awaited(after), inputs.KINDS, self.adopt)
                 futures += task.after
             self._check(futures, task, task.owner)
+            if self._run.has_texts:
+                self._refuse_texts(task, args, kwargs)
             if arguments.has_containers(args, kwargs, inputs.KINDS) and not task.definition.is_block:
                 task.facts = declared(args, kwargs) or None  # a block hands them on to tasks
         except arguments.Lazy as lazy:
@@ -75,6 +78,13 @@ class Wiring:
             self.call_off(task)
             raise
         return futures
+
+    def _refuse_texts(self, task: Task, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
+        """Refuse the text of a future among the arguments, made where its value was meant."""
+        found = place_of_text(args, kwargs, inputs.KINDS)
+        if found is not None:
+            name = names_of(task.definition.fn, args, kwargs)[found[0]]
+            refuse(found[1], f"argument {name!r} of {task.name!r}")
 
     def call_off(self, task: Task) -> None:
         """A call is not taken: what was adopted for it, as a coroutine among its arguments, is cancelled."""

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 import gc
 import weakref
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from asyncflow import TaskFuture, WorkflowEngine
+from asyncflow import InputFile, OutputFile, TaskFuture, WorkflowEngine
+from asyncflow._runtime import inputs, wiring
 from asyncflow.testing import Gate, ManualBackend
 
 from .kit import never_called, turns
@@ -219,3 +222,138 @@ async def test_repr_of_a_future_in_each_state_names_it(engine: WorkflowEngine, h
     assert repr(second) == "<TaskFuture two#2 PENDING>"
     second.cancel()
     assert repr(second) == "<TaskFuture two#2 CANCELLED>"
+
+
+# -- a future is not its value ----------------------------------------------------------------------------
+
+
+async def test_a_future_is_neither_true_nor_false(threads: WorkflowEngine) -> None:
+    pending = threads.submit(len, "abc")
+    for future in (pending, threads.submit(len, "abc")):
+        for ask in (
+            bool,
+            lambda it: not it,
+            lambda it: 1 if it else 2,
+            lambda it: it and 1,
+            lambda it: all([it]),
+        ):
+            with pytest.raises(
+                TypeError, match=r"is a future here, and not yet its value.*\n  Await it first:  if await"
+            ):
+                ask(future)
+        await future
+
+
+async def test_a_future_cannot_be_compared_with_what_is_none(threads: WorkflowEngine) -> None:
+    future, other = threads.submit(len, "abc"), threads.submit(len, "abc")
+    for value in (1, None, "abc", [1], 1.5):
+        for compare in (lambda a, b: a == b, lambda a, b: a != b, lambda a, b: b == a, lambda a, b: b in [a]):
+            with pytest.raises(TypeError, match=r"cannot be compared with.*\n  Await it first:  await len\("):
+                compare(future, value)
+    with pytest.raises(TypeError, match="cannot be compared"):
+        match future:
+            case 3:
+                raise AssertionError
+    pool: concurrent.futures.Future[int] = concurrent.futures.Future()
+    for theirs in (other, pool, asyncio.get_running_loop().create_future()):
+        assert future != theirs and theirs != future
+    await asyncio.gather(future, other)
+
+
+async def test_futures_are_keys_and_members_and_asyncio_has_no_trouble_with_them(
+    threads: WorkflowEngine,
+) -> None:
+    futures = threads.function_task(len).map(["a", "bb", "ccc"])
+    names = dict(zip(futures, "abc", strict=True))
+    assert [names[future] for future in futures] == ["a", "b", "c"]
+    assert futures.index(futures[1]) == 1 and futures[2] in futures and len({*futures, *futures}) == 3
+    assert futures == list(futures) and [futures[0]] != [futures[1]]
+    assert await asyncio.gather(*futures, *futures) == [1, 2, 3] * 2
+    assert await asyncio.shield(futures[0]) == await asyncio.wait_for(futures[0], 5) == 1
+    done, pending = await asyncio.wait(futures)
+    assert done == set(futures) and not pending
+    assert sorted([await each for each in asyncio.as_completed(futures)]) == [1, 2, 3]
+    async with asyncio.TaskGroup() as group:
+        waiting = group.create_task(asyncio.wait_for(threads.submit(len, "abc"), 5))
+    assert waiting.result() == 3
+    weakly = weakref.WeakSet(futures)
+    assert futures[0] in weakly
+
+
+@pytest.mark.parametrize("backend", ["sequential", "thread", "process"])
+async def test_a_future_cannot_be_set_by_its_user(backend: str) -> None:
+    async with WorkflowEngine(backend, workers=1) as engine:
+
+        @engine.block
+        async def flow() -> int:
+            return await engine.submit(len, "abc")
+
+        for future in (engine.submit(len, "abc"), flow()):
+            with pytest.raises(
+                RuntimeError, match=r"set_result\(\): a task's value is what its function returns"
+            ):
+                future.set_result(4)
+            with pytest.raises(RuntimeError, match=r"set_exception\(\): .*to stop it:  .cancel\(\)"):
+                future.set_exception(ValueError())
+            assert not future.done()
+            assert await future == 3
+
+
+# -- the text of a future ---------------------------------------------------------------------------------
+
+
+async def test_the_text_of_a_future_is_refused_where_its_value_was_meant() -> None:
+    async with WorkflowEngine(workers=1, keep="none") as engine:
+        await _texts_are_refused(engine)
+
+
+async def _texts_are_refused(threads: WorkflowEngine) -> None:
+    @threads.function_task
+    def save(path: Any, *more: Any) -> None:
+        raise AssertionError
+
+    @threads.block
+    async def flow(path: Any) -> None:
+        raise AssertionError
+
+    @threads.executable_task
+    def run(path: Any = None) -> str:
+        return f"echo {number}"
+
+    number = threads.submit(len, "abc")
+    texts = [f"out-{number}.txt", str(number), repr([number]), Path(f"{number}") / "a"]
+    for text in texts:
+        for given in (text, [text], {"a": (text,)}, {text: 1}, OutputFile("o", to=text), InputFile(text)):
+            for task in (save, flow, run):
+                with pytest.raises(
+                    TypeError, match=r"^argument 'path' of '.*' has the text of a f"
+                ) as caught:
+                    task(given)
+                assert "\n  Await the future first" in str(caught.value)
+    with pytest.raises(TypeError, match=r"^argument '\*more' of 'save' has the text"):
+        save(1, 2, texts[0])
+    with pytest.raises(TypeError, match=r"^name= of 'save' has the text of a future"):
+        save.with_options(name=f"save-{number}")
+    for option in ({"env": {"A": str(number)}}, {"cwd": str(number)}, {"stdin": f"{number}"}):
+        with pytest.raises(TypeError, match=r"^(env|cwd|stdin)= has the text of a future"):
+            run.with_options(**option)
+    with pytest.raises(TypeError, match=r"^the command of 'run' has the text of a future"):
+        await run()
+    assert await number == 3
+
+
+async def test_what_looks_a_little_like_the_text_of_a_future_is_none(threads: WorkflowEngine) -> None:
+    future = threads.submit(len, "abc")
+    str(future)
+    assert await threads.submit(str.upper, "<TaskFuture of mine>") == "<TASKFUTURE OF MINE>"
+    files = (OutputFile("o", to=future), [InputFile(future)])
+    assert wiring.place_of_text(files, {}, inputs.KINDS) is None
+    assert await future == 3
+
+
+async def test_arguments_are_not_searched_for_texts_before_any_was_made(
+    threads: WorkflowEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(wiring, "place_of_text", never_called)
+    assert await threads.submit(len, "abc") == 3
+    assert await threads.submit(lambda *given: given, [threads.submit(len, "abc")], "text") == ([3], "text")

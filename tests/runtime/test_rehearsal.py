@@ -875,7 +875,7 @@ async def test_a_future_that_a_cache_has_kept_from_a_plan_is_refused_in_a_run() 
         assert await plan.run() == "a"
 
 
-async def test_a_condition_on_a_future_is_told_and_is_no_finding() -> None:
+async def test_a_condition_on_a_future_is_a_finding_and_the_rehearsal_goes_on() -> None:
     engine = WorkflowEngine()
     asked: list[int] = []
 
@@ -892,7 +892,7 @@ async def test_a_condition_on_a_future_is_told_and_is_no_finding() -> None:
         return await last
 
     plan = await engine.plan(flow)
-    assert not plan.findings
-    assert plan.decisions == (
-        f"if on count#1, a future, which is true whatever its value is, {__file__}:{asked[0]} (2 times)",
-    )
+    assert [found.where for found in plan.findings] == [f"{__file__}:{asked[0]}, in flow"]
+    assert "is a future here, and not yet its value: it is neither true nor false" in plan.findings[0].what
+    assert "`is not None` tells" in plan.findings[0].mend
+    assert len(plan.tasks) == 3 and not plan.decisions

@@ -5,7 +5,7 @@ import json
 from dataclasses import dataclass
 from typing import Any, TypedDict
 
-from asyncflow import WorkflowEngine
+from asyncflow import OutputFile, WorkflowEngine
 
 from .kit import right, wrong
 
@@ -205,5 +205,87 @@ def a_result_of_which_nothing_is_known_that_is_awaited_twice(engine: WorkflowEng
     async def flow() -> Any:
         client = await connect()
         return await client  # here
+
+    return flow
+
+
+@wrong("it is neither true nor false", "check", mend="if await check(...)")
+def a_future_as_a_condition(engine: WorkflowEngine) -> Any:
+    @engine.function_task
+    def check() -> bool: ...
+
+    async def flow() -> int:
+        return 1 if check() else 2  # here
+
+    return flow
+
+
+@wrong("it is neither true nor false", "check", mend="if await check(...)")
+def a_future_that_ends_a_loop(engine: WorkflowEngine) -> Any:
+    @engine.function_task
+    def check(number: int) -> bool: ...
+
+    @engine.block
+    async def flow() -> int:
+        number = 0
+        while not check(number):  # here
+            number += 1
+        return number
+
+    return flow
+
+
+@wrong("it cannot be compared with 'int'", "count", mend="await count(...) == ...")
+def a_future_in_a_comparison(engine: WorkflowEngine) -> Any:
+    @engine.function_task
+    def count() -> int: ...
+
+    async def flow() -> bool:
+        return count() == 1  # here
+
+    return flow
+
+
+@wrong("argument 'path' of 'save' has the text of a future in it", "save", mend="Await the future first")
+def a_future_in_a_file_name(engine: WorkflowEngine) -> Any:
+    @engine.function_task
+    def count() -> int: ...
+
+    @engine.executable_task
+    def save(path: OutputFile) -> str:
+        return f"touch {path}"
+
+    async def flow() -> str:
+        number = count()
+        await number
+        return await save(OutputFile(f"out-{number}.txt"))  # here
+
+    return flow
+
+
+@wrong("name= of 'count' has the text of a future in it", "flow", mend="Await the future first")
+def a_future_in_a_name(engine: WorkflowEngine) -> Any:
+    @engine.function_task
+    def count() -> int: ...
+
+    async def flow() -> int:
+        number = count()
+        return await count.with_options(name=str(number))() + await number  # here
+
+    return flow
+
+
+@right
+def futures_that_are_looked_at_as_futures(engine: WorkflowEngine) -> Any:
+    @engine.function_task
+    def count() -> int: ...
+
+    async def flow() -> Any:
+        last = None
+        for _ in range(2):
+            last = count() if last is None else last
+        other = count()
+        print(f"{last} and {other}, {last == other}")
+        return await asyncio.gather(*{last, other})
 
     return flow

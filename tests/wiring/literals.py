@@ -158,7 +158,7 @@ def a_task_that_was_not_called(engine: WorkflowEngine) -> Any:
 @wrong(
     "'path' of 'read' has the text of a future in it: '<TaskFuture folder#",
     "read",
-    mend="await the future first",
+    mend="Await the future first",
 )
 def a_future_in_a_text(engine: WorkflowEngine) -> Any:
     @engine.function_task

@@ -236,6 +236,15 @@ class DryRun(Run):
                 inside = block.id if block is not None and block.id in self._calls else None
                 self._waited.setdefault(future.id, {}).setdefault(inside, self.last)
 
+    def misused(self, future: TaskFuture[Any], error: TypeError) -> None:
+        """A future was taken for its value, which any run refuses.
+
+        Args:
+            future: that was.
+            error: the refusal.
+        """
+        raise error
+
     def returned(self, block: Task, value: Any) -> None:
         """The body of a block has returned.
 

@@ -22,7 +22,7 @@ from ..._core.task import Task
 from ...errors import AsyncflowError
 from . import certain, forgotten
 from .declared import Declared
-from .origins import OURS, is_worded, place_of, values_at
+from .origins import OURS, is_users, is_worded, place_of, values_at
 
 Site = tuple[CodeType | None, int]
 """Some code, and an instruction in it."""
@@ -46,6 +46,14 @@ def users_site(code: CodeType | None, at: int, otherwise: Site) -> Site:
     if frame is None or str(frame.f_globals.get("__name__")).partition(".")[0] == "asyncio":
         return otherwise  # the target itself, which the rehearsal has called
     return frame.f_code, frame.f_lasti
+
+
+def users_frame() -> FrameType | None:
+    """The innermost code that runs and is the user's; None if there is none."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None and not is_users(frame.f_code.co_filename):
+        frame = frame.f_back
+    return frame
 
 
 HERE: Final[Site] = users_site.__code__, 0

@@ -140,6 +140,14 @@ class ForgivingRun(DryRun):
         site = faults.users_site(*faults.HERE, self.site)
         self.found.take(faults.of_call(error, place_in(*site), (name,)))
 
+    def misused(self, future: TaskFuture[Any], error: TypeError) -> None:
+        """Take note of a future that code has taken for its value."""
+        frame = faults.users_frame() if self.closed is None else None
+        if frame is not None:  # else it is we who look at it
+            where = place_in(frame.f_code, frame.f_lasti)
+            in_words = TypeError(str(error).replace(repr(future), f"what {future.name!r} gives"))
+            self.found.take(faults.of_call(in_words, where, (future.name,)))
+
     def lacks_output(self, name: str, error: KeyError) -> None:
         """Take note of an output that a task does not declare."""
         where = place_in(*faults.users_site(*faults.HERE, self.site))
@@ -174,7 +182,7 @@ class ForgivingRun(DryRun):
         elif not isinstance(error, Enough):
             self._blame(task, error)
         self._timeouts.disarm(task)
-        task.set_result(None if task.id == 0 else self.hands.stand_in(task))
+        asyncio.Future.set_result(task, None if task.id == 0 else self.hands.stand_in(task))
         self.scheduler.succeeded(task)
 
     def _expired(self, task: Task) -> None:

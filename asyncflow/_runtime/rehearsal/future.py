@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from collections.abc import Callable, Generator
 from contextvars import Context
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..future import TaskFuture
 from ..outputs import Outputs
-from .origins import is_users
 
 if TYPE_CHECKING:
     from .dry_run import DryRun
@@ -25,12 +23,22 @@ class RehearsedFuture(TaskFuture[T]):
     _run: DryRun
 
     def __bool__(self) -> bool:
-        """True, as of any future: whoever asks may want its value, or to know whether there is one at all."""
-        frame = sys._getframe(1)
-        if is_users(frame.f_code.co_filename):
-            told = f"{self.name}#{self.id}, a future, which is true whatever its value is"
-            self._run.decided.take("if", told, frame.f_code.co_filename, frame.f_lineno)
+        """Refused, as of any future; in a rehearsal that is noted, and it is true."""
+        try:
+            return super().__bool__()
+        except TypeError as error:
+            self._run.misused(self, error)
         return True
+
+    def __eq__(self, other: object) -> bool:
+        """As of any future; in a rehearsal it is noted what is none, and differs."""
+        try:
+            return super().__eq__(other)
+        except TypeError as error:
+            self._run.misused(self, error)
+        return False
+
+    __hash__ = TaskFuture.__hash__
 
     def __await__(self) -> Generator[Any, None, T]:
         self._run.used(self, waited=True)

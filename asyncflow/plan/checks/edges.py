@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import collections.abc
 import concurrent.futures
-import re
 import typing
 from collections.abc import Iterator
 from typing import Any, Final
@@ -22,7 +21,6 @@ from .seen import Seen
 from .values import Refusal, refusal
 
 _AWAITED: Final = (collections.abc.Awaitable, asyncio.Future, concurrent.futures.Future)
-_TEXT_OF_FUTURE: Final = re.compile(r"<TaskFuture \S+#\d+ [A-Z_]+>")
 
 
 def faults_of(call: Rehearsed, seen: Seen) -> Iterator[Fault]:
@@ -37,9 +35,7 @@ def faults_of(call: Rehearsed, seen: Seen) -> Iterator[Fault]:
     replaced = seen.replaced_in(call)
     for argument in seen.arguments(call):
         value = argument.value
-        if type(value) is str and _TEXT_OF_FUTURE.search(value):
-            yield said.text_of_future(call, argument.name, value)
-        elif not seen.is_known_to_fit(value, argument.hint):
+        if not seen.is_known_to_fit(value, argument.hint):
             refused = None if is_silent(argument.hint) else refusal(value, argument.hint, replaced)
             if refused is not None:
                 yield from _told(call, argument, refused, seen)

@@ -284,9 +284,3 @@ def shared_iterator(first: Rehearsed, second: Rehearsed, value: Any) -> Fault:
     """One iterator for two tasks: each would get a part of what it gives."""
     what = f"{quoted(first)} and {quoted(second)} are given the same {shown(type(value))}, which can be read once"
     return fault("iterator", second, what, "make a list of it first and pass that", [first, second])
-
-
-def text_of_future(call: Rehearsed, parameter: str, text: str) -> Fault:
-    """A future was put into a text."""
-    what = f"'{plain(parameter)}' of {quoted(call)} has the text of a future in it: {plain(repr(text), _LONGEST)}"
-    return fault("text", call, what, "await the future first and put its value into the text")
