@@ -475,7 +475,8 @@ def end_of(task: Task) -> int:
 
 def _blame(task: Task, dependency: Task) -> None:
     assert dependency.cause is not None
-    dependency.cause.passed_on = True
+    if task.story & NOW != RUNNING:  # a block that has returned it passes on the first failure, and no other
+        dependency.cause.passed_on = True
     if task.blames is None:
         task.blames = [dependency.cause]
     else:

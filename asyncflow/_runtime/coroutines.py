@@ -26,7 +26,7 @@ from .._core.states import CANCELLING, HANDED, NOW, SUBMITTED
 from .._core.task import Task
 from .._worker.forks import leave, leave_with
 from ..backend import CANCELLED, FAILED, RAN, RETURNED, STARTED, SUCCEEDED, Event
-from ..errors import CircularDependency
+from ..errors import CircularDependency, TaskTimeout
 from . import inputs
 from .failure import NO_VALUES
 from .future import TaskFuture
@@ -184,7 +184,7 @@ class Coroutines:
 
     @types.coroutine
     def _drive(self) -> Generator[Any, Any, None]:
-        queue, events, over, record = self._queue, self._events, self._over, self._record
+        queue, over, record = self._queue, self._over, self._record
         succeeded, slice_ = self._succeeded, self._slice
         me: asyncio.Task[None] | None = self._active
         assert me is not None
@@ -212,25 +212,25 @@ class Coroutines:
             except BaseException as error:
                 self._runner = _new_runner(self._over)
                 send = self._runner.send
-                if link is not None:
-                    events.extend(_given_back(link))
-                ended = perf_counter()
-                events.append((RAN, task.id, (began, ended, LOOP)))
-                events.append(_ended_by(task, error, False))
-                began = self._goes_on(ended)
+                began = self._gave_nothing(task, _ended_by(task, error, False), link, began)
             else:
                 if awaited is over:
                     value = over.value
                     over.value = None
-                    # One look at the clock each: what the engine does from one body to the next counts as theirs.
-                    began = perf_counter()
-                    if record is not None:
-                        segment = record.segment
-                        segment.loop_id.append(task.id)
-                        segment.loop_at.append(began)
-                    succeeded(task, value)
-                    if link is not None:
-                        self._follow(link, value)
+                    ended = perf_counter()
+                    timeout = definition.timeout
+                    if timeout is not None and ended - began > timeout:
+                        began = self._gave_nothing(task, (SUCCEEDED, task.id, None), link, began)
+                    else:
+                        # One look at the clock each: what the engine does from one body to the next counts as theirs.
+                        began = ended
+                        if record is not None:
+                            segment = record.segment
+                            segment.loop_id.append(task.id)
+                            segment.loop_at.append(began)
+                        succeeded(task, value)
+                        if link is not None:
+                            self._follow(link, value)
                     value = None  # or it would be kept while another body waits in this frame
                 else:
                     self._first, awaited = awaited, None  # for the same reason
@@ -271,6 +271,15 @@ class Coroutines:
         self._over.value = body
         return self._over
 
+    def _gave_nothing(self, task: Task, event: Event, link: Task | None, began: float) -> float:
+        """A body has ended by an error, or too late; tells when the next begins."""
+        ended = perf_counter()
+        if link is not None:
+            self._events.extend(_given_back(link))
+        self._events.append((RAN, task.id, (began, ended, LOOP)))
+        self._events.append(_unless_late(task, event, ended - began))
+        return self._goes_on(ended)
+
     def _goes_on(self, now: float) -> float:
         """The next body begins now, and not when the last one ended."""
         if self._record is not None:
@@ -294,12 +303,14 @@ class Coroutines:
             self._handle(self._events)
         self._ensure_driver()
         event = yield from self._wait(task, me, runner, run)
+        ended = perf_counter()
+        event = _unless_late(task, event, ended - began)
         # another driver may have come and gone meanwhile, which a type checker cannot know
         if self._active is None and not me.cancelling():  # type: ignore[redundant-expr]
             self._active = me
         if link is not None and event[0] != SUCCEEDED:
             self._events.extend(_given_back(link))
-        self._events.append((RAN, task.id, (began, perf_counter(), LOOP)))
+        self._events.append((RAN, task.id, (began, ended, LOOP)))
         self._events.append(event)
         self.look_now()
         if link is not None and event[0] == SUCCEEDED:
@@ -377,6 +388,14 @@ def _ended_by(task: Task, error: BaseException, cancelling: bool) -> Event:
     if isinstance(error, asyncio.CancelledError) and (cancelling or task.definition.is_block):
         return CANCELLED, task.id, None
     return FAILED, task.id, error
+
+
+def _unless_late(task: Task, event: Event, took: float) -> Event:
+    """How a body has ended, which has failed if it held the loop up and so its own timeout's clock."""
+    timeout = task.definition.timeout
+    if timeout is None or took <= timeout or event[0] == CANCELLED:
+        return event
+    return FAILED, task.id, TaskTimeout(task.id, task.name, timeout, LOOP, None)
 
 
 def _given_back(link: Task | None) -> Iterator[Event]:

@@ -3,6 +3,7 @@ names the task and the line of its call, or an envelope where the original would
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 from .._causes import add_note, brief
@@ -16,6 +17,10 @@ from .future import FailedFuture, TaskFuture
 
 NO_VALUES: Final = frozenset({*UNFIT, TaskFuture, FailedFuture, InputFile, OutputFile})
 """Classes of results that are no values."""
+
+_SHOWN: Final = 5  # failures of one block that are told with the first
+_MOST_NOTES: Final = 32
+_AND_MORE: Final = "and in other tasks, which are not named"
 
 
 def unfit(task: Task, value: Any) -> TypeError:
@@ -47,5 +52,46 @@ def as_failure(task: Task, error: BaseException) -> Exception:
         failure.__cause__ = error
     trim(failure)
     kind = "block" if task.definition.is_block else "task"
-    add_note(failure, f"in {kind} {task.name!r} (#{task.id}), called at {called_at(task)}")
+    _note(failure, f"in {kind} {task.name!r} (#{task.id}), called at {called_at(task)}")
     return failure
+
+
+def first_of(block: Task, failed: Sequence[TaskFuture[Any]]) -> BaseException:
+    """What a block raises that has returned several futures which have failed: the first failure, with notes that name
+    the others. Those stay failures that nobody has looked at, but for what has the same reasons.
+
+    Args:
+        block: that is over.
+        failed: in the order in which it returned them; at least one.
+    """
+    first = failed[0].exception()
+    assert first is not None
+    told: set[int] = set()
+    others = []
+    for future in failed:
+        roots = {root.task_id for root in future.cause.roots}  # type: ignore[union-attr]
+        if roots <= told:
+            future.exception()
+        elif told:
+            others.append(future)
+        told |= roots
+    for future in others[:_SHOWN]:
+        error = brief(future._exception)  # type: ignore[arg-type]  # not exception(), which is to look at it
+        _note(
+            first,
+            f"also failed, of what {block.name!r} (#{block.id}) returned: {future.name!r} (#{future.id}): {error}",
+        )
+    if len(others) > _SHOWN:
+        _note(first, f"and {len(others) - _SHOWN} more of what {block.name!r} (#{block.id}) returned")
+    return first
+
+
+def _note(error: BaseException, note: str) -> None:
+    """Add a note, if there are not many: a program may raise one exception again and again."""
+    notes: Any = getattr(error, "__notes__", ())
+    if note in notes:
+        return
+    if len(notes) < _MOST_NOTES:
+        add_note(error, note)
+    elif notes[-1] != _AND_MORE:
+        add_note(error, _AND_MORE)

@@ -37,7 +37,7 @@ from .commands import Commands
 from .copying import Unwanted
 from .coroutines import LOOP, Coroutines
 from .facts import Facts
-from .failure import NO_VALUES, as_failure, unfit
+from .failure import NO_VALUES, as_failure, first_of, unfit
 from .foreign import Foreign
 from .future import TaskFuture
 from .inbox import Inbox
@@ -362,7 +362,8 @@ class Run:
         if self.record is not None:
             self.record.begun(task.id, *begun)
         if task.definition.timeout is not None and task.story & NOW == RUNNING:  # else cancelled meanwhile
-            self._timeouts.arm([task])
+            on_loop = self.places.behind[task.lane] is self.coroutines
+            self._timeouts.arm([task], perf_counter() - begun[0] if on_loop else 0.0)
 
     def _ended_with(self, task: Any, value: Any) -> None:
         """A body has ended and its value is not simply the future's."""
@@ -470,13 +471,17 @@ class Run:
             self._block_succeeded(block, value)
 
     def _resolve_returned(self, block: Task) -> None:
-        """All that a block returned is done: it ends as it would have if it had awaited each in turn."""
+        """All that a block returned is done: it fails with the first that failed, or is cancelled with what was."""
         if block.story & NOW != RUNNING:
             return  # cancelled meanwhile
         futures, holes = block.holes
+        bad = [future for future in futures if future.cause is not None]
+        failed = [future for future in bad if not future.cancelled()]
         try:
-            for future in futures:
-                future.result()
+            if failed:
+                raise first_of(block, failed)
+            if bad:
+                raise asyncio.CancelledError
             self._block_succeeded(block, arguments.fill_value(holes, inputs.value_of))
         except asyncio.CancelledError:
             self.scheduler.stopped(block)

@@ -21,12 +21,17 @@ class Timeouts:
         self._expired = expired
         self.armed: dict[int, asyncio.TimerHandle] = {}
 
-    def arm(self, tasks: Iterable[Task]) -> None:
-        """Start the clocks of those that have one and that does not run yet."""
+    def arm(self, tasks: Iterable[Task], gone: float = 0.0) -> None:
+        """Start the clocks of those that have one and that does not run yet.
+
+        Args:
+            tasks: that run.
+            gone: seconds for which they have run.
+        """
         for task in tasks:
             timeout = task.definition.timeout
             if timeout is not None and task.id not in self.armed:
-                self.armed[task.id] = self._loop.call_later(timeout, self._expired, task)
+                self.armed[task.id] = self._loop.call_later(max(timeout - gone, 0.0), self._expired, task)
 
     def disarm(self, task: Task) -> None:
         """The task is over."""

@@ -218,7 +218,7 @@ def test_engines_on_several_threads_do_not_mix_their_results() -> None:
     assert results == [[(engine, number) for number in range(2_000)] for engine in range(4)]
 
 
-async def test_nothing_is_kept_by_the_driver_of_bodies_that_wait(threads: WorkflowEngine) -> None:
+async def test_nothing_is_kept_by_the_driver_of_bodies_that_wait() -> None:
     class Large:
         """Something that can be referred to weakly."""
 
@@ -229,12 +229,15 @@ async def test_nothing_is_kept_by_the_driver_of_bodies_that_wait(threads: Workfl
         made.append(weakref.ref(large))
         return large
 
+    threads = WorkflowEngine("thread", workers=1)
     coroutine, in_thread = threads.function_task(make), threads.function_task(backend="thread")(make)
+    after = threads.function_task(lambda: None)
     waits, done = asyncio.Event(), asyncio.Event()
 
     @threads.block
     async def block() -> None:
         await in_thread()
+        await after()  # the thread has let go of what it did before
         waits.set()
         await done.wait()
 
@@ -245,6 +248,7 @@ async def test_nothing_is_kept_by_the_driver_of_bodies_that_wait(threads: Workfl
     assert [reference() for reference in made] == [None, None]
     done.set()
     await waiting
+    await threads.shutdown()
 
 
 async def test_a_body_that_cancels_itself_and_asks_for_its_state_harms_nobody(

@@ -342,3 +342,65 @@ async def test_a_sequential_task_past_its_time_is_failed_when_it_ends(raises: bo
         await engine.settled(late)
         assert late.state == "FAILED"
         assert await on_time == 0
+
+
+@pytest.mark.parametrize("raises", [False, True])
+@pytest.mark.parametrize("waits", ["never", "before", "after"])
+@pytest.mark.parametrize("kind", ["function_task", "block", "def block"])
+async def test_a_body_that_holds_up_the_loop_past_its_time_is_failed_when_it_ends(
+    engine: WorkflowEngine, kind: str, waits: str, raises: bool
+) -> None:
+    loop = asyncio.get_running_loop()
+
+    def hold_up() -> None:
+        until = loop.time() + 0.05
+        while loop.time() < until:
+            pass
+
+    async def body() -> int:
+        if waits == "before":
+            await asyncio.sleep(0)
+        hold_up()
+        if waits == "after":
+            await asyncio.sleep(0)
+        assert not raises
+        return 1
+
+    def plain() -> int:
+        hold_up()
+        assert not raises
+        return 1
+
+    fn: Any = plain if kind == "def block" else body
+    decorate: Any = engine.function_task if kind == "function_task" else engine.block
+    late = decorate(fn, timeout=0.001)()
+    dependent = engine.function_task(abs)(late)
+    on_time = decorate(fn, timeout=60)()
+    with pytest.raises(TaskTimeout, match=r"\(#1\) ran longer than 0.001 s on the event loop"):
+        await late
+    await engine.settled(late)
+    assert late.state == "FAILED"
+    await asyncio.wait([dependent, on_time])
+    assert dependent.state == "UPSTREAM_FAILED"
+    assert raises == (on_time.exception() is not None)
+
+
+async def test_a_block_that_returned_too_late_does_not_wait_for_what_it_returned(
+    engine: WorkflowEngine, hands: ManualBackend
+) -> None:
+    loop = asyncio.get_running_loop()
+
+    @engine.function_task
+    def inside() -> int:
+        return 1
+
+    @engine.block(timeout=0.001)
+    def late() -> Any:
+        future = inside()
+        until = loop.time() + 0.05
+        while loop.time() < until:
+            pass
+        return future
+
+    with pytest.raises(TaskTimeout):
+        await late()

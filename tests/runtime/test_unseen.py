@@ -4,6 +4,7 @@ Those that reached somebody are not."""
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import gc
 import logging
 import threading
@@ -12,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from asyncflow import WorkflowEngine
+from asyncflow import UpstreamFailed, WorkflowEngine
 from asyncflow.testing import ManualBackend
 
 from .kit import never_called, script, turns
@@ -293,3 +294,92 @@ def test_engine_that_is_never_shut_down_tells_when_its_script_ends() -> None:
     """)
     assert done.returncode == 0
     assert done.stderr.count("'forgotten' (#1): ValueError: lost") == 1
+
+
+def as_list(futures: list[Any]) -> Any:
+    return futures
+
+
+def as_dict(futures: list[Any]) -> Any:
+    return {"one": futures[0], "more": tuple(futures[1:])}
+
+
+@dataclasses.dataclass
+class Pair:
+    """What a block may return."""
+
+    one: Any
+    more: Any
+
+
+def as_dataclass(futures: list[Any]) -> Any:
+    return Pair(futures[0], [{"nested": futures[1:]}])
+
+
+@pytest.mark.parametrize("backend", ["sequential", "thread"])
+@pytest.mark.parametrize("shape", [as_list, as_dict, as_dataclass])
+@pytest.mark.parametrize("is_async", [False, True])
+async def test_of_several_failures_that_a_block_returned_the_first_is_raised_and_none_is_lost(
+    said: Report, shape: Callable[[list[Any]], Any], is_async: bool, backend: str
+) -> None:
+    async with WorkflowEngine(backend) as engine:
+
+        @engine.function_task
+        def save(name: str) -> None:
+            if name != "fine":
+                raise OSError(f"{name} not saved")
+
+        def save_all() -> Any:
+            return shape([save("fine"), save("cache"), save("results"), save(save("log"))])  # type: ignore[arg-type]
+
+        async def save_all_later() -> Any:
+            return save_all()
+
+        with pytest.raises(OSError, match="cache not saved") as caught:
+            await engine.block(save_all_later if is_async else save_all)()
+        notes = "\n".join(caught.value.__notes__)
+        assert "also failed, of what 'save_all" in notes
+        assert "returned: 'save' (#4): OSError: results not saved" in notes
+        assert "'save' (#6): UpstreamFailed: 'save' (#6) did not run" in notes
+    lost = "\n".join(said())
+    assert lost.count("OSError: results not saved") == lost.count("OSError: log not saved") == 1
+    assert "cache" not in lost
+
+
+async def test_failures_that_a_block_returned_for_one_reason_are_told_once(said: Report) -> None:
+    async with WorkflowEngine("sequential") as engine:
+
+        @engine.block
+        def all_for_one_reason() -> Any:
+            bad = engine.submit(boom)
+            return [engine.submit(never_called, bad), bad, engine.submit(never_called, bad)]
+
+        with pytest.raises(UpstreamFailed) as caught:
+            await all_for_one_reason()
+        assert not any("also failed" in note for note in caught.value.__notes__)
+    assert said() == []
+
+
+async def test_a_failure_that_a_block_returned_goes_before_a_cancel(engine: WorkflowEngine) -> None:
+    @engine.block
+    async def mixed() -> Any:
+        cancelled, failed = engine.submit(asyncio.sleep, 60), engine.submit(boom)
+        cancelled.cancel()
+        return [cancelled, failed]
+
+    with pytest.raises(ValueError, match="boom"):
+        await mixed()
+
+
+async def test_notes_on_one_exception_that_fails_many_tasks_are_bounded() -> None:
+    error = ValueError("the same for all")
+
+    async def fails() -> None:
+        raise error
+
+    async with WorkflowEngine("sequential") as engine:
+        await asyncio.wait([engine.submit(fails) for _ in range(1_000)])
+        futures = [engine.submit(fails) for _ in range(1_000)]
+        assert set(await asyncio.gather(*futures, return_exceptions=True)) == {error}
+        assert len(error.__notes__) < 50
+        assert error.__notes__[-1] == "and in other tasks, which are not named"
