@@ -156,13 +156,17 @@ class WorkflowEngine(Life):
 
     async def __aenter__(self) -> Self:
         __tracebackhide__ = not shows_all()
-        await self.start()
+        try:
+            await self._enter()
+        except BaseException as error:
+            trim(error)
+            raise
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self.shutdown(wait=error is None)
+        await self._leave(wait=error is None)
 
     @overload
     def run(self, target: FunctionTask[P, Any, R], /, *args: P.args, **kwargs: P.kwargs) -> R: ...

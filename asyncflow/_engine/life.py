@@ -49,6 +49,7 @@ class Life:
         self._starting: asyncio.Task[None] | None = None
         self._closing: asyncio.Task[None] | None = None
         self._finalizer: weakref.finalize[..., Any] | None = None
+        self._entered = 0  # how often it is entered, and not left
 
     # -- which run ----------------------------------------------------------------------------------------
 
@@ -105,6 +106,17 @@ class Life:
             raise WrongLoop("the engine runs on another event loop already.\n  One engine, one loop.")
         assert self._starting is not None
         await asyncio.shield(self._starting)
+
+    async def _enter(self) -> None:
+        await self._start()
+        self._entered += 1
+
+    async def _leave(self, wait: bool) -> None:
+        """Of several who have entered, the last one out ends the run."""
+        self._entered -= 1
+        if self._entered <= 0 or self._rehearsal() is not None:
+            self._entered = max(self._entered, 0)
+            await self._shut_down(wait, False)
 
     def _begin(self) -> Run:
         journal = None if self._settings.journal is None else Journal(self._settings.journal)
@@ -186,6 +198,7 @@ class Life:
         if self._finalizer is not None:
             self._finalizer.detach()  # it would keep the run
         self._run = None
+        self._entered = 0
 
 
 def from_thread(

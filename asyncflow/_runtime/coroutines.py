@@ -47,6 +47,7 @@ class Coroutines:
         flush: carries out what follows from it.
         record: is told when bodies have run; None if nobody wants to know.
         slice_seconds: for which bodies may run before everything else on the loop gets its turn; below 0, one body.
+        keeps_time: whether a body fails that holds the loop up past its timeout.
         cut_short: called when something like Ctrl-C has come out of the driver.
     """
 
@@ -58,6 +59,7 @@ class Coroutines:
         flush: Callable[[], None],
         record: Record | None,
         slice_seconds: float,
+        keeps_time: bool,
         cut_short: Callable[[], None],
     ) -> None:
         self._loop = loop
@@ -66,6 +68,7 @@ class Coroutines:
         self._flush = flush
         self._record = record
         self._slice = slice_seconds
+        self._keeps_time = keeps_time
         self._cut_short = cut_short
         self._queue: deque[Task] = deque()
         self._events: deque[Event] = deque()
@@ -74,7 +77,6 @@ class Coroutines:
         self._over = _Over()
         self._first: Any = None  # what the body waits for that is just about to be an asyncio task of its own
         self._runner = _new_runner(self._over)
-        self._context = Context()
         self.waiting: dict[
             int, asyncio.Task[None]
         ] = {}  # the asyncio task of each body that waits for something
@@ -165,7 +167,8 @@ class Coroutines:
                 None
             )  # or a cancel before its first step would end it unseen, and nobody drove the queue
             # Not loop.create_task: a factory of eager tasks would begin it before it is known here.
-            self._active = asyncio.Task(driver, loop=self._loop, name="asyncflow", context=self._context)
+            # A context of its own: one cannot be entered twice, as a loop inside of a body would.
+            self._active = asyncio.Task(driver, loop=self._loop, name="asyncflow", context=Context())
 
     async def _main(self) -> None:
         try:
@@ -192,7 +195,8 @@ class Coroutines:
         strong, weak = getrefcount(me), getweakrefcount(me)
         began = self._goes_on(perf_counter())
         slice_end = began + slice_
-        send = self._runner.send
+        runner = self._runner
+        send = runner.send
         while queue:
             task = queue.popleft()
             if task.story != HANDED and task.story & NOW != SUBMITTED:
@@ -210,8 +214,8 @@ class Coroutines:
                 else:
                     awaited = context.run(send, definition.fn(*task.args))
             except BaseException as error:
-                self._runner = _new_runner(self._over)
-                send = self._runner.send
+                runner = self._runner = _new_runner(self._over)
+                send = runner.send
                 began = self._gave_nothing(task, _ended_by(task, error, False), link, began)
             else:
                 if awaited is over:
@@ -219,7 +223,7 @@ class Coroutines:
                     over.value = None
                     ended = perf_counter()
                     timeout = definition.timeout
-                    if timeout is not None and ended - began > timeout:
+                    if timeout is not None and ended - began > timeout and self._keeps_time:
                         began = self._gave_nothing(task, (SUCCEEDED, task.id, None), link, began)
                     else:
                         # One look at the clock each: what the engine does from one body to the next counts as theirs.
@@ -234,14 +238,16 @@ class Coroutines:
                     value = None  # or it would be kept while another body waits in this frame
                 else:
                     self._first, awaited = awaited, None  # for the same reason
-                    yield from self._become(task, me, began, context.run)
+                    yield from self._become(task, me, began, runner, context.run)
                     if self._active is not me:
                         break
-                    send = self._runner.send
+                    runner = self._runner
+                    send = runner.send
                     began = self._goes_on(perf_counter())
                     slice_end = began + min(slice_, 0)  # what is queued now has waited
-            # Also when a body cancelled the asyncio task in which it happened to run, or left somebody who holds it.
-            if cancelling() or getrefcount(me) > strong or getweakrefcount(me) > weak or me._callbacks:
+            # Also when a body cancelled the asyncio task in which it happened to run, or left somebody who holds it, or
+            # has run a loop inside the loop, where another driver has taken the queue.
+            if cancelling() or getrefcount(me) != strong or getweakrefcount(me) != weak or me._callbacks:
                 break
             if not queue:
                 self._begun = None
@@ -277,8 +283,15 @@ class Coroutines:
         if link is not None:
             self._events.extend(_given_back(link))
         self._events.append((RAN, task.id, (began, ended, LOOP)))
-        self._events.append(_unless_late(task, event, ended - began))
+        self._events.append(self._unless_late(task, event, ended - began))
         return self._goes_on(ended)
+
+    def _unless_late(self, task: Task, event: Event, took: float) -> Event:
+        """How a body has ended, which has failed if it held the loop up and so its own timeout's clock."""
+        timeout = task.definition.timeout
+        if timeout is None or took <= timeout or event[0] == CANCELLED or not self._keeps_time:
+            return event
+        return FAILED, task.id, TaskTimeout(task.id, task.name, timeout, LOOP, None)
 
     def _goes_on(self, now: float) -> float:
         """The next body begins now, and not when the last one ended."""
@@ -289,24 +302,25 @@ class Coroutines:
         return now
 
     def _become(
-        self, task: Task, me: asyncio.Task[None], began: float, run: Callable[..., Any]
+        self, task: Task, me: asyncio.Task[None], began: float, runner: Runner, run: Callable[..., Any]
     ) -> Generator[Any, Any, None]:
         """Leave the queue to another driver and be the asyncio task of one body, until that is over."""
         link = task.link
-        runner, self._runner = self._runner, _new_runner(self._over)
-        self._active = None
+        if self._active is me:  # else a loop inside of the body has left it already
+            self._leave_queue()
         self.waiting[task.id] = me  # first, or a cancel that the next line carries out would miss it
         if task.story & NOW == SUBMITTED:
             self._events.append((STARTED, task.id, (began, LOOP)))
-        self._begun = None
+        if self._begun is task:
+            self._begun = None
         if self._events:
             self._handle(self._events)
         self._ensure_driver()
         event = yield from self._wait(task, me, runner, run)
         ended = perf_counter()
-        event = _unless_late(task, event, ended - began)
+        event = self._unless_late(task, event, ended - began)
         # another driver may have come and gone meanwhile, which a type checker cannot know
-        if self._active is None and not me.cancelling():  # type: ignore[redundant-expr]
+        if self._active is None and not me.cancelling():
             self._active = me
         if link is not None and event[0] != SUCCEEDED:
             self._events.extend(_given_back(link))
@@ -315,6 +329,19 @@ class Coroutines:
         self.look_now()
         if link is not None and event[0] == SUCCEEDED:
             self._follow(link, event[2])
+
+    def make_way(self) -> None:
+        """Have another driver, if a body is running. Is called by the loop: so the body runs a loop inside the loop, as
+        `nest_asyncio` lets it, and its driver waits for that."""
+        if self._begun is not None and self._active is not None and not self._active.done():
+            self.look_now()
+            self._begun = None
+            self._leave_queue()
+            self._ensure_driver()
+
+    def _leave_queue(self) -> None:
+        self._runner = _new_runner(self._over)
+        self._active = None
 
     def _wait(
         self, task: Task, me: asyncio.Task[None], runner: Runner, run: Callable[..., Any]
@@ -388,14 +415,6 @@ def _ended_by(task: Task, error: BaseException, cancelling: bool) -> Event:
     if isinstance(error, asyncio.CancelledError) and (cancelling or task.definition.is_block):
         return CANCELLED, task.id, None
     return FAILED, task.id, error
-
-
-def _unless_late(task: Task, event: Event, took: float) -> Event:
-    """How a body has ended, which has failed if it held the loop up and so its own timeout's clock."""
-    timeout = task.definition.timeout
-    if timeout is None or took <= timeout or event[0] == CANCELLED:
-        return event
-    return FAILED, task.id, TaskTimeout(task.id, task.name, timeout, LOOP, None)
 
 
 def _given_back(link: Task | None) -> Iterator[Event]:

@@ -80,6 +80,7 @@ class Run:
 
     is_rehearsal: ClassVar[bool] = False
     is_dry: ClassVar[bool] = False  # nothing is run
+    keeps_time: ClassVar[bool] = True  # a body that holds up the loop past its timeout fails
     slice_seconds: ClassVar[float] = 0.005  # that bodies may run before the rest of the loop gets its turn
 
     def __init__(
@@ -108,6 +109,7 @@ class Run:
             self.flush,
             self.record,
             self.slice_seconds,
+            self.keeps_time,
             self.cut_short,
         )
         self.unseen = Unseen(self.loop)
@@ -510,6 +512,7 @@ class Run:
     def _flush_now(self) -> None:
         try:
             self._flush_due = False
+            self.coroutines.make_way()
             self.flush()
         except BaseException:
             self.cut_short()

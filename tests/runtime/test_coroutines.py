@@ -336,3 +336,52 @@ async def test_the_asyncio_task_of_a_body_that_is_over_is_over(engine: WorkflowE
         return heard
 
     assert await second(first(), listened_to()) == ["over"]
+
+
+def run_inside(coroutine: Any) -> Any:
+    """Run a loop inside the loop until something is done, as `nest_asyncio` does."""
+    loop: Any = asyncio.get_running_loop()
+    outer, task = asyncio.current_task(), asyncio.ensure_future(coroutine)
+    before = len(loop._ready)
+    asyncio.tasks._leave_task(loop, outer)  # type: ignore[arg-type]
+    try:
+        while not task.done():
+            loop._run_once()
+    finally:
+        asyncio.tasks._enter_task(loop, outer)  # type: ignore[arg-type]
+    for _ in range(before):  # that the turn around this one counts on
+        loop.call_soon(lambda: None)
+    return task.result()
+
+
+@pytest.mark.parametrize("backend", ["sequential", "thread"])
+@pytest.mark.parametrize("waits", [False, True])
+@pytest.mark.parametrize("kind", ["function_task", "block"])
+async def test_a_loop_inside_of_a_body_runs_what_that_calls(kind: str, waits: bool, backend: str) -> None:
+    async with WorkflowEngine(backend) as engine:
+
+        @engine.function_task
+        async def quick(value: int) -> int:
+            return value
+
+        @engine.function_task
+        async def slow(value: int) -> int:
+            await turns(2)
+            return value
+
+        @engine.function_task
+        def plain(value: int) -> int:
+            return value
+
+        async def inside() -> list[int]:
+            return await asyncio.gather(quick(1), slow(plain(2)), plain(quick(3)))
+
+        @getattr(engine, kind)
+        async def body(depth: int) -> Any:
+            if waits:
+                await turns(1)
+            if depth:
+                return run_inside(asyncio.gather(body(depth - 1), quick(depth)))
+            return run_inside(inside())
+
+        assert await asyncio.gather(body(1), quick(4), body(0)) == [[[1, 2, 3], 1], 4, [1, 2, 3]]

@@ -492,3 +492,60 @@ def test_interpreter_exits_at_once_and_in_silence_with_an_engine_in_any_state(en
     assert done.returncode == 0, done.stderr
     assert done.stdout == ("" if "SystemExit" in ending else "end of script\n")
     assert [each for each in done.stderr.splitlines() if "left behind after" not in each] == []
+
+
+@pytest.mark.parametrize("backend", ["sequential", "thread", "process"])
+async def test_of_several_who_have_entered_the_last_one_out_shuts_down(backend: str) -> None:
+    engine = WorkflowEngine(backend, workers=1)
+    here, leave = asyncio.Barrier(3), asyncio.Event()
+
+    async def request(number: int) -> int:
+        async with engine:
+            await here.wait()
+            if number == 0:
+                raise ValueError("a bad request")
+            await leave.wait()
+            return await engine.submit(abs, -number)
+
+    bad, *good = [asyncio.create_task(request(number)) for number in range(3)]
+    with pytest.raises(ValueError, match="a bad request"):
+        await bad
+    leave.set()
+    assert await asyncio.gather(*good) == [1, 2]
+    with pytest.raises(EngineClosed):
+        engine.submit(abs, 1)
+
+
+async def test_an_engine_may_be_entered_inside_of_itself() -> None:
+    engine = WorkflowEngine("sequential")
+
+    @engine.block
+    async def inner() -> int:
+        async with engine:
+            return await engine.submit(abs, -1)
+
+    async with engine:
+        async with engine:
+            assert await engine.submit(abs, -1) == 1
+        assert await inner() == 1
+        assert await engine.submit(abs, -2) == 2
+        await engine.shutdown()
+        await engine.start()
+        assert await engine.submit(abs, -3) == 3
+    with pytest.raises(EngineClosed):
+        engine.submit(abs, 1)
+
+
+def test_an_engine_whose_loop_was_closed_inside_of_it_is_entered_anew() -> None:
+    engine = WorkflowEngine("sequential")
+    loop = asyncio.new_event_loop()
+    loop.run_until_complete(engine.__aenter__())
+    loop.close()
+
+    async def main() -> None:
+        async with engine:
+            assert await engine.submit(abs, -1) == 1
+        with pytest.raises(EngineClosed):
+            engine.submit(abs, 1)
+
+    asyncio.run(main())

@@ -55,6 +55,8 @@ class Found:
 class ForgivingRun(DryRun):
     """As any dry run."""
 
+    keeps_time = False
+
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self.found = Found()
