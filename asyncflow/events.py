@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 __all__ = [
     "Event",
+    "EventsLost",
     "RunBegan",
     "RunEnded",
     "TaskCalled",
@@ -156,6 +157,18 @@ class RunEnded(NamedTuple):
 
     time: float
     planning: float
+
+
+class EventsLost(NamedTuple):
+    """A journal lacks events here, because its disk was full or did not keep up. Only journals tell of this.
+
+    Args:
+        time: when it could be written again.
+        events: how many are lacking.
+    """
+
+    time: float
+    events: int
 
 
 Event = RunBegan | TaskCalled | TaskStaged | TaskSubmitted | TaskReturned | TaskStarted | TaskEnded | RunEnded

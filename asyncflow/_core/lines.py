@@ -7,16 +7,17 @@ from collections.abc import Callable, Iterable, Iterator
 from math import isfinite
 from typing import Any, Final, get_args
 
-from ..events import Event, RunBegan
+from ..events import Event, EventsLost, RunBegan
 from .states import State
 
 # A number of 0 says as little as None: no block, no bytes.
 _EMPTY: Final = (None, "", (), 0)
+Written = Event | EventsLost
 _BEGINS: Final = b'{"event": '
 """How each line begins; nowhere else do these bytes stand, because JSON escapes quotation marks in text."""
 
 
-def line_of(event: Event, run: str) -> bytes:
+def line_of(event: Written, run: str) -> bytes:
     """An event as a line. What says nothing is left out.
 
     Args:
@@ -27,7 +28,7 @@ def line_of(event: Event, run: str) -> bytes:
     return json.dumps({"event": type(event).__name__, "run": run, **fields}).encode() + b"\n"
 
 
-def events_in(lines: Iterable[bytes]) -> Iterator[tuple[str, Event]]:
+def events_in(lines: Iterable[bytes]) -> Iterator[tuple[str, Written]]:
     """The events that lines tell of, and in which run each has happened.
 
     What was cut off tells of nothing: the last line, and one to which another run has written on.
@@ -50,7 +51,7 @@ def events_in(lines: Iterable[bytes]) -> Iterator[tuple[str, Event]]:
                     raise ValueError(f"line {number} tells of no event: {error!r}") from error
 
 
-def last_run(told: Iterable[tuple[str, Event]], run: str | None = None) -> list[Event]:
+def last_run(told: Iterable[tuple[str, Written]], run: str | None = None) -> list[Written]:
     """The events of one run.
 
     Args:
@@ -60,7 +61,7 @@ def last_run(told: Iterable[tuple[str, Event]], run: str | None = None) -> list[
     Raises:
         LookupError: there is no such run.
     """
-    found: list[Event] = []
+    found: list[Written] = []
     wanted, names = run, []
     for name, event in told:
         if isinstance(event, RunBegan):
@@ -74,7 +75,7 @@ def last_run(told: Iterable[tuple[str, Event]], run: str | None = None) -> list[
     return found
 
 
-def _event(fields: dict[str, Any]) -> tuple[str, Event]:
+def _event(fields: dict[str, Any]) -> tuple[str, Written]:
     kind = _KINDS[fields.pop("event")]
     run = _text(fields["run"] if kind is RunBegan else fields.pop("run"))
     if unknown := fields.keys() - set(kind._fields):
@@ -136,6 +137,7 @@ _FIELDS: Final[dict[str, tuple[Callable[[Any], Any], Any]]] = {
     "dependencies": (_tasks, ()),
     "dry_run": (_flag, False),
     "error": (_text, ""),
+    "events": (_whole, 0),
     "finished": (_time, None),
     "id": (_whole, _NEEDED),
     "kind": (_text, ""),
@@ -154,4 +156,4 @@ _FIELDS: Final[dict[str, tuple[Callable[[Any], Any], Any]]] = {
     "workers": (_workers, {}),
     "workflow": (_text, None),
 }
-_KINDS: Final[dict[str, Any]] = {kind.__name__: kind for kind in get_args(Event)}
+_KINDS: Final[dict[str, Any]] = {kind.__name__: kind for kind in get_args(Written)}

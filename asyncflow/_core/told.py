@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from ..events import (
-    Event,
+    EventsLost,
     RunBegan,
     RunEnded,
     TaskCalled,
@@ -18,13 +18,14 @@ from ..events import (
     TaskSubmitted,
 )
 from .history import DATA, NOT_YET, ORDER, Ending, History, Site
+from .lines import Written
 from .order import put_in_order
 from .states import PENDING, READY, RUNNING, STATES, SUBMITTED, SUCCEEDED, State
 
 _EMPTY: Final = array("d", [NOT_YET])
 
 
-def history_told(events: Iterable[Event]) -> History:
+def history_told(events: Iterable[Written]) -> History:
     """All that can be known of a run from what was told of it, up to where that ends.
 
     Args:
@@ -48,7 +49,7 @@ class _Told:
         self._loading: dict[int, float] = {}
         self._last = 0.0
 
-    def take(self, event: Event) -> None:
+    def take(self, event: Written) -> None:
         """Add what an event says."""
         self._last = max(self._last, event.time)
         if isinstance(event, TaskCalled):
@@ -60,7 +61,7 @@ class _Told:
         elif isinstance(event, RunEnded):
             self._history.is_over = True
             self._history.planning = event.planning
-        else:
+        elif not isinstance(event, EventsLost):
             row = self._rows.get(event.id)
             if row is not None:
                 self._step(row, event)

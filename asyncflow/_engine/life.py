@@ -119,7 +119,8 @@ class Life:
             await self._shut_down(wait, False)
 
     def _begin(self) -> Run:
-        journal = None if self._settings.journal is None else Journal(self._settings.journal)
+        settings = self._settings
+        journal = None if settings.journal is None else Journal(settings.journal, settings.grace)
         if journal is not None:
             self._audience.add(journal)
         run = self._run = self._new_run(journal)

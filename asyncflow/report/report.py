@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import os
 from array import array
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,6 +14,7 @@ from .._core.history import History
 from .._core.lines import events_in, last_run
 from .._core.states import STATES
 from .._core.told import history_told
+from ..events import EventsLost
 from . import (
     blocks,
     busy,
@@ -38,6 +41,8 @@ from .same import same
 from .stages import StageReport
 from .tasks import TaskReport
 from .view import View
+
+_log = logging.getLogger("asyncflow")
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,7 +271,10 @@ class Report:
             LookupError: that run is not in it.
         """
         with open(path, "rb") as file:
-            return cls(history_told(last_run(events_in(file), run)))
+            events = last_run(events_in(file), run)
+        if lost := sum(event.events for event in events if isinstance(event, EventsLost)):
+            _log.warning("journal %r lacks %s events of this run", os.fspath(path), f"{lost:,}")
+        return cls(history_told(events))
 
     def to_dataframe(self) -> Any:
         """The tasks as a `pandas.DataFrame`, in the order of their calls.

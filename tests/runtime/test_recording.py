@@ -788,12 +788,85 @@ async def test_disk_that_stalls_holds_up_the_shutdown_and_not_the_loop(tmp_path:
     assert b'"event": "RunEnded"' in told
 
 
-async def test_full_disk_ends_the_journal_and_not_the_run(caplog: Any) -> None:
+async def test_full_disk_costs_the_journal_what_is_told_meanwhile_and_not_the_run(caplog: Any) -> None:
     async with WorkflowEngine("thread", journal="/dev/full") as engine:
         assert await engine.submit(same, engine.submit(same, 1)) == 1
-    assert [record.message.partition(":")[0] for record in caplog.records] == [
-        "journal '/dev/full' cannot be written any more"
-    ]
+    (told,) = [record.message for record in caplog.records]
+    assert told.startswith("journal '/dev/full' cannot be written, until there is room again: ")
+
+
+async def test_journal_goes_on_when_the_disk_has_room_again_and_says_how_much_it_lacks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: Any
+) -> None:
+    path, written, is_full = tmp_path / "run.jsonl", threading.Semaphore(0), True
+    write = os.write
+
+    def scarce(file: int, data: bytes) -> int:
+        try:
+            if is_full:
+                raise OSError("No space left on device")
+            return write(file, data)
+        finally:
+            written.release()
+
+    journal = Journal(path)
+    monkeypatch.setattr("asyncflow._runtime.journal.os.write", scarce)
+    for number in (1, 2):
+        journal([RunBegan(1.0, "a", {}), RunEnded(float(number), 0.0)])
+        written.acquire()
+    is_full = False
+    journal([RunBegan(3.0, "a", {}), RunEnded(4.0, 0.0)])
+    journal.close()
+    lines = [json.loads(line) for line in path.read_bytes().splitlines()]
+    assert [line["event"] for line in lines] == ["EventsLost", "RunBegan", "RunEnded"]
+    assert lines[0]["events"] == 4
+    assert len(caplog.records) == 1
+
+
+async def test_what_a_stalled_disk_does_not_take_is_bounded_and_the_journal_says_how_much_it_lacks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: Any
+) -> None:
+    monkeypatch.setattr("asyncflow._runtime.journal._MOST", 500)
+    pipe = tmp_path / "run.jsonl"
+    os.mkfifo(pipe)
+    disk = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    os.set_blocking(disk, True)
+    engine = WorkflowEngine("sequential", journal=pipe)
+    for _ in range(100):
+        await asyncio.gather(*(engine.submit(same, number) for number in range(100)))
+    shutting = asyncio.create_task(engine.shutdown())
+    with open(disk, "rb") as file:
+        told = await asyncio.to_thread(file.read)
+    await shutting
+    (message,) = [record.message for record in caplog.records]
+    assert message.endswith("does not keep up; events are left out")
+    copy = tmp_path / "copy.jsonl"
+    copy.write_bytes(told)
+    caplog.clear()
+    report = Report.from_journal(copy)
+    assert 0 < len(report.tasks) < 10_000
+    assert "lacks" in caplog.text and "events of this run" in caplog.text
+
+
+@pytest.mark.parametrize("has_reader", [False, True])
+async def test_a_journal_that_takes_nothing_ends_no_later_than_the_grace_and_is_told_once(
+    tmp_path: Path, has_reader: bool, caplog: Any
+) -> None:
+    pipe = tmp_path / "run.jsonl"
+    os.mkfifo(pipe)
+    disk = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK) if has_reader else None
+    engine = WorkflowEngine("sequential", journal=pipe, grace=0.01)
+    await asyncio.gather(*(engine.submit(same, number) for number in range(1000)))  # more than a pipe takes
+    await engine.shutdown()
+    (message,) = [record.message for record in caplog.records]
+    assert "takes nothing; the last" in message
+    if disk is not None:
+        os.set_blocking(disk, True)
+        with open(disk, "rb") as file:
+            await asyncio.to_thread(file.read)
+    for thread in threading.enumerate():
+        if thread.name == "asyncflow-journal":
+            thread.join()
 
 
 KILLED = """
