@@ -159,9 +159,11 @@ class House:
         return self._look()
 
     def _end_settling(self, before: dict[str, Any]) -> None:
-        self.is_importing = False
-        set_trackers_apart()
-        self._keep(before, self._look())
+        try:
+            set_trackers_apart()
+            self._keep(before, self._look())
+        finally:
+            self.is_importing = False
 
     def _look(self) -> dict[str, Any]:
         mask = os.umask(0o077)
