@@ -6,6 +6,8 @@ rely on it.
 
 from __future__ import annotations
 
+import _locale  # which `locale` would take a while to load for
+
 # Without the enums that `signal` makes of what it returns, which take longer than all the rest here.
 import _signal  # type: ignore[import-not-found]
 import gc
@@ -80,6 +82,11 @@ _LOOKED_AT: Final[dict[str, tuple[Callable[[], Any], Callable[[Any], Any]]]] = {
     "collects": (gc.isenabled, lambda is_on: gc.enable() if is_on else gc.disable()),
     "generations": (gc.get_threshold, lambda values: gc.set_threshold(*values)),
     "decimal": (_decimal, _set_decimal),
+    "locale": (
+        partial(_locale.setlocale, _locale.LC_ALL),
+        partial(_locale.setlocale, _locale.LC_ALL),
+    ),
+    "processors": (partial(os.sched_getaffinity, 0), partial(os.sched_setaffinity, 0)),
     "blocked": (
         partial(_signal.pthread_sigmask, _signal.SIG_BLOCK, ()),
         partial(_signal.pthread_sigmask, _signal.SIG_SETMASK),

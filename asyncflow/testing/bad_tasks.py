@@ -12,6 +12,7 @@ import ctypes
 import decimal
 import gc
 import importlib
+import locale
 import os
 import resource
 import signal
@@ -444,6 +445,11 @@ SETTINGS: dict[str, tuple[Callable[[], Any], Callable[[], Any]]] = {
     ),
     "gc.disable": (gc.isenabled, gc.disable),
     "decimal": (lambda: decimal.getcontext().prec, lambda: setattr(decimal.getcontext(), "prec", 7)),
+    "locale": (lambda: locale.setlocale(locale.LC_ALL), lambda: locale.setlocale(locale.LC_TIME, "C.UTF-8")),
+    "os.sched_setaffinity": (
+        lambda: os.sched_getaffinity(0),
+        lambda: os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:1]),
+    ),
     "a context variable": (COLOUR.get, lambda: COLOUR.set("mess")),
     "blocked signals": (
         lambda: signal.SIGUSR1 in signal.pthread_sigmask(signal.SIG_BLOCK, ()),
