@@ -163,6 +163,7 @@ class ExecutableTaskDecorator(Protocol):
         /,
         *,
         capture_stdio: Literal[True],
+        text: bool = ...,
         name: str | None = ...,
         timeout: Any = ...,
         env: Mapping[str, Any] | None = ...,

@@ -6,7 +6,7 @@ import asyncio
 import os
 import select
 import signal
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from time import monotonic
 from typing import Final
 
@@ -43,8 +43,9 @@ class Ending:
             ended: is done when the command itself has ended.
             grace: seconds.
         """
+        asked: list[int] = []
         try:
-            command.ask(await self._family_of(command))
+            asked = command.send(signal.SIGTERM, await self._family_of(command))
             async with asyncio.timeout(grace):
                 await asyncio.shield(ended)
         except TimeoutError:
@@ -55,6 +56,8 @@ class Ending:
             except asyncio.CancelledError:  # once more, by somebody who does not wait
                 self.kill_now([command])
                 raise
+            finally:
+                _reap_all(asked)
 
     async def _kill(self, command: Command, ended: asyncio.Future[None]) -> None:
         quiet = 0
@@ -62,12 +65,10 @@ class Ending:
             killed = command.send(signal.SIGKILL, await self._family_of(command))
             quiet = 0 if killed else quiet + 1
             await asyncio.shield(ended)
-            pidfds = [descriptor for descriptor in killed if descriptor >= 0]
             try:
-                await asyncio.gather(*map(readable, pidfds))
-            finally:  # all have ended, so each is by now a child of its last parent
-                for descriptor in pidfds:
-                    reap(descriptor)
+                await asyncio.gather(*(readable(descriptor) for descriptor in killed if descriptor >= 0))
+            finally:
+                _reap_all(killed)
 
     def kill_now(self, commands: Collection[Command]) -> None:
         """Kill all of them without a loop to wait on.
@@ -129,6 +130,13 @@ class Ending:
                 self._loop.remove_reader(descriptor)
             reap(descriptor)
         self._adopted.clear()
+
+
+def _reap_all(descriptors: Iterable[int]) -> None:
+    """Once all have ended, so that each is by now a child of its last parent."""
+    for descriptor in descriptors:
+        if descriptor >= 0:
+            reap(descriptor)
 
 
 async def readable(descriptor: int) -> None:

@@ -12,7 +12,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -71,7 +71,7 @@ class Family:
             since: as for `watch.look`.
             commands: that are not reaped.
         """
-        roots = {command.pid: command.number for command in commands}
+        roots = {pid: command.number for command in commands for pid in command.roots()}
         return watch.look(os.fsencode(self.mark), self.badge, since, roots)
 
 
@@ -110,6 +110,7 @@ class Command:
     ) -> None:
         self.number = str(task_id)
         self._owner = os.getpid()
+        self._seen: dict[int, int] = {}  # processes of its family, and when they began
         passed = [family.badge_of(task_id)]
         try:
             # Its own opening of the pipe, which can have an owner of its own: see `_die_with`.
@@ -148,17 +149,15 @@ class Command:
         """Forget it in a forked child, where nobody can wait for it."""
         self.process.returncode = 0
 
-    def ask(self, family: Iterable[Process]) -> None:
-        """Tell all of it to end.
+    def roots(self) -> Iterator[int]:
+        """Its own number, and those of what was seen of it and lives: their parents may be gone by now."""
+        yield self.pid
+        for pid, began in self._seen.items():
+            process = watch.process_of(pid)
+            if process is not None and process[3] == began:
+                yield pid
 
-        Args:
-            family: what lives of it.
-        """
-        for descriptor in self.send(signal.SIGTERM, family):
-            if descriptor >= 0:
-                os.close(descriptor)
-
-    def send(self, number: int, family: Iterable[Process]) -> list[int]:
+    def send(self, number: int, family: Collection[Process]) -> list[int]:
         """Send a signal to all of it, also to what has left its group.
 
         Args:
@@ -170,6 +169,7 @@ class Command:
         """
         if not self.is_ours:
             return []
+        self._seen |= {pid: began for pid, _, _, began in family}
         self._to_group(number)
         # A second request would be taken for impatience. A second kill does no harm, and reaches what left meanwhile.
         kill = number == signal.SIGKILL

@@ -558,10 +558,10 @@ async def test_a_watcher_comes_with_the_first_command_and_goes_with_the_run(tmp_
 
 STORM = "trap '' TERM; (trap '' TERM; while :; do (setsid sleep AGES &); done) & echo up > BELL; wait"
 UNMARKED = "trap '' TERM; (env -i setsid sh -c 'echo up > BELL; exec sleep AGES' &); sleep AGES"
-CLOSED = (
-    'python3 -ISc \'import subprocess as s; s.Popen(["sh", "-c", "echo up > BELL; exec sleep AGES"], env={},'
-    " start_new_session=True).wait()'"
-)
+CLOSED = """python3 -ISc '
+import subprocess as s
+s.Popen(["sh", "-c", "trap : TERM; echo up > BELL; exec sleep AGES"], env={}, start_new_session=True).wait()'"""
+IGNORING = CLOSED.replace("trap :", 'trap \\"\\"')
 
 
 _AGES = f"1000.{os.getpid()}"  # seconds, as nobody else says it
@@ -582,7 +582,9 @@ def _sleepers() -> list[int]:
 
 @pytest.mark.parametrize("how", ["cancel", "timeout", "shutdown", "abandon"])
 @pytest.mark.parametrize(
-    "command", [STORM, UNMARKED, CLOSED], ids=["keeps starting", "no mark", "no mark, no files"]
+    "command",
+    [STORM, UNMARKED, CLOSED, IGNORING],
+    ids=["keeps starting", "no mark", "no mark, no files", "and deaf"],
 )
 def test_nothing_survives_its_command_however_it_has_left_it(
     tmp_path: Path, bell: Bell, command: str, how: str
