@@ -10,7 +10,7 @@ import asyncio
 import os
 import shlex
 import signal
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path, PurePath
 from typing import Any
@@ -95,30 +95,38 @@ class Commands:
         try:
             with ExitStack() as opened:
                 command, streams = await self._begun(task, argv, env, cwd, opened)
-                facts.returncode = await self._end_of(command)
-                facts.stderr = streams.complaints()
-                if facts.returncode in options.ok_codes:
-                    return streams.value(task)
-                if self._sandboxes.keeps_failed:
-                    streams.keep(argv, options, cwd)
-                error = CommandFailed(
-                    task.id,
-                    task.name,
-                    facts.command,
-                    _how(facts.returncode),
-                    facts.returncode,
-                    streams.last_complaints(),
-                    str(facts.sandbox),
-                )
-                note = note_of(facts.returncode, facts.command, env, cwd)
-                if note is not None:
-                    error.add_note(note)
-                raise error
+                try:
+                    facts.returncode = await self._end_of(command)
+                    facts.stderr = streams.complaints()
+                    if facts.returncode in options.ok_codes:
+                        return streams.value(task)
+                    raise self._failed(task, streams, env, cwd)
+                except BaseException:  # also if it took too long
+                    if self._sandboxes.keeps_failed and command.is_ours:
+                        streams.keep(argv, options, cwd)
+                    raise
         finally:  # its files are closed
             for waiting in self._for_room:
                 if not waiting.done():
                     waiting.set_result(None)
             self._for_room.clear()
+
+    def _failed(self, task: Task, streams: Streams, env: Mapping[str, str], cwd: Path) -> CommandFailed:
+        facts: Facts = task.facts
+        assert facts.command is not None and facts.returncode is not None
+        error = CommandFailed(
+            task.id,
+            task.name,
+            facts.command,
+            _how(facts.returncode),
+            facts.returncode,
+            streams.last_complaints(),
+            str(facts.sandbox),
+        )
+        note = note_of(facts.returncode, facts.command, env, cwd)
+        if note is not None:
+            error.add_note(note)
+        return error
 
     # -- the process --------------------------------------------------------------------------------------
 

@@ -38,14 +38,18 @@ def not_started(
     path = _path_of(program, env, cwd)
     if path is None and isinstance(error, FileNotFoundError):
         return CommandNotFound(task.id, task.name, program, _searched(program, env))
-    return CommandNotStarted(task.id, task.name, _why(error, program, path, argv), error.errno)
+    return CommandNotStarted(task.id, task.name, _why(error, program, path, argv, env), error.errno)
 
 
-def _why(error: OSError, program: str, path: Path | None, argv: Sequence[str | bytes]) -> str:
+def _why(
+    error: OSError, program: str, path: Path | None, argv: Sequence[str | bytes], env: Mapping[str, str]
+) -> str:
     if error.errno == errno.E2BIG:
-        size = sum(len(os.fsencode(word)) + 1 for word in argv)
+        sizes = [len(os.fsencode(word)) for word in argv]
+        variables = sum(len(os.fsencode(name + value)) for name, value in env.items())
         return (
-            f"its arguments are too long, {size:,} bytes in {len(argv):,} of them.\n"
+            f"its arguments are too long ({sum(sizes):,} bytes, {max(sizes):,} in one of them, "
+            f"beside {variables:,} bytes of variables).\n"
             "  Give them in a file (InputFile) or as stdin=, from which xargs, say, passes on as many as it can."
         )
     if error.errno in NO_ROOM:

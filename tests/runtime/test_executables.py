@@ -247,9 +247,9 @@ async def test_arguments_that_are_too_long_are_told_with_the_tasks_name_and_a_wa
     with pytest.raises(CommandNotStarted) as caught:
         await engine.executable_task(name="sums")(lambda: ["cat", "x" * 3_000_000, *("y" * 100_000,) * 30])()
     assert str(caught.value).startswith(
-        "'sums' (#1) could not be started: its arguments are too long, 6,000,035 bytes in 32 of them.\n"
-        "  Give them in a file (InputFile) or as stdin="
+        "'sums' (#1) could not be started: its arguments are too long (6,000,003 bytes, 3,000,000 in one of them, "
     )
+    assert "Give them in a file (InputFile) or as stdin=" in str(caught.value)
     assert caught.value.errno == errno.E2BIG
 
 
@@ -343,6 +343,20 @@ async def test_the_sandbox_of_a_failed_command_holds_what_was_run_and_what_it_wr
     assert kept == {"stdout": "mine\n", "_stdout": "here /bin/sh\n", "stderr": "no\n"}
     again = subprocess.run(["sh", future.sandbox / "command.sh"], capture_output=True, text=True, check=False)
     assert (again.returncode, again.stdout, again.stderr) == (3, "here /bin/sh\n", "no\n")
+
+
+async def test_so_does_that_of_one_that_took_too_long_or_wrote_what_is_no_text(tmp_path: Path) -> None:
+    async with WorkflowEngine(work_dir=tmp_path, grace=0.1) as engine:
+        late = engine.executable_task(lambda: "echo early; exec sleep 1000", timeout=2)()
+        noise = engine.executable_task(lambda: r"printf '\377'")()
+        with pytest.raises(TaskTimeout):
+            await late
+        with pytest.raises(OutputNotText):
+            await noise
+        await engine.settled(late)
+        assert late.sandbox is not None and noise.sandbox is not None
+    assert (late.sandbox / "stdout").read_text() == "early\n"
+    assert (noise.sandbox / "stdout").read_bytes() == b"\xff"
 
 
 async def test_a_sandbox_that_is_not_kept_gets_nothing(tmp_path: Path) -> None:

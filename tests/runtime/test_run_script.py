@@ -449,6 +449,23 @@ time.sleep(3600)
     assert script.end() == (-signal.SIGTERM, "", "")
 
 
+def test_a_program_with_its_own_loop_is_cleaned_up_by_the_line_of_the_readme(start: Any) -> None:
+    tail = """
+async def own():
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, asyncio.current_task().cancel)
+    async with engine:
+        await main()
+
+try:
+    asyncio.run(own())
+except asyncio.CancelledError:
+    sys.exit(143)
+"""
+    script = start("import sys\n" + COROUTINE, tail=tail)
+    script.send(signal.SIGTERM)
+    assert script.end() == (143, "cleaned up\n", "")
+
+
 def test_a_forked_child_of_the_program_is_ended_by_a_signal_as_ever() -> None:
     body = """
 import os
