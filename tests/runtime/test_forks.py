@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 
 HEAD = """
-import asyncio, multiprocessing, os, sys
+import asyncio, multiprocessing, os, sys, warnings
 from asyncflow import WorkflowEngine, sh
 
+warnings.simplefilter("ignore", DeprecationWarning)  # later Pythons advise against forks beside threads
 folder = sys.argv[1]
 engine = WorkflowEngine(BACKEND, workers=2, work_dir=folder + "/work", journal=folder + "/journal", grace=1)
 release = folder + "/release"
