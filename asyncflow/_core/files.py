@@ -60,7 +60,7 @@ class OutputFile(File):
 
     Args:
         name: its path there; with ``*``, ``?`` or ``[...]`` in it, of as many as there are.
-        to: where it is published when the task has succeeded: a path or a URL; text for a path that ends in a slash
+        to: where it is published when the task has succeeded: a path or a URL; text that ends in a slash
             means a directory that it goes into; None for nowhere.
 
     Raises:
@@ -97,11 +97,10 @@ class OutputFile(File):
     @property
     def target(self) -> Any:
         """Where it is published, in full: of a directory that ends in a slash, the file in it."""
-        if isinstance(self.to, str) and self.to.endswith("/"):
-            path = urls.local_path(self.to) if urls.is_url(self.to) else self.to
-            if path is not None:
-                return path + self.name.rpartition("/")[2]
-        return self.to
+        if not isinstance(self.to, str) or not self.to.endswith("/"):
+            return self.to
+        name = self.name.rpartition("/")[2]
+        return urls.below(self.to, name) if urls.is_url(self.to) else self.to + name
 
     @staticmethod
     def is_pattern(name: str) -> bool:

@@ -148,6 +148,18 @@ def joined(folder: str, name: str) -> str:
     return f"{folder.rstrip('/')}/{quote(name) if is_web(folder) else name}"
 
 
+def below(folder: str, name: str) -> str:
+    """The URL of something in the directory of a URL that ends in a slash; another URL, or a chain, stays as it is.
+
+    Args:
+        folder: the URL.
+        name: one part of a path.
+    """
+    if not is_directory(folder) or len(links(folder)) > 1:
+        return folder
+    return folder + (quote(name) if is_web(folder) or scheme(folder) == "file" else name)
+
+
 def as_sent(url: str) -> str:
     """An HTTP URL in the letters that may be sent; one that is in these already stays as it is, signatures hold."""
     start, host, rest = re.split(r"(?<=://)([^/?#]*)", url, maxsplit=1)

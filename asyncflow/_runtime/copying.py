@@ -120,17 +120,40 @@ def _copy_file(source: str, target: str, wanted: Callable[[], bool]) -> None:
         try:
             fcntl.ioctl(copied, _FICLONE, original.fileno())
         except OSError:  # another file system, or one that cannot share blocks
-            _copy_blocks(original.fileno(), copied.fileno(), wanted)
+            for start, length in _parts(original.fileno()):
+                os.lseek(original.fileno(), start, os.SEEK_SET)
+                os.lseek(copied.fileno(), start, os.SEEK_SET)
+                _copy_blocks(original.fileno(), copied.fileno(), length, wanted)
+            if os.fstat(copied.fileno()).st_size < (size := os.fstat(original.fileno()).st_size):
+                os.ftruncate(copied.fileno(), size)  # it ends with a hole
     shutil.copystat(source, target)
 
 
-def _copy_blocks(source: int, target: int, wanted: Callable[[], bool]) -> None:
+def _parts(source: int) -> list[tuple[int, int | None]]:
+    """Where there is something in a file between its holes, and how much; None for all that comes."""
+    status = os.fstat(source)
+    if status.st_blocks * 512 >= status.st_size:
+        return [(0, None)]
+    found: list[tuple[int, int | None]] = []
+    at = 0
+    try:
+        while at < status.st_size:
+            start = os.lseek(source, at, os.SEEK_DATA)
+            at = os.lseek(source, start, os.SEEK_HOLE)
+            found.append((start, at - start))
+    except OSError as error:
+        if error.errno != errno.ENXIO:  # which says that the rest is a hole
+            return [(0, None)]  # a file system that cannot tell
+    return found
+
+
+def _copy_blocks(source: int, target: int, length: int | None, wanted: Callable[[], bool]) -> None:
     step = _in_kernel
-    while True:
+    while length != 0:
         if not wanted():
             raise Unwanted
         try:
-            copied = step(source, target)
+            copied = step(source, target, _AT_ONCE if length is None else min(length, _AT_ONCE))
         except OSError as error:
             if step is _by_hand or error.errno not in _CANNOT:
                 raise
@@ -139,14 +162,16 @@ def _copy_blocks(source: int, target: int, wanted: Callable[[], bool]) -> None:
             if step is _by_hand:
                 return
             step = _by_hand  # also at what looks like the end: files of the kernel's own making tell no size
+        elif length is not None:
+            length -= copied
 
 
-def _in_kernel(source: int, target: int) -> int:
-    return os.copy_file_range(source, target, _AT_ONCE)
+def _in_kernel(source: int, target: int, most: int) -> int:
+    return os.copy_file_range(source, target, most)
 
 
-def _by_hand(source: int, target: int) -> int:
-    block = os.read(source, _BUFFER)
+def _by_hand(source: int, target: int, most: int) -> int:
+    block = os.read(source, min(most, _BUFFER))
     view = memoryview(block)
     while view:
         view = view[os.write(target, view) :]

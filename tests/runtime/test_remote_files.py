@@ -188,3 +188,27 @@ async def test_a_dry_run_fetches_nothing(web: Site) -> None:
         )
         assert await future.outputs["a"] == Path("a")
     assert (web.visits, Faulty.calls) == ([], [])
+
+
+async def test_a_slash_at_the_end_means_a_directory_there_too(engine: WorkflowEngine, web: Site) -> None:
+    web.replies["/up//c%20d"] = [take]
+    make = engine.executable_task(lambda *outs: "\n".join(f"echo 1 > {out}" for out in outs), name="make")
+    outputs = [OutputFile(name, to="faulty://results/") for name in ("a", "sub/b")]
+    first = make(*outputs, OutputFile("c d", to=f"{web.url}/up//"))
+    with pytest.raises(StagingError, match=r"would publish to faulty://results/a, and so does 'make' \(#1\)"):
+        make(OutputFile("a", to="faulty://results/a"))
+    await first
+    assert sorted(Faulty.store) == ["/results/a", "/results/b"]
+    assert web.uploads == {"/up//c%20d": b"1\n"}
+    tree = engine.executable_task(lambda out: f"mkdir {out}; touch {out}/x")
+    await tree(OutputFile("tree", to="faulty://results/"))
+    assert "/results/tree/x" in Faulty.store
+
+
+async def test_a_directory_is_asked_for_with_its_slash(engine: WorkflowEngine, web: Site) -> None:
+    web.replies["/d/"] = [page(b'<a href="sub/">sub</a> <a href="a">a</a>', Content_Type="text/html")]
+    web.replies["/d/sub/"] = [page(b'<a href="b">b</a>', Content_Type="text/html")]
+    web.replies["/d/a"] = web.replies["/d/sub/b"] = [page(b"x")]
+    names = engine.function_task(lambda path: sorted(each.name for each in path.rglob("*")))
+    assert await names(InputFile(f"{web.url}/d/")) == ["a", "b", "sub"]
+    assert sorted(path for _, path in web.visits) == ["/d/", "/d/a", "/d/sub/", "/d/sub/b"]

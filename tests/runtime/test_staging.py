@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import hashlib
 import os
 import socket
@@ -838,3 +839,41 @@ async def test_names_that_would_collide_are_told_at_the_call(engine: WorkflowEng
         merge([InputFile(made[0].outputs["k.gz"]), InputFile(made[1].outputs["k.gz"])])
     same = [InputFile(made[0].outputs["k.gz"]), InputFile("k.gz"), InputFile(await made[0].outputs["k.gz"])]
     assert await merge.with_options(after=made[0])(same) == "1\n1\n1\n"
+
+
+@pytest.mark.parametrize("parts", [[], [0], [3], [0, 5], [1, 2, 6], [7]])
+@pytest.mark.parametrize("by_hand", [False, True])
+def test_a_copy_has_holes_where_the_file_has_some(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, parts: list[int], by_hand: bool
+) -> None:
+    if by_hand:
+
+        def refuse(*args: Any) -> int:
+            raise OSError(errno.EXDEV, "another file system")
+
+        monkeypatch.setattr(os, "copy_file_range", refuse)
+    block = 1 << 20
+    source, target = tmp_path / "source", tmp_path / "target"
+    with open(source, "wb") as file:
+        file.truncate(8 * block)
+        for number in parts:
+            file.seek(number * block)
+            file.write(bytes([number + 1]) * 70_000)
+    copy(source, target, lambda: True)
+    assert target.read_bytes() == source.read_bytes()
+    assert target.stat().st_blocks <= source.stat().st_blocks + 64
+    with open(source, "ab") as file:
+        file.write(b"more")
+    target.unlink()
+    copy(source, target, lambda: True)
+    assert target.read_bytes() == source.read_bytes()
+
+
+async def test_a_file_with_holes_goes_through_a_workflow_as_one(
+    engine: WorkflowEngine, tmp_path: Path
+) -> None:
+    make = engine.executable_task(lambda out: f"truncate -s 1G {out}; echo end >> {out}")
+    made = make(OutputFile("big", to=tmp_path / "big"))
+    size = engine.function_task(lambda path: (path.stat().st_size, path.stat().st_blocks * 512 < 1 << 20))
+    assert await size(InputFile(made.outputs["big"])) == ((1 << 30) + 4, True)
+    assert (tmp_path / "big").stat().st_blocks * 512 < 1 << 20

@@ -103,8 +103,8 @@ def _places(call: Rehearsed) -> Iterator[tuple[str, Any]]:
         where = place(each.target, call.folder)
         if where is not None:
             yield where, each.to
-        elif isinstance(each.to, str):
-            yield each.to, each.to
+        elif isinstance(each.target, str):
+            yield each.target, each.to
 
 
 def _makers_upstream(call: Rehearsed, file: InputFile, seen: Seen) -> list[Rehearsed]:
