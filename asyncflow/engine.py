@@ -191,6 +191,7 @@ class WorkflowEngine(Life):
             What awaiting it gives.
 
         Raises:
+            ValueError: it is a task of another engine.
             WrongLoop: an event loop runs already; await the target there instead.
         """
         caller = sys._getframe(1)
@@ -332,12 +333,13 @@ class WorkflowEngine(Life):
         return task
 
     def workflow_scope(self, workflow: str) -> AbstractContextManager[str]:
-        """Tag all calls made inside, for logs and reports; also those made in tasks and coroutines begun inside.
+        """Tag all calls of this engine's tasks made inside, for logs and reports; also those made in tasks and
+        coroutines begun inside.
 
         Args:
             workflow: the tag.
         """
-        return workflow_scope(workflow)
+        return workflow_scope(self._backends, workflow)
 
     async def settled(self, future: TaskFuture[Any]) -> None:
         """Wait until nothing of a task runs any more; after a cancel or a timeout that can be later than its end.

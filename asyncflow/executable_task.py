@@ -6,12 +6,15 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 from types import EllipsisType
-from typing import Any, ParamSpec, Self, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar
 
 from ._core.commands import CommandOptions
 from ._core.task import Definition
 from ._option_names import names_options
 from .function_task import FunctionTask
+
+if TYPE_CHECKING:
+    from .engine import WorkflowEngine
 
 P = ParamSpec("P")
 Fn = TypeVar("Fn")
@@ -78,6 +81,19 @@ class ExecutableTask(FunctionTask[P, Fn, R]):
             shell=shell,
         )
         runs(variant._definition, options)
+        return variant
+
+    def on(self, engine: WorkflowEngine) -> Self:
+        """The same task on another engine, as for a library's task on its user's engine.
+
+        Args:
+            engine: where calls of it are to run.
+
+        Raises:
+            TypeError: that is no engine.
+        """
+        variant = super().on(engine)
+        runs(variant._definition, self._definition.command)
         return variant
 
     def __repr__(self) -> str:

@@ -13,6 +13,7 @@ from ._core.signature import Parameters
 from ._core.task import Definition, Lane
 from ._option_names import names_options
 from ._runtime.future import TaskFuture
+from ._runtime.inputs import KINDS
 from ._tracebacks import trim
 from ._typing import Later, Method, Takes1, Takes2, Takes3, Takes4
 from ._worker.far import FarTask
@@ -45,7 +46,8 @@ class FunctionTask(Generic[P, Fn, R]):
         )  # first: a callable's own attributes must not win over ours
         self._engine = engine
         self._definition = definition
-        self._parameters = Parameters(definition.fn, definition.name)
+        self._parameters = Parameters(definition.fn, definition.name, KINDS)
+        definition.fn = self._parameters.without_futures(definition.fn)
         self._leading: tuple[Any, ...] = ()  # the instance, of a method
         self._after: tuple[Any, ...] = ()
         self._run: Run | None = None  # the run that the lane belongs to
@@ -219,6 +221,34 @@ class FunctionTask(Generic[P, Fn, R]):
         )
         variant._run = variant._lane = None
         variant._after = (*self._after, *futures)
+        return variant
+
+    def on(self, engine: WorkflowEngine) -> Self:
+        """The same task on another engine, as for a library's task on its user's engine.
+
+        Of a block, that is its body; the tasks that it calls stay where they are.
+
+        Args:
+            engine: where calls of it are to run.
+
+        Raises:
+            TypeError: that is no engine.
+            UnknownBackend: the task names a backend that this engine has not.
+        """
+        if not hasattr(engine, "function_task"):
+            raise TypeError(f"{self._definition.name}.on() got {engine!r}; a WorkflowEngine is needed")
+        variant, old = self._copy(), self._definition
+        variant._engine = engine
+        variant._definition = engine._definition(
+            old.fn,
+            name=old.name,
+            backend=old.backend,
+            timeout=old.timeout,
+            is_block=old.is_block,
+            example=old.example,
+            expected=old.expected,
+        )
+        variant._run = variant._lane = None
         return variant
 
     def _futures(self, after: Any) -> list[Any]:

@@ -157,6 +157,20 @@ def scan_value(value: Any, kinds: Kinds, adopt: Callable[[Any], Any]) -> tuple[l
     return found, order or False
 
 
+def holds_futures(value: Any, kinds: Kinds) -> bool:
+    """Whether there is a future in a value, or what a call would refuse to look into.
+
+    Args:
+        value: anything.
+        kinds: what each class is.
+    """
+    try:
+        found, _ = scan_value([value], kinds, lambda awaitable: awaitable)
+    except (Lazy, ValueError):
+        return True
+    return bool(found)
+
+
 def _place(stack: list[tuple[Node, Any]], position: int) -> int:
     """Which argument is being looked into; -1 if it is the value itself."""
     if len(stack) < 3:

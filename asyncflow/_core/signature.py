@@ -6,8 +6,12 @@ import difflib
 import inspect
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from functools import update_wrapper
+from types import FunctionType
 from typing import Any
 
+from .arguments import holds_futures
+from .containers import Kinds
 from .files import declared
 
 _OPTIONS = ("after", "backend", "example", "expected", "timeout")
@@ -21,22 +25,29 @@ class Parameters:
         fn: any callable; one that tells no signature, as some of C, is taken to accept everything. Of a wrapper
             that shows the signature of what it wraps, its own parameters count: it may add arguments or drop some.
         name: the task's name, for the error.
+        kinds: what each class is, for futures among the defaults; None if there are none.
     """
 
-    __slots__ = ("_accept", "_files", "_name", "least", "most", "signature")
+    __slots__ = ("_accept", "_defaults", "_futures", "_name", "least", "most", "signature")
 
-    def __init__(self, fn: Callable[..., Any], name: str) -> None:
+    def __init__(self, fn: Callable[..., Any], name: str, kinds: Kinds | None = None) -> None:
         self._name = name
         self.signature = _signature(fn)
-        self._files = _file_defaults(self.signature)
-        # With a file among the defaults no number of arguments is simply right: those that are left out matter.
-        self.least, self.most = (1, 0) if self._files else _simple_range(self.signature)
+        self._futures = (
+            {} if kinds is None else _defaults(self.signature, lambda each: holds_futures(each, kinds))
+        )
+        self._defaults = {
+            **_defaults(self.signature, lambda each: bool(declared((each,), {}))),
+            **self._futures,
+        }
+        # With any of these among the defaults no number of arguments is simply right: those that are left out matter.
+        self.least, self.most = (1, 0) if self._defaults else _simple_range(self.signature)
         self._accept: Callable[..., None] | None = None
 
     def fitted(
         self, args: tuple[Any, ...], kwargs: Mapping[str, Any]
     ) -> tuple[tuple[Any, ...], Mapping[str, Any]]:
-        """The arguments of a call; with defaults that declare files put in.
+        """The arguments of a call; with defaults put in that declare files or hold futures.
 
         Args:
             args: positional arguments.
@@ -46,15 +57,36 @@ class Parameters:
             TypeError: they do not fit; the words are those of calling the function.
         """
         self._check(args, kwargs)
-        if not self._files or self.signature is None:
+        if not self._defaults or self.signature is None:
             return args, kwargs
         bound = self.signature.bind(*args, **kwargs)
-        for name, default in self._files.items():
+        for name, default in self._defaults.items():
             bound.arguments.setdefault(name, default)
         for parameter in self.signature.parameters.values():  # of those that cannot be named, no gap is left
             if parameter.kind is parameter.POSITIONAL_ONLY and parameter.default is not parameter.empty:
                 bound.arguments.setdefault(parameter.name, parameter.default)
         return bound.args, bound.kwargs
+
+    def without_futures(self, fn: Callable[..., Any]) -> Callable[..., Any]:
+        """The function, with None in place of each default that holds a future: calls put its value in, and what is
+        sent elsewhere must not have it.
+
+        Args:
+            fn: whose parameters these are.
+        """
+        if not self._futures or not isinstance(fn, FunctionType):
+            return fn
+        bare: Any = FunctionType(fn.__code__, fn.__globals__, fn.__name__, None, fn.__closure__)
+        update_wrapper(bare, fn, updated=("__dict__",))
+        del bare.__wrapped__  # it is no wrapper
+        left = {id(each) for each in self._futures.values()}
+        bare.__defaults__ = (
+            tuple(None if id(each) in left else each for each in fn.__defaults__ or ()) or None
+        )
+        bare.__kwdefaults__ = {
+            name: None if id(each) in left else each for name, each in (fn.__kwdefaults__ or {}).items()
+        }
+        return bare  # type: ignore[no-any-return]
 
     def _check(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
         if not kwargs and self.least <= len(args) <= self.most:  # callers in a hurry look themselves
@@ -105,13 +137,12 @@ def names_of(fn: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, A
     return [*names[: len(args)], *kwargs]
 
 
-def _file_defaults(signature: inspect.Signature | None) -> dict[str, Any]:
-    """The defaults that declare files; others stay the function's own matter, as in another process they are others."""
+def _defaults(signature: inspect.Signature | None, is_wanted: Callable[[Any], bool]) -> dict[str, Any]:
+    """Some of the defaults; others stay the function's own matter, as in another process they are others."""
     if signature is None:
         return {}
-    return {
-        each.name: each.default for each in signature.parameters.values() if declared((each.default,), {})
-    }
+    defaults = ((each.name, each.default) for each in signature.parameters.values())
+    return {name: default for name, default in defaults if is_wanted(default)}
 
 
 def _signature(fn: Callable[..., Any]) -> inspect.Signature | None:

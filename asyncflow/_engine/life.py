@@ -269,6 +269,12 @@ def run_target(
             "engine.run() starts an event loop, and here one runs already; say:  await target(...)"
         )
 
+    if isinstance(target, FunctionTask) and target._engine is not engine:
+        raise ValueError(
+            f"engine.run got {target!r} of another engine; run it with that one, or say where it is to run:\n"
+            f"  engine.run({target._definition.name}.on(engine), ...)"
+        )
+
     async def main() -> Any:
         async with engine:
             called: Any = target if inspect.isawaitable(target) else target(*args, **kwargs)

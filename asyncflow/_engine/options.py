@@ -11,9 +11,11 @@ from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from .._core.arguments import holds_futures
 from .._core.files import declared
 from .._core.options import duration, mapping, meant
 from .._runtime.future import TaskFuture
+from .._runtime.inputs import KINDS
 from ..backend import ExecutionBackend
 from ..backends.executor import ExecutorBackend
 from ..discovery import backend_class
@@ -100,6 +102,11 @@ def check_function(decorator: str, fn: Any) -> None:
         raise TypeError(
             f"@engine.{decorator} got {fn!r}, which holds a file from before the call.\n"
             "  Declare files in the call, or as defaults of parameters."
+        )
+    if isinstance(fn, partial) and holds_futures([fn.args, fn.keywords], KINDS):
+        raise TypeError(
+            f"@engine.{decorator} got {fn!r}, which holds a future from before the call.\n"
+            "  Pass it in the call:  a task waits for what is among its arguments."
         )
     if isinstance(fn, TaskFuture):
         raise TypeError(

@@ -211,7 +211,10 @@ def _checked(engine: Life, target: Any, args: tuple[Any, ...], kwargs: Mapping[s
     """The name of a target that can be rehearsed."""
     if isinstance(target, FunctionTask):
         if target._engine is not engine:
-            raise ValueError(f"engine.plan got {target!r} of another engine; plan it with that one")
+            raise ValueError(
+                f"engine.plan got {target!r} of another engine; plan it with that one, or say where it is to run:\n"
+                f"  engine.plan({target._definition.name}.on(engine), ...)"
+            )
         return target._definition.name
     if inspect.iscoroutine(target):
         if args or kwargs:

@@ -192,7 +192,8 @@ class Run:
         ):
             if scope is not self._last_scope:
                 self._last_scope, self._snapshot = scope, None
-            site = self._turn(number, CallSite(definition, lane, self, scope.workflow, code, at), owner)
+            workflow = scope.workflow_of(self.engine) if scope.workflows else None
+            site = self._turn(number, CallSite(definition, lane, self, workflow, code, at), owner)
         if len(snapshot) == scope.variables:  # nobody has set others: one does for all calls of a burst
             if self._snapshot is None:
                 self._snapshot = snapshot

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Final
+from typing import Any, Final
 
 from .._core.task import Task, each_of
 
@@ -16,27 +16,45 @@ from .._core.task import Task, each_of
 class Scope:
     """Where a call is made."""
 
-    __slots__ = ("block", "variables", "workflow")
+    __slots__ = ("block", "variables", "workflows")
 
-    def __init__(self, block: Task | None, workflow: str | None, variables: int = 1) -> None:
+    def __init__(
+        self, block: Task | None, workflows: tuple[tuple[Any, str], ...], variables: int = 1
+    ) -> None:
         self.block = block
-        self.workflow = workflow
+        self.workflows = (
+            workflows  # each with what all runs of its engine have in common; the innermost first
+        )
         self.variables = variables  # of its context that are set for it
 
+    def workflow_of(self, engine: Any) -> str | None:
+        """What calls of an engine's tasks are tagged with here.
 
-_NOWHERE: Final = Scope(None, None, 0)
+        Args:
+            engine: what all of its runs have in common.
+        """
+        return next((workflow for its, workflow in self.workflows if its is engine), None)
+
+
+_NOWHERE: Final = Scope(None, (), 0)
 SCOPE: Final[ContextVar[Scope]] = ContextVar("asyncflow_scope", default=_NOWHERE)
 
 
 def enter_block(block: Task) -> None:
     """Make the current context the inside of a block; the context is the block's own copy."""
-    SCOPE.set(Scope(block, SCOPE.get().workflow))
+    SCOPE.set(Scope(block, SCOPE.get().workflows))
 
 
 @contextmanager
-def workflow_scope(workflow: str) -> Iterator[str]:
-    """Tag every call made inside."""
-    token = SCOPE.set(Scope(SCOPE.get().block, workflow))
+def workflow_scope(engine: Any, workflow: str) -> Iterator[str]:
+    """Tag every call of an engine's tasks that is made inside.
+
+    Args:
+        engine: what all of its runs have in common.
+        workflow: the tag.
+    """
+    scope = SCOPE.get()
+    token = SCOPE.set(Scope(scope.block, ((engine, workflow), *scope.workflows)))
     try:
         yield workflow
     finally:

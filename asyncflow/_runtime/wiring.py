@@ -145,7 +145,7 @@ class Wiring:
         owner = run.owner(SCOPE.get().block)
         task: TaskFuture[Any] = TaskFuture(loop=run.loop)
         run.last += 1
-        site = CallSite(definition, run.places.foreign, run, workflow=SCOPE.get().workflow)
+        site = CallSite(definition, run.places.foreign, run, workflow=SCOPE.get().workflow_of(run.engine))
         if self._site is not None:
             site.code, site.at = self._site.code, self._site.at
         task.set_up(run.last, site, (awaitable,), {}, copy_context(), owner)

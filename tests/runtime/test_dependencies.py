@@ -504,3 +504,37 @@ async def test_task_that_awaits_itself_is_told_so(engine: WorkflowEngine) -> Non
     futures.append(narcissus())
     with pytest.raises(CircularDependency, match=r"'narcissus' \(#1\) would wait for itself"):
         await futures[0]
+
+
+@pytest.mark.parametrize("backend", ["sequential", "thread", "process"])
+async def test_a_future_that_is_a_default_is_waited_for(backend: str) -> None:
+    async with WorkflowEngine(backend, workers=1) as engine:
+        size = engine.submit(len, "abc")
+
+        @engine.function_task
+        def plain(first: int, second: Any = size, *, third: Any = (size, 1)) -> Any:
+            return first, second, third
+
+        @engine.function_task
+        async def coroutine(second: Any = {"k": size}, other: int = 7) -> Any:  # noqa: B006 - nobody changes it
+            return second, other
+
+        @engine.block
+        async def flow(second: Any = size) -> Any:
+            return second
+
+        assert await plain(1) == (1, 3, (3, 1))
+        assert await plain(1, 2) == (1, 2, (3, 1))
+        assert await plain.with_options(name="p")(1, third=2) == (1, 3, 2)
+        assert await coroutine() == ({"k": 3}, 7) and await coroutine(other=8) == ({"k": 3}, 8)
+        assert await flow() == 3
+
+
+async def test_a_partial_that_holds_a_future_is_no_function(threads: WorkflowEngine) -> None:
+    future = threads.submit(len, "abc")
+    for fn in (partial(max, future), partial(max, [future]), partial(max, key=future)):
+        with pytest.raises(TypeError, match=r"holds a future from before the call\.\n  Pass it in the call"):
+            threads.submit(fn, 1)
+        with pytest.raises(TypeError, match="holds a future"):
+            threads.block(fn)
+    assert await threads.submit(partial(max, 1), future) == 3

@@ -12,7 +12,7 @@ from typing import Any, get_overloads
 
 import pytest
 
-from asyncflow import UpstreamFailed, WorkflowEngine
+from asyncflow import UnknownBackend, UpstreamFailed, WorkflowEngine
 from asyncflow._core.commands import CommandOptions
 from asyncflow._typing import ExecutableTaskDecorator, FunctionTaskDecorator
 from asyncflow.executable_task import ExecutableTask
@@ -222,3 +222,61 @@ def test_every_option_of_a_command_can_be_given() -> None:
     commands = {each.name for each in fields(CommandOptions)}
     assert commands < options_of(WorkflowEngine.executable_task)
     assert commands < options_of(ExecutableTask.with_options)
+
+
+class Library:
+    """As somebody else wrote it, with an engine of its own."""
+
+    engine = WorkflowEngine("thread")
+
+    def __init__(self, factor: int) -> None:
+        self.factor = factor
+
+    @engine.function_task
+    def times(self, number: int) -> int:
+        return self.factor * number
+
+
+@Library.engine.function_task(timeout=30)
+def double(number: int) -> int:
+    return 2 * number
+
+
+@Library.engine.executable_task(env={"WORD": "there"}, capture_stdio=True)
+def greet() -> str:
+    return "printf $WORD"
+
+
+@Library.engine.block
+async def flow(number: int) -> Any:
+    return number
+
+
+async def test_a_task_of_another_engine_runs_on_the_one_that_is_said() -> None:
+    async with WorkflowEngine("sequential") as engine:
+        library = Library(3)
+        calls = [double.on(engine)(2), library.times.on(engine)(2), flow.on(engine)(5)]
+        assert await asyncio.gather(*calls) == [4, 6, 5]
+        assert (await greet.on(engine)()).read_text() == "there"
+        assert (
+            await double.on(engine)(double.on(engine)(1)) == 4
+        )  # of one engine, so that futures may be passed on
+        assert await Library.times.on(engine)(library, 1) == 3
+        assert double.on(engine).with_options(name="d")(1).name == "d"
+        assert double.on(engine)._definition.timeout == 30 and double.on(engine).fn is double.fn
+        assert Library.engine._run is None, "its own engine was started"
+        cpu = WorkflowEngine(backends={"cpu": "thread"})
+        with pytest.raises(UnknownBackend, match="'double' asks for backend 'cpu'"):
+            cpu.function_task(backend="cpu")(double.fn).on(engine)
+        with pytest.raises(TypeError, match=r"double.on\(\) got 'thread'; a WorkflowEngine is needed"):
+            double.on("thread")  # type: ignore[arg-type]
+
+
+def test_a_task_of_another_engine_is_not_run_without_a_word() -> None:
+    engine = WorkflowEngine("sequential")
+    for task, args in ((double, (1,)), (flow, (1,)), (greet, ()), (Library(3).times, (1,))):
+        with pytest.raises(
+            ValueError, match=r"engine.run got .* of another engine; .*\n  engine.run\(\w+.on"
+        ):
+            engine.run(task, *args)  # type: ignore[arg-type]
+    assert engine.run(double.on(engine), 4) == 8

@@ -276,3 +276,23 @@ async def test_contexts_with_equal_values_are_not_taken_for_one(threads: Workflo
         variable.set(value)
         futures.append(threads.submit(lambda: id(variable.get())))
     assert await asyncio.gather(*futures) == [id(value) for value in values]
+
+
+async def test_a_scope_tags_the_tasks_of_its_own_engine_alone() -> None:
+    async with WorkflowEngine("sequential") as one, WorkflowEngine("sequential") as two:
+
+        @two.block
+        async def inside() -> list[Any]:
+            return [two.submit(len, "a").workflow, one.submit(len, "a").workflow]
+
+        with one.workflow_scope("of one"):
+            assert one.submit(len, "a").workflow == "of one" and two.submit(len, "a").workflow is None
+            with two.workflow_scope("of two"):
+                assert one.submit(len, "a").workflow == "of one" and two.submit(len, "a").workflow == "of two"
+                with one.workflow_scope("inner"):
+                    assert one.submit(len, "a").workflow == "inner"
+                assert await inside() == ["of two", "of one"]
+                task = one.submit(lambda a, b: [a, b], turns(1), 2)
+                assert [each.workflow for each in one._run.scheduler.live.values()][-2:] == ["of one"] * 2  # type: ignore[union-attr]
+                await task
+            assert two.submit(len, "a").workflow is None
