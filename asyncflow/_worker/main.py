@@ -16,6 +16,7 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from contextvars import copy_context
 from functools import reduce
 from importlib import import_module, invalidate_caches
@@ -117,12 +118,33 @@ class Worker:
                 with self._house.settling():
                     sys.path[:], sys.argv[:] = pickle.loads(whole)
                 invalidate_caches()
+            elif number == wire.START:
+                self._page[0] = calls[0][
+                    0
+                ]  # if the process ends here, that task is lost with it, and no other
+                self._start(*pickle.loads(whole))
+                self._page[0] = _NOBODY
             else:
                 self._definitions[number] = whole
         for task_id, flags, payload in calls:
             self._queue.append((task_id, flags, payload, files.pop(0) if flags & wire.IN_FILE else -1))
         if self._retired:
             self._hand_back()
+
+    def _start(self, pieces: list[bytes], initializer: bytes | None) -> None:
+        """Set what the program has set for its process, and run the initializer."""
+        with self._house.settling():
+            for piece in pieces:
+                with suppress(Exception):  # it is the program's, but may make sense there alone
+                    set_it, args = pickle.loads(piece)
+                    set_it(*args)
+            try:
+                if initializer is not None:
+                    fn, args = pickle.loads(initializer)
+                    fn(*args)
+            except BaseException as error:
+                error.add_note("in the initializer of this worker process")
+                self._functions = NoFunctions(error)
 
     # -- one call -----------------------------------------------------------------------------------------
 
@@ -365,6 +387,25 @@ class Worker:
                 os.close(file)
         if task_ids:
             self._record(wire.NOT_BEGUN, _NOBODY, _NEVER, task_ids[::-1])
+
+
+class NoFunctions(dict[int, tuple[Callable[..., Any], bool]]):
+    """Stands for the functions of a worker whose initializer has failed: whatever is called fails as that did.
+
+    Args:
+        error: of the initializer.
+    """
+
+    def __init__(self, error: BaseException) -> None:
+        self._error = error
+        self._traceback = error.__traceback__
+
+    def get(self, number: int, _: Any = None) -> Any:
+        """In place of any function."""
+        return self._fail, False
+
+    def _fail(self, *args: Any, **kwargs: Any) -> NoReturn:
+        raise self._error.with_traceback(self._traceback)
 
 
 def _until_now(started: float) -> Ran:

@@ -59,6 +59,8 @@ IN_FILE: Final = 16  # the payload is the sizes of what is in a memory file that
 
 PATH: Final = 0
 """Stands, among the numbers of functions in a packet, for where to look for modules, and the program's arguments."""
+START: Final = -1
+"""The same for what is done before the first call: what the program has set for its process, and the initializer."""
 
 # Orders.
 TAKE_BACK: Final = 0  # hand back all that has not begun

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import pickle
 import sys
 from collections.abc import Callable
 from enum import Enum
@@ -51,7 +52,8 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
     def __init__(
         self, stream: Any, *, is_going_home: bool = False, buffer_callback: Callable[[Any], Any] | None = None
     ) -> None:
-        super().__init__(stream, protocol=_PROTOCOL, buffer_callback=buffer_callback)
+        # not cloudpickle's own, which makes what we do not use: this is done for nearly each call
+        pickle.Pickler.__init__(self, stream, _PROTOCOL, buffer_callback=buffer_callback)
         self.changed: Any = None
         self._is_going_home = is_going_home
         self._spaces: dict[int, Space] = {}

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import pickle
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
+from ..._causes import brief
 from ..._core.options import duration, whole, whole_or_none
+from ..._worker import surroundings
+from ..._worker.by_value.pickler import dumps
 from ...backend import Concurrency, ExecutionBackend, Report, Work
 from ..thread import usable_cpus
 from .crew import Crew
@@ -38,6 +43,10 @@ class ProcessBackend(ExecutionBackend):
             that is set in the environment (``OMP_NUM_THREADS`` and the like) stays as it is.
         python: path of the interpreter; None for the one that runs this program. A program that was frozen, or that has
             Python built in, has none, and needs one here with all that the tasks import.
+        initializer: called once in each process before its first task, as to open a connection or to load a model that
+            tasks then find in a global name. What it sets in the process stays. When it fails, the tasks of its process
+            fail with its error.
+        initargs: what it is called with.
     """
 
     name = "process"
@@ -57,6 +66,8 @@ class ProcessBackend(ExecutionBackend):
         stop_grace: float = 1.0,
         math_threads: int | None = None,
         python: str | None = None,
+        initializer: Callable[..., object] | None = None,
+        initargs: Iterable[Any] = (),
     ) -> None:
         self.workers = whole_or_none("workers", workers) or usable_cpus()
         self._recycle_after = whole("recycle_after", recycle_after, 0)
@@ -65,6 +76,12 @@ class ProcessBackend(ExecutionBackend):
         threads = whole_or_none("math_threads", math_threads)
         self._math_threads = threads or max(1, usable_cpus() // self.workers)
         self._python = python
+        if initializer is not None and not callable(initializer):
+            raise TypeError(
+                f"initializer={initializer!r} is nothing that can be called; pass the function itself"
+            )
+        self._initializer = initializer
+        self._initargs = tuple(initargs)
         self._crew: Crew | None = None
 
     async def start(self, report: Report) -> None:
@@ -81,7 +98,20 @@ class ProcessBackend(ExecutionBackend):
             self._recycle_after,
             self._most_memory,
             self._stop_grace,
+            pickle.dumps((surroundings.seen(), self._packed_initializer())),
         )
+
+    def _packed_initializer(self) -> bytes | None:
+        if self._initializer is None:
+            return None
+        try:
+            return dumps((self._initializer, self._initargs))
+        except Exception as error:
+            name = getattr(self._initializer, "__name__", repr(self._initializer))
+            raise TypeError(
+                f"initializer={name} and its arguments cannot be sent to worker processes: {brief(error)}\n"
+                "  Something that they use cannot be pickled; make that inside the initializer."
+            ) from error
 
     def submit(self, batch: Sequence[Work]) -> None:
         """Give the work out."""

@@ -39,6 +39,7 @@ class Crew:
         recycle_after: tasks after which a process is replaced; 0 for never.
         most_memory: bytes that a process may hold between two tasks; 0 for any.
         stop_grace: seconds that a task which is told to stop is given before its process is killed.
+        start_with: what each process does before its first call, as for `wire.START`.
     """
 
     def __init__(
@@ -50,7 +51,9 @@ class Crew:
         recycle_after: int,
         most_memory: int,
         stop_grace: float,
+        start_with: bytes,
     ) -> None:
+        self._start_with = start_with
         self._loop = asyncio.get_running_loop()
         self._size = size
         self._report = report
@@ -123,7 +126,8 @@ class Crew:
 
     def _hire(self) -> None:
         try:
-            hand = Hand(self._python, self._variables | dict(os.environ), self._most_memory)
+            environment = self._variables | dict(os.environ)
+            hand = Hand(self._python, environment, self._most_memory, self._start_with)
         except OSError as error:
             problem = error
             problem.add_note("No worker process could be started.")

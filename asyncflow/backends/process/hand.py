@@ -52,9 +52,10 @@ class Hand:
         python: the interpreter that it runs.
         environment: of the process.
         most_memory: bytes that it may hold between two tasks; 0 for any.
+        start_with: what it does before its first call, as for `wire.START`.
     """
 
-    def __init__(self, python: str, environment: dict[str, str], most_memory: int) -> None:
+    def __init__(self, python: str, environment: dict[str, str], most_memory: int, start_with: bytes) -> None:
         self.hired = perf_counter()  # 0 once a task is told to have waited for that
         self.first = 0  # which that was
         self.given: dict[int, Packed] = {}  # in the order in which they are run
@@ -62,6 +63,8 @@ class Hand:
         self.known: dict[int, Function] = {}  # that it was sent
         self._most_known = _KEPT
         self._path: list[str] = []  # where it looks for modules
+        self._started_with = start_with
+        self._start_with: bytes | None = start_with  # until it was sent
         self.done = 0  # tasks that it has run
         self.is_up = False
         self.retires = False
@@ -144,6 +147,8 @@ class Hand:
             calls.append((each.work.id, each.flags, each.payload))
         if self._path != sys.path:
             definitions[wire.PATH] = pickle.dumps((_path(), sys.argv))
+        if self._start_with is not None:
+            definitions[wire.START] = self._start_with
         files = []
         for number, definition in definitions.items():
             if type(definition) is bytes and len(definition) > wire.IN_BAND:
@@ -163,6 +168,7 @@ class Hand:
         known.update(functions)
         if wire.PATH in definitions:
             self._path = sys.path[:]
+        self._start_with = None
         given, load = self.given, self.load
         for each in packed:
             each.drop()
@@ -198,6 +204,8 @@ class Hand:
                 self.known.pop(number, None)
             if wire.PATH in definitions:
                 self._path = []
+            if wire.START in definitions:
+                self._start_with = self._started_with
             task_ids += [task_id for task_id, _, _ in calls]
 
     def take(self, task_id: int) -> Packed | None:
