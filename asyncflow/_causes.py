@@ -147,7 +147,8 @@ def told(who: str, cause: Cause) -> str:
     reasons = [_said(root) for root in shown]
     if len(cause.roots) > len(shown):
         reasons.append(f"and {len(cause.roots) - len(shown)} more")
-    first = f"{who} did not run: {'; '.join(reasons)}"
+    what = "ran, but not to be asked for its result" if cause.attempts else "did not run"
+    first = f"{who} {what}: {'; '.join(reasons)}"
     lines = [first if first.endswith((".", "!", "?")) else first + "."]
     lines += ["  " + _arrows(way) for way in paths]
     others = _others(shown, paths)

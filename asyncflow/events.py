@@ -14,6 +14,7 @@ __all__ = [
     "RunEnded",
     "TaskCalled",
     "TaskEnded",
+    "TaskLeftBehind",
     "TaskReturned",
     "TaskStaged",
     "TaskStarted",
@@ -147,6 +148,18 @@ class TaskEnded(NamedTuple):
     loading: float | None = None
 
 
+class TaskLeftBehind(NamedTuple):
+    """The engine is shut down, and the work of a task that was cancelled or timed out still goes on, as on a thread.
+
+    Args:
+        time: when.
+        id: number of the task.
+    """
+
+    time: float
+    id: int
+
+
 class RunEnded(NamedTuple):
     """The engine was shut down.
 
@@ -171,4 +184,14 @@ class EventsLost(NamedTuple):
     events: int
 
 
-Event = RunBegan | TaskCalled | TaskStaged | TaskSubmitted | TaskReturned | TaskStarted | TaskEnded | RunEnded
+Event = (
+    RunBegan
+    | TaskCalled
+    | TaskStaged
+    | TaskSubmitted
+    | TaskReturned
+    | TaskStarted
+    | TaskEnded
+    | TaskLeftBehind
+    | RunEnded
+)

@@ -11,7 +11,7 @@ from .history import DATA, NOT_YET, ORDER, Ending, History, Site
 from .order import put_in_order
 from .record import Record
 from .segment import LOOP, PAUSE, Segment
-from .states import NOW, PENDING, SUCCEEDED
+from .states import CANCELLING, NOW, PENDING, SUCCEEDED
 from .task import Task
 
 
@@ -19,6 +19,7 @@ def history_of(
     record: Record,
     now: float,
     live: Mapping[int, Task],
+    left_behind: Iterable[int] = (),
     *,
     run: str = "",
     began: float = 0.0,
@@ -32,6 +33,7 @@ def history_of(
         record: of the run.
         now: the time, by the record's clock.
         live: tasks that are not over.
+        left_behind: numbers of those whose work still went on when the run ended.
         run: identifies the run among others.
         began: when it began, in seconds since the epoch.
         is_over: whether it has ended.
@@ -39,7 +41,7 @@ def history_of(
         dry_run: whether nothing is run.
     """
     record.settle()
-    history = _Rows(record, now, live).history(run, began, is_over, workers or {})
+    history = _Rows(record, now, live, left_behind).history(run, began, is_over, workers or {})
     history.dry_run = dry_run
     return history
 
@@ -47,8 +49,11 @@ def history_of(
 class _Rows:
     """The columns, being filled. Times are the record's until the end."""
 
-    def __init__(self, record: Record, now: float, live: Mapping[int, Task]) -> None:
+    def __init__(
+        self, record: Record, now: float, live: Mapping[int, Task], left_behind: Iterable[int]
+    ) -> None:
         self._record = record
+        self._left_behind = left_behind
         self._now = now
         self._live = live
         self._first = record.segments[0].first
@@ -189,6 +194,11 @@ class _Rows:
             if row >= 0:
                 self.state[row] = task.story & NOW
                 self.over[row] = NOT_YET
+        for task_id in self._left_behind:
+            row = task_id - self._first
+            if row >= 0:
+                self.state[row] = CANCELLING
+                self.over[row] = self.finished[row] = NOT_YET
         for task_id, (at, worker) in self._record.running.items():
             row = task_id - self._first
             if row >= 0 and isnan(self.finished[row]):

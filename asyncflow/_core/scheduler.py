@@ -141,14 +141,20 @@ class Scheduler:
         self._tell_dependents(task)
         self._over(task)
 
-    def stopped(self, task: Task) -> None:
-        """Work has stopped that was told to, or that somebody else cancelled; or it never began."""
+    def stopped(self, task: Task, has_run: bool | None = None) -> None:
+        """Work has stopped that was told to, or that somebody else cancelled; or it never began, if that is known."""
         if task.story & NOW > CANCELLING:
             raise task.impossible(CANCELLED)
         if task.story & NOW < CANCELLING:
             self.cancel(task)
             if task.story & NOW == CANCELLED:  # it had not been submitted
                 return
+        assert task.cause is not None
+        if task.cause.upstream:
+            task.attempt += bool(has_run)  # a link of a chain that was decided not to run, and was on its way
+            task.cause.attempts = task.attempt
+        elif has_run is False and task.story >> STEP & NOW == SUBMITTED:
+            task.attempt -= 1
         if task.children:
             self.closing.add(task.id)  # first: the last that is cancelled inside may close it
             self._cancel_inside(task)  # what the body called while it was cleaning up

@@ -132,4 +132,5 @@ def _why_not(task: Task) -> str:
         return "was cancelled"
     shown = [f"{root.name} (#{root.task_id})" for root in task.cause.firsts]
     more = len(task.cause.roots) - len(shown)
-    return "did not run, because of " + ", ".join(shown) + (f" and {more} more" if more else "")
+    what = "ran, and its result was not wanted any more" if task.cause.attempts else "did not run"
+    return f"{what}, because of " + ", ".join(shown) + (f" and {more} more" if more else "")

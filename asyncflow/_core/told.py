@@ -12,6 +12,7 @@ from ..events import (
     RunEnded,
     TaskCalled,
     TaskEnded,
+    TaskLeftBehind,
     TaskReturned,
     TaskStaged,
     TaskStarted,
@@ -20,7 +21,7 @@ from ..events import (
 from .history import DATA, NOT_YET, ORDER, Ending, History, Site
 from .lines import Written
 from .order import put_in_order
-from .states import PENDING, READY, RUNNING, STATES, SUBMITTED, SUCCEEDED, State
+from .states import CANCELLING, PENDING, READY, RUNNING, STATES, SUBMITTED, SUCCEEDED, State
 
 _EMPTY: Final = array("d", [NOT_YET])
 
@@ -91,11 +92,16 @@ class _Told:
         history.starts.append(len(history.dependencies))
 
     def _step(
-        self, row: int, event: TaskStaged | TaskSubmitted | TaskReturned | TaskStarted | TaskEnded
+        self,
+        row: int,
+        event: TaskStaged | TaskSubmitted | TaskReturned | TaskStarted | TaskEnded | TaskLeftBehind,
     ) -> None:
         history = self._history
         if isinstance(event, TaskEnded):
             self._ended(row, event)
+        elif isinstance(event, TaskLeftBehind):
+            history.state[row] = CANCELLING
+            history.over[row] = history.finished[row] = NOT_YET
         elif isinstance(event, TaskSubmitted):
             history.submitted[row] = event.time
             history.attempts[row] += 1

@@ -109,6 +109,8 @@ class TaskFuture(Task, asyncio.Future[T]):
             False if it was done already.
         """
         self._run.check_thread(f"{self!r}.cancel()")
+        if self.extra is not None and not self.done():
+            self._run.decide(self)
         if not _cancel(self, msg):
             return False
         self._run.cancel(self, msg)

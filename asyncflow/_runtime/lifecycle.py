@@ -122,6 +122,7 @@ def _abandon_rest(run: Run) -> None:
     """Nobody will report these any more; their futures are done, and they must not be kept."""
     run.cancel_all()
     for task in list(run.scheduler.live.values()):
+        run.left_behind.add(task.id)
         run.scheduler.left_behind(task)
     run.flush()
 

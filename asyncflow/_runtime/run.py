@@ -116,6 +116,7 @@ class Run:
         self.open = False  # the backends take work
         self.closed: str | None = None  # why no call is taken any more
         self.dropped = 0  # reports about unknown or finished tasks
+        self.left_behind: set[int] = set()  # of which nobody knows when they stop
         timed = Timed(self.inbox.report)
         self.foreign = Foreign(timed)
         self.sandboxes = sandboxes
@@ -314,7 +315,7 @@ class Run:
                 elif kind == FAILED:
                     self._failed(task, payload)
                 elif kind == CANCELLED:
-                    self.scheduler.stopped(task)
+                    self.scheduler.stopped(task, ran_ids[-1:] == [task_id])
                 elif kind == LOADING:
                     if record is not None:
                         record.loading(task_id, payload)
@@ -371,7 +372,7 @@ class Run:
     def _ended_with(self, task: Any, value: Any) -> None:
         """A body has ended and its value is not simply the future's."""
         if task.story & NOW == CANCELLING:
-            self.scheduler.stopped(task)
+            self.scheduler.stopped(task, True)
         elif task.definition.is_block:
             self._block_returned(task, value)
         elif type(value) in NO_VALUES:
@@ -388,7 +389,7 @@ class Run:
 
     def _failed(self, task: Task, error: BaseException) -> None:
         if task.story & NOW == CANCELLING:
-            self.scheduler.stopped(task)
+            self.scheduler.stopped(task, True)
             return
         failure = as_failure(task, error)
         if isinstance(task.facts, Facts):
@@ -708,6 +709,11 @@ class Run:
                 else f"shutting down, {len(live):,} tasks are not over"
             )
         return f"{running:,} tasks run, {len(live) - running:,} wait, {over:,} are over"
+
+    def decide(self, task: Task) -> None:
+        """Give a future its end if that has come already: nobody can cancel it any more."""
+        if task.cause is not None:
+            self.flush()
 
     def cancel(self, task: Task, msg: Any) -> None:
         """Carry on from a future that its user has cancelled."""

@@ -10,7 +10,7 @@ from .._core.history import History
 from .._core.news import News
 from .._core.record import Record
 from .._core.rows import history_of
-from ..events import RunBegan, RunEnded
+from ..events import RunBegan, RunEnded, TaskLeftBehind
 from .audience import Audience
 from .journal import Journal
 
@@ -89,7 +89,8 @@ class Teller:
         if self.audience.listeners:
             self.tell()
             now = self._ended + self._began - self._record.began
-            self.audience.tell([RunEnded(now, self._record.planning)])
+            left = [TaskLeftBehind(now, task_id) for task_id in sorted(self._run.left_behind)]
+            self.audience.tell([*left, RunEnded(now, self._record.planning)])
         self._run.record = None  # what is left behind and ends later is of no run that anybody asks about
         if self.journal is not None:
             self.audience.remove(self.journal)
@@ -110,6 +111,7 @@ class Teller:
             self._record,
             now,
             self._run.scheduler.live,
+            self._run.left_behind,
             run=self._name,
             began=self._began,
             is_over=self._ended is not None,

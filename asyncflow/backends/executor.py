@@ -101,7 +101,12 @@ class ExecutorBackend(ExecutionBackend):
     def _handed_on(self, report: Report, work: Work) -> Future[Any]:
         assert self._executor is not None
         if self._is_in_process():
-            return self._executor.submit(self._begin, report, work)
+            offer = [work]
+            try:
+                return self._executor.submit(self._begin, report, offer)
+            except BaseException:
+                offer.clear()  # a pool that cannot start another thread has queued it first
+                raise
         try:
             call = pack_call(work.fn, work.is_coroutine, work.args, work.kwargs)
         except BaseException as error:
@@ -111,7 +116,8 @@ class ExecutorBackend(ExecutionBackend):
         # No two calls are alike: an executor that keeps what it has computed, as Dask's, would run equal ones once.
         return self._executor.submit(run_packed, call, f"{self._run}-{next(self._numbers)}")
 
-    def _begin(self, report: Report, work: Work) -> tuple[Outcome, float, str]:
+    def _begin(self, report: Report, offer: list[Work]) -> tuple[Outcome, float, str]:
+        work = offer.pop()  # or it was told to have failed
         began, worker = perf_counter(), current_thread().name
         report([(STARTED, work.id, (began, worker))])
         outcome = run_attempt(work.fn, work.is_coroutine, work.args, work.kwargs, work.context)

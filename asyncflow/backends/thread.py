@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -30,6 +31,8 @@ from ..backend import (
     Report,
     Work,
 )
+
+_log = logging.getLogger("asyncflow")
 
 
 def usable_cpus() -> int:
@@ -99,6 +102,7 @@ class _Crew:
         self._told: dict[str, int] = {}  # whose start each thread's last was that was told
         self._threads: list[threading.Thread] = []
         self._gone: Callable[[], None] | None = None
+        self._has_fewer = False
         held_here(self)
 
     def let_go(self) -> None:
@@ -116,15 +120,35 @@ class _Crew:
                 link = link.link
             put(work)
         if len(self._threads) < self._size:
-            self._hire(min(self._size, len(waiting) + len(self._running)))
+            try:
+                self._hire(min(self._size, len(waiting) + len(self._running)))
+            except RuntimeError:
+                self._waiting.clear()  # what is told to have failed is not to be run by a thread that comes later
+                raise
+
+    def _tell_of_fewer(self, error: RuntimeError) -> None:
+        if not self._has_fewer:
+            self._has_fewer = True
+            _log.warning(
+                "only %d of %d threads could be started, which run all there is: %s",
+                len(self._threads),
+                self._size,
+                error,
+            )
 
     def _hire(self, wanted: int) -> None:
         while len(self._threads) < wanted:
             name = f"asyncflow-{len(self._threads) + 1}"
             # a daemon: a task that never ends must not keep the interpreter from ending
             thread = threading.Thread(target=self._work, args=(name,), name=name, daemon=True)
+            try:
+                thread.start()
+            except RuntimeError as error:  # no room for one more: `ulimit -u`, a container's pids.max
+                if not self._threads:
+                    raise
+                self._tell_of_fewer(error)
+                return
             self._threads.append(thread)
-            thread.start()
 
     def _work(self, me: str) -> None:
         get, begin, running = self._queue.get, self._waiting.pop, self._running

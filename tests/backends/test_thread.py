@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import sys
 import threading
@@ -153,3 +154,30 @@ async def test_a_function_whose_module_has_no_name_may_fail_like_any_other() -> 
         with pytest.raises(ValueError):
             await engine.submit(names["fail"])
         assert await engine.submit(int) == 0
+
+
+@pytest.mark.parametrize("allowed", [0, 1, 2])
+async def test_where_threads_cannot_be_started_those_that_can_run_all_and_nothing_that_failed_is_run(
+    allowed: int, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    start, ran, scarce = threading.Thread.start, [], True
+
+    def refuse(thread: threading.Thread) -> None:
+        if scarce and len(ours()) >= allowed:
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    async with WorkflowEngine("thread", workers=3) as engine:
+        first = [engine.submit(ran.append, number) for number in range(20)]
+        results = await asyncio.gather(*first, return_exceptions=True)
+        assert {future.state.value for future in first} == {"SUCCEEDED" if allowed else "FAILED"}
+        assert len(ran) == (20 if allowed else 0)
+        assert allowed or all(isinstance(error, RuntimeError) for error in results)
+        scarce = False
+        await asyncio.gather(*[engine.submit(ran.append, 20 + number) for number in range(20)])
+        assert sorted(ran) == list(range(40 if allowed else 20))[: len(ran)] if allowed else len(ran) == 20
+    said = [
+        record.getMessage() for record in caplog.records if "threads could be started" in record.getMessage()
+    ]
+    assert len(said) == (1 if allowed else 0)

@@ -21,6 +21,7 @@ from asyncflow._core.states import (
     UPSTREAM_FAILED,
     State,
 )
+from asyncflow._core.story import explain
 from asyncflow._core.task import Lane, Task
 from asyncflow.errors import ImpossibleTransition
 
@@ -964,3 +965,19 @@ def test_a_link_that_is_told_to_run_before_the_end_of_the_one_before_is_no_block
     assert bench.scheduler.returned == []
     bench.scheduler.succeeded(second)
     assert second.state is State.SUCCEEDED
+
+
+@pytest.mark.parametrize("has_run", [False, True])
+def test_a_link_behind_what_was_cancelled_was_attempted_if_it_ran_all_the_same(has_run: bool) -> None:
+    bench = chain_bench()
+    head = bench.call(name="head")
+    link = bench.call(head, name="link")
+    bench.take()
+    assert head.link is link
+    bench.scheduler.cancel(head)
+    assert link.state == "CANCELLING"
+    bench.scheduler.stopped(head)
+    bench.scheduler.stopped(link, has_run)
+    assert (link.state, link.attempt) == ("CANCELLED", int(has_run))
+    what = "ran, and its result was not wanted any more" if has_run else "did not run"
+    assert f"'link' (#2) {what}, because of head (#1)" in explain(link)

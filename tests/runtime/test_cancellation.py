@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import random
 import threading
+import time
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from asyncflow import TaskFuture, WorkflowEngine, WrongLoop
+from asyncflow import Report, TaskFuture, WorkflowEngine, WrongLoop
 from asyncflow.testing import Gate, ManualBackend, no_leaks
 
 from .kit import in_no_time, never_called, turns
@@ -628,3 +630,63 @@ async def test_a_thousand_random_cancels_leak_no_slot(seed: int) -> None:
             assert not any(lane.taken for lane in run.places.behind)
             # and every slot works
             await asyncio.gather(*[thread() for _ in range(10)], *[coroutine() for _ in range(10)])
+
+
+# -- one truth --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("order", ["dependency first", "dependent first"])
+async def test_a_future_is_cancelled_if_and_only_if_its_state_says_so(
+    engine: WorkflowEngine, hands: ManualBackend, order: str
+) -> None:
+    task = engine.function_task(lambda *_: None, name="task")
+    failed, slow = task(), task()
+    dependent = task(failed, slow)
+    await hands.received(1)
+    hands.fail(1, ValueError("no"))
+    await asyncio.wait([failed])
+    cancelled = [
+        each.cancel() for each in ([slow, dependent] if order == "dependency first" else [dependent, slow])
+    ]
+    hands.stop(2)
+    await asyncio.wait([dependent])
+    await engine.settled(dependent)
+    assert dependent.cancelled() == (dependent.state == "CANCELLED") == cancelled[order == "dependency first"]
+    assert engine.report().task(dependent.id).state == dependent.state
+    failed.exception(), dependent.cancelled() or dependent.exception()
+
+
+@pytest.mark.parametrize("backend", ["thread", "process"])
+async def test_what_was_taken_back_before_it_began_was_not_attempted(backend: str) -> None:
+    async with WorkflowEngine(backend, workers=1) as engine:
+        futures = [engine.submit(time.sleep, 0.01) for _ in range(20)]
+        chain = [engine.submit(abs, 1)]
+        for _ in range(5):
+            chain.append(engine.submit(abs, chain[-1]))
+        await futures[0]
+        for future in (*futures, *chain):
+            future.cancel()
+        for future in (*futures, *chain):
+            await engine.settled(future)
+        assert futures[-1].attempts == 0
+        assert [future.attempts for future in chain] == [0] * 6
+        assert all(
+            "did not run" in future.explain() or "was cancelled" in future.explain() for future in chain
+        )
+
+
+async def test_state_report_and_journal_say_the_same_of_a_thread_that_was_left_behind(tmp_path: Path) -> None:
+    with Gate() as gate:
+        engine = WorkflowEngine("thread", workers=1, journal=tmp_path / "run.jsonl", grace=0.01)
+        await engine.start()
+        stuck = engine.submit(gate.door.pass_through)
+        await gate.reached()
+        after = engine.submit(never_called, stuck)
+        await engine.shutdown(wait=False)
+        reports = engine.report(), Report.from_journal(tmp_path / "run.jsonl")
+        for future in (stuck, after):
+            assert [report.task(future.id).state for report in reports] == [future.state] * 2
+        assert stuck.state == "CANCELLING"
+    for thread in threading.enumerate():
+        if thread.name.startswith("asyncflow-"):
+            thread.join()

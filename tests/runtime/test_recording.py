@@ -673,7 +673,7 @@ async def test_what_is_left_behind_changes_no_report_when_it_ends() -> None:
         (thread,) = (each for each in threading.enumerate() if each.name == "asyncflow-1")
         await engine.shutdown(wait=False)
     report = engine.report()
-    assert report.counts == {"CANCELLED": 1}
+    assert report.counts == {"CANCELLING": 1}
     assert report.tasks[0].finished is None
     go_on.set()
     await asyncio.to_thread(thread.join)
