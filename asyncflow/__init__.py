@@ -4,6 +4,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from ._core.calls import Secret
     from ._core.quoting import sh
     from ._core.states import State
     from ._runtime.foreign import awaited
@@ -50,6 +51,7 @@ __all__ = [
     "OutputTooLarge",
     "Plan",
     "Report",
+    "Secret",
     "StagingError",
     "State",
     "TaskCrashed",
@@ -72,6 +74,7 @@ _HOME = {
     "OutputFile": "_core.files",
     "Plan": "plan",
     "Report": "report",
+    "Secret": "_core.calls",
     "State": "_core.states",
     "TaskFuture": "_runtime.future",
     "WorkflowEngine": "engine",

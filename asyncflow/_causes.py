@@ -24,9 +24,11 @@ class Cause:
         "_fork",
         "_roots",
         "attempts",
+        "call",
         "error",
         "held_up",
         "held_up_count",
+        "label",
         "name",
         "passed_on",
         "task_id",
@@ -40,7 +42,10 @@ class Cause:
         attempts: int,
         error: BaseException | None,
         upstream: tuple[Cause, ...] = (),
+        label: str | None = None,
     ) -> None:
+        self.label = label
+        self.call = ""  # of what failed: the call with its arguments, in words
         self.task_id = task_id
         self.name = name
         self.attempts = attempts
@@ -56,7 +61,12 @@ class Cause:
         for root in self._firsts:
             root.held_up_count += 1
             if len(root.held_up) <= 2 * _SHOWN:
-                root.held_up.append((task_id, name))
+                root.held_up.append((task_id, self.name_shown))
+
+    @property
+    def name_shown(self) -> str:
+        """Name and label: "trim[S17]"."""
+        return self.name if self.label is None else f"{self.name}[{self.label}]"
 
     @property
     def firsts(self) -> tuple[Cause, ...]:
@@ -75,10 +85,10 @@ class Cause:
         return f"<Cause {self}>"
 
     def __str__(self) -> str:
-        return f"{self.name} (#{self.task_id})" if self.attempts < 2 else self._with_attempts()
+        return f"{self.name_shown} (#{self.task_id})" if self.attempts < 2 else self._with_attempts()
 
     def _with_attempts(self) -> str:
-        return f"{self.name} (#{self.task_id}, {self.attempts} attempts)"
+        return f"{self.name_shown} (#{self.task_id}, {self.attempts} attempts)"
 
 
 def _first_roots(upstream: tuple[Cause, ...]) -> tuple[Cause, ...]:
@@ -159,11 +169,13 @@ def told(who: str, cause: Cause) -> str:
 
 def _said(root: Cause) -> str:
     end = "was cancelled" if root.error is None else f"failed, {brief(root.error)}"
-    return f"{root.name!r} (#{root.task_id}) {end}"
+    return f"{root.name_shown!r} (#{root.task_id}) {end}"
 
 
 def _arrows(path: list[Cause]) -> str:
     names = [str(cause) for cause in path]
+    if path[0].call:  # which of many it was
+        names[0] = path[0].call + names[0].removeprefix(path[0].name_shown)
     if len(names) > 2 * _SHOWN:
         names[_SHOWN:-_SHOWN] = [f"... {len(names) - 2 * _SHOWN} more ..."]
     return " -> ".join(names)

@@ -42,7 +42,7 @@ def backend_class(name: str) -> type[Any]:
     point = installed().get(name)
     if point is None:
         known = ", ".join(sorted(installed())) or "none; is asyncflow-engine itself installed?"
-        near = meant(name, {*installed(), *_SHIPPED_SEPARATELY})
+        near = "" if name in _SHIPPED_SEPARATELY else meant(name, {*installed(), *_SHIPPED_SEPARATELY})
         message = f"no backend is called {name!r}. Installed: {known}.{near}"
         if name in _SHIPPED_SEPARATELY:
             message += f"\n  It ships separately:  pip install {_SHIPPED_SEPARATELY[name]}"

@@ -423,8 +423,11 @@ class UpstreamFailed(AsyncflowError):
 
     def __reduce__(self) -> tuple[Any, ...]:
         # A story can be a hundred thousand tasks deep, pickle is recursive: what travels is one step to each root.
-        upstream = tuple(Cause(r.task_id, r.name, r.attempts, r.error) for r in self.root_causes)
-        return UpstreamFailed, (self.task_id, self.name, Cause(self.task_id, self.name, 0, None, upstream))
+        roots = tuple(Cause(r.task_id, r.name, r.attempts, r.error, label=r.label) for r in self.root_causes)
+        for copied, root in zip(roots, self.root_causes, strict=True):
+            copied.call = root.call
+        own = Cause(self.task_id, self.name, 0, None, roots, self._cause.label)
+        return UpstreamFailed, (self.task_id, self.name, own)
 
     def path(self, root: Cause) -> list[Cause]:
         """The shortest way from ``root`` to this task, both ends included.
@@ -439,7 +442,7 @@ class UpstreamFailed(AsyncflowError):
 
     def __repr__(self) -> str:
         roots = ", ".join(str(root) for root in self._cause.firsts)
-        return f"<UpstreamFailed {self.name!r} (#{self.task_id}), because of {roots}>"
+        return f"<UpstreamFailed {self._cause.name_shown!r} (#{self.task_id}), because of {roots}>"
 
     def __str__(self) -> str:
-        return told(f"{self.name!r} (#{self.task_id})", self._cause)
+        return told(f"{self._cause.name_shown!r} (#{self.task_id})", self._cause)

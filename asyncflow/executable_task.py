@@ -42,6 +42,7 @@ class ExecutableTask(FunctionTask[P, Fn, R]):
         shell: str | Sequence[str] | None = None,
         example: R | Callable[..., R] | EllipsisType = ...,
         expected: Any = None,
+        label: str | None = None,
         backend: str | None = None,
     ) -> Self:
         """The same task with other options; those that are not given stay as they are.
@@ -60,6 +61,7 @@ class ExecutableTask(FunctionTask[P, Fn, R]):
             shell: that runs a command given as text: a program, or a list as ``["bash", "-o", "pipefail", "-c"]``.
             example: what stands in for its value in a dry run: a value, or a callable that makes one of the arguments.
             expected: seconds or `timedelta` that it is expected to take, for plans.
+            label: tells these calls from others in messages, as for function tasks.
             backend: none can be chosen: commands run on this machine, in slots of their own.
 
         Raises:
@@ -68,7 +70,7 @@ class ExecutableTask(FunctionTask[P, Fn, R]):
         if backend is not None:
             raise TypeError(f"executable task {self._definition.name!r} cannot be given backend={backend!r}")
         variant = super().with_options(
-            name=name, timeout=timeout, after=after, example=example, expected=expected
+            name=name, timeout=timeout, after=after, example=example, expected=expected, label=label
         )
         options = self._definition.command.changed(
             env=env,

@@ -9,6 +9,7 @@ from threading import get_ident
 from types import CodeType, EllipsisType, MethodType
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Self, TypeVar, overload
 
+from ._core.options import Labels, label_of, labelled
 from ._core.signature import Parameters
 from ._core.task import Definition, Lane
 from ._option_names import names_options
@@ -178,6 +179,7 @@ class FunctionTask(Generic[P, Fn, R]):
         after: Awaitable[Any] | Iterable[Awaitable[Any]] = (),
         example: R | Callable[..., R] | EllipsisType = ...,
         expected: Any = None,
+        label: str | None = None,
     ) -> Self:
         """The same task with other options.
 
@@ -188,6 +190,8 @@ class FunctionTask(Generic[P, Fn, R]):
             after: futures that must succeed first, and whose values are not passed.
             example: what stands in for its value in a dry run: a value, or a callable that makes one of the arguments.
             expected: seconds or `timedelta` that it is expected to take, for plans.
+            label: tells these calls from others in errors, logs and `TaskFuture.explain`: "trim[S17]". Reports and
+                plans have them under one name all the same.
 
         Raises:
             TypeError: a backend, an example or an expected duration for a block, whose body runs on the event loop,
@@ -218,6 +222,7 @@ class FunctionTask(Generic[P, Fn, R]):
             is_block=old.is_block,
             example=old.example if example is ... else example,
             expected=old.expected if expected is None else expected,
+            label=old.label if label is None else label_of(label, old.name),
         )
         variant._run = variant._lane = None
         variant._after = (*self._after, *futures)
@@ -267,10 +272,10 @@ class FunctionTask(Generic[P, Fn, R]):
         return futures
 
     @overload
-    def map(self: Takes1[A, Q], a: Iterable[Later[A]], /) -> list[TaskFuture[R]]: ...
+    def map(self: Takes1[A, Q], a: Iterable[Later[A]], /, *, label: Labels = None) -> list[TaskFuture[R]]: ...
     @overload
     def map(
-        self: Takes2[A, B, Q], a: Iterable[Later[A]], b: Iterable[Later[B]], /
+        self: Takes2[A, B, Q], a: Iterable[Later[A]], b: Iterable[Later[B]], /, *, label: Labels = None
     ) -> list[TaskFuture[R]]: ...
     @overload
     def map(
@@ -280,20 +285,30 @@ class FunctionTask(Generic[P, Fn, R]):
         c: Iterable[Later[C]],
         /,
         *more: Iterable[Any],
+        label: Labels = None,
     ) -> list[TaskFuture[R]]: ...
 
-    def map(self: Any, /, *iterables: Iterable[Any]) -> list[TaskFuture[Any]]:
+    def map(self: Any, /, *iterables: Iterable[Any], label: Labels = None) -> list[TaskFuture[Any]]:
         """Call the task once for each item, as the built-in ``map`` does, and return the futures.
 
         Args:
             iterables: one for each positional argument; the shortest tells how many calls.
+            label: one for each call, or a function that makes one of the same arguments: tells calls from one another
+                in errors, logs and `TaskFuture.explain`.
+
+        Raises:
+            TypeError: the arguments do not fit the function, or a label is no text.
         """
         caller = sys._getframe(1)
         try:
-            return [
-                made_at(caller.f_code, caller.f_lasti, self(*items))
-                for items in zip(*iterables, strict=False)
-            ]
+            calls = zip(*iterables, strict=False)
+            if label is None:
+                return [made_at(caller.f_code, caller.f_lasti, self(*items)) for items in calls]
+            made = []
+            for items, own in labelled(calls, label, self._definition.name):
+                made.append(made_at(caller.f_code, caller.f_lasti, self(*items)))
+                made[-1].own_label = own
+            return made
         except BaseException as error:
             trim(error)
             raise

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from math import isfinite
 from typing import Any
+
+Labels = Iterable[str] | Callable[..., str] | None
+"""One label for each call, or what makes one of the arguments."""
 
 
 def whole(option: str, given: Any, least: int = 1) -> int:
@@ -99,3 +102,49 @@ def meant(given: object, known: Iterable[str]) -> str:
     by_lower = {name.lower(): name for name in known}
     close = get_close_matches(given.lower(), by_lower, 1)
     return f" Did you mean {by_lower[close[0]]!r}?" if close else ""
+
+
+def label_of(given: Any, name: str) -> str:
+    """What was given for ``label=``.
+
+    Args:
+        given: it.
+        name: of the task.
+
+    Raises:
+        TypeError: it is no text.
+    """
+    if not isinstance(given, str):
+        raise TypeError(f"{name!r}: label={given!r}: text is needed")
+    return given
+
+
+def labelled(
+    calls: Iterable[tuple[Any, ...]], label: Labels, name: str
+) -> Iterator[tuple[tuple[Any, ...], str]]:
+    """The arguments of many calls, each with a label.
+
+    Args:
+        calls: positional arguments.
+        label: one for each, or what makes one of the arguments.
+        name: of the task.
+
+    Raises:
+        TypeError: a label is no text, or there is one for all.
+        ValueError: there are fewer labels than calls.
+    """
+    if isinstance(label, str):
+        raise TypeError(
+            f"{name!r}: label={label!r}: map takes one for each call, or a function that makes one of the arguments.\n"
+            f"  For all:  {name}.with_options(label={label!r}).map(...)"
+        )
+    labels = None if callable(label) else iter(label or ())
+    for number, items in enumerate(calls):
+        if labels is None:
+            assert callable(label)
+            own: Any = label(*items)
+        else:
+            own = next(labels, None)
+            if own is None:
+                raise ValueError(f"{name!r}: label= has {number:,} for map, and there are more calls")
+        yield items, label_of(own, name)

@@ -136,7 +136,7 @@ class Scheduler:
             return
         task.enter(FAILED)
         self._cancel_inside(task)
-        task.cause = Cause(task.id, task.name, task.attempt, error)
+        task.cause = Cause(task.id, task.name, task.attempt, error, label=task.label)
         self.ended.append(task)
         self._tell_dependents(task)
         self._over(task)
@@ -333,7 +333,7 @@ class Scheduler:
         assert task.blames is not None
         unique = {cause.task_id: cause for cause in task.blames}
         upstream = tuple(unique[task_id] for task_id in sorted(unique))
-        task.cause = Cause(task.id, task.name, 0, None, upstream)
+        task.cause = Cause(task.id, task.name, 0, None, upstream, task.label)
         self.ended.append(task)
         if task.story & NOW == PENDING:
             task.enter(end_of(task))
@@ -372,7 +372,7 @@ class Scheduler:
             if now < CANCELLING:
                 self._give_up(task, None)
             return
-        task.cause = Cause(task.id, task.name, task.attempt, None)
+        task.cause = Cause(task.id, task.name, task.attempt, None, label=task.label)
         task.enter(CANCELLED)
         self.ended.append(task)
         self._tell_dependents(task)
@@ -380,7 +380,7 @@ class Scheduler:
 
     def _give_up(self, task: Task, error: BaseException | None) -> None:
         """Decide the end of work that has not stopped yet."""
-        task.cause = Cause(task.id, task.name, task.attempt, error)
+        task.cause = Cause(task.id, task.name, task.attempt, error, label=task.label)
         task.enter(CANCELLING)
         self.ended.append(task)
         self.stop.append(task)

@@ -14,7 +14,7 @@ from .arguments import holds_futures
 from .containers import Kinds
 from .files import declared
 
-_OPTIONS = ("after", "backend", "example", "expected", "timeout")
+_OPTIONS = ("after", "backend", "example", "expected", "label", "timeout")
 _POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
 

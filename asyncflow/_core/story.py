@@ -8,6 +8,7 @@ from types import CodeType
 from typing import Any
 
 from .._causes import brief
+from .calls import call_shown
 from .states import CANCELLING, NOW, State, state_of, steps_of
 from .task import Task
 
@@ -56,9 +57,10 @@ def explain(task: Task, dependencies: Sequence[Task] = ()) -> str:
         dependencies: what it depends on, as far as that is still known.
     """
     story = " -> ".join(steps_of(task.story))
+    call = task.cause.call if task.cause is not None and task.cause.call else call_shown(task)
     lines = [
-        f"{task.name!r} (#{task.id}) {_reason(task, dependencies)}",
-        f"  called at {called_at(task)}",
+        f"{task.name_shown!r} (#{task.id}) {_reason(task, dependencies)}",
+        f"  called at {called_at(task)}{call and f', as {call}'}",
         f"  story: {story}",
     ]
     return "\n".join(lines)
@@ -105,7 +107,7 @@ def _awaited(dependencies: Sequence[Task]) -> str:
         return "what was before it in a chain"
     unique = {dependency.id: dependency for dependency in dependencies}
     waiting = [dependency for dependency in unique.values() if dependency.story & NOW < CANCELLING]
-    shown = [f"{each.name} (#{each.id}, {state_of(each.story)})" for each in waiting[:_SHOWN]]
+    shown = [f"{each.name_shown} (#{each.id}, {state_of(each.story)})" for each in waiting[:_SHOWN]]
     if len(waiting) > _SHOWN:
         shown.append(f"and {len(waiting) - _SHOWN} more")
     return f"{len(waiting)} of {len(unique)} dependencies: " + ", ".join(shown)
@@ -114,7 +116,9 @@ def _awaited(dependencies: Sequence[Task]) -> str:
 def _known_already(task: Task) -> str:
     if not task.blames:
         return ""
-    return f"; it will not run, because {task.blames[0].name!r} (#{task.blames[0].task_id}) gave no result"
+    return (
+        f"; it will not run, because {task.blames[0].name_shown!r} (#{task.blames[0].task_id}) gave no result"
+    )
 
 
 def _inner(task: Task) -> str:
@@ -130,7 +134,7 @@ def _why_not(task: Task) -> str:
     assert task.cause is not None
     if not task.cause.upstream:
         return "was cancelled"
-    shown = [f"{root.name} (#{root.task_id})" for root in task.cause.firsts]
+    shown = [f"{root.name_shown} (#{root.task_id})" for root in task.cause.firsts]
     more = len(task.cause.roots) - len(shown)
     what = "ran, and its result was not wanted any more" if task.cause.attempts else "did not run"
     return f"{what}, because of " + ", ".join(shown) + (f" and {more} more" if more else "")

@@ -31,6 +31,7 @@ class Definition:
         "is_block",
         "is_coroutine",
         "kind",
+        "label",
         "name",
         "returns",
         "timeout",
@@ -49,6 +50,7 @@ class Definition:
         example: Any = ...,
         kind: str = "function",
         expected: float | None = None,
+        label: str | None = None,
     ) -> None:
         self.fn = fn
         self.name = name
@@ -61,6 +63,7 @@ class Definition:
         self.returns: type | None = None  # and the class of its value, of which the function says nothing
         self.example = example
         self.expected = expected  # seconds that it takes, as its user says
+        self.label = label  # tells these calls from others in messages
         # What its function returns is its future's value, and nothing else is to be done then.
         self.ends_plainly = not is_block and command is None and timeout is None
         self._staged: Definition | None = None
@@ -159,7 +162,7 @@ class CallSite:
 class Extra:
     """What few tasks have; made when the first of it is there, because each slot of a task costs all of them."""
 
-    __slots__ = ("after", "blames", "cause", "children", "facts")
+    __slots__ = ("after", "blames", "cause", "children", "facts", "label")
 
     def __init__(self) -> None:
         self.after: Sequence[Any] = ()
@@ -167,6 +170,7 @@ class Extra:
         self.cause: Cause | None = None
         self.children: dict[int, Task] | None = None
         self.facts: Any = None
+        self.label: str | None = None
 
 
 def _in_extra(name: str, otherwise: Any = None) -> property:
@@ -208,6 +212,7 @@ class Task:
         cause = _in_extra("cause")
         children = _in_extra("children")
         facts = _in_extra("facts")
+        own_label = _in_extra("label")
 
     id: int
     """The task's number in its run; 1 for the first call."""
@@ -228,6 +233,7 @@ class Task:
     cause: Cause | None  # its own failure or cancellation, for those who come to depend on it
     children: dict[int, Task] | None  # of a block: what was called inside and is not over
     facts: Any  # what its place tells of it besides its value
+    own_label: str | None  # that was given to this call alone
 
     def set_up(
         self,
@@ -282,6 +288,19 @@ class Task:
     def name(self) -> str:
         """The task's name, as its user wrote it."""
         return self.site.definition.name
+
+    @property
+    def label(self) -> str | None:
+        """What tells the call from others of its function, as its user has said; None if nothing was said."""
+        return (
+            self.site.definition.label if self.extra is None else self.own_label or self.site.definition.label
+        )
+
+    @property
+    def name_shown(self) -> str:
+        """Name and label: "trim[S17]"."""
+        label = self.label
+        return self.name if label is None else f"{self.name}[{label}]"
 
     @property
     def fn(self) -> Callable[..., Any]:

@@ -166,6 +166,7 @@ def definition_of(
     is_block: bool = False,
     example: Any = ...,
     expected: Duration = None,
+    label: str | None = None,
 ) -> Definition:
     """What is known of a task before it is called.
 
@@ -178,6 +179,7 @@ def definition_of(
         is_block: whether it is a block.
         example: what stands in for its value in a dry run.
         expected: how long it is expected to take.
+        label: tells its calls from others in messages.
 
     Raises:
         TypeError: a duration or a name of the wrong type.
@@ -204,4 +206,5 @@ def definition_of(
         timeout=seconds(timeout, name or name_of(fn)),
         example=example,
         expected=expected_seconds(expected, name or name_of(fn)),
+        label=label,
     )

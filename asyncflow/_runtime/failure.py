@@ -36,12 +36,13 @@ def unfit(task: Task, value: Any) -> TypeError:
     return TypeError(f"{task.name!r} (#{task.id}) returned {what}")
 
 
-def as_failure(task: Task, error: BaseException) -> Exception:
+def as_failure(task: Task, error: BaseException, call: str = "") -> Exception:
     """The exception that the future of a failed task gets.
 
     Args:
         task: the task that raised it.
         error: what it raised.
+        call: the call with its arguments, in words.
     """
     if isinstance(error, RuntimeError) and isinstance(error.__cause__, StopIteration):
         error = error.__cause__  # what Python makes of a StopIteration that leaves a coroutine
@@ -52,7 +53,8 @@ def as_failure(task: Task, error: BaseException) -> Exception:
         failure.__cause__ = error
     trim(failure)
     kind = "block" if task.definition.is_block else "task"
-    _note(failure, f"in {kind} {task.name!r} (#{task.id}), called at {called_at(task)}")
+    where = called_at(task) + (call and f", as {call}")
+    _note(failure, f"in {kind} {task.name_shown!r} (#{task.id}), called at {where}")
     return failure
 
 

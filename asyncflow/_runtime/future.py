@@ -180,7 +180,7 @@ class TaskFuture(Task, asyncio.Future[T]):
 
     def __repr__(self) -> str:
         self.site.run.has_texts = True  # which should stand in no argument of a call: see `Wiring`
-        return f"<TaskFuture {self.name}#{self.id} {state_of(self.story)}>"
+        return f"<TaskFuture {self.name_shown}#{self.id} {state_of(self.story)}>"
 
     def __dir__(self) -> list[str]:
         return [name for name in super().__dir__() if name not in _INNER]

@@ -7,7 +7,9 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from .._core import arguments
+from .._core.calls import call_shown
 from .._core.containers import Kinds, is_waited_for
+from .._core.states import NOW, SUCCEEDED
 from .._core.task import Task
 from .._worker.chain import PREVIOUS, with_previous
 from .future import TaskFuture
@@ -71,6 +73,18 @@ def unlink(task: Task) -> None:
     if isinstance(task.holes, TaskFuture):
         task.args, task.kwargs = with_previous(task.args, task.kwargs, task.holes)
         task.holes = True
+
+
+def call_told(task: Task) -> str:
+    """The call of a task with its arguments, in words.
+
+    Args:
+        task: whose inputs were all there; it is about to be over, and its arguments will go.
+    """
+    before = task.holes
+    if isinstance(before, TaskFuture) and before.story & NOW == SUCCEEDED:  # of a link: the one before it
+        task.args, task.kwargs = with_previous(task.args, task.kwargs, value_of(before))
+    return call_shown(task)
 
 
 def _value_or_previous(future: asyncio.Future[Any]) -> Any:

@@ -391,10 +391,13 @@ class Run:
         if task.story & NOW == CANCELLING:
             self.scheduler.stopped(task, True)
             return
-        failure = as_failure(task, error)
+        call = inputs.call_told(task)  # now, because the arguments go when it is over
+        failure = as_failure(task, error, call)
         if isinstance(task.facts, Facts):
             self.stager.failed(task, failure)
         self.scheduler.failed(task, failure)
+        if task.cause is not None:
+            task.cause.call = call
 
     def _expired(self, task: Task) -> None:
         self.catch_up()  # its end may have been reported already
@@ -405,10 +408,13 @@ class Run:
         error = TaskTimeout(task.id, task.name, task.definition.timeout, task.lane.place, stoppable)
         if not stoppable:
             _log.warning("%s", error)
-        failure = as_failure(task, error)
+        call = inputs.call_told(task)
+        failure = as_failure(task, error, call)
         if isinstance(task.facts, Facts):
             self.stager.failed(task, failure)
         self.scheduler.timed_out(task, failure)
+        if task.cause is not None:
+            task.cause.call = call
         self.flush()
 
     # -- files --------------------------------------------------------------------------------------------

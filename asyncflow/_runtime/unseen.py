@@ -89,9 +89,11 @@ class _Failures:
             self.roots.add(root.task_id)
             if len(self._lines) < _KEPT and root.task_id not in self._lines:
                 end = "was cancelled" if root.error is None else brief(root.error)
-                self._lines[root.task_id] = f"{root.name!r} (#{root.task_id}): {end}"
+                self._lines[root.task_id] = f"{root.name_shown!r} (#{root.task_id}): {end}"
+                if root.call:
+                    self._lines[root.task_id] += f"; called as {root.call}"
             if root is not cause and root.task_id in self._lines:
-                first, many = self._held_up.get(root.task_id, (f"{future.name} (#{future.id})", 0))
+                first, many = self._held_up.get(root.task_id, (f"{future.name_shown} (#{future.id})", 0))
                 self._held_up[root.task_id] = first, many + 1
 
     def tell(self, why: str) -> None:

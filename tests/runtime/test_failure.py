@@ -415,7 +415,7 @@ async def test_upstream_failed_tells_the_path_to_each_root(
     clean, other_root = sorted(error.root_causes, key=lambda root: root.name)
     assert [node.name for node in error.path(clean)] == ["clean", "fit", "plot", "report"]
     assert [node.name for node in error.path(other_root)] == ["other", "plot", "report"]
-    assert "  clean (#" in str(error)
+    assert "  clean(None) (#" in str(error)
     assert "-> plot (#" in str(error)
     with pytest.raises(UpstreamFailed):
         await plot

@@ -204,8 +204,8 @@ def overloads_of(protocol: type) -> list[Any]:
 @pytest.mark.parametrize(
     ("decorator", "task", "typed", "not_before"),
     [
-        ("function_task", FunctionTask, FunctionTaskDecorator, {"after"}),
-        ("executable_task", ExecutableTask, ExecutableTaskDecorator, {"after", "backend"}),
+        ("function_task", FunctionTask, FunctionTaskDecorator, {"after", "label"}),
+        ("executable_task", ExecutableTask, ExecutableTaskDecorator, {"after", "backend", "label"}),
     ],
 )
 def test_with_options_takes_what_the_decorator_takes_and_type_checkers_know_of_it(

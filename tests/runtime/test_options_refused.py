@@ -148,6 +148,12 @@ def test_an_unknown_name_says_what_was_likely_meant(
         call(WorkflowEngine())
 
 
+def test_a_backend_that_ships_separately_is_not_what_was_meant_by_its_own_name() -> None:
+    with pytest.raises(UnknownBackend) as caught:
+        WorkflowEngine("dask")
+    assert "Did you mean" not in str(caught.value)
+
+
 # -- from other threads -----------------------------------------------------------------------------------
 
 

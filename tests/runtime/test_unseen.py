@@ -103,8 +103,9 @@ async def test_one_line_is_said_for_each_root_failure(said: Report) -> None:
     (message,) = said()
     assert message.splitlines() == [
         "2 failed tasks that nobody looked at (await the future, or ask its exception()):",
-        "  'first' (#1): ValueError: first; not run because of it: plot (#3) and 100 more",
-        "  'second' (#2): ValueError: second; not run because of it: plot (#103)",
+        "  'first' (#1): ValueError: first; called as first(text='first'); not run because of it: "
+        "plot (#3) and 100 more",
+        "  'second' (#2): ValueError: second; called as second(text='second'); not run because of it: plot (#103)",
     ]
     del kept
 
