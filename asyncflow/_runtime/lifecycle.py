@@ -7,12 +7,16 @@ import logging
 from contextlib import suppress
 from typing import Any, Final
 
+from .._core.states import CANCELLING, NOW, RUNNING, state_of
+from .._core.words import counted
 from .aside import aside
 from .run import Run
 from .timed import Timed
 
 _log = logging.getLogger("asyncflow")
 _KILLED: Final = 5.0  # seconds that the kernel may take to end what was killed
+_SAYS_SO_AFTER: Final = 2.0  # seconds that an end may take without a word
+_SHOWN: Final = 5
 _closing: Final[set[asyncio.Task[None]]] = (
     set()
 )  # of engines that are gone: a loop itself holds its tasks weakly
@@ -57,7 +61,11 @@ async def close(run: Run, *, wait: bool, grace: float, skip_backends: bool) -> N
     """
     try:
         if wait:
-            await run.all_over()
+            telling = run.loop.call_later(_SAYS_SO_AFTER, _tell_under_way, run)
+            try:
+                await run.all_over()
+            finally:
+                telling.cancel()
     finally:
         if not run.is_ours:  # in a forked child, where all that was under way is cancelled
             raise asyncio.CancelledError
@@ -83,6 +91,22 @@ async def close(run: Run, *, wait: bool, grace: float, skip_backends: bool) -> N
             run.teller.end()
             if run.teller.journal is not None:
                 await aside(run.teller.close)
+
+
+def _tell_under_way(run: Run) -> None:
+    """Say once what is waited for: somebody may wonder why the program does not go on."""
+    run.catch_up()
+    live = sorted(
+        run.scheduler.live.values(), key=lambda task: (task.story & NOW not in (RUNNING, CANCELLING), task.id)
+    )
+    if not live:
+        return
+    shown = [f"{task.name_shown!r} (#{task.id}, {state_of(task.story)})" for task in live[:_SHOWN]]
+    _log.warning(
+        "the engine is shutting down and waits for %s: %s\n  shutdown(wait=False) cancels them.",
+        counted(len(live), "task"),
+        ", ".join(shown) + (f" and {len(live) - _SHOWN:,} more" if len(live) > _SHOWN else ""),
+    )
 
 
 async def _wait_for_coroutines(run: Run, grace: float) -> None:
