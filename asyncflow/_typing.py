@@ -3,15 +3,18 @@
 A decorated function is one class, generic in the function's ParamSpec. Each overload of its call re-reads the
 signature through the type of ``self``, a protocol with the one attribute ``fn``: a checker matches that with the
 function's own type and so finds the first parameters one by one, and the rest with their names and defaults.
-Keywords cannot be mapped by a type, so futures given by keyword are checked when the call is made.
+Keywords cannot be mapped by a type, so futures given by keyword are checked when the call is made. Keywords that
+surely are no futures, and do not fit, make a call `KeywordsDoNotFit`, with which nothing can be done.
 """
 
 from __future__ import annotations
 
 import concurrent.futures
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from datetime import date, timedelta
 from os import PathLike
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import (
     TYPE_CHECKING,
     Any,
@@ -68,6 +71,27 @@ Later: TypeAlias = (
 """What may stand where a ``T`` is asked for."""
 
 
+Plain: TypeAlias = (
+    bool
+    | complex
+    | str
+    | bytes
+    | PurePath
+    | date
+    | timedelta
+    | AbstractSet["Plain"]
+    | Sequence["Plain"]
+    | Mapping[str, "Plain"]
+    | None
+)
+"""What surely is no future, and holds none."""
+
+
+class KeywordsDoNotFit:
+    """What a checker takes a call for whose keywords do not fit the function, and are no futures: nothing can be done
+    with it."""
+
+
 class Takes1(Protocol[A_contra, Rest]):
     """Something whose function takes at least one positional argument."""
 
@@ -108,10 +132,28 @@ class FunctionTaskDecorator(Protocol):
 
     @overload
     def __call__(
-        self, fn: Callable[P, Coroutine[Any, Any, R]], /
+        self,
+        fn: Callable[P, Coroutine[Any, Any, R]],
+        /,
+        *,
+        name: str | None = ...,
+        backend: str | None = ...,
+        timeout: Any = ...,
+        example: Any = ...,
+        expected: Any = ...,
     ) -> FunctionTask[P, Coroutine[Any, Any, R], R]: ...
     @overload
-    def __call__(self, fn: Callable[P, R], /) -> FunctionTask[P, R, R]: ...
+    def __call__(
+        self,
+        fn: Callable[P, R],
+        /,
+        *,
+        name: str | None = ...,
+        backend: str | None = ...,
+        timeout: Any = ...,
+        example: Any = ...,
+        expected: Any = ...,
+    ) -> FunctionTask[P, R, R]: ...
     @overload
     def __call__(
         self,
@@ -130,24 +172,38 @@ class BlockDecorator(Protocol):
 
     @overload
     def __call__(
-        self, fn: Callable[P, Coroutine[Any, Any, TaskFuture[R]]], /
+        self,
+        fn: Callable[P, Coroutine[Any, Any, TaskFuture[R]]],
+        /,
+        *,
+        name: str | None = ...,
+        timeout: Any = ...,
     ) -> FunctionTask[P, Coroutine[Any, Any, TaskFuture[R]], R]: ...
     @overload
     def __call__(
-        self, fn: Callable[P, Coroutine[Any, Any, list[TaskFuture[R]]]], /
+        self,
+        fn: Callable[P, Coroutine[Any, Any, list[TaskFuture[R]]]],
+        /,
+        *,
+        name: str | None = ...,
+        timeout: Any = ...,
     ) -> FunctionTask[P, Coroutine[Any, Any, list[TaskFuture[R]]], list[R]]: ...
     @overload
     def __call__(
-        self, fn: Callable[P, Coroutine[Any, Any, R]], /
+        self, fn: Callable[P, Coroutine[Any, Any, R]], /, *, name: str | None = ..., timeout: Any = ...
     ) -> FunctionTask[P, Coroutine[Any, Any, R], R]: ...
     @overload
-    def __call__(self, fn: Callable[P, TaskFuture[R]], /) -> FunctionTask[P, TaskFuture[R], R]: ...
+    def __call__(
+        self, fn: Callable[P, TaskFuture[R]], /, *, name: str | None = ..., timeout: Any = ...
+    ) -> FunctionTask[P, TaskFuture[R], R]: ...
     @overload
     def __call__(
-        self, fn: Callable[P, list[TaskFuture[R]]], /
+        self, fn: Callable[P, list[TaskFuture[R]]], /, *, name: str | None = ..., timeout: Any = ...
     ) -> FunctionTask[P, list[TaskFuture[R]], list[R]]: ...
     @overload
-    def __call__(self, fn: Callable[P, R], /) -> FunctionTask[P, R, R]: ...
+    def __call__(
+        self, fn: Callable[P, R], /, *, name: str | None = ..., timeout: Any = ...
+    ) -> FunctionTask[P, R, R]: ...
     @overload
     def __call__(self, /, *, name: str | None = ..., timeout: Any = ...) -> BlockDecorator: ...
 
@@ -156,7 +212,59 @@ class ExecutableTaskDecorator(Protocol):
     """``@engine.executable_task``, bare or with options. The value is text, bytes, or the path of them."""
 
     @overload
-    def __call__(self, fn: Callable[P, T], /) -> ExecutableTask[P, T, str]: ...
+    def __call__(
+        self,
+        fn: Callable[P, T],
+        /,
+        *,
+        capture_stdio: Literal[True],
+        name: str | None = ...,
+        timeout: Any = ...,
+        env: Mapping[str, Any] | None = ...,
+        clean_env: bool | None = ...,
+        cwd: str | PathLike[str] | None = ...,
+        stdin: str | bytes | PathLike[str] | None = ...,
+        ok_codes: int | Iterable[int] | None = ...,
+        shell: str | Sequence[str] | None = ...,
+        example: Path | Callable[..., Path] = ...,
+        expected: Any = ...,
+    ) -> ExecutableTask[P, T, Path]: ...
+    @overload
+    def __call__(
+        self,
+        fn: Callable[P, T],
+        /,
+        *,
+        text: Literal[False],
+        name: str | None = ...,
+        timeout: Any = ...,
+        env: Mapping[str, Any] | None = ...,
+        clean_env: bool | None = ...,
+        cwd: str | PathLike[str] | None = ...,
+        stdin: str | bytes | PathLike[str] | None = ...,
+        ok_codes: int | Iterable[int] | None = ...,
+        shell: str | Sequence[str] | None = ...,
+        example: bytes | Callable[..., bytes] = ...,
+        expected: Any = ...,
+    ) -> ExecutableTask[P, T, bytes]: ...
+    @overload
+    def __call__(
+        self,
+        fn: Callable[P, T],
+        /,
+        *,
+        name: str | None = ...,
+        timeout: Any = ...,
+        env: Mapping[str, Any] | None = ...,
+        clean_env: bool | None = ...,
+        cwd: str | PathLike[str] | None = ...,
+        stdin: str | bytes | PathLike[str] | None = ...,
+        text: Literal[True] = ...,
+        ok_codes: int | Iterable[int] | None = ...,
+        shell: str | Sequence[str] | None = ...,
+        example: str | Callable[..., str] = ...,
+        expected: Any = ...,
+    ) -> ExecutableTask[P, T, str]: ...
     @overload
     def __call__(
         self,

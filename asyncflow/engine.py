@@ -139,20 +139,19 @@ class WorkflowEngine(Life):
             trim(error)
             raise
 
-    async def shutdown(self, wait: bool = True, skip_execution_backend: bool = False) -> None:
+    async def shutdown(self, wait: bool = True) -> None:
         """End the run. Afterwards every future is done and every thread, process and descriptor given back.
 
         May be called twice, also at once.
 
         Args:
             wait: finish what was called; False cancels it.
-            skip_execution_backend: leave the backends running, for their owner to use or shut down.
 
         Raises:
             RuntimeError: called inside a task or block of this engine, which would wait for itself.
         """
         __tracebackhide__ = not shows_all()
-        await self._shut_down(wait, skip_execution_backend)
+        await self._shut_down(wait, skip_backends=False)
 
     async def __aenter__(self) -> Self:
         __tracebackhide__ = not shows_all()
@@ -292,10 +291,8 @@ class WorkflowEngine(Life):
     ) -> ThreadsFuture[R]: ...
     @overload
     def from_thread(
-        self, task: Callable[..., Coroutine[Any, Any, R]], /, *args: Any, **kwargs: Any
+        self, task: Callable[P, Coroutine[Any, Any, R]], /, *args: P.args, **kwargs: P.kwargs
     ) -> ThreadsFuture[R]: ...
-    @overload
-    def from_thread(self, task: Callable[..., R], /, *args: Any, **kwargs: Any) -> ThreadsFuture[R]: ...
 
     def from_thread(self, task: Any, /, *args: Any, **kwargs: Any) -> ThreadsFuture[Any]:
         """Call a task from a thread of your own, while the engine runs on its event loop.

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from ._causes import Cause, told, way_from
+from ._causes import Cause
+from ._causes import told as _told
+from ._causes import way_from as _way_from
 
 __all__ = [
     "AsyncflowError",
@@ -435,7 +437,7 @@ class UpstreamFailed(AsyncflowError):
         Args:
             root: one of ``root_causes``.
         """
-        way = way_from(root, self._cause)
+        way = _way_from(root, self._cause)
         if way is None:
             raise ValueError(f"{root} is not a root cause of {self.name!r} (#{self.task_id})")
         return way
@@ -445,4 +447,4 @@ class UpstreamFailed(AsyncflowError):
         return f"<UpstreamFailed {self._cause.name_shown!r} (#{self.task_id}), because of {roots}>"
 
     def __str__(self) -> str:
-        return told(f"{self._cause.name_shown!r} (#{self.task_id})", self._cause)
+        return _told(f"{self._cause.name_shown!r} (#{self.task_id})", self._cause)

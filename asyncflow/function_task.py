@@ -16,7 +16,7 @@ from ._option_names import names_options
 from ._runtime.future import TaskFuture
 from ._runtime.inputs import KINDS
 from ._tracebacks import trim
-from ._typing import Later, Method, Takes1, Takes2, Takes3, Takes4
+from ._typing import KeywordsDoNotFit, Later, Method, Plain, Takes1, Takes2, Takes3, Takes4
 from ._worker.far import FarTask
 from .backend import HELD_UP
 
@@ -66,9 +66,11 @@ class FunctionTask(Generic[P, Fn, R]):
 
     # 2. The first few by position, each perhaps a future; the rest as the function has it.
     @overload
-    def __call__(self: Takes1[A, Q], a: Later[A], /, *args: Q.args, **kwargs: Q.kwargs) -> TaskFuture[R]: ...
+    def __call__(  # type: ignore[overload-overlap]  # with those of 3, which are asked after these
+        self: Takes1[A, Q], a: Later[A], /, *args: Q.args, **kwargs: Q.kwargs
+    ) -> TaskFuture[R]: ...
     @overload
-    def __call__(
+    def __call__(  # type: ignore[overload-overlap]
         self: Takes2[A, B, Q], a: Later[A], b: Later[B], /, *args: Q.args, **kwargs: Q.kwargs
     ) -> TaskFuture[R]: ...
     @overload
@@ -87,7 +89,19 @@ class FunctionTask(Generic[P, Fn, R]):
         **kwargs: Q.kwargs,
     ) -> TaskFuture[R]: ...
 
-    # 3. Futures by keyword, which no type can map: checked when the call is made.
+    # 3. Keywords that are surely no futures, and by now do not fit; a call that lacks an argument, too.
+    @overload
+    def __call__(self, /, **kwargs: Plain) -> KeywordsDoNotFit: ...
+    @overload
+    def __call__(self: Takes1[A, Q], a: Later[A], /, **kwargs: Plain) -> KeywordsDoNotFit: ...
+    @overload
+    def __call__(self: Takes2[A, B, Q], a: Later[A], b: Later[B], /, **kwargs: Plain) -> KeywordsDoNotFit: ...
+    @overload
+    def __call__(
+        self: Takes3[A, B, C, Q], a: Later[A], b: Later[B], c: Later[C], /, **kwargs: Plain
+    ) -> KeywordsDoNotFit: ...
+
+    # 4. Futures by keyword, which no type can map: checked when the call is made.
     @overload
     def __call__(self, /, **kwargs: Any) -> TaskFuture[R]: ...
     @overload
@@ -110,7 +124,7 @@ class FunctionTask(Generic[P, Fn, R]):
         **kwargs: Any,
     ) -> TaskFuture[R]: ...
 
-    def __call__(self: Any, /, *args: Any, **kwargs: Any) -> TaskFuture[Any]:
+    def __call__(self: Any, /, *args: Any, **kwargs: Any) -> Any:
         """Call the function as a task.
 
         Args:
@@ -135,7 +149,7 @@ class FunctionTask(Generic[P, Fn, R]):
                     if rehearsal is None:
                         raise
                     caller = sys._getframe(1)
-                    return rehearsal.refused(  # type: ignore[no-any-return]
+                    return rehearsal.refused(
                         self._definition, args, kwargs, caller.f_code, caller.f_lasti, misfit, self._after
                     )
             run = self._engine._run
@@ -144,7 +158,7 @@ class FunctionTask(Generic[P, Fn, R]):
                 run = self._engine._run_for(self._definition.name)
                 if run.is_rehearsal:  # which is over soon and not to be remembered
                     caller = sys._getframe(1)
-                    return run.call(  # type: ignore[no-any-return]
+                    return run.call(
                         self._definition,
                         run.lane_for(self._definition),
                         args,
@@ -156,7 +170,7 @@ class FunctionTask(Generic[P, Fn, R]):
             if run is not self._run:
                 self._run, self._lane = run, run.lane_for(self._definition)
             caller = sys._getframe(1)
-            return run.call(  # type: ignore[no-any-return]
+            return run.call(
                 self._definition,
                 self._lane,
                 args,
@@ -313,7 +327,9 @@ class FunctionTask(Generic[P, Fn, R]):
             trim(error)
             raise
 
-    # A decorated method: the instance is the first argument, and gone from the rest.
+    # A decorated method: the instance, or the class under @classmethod, is the first argument, and gone from the rest.
+    @overload
+    def __get__(self: Method[type[A], Q, S], instance: object, owner: type[A]) -> FunctionTask[Q, S, R]: ...
     @overload
     def __get__(self, instance: None, owner: type | None = None) -> Self: ...
     @overload

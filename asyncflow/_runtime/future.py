@@ -22,7 +22,12 @@ T = TypeVar("T")
 _FUTURES = (asyncio.Future, concurrent.futures.Future)
 _cancel = asyncio.Future.cancel
 _result = asyncio.Future.result
-_INNER = {*FIELDS, "set_up", "enter", "impossible"} - {"id"}
+_OF_COMMANDS = {"command", "returncode", "stderr"}
+_FACE = {
+    *("attempts", "explain", "id", "label", "name", "outputs", "sandbox", "state", "workflow", *_OF_COMMANDS),
+    *(name for name in dir(asyncio.Future) if not name.startswith("_")),
+} - {"set_exception", "set_result"}
+"""What users are shown of a future, when they press the tab key."""
 
 
 class TaskFuture(Task, asyncio.Future[T]):
@@ -183,7 +188,8 @@ class TaskFuture(Task, asyncio.Future[T]):
         return f"<TaskFuture {self.name_shown}#{self.id} {state_of(self.story)}>"
 
     def __dir__(self) -> list[str]:
-        return [name for name in super().__dir__() if name not in _INNER]
+        face = _FACE if self.definition.command is not None else _FACE - _OF_COMMANDS
+        return [name for name in super().__dir__() if name in face or name.startswith("__")]
 
 
 def _not_yet(future: TaskFuture[Any]) -> NoReturn:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
+from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from .._core.files import OutputFile, straight
@@ -19,7 +21,8 @@ if TYPE_CHECKING:
 
 
 class Outputs:
-    """``future.outputs["name"]`` is a future of the path of a file that the task declared; of a glob, of all paths.
+    """``future.outputs["name"]`` is a future of the path of a file that the task declared;
+    ``future.outputs.all("*.csv")``, of a glob, is one of all paths.
 
     Args:
         future: of a task that declares outputs.
@@ -28,7 +31,19 @@ class Outputs:
     def __init__(self, future: TaskFuture[Any]) -> None:
         self._future = future
 
-    def __getitem__(self, name: str) -> TaskFuture[Any]:
+    def __getitem__(self, name: str) -> TaskFuture[Path]:
+        """A future of the path of a file; of a glob, of the list that `all` tells of."""
+        return self._asked(name, sys._getframe(1))
+
+    def all(self, pattern: str) -> TaskFuture[list[Path]]:
+        """A future of the paths of all files that a declared glob has found.
+
+        Args:
+            pattern: as it was declared.
+        """
+        return self._asked(pattern, sys._getframe(1))
+
+    def _asked(self, name: str, caller: FrameType) -> TaskFuture[Any]:
         name = straight(str(name))
         facts: Facts = self._future.facts
         run = self._future._run
@@ -37,7 +52,6 @@ class Outputs:
         # A block, because that runs on the loop whatever the backend is.
         name_told = f"{self._future.name}.outputs[{name!r}]"
         definition = Definition(path_of_output, name_told, is_block=True, kind="output")
-        caller = sys._getframe(1)
         args = (self._future, facts, name)
         if run.closed is not None:
             raise EngineClosed(f"{name_told!r} was asked for, but {run.closed}")

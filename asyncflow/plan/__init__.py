@@ -21,3 +21,7 @@ __all__ = [
     "PlannedFile",
     "PlannedTask",
 ]
+
+
+def __dir__() -> list[str]:
+    return __all__  # the modules in here are none of a user's concern

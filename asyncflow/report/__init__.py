@@ -25,3 +25,7 @@ __all__ = [
     "TailTask",
     "TaskReport",
 ]
+
+
+def __dir__() -> list[str]:
+    return __all__  # the modules in here are none of a user's concern

@@ -256,6 +256,6 @@ async def test_engine_restarted_without_its_backends_shutdown_leaves_no_thread()
         for _ in range(3):
             await engine.start()
             assert await engine.submit(int) == 0
-            await engine.shutdown(skip_execution_backend=True)
+            await engine._shut_down(True, skip_backends=True)
         async with engine:
             pass

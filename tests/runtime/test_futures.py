@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import gc
+import importlib
+import inspect
 import weakref
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from asyncflow import InputFile, OutputFile, TaskFuture, WorkflowEngine
+from asyncflow import InputFile, OutputFile, TaskFuture, WorkflowEngine, errors
 from asyncflow._runtime import inputs, wiring
 from asyncflow.testing import Gate, ManualBackend
 
@@ -357,3 +359,34 @@ async def test_arguments_are_not_searched_for_texts_before_any_was_made(
     monkeypatch.setattr(wiring, "place_of_text", never_called)
     assert await threads.submit(len, "abc") == 3
     assert await threads.submit(lambda *given: given, [threads.submit(len, "abc")], "text") == ([3], "text")
+
+
+async def test_the_tab_key_shows_the_public_face_alone(threads: WorkflowEngine) -> None:
+    future = threads.submit(len, "a")
+    await future
+    shown = {name for name in dir(future) if not name.startswith("__")}
+    theirs = {name for name in dir(asyncio.Future) if not name.startswith("_")} - {
+        "set_result",
+        "set_exception",
+    }
+    ours = {"attempts", "explain", "id", "label", "name", "outputs", "sandbox", "state", "workflow"}
+    assert shown == theirs | ours
+    command = threads.executable_task(lambda: "true", name="true")()
+    await command
+    assert set(dir(command)) - set(dir(future)) == {"command", "returncode", "stderr"}
+    assert all(hasattr(command, name) for name in dir(command) if name != "outputs")
+
+
+@pytest.mark.parametrize("module", ["plan", "report"])
+def test_modules_that_help_are_not_shown(module: str) -> None:
+    package = importlib.import_module(f"asyncflow.{module}")
+    assert dir(package) == sorted(package.__all__)
+
+
+def test_what_is_shown_of_errors_is_errors() -> None:
+    assert {name for name in dir(errors) if not name.startswith("_")} <= {
+        *errors.__all__,
+        "Any",
+        "annotations",
+    }
+    assert list(inspect.signature(WorkflowEngine.shutdown).parameters) == ["self", "wait"]

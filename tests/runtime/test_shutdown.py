@@ -377,7 +377,7 @@ async def test_skipping_the_backends_leaves_them_running_for_their_owner(hands: 
     await hands.received(1)
     hands.run(1)
     await future
-    await engine.shutdown(skip_execution_backend=True)
+    await engine._shut_down(True, skip_backends=True)
     assert hands.shutdowns == 0
     assert await hands.shutdown(grace=0) == []
 

@@ -128,6 +128,65 @@ def shout(text: str) -> str:
     return text.upper()
 
 
+class Measures:
+    """A task may be a class method, in either checker's eyes, too."""
+
+    @classmethod
+    @engine.function_task
+    def of(cls, day: str, *, times: int = 1) -> list[int]:
+        return [len(day) * times]
+
+    @staticmethod
+    @engine.function_task
+    async def plain(day: str) -> int:
+        return len(day)
+
+
+def class_methods_are_tasks() -> None:
+    assert_type(Measures.of("monday"), TaskFuture[list[int]])
+    assert_type(Measures().of("monday", times=2), TaskFuture[list[int]])
+    assert_type(Measures.plain("monday"), TaskFuture[int])
+    Measures.of(1)  # type: ignore[call-overload]
+
+
+def options_may_be_given_beside_the_function() -> None:
+    assert_type(engine.function_task(shout, name="loud")("a"), TaskFuture[str])
+    assert_type(engine.function_task(one, timeout=3)(), TaskFuture[int])
+    assert_type(engine.block(shout, name="loud")("a"), TaskFuture[str])
+    assert_type(engine.executable_task(shout, name="loud")("a"), TaskFuture[str])
+    assert_type(engine.executable_task(shout, capture_stdio=True)("a"), TaskFuture[Path])
+    engine.function_task(shout, nam="loud")  # type: ignore[call-overload]
+
+
+async def keywords_that_do_not_fit_are_refused_where_none_is_a_future(number: TaskFuture[int]) -> None:
+    await fit(rows=[1.0], degre=2)  # type: ignore[misc]
+    await fit([1.0], degre=2)  # type: ignore[misc]
+    await fit(load("a.csv"), degre=2)  # type: ignore[misc]
+    await fit(rows=[1.0], degree="2")  # type: ignore[misc]
+    await fit(load("a.csv"), number, weigth=0.5)  # type: ignore[misc]
+    await fit()  # type: ignore[misc]
+    fit(load(pth="a.csv"))  # type: ignore[call-overload]
+    assert_type(fit(rows=load("a.csv"), degree=2), TaskFuture[bytes])
+    assert_type(fit(rows=[1.0], degree=number), TaskFuture[bytes])
+
+
+async def outputs_are_paths(copied: TaskFuture[str]) -> None:
+    assert_type(copied.outputs["a.txt"], TaskFuture[Path])
+    assert_type(await copied.outputs.all("*.txt"), list[Path])
+
+
+def labels_are_text(names: list[str]) -> None:
+    assert_type(fetch.with_options(label="S17")("u", 1), TaskFuture[str])
+    assert_type(load.map(names, label=names), list[TaskFuture[list[float]]])
+    load.map(names, label=[1])  # type: ignore[list-item]
+
+
+def a_thread_is_given_a_future_of_its_own() -> None:
+    assert_type(engine.from_thread(fetch, "u", 1).result(), str)
+    assert_type(engine.from_thread(one).result(), int)
+    engine.from_thread(shout, "a")  # type: ignore[call-overload]
+
+
 def values_are_accepted() -> None:
     assert_type(load("a.csv"), TaskFuture[list[float]])
     assert_type(fit([1.0]), TaskFuture[bytes])

@@ -101,7 +101,7 @@ class Lives(Conformance):
         engine = self.make_engine()
         async with engine:
             await self.check_next_tasks(engine)
-            await engine.shutdown(skip_execution_backend=True)
+            await engine._shut_down(True, skip_backends=True)
         assert await self.backend.shutdown(grace=self.grace) == []
 
     async def test_a_clock_that_is_set_changes_nothing(
