@@ -13,9 +13,9 @@ from .._core.task import Task
 from .._tracebacks import trim
 from .._worker.results import UNFIT, why_unfit
 from ..errors import TaskCrashed
-from .future import FailedFuture, TaskFuture
+from .future import EndedFuture, FailedFuture, TaskFuture
 
-NO_VALUES: Final = frozenset({*UNFIT, TaskFuture, FailedFuture, InputFile, OutputFile})
+NO_VALUES: Final = frozenset({*UNFIT, TaskFuture, EndedFuture, FailedFuture, InputFile, OutputFile})
 """Classes of results that are no values."""
 
 _SHOWN: Final = 5  # failures of one block that are told with the first

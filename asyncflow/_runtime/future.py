@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
-from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
@@ -118,25 +116,19 @@ class TaskFuture(Task, asyncio.Future[T]):
             self._run.decide(self)
         if not _cancel(self, msg):
             return False
+        end_without_value(self)
         self._run.cancel(self, msg)
         return True
 
-    if TYPE_CHECKING:
+    def result(self) -> T:
+        """The value, once there is one.
 
-        def result(self) -> T:
-            """The value, once there is one.
-
-            Raises:
-                asyncio.InvalidStateError: the task is not over; await the future instead.
-            """
-
-    else:
-
-        @property
-        def result(self) -> Callable[[], T]:
-            """Call it for the value, once there is one; before, that is an `asyncio.InvalidStateError`."""
-            # Not a method: asyncio asks so for what an await raises, and a frame of ours would be in the traceback.
-            return partial(_result if self.done() else _not_yet, self)
+        Raises:
+            asyncio.InvalidStateError: the task is not over; await the future instead.
+        """
+        if not self.done():
+            raise asyncio.InvalidStateError(f"{self!r} has no result yet; say:  await {self.name}(...)")
+        return _result(self)
 
     def set_result(self, result: Any, /) -> NoReturn:
         """Refused, as by an `asyncio.Task`: the value is what the task's function returns.
@@ -192,11 +184,21 @@ class TaskFuture(Task, asyncio.Future[T]):
         return [name for name in super().__dir__() if name in face or name.startswith("__")]
 
 
-def _not_yet(future: TaskFuture[Any]) -> NoReturn:
-    raise asyncio.InvalidStateError(f"{future!r} has no result yet; say:  await {future.name}(...)")
+class EndedFuture(TaskFuture[T]):
+    """What a future becomes that ends without a value. Asyncio calls its ``result`` on behalf of whoever awaits it, so
+    that is not ours here: a frame of ours would be in the traceback."""
+
+    __slots__ = ()
+    result = _result
 
 
-class FailedFuture(TaskFuture[T]):
+def end_without_value(future: TaskFuture[Any]) -> None:
+    """A future is about to be cancelled, or to fail."""
+    if type(future) is TaskFuture:
+        future.__class__ = EndedFuture
+
+
+class FailedFuture(EndedFuture[T]):
     """What a future becomes when it fails: it tells if it is dropped before anybody has looked at it. A class of its
     own, because a class with a ``__del__`` costs each of its objects as much as making it."""
 

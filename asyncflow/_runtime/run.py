@@ -39,7 +39,7 @@ from .coroutines import LOOP, Coroutines
 from .facts import Facts
 from .failure import NO_VALUES, as_failure, first_of, unfit
 from .foreign import Foreign
-from .future import TaskFuture
+from .future import TaskFuture, end_without_value
 from .inbox import Inbox
 from .journal import Journal
 from .mending import go_on
@@ -642,6 +642,7 @@ class Run:
             self.record.bad(task.id, end_of(task), perf_counter(), error_told, roots)
         if cause is None or task.done():
             return  # its user has cancelled it
+        end_without_value(task)
         if cause.upstream and cause.firsts[0].error is not None:
             error: BaseException = UpstreamFailed(task.id, task.name, cause)
             error.__cause__ = cause.firsts[0].error
