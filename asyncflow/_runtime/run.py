@@ -150,6 +150,7 @@ class Run:
         self.is_ours = self.open = False
         self.close("this process was forked from the engine's, where the run goes on")
         self.coroutines.let_go()
+        self.stager.stop()
         own_ears(self.loop)
 
     # -- calls --------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import tempfile
 from collections.abc import Callable, Iterable
@@ -38,6 +39,11 @@ class Sandboxes:
         self._root: Path | None = None
         self._made: dict[int, Path] = {}
         self._kept: set[int] = set()
+        self._owner = os.getpid()
+
+    def _is_elsewhere(self) -> bool:
+        """Whether this is a child that the program has forked: nothing here is its own."""
+        return os.getpid() != self._owner
 
     def begin(self) -> None:
         """Make the directory of the run, if it is not there: on the loop, before threads make any in it."""
@@ -93,7 +99,12 @@ class Sandboxes:
     def failed(self, task: Task) -> bool:
         """A task has failed; its directory, if it has one, is evidence. Returns whether it is kept."""
         path = self._made.get(task.id)
-        if self._keep == "failed" and path is not None and task.id not in self._kept:
+        if (
+            self._keep == "failed"
+            and path is not None
+            and task.id not in self._kept
+            and not self._is_elsewhere()
+        ):
             self._kept.add(task.id)
             with (
                 suppress(OSError),
@@ -123,6 +134,8 @@ class Sandboxes:
         Args:
             task_ids: whose.
         """
+        if self._is_elsewhere():
+            return
         for task_id in task_ids:
             path = self._made.pop(task_id, None)
             if path is not None:
@@ -130,7 +143,7 @@ class Sandboxes:
 
     def clear(self) -> None:
         """Remove what is not to be kept; takes as long as the file system does."""
-        if self._root is None:
+        if self._root is None or self._is_elsewhere():
             return
         if self._keep != "all":
             remove(self._root / FETCHED)

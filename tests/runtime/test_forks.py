@@ -68,6 +68,8 @@ def test_a_forked_child_that_leaves_ends_nothing_of_its_parents(
     async def main():
         async with engine:
             await adds(0)
+            over = engine.executable_task(lambda: "echo over > file")()
+            await over
             command, body = waits(), sleeps()
             while command.command is None:
                 await asyncio.sleep(0)
@@ -75,6 +77,7 @@ def test_a_forked_child_that_leaves_ends_nothing_of_its_parents(
             if pid == 0:
                 {leaves}
             print(await asyncio.to_thread(code_of, pid), command.sandbox.exists(), body.done())
+            print((over.sandbox / "file").read_text().strip())
             with open(release, "w") as file:
                 file.write("go\\n")
             print((await command).strip(), *await asyncio.gather(*map(adds, range(1, 5))))
@@ -83,7 +86,7 @@ def test_a_forked_child_that_leaves_ends_nothing_of_its_parents(
     asyncio.run(main())
     """
     out, err = _run(tmp_path, backend, body)
-    assert out == f"{code} True False\ndone 1 2 3 4\n"
+    assert out == f"{code} True False\nover\ndone 1 2 3 4\n"
     assert err == ""
     assert sorted((tmp_path / "ran").read_text().split()) == list("01234")
     assert list((tmp_path / "work").iterdir()) == []
