@@ -12,6 +12,7 @@ from typing import Final
 
 from .._worker.command import Command, Family, is_reaper, reap
 from .._worker.watch import Process
+from .aside import aside
 
 _QUIET: Final = 2  # looks in a row that find nothing: one may miss what was being started while it looked
 _KILLED: Final = 5.0  # seconds that are waited for the kernel where there is no loop
@@ -96,13 +97,19 @@ class Ending:
     async def _family_of(self, command: Command) -> list[Process]:
         """One look is for all that ask in the same turn of the loop."""
         if self._looking is None:
-            self._looking = self._loop.create_future()
-            self._loop.call_soon(self._look, self._looking)
+            self._looking = asyncio.ensure_future(self._look())
         return (await asyncio.shield(self._looking)).get(command.number, [])
 
-    def _look(self, looking: asyncio.Future[dict[str, list[Process]]]) -> None:
-        self._looking = None
-        looking.set_result(self._family.look(self._since, self._live))
+    async def _look(self) -> dict[str, list[Process]]:
+        await asyncio.sleep(0)
+        self._looking = None  # whoever asks from here on may be about something newer
+        live = list(self._live)
+        try:
+            return await aside(
+                self._family.look, self._since, live
+            )  # a machine may have thousands of processes
+        except RuntimeError:  # no thread can be started
+            return self._family.look(self._since, live)
 
     async def adopt(self, command: Command) -> None:
         """See to it that what a command has left to this process is reaped when it ends.
