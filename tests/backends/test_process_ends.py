@@ -137,20 +137,20 @@ async def test_a_fork_of_the_program_ends_no_worker_of_its() -> None:
         assert await engine.submit(os.getpid) == before
 
 
-async def test_a_worker_that_cannot_be_replaced_leaves_nobody_waiting(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+async def test_a_worker_that_cannot_be_replaced_leaves_nobody_waiting(tmp_path: Path) -> None:
     def descriptors() -> int:
         return len(os.listdir("/proc/self/fd"))
 
-    async with WorkflowEngine(ProcessBackend(workers=1)) as engine:
+    python = tmp_path / "python"
+    python.symlink_to(sys.executable)
+    async with WorkflowEngine(ProcessBackend(workers=1, python=str(python))) as engine:
         none = descriptors()
         dies = engine.submit(os._exit, 1)
         waits = [engine.submit(os.getpid) for _ in range(3)]
         await asyncio.sleep(0)  # the worker is being started
-        with monkeypatch.context() as patch:
-            patch.setattr(sys, "executable", "/there/is/no/such/python")
-            failed = await asyncio.gather(dies, *waits, return_exceptions=True)
+        python.unlink()
+        failed = await asyncio.gather(dies, *waits, return_exceptions=True)
+        python.symlink_to(sys.executable)
         assert isinstance(failed[0], WorkerDied)
         assert [type(error) for error in failed[1:]] == [FileNotFoundError] * 3
         assert descriptors() == none
