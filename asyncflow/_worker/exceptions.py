@@ -15,6 +15,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import lru_cache
+from itertools import islice
 from types import GetSetDescriptorType, MemberDescriptorType
 from typing import Any, Final
 
@@ -22,6 +23,7 @@ from .._causes import add_note, brief
 from ..errors import RemoteError
 
 _LONGEST: Final = 50  # exceptions, each the cause or the context of the one before, that travel
+_LOOKED_AT: Final = 1000  # objects among which one is looked for that cannot be sent
 _POINTER: Final = 8  # bytes by which a slot, or the list of weak references, makes an object larger
 _LINKS: Final = ("__cause__", "__context__", "__suppress_context__")
 _ELSEWHERE: Final = frozenset(
@@ -249,6 +251,26 @@ def _with_members(
 
 
 # -- what hinders ------------------------------------------------------------------------------------------------------
+
+
+def what_hinders_in(value: Any, pack: Callable[[Any], Any]) -> str:
+    """The same for a value in which exceptions are: for the first of them that cannot be pickled.
+
+    Args:
+        value: an exception, or a list, tuple or dict.
+        pack: pickles one part.
+    """
+    ahead = [value]
+    for item in ahead:  # it grows meanwhile
+        if isinstance(item, BaseException):
+            if why := what_hinders(item, pack):
+                return why if item is value else f"of a {type(item).__name__} in it {why}"
+        elif len(ahead) < _LOOKED_AT:
+            if isinstance(item, (list, tuple)):
+                ahead += item[:_LOOKED_AT]
+            elif isinstance(item, dict):
+                ahead += islice(item.values(), _LOOKED_AT)
+    return ""
 
 
 def what_hinders(error: BaseException, pack: Callable[[Any], Any]) -> str:

@@ -20,7 +20,7 @@ from .._tracebacks import trim
 from ..errors import RemoteError
 from .attempt import Outcome, run_attempt
 from .by_value.pickler import Pickler, dumps
-from .exceptions import what_hinders
+from .exceptions import what_hinders_in
 from .results import UNFIT_TO_SEND, why_unfit
 
 _LIMIT: Final = 100_000  # characters of a traceback's text that travel
@@ -93,10 +93,7 @@ def envelope(error: BaseException, why: str, told: str = "") -> RemoteError:
 
 def why_unpicklable(value: Any, error: BaseException) -> str:
     """The words for a value that cannot be sent to another process."""
-    hinders = (
-        what_hinders(value, partial(dumps, is_going_home=True)) if isinstance(value, BaseException) else ""
-    )
-    why = hinders or brief(error)
+    why = what_hinders_in(value, partial(dumps, is_going_home=True)) or brief(error)
     return f"a {type(value).__name__}, which cannot be sent to another process: {why}; return plain data"
 
 

@@ -359,18 +359,23 @@ async def test_what_cannot_be_sent_says_what_and_which_attribute(where: str, bac
         backend.shutdown()
 
 
-@pytest.mark.parametrize("way", ["argument", "result"])
+@pytest.mark.parametrize("way", ["argument", "result", "argument in a list", "result in a dict"])
 async def test_an_exception_that_cannot_be_sent_says_which_attribute_as(way: str, backend: Any) -> None:
+    value: Any = Holds(threading.Lock())
     async with WorkflowEngine(backend) as engine:
-        call = engine.submit(same, Holds(threading.Lock())) if way == "argument" else engine.submit(holds)
-        with pytest.raises(TypeError, match=r"its attribute 'held', a lock, cannot be"):
+        if "argument" in way:
+            call = engine.submit(same, [1, [value]] if "list" in way else value)
+        else:
+            call = engine.submit(holds, "dict" in way)
+        with pytest.raises(TypeError, match=r"its attribute 'held', a lock, cannot be") as told:
             await call
+        assert ("of a Holds in it" in str(told.value)) == ("in a" in way)
     if backend != "process":
         backend.shutdown()
 
 
-def holds() -> BaseException:
-    return Holds(threading.Lock())
+def holds(in_a_dict: bool) -> Any:
+    return {"error": Holds(threading.Lock())} if in_a_dict else Holds(threading.Lock())
 
 
 def raise_of_size(size: int) -> None:

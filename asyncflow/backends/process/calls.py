@@ -22,7 +22,7 @@ from ..._worker import wire
 from ..._worker.by_value.modules import importable
 from ..._worker.by_value.pickler import dumps
 from ..._worker.chain import PREVIOUS
-from ..._worker.exceptions import what_hinders
+from ..._worker.exceptions import what_hinders_in
 from ...backend import Work
 from .versions import Reloads, Version
 
@@ -212,7 +212,7 @@ def why_unsendable(work: Work, error: BaseException) -> str:
             dumps(value)
         except BaseException as problem:
             kind = f"{type(value).__module__}.{type(value).__qualname__}".removeprefix("builtins.")
-            why = (what_hinders(value, dumps) if isinstance(value, BaseException) else "") or brief(problem)
+            why = what_hinders_in(value, dumps) or brief(problem)
             return (
                 f"argument {name!r} of {work.name!r} (#{work.id}): cannot pickle {kind!r} ({why})\n"
                 "  It would have to be sent to another process; make it inside the function, or use backend='thread'."
