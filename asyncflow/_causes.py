@@ -8,7 +8,34 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Iterator
 
+_LINES = "\n\t"
 _SHOWN = 5  # how many tasks a message names before it says "and N more"
+
+
+def spelled(text: str, kept: str = "") -> str:
+    """Text that only shows: what would do something else to a terminal, as escape sequences do, is spelled out.
+
+    Args:
+        text: from anywhere.
+        kept: characters that stay, though they are not printable.
+    """
+    if text.isprintable():
+        return text
+    return "".join(
+        each
+        if each.isprintable() or each in kept
+        else each.encode("unicode_escape", "backslashreplace").decode()
+        for each in text
+    )
+
+
+def spelled_lines(text: str) -> str:
+    """The same of a text of several lines, which stay lines.
+
+    Args:
+        text: from anywhere.
+    """
+    return spelled(text, _LINES)
 
 
 class Cause:
@@ -85,10 +112,10 @@ class Cause:
         return f"<Cause {self}>"
 
     def __str__(self) -> str:
-        return f"{self.name_shown} (#{self.task_id})" if self.attempts < 2 else self._with_attempts()
+        return f"{spelled(self.name_shown)} (#{self.task_id})" if self.attempts < 2 else self._with_attempts()
 
     def _with_attempts(self) -> str:
-        return f"{self.name_shown} (#{self.task_id}, {self.attempts} attempts)"
+        return f"{spelled(self.name_shown)} (#{self.task_id}, {self.attempts} attempts)"
 
 
 def _first_roots(upstream: tuple[Cause, ...]) -> tuple[Cause, ...]:
@@ -175,7 +202,7 @@ def _said(root: Cause) -> str:
 def _arrows(path: list[Cause]) -> str:
     names = [str(cause) for cause in path]
     if path[0].call:  # which of many it was
-        names[0] = path[0].call + names[0].removeprefix(path[0].name_shown)
+        names[0] = path[0].call + names[0].removeprefix(spelled(path[0].name_shown))
     if len(names) > 2 * _SHOWN:
         names[_SHOWN:-_SHOWN] = [f"... {len(names) - 2 * _SHOWN} more ..."]
     return " -> ".join(names)
@@ -189,7 +216,7 @@ def _others(roots: Iterable[Cause], paths: Iterable[list[Cause]]) -> str:
         told = sum(root in cause._firsts for cause in printed.values())
         total = max(total, root.held_up_count - told)
         names |= {task_id: name for task_id, name in root.held_up if task_id not in printed}
-    shown = [f"{name} (#{task_id})" for task_id, name in sorted(names.items())[:_SHOWN]]
+    shown = [f"{spelled(name)} (#{task_id})" for task_id, name in sorted(names.items())[:_SHOWN]]
     if total > len(shown):
         shown.append(f"and {total - len(shown)} more" if shown else f"{total} tasks")
     return ", ".join(shown)
@@ -219,4 +246,4 @@ def brief(error: BaseException, limit: int = 300) -> str:
     if len(message) > limit:
         message = message[:limit] + f"... ({len(message):,} characters)"
     first, _, rest = message.partition("\n")
-    return f"{kind}: {first}{' ...' if rest else ''}" if message else kind
+    return spelled(f"{kind}: {first}{' ...' if rest else ''}" if message else kind)

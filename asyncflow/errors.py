@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from ._causes import Cause
+from ._causes import spelled_lines as _spelled_lines
 from ._causes import told as _told
 from ._causes import way_from as _way_from
 
@@ -42,7 +43,16 @@ _COMMAND = 2_000  # characters of a command that a message shows
 
 
 class AsyncflowError(Exception):
-    """The base of all errors that asyncflow itself raises."""
+    """The base of all errors that asyncflow itself raises.
+
+    What it tells can do nothing to a terminal, whatever is in the names and the output that it tells of.
+    """
+
+    def __str__(self) -> str:
+        return _spelled_lines(self._message())
+
+    def _message(self) -> str:
+        return super().__str__()
 
 
 class UnknownBackend(AsyncflowError, LookupError):
@@ -84,7 +94,7 @@ class TooManyTasks(AsyncflowError, RuntimeError):
         self.most = most
         self.called_at = called_at
 
-    def __str__(self) -> str:
+    def _message(self) -> str:
         return (
             f"{self.name!r} was called at {self.called_at}, and {self.most:,} tasks were called before, as many as a "
             "dry run takes.\n"
@@ -122,7 +132,7 @@ class TypeMismatch(AsyncflowError, TypeError):
         self.problem = problem
         self.source = source
 
-    def __str__(self) -> str:
+    def _message(self) -> str:
         what = "the result" if self.argument is None else f"argument {self.argument!r}"
         told = f"{what} of {self.name!r} (#{self.task_id}) is not {self.expected}: {self.problem}"
         if self.source is None:
@@ -143,7 +153,7 @@ class WiringError(AsyncflowError, ValueError):
         self.message = message
         self.findings = findings
 
-    def __str__(self) -> str:
+    def _message(self) -> str:
         return self.message
 
 
@@ -167,7 +177,7 @@ class TaskTimeout(AsyncflowError, TimeoutError):
         self.where = where
         self.stoppable = stoppable
 
-    def __str__(self) -> str:
+    def _message(self) -> str:
         if self.stoppable is None:
             end = "nothing can interrupt it there, so that it has run to its end."
         else:
@@ -196,7 +206,7 @@ class TaskCrashed(AsyncflowError):
         self.name = name
         self.what = what
 
-    def __str__(self) -> str:
+    def _message(self) -> str:
         return f"{self.name!r} (#{self.task_id}) ended by {self.what}"
 
 
@@ -225,7 +235,7 @@ class WorkerDied(AsyncflowError):
         self.peak_memory = peak_memory
         self.stderr = stderr
 
-    def __str__(self) -> str:
+    def _message(self) -> str:
         first = (
             f"{self.name!r} (#{self.task_id}) lost its worker: process {self.pid} on {self.host} ended by {self.how}"
             f" (peak memory at most {self.peak_memory / 2**20:,.0f} MiB)."
@@ -266,7 +276,7 @@ class CommandFailed(AsyncflowError):
         self.stderr = stderr
         self.sandbox = sandbox
 
-    def __str__(self) -> str:
+    def _message(self) -> str:
         command = self.command if isinstance(self.command, str) else repr(self.command)
         if len(command) > _COMMAND:
             command = f"{command[:_COMMAND]} [...]"
@@ -293,7 +303,7 @@ class CommandNotFound(AsyncflowError, FileNotFoundError):
         self.program = program
         self.where = where
 
-    def __str__(self) -> str:
+    def _message(self) -> str:
         return f"{self.name!r} (#{self.task_id}): no program {self.program!r} was found {self.where}"
 
     def __reduce__(self) -> Any:  # OSError takes four arguments for something else
@@ -317,7 +327,7 @@ class OutputTooLarge(AsyncflowError):
         self.size = size
         self.most = most
 
-    def __str__(self) -> str:
+    def _message(self) -> str:
         return (
             f"{self.name!r} (#{self.task_id}) wrote {self.size:,} bytes to its standard output; "
             f"as a value there may be {self.most:,}.\n"
@@ -342,7 +352,7 @@ class OutputNotText(AsyncflowError, ValueError):
         self.at = at
         self.found = found
 
-    def __str__(self) -> str:
+    def _message(self) -> str:
         return (
             f"{self.name!r} (#{self.task_id}) wrote what is no text to its standard output: "
             f"{self.found!r} after {self.at:,} bytes.\n"
@@ -367,7 +377,7 @@ class CommandNotStarted(AsyncflowError, OSError):
         self.why = why
         self.errno = errno
 
-    def __str__(self) -> str:
+    def _message(self) -> str:
         return f"{self.name!r} (#{self.task_id}) could not be started: {self.why}"
 
     def __reduce__(self) -> Any:  # OSError takes four arguments for something else
@@ -395,7 +405,7 @@ class RemoteError(AsyncflowError):
         self.traceback = traceback
         self.why = why
 
-    def __str__(self) -> str:
+    def _message(self) -> str:
         because = f": {self.why}" if self.why else ""
         sent = f"{self.kind} cannot be sent between processes{because}"
         if not self.traceback:
@@ -446,5 +456,5 @@ class UpstreamFailed(AsyncflowError):
         roots = ", ".join(str(root) for root in self._cause.firsts)
         return f"<UpstreamFailed {self._cause.name_shown!r} (#{self.task_id}), because of {roots}>"
 
-    def __str__(self) -> str:
+    def _message(self) -> str:
         return _told(f"{self._cause.name_shown!r} (#{self.task_id})", self._cause)

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import EllipsisType
 from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar
 
+from ._causes import spelled
 from ._core.commands import CommandOptions
 from ._core.task import Definition
 from ._option_names import names_options
@@ -99,7 +100,7 @@ class ExecutableTask(FunctionTask[P, Fn, R]):
         return variant
 
     def __repr__(self) -> str:
-        return f"<executable_task {self._definition.name}>"
+        return spelled(f"<executable_task {self._definition.name}>")
 
 
 def runs(definition: Definition, options: CommandOptions) -> Definition:

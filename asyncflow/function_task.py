@@ -9,6 +9,7 @@ from threading import get_ident
 from types import CodeType, EllipsisType, MethodType
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Self, TypeVar, overload
 
+from ._causes import spelled
 from ._core.options import Labels, label_of, labelled
 from ._core.signature import Parameters
 from ._core.task import Definition, Lane
@@ -356,7 +357,7 @@ class FunctionTask(Generic[P, Fn, R]):
 
     def __repr__(self) -> str:
         kind = "block" if self._definition.is_block else "function_task"
-        return f"<{kind} {self._definition.name}>"
+        return spelled(f"<{kind} {self._definition.name}>")
 
 
 def _is_future(given: Any) -> bool:

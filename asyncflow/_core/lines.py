@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from math import isfinite
 from typing import Any, Final, get_args
 
+from .._causes import spelled
 from ..events import Event, EventsLost, RunBegan
 from .states import State
 
@@ -46,9 +47,18 @@ def events_in(lines: Iterable[bytes]) -> Iterator[tuple[str, Written]]:
         for told in ([head] if head else []) + [_BEGINS + each for each in rest]:
             try:
                 yield _event(json.loads(told))
-            except (ValueError, TypeError, LookupError, AttributeError) as error:
+            except (
+                ValueError,
+                TypeError,
+                LookupError,
+                AttributeError,
+                ArithmeticError,
+                RecursionError,
+            ) as error:
                 if told.endswith(b"\n"):
-                    raise ValueError(f"line {number} tells of no event: {error!r}") from error
+                    raise ValueError(
+                        f"line {number} tells of no event: {spelled(f'{error!r:.300}')}"
+                    ) from None
 
 
 def last_run(told: Iterable[tuple[str, Written]], run: str | None = None) -> list[Written]:

@@ -10,6 +10,7 @@ from functools import update_wrapper
 from types import FunctionType
 from typing import Any
 
+from .._causes import spelled
 from .arguments import holds_futures
 from .containers import Kinds
 from .files import declared
@@ -104,7 +105,8 @@ class Parameters:
             except TypeError as in_better_words:
                 problem = in_better_words
             meant = self._meant(kwargs)
-            raise TypeError(f"{self._name}() {problem}{meant}; its parameters are {self.signature}") from None
+            told = f"{self._name}() {problem}{meant}; its parameters are {self.signature}"
+            raise TypeError(spelled(told)) from None
 
     def _meant(self, kwargs: Mapping[str, Any]) -> str:
         """What may have been meant by the first keyword that is no parameter; "" if nobody can say."""

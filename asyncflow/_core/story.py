@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from types import CodeType
 from typing import Any
 
-from .._causes import brief
+from .._causes import brief, spelled
 from .calls import call_shown
 from .states import CANCELLING, NOW, State, state_of, steps_of
 from .task import Task
@@ -34,7 +34,7 @@ def place_in(code: CodeType | None, instruction: int) -> str:
         (line for start, end, line in code.co_lines() if start <= instruction < end and line),
         code.co_firstlineno,
     )
-    return f"{_file(code.co_filename)}:{line}, in {code.co_name}"
+    return spelled(f"{_file(code.co_filename)}:{line}, in {code.co_name}")
 
 
 def _file(name: str) -> str:
@@ -63,7 +63,7 @@ def explain(task: Task, dependencies: Sequence[Task] = ()) -> str:
         f"  called at {called_at(task)}{call and f', as {call}'}",
         f"  story: {story}",
     ]
-    return "\n".join(lines)
+    return "\n".join(map(spelled, lines))
 
 
 def _reason(task: Task, dependencies: Sequence[Task]) -> str:

@@ -13,6 +13,7 @@ from copy import copy
 from types import CodeType
 from typing import TYPE_CHECKING, Any, Final
 
+from .._causes import spelled
 from ..errors import AsyncflowError, Cause, ImpossibleTransition
 from .states import KEPT, LEGAL, NOW, PENDING, STATES, STEP, State, state_of, steps_of
 
@@ -358,7 +359,7 @@ class Task:
         )
 
     def __repr__(self) -> str:
-        return f"<Task {self.name}#{self.id} {state_of(self.story)}>"
+        return spelled(f"<Task {self.name}#{self.id} {state_of(self.story)}>")
 
 
 def each_of(tasks: Task | list[Task] | None) -> Sequence[Task]:

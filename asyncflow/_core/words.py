@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from .._causes import spelled
+
 _CLIPPED, _HEAD = 40, 12  # characters of a name, and of its beginning if it is longer
 _MORE: Final = len(" -> ... 9,999 more ... -> ")
 _SIZES: Final = ("B", "kB", "MB", "GB", "TB", "PB")
@@ -17,7 +19,7 @@ def plain(text: str, most: int = 200) -> str:
         text: from anywhere.
         most: characters that are left of it.
     """
-    shown = _spelled(text[: most + 1])
+    shown = spelled(text[: most + 1])
     return shown if len(shown) <= most else shown[: most - 3] + "..."
 
 
@@ -31,12 +33,6 @@ def name_of(text: str, most: int = _CLIPPED) -> str:
     if len(text) > most:
         text = text[:_HEAD] + "..." + text[_HEAD + 3 - most :]
     return plain(text, most)
-
-
-def _spelled(text: str) -> str:
-    if text.isprintable():
-        return text
-    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)
 
 
 def counted(number: int, noun: str) -> str:
@@ -113,3 +109,17 @@ def _fitting(texts: Sequence[str], width: int, between: int) -> int:
         if width < 0 and number:
             return number
     return len(texts)
+
+
+def given(value: object) -> str:
+    """What somebody has given in place of something else, for an error: "3, an int".
+
+    Args:
+        value: any.
+    """
+    kind = type(value).__name__
+    try:
+        text = repr(value)
+    except Exception:  # a broken __repr__ must not hide what is wrong
+        text = "something"
+    return f"{plain(text, 80)}, {'an' if kind[0] in 'aeiou' else 'a'} {kind}"

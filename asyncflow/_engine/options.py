@@ -11,6 +11,7 @@ from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from .._causes import spelled
 from .._core.arguments import holds_futures
 from .._core.files import declared
 from .._core.options import duration, mapping, meant
@@ -109,9 +110,10 @@ def check_function(decorator: str, fn: Any) -> None:
             "  Pass it in the call:  a task waits for what is among its arguments."
         )
     if isinstance(fn, TaskFuture):
+        name = spelled(fn.name)
         raise TypeError(
             f"@engine.{decorator} got {fn!r}, which is a result, not a function.\n"
-            f"  Decorate first, call after:  {fn.name} = engine.{decorator}({fn.name}); {fn.name}(...)"
+            f"  Decorate first, call after:  {name} = engine.{decorator}({name}); {name}(...)"
         )
     if isinstance(fn, FunctionTask):
         raise TypeError(

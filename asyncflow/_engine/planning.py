@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from types import CodeType
 from typing import TYPE_CHECKING, Any, cast
 
+from .._causes import spelled
 from .._runtime import lifecycle
 from .._runtime.future import TaskFuture
 from .._runtime.journal import Journal
@@ -224,7 +225,7 @@ def _checked(engine: Life, target: Any, args: tuple[Any, ...], kwargs: Mapping[s
     if isinstance(target, TaskFuture):
         raise TypeError(
             f"engine.plan got {target!r}, which is a result, and its task was called for real.\n"
-            f"  Pass the task and its arguments:  engine.plan({target.name}, ...)"
+            f"  Pass the task and its arguments:  engine.plan({spelled(target.name)}, ...)"
         )
     if not callable(target):
         raise TypeError(f"engine.plan got {target!r}, a {type(target).__name__}, which cannot be called")

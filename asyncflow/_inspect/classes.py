@@ -1,6 +1,6 @@
 """Judges whether objects of one class can be of another, or do for it. Where that cannot be known, they can.
 
-The subtype test is beartype's; what is here are the cases that it refuses to judge, or judges as no user would.
+The subtype test is Python's; what is here are the cases that it refuses to judge, or judges as no user would.
 """
 
 from __future__ import annotations
@@ -85,15 +85,9 @@ def _is_no(given: type, wanted: type) -> str:
 
 @lru_cache(4096)
 def _is_sub(given: type, wanted: type) -> bool:
-    """What the library says; where it does not know, what Python does."""
+    """What Python says; of what it refuses to judge, no."""
     if wanted is object or given is wanted:
         return True
-    try:
-        from beartype.door import is_subhint
-
-        return bool(is_subhint(given, wanted))
-    except Exception:
-        pass
     try:
         return issubclass(given, wanted)
     except Exception:
@@ -102,12 +96,23 @@ def _is_sub(given: type, wanted: type) -> bool:
 
 def _counts_as(given: type, wanted: type) -> bool:
     """Whether a number will do for another: int for float, float for complex, and NumPy's as if they were Python's."""
-    if _is_numpy_number(given) or _is_numpy_number(wanted):
-        return issubclass(given, _NUMBERS) or _is_numpy_number(given) or _is_abstract(given)
-    rank = next((rank for rank, cls in enumerate(_NUMBERS) if issubclass(given, cls)), None)
+    rank, asked = _rank(given), _rank(wanted)
     if rank is None:
-        return not _is_plain(given)
-    return rank <= _NUMBERS.index(wanted)
+        return (
+            not _is_plain(given)
+            or (_is_numpy_number(wanted) and _is_abstract(given))
+            or _is_numpy_number(given)
+        )
+    return asked is None or rank <= asked or (_is_numpy_number(wanted) and asked >= 1)
+
+
+def _rank(cls: type) -> int | None:
+    """The place in the tower of numbers; None of what is none, or is all of them."""
+    numpy: Any = sys.modules.get("numpy")
+    if numpy is not None and issubclass(cls, (numpy.number, numpy.bool_)):
+        alike = (numpy.bool_, numpy.integer, numpy.floating, numpy.complexfloating)
+        return next((rank for rank, each in enumerate(alike) if issubclass(cls, each)), None)
+    return next((rank for rank, each in enumerate(_NUMBERS) if issubclass(cls, each)), None)
 
 
 def _is_numpy_number(cls: type) -> bool:

@@ -16,7 +16,7 @@ from typing import Any, Final, TypeVar
 
 from .._core import words
 from .._core.annotations import changed, is_union
-from .._core.files import File
+from .._core.files import File, OutputFile
 from .annotations import substituted
 
 _WRAPPERS: Final = ("ClassVar", "Final", "NotRequired", "ReadOnly", "Required", "Unpack")
@@ -145,7 +145,14 @@ def with_paths(hint: Any) -> Any:
     Args:
         hint: any annotation.
     """
-    return changed(hint, lambda part: Path if isinstance(part, type) and issubclass(part, File) else ...)
+    return changed(hint, _as_path)
+
+
+def _as_path(part: Any) -> Any:
+    """A path in place of a file, or several where its name may be a pattern; `...` if it is none."""
+    if not isinstance(part, type) or not issubclass(part, File):
+        return ...
+    return Path if part is OutputFile else Path | list[Path]
 
 
 def settled(hint: Any) -> Any:

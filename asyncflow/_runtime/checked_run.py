@@ -12,11 +12,13 @@ from typing import Any, Final, NamedTuple
 
 from .._core.states import CANCELLING, NOW
 from .._core.task import Definition, Lane, Task
+from .._inspect.functions import Function, function_of, owner_of
+from .._inspect.hints import settled, shown
+from .._inspect.values import problem_with
 from ..errors import TypeMismatch
 from . import inputs
 from .failure import NO_VALUES
 from .future import TaskFuture
-from .hints import Hints, problem_with, shown
 from .run import Run
 
 _REMEMBERED: Final = 4096  # functions; a program that submits lambdas all day must not keep each of them
@@ -27,7 +29,7 @@ class CheckedRun(Run):
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        self._hints: dict[Definition, Hints] = {}
+        self._functions: dict[tuple[Definition, type | None], Function] = {}
         for lane in self.places.behind:
             lane.links = False
 
@@ -57,7 +59,7 @@ class CheckedRun(Run):
 
     def _is_wrong(self, task: Any, value: Any) -> bool:
         """Whether a result is of a wrong type; its task has then failed."""
-        annotation = self._hints_of(task.definition).returned
+        annotation = task.definition.returns or self._function_of(task).gives
         problem = problem_with(value, annotation)
         if problem is None:
             return False
@@ -66,22 +68,28 @@ class CheckedRun(Run):
         return True
 
     def _wrong_argument(self, task: Task, given: _Given | None) -> TypeMismatch | None:
-        hints = self._hints_of(task.definition)
-        for number, (name, value, annotation) in enumerate(hints.arguments(task.args, task.kwargs)):
-            problem = problem_with(value, annotation)
+        function = self._function_of(task)
+        if not function.hints:
+            return None
+        for number, argument in enumerate(function.arguments(task.args, task.kwargs)):
+            annotation = settled(argument.hint)  # values are there when the body starts
+            problem = problem_with(argument.value, annotation)
             if problem is not None:
                 told, part = problem
-                source = None if given is None else given.source_of(hints, number, part)
-                return TypeMismatch(task.id, task.name, name, shown(annotation), told, source)
+                source = None if given is None else given.source_of(function, number, part)
+                return TypeMismatch(task.id, task.name, argument.name, shown(annotation), told, source)
         return None
 
-    def _hints_of(self, definition: Definition) -> Hints:
-        hints = self._hints.get(definition)
-        if hints is None:
-            if len(self._hints) >= _REMEMBERED:
-                self._hints.clear()
-            hints = self._hints[definition] = Hints(definition.fn, definition.returns)
-        return hints
+    def _function_of(self, task: Any) -> Function:
+        definition = task.definition
+        key = definition, owner_of(definition.fn, task.args)
+        function = self._functions.get(key)
+        if function is None:
+            if len(self._functions) >= _REMEMBERED:
+                self._functions.clear()
+            made = function_of(definition.fn, is_block=definition.is_block, owner=key[1])
+            function = self._functions[key] = made
+        return function
 
 
 class _Given(NamedTuple):
@@ -97,15 +105,15 @@ class _Given(NamedTuple):
     kwargs: Mapping[str, Any]
     futures: Sequence[Any]
 
-    def source_of(self, hints: Hints, number: int, part: Any) -> tuple[str, int] | None:
+    def source_of(self, function: Function, number: int, part: Any) -> tuple[str, int] | None:
         """Name and number of the task whose result is wrong.
 
         Args:
-            hints: of the function.
-            number: of the argument, among those that are annotated.
+            function: that was called.
+            number: of the argument.
             part: of the argument that is wrong.
         """
-        _, whole, _ = list(hints.arguments(self.args, self.kwargs))[number]
+        whole = function.arguments(self.args, self.kwargs)[number].value
         if isinstance(whole, TaskFuture):
             return whole.name, whole.id
         for future in self.futures:  # in a container: the one whose value it is

@@ -7,6 +7,7 @@ import concurrent.futures
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
+from .._causes import spelled
 from .._core.states import State, state_of
 from .._core.story import explain
 from .._core.task import FIELDS, Task
@@ -127,7 +128,9 @@ class TaskFuture(Task, asyncio.Future[T]):
             asyncio.InvalidStateError: the task is not over; await the future instead.
         """
         if not self.done():
-            raise asyncio.InvalidStateError(f"{self!r} has no result yet; say:  await {self.name}(...)")
+            raise asyncio.InvalidStateError(
+                f"{self!r} has no result yet; say:  await {spelled(self.name)}(...)"
+            )
         return _result(self)
 
     def set_result(self, result: Any, /) -> NoReturn:
@@ -156,7 +159,8 @@ class TaskFuture(Task, asyncio.Future[T]):
         """
         raise TypeError(
             f"{self!r} is a future here, and not yet its value: it is neither true nor false.\n"
-            f"  Await it first:  if await {self.name}(...): ...  Whether there is one at all, `is not None` tells"
+            f"  Await it first:  if await {spelled(self.name)}(...): ...  "
+            "Whether there is one at all, `is not None` tells"
         )
 
     def __eq__(self, other: object) -> bool:
@@ -170,14 +174,15 @@ class TaskFuture(Task, asyncio.Future[T]):
         raise TypeError(
             f"{self!r} is a future here, and not yet its value: it cannot be compared with"
             f" {type(other).__name__!r}.\n"
-            f"  Await it first:  await {self.name}(...) == ...  Whether there is one at all, `is not None` tells"
+            f"  Await it first:  await {spelled(self.name)}(...) == ...  "
+            "Whether there is one at all, `is not None` tells"
         )
 
     __hash__ = asyncio.Future.__hash__
 
     def __repr__(self) -> str:
         self.site.run.has_texts = True  # which should stand in no argument of a call: see `Wiring`
-        return f"<TaskFuture {self.name_shown}#{self.id} {state_of(self.story)}>"
+        return spelled(f"<TaskFuture {self.name_shown}#{self.id} {state_of(self.story)}>")
 
     def __dir__(self) -> list[str]:
         face = _FACE if self.definition.command is not None else _FACE - _OF_COMMANDS

@@ -122,7 +122,7 @@ class Journal:
             self._is_pipe = stat.S_ISFIFO(os.stat(self._path).st_mode)
         if self._is_pipe:
             self._asked.set()  # that waits until somebody reads
-        return os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o666)
+        return os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
 
     def _write(self) -> None:
         while (events := self._queue.get()) is not None:

@@ -9,6 +9,7 @@ from functools import partial
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
+from .._causes import spelled
 from .._core import arguments
 from .._core.files import declared
 from .._core.signature import names_of
@@ -171,7 +172,7 @@ def lazy_argument(
     return TypeError(
         f"{definition.name!r} was given {_with_article(lazy.value)} in argument {name!r}, which could be looked into "
         "for futures only by using it up.\n"
-        f"  Pass a list: {definition.name}([...]), or list(...) of it"
+        f"  Pass a list: {spelled(definition.name)}([...]), or list(...) of it"
     )
 
 

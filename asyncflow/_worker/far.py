@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NoReturn
 
+from .._causes import spelled
 from ..errors import WrongLoop
 
 
@@ -28,7 +29,7 @@ class FarTask:
         )
 
     def __repr__(self) -> str:
-        return f"<task {self.name}, far from its engine>"
+        return spelled(f"<task {self.name}, far from its engine>")
 
 
 class FarEngine:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import reprlib
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import Any, Final, TypeVar
 
+from .._core import words
 from .tasks import Checkpoint, Edge, Finding, PlannedFile, PlannedTask
 
 FORMAT: Final = "asyncflow plan"
 VERSION: Final = 1
+_LONGEST: Final = 500  # characters of why something is refused
 
 _DEFAULTS: Final = {
     kind: [(each.name, each.default) for each in fields(kind)]
@@ -55,6 +58,8 @@ def from_json(given: str | bytes) -> Parts:
     Raises:
         ValueError: it is no such text, or of a version that is not known here.
     """
+    if not isinstance(given, (str, bytes)):
+        raise TypeError(f"Plan.from_json() takes text, and was given {words.given(given)}")
     try:
         told = json.loads(given)
     except (ValueError, RecursionError) as error:
@@ -92,11 +97,18 @@ def _list(told: Mapping[str, Any], name: str) -> list[Any]:
 
 def _record(kind: type[Record], told: Any, **made: Any) -> Record:
     if not isinstance(told, dict):
-        raise ValueError(f"no plan: {told!r:.200} is no {kind.__name__}")
+        raise ValueError(f"no plan: {_repr(told)} is no {kind.__name__}")
     try:
         return kind(**{**told, **made})
-    except TypeError as error:
-        raise ValueError(f"no plan: {told!r:.200} is no {kind.__name__}: {error}") from None
+    except ValueError as error:
+        raise ValueError(words.plain(str(error), _LONGEST)) from None
+    except (TypeError, RecursionError) as error:
+        why = words.plain(str(error), _LONGEST)
+        raise ValueError(f"no plan: {_repr(told)} is no {kind.__name__}: {why}") from None
+
+
+def _repr(told: Any) -> str:
+    return words.plain(reprlib.repr(told))
 
 
 def _task(told: Any) -> PlannedTask:

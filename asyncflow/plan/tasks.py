@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from types import NoneType
 from typing import Final, Literal, get_args
 
+from .._causes import spelled
+
 Kind = Literal["function", "executable", "block", "awaitable"]
 EdgeKind = Literal["data", "file", "order"]
 
@@ -92,7 +94,7 @@ class PlannedTask:
     @property
     def label(self) -> str:
         """For messages: "fit (#4)"."""
-        return f"{self.name} (#{self.id})"
+        return f"{spelled(self.name)} (#{self.id})"
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from os import PathLike
 from typing import Any, Final
 
-from .._core import wfformat
+from .._core import wfformat, words
 from .._core.wfformat import VERSION
 from .._core.words import plain
 from .tasks import Edge, PlannedFile, PlannedTask
@@ -84,6 +84,8 @@ def written(
 
 
 def _loaded(given: str | PathLike[str]) -> Mapping[str, Any]:
+    if not isinstance(given, (str, PathLike)):  # open(1) would be the program's own output
+        raise TypeError(f"Plan.from_wfformat() takes a path or a mapping, and was given {words.given(given)}")
     with open(given, encoding="utf-8") as file:
         try:
             told = json.load(file)

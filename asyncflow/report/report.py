@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from os import PathLike
 from typing import Any
 
+from .._core import words
 from .._core.history import History
 from .._core.lines import events_in, last_run
 from .._core.states import STATES
@@ -270,11 +271,18 @@ class Report:
             ValueError: it is no journal.
             LookupError: that run is not in it.
         """
+        if not isinstance(path, (str, PathLike)):  # open(1) would be the program's own output
+            raise TypeError(f"Report.from_journal() takes a path, and was given {words.given(path)}")
         with open(path, "rb") as file:
             events = last_run(events_in(file), run)
         if lost := sum(event.events for event in events if isinstance(event, EventsLost)):
             _log.warning("journal %r lacks %s events of this run", os.fspath(path), f"{lost:,}")
-        return cls(history_told(events))
+        history = history_told(events)
+        try:
+            stored.check(history)
+        except ValueError as error:
+            raise ValueError(f"no journal: {error}") from None
+        return cls(history)
 
     def to_dataframe(self) -> Any:
         """The tasks as a `pandas.DataFrame`, in the order of their calls.

@@ -10,6 +10,7 @@ from itertools import pairwise
 from math import isnan
 from typing import Any, Final, NoReturn
 
+from .._core import words
 from .._core.history import DATA, NOT_YET, ORDER, Ending, History, Site, Totals
 from .._core.states import STATES, State
 
@@ -63,6 +64,8 @@ def from_json(given: str | bytes) -> History:
     Raises:
         ValueError: it is no such text, or of a version that is not known here.
     """
+    if not isinstance(given, (str, bytes)):
+        raise TypeError(f"Report.from_json() takes text, and was given {words.given(given)}")
     try:
         told = json.loads(given, parse_constant=_no_number)
     except (ValueError, RecursionError) as error:
@@ -75,7 +78,7 @@ def from_json(given: str | bytes) -> History:
         )
     try:
         history = _history(told)
-        _check(history)
+        check(history)
     except ValueError as error:
         raise ValueError(f"no report: {error}") from None
     except (ArithmeticError, AttributeError, LookupError, TypeError) as error:
@@ -120,7 +123,7 @@ def _of(value: Any, kind: type, name: str) -> Any:
     is_right = type(value) in (int, float) if kind is float else type(value) is kind
     if not is_right:
         raise TypeError(f"its {name!r} has {value!r:.100}, and {kind.__name__} is needed")
-    return value
+    return float(value) if kind is float else value
 
 
 def _site(told: Any) -> Site:
@@ -144,8 +147,15 @@ def _column(values: Any, name: str) -> array[Any]:
     return array("d", [NOT_YET if time is None else _of(time, float, name) for time in values])
 
 
-def _check(history: History) -> None:
-    """That what refers to something refers to something that is there."""
+def check(history: History) -> None:
+    """See that what refers to something refers to something that is there.
+
+    Args:
+        history: from anywhere.
+
+    Raises:
+        ValueError: it does not.
+    """
     size, edges = len(history.id), len(history.dependencies)
     for name in _COLUMNS:
         length = len(getattr(history, name))

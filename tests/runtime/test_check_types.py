@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+import functools
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, Protocol, Self, TypeVar
 
 import numpy
 import pytest
@@ -237,7 +238,7 @@ async def test_what_cannot_be_resolved_or_understood_is_not_checked() -> None:
         def __init__(self, engine: WorkflowEngine) -> None: ...
 
     async with WorkflowEngine(check_types=True) as engine:
-        assert await engine.submit(unresolved, 1, "a") == 1
+        assert await engine.submit(unresolved, 1, ["a"]) == 1
         assert await engine.submit(strange, 1, 2) == 1
         assert await engine.submit(generic, 1, [2]) == 1
         assert await engine.submit(len, "abc") == 3
@@ -246,6 +247,100 @@ async def test_what_cannot_be_resolved_or_understood_is_not_checked() -> None:
             await engine.submit(protocol, Model(0.1), "c")
         with pytest.raises(TypeMismatch, match=r"argument 'model' of 'protocol' .* it is int, 3"):
             await engine.submit(protocol, 3, "a")
+
+
+def _rows(rows: list[Missing]) -> int:
+    return len(rows)
+
+
+def _parts(parts: list[Path]) -> int:
+    return len(parts)
+
+
+def _numbers(numbers: Sequence[float], limit: int = None) -> int:  # type: ignore[assignment]  # noqa: RUF013
+    return len(numbers)
+
+
+def _as_text(fn: Any) -> Any:
+    @functools.wraps(fn)
+    def call(*args: Any, **kwargs: Any) -> str:
+        return str(fn(*args, **kwargs))
+
+    return call
+
+
+@_as_text
+def _count(rows: list[int]) -> int:
+    return len(rows)
+
+
+class Account:
+    def __init__(self, amount: int) -> None:
+        self.amount = amount
+
+    def added(self, other: Self) -> Self:
+        return type(self)(self.amount + other.amount)
+
+
+GLOB = "*.part"
+SAID: dict[str, tuple[Callable[..., Any], tuple[Any, ...], bool]] = {
+    "a name that only type checkers know, inside of a list": (_rows, ("a",), False),
+    "a list of what only type checkers know": (_rows, ([1],), True),
+    "an array for a sequence": (_numbers, (numpy.ones(2),), True),
+    "text for a sequence of numbers": (_numbers, ("ab",), False),
+    "None where that is the default": (_numbers, ([1.0], None), True),
+    "a number of NumPy's": (fit, ([numpy.float32(1)], numpy.int64(2)), True),
+    "a fraction of NumPy's for a whole number": (fit, ([1.0], numpy.float64(2.5)), False),
+    "what a wrapper makes of it": (_count, ([1],), True),
+    "one of the same class": (Account.added, (Account(1), Account(2)), True),
+    "one of another class": (Account.added, (Account(1), 2), False),
+    "the last of many": (_parts, ([Path("a")] * 3000 + ["b"],), False),
+}
+
+
+@pytest.mark.parametrize("name", SAID)
+async def test_a_plan_and_a_run_read_annotations_alike(name: str) -> None:
+    function, args, fits = SAID[name]
+    async with WorkflowEngine(check_types=True) as engine:
+        task = engine.function_task(function)
+        try:
+            await task(*args)
+        except TypeMismatch:
+            assert not fits
+        else:
+            assert fits
+        plan = await engine.plan(task, *args)
+        if name != "the last of many":  # a plan looks at so much of an argument
+            assert bool(plan.findings) is not fits
+
+
+async def test_a_pattern_is_many_paths_for_a_plan_and_a_run(tmp_path: Path) -> None:
+    async with WorkflowEngine(check_types=True, work_dir=tmp_path) as engine:
+
+        @engine.executable_task
+        def split(parts: OutputFile = OutputFile(GLOB)) -> str:
+            return "touch a.part b.part"
+
+        count = engine.function_task(_parts)
+
+        @engine.function_task
+        def text(part: str) -> str:
+            return part
+
+        @engine.block
+        async def right() -> int:
+            made = split()
+            return await count(InputFile(made.outputs[GLOB])) + await count(made.outputs[GLOB])
+
+        @engine.block
+        async def wrong() -> Any:
+            return await text(InputFile(split().outputs[GLOB]))
+
+        assert (await engine.plan(right)).findings == ()
+        assert await right() == 4
+        assert len((await engine.plan(wrong)).findings) == 1
+        with pytest.raises(TypeMismatch):
+            await wrong()
 
 
 async def test_methods_are_checked_but_for_their_instance() -> None:

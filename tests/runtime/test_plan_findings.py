@@ -62,12 +62,12 @@ def anything(*args):  # type: ignore[no-untyped-def]
 
 @engine.executable_task
 def numbers(out: OutputFile = OutputFile("numbers.txt")) -> str:
-    raise AssertionError
+    return f"seq 3 > {out}"
 
 
 @engine.executable_task
 def published(to: Path, out: Any) -> str:
-    raise AssertionError
+    return f"ls {to}"
 
 
 @engine.function_task

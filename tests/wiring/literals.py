@@ -5,6 +5,8 @@ import collections.abc
 import decimal
 import enum
 import functools
+import json
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -356,5 +358,41 @@ def large_values(engine: WorkflowEngine) -> Any:
         circle: Any = {}
         circle["a"] = circle
         return await total(rows, circle)
+
+    return flow
+
+
+@right
+def what_other_code_makes_of_a_result(engine: WorkflowEngine) -> Any:
+    @engine.function_task
+    def fetch(url: str) -> str: ...
+
+    @engine.function_task
+    def total(items: list[int]) -> int: ...
+
+    @engine.block
+    async def parsed(text: str) -> int:
+        return await total(json.loads(text))
+
+    async def flow() -> Any:
+        found = re.search("x", await fetch("a"))
+        rows = json.loads(await fetch("b"))
+        more: Any = [found, 1] if found else None
+        return await total(found), await total(rows), await total([rows]), total(more), parsed(fetch("c"))  # type: ignore[arg-type]
+
+    return flow
+
+
+@wrong("'total' takes list[int] as 'items', and is given ['1'], a list: str is no int", "total")
+def a_text_of_a_result(engine: WorkflowEngine) -> Any:
+    @engine.function_task
+    def count() -> int: ...
+
+    @engine.function_task
+    def total(items: list[int]) -> int: ...
+
+    async def flow() -> Any:
+        number = await count()
+        return await total([str(number)])  # type: ignore[list-item]  # here
 
     return flow

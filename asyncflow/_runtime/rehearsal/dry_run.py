@@ -13,7 +13,7 @@ from typing import Any, Final, Protocol, cast
 
 from ..._core import arguments
 from ..._core.files import declared
-from ..._core.rehearsed import Lack, Rehearsed
+from ..._core.rehearsed import Fault, Lack, Rehearsed
 from ..._core.story import called_at, place_in
 from ..._core.task import Definition, Lane, Task
 from ...backend import ExecutionBackend
@@ -26,6 +26,7 @@ from ..places import Places
 from ..run import Run
 from ..scope import SCOPE
 from ..wiring import Wiring, lazy_argument
+from . import commands, faults
 from .checkpoints import Checkpoint, checkpoint_of, waits_for
 from .decided import Decided
 from .files import Order, reads_of_all
@@ -219,6 +220,41 @@ class DryRun(Run):
         self._calls[future.id].name = future.name
 
     # -- what becomes of them -----------------------------------------------------------------------------
+
+    def _submit(self, lane: Lane, batch: list[Task]) -> None:
+        ready = []
+        for task in inputs.fill(batch, self._not_submitted):
+            failed = commands.ask(task) if task.definition.command is not None else None
+            if failed is None or self._has_no_command(task, failed):
+                ready.append(task)
+        super()._submit(lane, ready)
+
+    def _has_no_command(self, task: Task, failed: commands.Failed) -> bool:
+        """The function of an executable task gives no command.
+
+        Returns:
+            Whether to go on with what stands in for its result.
+        """
+        told = self._told_of(task, failed)
+        if isinstance(told, Fault):
+            self._not_submitted(task, failed.error)
+            return False
+        self.decided.note(told)
+        return True
+
+    def _told_of(self, task: Task, failed: commands.Failed) -> Fault | str:
+        """What is wrong with a command, in words; a fault if it is so for sure, and not for what stands in."""
+        noted = self._calls.get(task.id)
+        is_real = noted is not None and not noted.dependencies and noted.checkpoint is None
+        calls = self._inside[noted.block] if noted is not None else []
+        for call in calls:
+            site = self._futures[call.id].site
+            call.code, call.at = site.code, site.at
+        return faults.of_command(task, failed, calls, self._value_of, is_real=is_real)
+
+    def _value_of(self, call: Rehearsed) -> Any:
+        future = self._futures[call.id]
+        return asyncio.Future.result(future) if has_value(future) else ...
 
     def used(self, future: TaskFuture[Any], *, waited: bool = False) -> None:
         """Somebody has use for a result.

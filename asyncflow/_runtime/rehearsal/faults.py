@@ -19,14 +19,18 @@ from ..._causes import brief
 from ..._core.rehearsed import Fault, Rehearsed
 from ..._core.story import called_at, place_in
 from ..._core.task import Task
+from ..._inspect.libraries import OURS, is_users
 from ...errors import AsyncflowError
 from . import certain, forgotten
+from .commands import Failed
 from .declared import Declared
-from .origins import OURS, is_users, is_worded, place_of, values_at
+from .origins import is_worded, place_of, values_at
 
 Site = tuple[CodeType | None, int]
 """Some code, and an instruction in it."""
 _NAMED: Final = 3
+_ON_ANY_FILE: Final = (TypeError, AttributeError, NameError, LookupError, ArithmeticError)
+"""What does not come of files that are not there yet."""
 _PRETENDED: Final = {"DictStandIn": "dict", "PathStandIn": "PosixPath"}  # and what they stand in for
 
 
@@ -153,6 +157,37 @@ def of_code(
     return f"{_what(task)} ended with {_brief(error)}, on what stands in for results (see example=), {where}"
 
 
+def of_command(
+    task: Task,
+    failed: Failed,
+    calls: Sequence[Rehearsed],
+    value_of: Callable[[Rehearsed], Any],
+    *,
+    is_real: bool,
+) -> Fault | str:
+    """What is wrong with the command of an executable task: a fault, or a note in words.
+
+    Args:
+        task: which.
+        failed: what there is instead of a command.
+        calls: those inside of the same block.
+        value_of: gives the value of a call; `...` if there is none yet.
+        is_real: whether nothing stands in for what the function is given.
+    """
+    error = failed.error
+    if not failed.is_code and isinstance(error, Exception):
+        if is_real:
+            return of_call(error, called_at(task), (task.name,))
+        return f"{_what(task)} ended with {_brief(error)}, on what stands in for results (see example=)"
+    told = of_code(task, error, calls, value_of)
+    place = place_of(error.__traceback__)
+    is_theirs = place is not None and place.is_raise and place.is_theirs  # and so their own decision
+    if isinstance(told, Fault) or not is_real or is_theirs or not isinstance(error, _ON_ANY_FILE):
+        return told
+    where = called_at(task) if place is None else place_in(place.frame.f_code, place.at)
+    return Fault(_brief(error), where, (task.name,))
+
+
 def _brief(error: BaseException) -> str:
     """An error in words that know nothing of what stands in."""
     told = brief(error)
@@ -175,7 +210,8 @@ def _meant(error: BaseException, sources: _Sources) -> str:
 
 
 def _what(task: Task) -> str:
-    kind = "block" if task.definition.is_block else "the example= of"
+    is_command = task.definition.command is not None and task.definition.example is ...
+    kind = "block" if task.definition.is_block else "the command of" if is_command else "the example= of"
     return f"{kind} {task.name!r}" if task.id else f"{task.name!r}"
 
 

@@ -13,7 +13,7 @@ from types import CodeType
 from typing import Any, cast
 
 from ..._core import arguments
-from ..._core.rehearsed import Fault, Rehearsed
+from ..._core.rehearsed import Fault
 from ..._core.states import CANCELLING, NOW
 from ..._core.story import place_in
 from ..._core.task import Definition, Lane, Task
@@ -24,9 +24,9 @@ from ..future import TaskFuture
 from ..scope import SCOPE, waits_for
 from ..unseen import Unseen
 from . import faults
+from .commands import Failed
 from .decided import NUMBERED
 from .dry_run import DryRun
-from .future import has_value
 
 
 class Enough(BaseException):
@@ -187,6 +187,15 @@ class ForgivingRun(DryRun):
         asyncio.Future.set_result(task, None if task.id == 0 else self.hands.stand_in(task))
         self.scheduler.succeeded(task)
 
+    def _has_no_command(self, task: Task, failed: Failed) -> bool:
+        """Take note of it, and let something stand in."""
+        told = self._told_of(task, failed)
+        if isinstance(told, Fault):
+            self.found.take(told)
+        else:
+            self.decided.note(told)
+        return True
+
     def _expired(self, task: Task) -> None:
         """A block takes longer than it may: that says nothing of the real one, in which tasks take time."""
 
@@ -200,10 +209,6 @@ class ForgivingRun(DryRun):
             self.found.take(fault)
         else:
             self.decided.note(fault)
-
-    def _value_of(self, call: Rehearsed) -> Any:
-        future = self._futures[call.id]
-        return asyncio.Future.result(future) if has_value(future) else ...
 
 
 class _Unseen:

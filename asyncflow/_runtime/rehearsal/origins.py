@@ -7,25 +7,14 @@ import builtins
 import dis
 import inspect
 import linecache
-import os
-import site
-import sysconfig
 import textwrap
 from collections.abc import Iterator
 from types import FrameType, TracebackType
 from typing import Any, Final, NamedTuple, TypeGuard
 
+from ..._inspect.libraries import OURS, is_library
+
 _LOOKUPS: Final = ("__getattr__", "__getattribute__")
-OURS: Final = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))) + os.sep
-_LIBRARIES: Final = tuple(
-    {
-        os.path.realpath(path) + os.sep
-        for path in (
-            *(sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")),
-            *site.getsitepackages(),
-        )
-    }
-)
 
 
 class Place(NamedTuple):
@@ -56,11 +45,11 @@ def place_of(traceback: TracebackType | None) -> Place | None:
         frame, at = traceback.tb_frame, traceback.tb_lasti
         filename, name = frame.f_code.co_filename, frame.f_code.co_name
         is_lookup = (
-            name in _LOOKUPS and theirs is not None and _is_library(filename)
+            name in _LOOKUPS and theirs is not None and is_library(filename)
         )  # as a model's of pydantic
         if not filename.startswith(OURS) and not is_lookup:
             found = Place(frame, at, _is_raise(frame, at), False)
-            if not _is_library(filename):
+            if not is_library(filename):
                 theirs = found
         traceback = traceback.tb_next
     if found is None or theirs is None:
@@ -133,16 +122,3 @@ def _segment(frame: FrameType, positions: tuple[int | None, ...]) -> str:
 def _is_raise(frame: FrameType, at: int) -> bool:
     code = frame.f_code.co_code
     return at + 1 < len(code) and dis.opname[code[at]] == "RAISE_VARARGS"
-
-
-def is_users(filename: str) -> bool:
-    """Whether a file is neither ours nor of a library.
-
-    Args:
-        filename: as code has it.
-    """
-    return not filename.startswith(OURS) and not _is_library(filename)
-
-
-def _is_library(filename: str) -> bool:
-    return filename.startswith("<frozen") or os.path.realpath(filename).startswith(_LIBRARIES)

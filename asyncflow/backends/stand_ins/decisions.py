@@ -5,13 +5,13 @@ from __future__ import annotations
 import dis
 import logging
 import sys
-import sysconfig
 from collections.abc import Callable
 from itertools import islice
 from types import CodeType, FrameType
 from typing import Any, Final
 
 from ..._inspect.attributes import ITERATION, lacks
+from ..._inspect.libraries import is_library
 from .statements import Statements
 
 Decided = Callable[[str, str, str, int], None]
@@ -28,10 +28,6 @@ _ENOUGH: Final = 100_000  # times in a row that one place asks about one result:
 _ENDLESS: Final = ("bool", "length", "membership")  # what such a loop asks
 _NOWHERE: Final = (None, None, None, None)
 _ATTRIBUTES: Final = ("LOAD_ATTR", "LOAD_METHOD")
-_LIBRARIES: Final = (
-    "<frozen",
-    *{sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")},
-)
 _WIDE: Final = dis.opmap["EXTENDED_ARG"]
 _DESCRIPTORS: Final = {
     "FileIO",
@@ -179,7 +175,7 @@ class Decisions:
         if self._lacked is None or not lacks(cls, what):
             return
         frame = _caller()
-        if frame is None or _is_of_library(frame.f_code.co_filename):
+        if frame is None or is_library(frame.f_code.co_filename):
             return
         code, instruction = frame.f_code, frame.f_lasti
         statements = self._statements(frame)
@@ -231,11 +227,6 @@ def _caller() -> FrameType | None:
     while frame is not None and str(frame.f_globals.get("__name__")).partition(".")[0] == _PACKAGE:
         frame = frame.f_back
     return frame
-
-
-def _is_of_library(filename: str) -> bool:
-    """Whether code is Python's own, or was installed."""
-    return filename.startswith(_LIBRARIES)
 
 
 def _operation(code: CodeType, instruction: int) -> tuple[str, int]:

@@ -14,11 +14,11 @@ from ..._core.rehearsed import Rehearsed
 from ..._inspect.fits import clash
 from ..._inspect.functions import Argument, is_silent
 from ..._inspect.hints import members
+from ..._inspect.values import Refusal, refusal
 from ...backends.stand_ins.opaque import StandIn
 from . import said
 from .faults import Fault
 from .seen import Seen
-from .values import Refusal, refusal
 
 _AWAITED: Final = (collections.abc.Awaitable, asyncio.Future, concurrent.futures.Future)
 
@@ -53,7 +53,7 @@ def example_faults(call: Rehearsed, seen: Seen) -> Iterator[Fault]:
     if call.example is ... or callable(call.example) or call.kind == "block":
         return
     gives = seen.gives(call)
-    refused = None if is_silent(gives) else refusal(call.example, gives, lambda value: ...)
+    refused = None if is_silent(gives) else refusal(call.example, gives)
     if refused is not None:
         yield said.example(call, call.example, gives, refused.reason)
 
@@ -77,8 +77,16 @@ def _told(call: Rehearsed, argument: Argument, refused: Refusal, seen: Seen) -> 
         yield said.edge(maker, call, name, seen.gives(maker), takes, refused.reason)
     elif hasattr(type(value), "with_options") and hasattr(value, "fn"):
         yield said.uncalled(call, name, str(getattr(value, "__name__", "task")), takes)
-    else:
+    elif call.code is None or not seen.sources.works_out(call.code, call.at, _place(call, value)):
         yield said.literal(call, name, value, takes, refused.reason)
+
+
+def _place(call: Rehearsed, value: Any) -> int | str:
+    """Where an argument is given: by its number, or by its name."""
+    for number, each in enumerate(call.args):
+        if each is value:
+            return number
+    return next((name for name, each in call.kwargs.items() if each is value), 0)
 
 
 def _asks_for_futures(hint: Any) -> bool:

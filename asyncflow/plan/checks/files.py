@@ -16,10 +16,10 @@ from typing import Any, Final
 from ..._core import urls
 from ..._core.files import InputFile, straight
 from ..._core.rehearsed import Rehearsed
+from ..._inspect.parts import walk
 from ..._path_standin import PathStandIn
 from . import said
 from .faults import Fault
-from .parts import walk
 from .seen import Seen
 
 _WRITES_ANYWHERE: Final = ("function", "awaitable")  # a command works in a directory of its own

@@ -10,9 +10,9 @@ from typing import Any, Final
 from ..._core.rehearsed import Lack, Rehearsed
 from ..._inspect.attributes import CALL, INDEX, ITERATION, known, stored_in
 from ..._inspect.functions import is_silent
+from ..._inspect.parts import walk
 from . import said
 from .faults import Fault
-from .parts import walk
 from .seen import Seen
 
 _ORIGIN: Final = re.compile(r"(.*)#(\d+)", re.DOTALL)

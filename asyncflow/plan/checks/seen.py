@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Any, Final
 
 from ..._core.containers import is_waited_for
-from ..._core.files import File
+from ..._core.files import File, OutputFile
 from ..._core.rehearsed import Lack, Rehearsed
 from ..._inspect.functions import Argument, Functions
 from ..._inspect.hints import is_open
-from .parts import walk
+from ..._inspect.parts import walk
+from ...backends.stand_ins.opaque import StandIn
+from .sources import Sources
 
 _INTERNED: Final = (type(None), bool, int, str, bytes)  # the same object may have come from anywhere
 
@@ -39,6 +41,7 @@ class Seen:
     lacks: Collection[Lack] = ()
     is_over: Callable[[int, int], bool] | None = None
     functions: Functions = field(default_factory=Functions)
+    sources: Sources = field(default_factory=Sources)
     _fit: dict[tuple[int, int], Any] = field(default_factory=dict)
 
     @cached_property
@@ -69,12 +72,21 @@ class Seen:
                 return Any if maker is None else self.gives(maker)
             cls = type(value)
             if issubclass(cls, File):
-                return Any if call.kind == "block" else Path
-            if is_waited_for(cls):
+                return Any if call.kind == "block" else self._path_of(value)
+            if is_waited_for(cls) or issubclass(cls, StandIn):
                 return Any
             return ...
 
         return replaced
+
+    def _path_of(self, file: Any) -> Any:
+        """The type of what a task gets in place of a file: of a pattern as many paths as there are."""
+        source = getattr(file, "source", None)
+        maker = self.maker(source)
+        if maker is not None:
+            return list[Path] if isinstance(maker.value, list) else Path
+        is_pattern = isinstance(source, str) and OutputFile.is_pattern(source)
+        return Path | list[Path] if is_pattern else Path
 
     def is_known_to_fit(self, value: Any, hint: Any) -> bool:
         """Whether it was found out before that values like this do for an annotation: another future of what gives the

@@ -20,6 +20,25 @@ _DISPLAYS: Final = (
     ast.Starred,
 )
 _FUNCTIONS: Final = (ast.FunctionDef, ast.AsyncFunctionDef)
+_SURE: Final = (
+    *(
+        "bool",
+        "bytes",
+        "dict",
+        "float",
+        "frozenset",
+        "int",
+        "len",
+        "list",
+        "range",
+        "repr",
+        "set",
+        "sorted",
+        "str",
+    ),
+    "tuple",
+)
+"""What gives the same sort of thing, whatever it is given."""
 _SEES_ALL: Final = ("locals", "vars", "eval", "exec", "globals", "dir")
 
 
@@ -39,6 +58,44 @@ class Sources:
         """
         call = self._call(code, instruction)
         return call is not None and self._is_dropped(call)
+
+    def works_out(self, code: CodeType, instruction: int, place: int | str) -> bool:
+        """Whether an argument of a call may be what other code has made of a result: a call with one inside, as
+        ``json.loads(await fetch(...))``. What that makes of what stands in says nothing of the real one.
+
+        Args:
+            code: that makes the call.
+            instruction: of the call in it.
+            place: of the argument: its number among the positional ones, or its name.
+        """
+        call = self._call(code, instruction)
+        function = self._function(call) if call is not None else None
+        if call is None or function is None:
+            return False
+        called = call.func.attr if isinstance(call.func, ast.Attribute) else ""
+        if called == "plan":  # what it is given is as real as can be
+            return False
+        given: list[ast.expr]
+        if isinstance(place, str):
+            given = [each.value for each in call.keywords if each.arg in (place, None)]
+        else:
+            place += called == "submit"
+            given = [each for each in call.args[:place] if isinstance(each, ast.Starred)]
+            given += call.args[place : place + 1]
+        return any(self._is_made(each, function, set()) for each in given)
+
+    def _is_made(self, node: ast.AST, function: ast.AST, known: set[str]) -> bool:
+        """Whether an expression, or what a name in it is bound to, calls something with a result in it."""
+        for each in ast.walk(node):
+            if isinstance(each, ast.Call) and not isinstance(self._parents.get(each), ast.Await):
+                is_sure = isinstance(each.func, ast.Name) and each.func.id in _SURE
+                if not is_sure and _has_result(each, function, set()):
+                    return True
+            elif isinstance(each, ast.Name) and each.id not in known:
+                known.add(each.id)
+                if any(self._is_made(value, function, known) for value in _bound(function, each.id)):
+                    return True
+        return False
 
     def _call(self, code: CodeType, instruction: int) -> ast.Call | None:
         position = next(islice(code.co_positions(), instruction // 2, None), None)
@@ -84,6 +141,40 @@ class Sources:
             found = each if isinstance(each, _FUNCTIONS) else found
             each = self._parents.get(each)
         return found
+
+
+def _has_result(node: ast.AST, function: ast.AST, known: set[str]) -> bool:
+    """Whether there is something awaited in an expression, or an argument of the function around it."""
+    for each in ast.walk(node):
+        if isinstance(each, ast.Await):
+            return True
+        if isinstance(each, ast.Name) and each.id not in known:
+            known.add(each.id)
+            if any(isinstance(part, ast.arg) and part.arg == each.id for part in ast.walk(function)):
+                return True
+            if any(_has_result(value, function, known) for value in _bound(function, each.id)):
+                return True
+    return False
+
+
+def _bound(function: ast.AST, name: str) -> list[ast.AST]:
+    """The expressions that a name stands for, or for parts of, in a function."""
+    found: list[ast.AST] = []
+    for node in ast.walk(function):
+        match node:
+            case ast.Assign(targets=targets, value=value):
+                pass
+            case ast.AnnAssign(target=target, value=ast.expr() as value):
+                targets = [target]
+            case ast.NamedExpr(target=target, value=value) | ast.AugAssign(target=target, value=value):
+                targets = [target]
+            case ast.For(target=target, iter=value) | ast.comprehension(target=target, iter=value):
+                targets = [target]
+            case _:
+                continue
+        if any(isinstance(part, ast.Name) and part.id == name for each in targets for part in ast.walk(each)):
+            found.append(value)
+    return found
 
 
 def _names(target: ast.AST) -> Iterator[str | None]:

@@ -19,7 +19,6 @@ from . import said
 from .bodies import code_of, returns
 from .faults import Fault
 from .seen import Seen
-from .sources import Sources
 
 
 def faults_of_all(seen: Seen) -> Iterator[Fault]:
@@ -28,7 +27,6 @@ def faults_of_all(seen: Seen) -> Iterator[Fault]:
     Args:
         seen: all calls.
     """
-    sources = Sources()
     wanted = {number for call in seen.calls for number in (*call.dependencies, *call.after)}
     for call in seen.calls:
         if (
@@ -40,7 +38,7 @@ def faults_of_all(seen: Seen) -> Iterator[Fault]:
             or call.code is None
         ):
             continue
-        if _gives_something(call, seen) and sources.drops(call.code, call.at):
+        if _gives_something(call, seen) and seen.sources.drops(call.code, call.at):
             yield said.unused(call)
 
 

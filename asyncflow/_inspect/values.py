@@ -1,30 +1,38 @@
 """Judges whether a value, which may have futures anywhere inside, is what a parameter asks for.
 
 Of plain values the library typeguard is asked; what it refuses is only wrong if `fits.py` finds it wrong as well,
-which knows that NumPy's numbers do for Python's, and what a stand-in may be.
+which knows that NumPy's numbers do for Python's. So the checks of a plan and those of a run say the same.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import itertools
+import math
+import re
+import reprlib
 import typing
 from collections.abc import Callable, Iterable, Iterator
 from types import NoneType
 from typing import Any, Final, NamedTuple
 
-from ..._inspect import classes
-from ..._inspect.annotations import hints_of
-from ..._inspect.containers import is_typed_dict, items, pairs, tuple_of
-from ..._inspect.fits import clash, is_callable, is_literal, literal_clash
-from ..._inspect.hints import class_of, members, plain, shown
-from ...backends.stand_ins.opaque import StandIn
+from .._core import words
+from .._core.files import File
+from . import classes
+from .annotations import hints_of
+from .containers import is_typed_dict, items, pairs, tuple_of
+from .fits import clash, is_callable, is_literal, literal_clash
+from .functions import is_silent
+from .hints import class_of, members, plain, shown
 from .parts import CONTAINERS, DEEPEST, LOOKED_AT, is_small, walk
 
 Replaced = Callable[[Any], Any]
 """Of what is replaced before a call is made, as a future, the type of what will be there; `...` of what stays."""
 
+_DEEPEST: Final = 100  # containers inside of each other, where all is looked at
 _LOOKED_INTO: Final = 2_000  # parts of one argument, beside those that are alike
+_ITEM: Final = re.compile(r"item (\d+)")
+_LONGEST: Final = 80  # characters of a value that are shown
 _SCALARS: Final = (NoneType, bool, int, float, complex, str, bytes)
 
 
@@ -40,25 +48,43 @@ class Refusal(NamedTuple):
     culprit: Any
 
 
-def refusal(value: Any, hint: Any, replaced: Replaced) -> Refusal | None:
+def refusal(value: Any, hint: Any, replaced: Replaced | None = None) -> Refusal | None:
     """Why a value is not what is asked for; None if it is, or if that is not known.
 
     Args:
         value: with or without futures.
         hint: annotation of what is asked for.
-        replaced: tells what comes in place of parts of it.
+        replaced: tells what comes in place of parts of it; None if nothing does.
     """
-    stays = all(replaced(each) is ... and not _is_stand_in(each) for each in walk(value))
-    return None if stays and _passes(value, hint) else _Look(replaced).refusal(value, hint, 0)
+    stays = replaced is None or all(replaced(each) is ... for each in walk(value))
+    if stays and _refused(value, hint, everything=is_small(value)) is None:
+        return None
+    return _Look(_stays if replaced is None else replaced).refusal(value, hint, 0)
 
 
-def _is_stand_in(value: Any) -> bool:
-    return issubclass(type(value), StandIn)
+def problem_with(value: Any, hint: Any) -> tuple[str, Any] | None:
+    """Why a value that has come is not of a type, in words, and the part of it that is not; None if it is. All of it is
+    looked at.
+
+    Args:
+        value: any.
+        hint: annotation of what is asked for.
+    """
+    if is_silent(hint) or isinstance(value, File):  # a file that is not brought, as where nothing runs
+        return None
+    refused = _refused(value, hint, everything=True)
+    if refused is None or _Look(_stays, everything=True).refusal(value, hint, 0) is None:
+        return None
+    return _in_words(value, refused)
 
 
-def _passes(value: Any, hint: Any) -> bool:
+def _stays(value: Any) -> Any:
+    return ...
+
+
+def _refused(value: Any, hint: Any, *, everything: bool) -> Exception | None:
     """What the library says."""
-    import typeguard
+    import typeguard  # only who asks for checks pays for it
 
     strategy = typeguard.CollectionCheckStrategy
     try:
@@ -66,13 +92,37 @@ def _passes(value: Any, hint: Any) -> bool:
             value,
             hint,
             forward_ref_policy=typeguard.ForwardRefPolicy.IGNORE,
-            collection_check_strategy=strategy.ALL_ITEMS if is_small(value) else strategy.FIRST_ITEM,
+            collection_check_strategy=strategy.ALL_ITEMS if everything else strategy.FIRST_ITEM,
         )
-    except typeguard.TypeCheckError:
-        return False
-    except Exception:
-        pass
-    return True
+    except typeguard.TypeCheckError as error:
+        return error
+    except Exception:  # an annotation that it cannot make sense of
+        return None
+    return None
+
+
+def _in_words(value: Any, error: Exception) -> tuple[str, Any]:
+    """Which part of a value is wrong: "item 2 is str, '3.5'"."""
+    steps = [str(step) for step in getattr(error, "_path", ())]
+    part, where = value, []
+    for step in reversed(steps[:-1]):  # from the outside; the last names the class of the whole
+        found = _ITEM.fullmatch(step)
+        if found is None or not isinstance(part, (list, tuple)):
+            return f"it is {_what(value)}: {words.plain(str(error))}", value
+        part = part[int(found[1])]
+        where.append(step)
+    if not where:
+        return f"it is {_what(value)}", value
+    return f"{' of '.join(reversed(where))} is {_what(part)}", part
+
+
+def _what(value: Any) -> str:
+    """The class of a value, and the value in short."""
+    try:
+        text = reprlib.repr(value)
+    except Exception:  # a broken __repr__ must not hide what is wrong
+        text = "..."
+    return f"{type(value).__name__}, {words.plain(text, _LONGEST)}"
 
 
 class _Look:
@@ -80,11 +130,14 @@ class _Look:
 
     Args:
         replaced: tells what comes in place of parts of it.
+        everything: whether to look at all of it.
     """
 
-    def __init__(self, replaced: Replaced) -> None:
+    def __init__(self, replaced: Replaced, *, everything: bool = False) -> None:
         self._replaced = replaced
-        self._left = _LOOKED_INTO
+        self._items = None if everything else 2 * LOOKED_AT
+        self._deepest = _DEEPEST if everything else DEEPEST
+        self._left: float = math.inf if everything else _LOOKED_INTO
         self._fit: set[tuple[type, int]] = (
             set()
         )  # classes of plain values, with the ids of hints that they do for
@@ -104,7 +157,7 @@ class _Look:
         if instead is not ...:
             return _told(clash(instead, hint), value)
         self._left -= 1
-        if self._left < 0 or depth > DEEPEST or _is_stand_in(value):
+        if self._left < 0 or depth > self._deepest:
             return None
         found = []
         alternatives = members(hint)
@@ -127,7 +180,7 @@ class _Look:
         if hint in (Any, object, typing.Never):
             return None
         if is_callable(hint):
-            return None if _passes(value, hint) else Refusal("", value)
+            return None if _refused(value, hint, everything=True) is None else Refusal("", value)
         if is_literal(hint) or isinstance(value, _SCALARS):
             return _told(literal_clash(value, hint, depth), value)
         if cls is None:
@@ -146,7 +199,7 @@ class _Look:
 
     def _parts(self, value: Any, hint: Any) -> Iterable[tuple[Any, Any]]:
         if not dataclasses.is_dataclass(value):
-            return itertools.islice(_parts_of_container(value, hint), 2 * LOOKED_AT)
+            return itertools.islice(_parts_of_container(value, hint), self._items)
         hints = hints_of(type(value))
         fields = [
             (getattr(value, field.name, None), hints.get(field.name, Any))

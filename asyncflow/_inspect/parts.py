@@ -7,7 +7,7 @@ import itertools
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
-from ..._core.files import File
+from .._core.files import File
 
 CONTAINERS: Final = (list, tuple, set, frozenset, dict)
 LOOKED_AT: Final = 1000
