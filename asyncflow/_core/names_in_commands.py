@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
-from .shell_text import Place, read
+from .shell_text import Place, Span, read
 
 _SPECIAL: Final = re.compile(r"[\x00-\x20\x7f\"$&'()*;<>?\[\\`|]|^[~#]|\{.*(?:,|\.\.)", re.DOTALL)
 _WORD: Final = r"(?:^|[\s;&|()/`'\"])"
@@ -20,6 +20,8 @@ _RUN_AGAIN: Final = re.compile(
     rf"{_WORD}{_SHELL}\s(?:[^;&|\n]*\s)?-\w*c\s+\S*$|{_WORD}(?:eval|ssh|rsh|trap)\s[^;&|\n<>]*$"
 )
 """What stands before a word that a shell reads a second time."""
+_BETWEEN_WORDS: Final = re.compile(r"[\s;&|()<>]+")
+_VARIABLES: Final = re.compile(r"\$\w+|\$\{\w+\}|\"")
 _SHELLS: Final = re.compile(rf"(?:.*/)?{_SHELL}", re.DOTALL)
 _TAKES_SCRIPT: Final = re.compile(r"-\w*c")
 _LANGUAGES: Final = re.compile(
@@ -78,31 +80,52 @@ def _forms(piece: str) -> set[str]:
     """In which a name may stand in a text: as it is, quoted, and as Python and JSON show it."""
     in_bytes = repr(piece.encode(errors="surrogateescape"))[2:-1]
     shown = {repr(piece)[1:-1], ascii(piece)[1:-1], json.dumps(piece)[1:-1], in_bytes}
-    return {piece, piece.replace("'", "'\"'\"'"), *shown}
+    return {piece, piece.replace("'", "'\"'\"'"), piece.replace("'\"'\"'", "'"), *shown}
 
 
 def _in_text(text: str, forms: dict[str, str]) -> str | None:
-    quoted: list[tuple[int, int]] = []
-    for start, end, place in read(text):
-        if place is Place.WORD:
-            content = text[start + 1 : end - 1]
-            if text[start] == "'":
-                content = content.replace("'\"'\"'", "'")
-            name = next((name for form, name in forms.items() if form in content), None)
-            if name is not None and (
-                _SPECIAL.search(_without(content, forms)) or _RUN_AGAIN.search(text[:start])
-            ):
+    inside: list[tuple[int, int]] = []
+    for word in _words(text):
+        content = "".join(_content(text, span) for span in word)
+        name = next((name for form, name in forms.items() if form in content), None)
+        if name is not None:
+            rest = _VARIABLES.sub("", _without(content, forms))
+            if _SPECIAL.search(rest) or _RUN_AGAIN.search(text[: word[0][0]]):
                 return name
-            quoted.append((start, end))
-        elif place is Place.COMMENT:
-            quoted.append((start, end))
+        inside += [(start + 1, end - 1) for start, end, place in word if place is Place.WORD]
+    inside += [(start, end) for start, end, place in read(text) if place is Place.COMMENT]
     for form, name in forms.items():
         at = text.find(form)
         while at >= 0:
-            if not any(start <= at and at + len(form) <= end for start, end in quoted):
+            if not any(start <= at and at + len(form) <= end for start, end in inside):
                 return name
             at = text.find(form, at + 1)
     return None
+
+
+def _words(text: str) -> Iterator[list[Span]]:
+    """The words of a command, each with its pieces: 'a "'"b"'" c' is one of three, and may be a program for awk."""
+    word: list[Span] = []
+    for start, end, place in read(text):
+        begin = start
+        if place is Place.OUTSIDE:
+            for found in _BETWEEN_WORDS.finditer(text, start, end):
+                yield [*word, (begin, found.start(), place)]
+                word, begin = [], found.end()
+        elif place in (Place.COMMENT, Place.HEREDOC) or text[end - 1] == "(":  # of $(
+            yield word
+            word, begin = [], end
+        if begin < end:
+            word.append((begin, end, place))
+    yield word
+
+
+def _content(text: str, span: Span) -> str:
+    start, end, place = span
+    if place is not Place.WORD:
+        return text[start:end]
+    content = text[start + 1 : end - 1]
+    return content.replace("'\"'\"'", "'") if text[start] == "'" else content
 
 
 def _without(content: str, names: Iterable[str]) -> str:

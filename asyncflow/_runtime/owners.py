@@ -31,9 +31,9 @@ def write_owner(root: Path, keep: str) -> None:
         root: the directory.
         keep: whose sandboxes stay in it.
     """
-    (root / OWNER).write_text(
-        json.dumps({"host": socket.gethostname(), "keep": keep, **_process(os.getpid())})
-    )
+    with suppress(OSError):  # who cannot say it, as on a full disk, is never swept
+        said = {"host": socket.gethostname(), "keep": keep, **_process(os.getpid())}
+        (root / OWNER).write_text(json.dumps(said))
 
 
 def sweep(folder: Path, prefix: str, stopped: Callable[[], bool]) -> None:

@@ -103,6 +103,8 @@ LOOKED_FOR = unplain("/box", [NAME])
         f'echo "$(cat {shlex.quote(NAME)})"',
         f"ssh host cat < {shlex.quote(NAME)}",
         f"cat x # {NAME}",
+        f"cat $DIR/{shlex.quote(NAME)} \"$DIR/\"{shlex.quote(NAME)} > {shlex.quote(NAME)}'.gz'",
+        f"n=$({shlex.quote('/box/' + NAME)} --all)",
         ["cat", f"/box/{NAME}", f"--in={NAME}"],
         ["sh", "-c", f"cat {shlex.quote(NAME)}"],
         ["sh", "-c", 'cat "$1"', "sh", NAME],
@@ -128,6 +130,9 @@ def test_a_name_that_is_one_word_may_stand_in_a_command(command: Any) -> None:
         f"cat <<E\n{shlex.quote(NAME)}\nE",
         f'cat "{shlex.quote(NAME)}"',
         f"awk 'BEGIN {{ system(\"{NAME}\") }}'",
+        f"awk 'BEGIN {{ system(\"cat '{shlex.quote(NAME)}'\") }}'",
+        f"awk 'BEGIN {{ system(\"cat '\"{NAME}\"'\") }}'",
+        f'awk "BEGIN {{ system(\\"cat "\'{NAME}\'"\\") }}"',
         ["sh", "-c", f"cat {NAME}"],
         ["timeout", "9", "bash", "-ec", f"cat '{shlex.quote(NAME)}'"],
         ["ssh", "host", f"cat {NAME}"],
@@ -137,3 +142,9 @@ def test_a_name_that_is_one_word_may_stand_in_a_command(command: Any) -> None:
 )
 def test_a_name_that_would_be_run_is_found(command: Any) -> None:
     assert misread(command, LOOKED_FOR) == NAME
+
+
+def test_a_name_that_looks_like_quotes_of_ours_is_found() -> None:
+    name = "x;touch pwned;'\"'\"'"
+    assert misread(f"sh -c 'cat {name}'", unplain("/box", [name])) == name
+    assert misread(f"cat {shlex.quote(name)}", unplain("/box", [name])) is None

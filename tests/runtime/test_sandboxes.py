@@ -213,7 +213,7 @@ async def test_the_next_engine_clears_up_after_one_that_was_killed(tmp_path: Pat
     (tmp_path / "run-of-somebody").mkdir()
     await another(tmp_path)
     assert not none.exists()
-    assert [path.name for path in failed.rglob("*")] == ["failed-2", "x"]
+    assert os.listdir(failed) == ["failed-2"]
     assert sorted(os.listdir(everything)) == [".owner", "failed-2", "fine-1"]
     assert (tmp_path / "run-of-somebody").exists()
     await another(tmp_path)
