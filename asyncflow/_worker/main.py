@@ -27,7 +27,7 @@ from typing import Any, Final, NoReturn
 
 from .._causes import brief
 from . import wire
-from .by_value.known import hold_modules
+from .by_value.known import HOME, hold_modules
 from .chain import with_previous
 from .exceptions import largest
 from .house import House
@@ -131,8 +131,9 @@ class Worker:
         if self._retired:
             self._hand_back()
 
-    def _start(self, pieces: list[bytes], initializer: bytes | None) -> None:
+    def _start(self, engine: str, pieces: list[bytes], initializer: bytes | None) -> None:
         """Set what the program has set for its process, and run the initializer."""
+        HOME.engine = engine
         with self._house.settling():
             for piece in pieces:
                 with suppress(Exception):  # it is the program's, but may make sense there alone

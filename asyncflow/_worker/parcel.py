@@ -19,6 +19,7 @@ from .._causes import add_note, brief
 from .._tracebacks import trim
 from ..errors import RemoteError
 from .attempt import Outcome, run_attempt
+from .by_value.known import HOME
 from .by_value.pickler import Pickler, dumps
 from .exceptions import what_hinders_in
 from .results import UNFIT_TO_SEND, why_unfit
@@ -30,7 +31,7 @@ def pack_call(
     fn: Callable[..., Any], is_coroutine: bool, args: tuple[Any, ...], kwargs: Mapping[str, Any]
 ) -> bytes:
     """A call as bytes, with the function by value where it cannot be imported by name."""
-    return dumps((fn, is_coroutine, args, dict(kwargs)))
+    return dumps((HOME.name, fn, is_coroutine, args, dict(kwargs)))
 
 
 def run_packed(call: bytes, _: str) -> tuple[bytes, float, str]:
@@ -43,7 +44,7 @@ def run_packed(call: bytes, _: str) -> tuple[bytes, float, str]:
     Returns:
         The packed outcome, the seconds that it took, and a name for this process.
     """
-    fn, is_coroutine, args, kwargs = pickle.loads(call)
+    HOME.engine, fn, is_coroutine, args, kwargs = pickle.loads(call)
     began = perf_counter()
     outcome = run_attempt(fn, is_coroutine, args, kwargs, None)
     return pack_outcome(outcome), perf_counter() - began, f"process {os.getpid()}"

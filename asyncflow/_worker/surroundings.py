@@ -12,14 +12,14 @@ import warnings
 from collections.abc import Callable
 from typing import Any, Final
 
-from .by_value.pickler import dumps
-
 _NUMPY: Final = {"divide": "warn", "over": "warn", "under": "ignore", "invalid": "warn"}
 _STREAMS: Final = ("stdout", "stderr")
 
 
 def seen() -> list[bytes]:
     """What is set in this process: pieces, each of which a worker sets by itself."""
+    from .by_value.pickler import dumps
+
     pieces: list[bytes] = []
     for look in _LOOKS:
         for piece in look():

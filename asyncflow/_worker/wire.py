@@ -19,10 +19,8 @@ import os
 import pickle
 import socket
 from array import array
-from itertools import islice
 from typing import Any, Final
 
-from .by_value.pickler import Pickler
 from .maps import mapped
 
 PLAIN: Final = frozenset({type(None), bool, int, float, complex, str, bytes})
@@ -78,9 +76,6 @@ ASIDE_MUTABLE: Final = 3  # the same, a bytearray
 Sizes = tuple[tuple[int, int], ...]
 """Of the parts of a memory file: how each is taken in, and its length. The first is the pickle itself."""
 
-_LOOKED_AT: Final = 1000  # objects in which long bytes are looked for
-
-
 PACKET: Final = 1 << 18
 _MOST_FILES: Final = 64  # descriptors in one packet
 
@@ -108,27 +103,6 @@ def receive(channel: socket.socket, flags: int = 0) -> tuple[bytes, list[int]]:
     return data, list(files)
 
 
-class _Packer(Pickler):
-    """Leaves long ``bytes`` and ``bytearray`` out of the stream, where pickle would copy them.
-
-    They are put aside by what they are, so one that is met twice is kept once, and whatever holds them is pickled as it
-    is: with what it shares and the circles in it.
-    """
-
-    def __init__(self, stream: io.BytesIO, parts: Parts, is_going_home: bool) -> None:
-        super().__init__(stream, is_going_home=is_going_home, buffer_callback=parts.keep_inside)
-        self._parts = parts
-        self._places: dict[int, int] = {}
-
-    def persistent_id(self, value: Any) -> int | None:
-        cls = type(value)
-        if (cls is not bytes and cls is not bytearray) or len(value) < OUT_OF_BAND:
-            return None
-        if id(value) not in self._places:
-            self._places[id(value)] = self._parts.put_aside(value)
-        return self._places[id(value)]
-
-
 class _Unpacker(pickle.Unpickler):
     """Puts them back."""
 
@@ -138,25 +112,6 @@ class _Unpacker(pickle.Unpickler):
 
     def persistent_load(self, place: Any) -> Any:
         return self._aside[place]
-
-
-def _has_long_bytes(value: Any) -> bool:
-    """Whether long bytes are in tuples, lists and dicts; in large ones only the first of what is in them is seen.
-
-    Asking for each object while it is pickled would take longer than the pickling, where there are none.
-    """
-    found = [value]
-    for item in found:  # it grows meanwhile
-        cls = type(item)
-        if cls is bytes or cls is bytearray:
-            if len(item) >= OUT_OF_BAND:
-                return True
-        elif len(found) < _LOOKED_AT:
-            if cls is tuple or cls is list:
-                found += item[:_LOOKED_AT]
-            elif cls is dict:
-                found += islice(item.values(), _LOOKED_AT)
-    return False
 
 
 class Parts:
@@ -170,12 +125,9 @@ class Parts:
     def __init__(self, value: Any, *, is_going_home: bool = False) -> None:
         self.buffers: list[memoryview] = []
         self._ways: list[int] = []
-        stream = io.BytesIO()
-        if _has_long_bytes(value):
-            _Packer(stream, self, is_going_home).dump(value)
-        else:
-            Pickler(stream, is_going_home=is_going_home, buffer_callback=self.keep_inside).dump(value)
-        self.stream = stream.getbuffer()
+        from .packing import packed  # a worker whose results are plain never needs it
+
+        self.stream = packed(value, self, is_going_home)
 
     def put_aside(self, value: bytes | bytearray) -> int:
         """Keep a value out of the pickle.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import builtins
-import dis
 import linecache
 import os
 import sys
@@ -67,6 +66,8 @@ def mentioned(code: CodeType) -> tuple[frozenset[str], frozenset[str]]:
     """The global names that code mentions, with what is defined in it, and all names: attributes, too."""
     found = _MENTIONED.get(code)
     if found is None:
+        import dis  # which takes a while to load, and workers seldom need it
+
         each = list(_codes(code))
         names = {
             instruction.argval

@@ -31,6 +31,7 @@ class Home:
 
     def __init__(self) -> None:
         self.name = ""
+        self.engine = ""  # the home of the engine whose work this process does
         self.is_worker = (
             False  # of ours: it has no script of its own, and holds the modules of its engine's process
         )

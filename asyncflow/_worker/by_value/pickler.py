@@ -170,7 +170,7 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
             return None
         token = known.token_of(thing)
         path = getattr(thing, "__qualname__", thing.__name__)
-        if known.is_home(token) or "<" in path:
+        if token[0] != known.HOME.engine or "<" in path:
             return None
         return known.own, (token, thing.__module__, path)
 

@@ -9,6 +9,7 @@ from typing import Any
 from ..._causes import brief
 from ..._core.options import duration, whole, whole_or_none
 from ..._worker import surroundings
+from ..._worker.by_value.known import HOME
 from ..._worker.by_value.pickler import dumps
 from ...backend import Concurrency, ExecutionBackend, Report, Work
 from ..thread import usable_cpus
@@ -98,7 +99,7 @@ class ProcessBackend(ExecutionBackend):
             self._recycle_after,
             self._most_memory,
             self._stop_grace,
-            pickle.dumps((surroundings.seen(), self._packed_initializer())),
+            pickle.dumps((HOME.name, surroundings.seen(), self._packed_initializer())),
         )
 
     def _packed_initializer(self) -> bytes | None:

@@ -127,7 +127,10 @@ class Book:
         is_stale = name is not None and known is not None  # a notebook put other code into it
         value = name if name is not None and not is_stale else _definition(work, is_changed=is_stale)
         version = Version(fn) if value is not name else None
-        return self._keep(fn, Function(next(self._numbers), value, getattr(fn, "__code__", None), version))
+        function = Function(next(self._numbers), value, getattr(fn, "__code__", None), version)
+        if known is not None and known.code is function.code:
+            function.pace = known.pace  # it mentions something else, and takes about as long
+        return self._keep(fn, function)
 
     def caller(self, fn: Any) -> Function:
         """The entry for what calls its first argument: one for each kind, since each has a run time of its own."""

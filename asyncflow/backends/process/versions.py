@@ -50,12 +50,15 @@ class Version:
         while ahead:
             each = ahead.pop()
             each = getattr(each, "fn", each) if type(each).__module__.startswith("asyncflow.") else each
-            if id(each) in seen or (each is not fn and importable(each) is not None):
+            kind = type(each)
+            if id(each) in seen or not (kind is FunctionType or issubclass(kind, type)):
+                continue
+            if each is not fn and importable(each) is not None:
                 continue
             seen.add(id(each))
-            if type(each) is FunctionType:
+            if kind is FunctionType:
                 ahead += self._look_at(each)
-            elif isinstance(each, type) and each.__flags__ & _HEAP:
+            elif each.__flags__ & _HEAP:
                 names = [(each.__dict__, name, value) for name, value in each.__dict__.items()]
                 self._names += names
                 ahead += [*each.__bases__, *(value for _, _, value in names)]
