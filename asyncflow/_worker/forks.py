@@ -46,9 +46,15 @@ def not_held(thing: Held) -> None:
 
 
 def _let_go() -> None:
+    problems = []
     for thing in list(_held):
-        thing.let_go()
+        try:
+            thing.let_go()
+        except Exception as problem:  # the others are let go of all the same
+            problems.append(problem)
     _held.clear()
+    if problems:
+        raise problems[0]
 
 
 os.register_at_fork(after_in_child=_let_go)
@@ -64,7 +70,8 @@ def own_ears(loop: Any) -> None:
         loop: of the parent; one that is not asyncio's own stays as it is.
     """
     selector = getattr(loop, "_selector", None)
-    if loop.is_closed() or not isinstance(selector, selectors.EpollSelector):
+    kind = getattr(selectors, "EpollSelector", None)  # Linux has it
+    if loop.is_closed() or kind is None or not isinstance(selector, kind):
         return
     with select.epoll() as own:
         os.dup2(own.fileno(), selector.fileno(), inheritable=False)
