@@ -182,15 +182,14 @@ def test_commands_and_workers_end_with_the_engines_process_also_once_that_has_fo
         async with engine:
             for line in ("sleep 1000", "setsid sleep 1000"):
                 engine.executable_task(lambda line=line: line + " & echo up >&2; wait")()
-            task = engine.function_task(os.getpid)
-            await task()
+            worker = await engine.function_task(os.getpid)()
             while len(engine._run.commands._live) < 2:
                 await asyncio.sleep(0)
             if {forks}:
                 child = multiprocessing.get_context("fork").Process(target=os.read, args=(0, 1))
                 child.start()
             with open({str(bell)!r}, "w") as file:
-                file.write(" ".join(str(command.pid) for command in engine._run.commands._live))
+                print(worker, *(command.pid for command in engine._run.commands._live), file=file)
             await asyncio.sleep(3600)
 
     asyncio.run(main())
@@ -200,6 +199,7 @@ def test_commands_and_workers_end_with_the_engines_process_also_once_that_has_fo
     script.write_text(code + textwrap.dedent(body))
     with subprocess.Popen([sys.executable, script, tmp_path], stdin=subprocess.PIPE) as program:
         pidfds = [os.pidfd_open(int(pid)) for pid in bell.read_text().split()]
+        assert len(pidfds) == 3
         program.kill()
         program.wait()
         for pidfd in pidfds:  # while the child lives, which reads from us
