@@ -9,6 +9,7 @@ import gc
 import io
 import itertools
 import string
+import sys
 import types
 import weakref
 from collections import ChainMap, Counter, OrderedDict, UserDict, UserList, defaultdict, deque, namedtuple
@@ -772,3 +773,54 @@ def shape_of(value: Any) -> Any:
     if isinstance(value, (set, frozenset)):
         shapes.sort(key=repr)
     return type(value), shapes or repr(value)
+
+
+def deep(leaf: Any) -> list[Any]:
+    """A large table, with something at one place of it."""
+    rows: list[Any] = [{"id": number, "pair": (number, [number])} for number in range(1_000)]
+    rows[700] = {"id": 700, "pair": (700, [{"deepest": leaf}])}
+    return rows
+
+
+def test_a_large_table_without_a_future_is_passed_as_it_is() -> None:
+    table = deep(1)
+    assert scan((table,), {}, KINDS, adopt) == ([], False)
+    circle = deep(1)
+    circle.append(circle)
+    assert scan((circle,), {}, KINDS, adopt) == ([], False)
+    shared = [table] * 1_000
+    assert scan((shared,), {}, KINDS, adopt) == ([], False)
+
+
+@pytest.mark.parametrize(
+    "wrap", [lambda slot: slot, lambda slot: UserList([slot]), lambda slot: deque([slot])]
+)
+def test_a_future_deep_in_a_large_table_is_found(wrap: Callable[[Any], Any]) -> None:
+    slot = Slot("value")
+    table = deep(wrap(slot))
+    found, holes = scan((table,), {}, KINDS, adopt)
+    assert found == [slot]
+    (filled,), _ = fill((table,), {}, holes, Slot, value_of)
+    assert filled == deep(wrap("value"))
+
+
+def test_what_is_lazy_deep_in_a_large_table_is_refused() -> None:
+    with pytest.raises(Lazy):
+        scan((deep(iter([1])),), {}, KINDS, adopt)
+
+
+def test_a_large_table_costs_few_steps_of_the_interpreter() -> None:
+    steps = 0
+
+    def count(frame: Any, event: str, arg: Any) -> Any:
+        nonlocal steps
+        steps += 1
+        return count
+
+    table = deep(1)
+    sys.settrace(count)
+    try:
+        scan((table,), {}, KINDS, adopt)
+    finally:
+        sys.settrace(None)
+    assert steps < 2_500  # two for each row, and what is constant
