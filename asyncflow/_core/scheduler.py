@@ -330,10 +330,14 @@ class Scheduler:
             self.due.append(lane)
 
     def _decide_not_to_run(self, task: Task) -> None:
-        assert task.blames is not None
-        unique = {cause.task_id: cause for cause in task.blames}
-        upstream = tuple(unique[task_id] for task_id in sorted(unique))
-        task.cause = Cause(task.id, task.name, 0, None, upstream, task.label)
+        extra = task.extra
+        assert extra is not None and extra.blames is not None
+        if len(extra.blames) == 1:
+            upstream = (extra.blames[0],)
+        else:
+            unique = {cause.task_id: cause for cause in extra.blames}
+            upstream = tuple(unique[task_id] for task_id in sorted(unique))
+        extra.cause = Cause(task.id, task.name, 0, None, upstream, task.label)
         self.ended.append(task)
         if task.story & NOW == PENDING:
             task.enter(end_of(task))
@@ -480,13 +484,15 @@ def end_of(task: Task) -> int:
 
 
 def _blame(task: Task, dependency: Task) -> None:
-    assert dependency.cause is not None
+    cause = dependency.cause
+    assert cause is not None
     if task.story & NOW != RUNNING:  # a block that has returned it passes on the first failure, and no other
-        dependency.cause.passed_on = True
-    if task.blames is None:
-        task.blames = [dependency.cause]
+        cause.passed_on = True
+    extra = task.extra or task.with_extra()
+    if extra.blames is None:
+        extra.blames = [cause]
     else:
-        task.blames.append(dependency.cause)
+        extra.blames.append(cause)
 
 
 def _drop(lane: Lane) -> None:
