@@ -333,7 +333,7 @@ class Scheduler:
         extra = task.extra
         assert extra is not None and extra.blames is not None
         if len(extra.blames) == 1:
-            upstream = (extra.blames[0],)
+            upstream: tuple[Cause, ...] = (extra.blames[0],)
         else:
             unique = {cause.task_id: cause for cause in extra.blames}
             upstream = tuple(unique[task_id] for task_id in sorted(unique))

@@ -149,6 +149,7 @@ def _abandon_rest(run: Run) -> None:
         run.left_behind.add(task.id)
         run.scheduler.left_behind(task)
     run.flush()
+    run.end_all()
 
 
 def orphaned(run: Run, grace: float) -> None:

@@ -544,15 +544,15 @@ class Run:
                 if not self._flush_due:
                     self._flush_soon()
                 break
-        while scheduler.quiet:
+        while scheduler.quiet and not scheduler.ended:
             task = scheduler.quiet.pop()
             _wake(self._settling.pop(task.id, None))
-        if self._all_over is not None and self._is_over():
+        if self._all_over is not None and self._is_over() and not scheduler.ended:
             _wake(self._all_over)
         if self.teller is not None and self.teller.audience.listeners:
             self.teller.tell()
         # Not before all has its end: who listens would hear of a task that it has run, and not how it ended.
-        if record is not None:
+        if record is not None and not scheduler.ended:
             if record.giving_up is not None:
                 record.work_off()
             if has_called and record.is_full:
@@ -562,7 +562,7 @@ class Run:
                 self.last_site = None  # or the first call of the segment would not be told of
 
     def _carry_out(self, due: Sequence[Lane]) -> int:
-        """Do what is to be done; tells how many were submitted."""
+        """Do what is to be done; tells how many were submitted, or have got their end."""
         scheduler = self.scheduler
         ended: list[Any] = []
         returned: list[Any] = []
@@ -570,10 +570,11 @@ class Run:
         submitted = 0
         try:
             if scheduler.ended:
-                scheduler.ended, ended = [], scheduler.ended
+                ended = scheduler.ended[:MOST]
+                del scheduler.ended[:MOST]
                 for task in ended:
                     self._settle(task)
-            if scheduler.returned:  # after the failures were settled: these ask the futures
+            if scheduler.returned and not scheduler.ended:  # these ask the futures, which have their ends now
                 scheduler.returned, returned = [], scheduler.returned
                 for block in returned:
                     self._resolve_returned(block)
@@ -595,7 +596,7 @@ class Run:
             scheduler.stop = [task for task in stop if task.id in scheduler.live] + scheduler.stop
             self.cut_short(scheduler.taking)
             raise
-        return submitted
+        return max(submitted, len(ended))
 
     def _submit(self, lane: Lane, batch: list[Task]) -> None:
         if self.record is not None:
@@ -721,6 +722,11 @@ class Run:
     def decide(self, task: Task) -> None:
         """Give a future its end if that has come already: nobody can cancel it any more."""
         if task.cause is not None:
+            self.end_all()
+
+    def end_all(self) -> None:
+        """Give each future its end whose end has come. Else, of many, the loop has its turns in between."""
+        while self.scheduler.ended:
             self.flush()
 
     def cancel(self, task: Task, msg: Any) -> None:
@@ -740,6 +746,7 @@ class Run:
         """Wait until nothing of a task runs any more."""
         self.catch_up()
         if task.id not in self.scheduler.live and not task.children:
+            self.decide(task)
             return
         waiter = self._settling.get(task.id)
         if waiter is None:
@@ -752,6 +759,7 @@ class Run:
         for task in list(self.scheduler.live.values()):
             self.scheduler.cancel(task)
         self.flush()
+        self.end_all()
 
     def fail_all(self, error: BaseException) -> None:
         """Fail all that was ready to run, because nothing can run it."""
@@ -762,7 +770,7 @@ class Run:
 
     async def all_over(self) -> None:
         """Wait until what was called is over."""
-        while not self._is_over():
+        while not self._is_over() or self.scheduler.ended:
             if self._all_over is None or self._all_over.done():
                 self._all_over = self.loop.create_future()
             await asyncio.shield(self._all_over)

@@ -105,6 +105,7 @@ class Teller:
         now = self._ended
         if now is None:
             self._run.catch_up()
+            self._run.end_all()
             now = perf_counter()
             self._catch_up(now)
         return history_of(

@@ -240,3 +240,41 @@ async def test_name_of_any_text_is_shown_as_written_and_harms_nothing(
         with pytest.raises(ValueError) as caught:
             await future
         assert f"{name!r} (#" in caught.value.__notes__[0]
+
+
+@pytest.mark.parametrize("how", ["cancelled", "failed"])
+async def test_where_thousands_do_not_run_for_one_reason_the_loop_has_its_turns_meanwhile(
+    engine: WorkflowEngine, hands: ManualBackend, how: str
+) -> None:
+    head = engine.submit(abs, 1)
+    dependents = [engine.submit(abs, head) for _ in range(3_000)]
+    await hands.received(1)
+    if how == "cancelled":
+        head.cancel()
+    else:
+        hands.fail(1, ValueError("no"))
+    seen = set()
+    while not all(future.done() for future in dependents):
+        seen.add(sum(future.done() for future in dependents))
+        await turns(1)
+    assert len(seen) > 3
+    assert {future.state.value for future in dependents} == {
+        "CANCELLED" if how == "cancelled" else "UPSTREAM_FAILED"
+    }
+    assert sum(engine.report().counts.values()) == 3_001
+    await asyncio.gather(head, *dependents, return_exceptions=True)
+
+
+async def test_a_report_and_a_shutdown_give_thousands_their_ends_at_once(
+    engine: WorkflowEngine, hands: ManualBackend
+) -> None:
+    head = engine.submit(abs, 1)
+    dependents = [engine.submit(abs, head) for _ in range(3_000)]
+    await hands.received(1)
+    head.cancel()
+    assert dependents[-1].cancel() is False or dependents[-1].cancelled()
+    assert engine.report().counts == {"CANCELLED": 3_000, "CANCELLING": 1}
+    assert all(future.cancelled() for future in dependents)
+    more = [engine.submit(abs, 1) for _ in range(3_000)]
+    await engine.shutdown(wait=False)
+    assert all(future.cancelled() for future in more)
