@@ -10,7 +10,7 @@ import weakref
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
 from types import CodeType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from .._runtime import lifecycle
 from .._runtime.audience import Audience
@@ -27,6 +27,8 @@ from .settings import Settings
 
 if TYPE_CHECKING:
     from .._runtime.rehearsal import Rehearsal
+
+_AGAIN: Final = 0.01  # seconds after which a start that was cancelled begins again, if its loop goes on
 
 
 class Life:
@@ -104,8 +106,7 @@ class Life:
             self._begin()
         elif run.loop is not loop:
             raise WrongLoop("the engine runs on another event loop already.\n  One engine, one loop.")
-        assert self._starting is not None
-        await asyncio.shield(self._starting)
+        await self._has_started()
 
     async def _enter(self) -> None:
         await self._start()
@@ -125,11 +126,40 @@ class Life:
             self._audience.add(journal)
         run = self._run = self._new_run(journal)
         self._closing = None
-        self._starting = run.loop.create_task(lifecycle.start(run))
-        # Who called a task learns of a failed start from its future; who awaits the start, here.
-        self._starting.add_done_callback(lambda task: task.cancelled() or task.exception())
+        self._begin_start(run)
         self._finalizer = weakref.finalize(self, lifecycle.orphaned, run, self._settings.grace)
         return run
+
+    def _begin_start(self, run: Run) -> None:
+        this = weakref.ref(self)
+
+        def begun(task: asyncio.Task[None]) -> None:
+            # Who called a task learns of a failed start from its future; who awaits the start, there.
+            if not task.cancelled():
+                task.exception()
+                return
+            # Somebody has cancelled all that ran on the loop, perhaps to close it next.
+            run.loop.call_later(_AGAIN, again, task)
+
+        def again(task: asyncio.Task[None]) -> None:
+            life = this()
+            if life is not None and life._starting is task and run.closed is None:
+                life._begin_start(run)
+
+        self._starting = run.loop.create_task(lifecycle.start(run))
+        self._starting.add_done_callback(begun)
+
+    async def _has_started(self) -> None:
+        """Wait for the start, which nobody cancels but whoever cancels all that runs on the loop: it begins again."""
+        while True:
+            starting, run = self._starting, self._run
+            assert starting is not None
+            assert run is not None
+            await asyncio.wait([starting])
+            if not starting.cancelled():
+                return starting.result()
+            if self._starting is starting:
+                self._begin_start(run)
 
     def _new_run(self, journal: Journal | None) -> Run:
         if self._settings.dry_run:
@@ -185,8 +215,7 @@ class Life:
 
     async def _close(self, run: Run, wait: bool, skip_backends: bool) -> None:
         try:
-            assert self._starting is not None
-            await self._starting
+            await self._has_started()
         except Exception:
             run.unseen.tell()
             return  # it never started, and said so

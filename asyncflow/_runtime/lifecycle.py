@@ -29,6 +29,7 @@ async def start(run: Run) -> None:
         run: not started.
 
     Raises:
+        asyncio.CancelledError: the start can be begun again.
         Exception: what a backend raised; the others have been shut down and all calls have failed with it.
     """
     started = []
@@ -37,6 +38,10 @@ async def start(run: Run) -> None:
             report = run.inbox.report
             await backend.start(report if getattr(backend, "reports_runs", False) else Timed(report))
             started.append(backend)
+    except asyncio.CancelledError:
+        for backend in started:
+            await backend.shutdown(grace=0)
+        raise
     except BaseException as error:
         run.close(f"its backend could not be started: {error!r}")
         run.fail_all(error)

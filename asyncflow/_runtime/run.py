@@ -11,6 +11,7 @@ import logging
 from collections import deque
 from collections.abc import Mapping, Sequence
 from contextvars import Context, copy_context
+from functools import partial
 from threading import get_ident
 from time import perf_counter, time
 from types import CodeType
@@ -672,7 +673,14 @@ class Run:
         if elsewhere:
             stopping = self.loop.create_task(self._stop_elsewhere(elsewhere), context=self._context)
             self.stopping.add(stopping)
-            stopping.add_done_callback(self.stopping.discard)
+            stopping.add_done_callback(partial(self._has_told, tasks))
+
+    def _has_told(self, tasks: list[Task], stopping: asyncio.Task[None]) -> None:
+        self.stopping.discard(stopping)
+        if (
+            stopping.cancelled() and not self.loop.is_closed()
+        ):  # by somebody who cancelled all that ran on the loop
+            self.loop.call_soon(self._stop, [each for each in tasks if each.id in self.scheduler.live])
 
     async def _stop_elsewhere(self, tasks: list[tuple[Any, Task]]) -> None:
         for place, task in tasks:

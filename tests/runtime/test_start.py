@@ -348,3 +348,28 @@ async def test_repr_tells_the_backends_and_how_many_run_wait_and_are_over(hands:
 def test_limits_below_one_are_refused(options: dict[str, int]) -> None:
     with pytest.raises(ValueError, match="at least one is needed"):
         WorkflowEngine(**options)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("backend", ["sequential", "thread", "process"])
+@pytest.mark.parametrize("turns_before", [0, 1, 2])
+async def test_a_start_that_somebody_cancels_with_all_asyncio_tasks_begins_again(
+    backend: str, turns_before: int
+) -> None:
+    engine = WorkflowEngine(backend, workers=1)
+    futures = [engine.submit(abs, -1), engine.submit(asyncio.sleep, 0, 1)]
+    await turns(turns_before)
+    for each in asyncio.all_tasks() - {asyncio.current_task()}:
+        each.cancel()
+    assert await asyncio.gather(*futures) == [1, 1]
+    await engine.shutdown()
+
+
+@pytest.mark.parametrize("wait", [False, True])
+async def test_an_engine_whose_start_was_cancelled_can_be_shut_down_at_once(wait: bool) -> None:
+    engine = WorkflowEngine("sequential")
+    future = engine.submit(abs, -1)
+    for each in asyncio.all_tasks() - {asyncio.current_task()}:
+        each.cancel()
+    await turns(1)
+    await engine.shutdown(wait=wait)
+    assert future.cancelled() != wait
