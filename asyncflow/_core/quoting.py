@@ -86,7 +86,7 @@ def _places(template: str) -> tuple[Place, ...]:
         place = next(found)
         if place not in (Place.OUTSIDE, Place.ARITHMETIC, Place.COMMENT):
             raise ValueError(
-                f"sh({template!r}): {{{field}}} stands {place.value.strip()}, where it cannot be quoted.\n  {_MEND}"
+                f"sh({template!r}): {{{field}}} stands {place.value}, where it cannot be quoted.\n  {_MEND}"
             )
         nested = sum(inner is not None for _, inner, _, _ in Formatter().parse(spec))
         stand += [place] * (1 + nested)

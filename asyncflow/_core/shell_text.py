@@ -15,7 +15,8 @@ class Place(Enum):
 
     OUTSIDE = "outside of quotes"
     WORD = "inside quotes"  # these are whole: what is in them can be read off, as of '...' and of "..." without $ and `
-    QUOTES = "inside quotes "
+    QUOTES = "inside double quotes"
+    UNSURE = "where shells read quotes differently"
     ESCAPED = "behind a backslash"
     BACKTICKS = "inside backticks"
     EXPANSION = "inside ${...} or behind a $"
@@ -68,7 +69,7 @@ class _Reader:
 
     def _rest(self) -> None:
         """From here on nobody can say: shells differ."""
-        self._take(len(self.text), Place.QUOTES)
+        self._take(len(self.text), Place.UNSURE)
 
     def _is_next(self, *tokens: str) -> str | None:
         return next((token for token in tokens if self.text.startswith(token, self.at)), None)
@@ -94,7 +95,7 @@ class _Reader:
             self._quoted(here)
         elif ansi := _ANSI.match(text, self.at):
             # A shell that does not know this ends it at the first quote.
-            self._rest() if "\\'" in ansi[0] else self._take(len(ansi[0]), Place.QUOTES)
+            self._rest() if "\\'" in ansi[0] else self._take(len(ansi[0]), Place.UNSURE)
         elif here == "#" and (self.at == 0 or text[self.at - 1] in _WORD_BEGINS_BEHIND):
             end = text.find("\n", self.at)
             self._take((len(text) if end < 0 else end) - self.at, Place.COMMENT)

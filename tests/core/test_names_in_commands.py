@@ -44,12 +44,13 @@ def test_a_value_may_stand_wherever_it_is_a_word_of_its_own(template: str) -> No
     [
         ("echo '{}'", "inside quotes"),
         ('echo "a {} b"', "inside quotes"),
+        ('echo "$a {} b"', "inside double quotes"),
         ('sh -c "cat {}"', "inside quotes"),
         ("echo \"$(echo '{}')\"", "inside quotes"),
-        ("echo $'{}'", "inside quotes"),
-        ("echo $'\\'' {}", "inside quotes"),  # bash and dash differ
-        ("echo $(case a in a) echo {};; esac)", "inside quotes"),
-        ("echo 'never ends {}", "inside quotes"),
+        ("echo $'{}'", "where shells read quotes differently"),
+        ("echo $'\\'' {}", "where shells read quotes differently"),
+        ("echo $(case a in a) echo {};; esac)", "where shells read quotes differently"),
+        ("echo 'never ends {}", "where shells read quotes differently"),
         ("echo `cat {}`", "inside backticks"),
         ("echo ${{x:-{}}}", "inside"),
         ("echo ${}", "behind a \\$"),
