@@ -316,6 +316,7 @@ PARSES: dict[str, Parse] = {
     "unpacked": lambda text: [int(b) for a, b in [each.split(":") for each in text.split(",")]],
     "a table": lambda text: {"v12": 3}[text] + 1,
     "a partition": lambda text: text.partition(",")[2][0],
+    "a format": lambda text: text % 3,
     "of a map": lambda text: dict([pair.split("=") for pair in text.split(";")]),
 }
 

@@ -179,6 +179,8 @@ def _iteration(node: ast.AST, declared: Declared) -> Found:
 def _operator(node: ast.AST, declared: Declared) -> Found:
     known: tuple[type, ...] = _PLAIN
     match node:
+        case ast.BinOp(left=left, op=ast.Mod()) if not isinstance(left, ast.Constant):
+            return None  # it depends on the text what is to be put in
         case ast.BinOp(left=left, right=right):
             operands = [left, right]
         case ast.AugAssign(target=left, value=right):
