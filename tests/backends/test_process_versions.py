@@ -8,6 +8,7 @@ import itertools
 import sys
 from functools import partial
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -175,6 +176,85 @@ async def test_a_class_that_a_function_mentions_may_be_given_another_attribute(
     assert await engine.submit(space["task"]) == 6
     space["Levels"].get = lambda self: "another"
     assert await engine.submit(space["task"]) == "another"
+
+
+@pytest.fixture
+def main_space(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """The names of the main script, in which cells of a notebook run."""
+    script = ModuleType("__main__")
+    monkeypatch.setitem(sys.modules, "__main__", script)
+    return script.__dict__
+
+
+_POINT = """
+from dataclasses import dataclass
+@dataclass
+class Point:
+    x: int
+    def scaled(self): return Point(self.x * factor)
+"""
+
+
+async def test_cells_may_define_anew_what_workers_have(
+    main_space: dict[str, Any], engine: WorkflowEngine
+) -> None:
+    cell(main_space, f"factor = 2\n{_POINT}")
+    cell(main_space, "def task(point): return point.scaled()")
+    task, point, old = main_space["task"], main_space["Point"](3), main_space["Point"]
+    assert await engine.submit(task, point) == old(6)
+    cell(main_space, "factor = 3")
+    assert await engine.submit(task, point) == old(9)
+    cell(main_space, _POINT.replace("x: int", "x: int\n    y: int = 5"))
+    new = main_space["Point"]
+    assert (
+        [await engine.submit(task, each) for each in (new(1), point)]
+        == [new(3), new(9)]
+        == [
+            task(new(1)),
+            task(point),
+        ]
+    )
+    cell(main_space, "del factor")
+    with pytest.raises(NameError, match="factor"):
+        await engine.submit(task, new(1))
+    cell(main_space, "factor = 4")
+    assert await engine.submit(task, new(1)) == new(4)
+
+
+async def test_no_call_runs_with_globals_from_before_it(
+    main_space: dict[str, Any], engine: WorkflowEngine
+) -> None:
+    cell(main_space, "def get(_): return level")
+    cell(main_space, "def get_again(_): return level")
+    main_space["level"] = -1
+    assert await engine.submit(main_space["get"], 0) == -1
+    futures = []
+    for level in range(20):
+        main_space["level"] = level
+        futures += [engine.submit(main_space[name], level) for name in ("get", "get_again")]
+        await asyncio.sleep(0)
+    seen = await asyncio.gather(*futures)
+    assert seen == sorted(seen)  # they are written down when a worker can soon take them
+    assert all(level >= index // 2 for index, level in enumerate(seen))
+
+
+async def test_closures_that_share_a_variable_share_it_in_a_worker(engine: WorkflowEngine) -> None:
+    number = 0
+
+    def more() -> None:
+        nonlocal number
+        number += 1
+
+    def get() -> int:
+        return number
+
+    def use(more: Any, get: Any) -> tuple[Any, int]:
+        more()
+        more()
+        return get, get()
+
+    there, seen = await engine.submit(use, more, get)
+    assert (seen, there(), get()) == (2, 2, 0)
 
 
 async def test_a_module_may_be_found_in_a_place_that_was_added_after_the_worker_was_started(

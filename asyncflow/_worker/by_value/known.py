@@ -143,6 +143,16 @@ def versions(owner: str, names: dict[str, Any]) -> dict[str, int]:
         return {name: _version(sent, name, value) for name, value in names.items()}
 
 
+class Gone:
+    """Stands for the value of a name that its module has no longer."""
+
+
+def lost(owner: str, names: Iterable[str]) -> dict[str, Any]:
+    """Of the names that a module does not have, those that it had when they were last sent."""
+    sent = _SENT.get(owner, {})
+    return {name: Gone for name in names if name in sent}
+
+
 def ever_newer(names: Iterable[str]) -> dict[str, int]:
     """The same for what does not stay, as a class defined in a function: whatever comes is set."""
     number = next(_NUMBERS)
@@ -283,4 +293,7 @@ def set_names(place: Place | None, names: dict[str, Any], versions: dict[str, in
     if place is not None and place[0] != HOME.name:
         space = space_at(place)
         for name in newer(place, versions):
-            space[name] = names[name]
+            if names[name] is Gone:
+                space.pop(name, None)
+            else:
+                space[name] = names[name]

@@ -51,5 +51,7 @@ class Space:
         if self._is_there:
             return self.place, {}, {}
         names = {name: self.names[name] for name in sorted(wanted) if name in self.names}
-        versions = known.versions(self.place[1], names) if self.place is not None else {}
-        return self.place, sendable(names, self.module), versions
+        if self.place is None:
+            return None, sendable(names, self.module), {}
+        names |= known.lost(self.place[1], [name for name in wanted if name not in names])
+        return self.place, sendable(names, self.module), known.versions(self.place[1], names)
