@@ -23,6 +23,7 @@ __all__ = [
     "CommandNotStarted",
     "EngineClosed",
     "ForeignFuture",
+    "HiddenFuture",
     "ImpossibleTransition",
     "OutputNotText",
     "OutputTooLarge",
@@ -69,6 +70,39 @@ class WrongLoop(AsyncflowError, RuntimeError):
 
 class ForeignFuture(AsyncflowError, ValueError):
     """An argument is a future of another engine, or of an earlier run of this one."""
+
+
+class HiddenFuture(AsyncflowError, TypeError):
+    """The body of a task has used a future, which came with something that calls do not look into for futures.
+
+    Attributes:
+        task_id: number of the task.
+        name: the task's name as its user wrote it.
+        argument: with which it came; None if it came with the function itself.
+        future: which it is, as text.
+        path: from the argument to it: "box.rows".
+        holder: the name of the class of what holds it.
+    """
+
+    def __init__(
+        self, task_id: int, name: str, argument: str | None, future: str, path: str, holder: str
+    ) -> None:
+        super().__init__(task_id, name, argument, future, path, holder)
+        self.task_id = task_id
+        self.name = name
+        self.argument = argument
+        self.future = future
+        self.path = path
+        self.holder = holder
+
+    def __str__(self) -> str:
+        came = "with its function" if self.argument is None else f"in argument {self.argument!r}"
+        inside = f" ({self.path}), inside of {self.holder}," if self.path else ","
+        return (
+            f"{self.name!r} (#{self.task_id}) got {self.future}, a future and not its value: it came {came}{inside} "
+            "where calls do not look for futures.\n"
+            "  Pass it as an argument of its own; or in a list, tuple, dict, set, dataclass, attrs or pydantic object"
+        )
 
 
 class CircularDependency(AsyncflowError, ValueError):

@@ -21,6 +21,7 @@ from asyncflow.errors import (
     CommandFailed,
     CommandNotFound,
     CommandNotStarted,
+    HiddenFuture,
     OutputNotText,
     OutputTooLarge,
     RemoteError,
@@ -363,6 +364,7 @@ def test_those_that_a_user_meets_can_be_imported_from_the_top() -> None:
 
 MADE: dict[type[BaseException], Callable[[], BaseException]] = {
     TooManyTasks: lambda: TooManyTasks("fit", 100_000, "pipeline.py:12, in main"),
+    HiddenFuture: lambda: HiddenFuture(4, "fit", "box", "<TaskFuture load#1 PENDING>", "box.rows", "Box"),
     TypeMismatch: lambda: TypeMismatch(4, "fit", "rows", "list[float]", "it is str, 'a'", ("load", 2)),
     WiringError: lambda: WiringError("1 thing wrong with the wiring: ...", (Finding("it does not fit"),)),
     TaskTimeout: lambda: TaskTimeout(4, "fit", 30, "the event loop", True),

@@ -10,6 +10,7 @@ from .containers import FOREIGN, Kinds, parts_of
 from .files import InputFile, OutputFile
 from .words import plain
 
+OF_TEXT: Final = "has the text of a future"
 _BEGINS: Final = "<TaskFuture "
 _TEXT: Final = re.compile(_BEGINS + r".+?#\d+ [A-Z_]+>", re.DOTALL)
 _MOST: Final = 10_000  # parts of one argument that are looked at
@@ -29,7 +30,7 @@ def refuse(text: Any, where: str) -> None:
     """
     told = _text_in(text)
     if told is not None:
-        raise TypeError(f"{where} has the text of a future in it: {plain(repr(told), _SHOWN)}\n  {_MEND}")
+        raise TypeError(f"{where} {OF_TEXT} in it: {plain(repr(told), _SHOWN)}\n  {_MEND}")
 
 
 def place_of_text(args: tuple[Any, ...], kwargs: Mapping[str, Any], kinds: Kinds) -> tuple[int, str] | None:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 from pathlib import Path
+from threading import get_ident
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from .._causes import spelled
 from .._core.states import State, state_of
 from .._core.story import explain
 from .._core.task import FIELDS, Task
+from ..backend import HELD_UP
 from .outputs import Outputs
+from .touched import refuse_inside
 
 if TYPE_CHECKING:
     from .facts import Facts
@@ -127,6 +130,8 @@ class TaskFuture(Task, asyncio.Future[T]):
         Raises:
             asyncio.InvalidStateError: the task is not over; await the future instead.
         """
+        if get_ident() != self.site.run.thread or HELD_UP:
+            refuse_inside(self)
         if not self.done():
             raise asyncio.InvalidStateError(
                 f"{self!r} has no result yet; say:  await {spelled(self.name)}(...)"
@@ -179,6 +184,7 @@ class TaskFuture(Task, asyncio.Future[T]):
         )
 
     __hash__ = asyncio.Future.__hash__
+    __iter__ = None  # type: ignore[assignment]  # one that is done would be gone over as if it was empty
 
     def __repr__(self) -> str:
         self.site.run.has_texts = True  # which should stand in no argument of a call: see `Wiring`

@@ -51,6 +51,7 @@ from .stager import Stager
 from .teller import Teller
 from .timed import Timed
 from .timeouts import Timeouts
+from .touched import hidden_future
 from .unseen import Unseen
 from .wiring import Wiring
 
@@ -394,7 +395,7 @@ class Run:
             self.scheduler.stopped(task, True)
             return
         call = inputs.call_told(task)  # now, because the arguments go when it is over
-        failure = as_failure(task, error, call)
+        failure = as_failure(task, hidden_future(task, error), call)
         if isinstance(task.facts, Facts):
             self.stager.failed(task, failure)
         self.scheduler.failed(task, failure)

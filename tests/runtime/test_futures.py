@@ -8,13 +8,15 @@ import gc
 import importlib
 import inspect
 import weakref
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy
 import pytest
 
-from asyncflow import InputFile, OutputFile, TaskFuture, WorkflowEngine, errors
-from asyncflow._runtime import inputs, wiring
+from asyncflow import HiddenFuture, InputFile, OutputFile, TaskFuture, WorkflowEngine, errors
+from asyncflow._runtime import inputs, touched, wiring
 from asyncflow.testing import Gate, ManualBackend
 
 from .kit import never_called, turns
@@ -390,3 +392,108 @@ def test_what_is_shown_of_errors_is_errors() -> None:
         "annotations",
     }
     assert list(inspect.signature(WorkflowEngine.shutdown).parameters) == ["self", "wait"]
+
+
+# -- futures where calls do not look for them -------------------------------------------------------------
+
+
+class Own:
+    """A class of one's own."""
+
+    def __init__(self, rows: Any) -> None:
+        self.rows = rows
+
+    def get(self) -> Any:
+        return self.rows
+
+
+class Slotted:
+    """One without a dict."""
+
+    __slots__ = ("rows",)
+
+    def __init__(self, rows: Any) -> None:
+        self.rows = rows
+
+
+HOLDERS: dict[str, tuple[Callable[[Any], Any], Callable[[Any], Any], str]] = {
+    "own class": (Own, lambda box: box.rows, "box.rows"),
+    "in a list": (lambda future: [Own(future)], lambda box: box[0].rows, "box.rows"),
+    "list in it": (lambda future: Own([future]), lambda box: box.rows[0], "box.rows"),
+    "slotted": (Slotted, lambda box: box.rows, "box.rows"),
+    "object array": (lambda future: numpy.array([future, 1], dtype=object), lambda box: box[0], "box[...]"),
+    "closure": (lambda future: lambda: future, lambda box: box(), "future around box"),
+    "method": (lambda future: Own(future).get, lambda box: box(), "box.__self__.rows"),
+}
+USES: dict[str, Callable[[Any], Any]] = {
+    "added to": lambda future: future + 1,
+    "gone over": lambda future: [*future],
+    "asked for an item": lambda future: future[0],
+    "asked for an attribute": lambda future: future.shape,
+    "asked whether it is true": bool,
+    "compared": lambda future: future == 1,
+    "asked for its result": lambda future: future.result(),
+    "cancelled": lambda future: future.cancel(),
+}
+
+
+@pytest.mark.parametrize(("wrap", "unwrap", "path"), HOLDERS.values(), ids=HOLDERS)
+@pytest.mark.parametrize("backend", ["sequential", "thread", "process"])
+async def test_a_future_that_no_call_finds_is_told_with_task_and_argument(
+    wrap: Callable[[Any], Any], unwrap: Callable[[Any], Any], path: str, backend: str
+) -> None:
+    async with WorkflowEngine(backend, workers=1) as engine:
+        future = engine.submit(len, "abc")
+        await future
+        box = wrap(future)
+        for use in USES.values():
+
+            def work(first: int, box: Any, use: Any = use) -> Any:
+                return use(unwrap(box))
+
+            if backend == "sequential" and use is USES["cancelled"]:
+                continue  # it runs on the loop's own thread
+            with pytest.raises(HiddenFuture) as caught:
+                await engine.submit(work, 1, box)
+            error = caught.value
+            assert (error.name, error.argument, error.path) == ("work", "box", path)
+            assert "<TaskFuture len#1 " in error.future and "\n  Pass it as an argument of its own" in str(
+                error
+            )
+
+
+async def test_a_future_in_a_coroutine_or_around_a_function_is_told_too(threads: WorkflowEngine) -> None:
+    future = threads.submit(len, "abc")
+
+    async def coroutine(box: Own) -> Any:
+        return box.rows + 1
+
+    def closure() -> Any:
+        return future + 1  # type: ignore[operator]
+
+    with pytest.raises(HiddenFuture, match=r"in argument 'box' \(box.rows\), inside of Own"):
+        await threads.submit(coroutine, Own(future))
+    with pytest.raises(HiddenFuture, match=r"it came with its function \(future around closure\)"):
+        await threads.submit(closure)
+
+    async def waits(box: Own) -> Any:
+        return await box.rows  # which a coroutine on the loop may do
+
+    assert await threads.submit(waits, Own(future)) == 3
+
+
+async def test_other_errors_are_left_as_they_are_and_nothing_is_searched(
+    threads: WorkflowEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(touched, "hidden_in", never_called)
+    with pytest.raises(TypeError, match=r"^unsupported operand"):
+        await threads.submit(lambda box: box.rows + "a", Own(1))
+    assert await threads.submit(lambda box: box.rows, Own(1)) == 1
+
+
+async def test_a_future_that_is_done_cannot_be_gone_over_as_if_it_was_empty(threads: WorkflowEngine) -> None:
+    future = threads.submit(len, "abc")
+    await future
+    for use in (list, sum, set, lambda each: 1 in each, lambda each: [*each]):
+        with pytest.raises(TypeError, match=r"'TaskFuture' (object )?is not iterable"):
+            use(future)

@@ -222,7 +222,9 @@ async def another() -> Any:
     return fit([1.0], 2) + 1  # type: ignore[operator]
 
 
-@mistake("await wasn't used with future: what 'load' gives is a future", "load a_loop", "await it first")
+@mistake(
+    "'TaskFuture' object is not iterable: what 'load' gives is a future", "load a_loop", "await it first"
+)
 async def a_loop() -> Any:
     return list(load("a"))
 

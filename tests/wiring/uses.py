@@ -208,3 +208,71 @@ def one_list_for_two(engine: WorkflowEngine) -> Any:
         return await total(rows) / await mean(iter("12")) + await mean(iter("12"))
 
     return flow
+
+
+class Box:
+    def __init__(self, rows: Any) -> None:
+        self.rows = rows
+
+
+@wrong(
+    "in argument 'box' (box.rows): calls do not look for futures inside of Box",
+    "load",
+    "fit",
+    mend="of its own",
+)
+def a_future_in_an_object_of_ones_own(engine: WorkflowEngine) -> Any:
+    @engine.function_task
+    def load() -> list[int]: ...
+
+    @engine.function_task
+    def fit(degree: int, box: Box) -> float: ...
+
+    async def flow() -> float:
+        rows = load()
+        await rows
+        return await fit(1, Box(rows))  # here
+
+    return flow
+
+
+@wrong("in argument 'self' (self.rows)", "load", "fit")
+def a_future_that_a_method_finds_in_self(engine: WorkflowEngine) -> Any:
+    class Steps:
+        def __init__(self) -> None:
+            self.rows = self.load()
+
+        @engine.function_task
+        def load(self) -> list[int]: ...
+
+        @engine.function_task
+        def fit(self) -> float:
+            return float(sum(self.rows))  # type: ignore[arg-type]
+
+    async def flow() -> float:
+        steps = Steps()
+        await steps.rows
+        return await steps.fit()  # here
+
+    return flow
+
+
+@right
+def futures_in_an_object_that_its_method_does_not_ask_for(engine: WorkflowEngine) -> Any:
+    class Steps:
+        def __init__(self) -> None:
+            self.made: list[Any] = []
+
+        @engine.function_task
+        def load(self) -> list[int]: ...
+
+        @engine.block
+        async def all(self) -> Any:
+            for _ in range(2):
+                self.made.append(self.load())
+            return self.made
+
+    async def flow() -> Any:
+        return await Steps().all()
+
+    return flow

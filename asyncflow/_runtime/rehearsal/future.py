@@ -44,8 +44,6 @@ class RehearsedFuture(TaskFuture[T]):
         self._run.used(self, waited=True)
         return super().__await__()
 
-    __iter__ = __await__
-
     def result(self) -> T:
         """As of any future."""
         self._run.used(self, waited=True)

@@ -29,6 +29,7 @@ _OF_ALL: Final[tuple[Callable[[Seen], Iterator[Fault]], ...]] = (
     pickles.result_faults,
     pickles.argument_faults,
     others.iterator_faults,
+    others.hidden_faults,
     unused.faults_of_all,
     returned.nothing_faults,
 )

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import difflib
+import inspect
 import re
 from collections.abc import Iterator
 from typing import Any, Final
 
+from ..._core.containers import Kinds
+from ..._core.hidden import Hidden, hidden_in
 from ..._core.rehearsed import Lack, Rehearsed
+from ..._core.signature import names_of
 from ..._inspect.attributes import CALL, INDEX, ITERATION, known, stored_in
 from ..._inspect.functions import is_silent
 from ..._inspect.parts import walk
@@ -53,6 +57,39 @@ def _meant(lack: Lack) -> str | None:
         return None
     close = difflib.get_close_matches(lack.asked, known(lack.cls), 1)
     return close[0] if close else None
+
+
+def hidden_faults(seen: Seen) -> Iterator[Fault]:
+    """Futures in arguments where calls do not look for them: the function gets them as they are.
+
+    Args:
+        seen: all calls.
+    """
+    kinds = Kinds(_NoFuture, lambda cls: False, lazy=False)
+    known: dict[int, Hidden | None] = {}
+    for call in seen.calls:
+        if call.kind not in ("function", "executable") or call.is_refused:
+            continue
+        names = names_of(call.fn, call.args, call.kwargs)
+        for place, (name, value) in enumerate(zip(names, (*call.args, *call.kwargs.values()), strict=True)):
+            if id(value) not in known:
+                known[id(value)] = hidden_in(value, name, kinds, lambda each: seen.task_of(each) is not None)
+            hidden = known[id(value)]
+            maker = None if hidden is None else seen.maker(hidden.future)
+            if hidden is not None and maker is not None and (place or _is_used(call, hidden)):
+                yield said.hidden(maker, call, name, hidden)
+
+
+class _NoFuture:
+    """What no argument is."""
+
+
+def _is_used(call: Rehearsed, hidden: Hidden) -> bool:
+    """Whether a function has anything to do with what its first argument holds: that of a method may hold whatever else
+    its class is for."""
+    code = getattr(inspect.unwrap(call.fn), "__code__", None)
+    first = hidden.path.split(".")[1:2]
+    return call.needs_pickle or code is None or not first or first[0] in code.co_names
 
 
 def iterator_faults(seen: Seen) -> Iterator[Fault]:

@@ -7,6 +7,7 @@ from collections.abc import Hashable, Iterable
 from types import NoneType
 from typing import Any, Final
 
+from ..._core.hidden import Hidden
 from ..._core.rehearsed import Rehearsed
 from ..._core.words import name_of, plain
 from ..._inspect.functions import Argument
@@ -284,3 +285,14 @@ def shared_iterator(first: Rehearsed, second: Rehearsed, value: Any) -> Fault:
     """One iterator for two tasks: each would get a part of what it gives."""
     what = f"{quoted(first)} and {quoted(second)} are given the same {shown(type(value))}, which can be read once"
     return fault("iterator", second, what, "make a list of it first and pass that", [first, second])
+
+
+def hidden(maker: Rehearsed, call: Rehearsed, parameter: str, found: Hidden) -> Fault:
+    """A future is in something that calls do not look into."""
+    what = (
+        f"{quoted(call)} gets what {quoted(maker)} gives as a future and not as its value, in argument "
+        f"'{plain(parameter)}' ({plain(found.path, _LONGEST)}): calls do not look for futures inside of "
+        f"{plain(found.holder)}"
+    )
+    mend = "pass it as an argument of its own; or in a list, tuple, dict, set, dataclass, attrs or pydantic object"
+    return fault("hidden", call, what, mend, [maker, call])

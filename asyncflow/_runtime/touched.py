@@ -1,0 +1,81 @@
+"""Tells of a future that has come into the body of a task in something that no call looks into, and was used there."""
+
+from __future__ import annotations
+
+import sys
+from types import FrameType
+from typing import TYPE_CHECKING, Any, Final
+
+from .._core.hidden import Hidden, hidden_in
+from .._core.signature import names_of
+from .._core.task import Task
+from .._core.texts import OF_TEXT
+from .._worker.attempt import run_attempt
+from ..errors import HiddenFuture
+
+if TYPE_CHECKING:
+    from .future import TaskFuture
+
+_SAYS_SO: Final = "TaskFuture"
+_RETURNED: Final = "returned <TaskFuture"
+
+
+def hidden_future(task: Task, error: BaseException) -> BaseException:
+    """The error of a task in words that say where the future came from, if one is to blame for it.
+
+    Args:
+        task: that has failed, its arguments still there.
+        error: with which.
+    """
+    if not isinstance(error, Exception) or isinstance(error, HiddenFuture) or task.definition.is_block:
+        return error
+    try:
+        told = str(error)
+    except Exception:  # an exception is code of the user's
+        return error
+    is_worded = OF_TEXT in told or _RETURNED in told  # better than here
+    found = _found(task) if _SAYS_SO in told and not is_worded else None
+    if found is None:
+        return error
+    hidden = _told(task, *found)
+    hidden.__cause__ = error
+    return hidden
+
+
+def refuse_inside(future: TaskFuture[Any]) -> None:
+    """Refuse that a future is asked for its value by the body of a task, which goes well only if it is done by chance.
+
+    Args:
+        future: that is asked.
+
+    Raises:
+        HiddenFuture: it is a body that asks.
+    """
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None and frame.f_code is not run_attempt.__code__:
+        frame = frame.f_back
+    if frame is None or frame.f_back is None:
+        return
+    task = frame.f_back.f_locals.get("work")
+    if isinstance(task, Task):
+        argument, hidden = _found(task) or (None, Hidden(future, "", ""))
+        raise _told(task, argument, hidden)
+
+
+def _found(task: Task) -> tuple[str | None, Hidden] | None:
+    from .inputs import KINDS
+
+    def is_future(value: Any) -> bool:
+        return isinstance(value, KINDS.future)
+
+    names = names_of(task.fn, task.args, task.kwargs)
+    for name, value in zip(names, (*task.args, *task.kwargs.values()), strict=True):
+        found = hidden_in(value, name, KINDS, is_future)
+        if found is not None:
+            return name, found
+    found = hidden_in(task.fn, task.name, KINDS, is_future)
+    return None if found is None else (None, found)
+
+
+def _told(task: Task, argument: str | None, found: Hidden) -> HiddenFuture:
+    return HiddenFuture(task.id, task.name, argument, repr(found.future), found.path, found.holder)
