@@ -202,6 +202,7 @@ def test_a_failed_task_takes_few_lines_and_none_of_ours(notebook: Notebook, back
         assert "need 2 rows, not ['a']" in notebook.traceback
         assert len(notebook.traceback.splitlines()) <= 25, notebook.traceback
         assert "asyncflow/" not in notebook.traceback
+        assert "ipykernel" not in notebook.traceback
 
 
 def test_cells_are_named_as_the_notebook_does(notebook: Notebook) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Sequence
 from types import CodeType
-from typing import Any
+from typing import Any, Final
 
 from .._causes import brief, spelled
 from .calls import call_shown
@@ -13,6 +14,7 @@ from .states import CANCELLING, NOW, State, state_of, steps_of
 from .task import Task
 
 _SHOWN = 5
+_FILE: Final = re.compile(r'(?<=^  )File "([^"\n]+)"', re.MULTILINE)
 
 
 def called_at(task: Task) -> str:
@@ -34,11 +36,24 @@ def place_in(code: CodeType | None, instruction: int) -> str:
         (line for start, end, line in code.co_lines() if start <= instruction < end and line),
         code.co_firstlineno,
     )
-    return spelled(f"{_file(code.co_filename)}:{line}, in {code.co_name}")
+    return spelled(f"{file_told(code.co_filename)}:{line}, in {code.co_name}")
 
 
-def _file(name: str) -> str:
-    """A file as people know it: a cell of a notebook by its number, "In [5]"."""
+def cells_told(traceback: str) -> str:
+    """A traceback as text, with cells of a notebook by their numbers.
+
+    Args:
+        traceback: of another process, which knows no notebook.
+    """
+    return _FILE.sub(lambda found: f'File "{file_told(found[1])}"', traceback)
+
+
+def file_told(name: str) -> str:
+    """A file as people know it: a cell of a notebook by its number, "In [5]".
+
+    Args:
+        name: of the file.
+    """
     ipython: Any = sys.modules.get("IPython")  # whoever has not loaded it has no cells
     if ipython is None:
         return name

@@ -3,12 +3,13 @@ names the task and the line of its call, or an envelope where the original would
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from typing import Any, Final
 
 from .._causes import add_note, brief
 from .._core.files import File, InputFile, OutputFile
-from .._core.story import called_at
+from .._core.story import called_at, cells_told
 from .._core.task import Task
 from .._tracebacks import trim
 from .._worker.results import UNFIT, why_unfit
@@ -52,6 +53,9 @@ def as_failure(task: Task, error: BaseException, call: str = "") -> Exception:
         failure = TaskCrashed(task.id, task.name, brief(error))
         failure.__cause__ = error
     trim(failure)
+    notes = getattr(failure, "__notes__", None)
+    if type(notes) is list and "IPython" in sys.modules:  # one may be the traceback of a worker
+        notes[:] = [cells_told(note) if type(note) is str else note for note in notes]
     kind = "block" if task.definition.is_block else "task"
     where = called_at(task) + (call and f", as {call}")
     _note(failure, f"in {kind} {task.name_shown!r} (#{task.id}), called at {where}")

@@ -143,7 +143,11 @@ async def _shut_down(run: Run, name: str, backend: Any, grace: float) -> None:
         task = run.scheduler.live.get(task_id)
         if task is not None:
             _log.warning(
-                "%r (#%d) still runs on backend %r; left behind after %g s", task.name, task.id, name, grace
+                "%r (#%d) still runs on backend %r; left behind after %g s",
+                task.name_shown,
+                task.id,
+                name,
+                grace,
             )
 
 

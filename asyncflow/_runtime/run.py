@@ -691,7 +691,7 @@ class Run:
             try:
                 await place.cancel(task.id)
             except Exception:
-                _log.exception("%s could not cancel %r (#%d)", task.lane.place, task.name, task.id)
+                _log.exception("%s could not cancel %r (#%d)", task.lane.place, task.name_shown, task.id)
 
     def _under_way(self) -> int:
         return self.places.under_way()
