@@ -10,7 +10,9 @@ from __future__ import annotations
 import os
 import sys
 import sysconfig
-from types import FunctionType, MappingProxyType
+from itertools import repeat
+from operator import is_
+from types import FunctionType, MappingProxyType, ModuleType
 from typing import Any, Final
 
 from ..._worker.by_value.functions import mentioned
@@ -83,32 +85,39 @@ class Reloads:
     """Which of the program's modules were loaded again. Libraries are not looked at."""
 
     def __init__(self) -> None:
-        self._specs: dict[str, Any] = {}
+        self._forget()
+
+    def _forget(self) -> None:
+        self._names: list[str] = []
+        self._modules: list[Any] = []
+        self._spaces: list[dict[str, Any]] = []
+        self._specs: list[Any] = []
         self._looked_at: set[str] = set()
         self._loaded = 0
 
     def came(self) -> bool:
-        """Whether there were any since this was last asked: such a module has another spec. Asked for each batch."""
+        """Whether there were any since this was last asked: they have another spec. Asked for each batch, so in C."""
         if len(sys.modules) != self._loaded:
             self._look_around()
-        again = False
-        for name, spec in self._specs.items():
-            now = getattr(sys.modules.get(name), "__spec__", spec)
-            if now is not spec:
-                self._specs[name] = now
-                again = True
-        return again
+        specs = map(dict.get, self._spaces, repeat("__spec__"))
+        modules = map(sys.modules.get, self._names)
+        if all(map(is_, specs, self._specs)) and all(map(is_, modules, self._modules)):
+            return False
+        self._forget()
+        self._look_around()
+        return True
 
     def _look_around(self) -> None:
         self._loaded = len(sys.modules)
         for name in [name for name in list(sys.modules) if name not in self._looked_at]:
             self._looked_at.add(name)
-            spec = getattr(sys.modules.get(name), "__spec__", None)
+            module = sys.modules.get(name)
+            spec = getattr(module, "__spec__", None)
             origin = getattr(spec, "origin", None)
-            if (
-                spec is not None
-                and isinstance(origin, str)
-                and spec.has_location
-                and not origin.startswith(_LIBRARIES)
-            ):
-                self._specs[name] = spec
+            if not isinstance(module, ModuleType) or not isinstance(origin, str):
+                continue
+            if spec is not None and spec.has_location and not origin.startswith(_LIBRARIES):
+                self._names.append(name)
+                self._modules.append(module)
+                self._spaces.append(module.__dict__)
+                self._specs.append(spec)
