@@ -9,7 +9,7 @@ What a future is, is told from outside (`Kinds`): this room knows no event loop.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import chain, compress
 from typing import Any, Final
 
@@ -115,7 +115,7 @@ def scan_value(value: Any, kinds: Kinds, adopt: Callable[[Any], Any]) -> tuple[l
     nodes: dict[int, Node] = {}
     adopted: dict[int, Any] = {}
     circles: list[Node] = []
-    stack = [(top, enumerate(top.parts))]
+    stack: list[tuple[Node, Iterator[tuple[int, Any]]]] = [(top, enumerate(top.parts))]
     while stack:
         node, rest = stack[-1]
         for position, part in rest:
@@ -140,11 +140,16 @@ def scan_value(value: Any, kinds: Kinds, adopt: Callable[[Any], Any]) -> tuple[l
                     node.inner.append((position, inner))
                 continue
             parts = parts_of(kind, part)
-            if _all_plain(parts, kinds) or (len(parts) >= _MANY and _plain_throughout(parts, kinds)):
+            if _all_plain(parts, kinds):
                 continue
+            looked_at: Iterable[tuple[int, Any]] = enumerate(parts)
+            if len(parts) >= _MANY:
+                if _plain_throughout(parts, kinds):
+                    continue
+                looked_at = _not_plain(parts, kinds)
             inner = nodes[id(part)] = Node(kind, part, parts)
             node.inner.append((position, inner))
-            stack.append((inner, enumerate(parts)))
+            stack.append((inner, iter(looked_at)))
             break
         else:
             stack.pop()
@@ -204,6 +209,15 @@ def _plain_throughout(parts: list[Any], kinds: Kinds) -> bool:
         parts = [*chain.from_iterable(inside), *chain.from_iterable(map(dict.values, tables))]
         most -= len(parts)
     return False
+
+
+def _not_plain(parts: list[Any], kinds: Kinds) -> Iterable[tuple[int, Any]]:
+    """Of many parts those to be looked at one by one, with their positions."""
+    if not {cls for cls in set(map(type, parts)) if kinds[cls]} <= _BUILT_IN:
+        return enumerate(parts)  # as it is mostly: a list of futures
+    numbered = list(enumerate(parts))
+    pieces = [slice(at, at + _MANY) for at in range(0, len(parts), _MANY)]
+    return chain.from_iterable(numbered[each] for each in pieces if not _plain_throughout(parts[each], kinds))
 
 
 def fill(
