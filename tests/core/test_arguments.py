@@ -737,7 +737,11 @@ def futures_in(value: Any) -> set[Slot]:
 
 
 hashable = st.recursive(leaves, built(HASHED), max_leaves=8)
-keyed = st.lists(st.tuples(hashable, leaves), max_size=4).map(
+# Each key as given stands once, at its first place: a future among the keys may have the value of another.
+once = st.lists(st.tuples(hashable, leaves), max_size=4).map(
+    lambda items: list({key.given: (key, value) for key, value in items}.values())
+)
+keyed = once.map(
     lambda items: Both(
         {key.given: value.given for key, value in items},
         {key.wanted: value.wanted for key, value in items},
