@@ -813,7 +813,7 @@ def test_what_is_lazy_deep_in_a_large_table_is_refused() -> None:
         scan((deep(iter([1])),), {}, KINDS, adopt)
 
 
-@pytest.mark.parametrize(("leaf", "most"), [(1, 2_500), (Slot("value"), 12_000)])
+@pytest.mark.parametrize(("leaf", "most"), [(1, 2_500), (Slot("value"), 60_000)])
 def test_a_large_table_costs_few_steps_of_the_interpreter(leaf: Any, most: int) -> None:
     steps = 0
 
@@ -828,4 +828,6 @@ def test_a_large_table_costs_few_steps_of_the_interpreter(leaf: Any, most: int) 
         scan((table,), {}, KINDS, adopt)
     finally:
         sys.settrace(None)
-    assert steps < most  # for each row two, or if all of a piece is looked at one by one, some 30
+    assert (
+        steps < most
+    )  # two for each row; where a piece of the table is looked at one by one, some 150 for each of its
