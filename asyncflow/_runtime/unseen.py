@@ -10,7 +10,7 @@ from contextvars import Context
 from threading import get_ident
 from typing import Any, Final
 
-from .._causes import brief
+from .._causes import brief, spelled
 from ..errors import Cause
 from .future import FailedFuture, TaskFuture
 
@@ -93,7 +93,9 @@ class _Failures:
                 if root.call:
                     self._lines[root.task_id] += f"; called as {root.call}"
             if root is not cause and root.task_id in self._lines:
-                first, many = self._held_up.get(root.task_id, (f"{future.name_shown} (#{future.id})", 0))
+                first, many = self._held_up.get(
+                    root.task_id, (spelled(f"{future.name_shown} (#{future.id})"), 0)
+                )
                 self._held_up[root.task_id] = first, many + 1
 
     def tell(self, why: str) -> None:

@@ -384,3 +384,12 @@ async def test_notes_on_one_exception_that_fails_many_tasks_are_bounded() -> Non
         assert set(await asyncio.gather(*futures, return_exceptions=True)) == {error}
         assert len(error.__notes__) < 50
         assert error.__notes__[-1] == "and in other tasks, which are not named"
+
+
+async def test_names_and_messages_do_nothing_to_the_terminal_that_shows_the_log(said: Report) -> None:
+    async with WorkflowEngine("sequential") as engine:
+        root = engine.function_task(boom, name="root\x1b[2J")("lost\x1b[2J")
+        held = engine.function_task(never_called, name="held\x1b[2J")(root)
+        await asyncio.wait([held])
+    (message,) = said()
+    assert "\x1b" not in message and message.count("\\x1b[2J") >= 3
