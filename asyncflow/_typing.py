@@ -9,8 +9,7 @@ surely are no futures, and do not fit, make a call `KeywordsDoNotFit`, with whic
 
 from __future__ import annotations
 
-import concurrent.futures
-from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Coroutine, Generator, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from datetime import date, timedelta
 from os import PathLike
@@ -60,15 +59,18 @@ if TYPE_CHECKING:
         def __init__(self, name: str, to: Any = None) -> None: ...
 
 
-# Containers of futures are let through unchecked: no type can say "list[int] with futures in it".
-Later: TypeAlias = (
-    T
-    | Awaitable[T]
-    | concurrent.futures.Future[T]
-    | Collection[Awaitable[Any]]
-    | Mapping[Any, Awaitable[Any]]
-)
-"""What may stand where a ``T`` is asked for."""
+class Promise(Protocol[T_co]):
+    """A future or a task, of asyncio or of another library: not whatever can be awaited."""
+
+    def __await__(self) -> Generator[Any, Any, T_co]: ...
+    def add_done_callback(self, fn: Any, /) -> Any: ...
+
+
+class PoolPromise(Protocol[T_co]):
+    """A future of `concurrent.futures`."""
+
+    def result(self, timeout: float | None = None) -> T_co: ...
+    def set_running_or_notify_cancel(self) -> bool: ...
 
 
 Plain: TypeAlias = (
@@ -85,6 +87,11 @@ Plain: TypeAlias = (
     | None
 )
 """What surely is no future, and holds none."""
+
+# Containers of nothing but futures are let through unchecked: no type can say "list[int] with futures in it".
+Waited: TypeAlias = Promise[T] | PoolPromise[T] | Coroutine[Any, Any, T]
+Later: TypeAlias = T | Waited[T] | Collection[Waited[Any]] | Mapping[Any, Waited[Any]]
+"""What may stand where a ``T`` is asked for."""
 
 
 class KeywordsDoNotFit:

@@ -17,7 +17,7 @@ from ._option_names import names_options
 from ._runtime.future import TaskFuture
 from ._runtime.inputs import KINDS
 from ._tracebacks import trim
-from ._typing import KeywordsDoNotFit, Later, Method, Plain, Takes1, Takes2, Takes3, Takes4
+from ._typing import KeywordsDoNotFit, Later, Method, Plain, Promise, Takes1, Takes2, Takes3, Takes4
 from ._worker.far import FarTask
 from .backend import HELD_UP
 
@@ -85,6 +85,34 @@ class FunctionTask(Generic[P, Fn, R]):
         b: Later[B],
         c: Later[C],
         d: Later[D],
+        /,
+        *args: Q.args,
+        **kwargs: Q.kwargs,
+    ) -> TaskFuture[R]: ...
+
+    # A list or a dict in which there are values, and futures of such.
+    @overload
+    def __call__(  # type: ignore[overload-overlap]
+        self: Takes1[list[A], Q], a: list[A | Promise[A]], /, *args: Q.args, **kwargs: Q.kwargs
+    ) -> TaskFuture[R]: ...
+    @overload
+    def __call__(  # type: ignore[overload-overlap]
+        self: Takes2[A, list[B], Q],
+        a: Later[A],
+        b: list[B | Promise[B]],
+        /,
+        *args: Q.args,
+        **kwargs: Q.kwargs,
+    ) -> TaskFuture[R]: ...
+    @overload
+    def __call__(  # type: ignore[overload-overlap]
+        self: Takes1[dict[A, B], Q], a: dict[A, B | Promise[B]], /, *args: Q.args, **kwargs: Q.kwargs
+    ) -> TaskFuture[R]: ...
+    @overload
+    def __call__(  # type: ignore[overload-overlap]
+        self: Takes2[A, dict[B, C], Q],
+        a: Later[A],
+        b: dict[B, C | Promise[C]],
         /,
         *args: Q.args,
         **kwargs: Q.kwargs,

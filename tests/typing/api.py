@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Generator, Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import assert_type
+from typing import Any, assert_type
 
-from asyncflow import InputFile, OutputFile, Plan, Report, State, TaskFuture, WorkflowEngine
+from asyncflow import InputFile, OutputFile, Plan, Report, State, TaskFuture, WorkflowEngine, awaited
 from asyncflow.events import Event
 
 told: list[Event] = []
@@ -227,7 +228,28 @@ def futures_are_accepted_inside_containers() -> None:
     assert_type(pick(models, {"a": add(1)}), TaskFuture[bytes])
 
 
-def any_awaitable_and_any_future_is_accepted(
+class Pool:
+    """What can be awaited and is no future."""
+
+    def __await__(self) -> Generator[Any, Any, list[float]]:
+        raise NotImplementedError
+
+
+def containers_of_futures_and_values_are_accepted() -> None:
+    station = Station()
+    one = station.measure(1, "C")
+    assert_type(fit([one, 2.0]), TaskFuture[bytes])
+    assert_type(fit([one, 2.0], 3, weight=1.0), TaskFuture[bytes])
+    assert_type(fit(deque([one])), TaskFuture[bytes])
+    assert_type(fit({"a": one}.values()), TaskFuture[bytes])
+    assert_type(pick([b"a"], {"a": 1, "b": add(1)}), TaskFuture[bytes])
+    assert_type(fit(awaited(Pool())), TaskFuture[bytes])
+    fit([one, "a"])  # type: ignore[list-item]
+    fit(["a"])  # type: ignore[list-item]
+    fit(Pool())  # type: ignore[call-overload]
+
+
+def any_future_task_and_coroutine_is_accepted(
     plain: asyncio.Future[int], pool: concurrent.futures.Future[int], task: asyncio.Task[int]
 ) -> None:
     assert_type(add(plain), TaskFuture[int])
