@@ -77,8 +77,10 @@ def _content(cls: type) -> dict[str, Any]:
 
 def annotations_of(thing: Any) -> dict[str, Any]:
     """The annotations of a function or a class."""
+    import inspect  # which takes a while to load, and workers seldom need it
+
     try:
-        return dict(thing.__annotations__)
+        return inspect.get_annotations(thing)  # to ask a class itself would give it some
     except Exception:  # from Python 3.14 on it is the user's code that runs here
         return {}
 

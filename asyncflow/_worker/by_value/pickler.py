@@ -119,7 +119,7 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
             return self._own(fn) or _dispatcher(fn)
         space = self._space(fn.__globals__)
         if fn.__closure__:
-            return functions.reduced(fn, None, space)
+            return self._own_method(fn, space) or functions.reduced(fn, None, space)
         return self._own(fn) or functions.reduced(fn, known.token_of(fn), space)
 
     def _named(self, thing: Any) -> Any:
@@ -173,6 +173,13 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
         if token[0] != known.HOME.engine or "<" in path:
             return None
         return known.own, (token, thing.__module__, path)
+
+    def _own_method(self, fn: FunctionType, space: Space) -> Any:
+        """The same for a function that has its class around it, and is found in that."""
+        if not self._is_going_home or space.place is None or space.place[0] != known.HOME.engine:
+            return None
+        name = space.place[1]
+        return (kinds.from_module, (name, fn.__qualname__)) if named(name, fn.__qualname__) is fn else None
 
     def _space(self, names: dict[str, Any]) -> Space:
         space = self._spaces.get(id(names))

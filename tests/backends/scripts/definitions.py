@@ -113,6 +113,11 @@ class Overrides(Mixed):
     hello = Base.hello
 
 
+class Deep(Base):
+    def hello(self):
+        return super().hello()
+
+
 class Other:
     value = 5
 
@@ -647,7 +652,13 @@ def what_each_process_has_of_its_own_is_there():
 
 @check
 def functions_come_back_as_themselves():
-    return lambda: (twice, same, Base.hello, print), lambda got: got == (twice, same, Base.hello, print)
+    return lambda: (
+        twice,
+        same,
+        Base.hello,
+        Deep.hello,
+        print,
+    ), lambda got: got == (twice, same, Base.hello, Deep.hello, print) and "__annotations__" not in vars(Deep)
 
 
 # -- by name in the worker ----------------------------------------------------------------------------------
