@@ -7,6 +7,7 @@ import os
 import select
 import signal
 from collections.abc import Collection, Iterable
+from contextlib import suppress
 from time import monotonic
 from typing import Final
 
@@ -54,6 +55,9 @@ class Ending:
         finally:
             try:
                 await self._kill(command, ended)
+                # What was asked and is no longer seen may still be on its way out: to be reaped it must be over.
+                _kill_all(asked)
+                await _over(asked)
             except asyncio.CancelledError:  # once more, by somebody who does not wait
                 self.kill_now([command])
                 raise
@@ -67,7 +71,7 @@ class Ending:
             quiet = 0 if killed else quiet + 1
             await asyncio.shield(ended)
             try:
-                await asyncio.gather(*(readable(descriptor) for descriptor in killed if descriptor >= 0))
+                await _over(killed)
             finally:
                 _reap_all(killed)
 
@@ -139,11 +143,23 @@ class Ending:
         self._adopted.clear()
 
 
+def _kill_all(descriptors: Iterable[int]) -> None:
+    for descriptor in descriptors:
+        if descriptor >= 0:
+            with suppress(ProcessLookupError):
+                signal.pidfd_send_signal(descriptor, signal.SIGKILL)
+
+
 def _reap_all(descriptors: Iterable[int]) -> None:
     """Once all have ended, so that each is by now a child of its last parent."""
     for descriptor in descriptors:
         if descriptor >= 0:
             reap(descriptor)
+
+
+async def _over(descriptors: Iterable[int]) -> None:
+    """Wait until all of these processes have ended."""
+    await asyncio.gather(*(readable(descriptor) for descriptor in descriptors if descriptor >= 0))
 
 
 async def readable(descriptor: int) -> None:
