@@ -9,6 +9,7 @@ import enum
 import re
 from collections.abc import Callable, Iterator, Mapping
 from itertools import chain, islice
+from types import FunctionType
 from typing import Any, Final, Generic, TypeVar
 
 from .signature import names_of
@@ -75,9 +76,9 @@ def call_shown(task: Task) -> str:
 
 
 def _names(fn: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> list[str]:
-    code = getattr(fn, "__code__", None)
-    if code is not None and len(args) <= code.co_argcount:  # twenty times as fast
-        return [*code.co_varnames[: len(args)], *kwargs]
+    # Twenty times as fast. A bound method has the code of its function, whose first argument is not of the call.
+    if isinstance(fn, FunctionType) and len(args) <= fn.__code__.co_argcount:
+        return [*fn.__code__.co_varnames[: len(args)], *kwargs]
     return names_of(fn, args, kwargs)
 
 
@@ -128,8 +129,11 @@ def _clipped(text: str) -> str:
 
 
 def _container(value: Any, kind: type, deep: int) -> str | None:
+    if kind in (set, frozenset) and not value:
+        return f"{kind.__name__}()"
     if kind in (list, tuple, set, frozenset):
         inside = _items((_value(each, deep - 1) for each in value), len(value), deep)
+        inside += "," if kind is tuple and len(value) == 1 else ""
         return f"[{inside}]" if kind is list else f"({inside})" if kind is tuple else f"{{{inside}}}"
     if kind is dict:
         items = (

@@ -206,7 +206,7 @@ def _like_an_object(original: Any, parts: list[Any], kind: int) -> Any:
 
 
 def _like_a_namespace(original: Any, parts: list[Any], kind: int) -> Any:
-    copied = copy.copy(original)
+    copied = (_copied_model if kind == MODEL else copy.copy)(original)
     inside = dict(_pairs(parts))
     for name in _SLOTS if kind == MODEL else ():
         if name in inside:
@@ -217,6 +217,12 @@ def _like_a_namespace(original: Any, parts: list[Any], kind: int) -> Any:
         vars(copied).clear()
         vars(copied).update(inside)
     return copied
+
+
+def _copied_model(original: Any) -> Any:
+    """As the first of its classes does it: that of a root copies the root as well, and a future cannot be copied."""
+    ways = [vars(base)["__copy__"] for base in type(original).__mro__ if "__copy__" in vars(base)]
+    return ways[-1](original) if ways else copy.copy(original)
 
 
 def _like_a_partial(original: Any, parts: list[Any], kind: int) -> Any:

@@ -36,6 +36,12 @@ def is_plain(name: str) -> bool:
     return _SPECIAL.search(name) is None
 
 
+def is_plain_path(path: str) -> bool:
+    """Whether each part of a path is plain: in the middle of a word a ``#`` or ``~`` would do nothing, but which of it
+    stands in a command is looked at part by part."""
+    return all(map(is_plain, path.split("/")))
+
+
 def unplain(sandbox: str, names: Iterable[str]) -> dict[str, str]:
     """What may stand in a command only as quoted, with the name that it is of: names of files, and their parts.
 
@@ -112,7 +118,7 @@ def _words(text: str) -> Iterator[list[Span]]:
             for found in _BETWEEN_WORDS.finditer(text, start, end):
                 yield [*word, (begin, found.start(), place)]
                 word, begin = [], found.end()
-        elif place in (Place.COMMENT, Place.HEREDOC) or text[end - 1] == "(":  # of $(
+        elif place in (Place.COMMENT, Place.HEREDOC, Place.BACKTICKS) or text[end - 1] == "(":  # of $(
             yield word
             word, begin = [], end
         if begin < end:

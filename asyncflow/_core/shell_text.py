@@ -32,6 +32,8 @@ WHOLE: Final = re.compile(r"""'[^']*'(?:"'"'[^']*')*|"[^"$`\\!]*\"""")
 """What is quoted as a whole: as `shlex.quote` does it, or by double quotes with nothing special in between."""
 _ANSI: Final = re.compile(r"\$'((?:[^'\\]|\\.)*)'", re.DOTALL)
 _BACKTICKS: Final = re.compile(r"`(?:[^`\\]|\\.)*(?:`|$)", re.DOTALL)
+_NOT_TWICE: Final = ("\0", "\\", '"', "<<")
+"""What means the same in backticks as outside of them holds none of these."""
 _HEREDOC: Final = re.compile(
     r"""<<(-?)[ \t]*((?:'[^']*'|"[^"]*"|\\.|[^\s;&|<>()'"\\\d])(?:'[^']*'|"[^"]*"|\\.|[^\s;&|<>()'"\\])*)"""
 )
@@ -78,14 +80,25 @@ class _Reader:
         """Take what opens something behind a dollar or by a backtick, wherever that counts."""
         opened = self._is_next("$((", "$(", "${", "$\0", "`")
         if opened == "`":
-            found = _BACKTICKS.match(self.text, self.at)
-            self._take(len(found[0]) if found else 1, Place.BACKTICKS)
+            self._backticks()
         elif opened == "$\0":
             self._take(2, Place.EXPANSION)
         elif opened is not None:
             self.open.append({"$((": "((", "$(": "(", "${": "${"}[opened])
             self._take(len(opened), place)
         return opened is not None
+
+    def _backticks(self) -> None:
+        """What is in them is a command; but a backslash counts twice there, and a value may bring its own end along."""
+        found = _BACKTICKS.match(self.text, self.at)
+        inside = found[0][1:-1] if found else ""
+        if not found or not found[0].endswith("`", 1) or any(each in inside for each in _NOT_TWICE):
+            self._take(len(found[0]) if found else 1, Place.BACKTICKS)
+            return
+        self._take(1, Place.BACKTICKS)
+        self.spans += [(self.at + start, self.at + end, place) for start, end, place in read(inside)]
+        self.at += len(inside)
+        self._take(1, Place.BACKTICKS)
 
     def _outside(self) -> None:
         text, here = self.text, self.text[self.at]

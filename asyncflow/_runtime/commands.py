@@ -249,8 +249,9 @@ def _refuse_misread(task: Task, command: Any) -> None:
         raise ValueError(
             f"{task.name!r} (#{task.id}): the name {name!r} of a file stands in its command so that a shell may run "
             f"what is in it:\n  {text}\n"
-            '  Outside of quotes a path quotes itself:  f"cat {path}"\n'
-            '  What is made of it is quoted by sh:  sh("cat {}", path.name)'
+            '  Outside of quotes it is quoted by sh:  sh("cat {}", path)'
+            ', and the path of an InputFile or OutputFile quotes itself:  f"cat {path}"\n'
+            "  A shell inside of this one takes it as an argument:  sh -c 'cat \"$1\"' sh {path}"
         )
 
 

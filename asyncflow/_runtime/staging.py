@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from .._core import urls
 from .._core.files import Declared, File, InputFile, OutputFile, hides, made_upstream, name_in_sandbox
-from .._core.names_in_commands import is_plain, unplain
+from .._core.names_in_commands import is_plain, is_plain_path, unplain
 from ..errors import StagingError
 from .copying import Unwanted, copy, is_inside, remove
 from .facts import Facts
@@ -43,7 +43,7 @@ class ShellPath(PosixPath):
 
     def __format__(self, spec: str) -> str:
         text = format(str(self), spec)
-        return text if is_plain(text) else shlex.quote(text)
+        return text if is_plain_path(text) else shlex.quote(text)
 
 
 class ShellPaths(list[ShellPath]):

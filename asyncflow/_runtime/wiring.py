@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from contextvars import copy_context
 from functools import partial
+from itertools import cycle, repeat
+from operator import length_hint
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
@@ -169,10 +171,14 @@ def lazy_argument(
         lazy: what was found.
     """
     name = names_of(definition.fn, args, kwargs)[lazy.place]
+    if isinstance(lazy.value, (cycle, repeat)) and length_hint(lazy.value, -1) < 0:
+        mend = "It has no end, so that no list can be made of it: make it in the task"
+    else:
+        mend = f"Pass a list: {spelled(definition.name)}([...]), or list(...) of it"
     return TypeError(
         f"{definition.name!r} was given {_with_article(lazy.value)} in argument {name!r}, which could be looked into "
         "for futures only by using it up.\n"
-        f"  Pass a list: {spelled(definition.name)}([...]), or list(...) of it"
+        f"  {mend}"
     )
 
 

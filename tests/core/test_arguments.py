@@ -154,6 +154,10 @@ class Model(pydantic.BaseModel):
     _private: Any = pydantic.PrivateAttr(default=None)
 
 
+class RootModel(pydantic.RootModel[Any]):
+    """One that is its content, and copies that when it is copied."""
+
+
 class FrozenModel(pydantic.BaseModel):
     """One that refuses to be changed."""
 
@@ -314,6 +318,16 @@ def test_a_model_keeps_its_private_parts_and_what_was_set() -> None:
     assert arrived.content == "x" and arrived._private == ["y"]
     assert arrived.model_fields_set == {"content"} == model.model_fields_set
     assert type(model.content) is Slot and type(model._private[0]) is Slot
+
+
+def test_a_model_that_is_its_content_may_be_a_future() -> None:
+    class Future(Slot):
+        def __reduce__(self) -> Any:
+            raise TypeError("a future cannot be copied")
+
+    model = RootModel(Future("x"))
+    (arrived,), _ = sent(model)
+    assert type(arrived) is RootModel and arrived.root == "x" and type(model.root) is Future
 
 
 def test_what_is_changed_after_the_call_is_not_changed_for_the_task() -> None:

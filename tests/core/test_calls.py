@@ -75,7 +75,8 @@ class Text(str):
         (date(2026, 1, 2), "datetime.date(2026, 1, 2)"),
         (UUID(int=5), "UUID('00000000-0000-0000-0000-000000000005')"),
         ([1, 2], "[1, 2]"),
-        ((1,), "(1)"),
+        ((1,), "(1,)"),
+        (set(), "set()"),
         ({"a": 1}, "{'a': 1}"),
         ([], "[]"),
         ({1}, "{1}"),
@@ -112,6 +113,17 @@ def test_the_name_of_each_parameter_is_shown() -> None:
 def test_what_is_named_like_a_secret_is_not_shown(name: str) -> None:
     assert shown(**{name: "1234"}) == f"trim({name}=<hidden>)"
     assert shown({name: "1234"}) == f"trim(sample={{{name!r}: <hidden>}})"
+
+
+def test_the_parameters_of_a_method_are_those_of_its_call() -> None:
+    class Client:
+        def login(self, user: str, password: str) -> None: ...
+
+        @classmethod
+        def made(cls, password: str) -> None: ...
+
+    assert shown("me", "hunter2", fn=Client().login) == "trim(user='me', password=<hidden>)"
+    assert shown("hunter2", fn=Client.made) == "trim(password=<hidden>)"
 
 
 def test_what_a_library_made_is_shown_as_it_shows_it() -> None:

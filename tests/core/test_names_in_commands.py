@@ -103,6 +103,8 @@ LOOKED_FOR = unplain("/box", [NAME])
         f"sh -c 'cat \"$1\"' sh {shlex.quote(NAME)}",
         f'echo "$(cat {shlex.quote(NAME)})"',
         f"ssh host cat < {shlex.quote(NAME)}",
+        f"echo `cat {shlex.quote(NAME)}`",
+        f'n="`wc -l < {shlex.quote(NAME)} # it`"; cat {shlex.quote(NAME)}',
         f"cat x # {NAME}",
         f"cat $DIR/{shlex.quote(NAME)} \"$DIR/\"{shlex.quote(NAME)} > {shlex.quote(NAME)}'.gz'",
         f"n=$({shlex.quote('/box/' + NAME)} --all)",
@@ -127,7 +129,9 @@ def test_a_name_that_is_one_word_may_stand_in_a_command(command: Any) -> None:
         f"sh -c {shlex.quote(NAME)}",
         f"env -i bash -ec {shlex.quote('cat ' + NAME)}",
         f"eval cat {shlex.quote(NAME)}",
-        f"echo `cat {shlex.quote(NAME)}`",
+        f"echo `cat {NAME}`",
+        f"echo `cat \\{shlex.quote(NAME)}`",
+        f'echo "`cat "{shlex.quote(NAME)}"`"',
         f"cat <<E\n{shlex.quote(NAME)}\nE",
         f'cat "{shlex.quote(NAME)}"',
         f"awk 'BEGIN {{ system(\"{NAME}\") }}'",
@@ -143,6 +147,11 @@ def test_a_name_that_is_one_word_may_stand_in_a_command(command: Any) -> None:
 )
 def test_a_name_that_would_be_run_is_found(command: Any) -> None:
     assert misread(command, LOOKED_FOR) == NAME
+
+
+@pytest.mark.parametrize("name", ["a b`touch pwned`", "a b\\`touch pwned", "a '$(touch pwned)` b"])
+def test_a_name_that_would_end_the_backticks_in_which_it_stands_is_found(name: str) -> None:
+    assert misread(f"echo `cat {shlex.quote(name)}`", unplain("/box", [name])) == name
 
 
 def test_a_name_that_looks_like_quotes_of_ours_is_found() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import threading
 import types
 from collections import OrderedDict, UserDict, defaultdict, deque, namedtuple
@@ -281,6 +282,16 @@ async def test_what_makes_its_items_later_is_refused_at_the_call(
             TypeError, match=rf"was given an? \w+ in argument '{argument}', which[^\n]+\n  Pass a list"
         ):
             call(lazy(load))
+
+
+@pytest.mark.parametrize("endless", [itertools.cycle([1]), itertools.repeat(1)], ids=["cycle", "repeat"])
+async def test_nobody_is_told_to_make_a_list_of_what_has_no_end(engine: WorkflowEngine, endless: Any) -> None:
+    task = engine.function_task(never_called)
+    with pytest.raises(TypeError, match=r"It has no end, .* make it in the task") as told:
+        task([endless])
+    assert "list(" not in str(told.value)
+    with pytest.raises(TypeError, match="Pass a list"):
+        task(itertools.repeat(1, 3))
 
 
 async def test_a_generator_that_a_block_returns_is_refused(threads: WorkflowEngine) -> None:
