@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import gc
+import io
 import json
 import linecache
 import re
 import subprocess
 import sys
 import textwrap
+import weakref
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -15,6 +18,7 @@ from typing import Any
 import pytest
 
 from asyncflow import WorkflowEngine
+from asyncflow._worker.by_value.pickler import Pickler
 
 _SCRIPTS = Path(__file__).parent / "scripts"
 
@@ -145,6 +149,75 @@ def test_random_functions_of_modules_give_each_worker_numbers_of_its_own(tmp_pat
     )
 
 
+def test_what_has_changed_inside_an_object_is_seen_by_what_is_sent_later(tmp_path: Path) -> None:
+    assert (
+        run_script(
+            """
+            import asyncio
+            from asyncflow import WorkflowEngine
+
+            class Config:
+                level = [1]
+                def __init__(self):
+                    self.size = 1
+
+            config, nested, long = Config(), {"a": {"b": 1}}, list(range(5000))
+
+            def seen():
+                return config.size, nested["a"]["b"], long[0], Config.level
+
+            async def main():
+                async with WorkflowEngine(backend="process", workers=1) as engine:
+                    print(await engine.submit(seen))
+                    config.size = nested["a"]["b"] = long[0] = Config.level[0] = 2
+                    print(await engine.submit(lambda: seen()))
+
+            asyncio.run(main())
+            """,
+            tmp_path,
+        )
+        == "(1, 1, 0, [1])\n(2, 2, 2, [2])\n"
+    )
+
+
+if sys.version_info >= (3, 12):
+
+    def test_what_is_written_with_type_parameters_is_what_it_was(tmp_path: Path) -> None:
+        assert (
+            run_script(
+                """
+                import asyncio, pickle, typing
+                from asyncflow import WorkflowEngine
+
+                type Json = dict[str, Json] | list[Json] | int
+                type Pair[T] = tuple[T, T]
+
+                class Node[T: Node]:
+                    def __init__(self, rest: Json): self.rest = rest
+
+                def first[T](pair: Pair[T], rest: Json) -> T:
+                    return pair[0]
+
+                def look():
+                    assert Json.__value__ == dict[str, Json] | list[Json] | int and Json.__module__ == "__main__"
+                    assert pickle.loads(pickle.dumps(Json)) is Json and pickle.loads(pickle.dumps(Pair)) is Pair
+                    assert typing.get_type_hints(first)["rest"] is Json
+                    assert Node.__type_params__[0].__bound__ is Node
+                    return Node[int](first((1, 2), {})).rest, Json, Pair, Node
+
+                async def main():
+                    async with WorkflowEngine(backend="process", workers=1) as engine:
+                        one, *rest = await engine.submit(look)
+                        print(one, rest == [Json, Pair, Node])
+
+                asyncio.run(main())
+                """,
+                tmp_path,
+            )
+            == "1 True\n"
+        )
+
+
 def test_a_traceback_has_the_script_s_file_lines_and_source(tmp_path: Path) -> None:
     told = run_script(
         """
@@ -180,6 +253,25 @@ async def test_a_traceback_has_the_source_of_a_cell() -> None:
             await engine.submit(space["task"])
     del linecache.cache[name]
     assert "File \"<cell 5>\", line 2, in task\n    raise ValueError('no')  # here" in told.value.__notes__[0]
+
+
+@pytest.mark.parametrize(
+    "value", [Path("a"), ValueError("no"), test_of_a_script, sys], ids=lambda each: type(each).__name__
+)
+def test_a_pickle_is_let_go_at_once(value: Any) -> None:
+    stream = _Stream()
+    seen = weakref.ref(stream)
+    gc.disable()
+    try:
+        Pickler(stream).dump(value)
+        del stream
+        assert seen() is None
+    finally:
+        gc.enable()
+
+
+class _Stream(io.BytesIO):
+    pass
 
 
 def test_what_pytest_imports_from_a_path_works_in_workers(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import Enum
-from types import FunctionType, GetSetDescriptorType, MemberDescriptorType, new_class
+from types import GetSetDescriptorType, MemberDescriptorType, new_class
 from typing import Any, Final
 
 from . import known
@@ -29,6 +29,7 @@ _FOR_A_START: Final[tuple[str, ...]] = (
     "__firstlineno__",
     "__static_attributes__",
 )
+_IMMUTABLE: Final = 1 << 8  # the flag of classes in which nothing can be set
 _WORD: Final = re.compile(r"[^\W\d]\w*")
 
 
@@ -147,7 +148,7 @@ def _without_hooks(bases: tuple[type, ...]) -> Iterator[None]:
     with _LOCK:
         try:
             for base in bases:
-                if isinstance(getattr(base.__init_subclass__, "__func__", None), FunctionType):
+                if not base.__flags__ & _IMMUTABLE and _has_hook(base):
                     before = base.__dict__.get("__init_subclass__")
                     type.__setattr__(base, "__init_subclass__", classmethod(_hears_nothing))
                     changed.append((base, before))
@@ -158,6 +159,11 @@ def _without_hooks(bases: tuple[type, ...]) -> Iterator[None]:
                     type.__delattr__(base, "__init_subclass__")
                 else:
                     type.__setattr__(base, "__init_subclass__", before)
+
+
+def _has_hook(base: type) -> bool:
+    """Whether somebody hears of subclasses; also one in C, as of `Generic` from Python 3.12 on."""
+    return any("__init_subclass__" in each.__dict__ for each in base.__mro__[:-1])
 
 
 def _hears_nothing(cls: type) -> None:

@@ -47,7 +47,17 @@ def find(cls: Any, name: str, base: tuple[Any, tuple[Any, ...]]) -> Any:
 def members_of(cls: Any) -> list[tuple[Any, Any]]:
     """The members and what each holds."""
     named = {id(each): each for each in cls._member_map_.values()}
-    return [(each, object.__getstate__(each)) for each in named.values()]
+    return [(each, _held(each)) for each in named.values()]
+
+
+def _held(member: Enum) -> Any:
+    state = object.__getstate__(member)
+    attributes, slots = state if isinstance(state, tuple) else (state, None)
+    if attributes and isinstance(attributes.get("_inverted_"), Enum):
+        attributes = attributes | {
+            "_inverted_": None
+        }  # `~member`, a combination, is kept there once it was needed
+    return attributes, slots
 
 
 def without_strangers(content: dict[str, Any]) -> dict[str, Any]:
@@ -63,8 +73,7 @@ def set_members(cls: Any, members: list[tuple[Any, Any]]) -> None:
     """Give new members what they hold."""
     if _SHELLS.pop(id(cls), None) is None:
         return
-    for member, state in members:
-        attributes, slots = state if isinstance(state, tuple) else (state, None)
+    for member, (attributes, slots) in members:
         if attributes:
             member.__dict__.update(attributes)
         for name, value in (slots or {}).items():

@@ -188,13 +188,52 @@ def _of_module(thing: Any, module: str) -> Any:
 
 
 def _alias(thing: Any) -> _Reduced:
-    return alias, (thing.__name__, thing.__value__, thing.__type_params__)
+    name, module, parameters = thing.__name__, thing.__module__, thing.__type_params__
+    if parameters:
+        return alias, (name, module, thing.__value__, parameters)
+    return lazy_alias, (name, module), _valued(thing), None, None, fill_alias
 
 
-def alias(name: str, value: Any, parameters: tuple[Any, ...]) -> Any:
-    """What ``type name = value`` makes."""
+def _valued(thing: Any) -> Any:
+    """What an alias stands for, or the error of asking: it may be known to type checkers only."""
+    try:
+        return thing.__value__
+    except Exception as error:
+        return error
+
+
+def alias(name: str, module: str, value: Any, parameters: tuple[Any, ...]) -> Any:
+    """What ``type name[T] = value`` makes."""
     assert _Alias is not None
-    return _Alias(name, value, type_params=parameters)
+    names = {"__name__": module, "make": functools.partial(_Alias, name, value, type_params=parameters)}
+    return eval("make()", names)  # it takes its module from where it is called
+
+
+def lazy_alias(name: str, module: str) -> Any:
+    """What ``type name = value`` makes, with the value to come: it may mention the alias itself."""
+    value = _Value()
+    names: dict[str, Any] = {"__name__": module, "value": value}
+    exec(f"type {name} = value()", names)
+    _VALUES[id(names[name])] = value
+    return names[name]
+
+
+class _Value:
+    held: Any = None
+
+    def __call__(self) -> Any:
+        if isinstance(self.held, Exception):
+            raise self.held
+        return self.held
+
+
+_VALUES: Final[dict[int, _Value]] = {}  # of aliases, which stay: they cannot be referred to weakly
+
+
+def fill_alias(thing: Any, value: Any) -> None:
+    """Set what an alias stands for."""
+    if id(thing) in _VALUES:
+        _VALUES[id(thing)].held = value
 
 
 def _cached_property(thing: Any) -> _Reduced:

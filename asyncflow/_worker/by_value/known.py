@@ -11,19 +11,17 @@ import os
 import sys
 import threading
 import weakref
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import partial
 from itertools import count
 from types import ModuleType
 from typing import Any, Final
 
+from .digests import digest
 from .modules import named
 
 Token = tuple[str, int]
 """Of an object: its home, and a number."""
-
-_PLAIN: Final = frozenset({type(None), bool, int, float, complex, str, bytes})
-_LOOKED_AT: Final = 1000  # items of a container that are compared
 
 
 class Home:
@@ -48,11 +46,11 @@ os.register_at_fork(after_in_child=HOME.renew)
 _LOCK: Final = threading.RLock()
 _NUMBERS: Final = count(1)
 _TOKENS: Final[dict[int, Token]] = {}  # by the id of the object
-_OBJECTS: Final[dict[Token, weakref.ref[Any]]] = {}
+_OBJECTS: Final[dict[Token, Callable[[], Any]]] = {}
 _SET: Final[dict[Any, dict[str, int]]] = {}  # which version of a name was set, by token or space
 _SENT: Final[
     dict[str, dict[str, tuple[Any, Any, int]]]
-] = {}  # of a name: its value, what was in that, and the version
+] = {}  # of a name: its value, the digest of what was in that, and the version
 
 
 # -- identity -------------------------------------------------------------------------------------------------
@@ -76,8 +74,15 @@ def remember(token: Token, thing: Any) -> None:
     """Let an object be found by its token, as long as it lives."""
     number = id(thing)
     with _LOCK:
-        _OBJECTS[token] = weakref.ref(thing, partial(_forget, token, number))
+        try:
+            _OBJECTS[token] = weakref.ref(thing, partial(_forget, token, number))
+        except TypeError:  # as for `type X = ...`: it stays
+            _OBJECTS[token] = partial(_itself, thing)
         _TOKENS[number] = token
+
+
+def _itself(thing: Any) -> Any:
+    return thing
 
 
 def _forget(token: Token, number: int, reference: Any) -> None:
@@ -138,9 +143,10 @@ def versions(owner: str, names: dict[str, Any]) -> dict[str, int]:
         owner: whose names they are.
         names: with their values.
     """
+    digests = {name: digest(value) for name, value in names.items()}  # others' code runs here
     with _LOCK:
         sent = _SENT.setdefault(owner, {})
-        return {name: _version(sent, name, value) for name, value in names.items()}
+        return {name: _version(sent, name, value, digests[name]) for name, value in names.items()}
 
 
 class Gone:
@@ -159,33 +165,13 @@ def ever_newer(names: Iterable[str]) -> dict[str, int]:
     return dict.fromkeys(names, number)
 
 
-def _version(sent: dict[str, tuple[Any, Any, int]], name: str, value: Any) -> int:
+def _version(sent: dict[str, tuple[Any, Any, int]], name: str, value: Any, content: bytes | None) -> int:
     before = sent.get(name)
-    content = _content(value)
-    if before is not None and before[0] is value and _is_same(before[1], content):
+    if before is not None and before[0] is value and before[1] == content:
         return before[2]
     number = next(_NUMBERS)
     sent[name] = (value, content, number)
     return number
-
-
-def _content(value: Any) -> list[Any] | None:
-    """What is in a container that may be changed, as far as it is compared."""
-    cls = type(value)
-    if cls is dict:
-        return [*value, *value.values()] if len(value) <= _LOOKED_AT else [len(value)]
-    if cls is list or cls is set or cls is bytearray:
-        return [*value] if len(value) <= _LOOKED_AT else [len(value)]
-    return None
-
-
-def _is_same(before: list[Any] | None, after: list[Any] | None) -> bool:
-    if before is None or after is None:
-        return before is after
-    return len(before) == len(after) and all(
-        one is other or (type(one) in _PLAIN and type(one) is type(other) and one == other)
-        for one, other in zip(before, after, strict=True)
-    )
 
 
 def newer(owner: Any, names: dict[str, int]) -> list[str]:

@@ -7,6 +7,7 @@ import pickle
 import sys
 from collections.abc import Callable
 from enum import Enum
+from functools import partial
 from importlib import import_module
 from types import FunctionType, MethodType, ModuleType
 from typing import Any, Final
@@ -21,7 +22,7 @@ from .space import Space
 _HEAP: Final = 1 << 9  # the flag of classes that are not built into the interpreter or an extension
 _PROTOCOL: Final = 5
 
-_Way = Callable[[Any], Any]
+_Way = Callable[[Any, Any], Any]  # of a pickler and a thing: bound ones would make a circle of each pickler
 
 
 def dumps(value: Any, *, is_going_home: bool = False, is_changed: bool = False) -> bytes:
@@ -70,38 +71,36 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
             way = self._ways[cls] = self._way(cls)
         except TypeError:  # the class cannot be hashed
             way = self._way(cls)
-        return NotImplemented if way is None else way(thing)
+        return NotImplemented if way is None else way(self, thing)
 
     def _way(self, cls: type) -> _Way | None:
         if issubclass(cls, type):
-            return self._class
+            return Pickler._class
         if issubclass(cls, FunctionType):
-            return self._function
+            return Pickler._function
         if issubclass(cls, BaseException):
-            return self.exceptions.reduced
+            return Pickler._exception
         if issubclass(cls, Enum):
-            return self._member if importable(cls) is None else None
+            return Pickler._member if importable(cls) is None else None
         if issubclass(cls, ModuleType):
-            return self._module
+            return Pickler._module
         if cls in kinds.METHODS:
-            return self._method
-        return self._named if cls in kinds.NAMED else kinds.OTHERS.get(cls)
+            return Pickler._method
+        if cls in kinds.NAMED:
+            return Pickler._named
+        return Pickler._other if cls in kinds.OTHERS else None
 
     @property
     def exceptions(self) -> Exceptions:
         """How those in this pickle are packed."""
         if self._exceptions is None:
-            self._exceptions = Exceptions(self._packed_alone)
+            self._exceptions = Exceptions(partial(_packed_alone, self._is_going_home))
         return self._exceptions
 
-    def _packed_alone(self, error: BaseException) -> bytes:
-        stream = io.BytesIO()
-        pickler = Pickler(stream, is_going_home=self._is_going_home)
-        pickler._exceptions = Exceptions(pickler._packed_alone, error)
-        pickler.dump(error)
-        return stream.getvalue()
-
     # -- ways -------------------------------------------------------------------------------------------------
+
+    def _exception(self, error: BaseException) -> Any:
+        return self.exceptions.reduced(error)
 
     def _class(self, cls: type) -> Any:
         if not cls.__flags__ & _HEAP:
@@ -125,10 +124,17 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
     def _named(self, thing: Any) -> Any:
         if kinds.is_named_there(thing):
             return NotImplemented
-        return self._own(thing) or (made, (known.token_of(thing), *kinds.NAMED[type(thing)](thing)))
+        own = self._own(thing)
+        if own is not None:
+            return own
+        way, args, *filled = kinds.NAMED[type(thing)](thing)
+        return made, (known.token_of(thing), way, args), *filled
 
     def _member(self, member: Enum) -> Any:
         return enums.reduced(member) if enums.is_named(member) else NotImplemented
+
+    def _other(self, thing: Any) -> Any:
+        return kinds.OTHERS[type(thing)](thing)
 
     def _method(self, thing: Any) -> Any:
         where = kinds.method(thing)
@@ -190,6 +196,14 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
     def _space_named(self, name: str) -> Space:
         module = sys.modules.get(name)
         return self._space({} if module is None else module.__dict__)
+
+
+def _packed_alone(is_going_home: bool, error: BaseException) -> bytes:
+    stream = io.BytesIO()
+    pickler = Pickler(stream, is_going_home=is_going_home)
+    pickler._exceptions = Exceptions(partial(_packed_alone, is_going_home), error)
+    pickler.dump(error)
+    return stream.getvalue()
 
 
 def _dispatcher(fn: FunctionType) -> Any:

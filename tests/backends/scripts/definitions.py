@@ -741,6 +741,46 @@ def class_bodies_in_functions_find_globals():
 LEVEL_OF_CLASS = 11
 
 
+class Noted:
+    notes = []
+
+    def __init_subclass__(cls, **rest):
+        super().__init_subclass__(**rest)
+        Noted.notes.append(cls.__name__)
+
+
+class Shelf(typing.Generic[T], Noted):
+    def __init__(self, item: T):
+        self.item = item
+
+
+class IntShelf(Shelf[int]):
+    pass
+
+
+@check
+def no_hook_behind_generic_runs_again():
+    return lambda: (IntShelf(3).item, Shelf[str]("a").item, Noted.notes), (3, "a", ["Shelf", "IntShelf"])
+
+
+@check
+def flags_are_known_after_they_were_inverted():
+    without = ~Access.READ
+    return lambda: (~Access.READ, without), lambda got: got[0] is got[1] is Access.WRITE
+
+
+class Three(enum.Flag):
+    A = 1
+    B = 2
+    C = 4
+
+
+@check
+def combinations_that_were_made_stay_combinations():
+    both = ~Three.A
+    return lambda: (~Three.A, both), lambda got: got[0] is got[1] is both
+
+
 # -- run ----------------------------------------------------------------------------------------------------
 
 
