@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path, PosixPath
+from types import MemberDescriptorType
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ class HeldPath(PosixPath):
     reading the file, may hold a text or a path made of it, so that the sandbox stays to the end of the run."""
 
     _facts: Facts | None = None
+    _plain: Path | None = None
 
     @classmethod
     def to(cls, path: Path, facts: Facts) -> HeldPath:
@@ -44,6 +46,7 @@ class HeldPath(PosixPath):
             facts: of that task.
         """
         held = cls(path)
+        held._plain = path
         held._facts = facts
         return held
 
@@ -85,6 +88,19 @@ _MADE_OF_IT: Final = (
 )
 
 
+_ONLY_ITS_NAME: Final = ("name", "stem", "suffix", "suffixes")
+_INSIDE: Final = ("_parts", "_raw_paths")  # what another path is made of that is made of it: Path(path)
+
+
+def plain_path(path: Path) -> Path:
+    """The same path, which nobody has asked for: it is only handed on.
+
+    Args:
+        path: held, or any other.
+    """
+    return (path._plain if isinstance(path, HeldPath) else None) or Path(path)
+
+
 def _reaching(name: str) -> property:
     """An attribute that says that the path was used before it is what it was."""
     inherited: Any = getattr(PosixPath, name)
@@ -93,9 +109,18 @@ def _reaching(name: str) -> property:
         self._reached()
         return inherited.__get__(self, HeldPath)
 
-    return property(get)
+    if not isinstance(inherited, MemberDescriptorType):
+        return property(get)
+    return property(get, inherited.__set__)
 
 
-for each in _MADE_OF_IT:
-    if hasattr(PosixPath, each):  # Python 3.11 has no walk
+def _not_reaching(name: str) -> property:
+    inherited: Any = getattr(PosixPath, name)
+    return property(lambda self: inherited.__get__(self._plain or self))
+
+
+for each in (*_MADE_OF_IT, *_INSIDE):
+    if hasattr(PosixPath, each):  # Python 3.11 has no walk, and others are made of other things
         setattr(HeldPath, each, _reaching(each))
+for each in _ONLY_ITS_NAME:
+    setattr(HeldPath, each, _not_reaching(each))

@@ -12,6 +12,7 @@ from .._core.files import InputFile, OutputFile, is_plain_name, name_in_sandbox,
 from .._core.task import Task
 from .._path_standin import TEXT, PathStandIn
 from .facts import Facts
+from .held_path import plain_path
 
 
 def refuse_collisions(facts: Facts, files: Sequence[InputFile]) -> None:
@@ -57,7 +58,7 @@ def _there(source: Any, facts: Facts) -> tuple[str, Hashable, str] | None:
     if isinstance(source, str) and urls.is_url(source):
         name, file, told = urls.name_of(source), source, urls.shown(source)
     else:
-        plain = source if isinstance(source, str) else Path(source)  # not the path that knows who looks at it
+        plain = plain_path(source) if isinstance(source, Path) else source
         file = os.path.normpath(facts.folder / os.path.expanduser(plain))
         name, told = os.path.basename(file), str(plain)
     may_be_made = isinstance(source, str) and is_plain_name(source) and bool(facts.upstreams)

@@ -123,7 +123,10 @@ class Sandboxes:
         """
         facts: Facts = task.facts
         tells = type(value) not in _TELL_NOTHING and (
-            type(value) is not str or len(value) > _LONG or str(facts.sandbox) in value
+            type(value) is not str
+            or len(value) > _LONG
+            or facts.sandbox is None
+            or facts.sandbox.name in value  # by its whole path, through a link, or from elsewhere by ..
         )
         if task.id in self._made and self._keep != "all" and not (tells or facts.is_reached):
             facts.directory = Directory(task.id, give_back)

@@ -27,6 +27,7 @@ from .._core.names_in_commands import is_plain, is_plain_path, unplain
 from ..errors import StagingError
 from .copying import Unwanted, copy, is_inside, remove
 from .facts import Facts
+from .held_path import plain_path
 from .implicit import bring_left, left_under, stamp_of, walk
 
 if TYPE_CHECKING:
@@ -175,11 +176,11 @@ class Staging:
         if source is None:
             source = given.source
         if isinstance(source, PosixPath):
-            source = Path(source)  # not the path that knows who looks at it
+            source = plain_path(source)
         if isinstance(source, list) and source and all(isinstance(each, os.PathLike) for each in source):
             if given.name is not None or given.sha256 is not None:
                 raise ValueError(f"InputFile of {len(source)} files: neither name= nor sha256= fits them all")
-            return [Path(each) for each in source]
+            return [plain_path(each) for each in source]
         path = _local(source, facts.folder)
         if path is None:
             raise TypeError(f"InputFile({source!r}): a path or a URL is needed, or the name of an output")

@@ -9,7 +9,7 @@ import pickle
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 import pytest
@@ -103,6 +103,9 @@ async def test_what_is_handed_on_undeclared_stays_with_whoever_has_it(
 
 USES: dict[str, Callable[[Any], Any]] = {
     "text": str,
+    "a path of it": Path,
+    "a pure path of it": PurePath,
+    "a path that it is joined to": lambda path: Path.cwd() / path,
     "a path made of it": lambda path: path.parent / path.name,
     "another name": lambda path: path.with_name("x"),
     "another way to it": lambda path: path.parent / "sub" / ".." / "x",
@@ -132,6 +135,17 @@ async def test_a_path_that_is_only_held_is_good(engine: WorkflowEngine, tmp_path
     assert (path.read_text(), [each.read_text() for each in paths]) == ("", ["2\n", ""])
 
 
+async def test_its_name_alone_leads_nowhere(engine: WorkflowEngine, tmp_path: Path) -> None:
+    path = await engine.executable_task(lambda out: f"touch {out}")(OutputFile("x.tar.gz")).outputs[
+        "x.tar.gz"
+    ]
+    assert (path.name, path.stem, path.suffixes) == ("x.tar.gz", "x.tar", [".tar", ".gz"])
+    await engine.executable_task(lambda x: f"cat {x}")(InputFile(path, name=path.name))
+    del path
+    await tidied(engine)
+    assert there(tmp_path) == []
+
+
 @pytest.mark.parametrize("backend", ["thread", "process", "sequential"])
 async def test_a_path_as_an_argument_is_good_while_its_task_runs(tmp_path: Path, backend: str) -> None:
     async with WorkflowEngine(backend, work_dir=tmp_path / "work") as engine:
@@ -150,13 +164,14 @@ async def test_where_its_value_or_its_future_has_told_where_it_is_it_stays(
 ) -> None:
     said = await engine.executable_task(lambda: "touch x; pwd", name="says")()
     captured = await engine.executable_task(lambda: "echo 1", name="captures", capture_stdio=True)()
+    from_here = await engine.executable_task(lambda: "touch x; realpath --relative-to=/ .", name="tells")()
     returned = await engine.function_task(lambda out: out if out.write_text("1") else None)(OutputFile("x"))
     folder = (future := engine.executable_task(lambda: "touch x", name="asked")()).sandbox
     await future
     folder = future.sandbox
     del future
     await tidied(engine)
-    assert os.listdir(said.strip()) == os.listdir(folder) == ["x"]
+    assert os.listdir(said.strip()) == os.listdir("/" + from_here.strip()) == os.listdir(folder) == ["x"]
     assert (captured.read_text(), returned.read_text()) == ("1\n", "1")
 
 
