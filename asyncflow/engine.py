@@ -13,7 +13,7 @@ from datetime import timedelta
 from functools import partial
 from os import PathLike
 from types import MethodType, TracebackType
-from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec, Self, TypeVar, overload
 
 from ._core.history import History
 from ._engine import decorators
@@ -166,6 +166,15 @@ class WorkflowEngine(Life):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self._leave(wait=error is None)
+
+    if not TYPE_CHECKING:  # checkers say that it is not there
+
+        def __enter__(self) -> NoReturn:
+            raise TypeError(
+                "an engine is started in async code:  async with engine: ...   In a script:  engine.run(block, ...)"
+            )
+
+        def __exit__(self, *_: object) -> None: ...
 
     @overload
     def run(self, target: FunctionTask[P, Any, R], /, *args: P.args, **kwargs: P.kwargs) -> R: ...

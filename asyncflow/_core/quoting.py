@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Iterator
 from functools import lru_cache
@@ -14,6 +15,13 @@ _MEND: Final = (
     'Outside of quotes it is quoted by itself, as one word. To have it inside of some:  v={}; echo "of $v"\n'
     "  A script for another shell takes it as an argument:  sh -c 'cat \"$1\"' sh {}"
 )
+
+_BRACES: Final = (
+    "Values go into {} in their order, or by name into {name}; "
+    "braces of the command itself are doubled: {{ }}"
+)
+
+_PLACE: Final = re.compile(r"\w*(?:[.\[]|$)")  # for a value; anything else was meant for the shell, or awk
 
 
 def quoted(value: Any) -> str:
@@ -68,8 +76,34 @@ def sh(template: str, /, *values: Any, **named: Any) -> str:
     Raises:
         ValueError: a value holds a null character, or a place for one stands inside quotes or a heredoc.
         IndexError: there are more places than values.
+        KeyError: nothing was given for a name.
     """
-    return _Quoting(iter(_places(template))).vformat(template, values, named)
+    try:
+        return _Quoting(iter(_places(template))).vformat(template, values, named)
+    except (KeyError, IndexError) as error:
+        lacking = _lacking(template, values, named)
+        if lacking is None:
+            raise
+        raise type(error)(_Told(f"sh({template!r}): nothing was given for {lacking}.\n  {_BRACES}")) from None
+
+
+class _Told(str):
+    """A `KeyError` shows the representation of what it is given."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+def _lacking(template: str, values: tuple[Any, ...], named: dict[str, Any]) -> str | None:
+    """The first place of a template for which there is no value."""
+    places = (field for _, field, _, _ in Formatter().parse(template) if field is not None)
+    for at, field in enumerate(places):
+        first = re.split(r"[.\[]", field, maxsplit=1)[0] or str(at)
+        if not (int(first) < len(values) if first.isdigit() else first in named):
+            return f"{{{field}}}, place {at + 1}" if field == "" else f"{{{field}}}"
+    return None
 
 
 @lru_cache
@@ -85,8 +119,9 @@ def _places(template: str) -> tuple[Place, ...]:
             continue
         place = next(found)
         if place not in (Place.OUTSIDE, Place.ARITHMETIC, Place.COMMENT):
+            mend = _MEND if "$" not in place.value and _PLACE.match(field) else _BRACES
             raise ValueError(
-                f"sh({template!r}): {{{field}}} stands {place.value}, where it cannot be quoted.\n  {_MEND}"
+                f"sh({template!r}): {{{field}}} stands {place.value}, where it cannot be quoted.\n  {mend}"
             )
         nested = sum(inner is not None for _, inner, _, _ in Formatter().parse(spec))
         stand += [place] * (1 + nested)

@@ -303,6 +303,11 @@ def run_target(
             f"engine.run got {target!r} of another engine; run it with that one, or say where it is to run:\n"
             f"  engine.run({target._definition.name}.on(engine), ...)"
         )
+    if not callable(target) and not inspect.isawaitable(target):
+        raise TypeError(
+            f"engine.run got {target!r}, a {type(target).__name__}, which cannot be called.\n"
+            "  Pass a block, a task or an async function, and its arguments:  engine.run(block, ...)"
+        )
 
     async def main() -> Any:
         async with engine:

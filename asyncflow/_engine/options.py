@@ -121,7 +121,10 @@ def check_function(decorator: str, fn: Any) -> None:
         )
     if not callable(fn) or isinstance(fn, type):
         what = "a class" if isinstance(fn, type) else f"a {type(fn).__name__}"
-        raise TypeError(f"@engine.{decorator} got {fn!r}, {what}, not a function")
+        raise TypeError(
+            f"@engine.{decorator} got {fn!r}, {what}, not a function.\n"
+            f"  Options are given by name:  @engine.{decorator}(timeout=3)"
+        )
     if inspect.isgeneratorfunction(fn) or inspect.isasyncgenfunction(fn):
         raise TypeError(
             f"@engine.{decorator} got {name_of(fn)!r}, which yields: it would run only where it is read.\n"

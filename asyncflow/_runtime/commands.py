@@ -151,7 +151,7 @@ class Commands:
                         opened.push(undo.pop_all())
                         return command, streams
             if problem.errno not in NO_ROOM or not self._live:
-                raise not_started(task, problem, argv, env, cwd) from problem
+                raise not_started(task, problem, argv, env, cwd) from None  # it says all of it
             self._for_room.append(asyncio.get_running_loop().create_future())
             await self._for_room[-1]
 

@@ -24,6 +24,7 @@ T = TypeVar("T")
 _FUTURES = (asyncio.Future, concurrent.futures.Future)
 _cancel = asyncio.Future.cancel
 _result = asyncio.Future.result
+_OR_NONE = "Whether there is one at all, `is not None` tells"
 _OF_COMMANDS = {"command", "returncode", "stderr"}
 _FACE = {
     *("attempts", "explain", "id", "label", "name", "outputs", "sandbox", "state", "workflow", *_OF_COMMANDS),
@@ -162,11 +163,7 @@ class TaskFuture(Task, asyncio.Future[T]):
         Raises:
             TypeError: always.
         """
-        raise TypeError(
-            f"{self!r} is a future here, and not yet its value: it is neither true nor false.\n"
-            f"  Await it first:  if await {spelled(self.name)}(...): ...  "
-            "Whether there is one at all, `is not None` tells"
-        )
+        raise _no_value(self, "it is neither true nor false", "if {}: ...  " + _OR_NONE)
 
     def __eq__(self, other: object) -> bool:
         """Whether it is the same future; refused for what is none.
@@ -176,15 +173,38 @@ class TaskFuture(Task, asyncio.Future[T]):
         """
         if self is other or isinstance(other, _FUTURES):
             return self is other
-        raise TypeError(
-            f"{self!r} is a future here, and not yet its value: it cannot be compared with"
-            f" {type(other).__name__!r}.\n"
-            f"  Await it first:  await {spelled(self.name)}(...) == ...  "
-            "Whether there is one at all, `is not None` tells"
+        raise _no_value(
+            self, f"it cannot be compared with {type(other).__name__!r}", "{} == ...  " + _OR_NONE
         )
 
     __hash__ = asyncio.Future.__hash__
-    __iter__ = None  # type: ignore[assignment]  # one that is done would be gone over as if it was empty
+
+    if TYPE_CHECKING:  # checkers refuse what is not there, with words of their own
+        __iter__ = None  # type: ignore[assignment]
+    else:
+
+        def __iter__(self) -> NoReturn:  # asyncio's own would go over one that is done as if it was empty
+            raise _no_value(self, "it is not iterable", "for each in {}: ...")
+
+        def __contains__(self, item: object) -> NoReturn:
+            raise _no_value(self, "nothing is in it", "... in {}")
+
+        def __len__(self) -> NoReturn:
+            raise _no_value(self, "it has no length", "len({})")
+
+        def __getitem__(self, item: object) -> NoReturn:
+            raise _no_value(self, "it has no items", "rows = {}; rows[...]")
+
+        def __add__(self, other: object) -> NoReturn:
+            raise _no_value(self, "it does not go with operators", "{} + ...")
+
+        __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = __rtruediv__ = __add__
+        __lt__ = __le__ = __gt__ = __ge__ = __add__
+
+        def __format__(self, spec: str) -> str:
+            if spec:
+                raise _no_value(self, f"it has no format {spec!r}", "value = {}")
+            return repr(self)
 
     def __repr__(self) -> str:
         self.site.run.has_texts = True  # which should stand in no argument of a call: see `Wiring`
@@ -193,6 +213,14 @@ class TaskFuture(Task, asyncio.Future[T]):
     def __dir__(self) -> list[str]:
         face = _FACE if self.definition.command is not None else _FACE - _OF_COMMANDS
         return [name for name in super().__dir__() if name in face or name.startswith("__")]
+
+
+def _no_value(future: TaskFuture[Any], why: str, mend: str) -> TypeError:
+    """The error of a future that is taken for its value; of the mend, {} is where it is awaited."""
+    awaited = mend.format(f"await {spelled(future.name)}(...)")
+    return TypeError(
+        f"{future!r} is a future here, and not yet its value: {why}.\n  Await it first:  {awaited}"
+    )
 
 
 class EndedFuture(TaskFuture[T]):

@@ -722,7 +722,7 @@ class Run:
         over = self.last - len(live)
         if self.closed is not None:
             return (
-                f"shut down, {over:,} tasks are over"
+                f"shut down, {over:,} {'task is' if over == 1 else 'tasks are'} over"
                 if not live
                 else f"shutting down, {len(live):,} tasks are not over"
             )

@@ -151,3 +151,24 @@ def test_bytes_and_null_characters_cannot_be_put_in() -> None:
         sh("cat {}", "a\0b")
     with pytest.raises(IndexError):
         sh("cat {} {}", "a")
+
+
+@pytest.mark.parametrize(
+    ("template", "kind", "told"),
+    [
+        ("cat {path}", KeyError, "nothing was given for {path}"),
+        ("cat {} {}", IndexError, "nothing was given for {}, place 2"),
+        ("cat {2}", IndexError, "nothing was given for {2}"),
+        ("awk {print $1} {}", KeyError, "nothing was given for {print $1}"),
+        ("awk '{print $1}' {}", ValueError, "{print $1} stands inside quotes"),
+        ("cat ${HOME}/{}", ValueError, "{HOME} stands inside ${...}"),
+    ],
+)
+def test_sh_says_for_what_nothing_was_given_and_that_braces_of_the_command_are_doubled(
+    template: str, kind: type[Exception], told: str
+) -> None:
+    with pytest.raises(kind) as caught:
+        sh(template, "a b")
+    first, second = str(caught.value).split("\n")
+    assert first.startswith(f"sh({template!r}): {told}")
+    assert second.endswith("braces of the command itself are doubled: {{ }}")

@@ -135,11 +135,11 @@ async def test_result_of_a_future_nobody_holds_is_let_go(threads: WorkflowEngine
     class Result: ...
 
     kept = threads.submit(Result)
-    value = weakref.ref(await kept)
+    loop, gone = asyncio.get_running_loop(), asyncio.Event()
+    value = weakref.ref(await kept, lambda _: loop.call_soon_threadsafe(gone.set))
     assert value() is not None
     del kept
-    await turns()
-    gc.collect()
+    await asyncio.wait_for(gone.wait(), 30)  # the worker thread may be the last that lets go
     assert value() is None
 
 
@@ -147,12 +147,12 @@ async def test_arguments_of_a_task_that_is_over_are_let_go(threads: WorkflowEngi
     class Argument: ...
 
     argument = Argument()
-    seen = weakref.ref(argument)
+    loop, gone = asyncio.get_running_loop(), asyncio.Event()
+    seen = weakref.ref(argument, lambda _: loop.call_soon_threadsafe(gone.set))
     future = threads.submit(lambda given, also=None: None, argument, also=[argument])
     await future
     del argument
-    await turns()
-    gc.collect()
+    await asyncio.wait_for(gone.wait(), 30)  # the worker thread may be the last that lets go
     assert seen() is None
     assert future.done()
 
@@ -494,6 +494,35 @@ async def test_other_errors_are_left_as_they_are_and_nothing_is_searched(
 async def test_a_future_that_is_done_cannot_be_gone_over_as_if_it_was_empty(threads: WorkflowEngine) -> None:
     future = threads.submit(len, "abc")
     await future
-    for use in (list, sum, set, lambda each: 1 in each, lambda each: [*each]):
-        with pytest.raises(TypeError, match=r"'TaskFuture' (object )?is not iterable"):
+    for use in (list, sum, set, lambda each: [*each]):
+        with pytest.raises(
+            TypeError, match=r"^<TaskFuture len#1 .*: it is not iterable\.\n  Await it first:  for"
+        ):
             use(future)
+
+
+@pytest.mark.parametrize(
+    ("use", "told"),
+    [
+        (lambda future: future[0], r"it has no items\.\n  Await it first:  rows = await len\(\.\.\.\); rows"),
+        (lambda future: 1 in future, r"nothing is in it\.\n  Await it first:  \.\.\. in await len"),
+        (len, r"it has no length\.\n  Await it first:  len\(await len\(\.\.\.\)\)"),
+        (
+            lambda future: future + 1,
+            r"it does not go with operators\.\n  Await it first:  await len\(\.\.\.\) \+",
+        ),
+        (lambda future: sum([future]), "it does not go with operators"),
+        (lambda future: future < 1, "it does not go with operators"),
+        (lambda future: sorted([future, future]), "it does not go with operators"),
+        (lambda future: f"{future:.2f}", r"it has no format '\.2f'"),
+    ],
+)
+async def test_an_await_that_was_forgotten_is_told_by_the_name_of_the_task(
+    threads: WorkflowEngine, use: Callable[[Any], Any], told: str
+) -> None:
+    future = threads.submit(len, "abc")
+    with pytest.raises(
+        TypeError, match=f"^<TaskFuture len#1 .* is a future here, and not yet its value: {told}"
+    ):
+        use(future)
+    assert await future == 3

@@ -266,3 +266,17 @@ def test_the_report_of_a_dry_run_says_that_it_is_one(dry: bool, tmp_path: Path) 
     for each in (report, Report.from_json(report.to_json()), Report.from_journal(tmp_path / "journal")):
         assert each.dry_run is dry
         assert str(each).startswith("Report: dry run, nothing ran: 1 task in" if dry else "Report: 1 task in")
+
+
+def test_what_an_engine_is_begun_with_in_error_is_told_with_what_does() -> None:
+    engine: Any = WorkflowEngine()
+    with pytest.raises(TypeError, match=r"^an engine is started in async code:  async with engine"), engine:
+        pass
+    with pytest.raises(
+        TypeError, match=r"^engine\.run got 'flow', a str, which cannot be called\.\n  Pass a block"
+    ):
+        engine.run("flow")
+    with pytest.raises(
+        TypeError, match=r"^@engine\.block got 'io', a str, not a function\.\n  Options are given by name"
+    ):
+        engine.block("io")

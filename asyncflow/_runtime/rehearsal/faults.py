@@ -131,7 +131,7 @@ def of_code(
     """
     place = place_of(error.__traceback__)
     where = called_at(task) if place is None else place_in(place.frame.f_code, place.at)
-    if isinstance(error, AsyncflowError) or is_worded(error):
+    if (isinstance(error, AsyncflowError) or is_worded(error)) and forgotten.SAID not in str(error):
         return of_call(error, where, (task.name,))
     values = [] if place is None else list(values_at(place))
     if isinstance(error, AttributeError):

@@ -13,6 +13,8 @@ from ..._core.task import Definition, Task
 from ..future import TaskFuture
 
 _AWAIT: Final = "await it first"
+SAID: Final = "is a future here, and not yet its value"
+"""What a future says that is taken for its value."""
 _NAMED: Final = 3
 _FUTURE: Final = re.compile(r"\bTaskFuture\b|'coroutine'|\b(?:not|type) coroutine\b")
 _TASK: Final = re.compile(r"(?:'|\b(?:not|type|object) )(?:Function|Executable)Task\b(?!\.)")
@@ -93,7 +95,10 @@ def _is_of_future(error: BaseException) -> bool:
 def _not_awaited(task: Task, error: BaseException, where: str, values: Sequence[Any]) -> Fault:
     names = list(dict.fromkeys(name for name in map(_name_of_awaitable, values) if name is not None))
     given = f"what {' or '.join(map(repr, names[:_NAMED]))} gives" if names else "this"
-    what = f"{brief(error)}: {given} is a future here, and not yet its value"
+    if SAID in (told := str(error)):  # by the future itself
+        why, _, mend = told.partition(SAID)[2].partition(".\n  Await it first:  ")
+        return Fault(f"{type(error).__name__}: {given} {SAID}{why}", where, (*names, task.name), mend)
+    what = f"{brief(error)}: {given} {SAID}"
     mend = f"{_AWAIT}:  await {names[0]}(...)" if names else _AWAIT
     return Fault(what, where, (*names, task.name), mend)
 
