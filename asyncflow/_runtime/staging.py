@@ -240,7 +240,7 @@ class Staging:
         copy(path, halfway, wanted)
         with suppress(FileNotFoundError):
             if not path.is_dir():  # who may read a file is for whoever has made it first
-                os.chmod(halfway, stat.S_IMODE(os.stat(destination).st_mode))
+                os.chmod(halfway, os.stat(destination).st_mode & 0o777)  # as whom it runs is not for others
         return halfway
 
     def _publish(self, halfway: Path, destination: Path) -> None:
@@ -288,7 +288,9 @@ def refuse_no_file(place: Path) -> None:
     """
     with suppress(FileNotFoundError, NotADirectoryError):
         mode = os.stat(place).st_mode
-        if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+        leads_to = os.readlink(place) if place.is_symlink() else ""
+        is_stream = any(each.startswith("/proc/") for each in (str(place), leads_to))  # as /dev/stdout is
+        if is_stream or not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
             told = "a device, pipe or socket is there, which a file would replace; leave to= out, or name another place"
             raise OSError(errno.EINVAL, told, str(place))
 

@@ -736,6 +736,19 @@ async def test_a_dry_run_stages_nothing(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+async def test_an_open_file_under_the_name_of_a_stream_is_not_replaced_by_another(
+    engine: WorkflowEngine, tmp_path: Path
+) -> None:
+    make: Any = engine.executable_task(lambda out: f"echo 1 > {out}", name="make")
+    stdout = tmp_path / "stdout"  # as /dev/stdout is, where output goes into a file
+    with open(tmp_path / "log", "w") as log:
+        stdout.symlink_to(f"/proc/self/fd/{log.fileno()}")
+        for place in (stdout, Path(f"/proc/self/fd/{log.fileno()}")):
+            with pytest.raises(StagingError, match=r"'make' \(#\d\): it cannot publish there"):
+                make(OutputFile("x", to=place))
+        assert stdout.is_symlink()
+
+
 @pytest.mark.parametrize("kind", ["device", "pipe", "socket", "link to a device"])
 @pytest.mark.parametrize("task", ["command", "function"])
 async def test_what_is_no_file_is_not_replaced_by_one(
@@ -800,6 +813,15 @@ async def test_the_mode_of_what_is_published_over_stays(
     await make(OutputFile("x", to=tmp_path / "x"))
     assert (tmp_path / "x").read_text() == "1\n"
     assert (tmp_path / "x").stat().st_mode & 0o777 == mode
+
+
+async def test_what_is_published_over_a_program_does_not_run_as_its_owner(
+    engine: WorkflowEngine, tmp_path: Path
+) -> None:
+    (tmp_path / "x").touch()
+    (tmp_path / "x").chmod(0o6755)
+    await engine.executable_task(lambda out: f"echo 1 > {out}")(OutputFile("x", to=tmp_path / "x"))
+    assert (tmp_path / "x").stat().st_mode & 0o7777 == 0o755
 
 
 async def test_one_file_may_be_named_in_two_ways(
