@@ -9,11 +9,11 @@ What a future is, is told from outside (`Kinds`): this room knows no event loop.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from itertools import chain, compress
 from typing import Any, Final
 
-from .containers import FOREIGN, FUTURE, LAZY, LIST, PLAIN, Kinds, parts_of, rebuilt
+from .containers import FOREIGN, FUTURE, LAZY, LIST, PLAIN, SET, Kinds, parts_of, rebuilt
 
 
 class Lazy(TypeError):
@@ -139,17 +139,12 @@ def scan_value(value: Any, kinds: Kinds, adopt: Callable[[Any], Any]) -> tuple[l
                 else:
                     node.inner.append((position, inner))
                 continue
-            parts = parts_of(kind, part)
-            if _all_plain(parts, kinds):
+            parts = list(part) if kind <= SET else parts_of(kind, part)
+            if _all_plain(parts, kinds) or (len(parts) >= _MANY and _plain_throughout(parts, kinds)):
                 continue
-            looked_at: Iterable[tuple[int, Any]] = enumerate(parts)
-            if len(parts) >= _MANY:
-                if _plain_throughout(parts, kinds):
-                    continue
-                looked_at = _not_plain(parts, kinds)
             inner = nodes[id(part)] = Node(kind, part, parts)
             node.inner.append((position, inner))
-            stack.append((inner, iter(looked_at)))
+            stack.append((inner, enumerate(parts) if len(parts) < _MANY else _not_plain(parts, kinds)))
             break
         else:
             stack.pop()
@@ -211,7 +206,7 @@ def _plain_throughout(parts: list[Any], kinds: Kinds) -> bool:
     return False
 
 
-def _not_plain(parts: list[Any], kinds: Kinds) -> Iterable[tuple[int, Any]]:
+def _not_plain(parts: list[Any], kinds: Kinds) -> Iterator[tuple[int, Any]]:
     """Of many parts those to be looked at one by one, with their positions."""
     if not {cls for cls in set(map(type, parts)) if kinds[cls]} <= _BUILT_IN:
         return enumerate(parts)  # as it is mostly: a list of futures
@@ -257,5 +252,6 @@ def fill_value(holes: Holes, value_of: Callable[[Any], Any]) -> Any:
             node.parts[position] = value_of(future)
         for position, inner in node.inner:
             node.parts[position] = built[id(inner)]
-        built[id(node)] = rebuilt(node.kind, node.original, node.parts)
+        parts, original = node.parts, node.original
+        built[id(node)] = parts if type(original) is list else rebuilt(node.kind, original, parts)
     return built[id(holes[-1])][0]

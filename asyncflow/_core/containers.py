@@ -172,8 +172,6 @@ def rebuilt(kind: int, original: Any, parts: list[Any]) -> Any:
 
 
 def _like_a_list(original: Any, parts: list[Any], kind: int) -> Any:
-    if type(original) is list:
-        return parts
     if isinstance(original, (tuple, frozenset)):
         return _made_anew(original, parts)
     changed = copy.copy(original)  # with its own attributes, as a ``maxlen``

@@ -222,8 +222,11 @@ class Coroutines:
                     value = over.value
                     over.value = None
                     ended = perf_counter()
-                    timeout = definition.timeout
-                    if timeout is not None and ended - began > timeout and self._keeps_time:
+                    if (
+                        definition.timeout is not None
+                        and ended - began > definition.timeout
+                        and self._keeps_time
+                    ):
                         began = self._gave_nothing(task, (SUCCEEDED, task.id, None), link, began)
                     else:
                         # One look at the clock each: what the engine does from one body to the next counts as theirs.

@@ -133,11 +133,12 @@ class TaskFuture(Task, asyncio.Future[T]):
         """
         if get_ident() != self.site.run.thread or HELD_UP:
             refuse_inside(self)
-        if not self.done():
+        try:
+            return _result(self)
+        except asyncio.InvalidStateError:
             raise asyncio.InvalidStateError(
                 f"{self!r} has no result yet; say:  await {spelled(self.name)}(...)"
-            )
-        return _result(self)
+            ) from None
 
     def set_result(self, result: Any, /) -> NoReturn:
         """Refused, as by an `asyncio.Task`: the value is what the task's function returns.

@@ -115,7 +115,8 @@ class Journal:
             self._asked.set()
         if not self._refused:
             self._write()
-            os.close(self._file)
+            with suppress(OSError):  # somebody may have closed all files, as daemons do
+                os.close(self._file)
 
     def _open(self) -> int:
         with suppress(OSError):

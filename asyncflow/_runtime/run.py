@@ -300,8 +300,8 @@ class Run:
         many = min(len(events), most)  # not "while events": threads may add to them for ever
         now = perf_counter() if many else 0.0
         ran_ids, ran = ([], []) if record is None else (record.ran_ids, record.ran)
+        task, kind = None, RAN  # while none is at hand
         for _ in range(many):
-            task, kind = None, RAN
             try:
                 kind, task_id, payload = events.popleft()
                 if kind == RAN:
@@ -332,13 +332,15 @@ class Run:
                     and ran_ids[-1:] != [task_id]  # else it was told just before when it ran
                 ):
                     record.stopped(task_id, now)
+                kind = RAN
             except (
                 ImpossibleTransition
             ):  # a backend that says a thing twice must not cost others their results
                 self.dropped += 1
                 _log.exception("a report about %r (#%d) was dropped", task and task.name, task_id)
             except BaseException:
-                if kind != RAN and (task is None or not task.done()):
+                task = None if kind == RAN else live.get(task_id)
+                if task is not None and not task.done():
                     events.appendleft((kind, task_id, payload))
                 self.cut_short()
                 raise

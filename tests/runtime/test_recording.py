@@ -795,6 +795,16 @@ async def test_full_disk_costs_the_journal_what_is_told_meanwhile_and_not_the_ru
     assert told.startswith("journal '/dev/full' cannot be written, until there is room again: ")
 
 
+async def test_journal_whose_file_somebody_else_has_closed_says_so_and_ends(
+    tmp_path: Path, caplog: Any
+) -> None:
+    journal = Journal(tmp_path / "run.jsonl")
+    os.close(journal._file)
+    journal([RunBegan(1.0, "a", {})])
+    journal.close()
+    assert [record.levelname for record in caplog.records] == ["ERROR"]
+
+
 async def test_journal_goes_on_when_the_disk_has_room_again_and_says_how_much_it_lacks(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: Any
 ) -> None:
