@@ -12,7 +12,13 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import Enum
-from types import GetSetDescriptorType, MemberDescriptorType, new_class
+from types import (
+    BuiltinMethodType,
+    GetSetDescriptorType,
+    MemberDescriptorType,
+    WrapperDescriptorType,
+    new_class,
+)
 from typing import Any, Final
 
 from . import known
@@ -122,10 +128,11 @@ def make(
     if meta is None:
         meta = _winner(bases)
     with _without_hooks(bases):
-        try:
-            cls: type = type.__new__(meta, name, bases, dict(start))
-        except TypeError:  # a metaclass written in C makes its classes itself
-            cls = new_class(name, bases, {"metaclass": meta}, lambda names: names.update(start))
+        cls: type = (
+            new_class(name, bases, {"metaclass": meta}, lambda names: names.update(start))
+            if _is_written_in_c(meta)  # and makes its classes itself
+            else type.__new__(meta, name, bases, dict(start))
+        )
     if issubclass(meta, abc.ABCMeta):
         abc._abc_init(cls)  # type: ignore[attr-defined]
     known.remember(token, cls)
@@ -139,6 +146,16 @@ def _winner(bases: tuple[type, ...]) -> Any:
     """The metaclass of a class with these bases that has none of its own."""
     kinds = [type(base) for base in bases]
     return next(kind for kind in kinds if all(issubclass(kind, each) for each in kinds))
+
+
+def _is_written_in_c(meta: type) -> bool:
+    """Whether a metaclass has a part in the making of its classes that is no Python, as those of `ctypes` have."""
+    own = [vars(each) for each in meta.__mro__ if each not in (type, object)]
+    return any(
+        isinstance(each.get("__init__"), WrapperDescriptorType)
+        or isinstance(each.get("__new__"), BuiltinMethodType)
+        for each in own
+    )
 
 
 @contextmanager

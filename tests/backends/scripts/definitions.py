@@ -452,7 +452,7 @@ class Day(datetime.date, enum.Enum):
 
 
 class Operation(enum.Enum):
-    ADD = functools.partial(lambda a, b: (a + b, Operation.ADD.name))
+    ADD = enum.member(functools.partial(lambda a, b: (a + b, Operation.ADD.name)))
 
     def __call__(self, a, b):
         return self.value(a, b)
