@@ -14,6 +14,7 @@ import pytest
 
 from asyncflow import WorkflowEngine
 from asyncflow.testing import ManualBackend
+from asyncflow.testing.conformance._base import release_of
 
 from .kit import turns
 
@@ -222,22 +223,21 @@ async def test_nothing_is_kept_by_the_driver_of_bodies_that_wait() -> None:
     class Large:
         """Something that can be referred to weakly."""
 
-    made: list[weakref.ref[Large]] = []
+    loop = asyncio.get_running_loop()
+    made: list[asyncio.Event] = []
 
     async def make() -> Large:
         large = Large()
-        made.append(weakref.ref(large))
+        made.append(release_of(large, loop))
         return large
 
     threads = WorkflowEngine("thread", workers=1)
     coroutine, in_thread = threads.function_task(make), threads.function_task(backend="thread")(make)
-    after = threads.function_task(lambda: None)
     waits, done = asyncio.Event(), asyncio.Event()
 
     @threads.block
     async def block() -> None:
         await in_thread()
-        await after()  # the thread has let go of what it did before
         waits.set()
         await done.wait()
 
@@ -245,7 +245,8 @@ async def test_nothing_is_kept_by_the_driver_of_bodies_that_wait() -> None:
     waiting = block()
     await waits.wait()
     gc.collect()
-    assert [reference() for reference in made] == [None, None]
+    for released in made:
+        await released.wait()
     done.set()
     await waiting
     await threads.shutdown()

@@ -18,8 +18,9 @@ import pytest
 from asyncflow import HiddenFuture, InputFile, OutputFile, TaskFuture, WorkflowEngine, errors
 from asyncflow._runtime import inputs, touched, wiring
 from asyncflow.testing import Gate, ManualBackend
+from asyncflow.testing.conformance._base import release_of
 
-from .kit import never_called, turns
+from .kit import never_called
 
 
 async def test_gather_gives_results_in_the_order_of_the_calls(
@@ -162,18 +163,17 @@ async def test_result_goes_to_dependents_and_is_not_kept_for_them(
 ) -> None:
     class Big: ...
 
-    born: list[weakref.ref[Big]] = []
+    loop = asyncio.get_running_loop()
+    born: list[asyncio.Event] = []
 
     def big() -> Big:
         value = Big()
-        born.append(weakref.ref(value))
+        born.append(release_of(value, loop))
         return value
 
     user = threads.submit(lambda value: type(value).__name__, threads.submit(big))
     assert await user == "Big"
-    await turns()
-    gc.collect()
-    assert born[0]() is None
+    await born[0].wait()
 
 
 async def test_task_runs_though_nobody_holds_its_future(threads: WorkflowEngine) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
+import weakref
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
@@ -222,6 +223,20 @@ async def failure_of(future: TaskFuture[Any]) -> BaseException:
 def told(error: BaseException) -> str:
     """Everything a user is shown of an exception besides its traceback."""
     return "\n".join([f"{type(error).__name__}: {error}", *getattr(error, "__notes__", [])])
+
+
+def release_of(value: object, loop: asyncio.AbstractEventLoop | None = None) -> asyncio.Event:
+    """An event that is set when nobody holds a value any more: a thread may, for a moment after it has reported.
+
+    Args:
+        value: that can be referred to weakly.
+        loop: of the event; None for the running one.
+    """
+    gone = asyncio.Event()
+    weakref.finalize(
+        value, (loop or asyncio.get_running_loop()).call_soon_threadsafe, gone.set
+    ).atexit = False
+    return gone
 
 
 class PeakMemory:
