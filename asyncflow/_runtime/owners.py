@@ -32,7 +32,7 @@ def write_owner(root: Path, keep: str) -> None:
         keep: whose sandboxes stay in it.
     """
     with suppress(OSError):  # who cannot say it, as on a full disk, is never swept
-        said = {"host": socket.gethostname(), "keep": keep, **_process(os.getpid())}
+        said = {"host": socket.gethostname(), "keep": keep, "name": root.name, **_process(os.getpid())}
         (root / OWNER).write_text(json.dumps(said))
 
 
@@ -62,6 +62,8 @@ def _is_left(entry: os.DirEntry[str]) -> bool:
     said = json.loads(owner.read_text())
     here = _process(os.getpid())
     is_of_here = all(said[each] == here[each] for each in ("boot", "namespace"))
+    if said["name"] != entry.name:  # a copy that its user has made, or moved there
+        return False
     return is_of_here and said["keep"] != "all" and _started(int(said["pid"])) != said["started"]
 
 

@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import pickle
+import shutil
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable
@@ -257,6 +258,14 @@ async def test_what_may_still_be_somebodys_is_left_alone(tmp_path: Path, change:
     before = sorted(os.listdir(root))
     await another(tmp_path)
     assert sorted(os.listdir(root)) == before
+
+
+@pytest.mark.parametrize("make", [shutil.copytree, shutil.move])
+async def test_a_copy_that_its_user_has_made_is_no_engines(tmp_path: Path, make: Callable[..., Any]) -> None:
+    root = killed(tmp_path)
+    saved = make(root, root.with_name(root.name + "-saved"))
+    await another(tmp_path)
+    assert (Path(saved) / "fine-1" / "x").exists()
 
 
 async def test_a_number_of_a_process_that_was_used_again_is_another_process(tmp_path: Path) -> None:
