@@ -62,11 +62,14 @@ class Inbox:
             self._wake()
 
     def _wake(self) -> None:
-        self._awake = True
         try:
+            self._awake = True
             self._loop.call_soon_threadsafe(self._look, context=self._context)
         except RuntimeError:
             pass  # the loop is closed: nobody is left to tell
+        except BaseException:  # Ctrl-C, and nobody knows whether the loop was woken
+            self._awake = False
+            raise
 
     def look_now(self) -> None:
         """Handle what is there; on the loop's thread only."""

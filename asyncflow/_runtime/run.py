@@ -340,7 +340,8 @@ class Run:
                 _log.exception("a report about %r (#%d) was dropped", task and task.name, task_id)
             except BaseException:
                 task = None if kind == RAN else live.get(task_id)
-                if task is not None and not task.done():
+                has_begun = task is not None and kind == STARTED and task.story & NOW != SUBMITTED
+                if task is not None and not task.done() and not has_begun:
                     events.appendleft((kind, task_id, payload))
                 self.cut_short()
                 raise

@@ -68,17 +68,27 @@ class SequentialBackend(ExecutionBackend):
 
     def _continue(self) -> None:
         if self._order and not self._next_due and self._loop is not None:
-            self._next_due = True
             self._loop.call_soon(self._run_next)
+            self._next_due = True
 
     def _run_next(self) -> None:
         self._next_due = False
+        work = None
         try:
             while self._order:
-                work = self._waiting.pop(heappop(self._order), None)
+                work = self._waiting.get(self._order[0])
+                heappop(self._order)
                 if work is not None:  # else cancelled
+                    del self._waiting[work.id]
                     self._run(work)
                     break
+        # Ctrl-C, as Python's shells have it, beside the body: the loop may go on.
+        except BaseException as error:
+            if work is not None:
+                self._waiting.pop(work.id, None)
+                # Perhaps after its end was told, which then counts.
+                self._report([(FAILED, work.id, error)])
+            raise
         finally:
             # After the report, so that the engine can submit what became ready, perhaps with a lower number.
             self._continue()
@@ -92,11 +102,6 @@ class SequentialBackend(ExecutionBackend):
         HELD_UP.add(get_ident())
         try:
             succeeded, payload = run_attempt(work.fn, work.is_coroutine, work.args, work.kwargs, work.context)
-        except (
-            BaseException
-        ) as error:  # Ctrl-C, as Python's shells have it, beside the body: the loop may go on
-            self._report([(FAILED, work.id, error)])
-            raise
         finally:
             HELD_UP.discard(get_ident())
             asyncio._set_running_loop(loop)

@@ -12,7 +12,7 @@ import pytest
 
 from asyncflow import TaskFuture, WorkflowEngine
 
-_ROOMS = ("coroutines.py", "run.py", "scheduler.py", "inputs.py")
+_ROOMS = ("coroutines.py", "run.py", "scheduler.py", "inputs.py", "inbox.py", "sequential.py")
 _STRIDE = 53
 
 
@@ -46,7 +46,7 @@ class Shell:
     def _trace(self, frame: Any, event: str, arg: Any) -> Any:
         if not frame.f_code.co_filename.endswith(_ROOMS) or "asyncflow" not in frame.f_code.co_filename:
             return None
-        if frame.f_code.co_name in ("_main", "_flush_now"):
+        if frame.f_code.co_name in ("_main", "_flush_now", "_run_next", "_look"):
             return None  # at their first line they have not begun, and asyncio has lost what it was to call
         caller = frame
         while caller is not None:
