@@ -28,7 +28,7 @@ def digest(value: Any) -> bytes | None:
     Args:
         value: what a name stands for.
     """
-    if isinstance(value, _SAME):
+    if issubclass(type(value), _SAME):
         return None
     from hashlib import blake2b  # which takes a while to load, and workers seldom need it
 
@@ -47,6 +47,6 @@ class _Sink:
 
 class _Reader(pickle.Pickler):
     def reducer_override(self, thing: Any) -> Any:
-        if isinstance(thing, _SAME) and thing is not int:
+        if issubclass(type(thing), _SAME) and thing is not int:
             return int, (id(thing),)
         return NotImplemented
