@@ -12,6 +12,7 @@ import shlex
 import signal
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
+from functools import partial
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -58,6 +59,7 @@ class Commands:
         for task in batch:
             running = asyncio.Task(self._carry_out(task), name=f"{task.name}#{task.id}", context=task.context)
             self.waiting[task.id] = running
+            running.add_done_callback(partial(self._never_began, task.id))
 
     async def cancel(self, task_id: int) -> bool:
         """End a command with all that it has started: asked first, killed after the grace time."""
@@ -65,6 +67,11 @@ class Commands:
         if running is not None:
             running.cancel()
         return True
+
+    def _never_began(self, task_id: int, running: asyncio.Task[None]) -> None:
+        if self.waiting.get(task_id) is running:  # somebody has cancelled all that ran on the loop
+            del self.waiting[task_id]
+            self._report([(CANCELLED, task_id, None)])
 
     async def _carry_out(self, task: Task) -> None:
         try:

@@ -100,7 +100,7 @@ class Ending:
 
     async def _family_of(self, command: Command) -> list[Process]:
         """One look is for all that ask in the same turn of the loop."""
-        if self._looking is None:
+        if self._looking is None or self._looking.done():  # cancelled, with all that ran on the loop
             self._looking = asyncio.ensure_future(self._look())
         return (await asyncio.shield(self._looking)).get(command.number, [])
 

@@ -739,3 +739,25 @@ async def test_5_000_hostile_strings_come_out_of_printf_byte_for_byte(engine: Wo
 
 def test_a_mark_need_not_be_text_that_can_be_encoded() -> None:
     assert stragglers("/work \udcff/run/stay-1") == []
+
+
+@pytest.mark.parametrize("turns_before", range(6))
+async def test_whoever_cancels_all_asyncio_tasks_ends_the_commands_and_shutdown_ends(
+    turns_before: int,
+) -> None:
+    engine = WorkflowEngine("thread", grace=1)
+    await engine.start()
+
+    @engine.executable_task
+    def says(number: int) -> str:
+        return f"echo {number}"
+
+    futures = [says(number) for number in range(3)]
+    for _ in range(turns_before):
+        await asyncio.sleep(0)
+    for running in asyncio.all_tasks() - {asyncio.current_task()}:
+        running.cancel()
+    async with asyncio.timeout(10):
+        await asyncio.wait(futures)
+        assert await says(7) == "7\n"
+        await engine.shutdown()
