@@ -295,6 +295,7 @@ class FunctionTask(Generic[P, Fn, R]):
             is_block=old.is_block,
             example=old.example,
             expected=old.expected,
+            label=old.label,
         )
         variant._run = variant._lane = None
         return variant

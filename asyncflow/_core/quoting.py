@@ -119,7 +119,9 @@ def _places(template: str) -> tuple[Place, ...]:
             continue
         place = next(found)
         if place not in (Place.OUTSIDE, Place.ARITHMETIC, Place.COMMENT):
-            mend = _MEND if "$" not in place.value and _PLACE.match(field) else _BRACES
+            mend = _MEND if _PLACE.match(field) else _BRACES
+            if "$" in place.value and mend is _MEND:  # perhaps a variable of the shell was meant
+                mend = f"{_BRACES}\n  {_MEND}"
             raise ValueError(
                 f"sh({template!r}): {{{field}}} stands {place.value}, where it cannot be quoted.\n  {mend}"
             )

@@ -217,6 +217,11 @@ class Coroutines:
                 runner = self._runner = _new_runner(self._over)
                 send = runner.send
                 began = self._gave_nothing(task, _ended_by(task, error, False), link, began)
+                del (
+                    task,
+                    link,
+                    context,
+                )  # or the frames of its error would hold its future, which holds the error
             else:
                 if awaited is over:
                     value = over.value

@@ -19,7 +19,6 @@ from time import perf_counter
 from typing import Any
 
 from .._worker.attempt import Outcome, run_attempt
-from .._worker.parcel import pack_call, run_packed, unpack_outcome
 from ..backend import CANCELLED, FAILED, RAN, STARTED, SUCCEEDED, Concurrency, ExecutionBackend, Report, Work
 
 
@@ -107,6 +106,8 @@ class ExecutorBackend(ExecutionBackend):
             except BaseException:
                 offer.clear()  # a pool that cannot start another thread has queued it first
                 raise
+        from .._worker.parcel import pack_call, run_packed  # much, of which threads need nothing
+
         try:
             call = pack_call(work.fn, work.is_coroutine, work.args, work.kwargs)
         except BaseException as error:
@@ -121,6 +122,7 @@ class ExecutorBackend(ExecutionBackend):
         began, worker = perf_counter(), current_thread().name
         report([(STARTED, work.id, (began, worker))])
         outcome = run_attempt(work.fn, work.is_coroutine, work.args, work.kwargs, work.context)
+        del work  # or the frames of an error would hold its task's future, which holds the error
         return outcome, perf_counter() - began, worker
 
     def _done(self, report: Report, task_id: int, future: Future[Any]) -> None:
@@ -134,8 +136,8 @@ class ExecutorBackend(ExecutionBackend):
             outcome, seconds, worker = future.result()
             now = (
                 perf_counter()
-            )  # the clock of another machine may be another one: what it took is all that counts
-            succeeded, payload = outcome if isinstance(outcome, tuple) else unpack_outcome(outcome)
+            )  # another machine's clock may be another one: what it took is all that counts
+            succeeded, payload = outcome if isinstance(outcome, tuple) else _unpacked(outcome)
             ran = (RAN, task_id, (now - seconds, now, worker))
             report([ran, (SUCCEEDED if succeeded else FAILED, task_id, payload)])
 
@@ -176,3 +178,9 @@ class ExecutorBackend(ExecutionBackend):
         executor, self._executor = self._executor, None
         if executor is not None and self._make is not None:
             executor.shutdown(wait=False, cancel_futures=True)
+
+
+def _unpacked(outcome: Any) -> Outcome:
+    from .._worker.parcel import unpack_outcome
+
+    return unpack_outcome(outcome)

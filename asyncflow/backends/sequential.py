@@ -90,6 +90,7 @@ class SequentialBackend(ExecutionBackend):
                 self._report([(FAILED, work.id, error)])
             raise
         finally:
+            work = None  # as in `_run`
             # After the report, so that the engine can submit what became ready, perhaps with a lower number.
             self._continue()
 
@@ -111,6 +112,7 @@ class SequentialBackend(ExecutionBackend):
             succeeded, payload = False, TaskTimeout(work.id, work.name, work.timeout, where, None)
         ran = (RAN, work.id, (began, ended, _WORKER))
         self._report([ran, (SUCCEEDED if succeeded else FAILED, work.id, payload)])
+        del work  # or the frames of an error would hold its task's future, which holds the error
 
     async def cancel(self, task_id: int) -> bool:
         """Take work back that has not begun."""

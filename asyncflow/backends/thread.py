@@ -183,6 +183,12 @@ class _Crew:
             self._report((ran, (SUCCEEDED, work.id, outcome[1])))
         else:  # what follows is given back first: it was never going to run
             self._report((*self._given_back(link), ran, (FAILED, work.id, outcome[1])))
+            del (
+                work,
+                args,
+                kwargs,
+                link,
+            )  # or the frames of its error would hold its future, which holds the error
         return outcome
 
     def _run_chain(self, me: str, head: Work) -> None:

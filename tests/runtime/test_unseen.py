@@ -9,12 +9,14 @@ import gc
 import logging
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
 from asyncflow import UpstreamFailed, WorkflowEngine
 from asyncflow.testing import ManualBackend
+from asyncflow.testing.conformance._base import failure_of, release_of
 
 from .kit import never_called, script, turns
 
@@ -75,6 +77,28 @@ async def test_failure_whose_future_is_gone_is_named_at_once(said: Report) -> No
         await turns()
         assert "3 failed tasks that nobody can look at any more" in said()[1]
     assert len(said()) == 2
+
+
+@pytest.mark.parametrize("backend", ["sequential", "thread", "executor", "loop"])
+async def test_failed_future_and_its_error_are_in_no_circle(backend: str) -> None:
+    def raise_it(_: object) -> None:
+        raise ValueError
+
+    async def raise_it_later(_: object) -> None:
+        raise ValueError
+
+    with ThreadPoolExecutor(1) as pool:
+        async with WorkflowEngine({"executor": pool, "loop": "thread"}.get(backend, backend)) as engine:
+            future = engine.submit(raise_it_later if backend == "loop" else raise_it, "it")
+            assert isinstance(await failure_of(future), ValueError)
+            gc.collect()
+            gc.disable()
+            try:
+                released = release_of(future)
+                del future
+                await released.wait()
+            finally:
+                gc.enable()
 
 
 @pytest.mark.parametrize("where", ["thread", "loop"])
