@@ -169,6 +169,6 @@ def test_sh_says_for_what_nothing_was_given_and_that_braces_of_the_command_are_d
 ) -> None:
     with pytest.raises(kind) as caught:
         sh(template, "a b")
-    first, second = str(caught.value).split("\n")
+    first, second, *_ = str(caught.value).split("\n")
     assert first.startswith(f"sh({template!r}): {told}")
     assert second.endswith("braces of the command itself are doubled: {{ }}")
