@@ -7,9 +7,9 @@ if TYPE_CHECKING:
     from ._core.calls import Secret
     from ._core.quoting import sh
     from ._core.states import State
+    from ._engine.typing import InputFile, OutputFile
     from ._runtime.foreign import awaited
     from ._runtime.future import TaskFuture
-    from ._typing import InputFile, OutputFile
     from .engine import WorkflowEngine
     from .errors import (
         AsyncflowError,

@@ -15,21 +15,21 @@ from os import PathLike
 from types import MethodType, TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec, Self, TypeVar, overload
 
-from ._core.history import History
 from ._engine import decorators
+from ._engine.function_task import FunctionTask, made_at
 from ._engine.life import Life, from_thread, run_target
+from ._engine.option_names import names_options
 from ._engine.options import all_made, chosen_of, is_coroutine_function
 from ._engine.settings import Settings
-from ._option_names import names_options
+from ._engine.typing import BlockDecorator, ExecutableTaskDecorator, FunctionTaskDecorator
+from ._files.sandboxes import Keep
+from ._record.history import History
 from ._runtime.future import TaskFuture
-from ._runtime.sandboxes import Keep
 from ._runtime.scope import workflow_scope
 from ._tracebacks import shows_all, trim
-from ._typing import BlockDecorator, ExecutableTaskDecorator, FunctionTaskDecorator
 from ._worker.far import FarEngine
 from .backend import ExecutionBackend
 from .events import Event
-from .function_task import FunctionTask, made_at
 
 if TYPE_CHECKING:
     from .plan import Plan

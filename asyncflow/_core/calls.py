@@ -30,7 +30,7 @@ _LOGIN: Final = re.compile(r"://[^/@\s]*@")  # in a URL
 # Of these the representation is short, and no code of anybody's.
 _SHORT: Final = {"datetime", "decimal", "fractions", "ipaddress", "uuid", "zoneinfo"}
 _ARRAYS: Final = {"numpy", "pandas", "polars", "torch", "xarray"}
-_PATHS: Final = {"pathlib", "asyncflow._path_standin"}
+_PATHS: Final = {"pathlib", "asyncflow._files.path_standin"}
 
 
 class Secret(Generic[T]):

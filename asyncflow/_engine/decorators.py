@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 from .._core.commands import CommandOptions
 from .._core.task import Definition
 from .._core.texts import refuse
-from .._option_names import names_options
-from ..executable_task import ExecutableTask, runs
-from ..function_task import FunctionTask
+from .executable_task import ExecutableTask, runs
+from .function_task import FunctionTask
+from .option_names import names_options
 from .options import asked_for, check_function, expected_seconds, is_coroutine_function, name_of, seconds
 
 if TYPE_CHECKING:

@@ -12,21 +12,21 @@ from contextlib import AbstractAsyncContextManager
 from types import CodeType
 from typing import TYPE_CHECKING, Any, Final
 
+from .._files.sandboxes import Sandboxes
+from .._record.audience import Audience
+from .._record.journal import Journal
 from .._runtime import lifecycle
-from .._runtime.audience import Audience
-from .._runtime.journal import Journal
 from .._runtime.run import Run
-from .._runtime.sandboxes import Sandboxes
 from .._runtime.scope import SCOPE
 from .._runtime.script import run_script
 from ..backend import ExecutionBackend
 from ..errors import EngineClosed, WrongLoop
-from ..function_task import FunctionTask, made_at
+from .function_task import FunctionTask, made_at
 from .options import name_of, no_loop
 from .settings import Settings
 
 if TYPE_CHECKING:
-    from .._runtime.rehearsal import Rehearsal
+    from .._rehearsal import Rehearsal
 
 _AGAIN: Final = 0.01  # seconds after which a start that was cancelled begins again, if its loop goes on
 

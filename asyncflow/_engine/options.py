@@ -19,9 +19,9 @@ from .._runtime.future import TaskFuture
 from .._runtime.inputs import KINDS
 from ..backend import ExecutionBackend
 from ..backends.executor import ExecutorBackend
-from ..discovery import backend_class
 from ..errors import UnknownBackend
-from ..function_task import FunctionTask
+from .discovery import backend_class
+from .function_task import FunctionTask
 
 if TYPE_CHECKING:
     from .._runtime.run import Run

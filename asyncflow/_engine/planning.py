@@ -9,20 +9,20 @@ from types import CodeType
 from typing import TYPE_CHECKING, Any, cast
 
 from .._causes import spelled
+from .._checks import findings_of
+from .._record.journal import Journal
+from .._rehearsal import DryRun, Rehearsal, dropped_coroutines
 from .._runtime import lifecycle
 from .._runtime.future import TaskFuture
-from .._runtime.journal import Journal
 from .._runtime.places import Places
-from .._runtime.rehearsal import DryRun, Rehearsal, dropped_coroutines
 from ..backend import Concurrency
-from ..discovery import backend_class
 from ..errors import UnknownBackend
-from ..function_task import FunctionTask, made_at
 from ..plan import of_history
-from ..plan.checks import findings_of
-from ..plan.of_rehearsal import planned
 from ..plan.plan import Plan
+from .discovery import backend_class
+from .function_task import FunctionTask, made_at
 from .options import made, name_of
+from .plan_of_rehearsal import planned
 
 if TYPE_CHECKING:
     from .._core.rehearsed import Rehearsed

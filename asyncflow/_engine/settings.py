@@ -11,7 +11,7 @@ from typing import Any, Self, get_args
 
 from .._core.commands import checked_shell
 from .._core.options import duration, flag, meant, whole, whole_or_none
-from .._runtime.sandboxes import Keep
+from .._files.sandboxes import Keep
 from ..backends.thread import usable_cpus
 
 

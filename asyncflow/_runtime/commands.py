@@ -19,14 +19,14 @@ from typing import Any
 from .._core.commands import CommandOptions, argv_of
 from .._core.names_in_commands import is_plain, misread, unplain
 from .._core.task import Task
+from .._files.aside import aside
+from .._files.facts import Facts
+from .._files.sandboxes import Sandboxes
 from .._worker.command import Command, Family, Lifeline, Watcher
 from ..backend import CANCELLED, FAILED, STARTED, SUCCEEDED, Report
 from ..errors import CommandFailed
-from .aside import aside
 from .ending import Ending, readable
-from .facts import Facts
 from .not_started import not_started, note_of
-from .sandboxes import Sandboxes
 from .streams import NO_ROOM, Streams
 
 

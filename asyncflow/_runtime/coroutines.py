@@ -20,10 +20,10 @@ from time import perf_counter
 from typing import Any, Final
 from weakref import getweakrefcount
 
-from .._core.record import Record
-from .._core.segment import PAUSE
 from .._core.states import CANCELLING, HANDED, NOW, SUBMITTED
 from .._core.task import Task
+from .._record.record import Record
+from .._record.segment import PAUSE
 from .._worker.forks import leave, leave_with
 from ..backend import CANCELLED, FAILED, RAN, RETURNED, STARTED, SUCCEEDED, Event
 from ..errors import CircularDependency, TaskTimeout

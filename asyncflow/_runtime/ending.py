@@ -11,9 +11,9 @@ from contextlib import suppress
 from time import monotonic
 from typing import Final
 
+from .._files.aside import aside
 from .._worker.command import Command, Family, is_reaper, reap
 from .._worker.watch import Process
-from .aside import aside
 
 _QUIET: Final = 2  # looks in a row that find nothing: one may miss what was being started while it looked
 _KILLED: Final = 5.0  # seconds that are waited for the kernel where there is no loop

@@ -12,12 +12,12 @@ from .._causes import spelled
 from .._core.states import State, state_of
 from .._core.story import explain
 from .._core.task import FIELDS, Task
+from .._files.outputs import Outputs
 from ..backend import HELD_UP
-from .outputs import Outputs
 from .touched import refuse_inside
 
 if TYPE_CHECKING:
-    from .facts import Facts
+    from .._files.facts import Facts
     from .run import Run
 
 T = TypeVar("T")

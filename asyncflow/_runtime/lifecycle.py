@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from .._core.states import CANCELLING, NOW, RUNNING, state_of
 from .._core.words import counted
-from .aside import aside
+from .._files.aside import aside
 from .run import Run
 from .timed import Timed
 

@@ -7,11 +7,11 @@ from typing import Any, Final
 
 from .._core.pace import window
 from .._core.task import Definition, Lane
+from .._files.stager import AT_ONCE
 from ..backend import Concurrency, ExecutionBackend
 from .commands import Commands
 from .coroutines import Coroutines
 from .foreign import Foreign
-from .stager import AT_ONCE
 
 _EACH: Final = 2  # tasks with files that are handed to a backend, for each of its workers
 

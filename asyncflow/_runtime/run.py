@@ -19,11 +19,17 @@ from typing import Any, ClassVar, Final
 
 from .._causes import brief
 from .._core import arguments
-from .._core.record import Record
 from .._core.scheduler import MOST, Scheduler, end_of
 from .._core.states import CANCELLING, HANDED, NOW, PENDING, READY, RUNNING, SUBMITTED
 from .._core.states import SUCCEEDED as OVER
 from .._core.task import CallSite, Definition, Lane, Task
+from .._files.copying import Unwanted
+from .._files.facts import Facts
+from .._files.sandboxes import Sandboxes
+from .._files.stager import Stager
+from .._record.audience import Audience
+from .._record.journal import Journal
+from .._record.record import Record
 from .._worker.forks import held_here, own_ears
 from ..backend import CANCELLED, FAILED, LOADING, RAN, STARTED, SUCCEEDED, Event, ExecutionBackend
 from ..errors import (
@@ -33,21 +39,15 @@ from ..errors import (
     WrongLoop,
 )
 from . import inputs
-from .audience import Audience
 from .commands import Commands
-from .copying import Unwanted
 from .coroutines import LOOP, Coroutines
-from .facts import Facts
 from .failure import NO_VALUES, as_failure, first_of, unfit
 from .foreign import Foreign
 from .future import TaskFuture, end_without_value
 from .inbox import Inbox
-from .journal import Journal
 from .mending import go_on
 from .places import Places
-from .sandboxes import Sandboxes
 from .scope import SCOPE, Scope
-from .stager import Stager
 from .teller import Teller
 from .timed import Timed
 from .timeouts import Timeouts

@@ -12,8 +12,8 @@ from typing import Any, Final
 
 from .._core.commands import CommandOptions, script_of
 from .._core.task import Task
+from .._files.sandboxes import STREAMS, beside
 from ..errors import OutputNotText, OutputTooLarge
-from .sandboxes import STREAMS, beside
 
 NO_ROOM: Final = (errno.EMFILE, errno.ENFILE, errno.EAGAIN)
 """Errors for which there is no room for one more command now."""

@@ -6,13 +6,13 @@ from time import perf_counter
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from .._core.history import History
-from .._core.news import News
-from .._core.record import Record
-from .._core.rows import history_of
+from .._record.audience import Audience
+from .._record.history import History
+from .._record.journal import Journal
+from .._record.news import News
+from .._record.record import Record
+from .._record.rows import history_of
 from ..events import RunBegan, RunEnded, TaskLeftBehind
-from .audience import Audience
-from .journal import Journal
 
 if TYPE_CHECKING:
     from .run import Run

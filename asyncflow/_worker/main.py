@@ -420,7 +420,9 @@ def _found(definition: Any) -> Callable[..., Any]:
     module, path = definition
     found: Any = reduce(getattr, path.split("."), import_module(module))
     # the name in the module may by now be the decorated task
-    plain: Callable[..., Any] = found.fn if type(found).__module__ == "asyncflow.function_task" else found
+    plain: Callable[..., Any] = (
+        found.fn if type(found).__module__ == "asyncflow._engine.function_task" else found
+    )
     return plain
 
 

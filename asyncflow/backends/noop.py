@@ -8,12 +8,12 @@ from types import MethodType
 from typing import Any, Final
 
 from .._inspect.annotations import returned_by
+from .._stand_ins.decisions import Decided, Decisions, Lacked
+from .._stand_ins.example_values import is_constant
+from .._stand_ins.examples import example_of
+from .._stand_ins.opaque import StandIn
 from .._worker.attempt import run_attempt
 from ..backend import FAILED, SUCCEEDED, Concurrency, Event, ExecutionBackend, Report, Work
-from .stand_ins.decisions import Decided, Decisions, Lacked
-from .stand_ins.example_values import is_constant
-from .stand_ins.examples import example_of
-from .stand_ins.opaque import StandIn
 
 _REMEMBERED: Final = 4096  # functions; a program that submits lambdas all day must not keep each of them
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import cast
 
-from .._core.history import ORDER, History
+from .._record.history import ORDER, History
 from .plan import Plan
 from .tasks import Edge, EdgeKind, Kind, PlannedTask
 

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import fsum, isnan
 
-from .._core.history import History, Totals
 from .._core.states import FAILED, STATES, SUCCEEDED, State
+from .._record.history import History, Totals
 from . import waits
 from .order import in_order
 from .rows import Rows

@@ -11,10 +11,10 @@ from os import PathLike
 from typing import Any
 
 from .._core import words
-from .._core.history import History
-from .._core.lines import events_in, last_run
 from .._core.states import STATES
-from .._core.told import history_told
+from .._record.history import History
+from .._record.lines import events_in, last_run
+from .._record.told import history_told
 from ..events import EventsLost
 from . import (
     blocks,

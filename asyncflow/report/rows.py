@@ -9,7 +9,7 @@ from functools import cached_property
 from itertools import accumulate
 from typing import Final
 
-from .._core.history import History
+from .._record.history import History
 
 NOBODY: Final = -1
 """Stands where there is no row: for the user's own code, or a task that has no row any more."""

@@ -6,7 +6,7 @@ from array import array
 from collections.abc import Mapping
 from dataclasses import fields
 
-from .._core.history import History
+from .._record.history import History
 
 
 def same(one: History, other: History) -> bool:

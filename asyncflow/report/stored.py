@@ -11,8 +11,8 @@ from math import isnan
 from typing import Any, Final, NoReturn
 
 from .._core import words
-from .._core.history import DATA, NOT_YET, ORDER, Ending, History, Site, Totals
 from .._core.states import STATES, State
+from .._record.history import DATA, NOT_YET, ORDER, Ending, History, Site, Totals
 
 FORMAT: Final = "asyncflow report"
 VERSION: Final = 1

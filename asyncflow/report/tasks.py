@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from math import isnan
 from typing import Final
 
-from .._core.history import Ending, History
 from .._core.states import STATES, State
+from .._record.history import Ending, History
 from . import waits
 from .rows import Rows
 

@@ -13,9 +13,9 @@ from heapq import heappop, heappush
 from itertools import count
 from typing import Any, Final
 
-from .._core.history import ORDER
 from .._core.states import STATES
 from .._core.words import plain
+from .._record.history import ORDER
 from . import waits
 from .rows import NOBODY, Rows
 from .tasks import bytes_of

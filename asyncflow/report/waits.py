@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from math import isnan
 from typing import Final, NamedTuple
 
-from .._core.history import NOT_YET, History, Site
 from .._core.states import CANCELLING, FAILED, RUNNING, SUCCEEDED
+from .._record.history import NOT_YET, History, Site
 
 CATEGORIES: Final = ("dependency", "staging", "limit", "queue", "start", "transfer", "run", "retry")
 """What a task's time is spent on, in the order in which it is told.

@@ -30,8 +30,8 @@ import numpy as np
 import pytest
 
 from asyncflow._inspect.annotations import returned_by
-from asyncflow.backends.stand_ins.examples import example_of
-from asyncflow.backends.stand_ins.opaque import StandIn
+from asyncflow._stand_ins.examples import example_of
+from asyncflow._stand_ins.opaque import StandIn
 
 if typing.TYPE_CHECKING:
     from nowhere import Unseen  # type: ignore[import-not-found]

@@ -11,8 +11,8 @@ from typing import Any, Protocol
 import pytest
 
 from asyncflow._inspect.attributes import CALL, INDEX, ITERATION, known, lacks
-from asyncflow.backends.stand_ins.decisions import Decisions
-from asyncflow.backends.stand_ins.opaque import StandIn
+from asyncflow._stand_ins.decisions import Decisions
+from asyncflow._stand_ins.opaque import StandIn
 
 
 class Base:

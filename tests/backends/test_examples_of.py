@@ -58,8 +58,8 @@ from hypothesis import strategies as st
 from profiles import examples
 from typeguard import CollectionCheckStrategy, check_type
 
-from asyncflow.backends.stand_ins.examples import example_of
-from asyncflow.backends.stand_ins.opaque import StandIn
+from asyncflow._stand_ins.examples import example_of
+from asyncflow._stand_ins.opaque import StandIn
 
 T = TypeVar("T")
 Bound = TypeVar("Bound", bound=list[int])

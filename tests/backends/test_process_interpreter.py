@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from asyncflow import WorkflowEngine, discovery
+from asyncflow import WorkflowEngine
+from asyncflow._engine import discovery
 from asyncflow.backends.process import ProcessBackend
 
 _FLAGS = """

@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from asyncflow.backends.stand_ins.decisions import Decisions
-from asyncflow.backends.stand_ins.opaque import StandIn
+from asyncflow._stand_ins.decisions import Decisions
+from asyncflow._stand_ins.opaque import StandIn
 
 Told = list[tuple[str, str, int]]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 
-from asyncflow._core.history import DATA, NOT_YET, ORDER, History, Site
+from asyncflow._record.history import DATA, NOT_YET, ORDER, History, Site
 from asyncflow.plan import Edge
 from asyncflow.plan.of_history import planned
 

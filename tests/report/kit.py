@@ -11,8 +11,8 @@ from typing import Any
 from hypothesis import strategies as st
 from shown_kit import HOSTILE
 
-from asyncflow._core.history import DATA, NOT_YET, ORDER, Ending, History, Site, Totals
 from asyncflow._core.states import STATES, State
+from asyncflow._record.history import DATA, NOT_YET, ORDER, Ending, History, Site, Totals
 from asyncflow.report import Report
 
 TIMES = ("called", "ready", "staged", "submitted", "started", "finished", "over")

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from profiles import examples
 
 from asyncflow import WorkflowEngine
-from asyncflow._core.lines import line_of
 from asyncflow._core.states import State
+from asyncflow._record.lines import line_of
 from asyncflow.errors import CircularDependency
 from asyncflow.events import RunBegan, RunEnded, TaskCalled, TaskEnded, TaskStarted, TaskSubmitted
 from asyncflow.plan import Edge, Finding, Plan, PlannedFile, PlannedTask

@@ -7,7 +7,7 @@ from array import array
 
 import pytest
 
-from asyncflow._core.history import History, Site
+from asyncflow._record.history import History, Site
 from asyncflow.report import Report
 
 MANY = 20_000  # by tracemalloc, which makes all of it five times slower

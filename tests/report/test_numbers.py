@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asyncflow._core.history import History, Totals
 from asyncflow._core.states import STATES, State
+from asyncflow._record.history import History, Totals
 from asyncflow.report import Report
 from asyncflow.report.functions import quantile
 from asyncflow.report.order import in_order, latest_first

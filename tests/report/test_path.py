@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from hypothesis import given
 
-from asyncflow._core.history import History
 from asyncflow._core.states import State
+from asyncflow._record.history import History
 from asyncflow.report import Report
 from asyncflow.report.path import LEDGER
 from asyncflow.report.waits import CATEGORIES

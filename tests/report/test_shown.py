@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from shown_kit import HOSTILE, Page, does_nothing
 
-from asyncflow._core.history import History
 from asyncflow._core.states import State
 from asyncflow._core.table import columns
+from asyncflow._record.history import History
 from asyncflow.report import Report
 
 from .kit import THREADS, histories, of, ran

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from hypothesis import given
 
-from asyncflow._core.history import NOT_YET, History, Totals
 from asyncflow._core.states import State
+from asyncflow._record.history import NOT_YET, History, Totals
 from asyncflow.report import Report
 
 from .kit import add, copied, histories, of, ran

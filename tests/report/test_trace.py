@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from shown_kit import HOSTILE
 
-from asyncflow._core.history import History
 from asyncflow._core.states import State
+from asyncflow._record.history import History
 from asyncflow.report import Report
 
 from .kit import LOOP, histories, of, ran

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import pytest
 from hypothesis import given
 
-from asyncflow._core.history import History
 from asyncflow._core.states import State
+from asyncflow._record.history import History
 from asyncflow.report import Report
 from asyncflow.report.waits import CATEGORIES
 

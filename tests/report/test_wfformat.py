@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from shown_kit import HOSTILE
 
-from asyncflow._core.history import History
 from asyncflow._core.states import State
+from asyncflow._record.history import History
 from asyncflow.plan import Plan
 from asyncflow.report import Report
 

@@ -14,9 +14,9 @@ import pytest
 
 from asyncflow import UnknownBackend, UpstreamFailed, WorkflowEngine
 from asyncflow._core.commands import CommandOptions
-from asyncflow._typing import ExecutableTaskDecorator, FunctionTaskDecorator
-from asyncflow.executable_task import ExecutableTask
-from asyncflow.function_task import FunctionTask
+from asyncflow._engine.executable_task import ExecutableTask
+from asyncflow._engine.function_task import FunctionTask
+from asyncflow._engine.typing import ExecutableTaskDecorator, FunctionTaskDecorator
 from asyncflow.testing import ManualBackend
 
 from .kit import never_called, turns

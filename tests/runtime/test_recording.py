@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 
 from asyncflow import InputFile, OutputFile, Report, WorkflowEngine, WrongLoop
-from asyncflow._runtime.journal import Journal
+from asyncflow._record.journal import Journal
 from asyncflow.events import Event, RunBegan, RunEnded, TaskCalled, TaskEnded, TaskStarted
 from asyncflow.testing.gate import Gate
 from asyncflow.testing.manual import ManualBackend
@@ -820,7 +820,7 @@ async def test_journal_goes_on_when_the_disk_has_room_again_and_says_how_much_it
             written.release()
 
     journal = Journal(path)
-    monkeypatch.setattr("asyncflow._runtime.journal.os.write", scarce)
+    monkeypatch.setattr("asyncflow._record.journal.os.write", scarce)
     for number in (1, 2):
         journal([RunBegan(1.0, "a", {}), RunEnded(float(number), 0.0)])
         written.acquire()
@@ -836,7 +836,7 @@ async def test_journal_goes_on_when_the_disk_has_room_again_and_says_how_much_it
 async def test_what_a_stalled_disk_does_not_take_is_bounded_and_the_journal_says_how_much_it_lacks(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: Any
 ) -> None:
-    monkeypatch.setattr("asyncflow._runtime.journal._MOST", 500)
+    monkeypatch.setattr("asyncflow._record.journal._MOST", 500)
     pipe = tmp_path / "run.jsonl"
     os.mkfifo(pipe)
     disk = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)

@@ -16,8 +16,8 @@ from typing import Any
 import pytest
 from fsspec.registry import _registry, get_filesystem_class, known_implementations
 
-from asyncflow._runtime.remote import Remote, place
-from asyncflow._runtime.remote import transfers as transfers_module
+from asyncflow._files.remote import Remote, place
+from asyncflow._files.remote import transfers as transfers_module
 
 from .remote_kit import (
     Bucket,
@@ -750,7 +750,7 @@ def test_nothing_begins_when_nobody_wants_anything(
 
 def test_importing_it_loads_neither_fsspec_nor_aiohttp() -> None:
     program = (
-        "import asyncflow, asyncflow._runtime.remote, sys; print({'fsspec', 'aiohttp'} & set(sys.modules))"
+        "import asyncflow, asyncflow._files.remote, sys; print({'fsspec', 'aiohttp'} & set(sys.modules))"
     )
     ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert ran.stdout == "set()\n"

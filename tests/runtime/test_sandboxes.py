@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from asyncflow import CommandFailed, InputFile, OutputFile, WorkflowEngine
-from asyncflow._runtime.owners import OWNER
+from asyncflow._files.owners import OWNER
 
 from .kit import turns
 

@@ -24,8 +24,8 @@ from asyncflow import (
     WorkflowEngine,
     sh,
 )
-from asyncflow._runtime.copying import Unwanted, copy
-from asyncflow._runtime.stager import AT_ONCE
+from asyncflow._files.copying import Unwanted, copy
+from asyncflow._files.stager import AT_ONCE
 from asyncflow.testing import Gate
 
 from .kit import turns
@@ -323,7 +323,7 @@ class Held:
         self.begun = threading.Semaphore(0)
         self.go_on = threading.Event()
         self.wanted: list[bool] = []
-        monkeypatch.setattr("asyncflow._runtime.staging.copy", self.copy)
+        monkeypatch.setattr("asyncflow._files.staging.copy", self.copy)
 
     def copy(self, source: Path, target: Path, wanted: Callable[[], bool]) -> None:
         self.begun.release()

@@ -12,10 +12,10 @@ import pytest
 from shown_kit import HOSTILE
 
 from asyncflow import InputFile, OutputFile
+from asyncflow._checks import findings_of
 from asyncflow._core.rehearsed import Lack, Rehearsed
-from asyncflow.backends.stand_ins.opaque import StandIn
+from asyncflow._stand_ins.opaque import StandIn
 from asyncflow.plan import Finding
-from asyncflow.plan.checks import findings_of
 
 CLOSED = sqlite3.connect(":memory:")
 CLOSED.close()  # which makes it no more fit to be sent

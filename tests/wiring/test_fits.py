@@ -16,10 +16,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from asyncflow._checks import findings_of
 from asyncflow._core.rehearsed import Rehearsed
 from asyncflow._inspect.fits import clash
 from asyncflow._inspect.hints import members, shown
-from asyncflow.plan.checks import findings_of
 
 from .between import (
     FIT,

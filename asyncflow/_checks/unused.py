@@ -1,0 +1,50 @@
+"""Finds results that nothing can come of.
+
+That nobody has used one in a rehearsal is not enough: code that decides on stand-ins does not go every way. So the
+source is asked as well whether the call's value goes nowhere: it is a statement of its own, or in a name that is not
+read. Commands and blocks are called for what they do; a function that says it returns nothing, too.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator
+from types import NoneType
+from typing import Never
+
+from .._core.rehearsed import Rehearsed
+from .._inspect.functions import is_silent
+from .._inspect.hints import members
+from . import said
+from .bodies import code_of, returns
+from .faults import Fault
+from .seen import Seen
+
+
+def faults_of_all(seen: Seen) -> Iterator[Fault]:
+    """Calls whose results go nowhere.
+
+    Args:
+        seen: all calls.
+    """
+    wanted = {number for call in seen.calls for number in (*call.dependencies, *call.after)}
+    for call in seen.calls:
+        if (
+            call.kind != "function"
+            or call.is_refused
+            or call.is_used
+            or call.id in wanted
+            or call.outputs
+            or call.code is None
+        ):
+            continue
+        if _gives_something(call, seen) and seen.sources.drops(call.code, call.at):
+            yield said.unused(call)
+
+
+def _gives_something(call: Rehearsed, seen: Seen) -> bool:
+    gives = seen.gives(call)
+    if not is_silent(gives):
+        return any(each not in (NoneType, Never) for each in members(gives))
+    code = code_of(inspect.unwrap(call.fn))
+    return code is not None and code.co_name != "<lambda>" and any(returns(code))

@@ -1,0 +1,405 @@
+"""What a decorated function becomes: callable as before, with a future as the answer. Owns no state of a run."""
+
+from __future__ import annotations
+
+import functools
+import sys
+from collections.abc import Awaitable, Callable, Iterable
+from threading import get_ident
+from types import CodeType, EllipsisType, MethodType
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Self, TypeVar, overload
+
+from .._causes import spelled
+from .._core.options import Labels, label_of, labelled
+from .._core.signature import Parameters
+from .._core.task import Definition, Lane
+from .._runtime.future import TaskFuture
+from .._runtime.inputs import KINDS
+from .._tracebacks import trim
+from .._worker.far import FarTask
+from ..backend import HELD_UP
+from .option_names import names_options
+from .typing import KeywordsDoNotFit, Later, Method, Plain, Promise, Takes1, Takes2, Takes3, Takes4
+
+if TYPE_CHECKING:
+    from .._runtime.run import Run
+    from ..engine import WorkflowEngine
+
+P = ParamSpec("P")
+Q = ParamSpec("Q")
+Fn = TypeVar("Fn")  # what the plain function returns: R, or a coroutine of R
+R = TypeVar("R")
+S = TypeVar("S")
+A = TypeVar("A")
+B = TypeVar("B")
+C = TypeVar("C")
+D = TypeVar("D")
+
+
+_NO_KWARGS: dict[str, Any] = {}  # shared, so that a burst of calls does not keep an empty dict each
+
+
+class FunctionTask(Generic[P, Fn, R]):
+    """A decorated function. Calling it gives a `TaskFuture`; ``.fn`` is the plain function, for unit tests."""
+
+    def __init__(self, engine: WorkflowEngine, definition: Definition) -> None:
+        functools.update_wrapper(
+            self, definition.fn
+        )  # first: a callable's own attributes must not win over ours
+        self._engine = engine
+        self._definition = definition
+        self._parameters = Parameters(definition.fn, definition.name, KINDS)
+        definition.fn = self._parameters.without_futures(definition.fn)
+        self._leading: tuple[Any, ...] = ()  # the instance, of a method
+        self._after: tuple[Any, ...] = ()
+        self._run: Run | None = None  # the run that the lane belongs to
+        self._lane: Lane | None = None
+
+    @property
+    def fn(self) -> Callable[P, Fn]:
+        """The plain function."""
+        fn = self._definition.fn
+        return MethodType(fn, self._leading[0]) if self._leading else fn
+
+    # 1. Exactly as the function has it: what editors show.
+    @overload
+    def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> TaskFuture[R]: ...
+
+    # 2. The first few by position, each perhaps a future; the rest as the function has it.
+    @overload
+    def __call__(  # type: ignore[overload-overlap]  # with those of 3, which are asked after these
+        self: Takes1[A, Q], a: Later[A], /, *args: Q.args, **kwargs: Q.kwargs
+    ) -> TaskFuture[R]: ...
+    @overload
+    def __call__(  # type: ignore[overload-overlap]
+        self: Takes2[A, B, Q], a: Later[A], b: Later[B], /, *args: Q.args, **kwargs: Q.kwargs
+    ) -> TaskFuture[R]: ...
+    @overload
+    def __call__(
+        self: Takes3[A, B, C, Q], a: Later[A], b: Later[B], c: Later[C], /, *args: Q.args, **kwargs: Q.kwargs
+    ) -> TaskFuture[R]: ...
+    @overload
+    def __call__(
+        self: Takes4[A, B, C, D, Q],
+        a: Later[A],
+        b: Later[B],
+        c: Later[C],
+        d: Later[D],
+        /,
+        *args: Q.args,
+        **kwargs: Q.kwargs,
+    ) -> TaskFuture[R]: ...
+
+    # A list or a dict in which there are values, and futures of such.
+    @overload
+    def __call__(  # type: ignore[overload-overlap]
+        self: Takes1[list[A], Q], a: list[A | Promise[A]], /, *args: Q.args, **kwargs: Q.kwargs
+    ) -> TaskFuture[R]: ...
+    @overload
+    def __call__(  # type: ignore[overload-overlap]
+        self: Takes2[A, list[B], Q],
+        a: Later[A],
+        b: list[B | Promise[B]],
+        /,
+        *args: Q.args,
+        **kwargs: Q.kwargs,
+    ) -> TaskFuture[R]: ...
+    @overload
+    def __call__(  # type: ignore[overload-overlap]
+        self: Takes1[dict[A, B], Q], a: dict[A, B | Promise[B]], /, *args: Q.args, **kwargs: Q.kwargs
+    ) -> TaskFuture[R]: ...
+    @overload
+    def __call__(  # type: ignore[overload-overlap]
+        self: Takes2[A, dict[B, C], Q],
+        a: Later[A],
+        b: dict[B, C | Promise[C]],
+        /,
+        *args: Q.args,
+        **kwargs: Q.kwargs,
+    ) -> TaskFuture[R]: ...
+
+    # 3. Keywords that are surely no futures, and by now do not fit; a call that lacks an argument, too.
+    @overload
+    def __call__(self, /, **kwargs: Plain) -> KeywordsDoNotFit: ...
+    @overload
+    def __call__(self: Takes1[A, Q], a: Later[A], /, **kwargs: Plain) -> KeywordsDoNotFit: ...
+    @overload
+    def __call__(self: Takes2[A, B, Q], a: Later[A], b: Later[B], /, **kwargs: Plain) -> KeywordsDoNotFit: ...
+    @overload
+    def __call__(
+        self: Takes3[A, B, C, Q], a: Later[A], b: Later[B], c: Later[C], /, **kwargs: Plain
+    ) -> KeywordsDoNotFit: ...
+
+    # 4. Futures by keyword, which no type can map: checked when the call is made.
+    @overload
+    def __call__(self, /, **kwargs: Any) -> TaskFuture[R]: ...
+    @overload
+    def __call__(self: Takes1[A, Q], a: Later[A], /, **kwargs: Any) -> TaskFuture[R]: ...
+    @overload
+    def __call__(self: Takes2[A, B, Q], a: Later[A], b: Later[B], /, **kwargs: Any) -> TaskFuture[R]: ...
+    @overload
+    def __call__(
+        self: Takes3[A, B, C, Q], a: Later[A], b: Later[B], c: Later[C], /, **kwargs: Any
+    ) -> TaskFuture[R]: ...
+    @overload
+    def __call__(
+        self: Takes4[A, B, C, D, Q],
+        a: Later[A],
+        b: Later[B],
+        c: Later[C],
+        d: Later[D],
+        /,
+        *args: Any,
+        **kwargs: Any,
+    ) -> TaskFuture[R]: ...
+
+    def __call__(self: Any, /, *args: Any, **kwargs: Any) -> Any:
+        """Call the function as a task.
+
+        Args:
+            args: as the function takes them; futures may stand anywhere, also inside containers.
+            kwargs: the same.
+
+        Raises:
+            TypeError: the arguments do not fit the function.
+            WrongLoop: this is not the engine's event loop.
+            EngineClosed: the engine was shut down.
+        """
+        try:
+            if self._leading:
+                args = (*self._leading, *args)
+            parameters = self._parameters
+            given = len(args)
+            if kwargs or given < parameters.least or given > parameters.most:
+                try:
+                    args, kwargs = parameters.fitted(args, kwargs)
+                except TypeError as misfit:
+                    rehearsal = self._engine._rehearsal()
+                    if rehearsal is None:
+                        raise
+                    caller = sys._getframe(1)
+                    return rehearsal.refused(
+                        self._definition, args, kwargs, caller.f_code, caller.f_lasti, misfit, self._after
+                    )
+            run = self._engine._run
+            # The first call of a burst asks whether it may be made here; the others would be told the same.
+            if run is None or run.last_site is None or run.thread != get_ident() or HELD_UP:
+                run = self._engine._run_for(self._definition.name)
+                if run.is_rehearsal:  # which is over soon and not to be remembered
+                    caller = sys._getframe(1)
+                    return run.call(
+                        self._definition,
+                        run.lane_for(self._definition),
+                        args,
+                        kwargs,
+                        caller.f_code,
+                        caller.f_lasti,
+                        self._after,
+                    )
+            if run is not self._run:
+                self._run, self._lane = run, run.lane_for(self._definition)
+            caller = sys._getframe(1)
+            return run.call(
+                self._definition,
+                self._lane,
+                args,
+                kwargs or _NO_KWARGS,
+                caller.f_code,
+                caller.f_lasti,
+                self._after,
+            )
+        except BaseException as error:
+            trim(error)  # in the user's line it was raised
+            raise
+
+    @names_options
+    def with_options(
+        self,
+        *,
+        name: str | None = None,
+        backend: str | None = None,
+        timeout: Any = None,
+        after: Awaitable[Any] | Iterable[Awaitable[Any]] = (),
+        example: R | Callable[..., R] | EllipsisType = ...,
+        expected: Any = None,
+        label: str | None = None,
+    ) -> Self:
+        """The same task with other options.
+
+        Args:
+            name: what it is called in messages.
+            backend: where it runs; a name the engine knows.
+            timeout: seconds or `timedelta` that it may run.
+            after: futures that must succeed first, and whose values are not passed.
+            example: what stands in for its value in a dry run: a value, or a callable that makes one of the arguments.
+            expected: seconds or `timedelta` that it is expected to take, for plans.
+            label: tells these calls from others in errors, logs and `TaskFuture.explain`: "trim[S17]". Reports and
+                plans have them under one name all the same.
+
+        Raises:
+            TypeError: a backend, an example or an expected duration for a block, whose body runs on the event loop,
+                also in a dry run, and which takes as long as what is inside. A name or a task instead of a future.
+            ValueError: a duration that is none.
+            UnknownBackend: the engine has no backend of that name.
+        """
+        futures = self._futures(after)
+        variant = self._copy()
+        old = self._definition
+        if old.is_block and backend is not None:
+            raise TypeError(
+                f"block {old.name!r} cannot be given backend={backend!r}: its body runs on the event loop"
+            )
+        if old.is_block and example is not ...:
+            raise TypeError(
+                f"block {old.name!r} cannot be given example={example!r}: its body runs also in a dry run"
+            )
+        if old.is_block and expected is not None:
+            raise TypeError(
+                f"block {old.name!r} cannot be given expected={expected!r}: it takes as long as what is inside"
+            )
+        variant._definition = self._engine._definition(
+            old.fn,
+            name=old.name if name is None else name,
+            backend=old.backend if backend is None else backend,
+            timeout=old.timeout if timeout is None else timeout,
+            is_block=old.is_block,
+            example=old.example if example is ... else example,
+            expected=old.expected if expected is None else expected,
+            label=old.label if label is None else label_of(label, old.name),
+        )
+        variant._run = variant._lane = None
+        variant._after = (*self._after, *futures)
+        return variant
+
+    def on(self, engine: WorkflowEngine) -> Self:
+        """The same task on another engine, as for a library's task on its user's engine.
+
+        Of a block, that is its body; the tasks that it calls stay where they are.
+
+        Args:
+            engine: where calls of it are to run.
+
+        Raises:
+            TypeError: that is no engine.
+            UnknownBackend: the task names a backend that this engine has not.
+        """
+        if not hasattr(engine, "function_task"):
+            raise TypeError(f"{self._definition.name}.on() got {engine!r}; a WorkflowEngine is needed")
+        variant, old = self._copy(), self._definition
+        variant._engine = engine
+        variant._definition = engine._definition(
+            old.fn,
+            name=old.name,
+            backend=old.backend,
+            timeout=old.timeout,
+            is_block=old.is_block,
+            example=old.example,
+            expected=old.expected,
+            label=old.label,
+        )
+        variant._run = variant._lane = None
+        return variant
+
+    def _futures(self, after: Any) -> list[Any]:
+        """What was given as ``after=``, one by one."""
+        is_many = (
+            isinstance(after, Iterable) and not _is_future(after) and not isinstance(after, (str, bytes))
+        )
+        futures = list(after) if is_many else [after]
+        for future in futures:
+            if not _is_future(future):
+                inside = f", and {future!r}" if is_many else ""
+                raise TypeError(
+                    f"{self._definition.name!r} was given after={after!r}{inside}, which is no future.\n"
+                    "  Pass what a call gives:  first = load(...); fit.with_options(after=first)(...)"
+                )
+        return futures
+
+    @overload
+    def map(self: Takes1[A, Q], a: Iterable[Later[A]], /, *, label: Labels = None) -> list[TaskFuture[R]]: ...
+    @overload
+    def map(
+        self: Takes2[A, B, Q], a: Iterable[Later[A]], b: Iterable[Later[B]], /, *, label: Labels = None
+    ) -> list[TaskFuture[R]]: ...
+    @overload
+    def map(
+        self: Takes3[A, B, C, Q],
+        a: Iterable[Later[A]],
+        b: Iterable[Later[B]],
+        c: Iterable[Later[C]],
+        /,
+        *more: Iterable[Any],
+        label: Labels = None,
+    ) -> list[TaskFuture[R]]: ...
+
+    def map(self: Any, /, *iterables: Iterable[Any], label: Labels = None) -> list[TaskFuture[Any]]:
+        """Call the task once for each item, as the built-in ``map`` does, and return the futures.
+
+        Args:
+            iterables: one for each positional argument; the shortest tells how many calls.
+            label: one for each call, or a function that makes one of the same arguments: tells calls from one another
+                in errors, logs and `TaskFuture.explain`.
+
+        Raises:
+            TypeError: the arguments do not fit the function, or a label is no text.
+        """
+        caller = sys._getframe(1)
+        try:
+            calls = zip(*iterables, strict=False)
+            if label is None:
+                return [made_at(caller.f_code, caller.f_lasti, self(*items)) for items in calls]
+            made = []
+            for items, own in labelled(calls, label, self._definition.name):
+                made.append(made_at(caller.f_code, caller.f_lasti, self(*items)))
+                made[-1].own_label = own
+            return made
+        except BaseException as error:
+            trim(error)
+            raise
+
+    # A decorated method: the instance, or the class under @classmethod, is the first argument, and gone from the rest.
+    @overload
+    def __get__(self: Method[type[A], Q, S], instance: object, owner: type[A]) -> FunctionTask[Q, S, R]: ...
+    @overload
+    def __get__(self, instance: None, owner: type | None = None) -> Self: ...
+    @overload
+    def __get__(self: Method[A, Q, S], instance: A, owner: type | None = None) -> FunctionTask[Q, S, R]: ...
+
+    def __get__(self: Any, instance: Any, owner: type | None = None) -> Any:
+        fn = self._definition.fn
+        bind = None if isinstance(fn, functools.partial) else getattr(type(fn), "__get__", None)
+        method = bind(fn, instance, owner) if bind is not None and instance is not None else None
+        if self._leading or not isinstance(method, MethodType) or method.__self__ is not instance:
+            return self  # as a staticmethod, a builtin or a callable object would not be bound either
+        bound = self._copy()
+        bound._leading = (instance,)
+        bound.__wrapped__ = method  # whose signature has no self
+        return bound
+
+    def _copy(self) -> Self:
+        copied = object.__new__(type(self))
+        copied.__dict__.update(self.__dict__)
+        return copied
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return FarTask, (self.fn, self._definition.name)  # what it is in another process
+
+    def __repr__(self) -> str:
+        kind = "block" if self._definition.is_block else "function_task"
+        return spelled(f"<{kind} {self._definition.name}>")
+
+
+def _is_future(given: Any) -> bool:
+    return isinstance(given, Awaitable) or hasattr(given, "add_done_callback")
+
+
+def made_at(code: CodeType, at: int, future: TaskFuture[Any]) -> TaskFuture[Any]:
+    """Say of a call that was made on somebody's behalf where that was: the user's own line.
+
+    Args:
+        code: that asked for it.
+        at: where in it.
+        future: of the call, the last that was made.
+    """
+    future._run.moved(future, code, at)
+    return future

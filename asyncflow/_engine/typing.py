@@ -1,0 +1,338 @@
+"""The types of the face: how a call accepts ``T`` or a future of ``T`` for each parameter.
+
+A decorated function is one class, generic in the function's ParamSpec. Each overload of its call re-reads the
+signature through the type of ``self``, a protocol with the one attribute ``fn``: a checker matches that with the
+function's own type and so finds the first parameters one by one, and the rest with their names and defaults.
+Keywords cannot be mapped by a type, so futures given by keyword are checked when the call is made. Keywords that
+surely are no futures, and do not fit, make a call `KeywordsDoNotFit`, with which nothing can be done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Coroutine, Generator, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from datetime import date, timedelta
+from os import PathLike
+from pathlib import Path, PurePath
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Concatenate,
+    Literal,
+    ParamSpec,
+    Protocol,
+    Self,
+    TypeAlias,
+    TypeVar,
+    overload,
+)
+
+from .._runtime.future import TaskFuture
+
+if TYPE_CHECKING:
+    from .executable_task import ExecutableTask
+    from .function_task import FunctionTask
+
+P = ParamSpec("P")
+Rest = ParamSpec("Rest")
+R = TypeVar("R")
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+A_contra = TypeVar("A_contra", contravariant=True)
+B_contra = TypeVar("B_contra", contravariant=True)
+C_contra = TypeVar("C_contra", contravariant=True)
+D_contra = TypeVar("D_contra", contravariant=True)
+
+if TYPE_CHECKING:
+    # What these are to a checker: paths, because paths are what a task's function gets in their place.
+
+    class InputFile(Path):
+        """As `asyncflow.InputFile`."""
+
+        def __new__(cls, source: Any, *, name: str | None = None, sha256: str | None = None) -> Self: ...
+        def __init__(self, source: Any, *, name: str | None = None, sha256: str | None = None) -> None: ...
+
+    class OutputFile(Path):
+        """As `asyncflow.OutputFile`."""
+
+        def __new__(cls, name: str, to: Any = None) -> Self: ...
+        def __init__(self, name: str, to: Any = None) -> None: ...
+
+
+class Promise(Protocol[T_co]):
+    """A future or a task, of asyncio or of another library: not whatever can be awaited."""
+
+    def __await__(self) -> Generator[Any, Any, T_co]: ...
+    def add_done_callback(self, fn: Any, /) -> Any: ...
+
+
+class PoolPromise(Protocol[T_co]):
+    """A future of `concurrent.futures`."""
+
+    def result(self, timeout: float | None = None) -> T_co: ...
+    def set_running_or_notify_cancel(self) -> bool: ...
+
+
+Plain: TypeAlias = (
+    bool
+    | complex
+    | str
+    | bytes
+    | PurePath
+    | date
+    | timedelta
+    | AbstractSet["Plain"]
+    | Sequence["Plain"]
+    | Mapping[str, "Plain"]
+    | None
+)
+"""What surely is no future, and holds none."""
+
+# Containers of nothing but futures are let through unchecked: no type can say "list[int] with futures in it".
+Waited: TypeAlias = Promise[T] | PoolPromise[T] | Coroutine[Any, Any, T]
+Later: TypeAlias = T | Waited[T] | Collection[Waited[Any]] | Mapping[Any, Waited[Any]]
+"""What may stand where a ``T`` is asked for."""
+
+
+class KeywordsDoNotFit:
+    """What a checker takes a call for whose keywords do not fit the function, and are no futures: nothing can be done
+    with it."""
+
+
+class Takes1(Protocol[A_contra, Rest]):
+    """Something whose function takes at least one positional argument."""
+
+    @property
+    def fn(self) -> Callable[Concatenate[A_contra, Rest], Any]: ...
+
+
+class Takes2(Protocol[A_contra, B_contra, Rest]):
+    """At least two."""
+
+    @property
+    def fn(self) -> Callable[Concatenate[A_contra, B_contra, Rest], Any]: ...
+
+
+class Takes3(Protocol[A_contra, B_contra, C_contra, Rest]):
+    """At least three."""
+
+    @property
+    def fn(self) -> Callable[Concatenate[A_contra, B_contra, C_contra, Rest], Any]: ...
+
+
+class Takes4(Protocol[A_contra, B_contra, C_contra, D_contra, Rest]):
+    """At least four."""
+
+    @property
+    def fn(self) -> Callable[Concatenate[A_contra, B_contra, C_contra, D_contra, Rest], Any]: ...
+
+
+class Method(Protocol[A_contra, Rest, T_co]):
+    """Something whose function is a method of an A."""
+
+    @property
+    def fn(self) -> Callable[Concatenate[A_contra, Rest], T_co]: ...
+
+
+class FunctionTaskDecorator(Protocol):
+    """``@engine.function_task``, bare or with options."""
+
+    @overload
+    def __call__(
+        self,
+        fn: Callable[P, Coroutine[Any, Any, R]],
+        /,
+        *,
+        name: str | None = ...,
+        backend: str | None = ...,
+        timeout: Any = ...,
+        example: Any = ...,
+        expected: Any = ...,
+    ) -> FunctionTask[P, Coroutine[Any, Any, R], R]: ...
+    @overload
+    def __call__(
+        self,
+        fn: Callable[P, R],
+        /,
+        *,
+        name: str | None = ...,
+        backend: str | None = ...,
+        timeout: Any = ...,
+        example: Any = ...,
+        expected: Any = ...,
+    ) -> FunctionTask[P, R, R]: ...
+    @overload
+    def __call__(
+        self,
+        /,
+        *,
+        name: str | None = ...,
+        backend: str | None = ...,
+        timeout: Any = ...,
+        example: Any = ...,
+        expected: Any = ...,
+    ) -> FunctionTaskDecorator: ...
+
+
+class BlockDecorator(Protocol):
+    """``@engine.block``, bare or with options. Futures that a block returns, alone or in a list, are resolved."""
+
+    @overload
+    def __call__(
+        self,
+        fn: Callable[P, Coroutine[Any, Any, TaskFuture[R]]],
+        /,
+        *,
+        name: str | None = ...,
+        timeout: Any = ...,
+    ) -> FunctionTask[P, Coroutine[Any, Any, TaskFuture[R]], R]: ...
+    @overload
+    def __call__(
+        self,
+        fn: Callable[P, Coroutine[Any, Any, list[TaskFuture[R]]]],
+        /,
+        *,
+        name: str | None = ...,
+        timeout: Any = ...,
+    ) -> FunctionTask[P, Coroutine[Any, Any, list[TaskFuture[R]]], list[R]]: ...
+    @overload
+    def __call__(
+        self, fn: Callable[P, Coroutine[Any, Any, R]], /, *, name: str | None = ..., timeout: Any = ...
+    ) -> FunctionTask[P, Coroutine[Any, Any, R], R]: ...
+    @overload
+    def __call__(
+        self, fn: Callable[P, TaskFuture[R]], /, *, name: str | None = ..., timeout: Any = ...
+    ) -> FunctionTask[P, TaskFuture[R], R]: ...
+    @overload
+    def __call__(
+        self, fn: Callable[P, list[TaskFuture[R]]], /, *, name: str | None = ..., timeout: Any = ...
+    ) -> FunctionTask[P, list[TaskFuture[R]], list[R]]: ...
+    @overload
+    def __call__(
+        self, fn: Callable[P, R], /, *, name: str | None = ..., timeout: Any = ...
+    ) -> FunctionTask[P, R, R]: ...
+    @overload
+    def __call__(self, /, *, name: str | None = ..., timeout: Any = ...) -> BlockDecorator: ...
+
+
+class ExecutableTaskDecorator(Protocol):
+    """``@engine.executable_task``, bare or with options. The value is text, bytes, or the path of them."""
+
+    @overload
+    def __call__(
+        self,
+        fn: Callable[P, T],
+        /,
+        *,
+        capture_stdio: Literal[True],
+        name: str | None = ...,
+        timeout: Any = ...,
+        env: Mapping[str, Any] | None = ...,
+        clean_env: bool | None = ...,
+        cwd: str | PathLike[str] | None = ...,
+        stdin: str | bytes | PathLike[str] | None = ...,
+        ok_codes: int | Iterable[int] | None = ...,
+        shell: str | Sequence[str] | None = ...,
+        example: Path | Callable[..., Path] = ...,
+        expected: Any = ...,
+    ) -> ExecutableTask[P, T, Path]: ...
+    @overload
+    def __call__(
+        self,
+        fn: Callable[P, T],
+        /,
+        *,
+        text: Literal[False],
+        name: str | None = ...,
+        timeout: Any = ...,
+        env: Mapping[str, Any] | None = ...,
+        clean_env: bool | None = ...,
+        cwd: str | PathLike[str] | None = ...,
+        stdin: str | bytes | PathLike[str] | None = ...,
+        ok_codes: int | Iterable[int] | None = ...,
+        shell: str | Sequence[str] | None = ...,
+        example: bytes | Callable[..., bytes] = ...,
+        expected: Any = ...,
+    ) -> ExecutableTask[P, T, bytes]: ...
+    @overload
+    def __call__(
+        self,
+        fn: Callable[P, T],
+        /,
+        *,
+        name: str | None = ...,
+        timeout: Any = ...,
+        env: Mapping[str, Any] | None = ...,
+        clean_env: bool | None = ...,
+        cwd: str | PathLike[str] | None = ...,
+        stdin: str | bytes | PathLike[str] | None = ...,
+        text: Literal[True] = ...,
+        ok_codes: int | Iterable[int] | None = ...,
+        shell: str | Sequence[str] | None = ...,
+        example: str | Callable[..., str] = ...,
+        expected: Any = ...,
+    ) -> ExecutableTask[P, T, str]: ...
+    @overload
+    def __call__(
+        self,
+        /,
+        *,
+        capture_stdio: Literal[True],
+        text: bool = ...,
+        name: str | None = ...,
+        timeout: Any = ...,
+        env: Mapping[str, Any] | None = ...,
+        clean_env: bool | None = ...,
+        cwd: str | PathLike[str] | None = ...,
+        stdin: str | bytes | PathLike[str] | None = ...,
+        ok_codes: int | Iterable[int] | None = ...,
+        shell: str | Sequence[str] | None = ...,
+        example: Path | Callable[..., Path] = ...,
+        expected: Any = ...,
+    ) -> CapturingTaskDecorator: ...
+    @overload
+    def __call__(
+        self,
+        /,
+        *,
+        text: Literal[False],
+        name: str | None = ...,
+        timeout: Any = ...,
+        env: Mapping[str, Any] | None = ...,
+        clean_env: bool | None = ...,
+        cwd: str | PathLike[str] | None = ...,
+        stdin: str | bytes | PathLike[str] | None = ...,
+        ok_codes: int | Iterable[int] | None = ...,
+        shell: str | Sequence[str] | None = ...,
+        example: bytes | Callable[..., bytes] = ...,
+        expected: Any = ...,
+    ) -> BytesTaskDecorator: ...
+    @overload
+    def __call__(
+        self,
+        /,
+        *,
+        name: str | None = ...,
+        timeout: Any = ...,
+        env: Mapping[str, Any] | None = ...,
+        clean_env: bool | None = ...,
+        cwd: str | PathLike[str] | None = ...,
+        stdin: str | bytes | PathLike[str] | None = ...,
+        text: Literal[True] = ...,
+        ok_codes: int | Iterable[int] | None = ...,
+        shell: str | Sequence[str] | None = ...,
+        example: str | Callable[..., str] = ...,
+        expected: Any = ...,
+    ) -> ExecutableTaskDecorator: ...
+
+
+class CapturingTaskDecorator(Protocol):
+    """``@engine.executable_task(capture_stdio=True)``."""
+
+    def __call__(self, fn: Callable[P, T], /) -> ExecutableTask[P, T, Path]: ...
+
+
+class BytesTaskDecorator(Protocol):
+    """``@engine.executable_task(text=False)``."""
+
+    def __call__(self, fn: Callable[P, T], /) -> ExecutableTask[P, T, bytes]: ...

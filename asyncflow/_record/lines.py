@@ -1,0 +1,169 @@
+"""How events are written as lines of JSON, and read again. Pure: files are for others."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator
+from math import isfinite
+from typing import Any, Final, get_args
+
+from .._causes import spelled
+from .._core.states import State
+from ..events import Event, EventsLost, RunBegan
+
+# A number of 0 says as little as None: no block, no bytes.
+_EMPTY: Final = (None, "", (), 0)
+Written = Event | EventsLost
+_BEGINS: Final = b'{"event": '
+"""How each line begins; nowhere else do these bytes stand, because JSON escapes quotation marks in text."""
+
+
+def line_of(event: Written, run: str) -> bytes:
+    """An event as a line. What says nothing is left out.
+
+    Args:
+        event: any.
+        run: in which it happened; several may write at the same time.
+    """
+    fields = {name: value for name, value in event._asdict().items() if value not in _EMPTY}
+    return json.dumps({"event": type(event).__name__, "run": run, **fields}).encode() + b"\n"
+
+
+def events_in(lines: Iterable[bytes]) -> Iterator[tuple[str, Written]]:
+    """The events that lines tell of, and in which run each has happened.
+
+    What was cut off tells of nothing: the last line, and one to which another run has written on.
+
+    Args:
+        lines: each with its end.
+
+    Raises:
+        ValueError: a line is none that `line_of` has made.
+    """
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        head, *rest = line.split(_BEGINS)
+        for told in ([head] if head else []) + [_BEGINS + each for each in rest]:
+            try:
+                yield _event(json.loads(told))
+            except (
+                ValueError,
+                TypeError,
+                LookupError,
+                AttributeError,
+                ArithmeticError,
+                RecursionError,
+            ) as error:
+                if told.endswith(b"\n"):
+                    raise ValueError(
+                        f"line {number} tells of no event: {spelled(f'{error!r:.300}')}"
+                    ) from None
+
+
+def last_run(told: Iterable[tuple[str, Written]], run: str | None = None) -> list[Written]:
+    """The events of one run.
+
+    Args:
+        told: of any number of runs, each with its run.
+        run: which; None for the one that began last.
+
+    Raises:
+        LookupError: there is no such run.
+    """
+    found: list[Written] = []
+    wanted, names = run, []
+    for name, event in told:
+        if isinstance(event, RunBegan):
+            names.append(name)
+            if run is None:
+                wanted, found = name, []
+        if name == wanted:
+            found.append(event)
+    if run is not None and run not in names:
+        raise LookupError(f"there is no run {run!r}; there is: {', '.join(names) or 'none'}")
+    return found
+
+
+def _event(fields: dict[str, Any]) -> tuple[str, Written]:
+    kind = _KINDS[fields.pop("event")]
+    run = _text(fields["run"] if kind is RunBegan else fields.pop("run"))
+    if unknown := fields.keys() - set(kind._fields):
+        raise ValueError(f"{kind.__name__} has no field {min(unknown)!r}")
+    values = []
+    for name in kind._fields:
+        read, nothing = _FIELDS[name]
+        if name in fields:
+            values.append(read(fields[name]))
+        elif nothing is _NEEDED:
+            raise ValueError(f"{kind.__name__} lacks its {name}")
+        else:
+            values.append(nothing)
+    return run, kind(*values)
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{value!r} is no text")
+    return value
+
+
+def _whole(value: Any) -> int:
+    if type(value) is not int or not 0 <= value < 1 << 63:
+        raise TypeError(f"{value!r} is no number of a task, and none of bytes")
+    return value
+
+
+def _flag(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise TypeError(f"{value!r} is neither true nor false")
+    return value
+
+
+def _time(value: Any) -> float:
+    if type(value) not in (int, float) or not isfinite(value):
+        raise TypeError(f"{value!r} is no time")
+    return float(value)
+
+
+def _tasks(value: Any) -> tuple[int, ...]:
+    return tuple(map(_whole, value))
+
+
+def _state(value: Any) -> str:
+    return State(value).value
+
+
+def _workers(value: Any) -> dict[str, int | None]:
+    return {_text(place): None if many is None else _whole(many) for place, many in value.items()}
+
+
+_NEEDED: Final = object()
+# By the names of fields, which mean the same in all events: how each is read, and what it is where it is left out.
+_FIELDS: Final[dict[str, tuple[Callable[[Any], Any], Any]]] = {
+    "block": (_whole, 0),
+    "bytes": (_whole, 0),
+    "called_at": (_text, ""),
+    "dependencies": (_tasks, ()),
+    "dry_run": (_flag, False),
+    "error": (_text, ""),
+    "events": (_whole, 0),
+    "finished": (_time, None),
+    "id": (_whole, _NEEDED),
+    "kind": (_text, ""),
+    "limit": (_text, ""),
+    "loading": (_time, None),
+    "name": (_text, ""),
+    "order": (_tasks, ()),
+    "place": (_text, ""),
+    "planning": (_time, 0.0),
+    "roots": (_tasks, ()),
+    "run": (_text, ""),
+    "started": (_time, None),
+    "state": (_state, _NEEDED),
+    "time": (_time, _NEEDED),
+    "worker": (_text, ""),
+    "workers": (_workers, {}),
+    "workflow": (_text, None),
+}
+_KINDS: Final[dict[str, Any]] = {kind.__name__: kind for kind in get_args(Written)}

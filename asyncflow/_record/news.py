@@ -1,0 +1,214 @@
+"""Tells as events what has been recorded since the last time. Pure; of no cost to a run that nobody listens to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from operator import itemgetter
+from typing import Any, Final
+
+from .._core.states import SUCCEEDED, state_of
+from .._core.task import Task
+from ..events import Event, TaskCalled, TaskEnded, TaskReturned, TaskStaged, TaskStarted, TaskSubmitted
+from .history import Ending, Site
+from .record import Record
+from .segment import LOOP, PAUSE, Segment
+
+_ALIASES: Final = 10_000  # from which on those are forgotten that have no row any more
+_Ran = tuple[float, float, str]
+_NEVER: Final = (None, 0.0)
+
+
+class News:
+    """A reader of a record.
+
+    Args:
+        record: of a run; what is in it already is not told.
+        offset: seconds to add to its times to get those since the epoch.
+    """
+
+    def __init__(self, record: Record, offset: float) -> None:
+        self._record = record
+        self._offset = offset
+        self._told = record.last
+        self._aliases: dict[int, int] = {}
+        self._ran: dict[
+            int, tuple[_Ran, float]
+        ] = {}  # of what has run and is not over, and when that was known
+        self._bad: dict[int, tuple[int, float, Ending]] = {}  # of what has its end and is not over
+        self._made: dict[int, int] = {}  # bytes
+        self._loading: dict[int, float] = {}
+        self._at = _Places(record.segment)
+        self._loop_before = record.segment.loop_at[-1]
+        record.tells = True
+
+    def since(self, live: Mapping[int, Task]) -> list[Event]:
+        """What has happened since the last time, in the order of time. To be asked for before a segment is left.
+
+        Args:
+            live: tasks that are not over.
+        """
+        segment = self._record.segment
+        if self._at.segment is not segment:
+            self._at = _Places(segment, fresh=True)
+        events: list[Event] = [
+            *self._calls(segment),
+            *self._steps(segment),
+            *self._ends(segment, live),
+        ]
+        self._at = _Places(segment)
+        events.sort(key=itemgetter(0))  # stable: of one time, in the order in which a task goes through them
+        return events
+
+    # -- calls --------------------------------------------------------------------------------------------
+
+    def _calls(self, segment: Segment) -> Iterator[Event]:
+        self._aliases.update(segment.aliases)
+        if len(self._aliases) > _ALIASES:
+            first = self._record.segments[0].first
+            self._aliases = {alias: maker for alias, maker in self._aliases.items() if alias >= first}
+        sites, waits = list(segment.sites), dict(self._waits(segment))
+        turn = max(0, self._at.turn - 1)  # the last one may go on
+        for task_id in range(self._told + 1, self._record.last + 1):
+            while turn + 1 < len(segment.turn_id) and segment.turn_id[turn + 1] <= task_id:
+                turn += 1
+            if task_id in segment.voids or task_id in segment.aliases:
+                continue
+            at, block = segment.turn_at[turn] + self._offset, segment.turn_block[turn]
+            yield _called(at, task_id, sites[segment.turn_site[turn]], block, *waits.get(task_id, ((), ())))
+        self._told = self._record.last
+
+    def _waits(self, segment: Segment) -> Iterator[tuple[int, tuple[tuple[int, ...], tuple[int, ...]]]]:
+        begin = self._at.edge
+        orders = dict(zip(segment.order_id, segment.order_n, strict=True))
+        for index in range(self._at.waiting, len(segment.edge_id)):
+            task_id, end = segment.edge_id[index], begin + segment.edge_n[index]
+            all_of_them = tuple(self._aliases.get(each, each) for each in segment.edges[begin:end])
+            data = len(all_of_them) - orders.get(task_id, 0)
+            yield task_id, (all_of_them, all_of_them[data:])
+            begin = end
+
+    # -- on the way ---------------------------------------------------------------------------------------
+
+    def _steps(self, segment: Segment) -> Iterator[Event]:
+        offset, at = self._offset, self._at
+        for task_id, time, size in segment.staged[at.staged :]:
+            yield TaskStaged(time + offset, task_id, size)
+        index = at.submitted
+        for batch in range(at.batch, len(segment.batch_end)):
+            time = segment.batch_at[batch] + offset
+            while index < segment.batch_end[batch]:
+                if segment.submitted[index] not in self._aliases:
+                    yield TaskSubmitted(time, segment.submitted[index])
+                index += 1
+        for task_id, time in segment.returned[at.returned :]:
+            yield TaskReturned(time + offset, task_id)
+        for task_id, time, worker in segment.begun[at.begun :]:
+            if task_id not in self._aliases:
+                yield TaskStarted(time + offset, task_id, worker)
+
+    # -- the end ------------------------------------------------------------------------------------------
+
+    def _ends(self, segment: Segment, live: Mapping[int, Task]) -> Iterator[Event]:
+        self._made.update(segment.published[self._at.published :])
+        self._loading.update(segment.loading[self._at.loading :])
+        self._take_bad(segment)
+        late = set(segment.late_id[self._at.late :])
+        for task_id, over, ran in [*self._runs(segment), *self._runs_on_the_loop(segment)]:
+            if task_id in self._aliases:
+                continue
+            if task_id in live or task_id in self._bad or task_id in late:
+                self._ran[task_id] = ran, over
+            else:
+                yield self._ended(task_id, SUCCEEDED, over, ran)
+        for index in range(self._at.late, len(segment.late_id)):
+            task_id = segment.late_id[index]
+            ran_before, _ = self._ran.pop(task_id, _NEVER)
+            if task_id not in self._aliases:
+                yield self._ended(task_id, SUCCEEDED, segment.late_at[index], ran_before)
+        for task_id in [each for each in self._bad if each not in live]:
+            state, over, why = self._bad.pop(task_id)
+            last, _ = self._ran.pop(task_id, _NEVER)
+            if last is not None:
+                over = max(over, last[1])
+            if task_id not in self._aliases:
+                yield self._ended(task_id, state, over, last, why)
+        # What was told to have run, and not yet to have succeeded, when reports were taken a thousand at a time.
+        for task_id in [each for each in self._ran if each not in live and each not in self._bad]:
+            ran, over = self._ran.pop(task_id)
+            yield self._ended(task_id, SUCCEEDED, over, ran)
+
+    def _take_bad(self, segment: Segment) -> None:
+        whys = list(segment.whys)
+        for index in range(self._at.bad, len(segment.bad_id)):
+            why, root = whys[segment.bad_why[index]], segment.bad_root[index]
+            told = Ending(why.error, (root, *why.roots) if root else ())
+            self._bad[segment.bad_id[index]] = segment.bad_state[index], segment.bad_at[index], told
+
+    def _runs(self, segment: Segment) -> Iterator[tuple[int, float, _Ran]]:
+        index, names = self._at.ran, self._record.names
+        for mark in range(self._at.taken, len(segment.taken_end)):
+            while index < segment.taken_end[mark]:
+                ended = segment.ran_ended[index]
+                ran = segment.ran_began[index], ended, names[segment.ran_worker[index]]
+                yield segment.ran_id[index], max(segment.taken_at[mark], ended), ran
+                index += 1
+
+    def _runs_on_the_loop(self, segment: Segment) -> Iterator[tuple[int, float, _Ran]]:
+        name = self._record.names[LOOP]
+        for index in range(self._at.loop, len(segment.loop_id)):
+            at = segment.loop_at[index]
+            if segment.loop_id[index] != PAUSE:
+                yield segment.loop_id[index], at, (self._loop_before, at, name)
+            self._loop_before = at
+
+    def _ended(
+        self, task_id: int, state: int, over: float, ran: _Ran | None, why: Ending | None = None
+    ) -> Any:
+        offset = self._offset
+        began, ended, worker = (ran[0] + offset, ran[1] + offset, ran[2]) if ran else (None, None, "")
+        error, roots = why or ("", ())
+        made, since = self._made.pop(task_id, 0), self._loading.pop(task_id, None)
+        loading = None if since is None else since + offset
+        return TaskEnded(
+            over + offset, task_id, state_of(state).name, began, ended, worker, made, error, roots, loading
+        )
+
+
+class _Places:
+    """How far the logs of a segment have been read."""
+
+    def __init__(self, segment: Segment, fresh: bool = False) -> None:
+        self.segment = segment
+        self.turn = 0 if fresh else len(segment.turn_id)
+        self.waiting = 0 if fresh else len(segment.edge_id)
+        self.edge = 0 if fresh else len(segment.edges)
+        self.staged = 0 if fresh else len(segment.staged)
+        self.submitted = 0 if fresh else len(segment.submitted)
+        self.batch = 0 if fresh else len(segment.batch_end)
+        self.returned = 0 if fresh else len(segment.returned)
+        self.begun = 0 if fresh else len(segment.begun)
+        self.published = 0 if fresh else len(segment.published)
+        self.loading = 0 if fresh else len(segment.loading)
+        self.ran = 0 if fresh else len(segment.ran_id)
+        self.taken = 0 if fresh else len(segment.taken_end)
+        self.loop = 0 if fresh else len(segment.loop_id)
+        self.late = 0 if fresh else len(segment.late_id)
+        self.bad = 0 if fresh else len(segment.bad_id)
+
+
+def _called(
+    at: float, task_id: int, site: Site, block: int, waits: tuple[int, ...], order: tuple[int, ...]
+) -> TaskCalled:
+    return TaskCalled(
+        at,
+        task_id,
+        site.name,
+        site.kind,
+        site.place,
+        site.limit,
+        site.called_at,
+        site.workflow,
+        block,
+        waits,
+        order,
+    )

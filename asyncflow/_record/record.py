@@ -1,0 +1,310 @@
+"""Keeps what happens in a run, as it happens: times and numbers, in arrays, bounded. Pure: times are handed in.
+
+It is written to for every task, so it does as little as can be: what can be worked out later is left to `rows` (a
+history of all) and `news` (events, for those who listen). Calls in a row from one place, inside one burst, are one
+entry; that something was handed over or has ended is a number and a time in a log, in the order in which it happens.
+
+The logs are kept in segments. The oldest is given up when those after it hold enough tasks; what is then still known
+of its tasks are sums by name.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from .._core.story import place_in
+from .._core.task import CallSite, Task
+from .history import Ending, Site, Totals
+from .segment import LOOP, PAUSE, Segment
+from .sums import Sums
+
+_SEGMENTS: Final = 32
+_SMALLEST: Final = 1024  # tasks of a segment
+_CACHED: Final = 4096  # call sites that are known without being spelled out again
+_LONGEST_ERROR: Final = 200  # characters
+_MOST_ERRORS: Final = 1000  # of a segment; of more, all that is kept is the class
+_MOST_WORKERS: Final = 1 << 16
+
+
+class Record:
+    """What has happened in one run.
+
+    The attributes that are not methods are for whoever calls for every task; what they mean is said where they are set.
+
+    Args:
+        limit: for how many tasks there are to be rows.
+        began: when the run began; all other times are by the same clock, in seconds.
+    """
+
+    __slots__ = (
+        "_cached",
+        "_held_since",
+        "_sums",
+        "began",
+        "dropped",
+        "edges",
+        "giving_up",
+        "last",
+        "limit",
+        "names",
+        "planning",
+        "ran",
+        "ran_ids",
+        "running",
+        "segment",
+        "segments",
+        "size",
+        "tells",
+        "workers",
+    )
+
+    def __init__(self, limit: int, began: float) -> None:
+        self.limit = limit
+        self.began = began
+        self.size = max(_SMALLEST, limit // _SEGMENTS)
+        self.segments: list[Segment] = []
+        self.last = 0  # number of the last call
+        self.tells = False  # somebody listens
+        self.planning = 0.0
+        self.names = ["", "the event loop"]
+        self.workers: dict[str, int] = {"": 0, "the event loop": LOOP}
+        self.running: dict[int, tuple[float, str]] = {}
+        self.dropped = 0
+        self._sums = Sums()
+        self.giving_up: Iterator[None] | None = None
+        self._cached: dict[Any, tuple[Any, ...]] = {}
+        self._held_since: float | None = None
+        # Calls that wait for others, and for what: until the next pause. Runs that were told: until they are taken.
+        self.edges: dict[int, Sequence[Task]] = {}
+        self.ran_ids: list[int] = []
+        self.ran: list[tuple[float, float, str]] = []
+        self._begin_segment(1, began)
+
+    # -- calls --------------------------------------------------------------------------------------------
+
+    def turn(self, number: int, site: CallSite, block: Task | None, now: float) -> None:
+        """A call is made elsewhere than the one before, or is the first of a burst or of a segment.
+
+        Args:
+            number: of the task.
+            site: where it is called.
+            block: inside of which; None outside of any.
+            now: the time.
+        """
+        if self._held_since is None:
+            self._held_since = now
+        segment = self.segment
+        # What was adopted for a call may be there before it.
+        at = bisect_right(segment.turn_id, number)
+        segment.turn_id.insert(at, number)
+        segment.turn_site.insert(at, self._number(site))
+        segment.turn_block.insert(at, 0 if block is None else block.id)
+        segment.turn_at.insert(at, now)
+
+    def moved(self, task: Task) -> None:
+        """The last call was made on somebody's behalf; those that follow from there, too."""
+        segment = self.segment
+        if segment.turn_id and segment.turn_id[-1] == task.id:
+            segment.turn_site[-1] = self._number(task.site)
+
+    def ordered(self, task: Task) -> None:
+        """Of what it waits for, the last few give it no value."""
+        self.segment.order_id.append(task.id)
+        self.segment.order_n.append(len(task.after))
+
+    def void(self, task_id: int) -> None:
+        """The call was not taken."""
+        self.segment.voids.add(task_id)
+
+    def alias(self, task_id: int, maker: int) -> None:
+        """No task of its user's, but a file that one makes."""
+        self.segment.aliases[task_id] = maker
+
+    def pause(self, last: int, now: float) -> None:
+        """Code that has made calls has given the event loop back.
+
+        Args:
+            last: number of the last call.
+            now: the time.
+        """
+        if self._held_since is not None:
+            self.planning += now - self._held_since
+            self._held_since = None
+        self.last = last
+        if self.edges:
+            segment, all_of_them = self.segment, self.edges.values()
+            # fromlist costs two thirds of extend
+            segment.edge_id.fromlist(list(self.edges))
+            segment.edge_n.fromlist(list(map(len, all_of_them)))
+            segment.edges.fromlist([each.id for dependencies in all_of_them for each in dependencies])
+            self.edges = {}
+
+    def _number(self, called: CallSite) -> int:
+        segment, lane = self.segment, called.lane
+        # Of the definition no more is told and kept than this: it may hold much, and is let go.
+        name, kind = called.definition.name, called.definition.kind
+        key = name, kind, id(called.code), called.at, id(lane), called.workflow
+        cached = self._cached.get(key)
+        if cached is None:
+            runs_in = lane if lane.leads_to is None else lane.leads_to
+            limit = "" if runs_in.capacity is None else runs_in.limit
+            site = Site(name, kind, runs_in.place, limit, place_in(called.code, called.at), called.workflow)
+            if len(self._cached) >= _CACHED:
+                self._cached.clear()
+            # with what the key speaks of by its id, so that it stays what it is
+            cached = self._cached[key] = site, called.code, lane
+        return segment.sites.setdefault(cached[0], len(segment.sites))
+
+    # -- what becomes of them -----------------------------------------------------------------------------
+
+    def submitted(self, batch: Sequence[Task], now: float) -> None:
+        """Tasks are handed over; what is linked to them goes with them and is not told of."""
+        segment = self.segment
+        segment.submitted.fromlist([task.id for task in batch])
+        segment.batch_end.append(len(segment.submitted))
+        segment.batch_at.append(now)
+
+    def returned(self, task_id: int, now: float) -> None:
+        """A task was given back that had not begun."""
+        self.running.pop(task_id, None)
+        self.segment.returned.append((task_id, now))
+
+    def begun(self, task_id: int, now: float, worker: str) -> None:
+        """A worker has begun a task."""
+        if worker not in self.workers:
+            self._hire(worker)
+        self.running[task_id] = now, worker
+        if self.tells:
+            self.segment.begun.append((task_id, now, worker))
+
+    def body_ended(self, task_id: int) -> None:
+        """The body of a block is over on the event loop, as the log there tells; the block is not."""
+        self.running.pop(task_id, None)
+
+    def _hire(self, worker: str) -> None:
+        self.workers[worker] = len(self.names) if len(self.names) < _MOST_WORKERS else 0
+        if len(self.names) < _MOST_WORKERS:
+            self.names.append(worker)
+
+    def loading(self, task_id: int, since: float) -> None:
+        """A worker was being made ready for a task since then."""
+        self.segment.loading.append((task_id, since))
+
+    def stopped(self, task_id: int, now: float) -> None:
+        """Work has stopped of which nobody has told when it ran; if it had begun, it ran until now."""
+        began = self.running.pop(task_id, None)
+        if began is not None:
+            self.ran_ids.append(task_id)
+            self.ran.append((began[0], now, began[1]))
+
+    def taken(self, now: float) -> None:
+        """The runs that were told up to now have been seen to."""
+        if not self.ran:
+            return
+        segment, task_ids = self.segment, self.ran_ids
+        began, ended, workers = zip(*self.ran, strict=True)
+        numbers = self.workers
+        for worker in set(workers) - numbers.keys():
+            self._hire(worker)
+        segment.ran_id.fromlist(task_ids)
+        segment.ran_began.extend(began)
+        segment.ran_ended.extend(ended)
+        segment.ran_worker.fromlist([numbers[worker] for worker in workers])
+        segment.taken_end.append(len(segment.ran_id))
+        segment.taken_at.append(now)
+        if self.running:
+            for task_id in task_ids:
+                self.running.pop(task_id, None)
+        task_ids.clear()
+        self.ran.clear()
+
+    def over(self, task_id: int, now: float) -> None:
+        """A task has its value later than its work was done."""
+        self.segment.late_id.append(task_id)
+        self.segment.late_at.append(now)
+
+    def staged(self, task_id: int, now: float, size: int) -> None:
+        """The files that a task reads are there."""
+        self.segment.staged.append((task_id, now, size))
+
+    def published(self, task_id: int, size: int) -> None:
+        """The files that a task has made are where they were to go."""
+        self.segment.published.append((task_id, size))
+
+    def bad(self, task_id: int, state: int, now: float, error: str, roots: tuple[int, ...]) -> None:
+        """A task gave no value.
+
+        Args:
+            task_id: number of the task.
+            state: its last.
+            now: the time.
+            error: class and message.
+            roots: because of which it did not run.
+        """
+        segment = self.segment
+        segment.bad_id.append(task_id)
+        segment.bad_state.append(state)
+        segment.bad_at.append(now)
+        segment.bad_root.append(roots[0] if roots else 0)
+        if len(error) > _LONGEST_ERROR:
+            error = error[:_LONGEST_ERROR] + "..."
+        why = Ending(error, roots[1:])
+        if len(segment.whys) >= _MOST_ERRORS and why not in segment.whys:
+            why = Ending(error.partition(":")[0], ())
+        segment.bad_why.append(segment.whys.setdefault(why, len(segment.whys)))
+
+    # -- bounds -------------------------------------------------------------------------------------------
+
+    @property
+    def is_full(self) -> bool:
+        """Whether the segment has enough tasks."""
+        return self.last - self.segment.first >= self.size
+
+    def go_on(self, live: Mapping[int, Task]) -> None:
+        """Begin another segment, and begin to give up old ones if there are enough without them.
+
+        Args:
+            live: tasks that are not over.
+        """
+        segment = self.segment
+        segment.unstopped = [task_id for task_id in segment.bad_id if task_id in live]
+        for task_id in [each for each in self.running if each not in live]:
+            del self.running[task_id]  # ended on the loop, where nobody looks in here
+        self._begin_segment(self.last + 1, segment.loop_at[-1])
+        if self.giving_up is None:
+            self.giving_up = self._give_up(live)
+            self.work_off()
+
+    def _give_up(self, live: Mapping[int, Task]) -> Iterator[None]:
+        segments = self.segments
+        while len(segments) > 1 and self.last - segments[1].first + 1 >= self.limit:
+            many = yield from self._sums.give_up(segments, live)
+            self.dropped += many
+            del segments[0]
+
+    def work_off(self) -> None:
+        """Give up some more, if there is anything to give up."""
+        if self.giving_up is not None and next(self.giving_up, self) is self:
+            self.giving_up = None
+
+    def settle(self) -> None:
+        """Give up all that is to be given up, for somebody who wants to know."""
+        while self.giving_up is not None:
+            self.work_off()
+
+    def _begin_segment(self, first: int, loop_at: float) -> None:
+        segment = self.segment = Segment(first)
+        self.segments.append(segment)
+        # Not now: a body may be under way on the loop, which began when the one before it had ended.
+        segment.loop_id.append(PAUSE)
+        segment.loop_at.append(loop_at)
+
+    def totals(self, live: Mapping[int, Task]) -> dict[str, Totals]:
+        """Of tasks that have no row any more, by name.
+
+        Args:
+            live: tasks that are not over.
+        """
+        return self._sums.totals(self.segments, live)

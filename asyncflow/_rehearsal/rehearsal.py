@@ -1,0 +1,178 @@
+"""A dry run of one target, beside whatever its engine really runs.
+
+The target runs inside of a block that belongs to the rehearsal, and so does all that it begins: that is how calls find
+here. Owns the life of the target, and which engines are rehearsed with its own. What is wrong is noted in
+`forgiving.py`; what stands in for futures of the real run is `borrowed.py`'s.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from threading import get_ident
+from types import CodeType
+from typing import Any, Final
+
+from .._core.task import Definition, Lane
+from .._runtime import lifecycle
+from .._runtime.future import TaskFuture
+from .._runtime.places import Places
+from .._runtime.run import Run
+from .._runtime.scope import SCOPE
+from ..backend import ExecutionBackend
+from ..errors import EngineClosed, ForeignFuture, WrongLoop
+from . import faults
+from .borrowed import Borrowed
+from .forgiving import ForgivingRun
+
+_OVER: Final = "was called by something that a rehearsal (engine.plan) had begun, and the rehearsal is over"
+
+
+class Rehearsal(ForgivingRun):
+    """One rehearsal.
+
+    Args:
+        engine: what all runs of the engine have in common.
+        beside: the run of the engine that goes on meanwhile, whose futures may be depended on.
+        another: makes a rehearsal like this for another engine, given what its runs have in common.
+        backends: as of a dry run; and so on.
+    """
+
+    is_rehearsal = True
+
+    def __init__(
+        self,
+        engine: Any,
+        beside: Run | None,
+        another: Callable[[Any], Rehearsal],
+        backends: Mapping[str, ExecutionBackend],
+        *,
+        real: Places,
+        max_tasks: int,
+        implicit_data: bool,
+        grace: float,
+    ) -> None:
+        super().__init__(backends, real=real, max_tasks=max_tasks, implicit_data=implicit_data, grace=grace)
+        self._engine = engine
+        self._beside = beside
+        self._another = another
+        self.together: list[Rehearsal] = [self]  # with those of other engines whose tasks the target calls
+        self._borrowed = Borrowed(self)
+        self.starting = self.loop.create_task(lifecycle.start(self), context=self._context)
+        self._is_shut_down = False
+        self._is_forgotten = False
+
+    @property
+    def engine(self) -> Any:
+        """As of the engine's own runs."""
+        return self._engine
+
+    def rehearses(self, engine: Any) -> Run | None:
+        """This, or the rehearsal for another engine: of that nothing is to run either."""
+        for each in self.together:
+            if each.engine is engine:
+                return each
+        if self.closed is not None:
+            return self  # which takes no call any more
+        other = self._another(engine)
+        other.together, other.found, other.site = self.together, self.found, self.site
+        other.decided, other.hands.decided = self.decided, self.decided.take
+        self.together.append(other)
+        return other
+
+    def rehearsal_around(self, block: Any) -> Run | None:
+        """None: calls that come here are meant to."""
+        return None
+
+    # -- the target ---------------------------------------------------------------------------------------
+
+    def begin(self, body: Callable[[], Any], name: str, code: CodeType, at: int) -> TaskFuture[Any]:
+        """Run the target, as a block that is no part of the plan.
+
+        Args:
+            body: calls it.
+            name: of it.
+            code: that asked for the rehearsal.
+            at: the instruction in it.
+        """
+        self.site = code, at
+        definition = Definition(body, name, is_block=True, is_coroutine=True)
+        return self._call_as(0, definition, self.lane_for(definition), (), {}, code, at)
+
+    async def shut_down(self) -> None:
+        """What the target does with ``async with engine``: wait until all that it has called is over."""
+        if self.owner(SCOPE.get().block) is not self.scheduler.live.get(0):
+            raise RuntimeError(
+                "shutdown() inside a task would wait for itself; call it where the engine was started"
+            )
+        while waiting := [each for each in self.scheduler.live.values() if each.id]:
+            for each in waiting:
+                await self.settled(each)  # not the future itself: nobody uses a result by this
+        self._is_shut_down = True
+
+    def started(self) -> None:
+        """The target has started the engine, perhaps again."""
+        self._is_shut_down = False
+
+    # -- calls --------------------------------------------------------------------------------------------
+
+    def call(
+        self,
+        definition: Definition,
+        lane: Lane,
+        args: tuple[Any, ...],
+        kwargs: Mapping[str, Any],
+        code: CodeType | None,
+        at: int,
+        after: Sequence[Any] = (),
+    ) -> TaskFuture[Any]:
+        """Take a call that was made inside of the target."""
+        if self.closed is not None:
+            raise EngineClosed(f"{definition.name!r} {_OVER}")
+        if get_ident() != self.thread:  # whose code came along with its context
+            raise WrongLoop(f"{definition.name!r} was called on another event loop than the engine's.")
+        if self._is_shut_down:
+            closed = EngineClosed(
+                f"{definition.name!r} was called, but the engine has been shut down.\n"
+                "  Start it again:  async with engine: ..."
+            )
+            return self.refused(definition, args, kwargs, code, at, closed, after)
+        return super().call(definition, lane, args, kwargs, code, at, after)
+
+    def used(self, future: TaskFuture[Any], *, waited: bool = False) -> None:
+        """Somebody has use for a result: somebody in a rehearsal, or they would go on with a value that is none.
+
+        Raises:
+            ForeignFuture: the rehearsal is over, and the future was kept, as in a cache.
+        """
+        if waited and self._is_forgotten:
+            block: Any = SCOPE.get().block
+            if block is None or not block._run.is_rehearsal:
+                raise ForeignFuture(
+                    f"{future!r} is of a rehearsal (engine.plan), which is over: no value stands behind it.\n"
+                    f"  Keep no futures from one run to the next, as in a cache: call {future.name}(...) anew"
+                )
+        super().used(future, waited=waited)
+
+    def forget(self) -> None:
+        """As of any dry run; from now on nobody can take what stands in for real values."""
+        self._is_forgotten = True
+        super().forget()
+
+    def own(self, future: TaskFuture[Any]) -> TaskFuture[Any]:
+        """Of a future that the engine really runs, or another rehearsal of it: something that stands in for it here."""
+        run = future._run
+        is_borrowed = run is not self and (
+            run is self._beside or (run.is_rehearsal and run.engine is self._engine)
+        )
+        return self._borrowed.own(future) if is_borrowed else future
+
+    # -- what goes wrong ----------------------------------------------------------------------------------
+
+    def was_dropped(self, coroutine: Any) -> bool:
+        """Take note of a coroutine that was never awaited, if it was dropped inside of the target."""
+        block: Any = SCOPE.get().block
+        if block is None or block._run not in self.together:
+            return False
+        if not self.has_enough and self.closed is None:  # else whoever was to await it was stopped
+            self.found.take(faults.dropped(coroutine))
+        return True
