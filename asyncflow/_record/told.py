@@ -142,7 +142,9 @@ class _Told:
     def history(self) -> History:
         """What has come of it."""
         history = self._history
-        zero = history.began = history.began or (min(history.called) if history.called else self._last)
+        first = min(history.called, default=self._last)
+        # A clock that was put back makes a run begin after its first call: no time is before the run's beginning.
+        zero = history.began = min(history.began or first, first)
         history.now = max(0.0, self._last - zero)
         history.sites, history.names = tuple(self._sites), tuple(self._names)
         history.endings = self._endings
