@@ -24,8 +24,9 @@ from ._engine.settings import Settings
 from ._engine.typing import BlockDecorator, ExecutableTaskDecorator, FunctionTaskDecorator
 from ._files.sandboxes import Keep
 from ._record.history import History
+from ._runtime import lifecycle
 from ._runtime.future import TaskFuture
-from ._runtime.scope import workflow_scope
+from ._runtime.scope import check_thread, workflow_scope
 from ._tracebacks import shows_all, trim
 from ._worker.far import FarEngine
 from .backend import ExecutionBackend
@@ -353,7 +354,7 @@ class WorkflowEngine(Life):
         Args:
             future: of this engine.
         """
-        await future._run.settled(future)
+        await future._run.stopping.settled(future)
 
     # -- what happens -------------------------------------------------------------------------------------
 
@@ -372,7 +373,7 @@ class WorkflowEngine(Life):
         if run is None or run.teller is None:
             return Report(History())
         if not run.teller.is_over and run.loop.is_running():
-            run.check_thread("report()")
+            check_thread(run.thread, "report()")
         return Report(run.teller.history())
 
     def subscribe(self, callback: Callable[[Sequence[Event]], object]) -> Callable[[], None]:
@@ -399,7 +400,7 @@ class WorkflowEngine(Life):
             raise ValueError("subscribe(): with report_limit=0 nothing is recorded")
         run = self._usable_run()
         if run is not None and run.loop.is_running():
-            run.check_thread("subscribe()")
+            check_thread(run.thread, "subscribe()")
         leave = self._audience.add(callback)
         if run is not None and run.teller is not None:
             run.teller.listen()
@@ -413,5 +414,5 @@ class WorkflowEngine(Life):
     def __repr__(self) -> str:
         run = self._run
         dry = ", dry run" if self._settings.dry_run else ""
-        state = "not started" if run is None else run.told()
+        state = "not started" if run is None else lifecycle.in_words(run)
         return f"<WorkflowEngine {', '.join(self._backends)}{dry}: {state}>"

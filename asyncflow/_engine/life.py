@@ -209,7 +209,7 @@ class Life:
             if closing is None or closing.cancelled():  # by somebody who cancelled all that ran on the loop
                 closing = self._closing = run.loop.create_task(self._close(run, wait, skip_backends))
             elif not wait:
-                run.cancel_all()
+                run.stopping.cancel_all()
             await asyncio.wait([closing])
         closing.result()
 

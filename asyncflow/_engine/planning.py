@@ -6,7 +6,7 @@ import asyncio
 import inspect
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from types import CodeType
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from .._causes import spelled
 from .._checks import findings_of
@@ -163,7 +163,7 @@ def _rehearsal_of(engine: Life) -> Rehearsal:
         return Rehearsal(
             backends,
             beside,
-            lambda others: rehearsal(others, _only_to_look_at(others, None, 1), None),
+            lambda others: rehearsal(others, Places(others, None, 1, runs_commands=False), None),
             dict.fromkeys(backends, made("noop", None)),
             real=real,
             max_tasks=engine._settings.max_tasks,
@@ -179,12 +179,7 @@ def _real_places(engine: Life) -> Places:
     backends: Mapping[str, Any] = engine._backends
     if engine._settings.dry_run:
         backends = {name: _would_be(each) for name, each in engine._chosen.items()}
-    return _only_to_look_at(backends, engine._settings.max_coroutines, engine._settings.executables)
-
-
-def _only_to_look_at(backends: Mapping[str, Any], max_coroutines: int | None, executables: int) -> Places:
-    nothing = cast(Any, object())
-    return Places(backends, nothing, nothing, nothing, max_coroutines, executables)
+    return Places(backends, engine._settings.max_coroutines, engine._settings.executables, runs_commands=True)
 
 
 def _would_be(backend: Any) -> Any:

@@ -18,6 +18,7 @@ from .._core.story import called_at, place_in
 from .._core.task import Definition, Lane, Task
 from .._files.facts import Facts
 from .._runtime import inputs
+from .._runtime.dispatch import Dispatch
 from .._runtime.foreign import all_awaited
 from .._runtime.future import TaskFuture
 from .._runtime.places import Places
@@ -45,6 +46,37 @@ class Hands(Protocol):
         """Something of the type that a task's value has."""
 
 
+class _NotedWiring(Wiring):
+    """Takes note of what is adopted, and of what blocks return."""
+
+    _run: DryRun
+
+    def adopt(self, awaitable: Any) -> TaskFuture[Any]:
+        """As any run."""
+        task = super().adopt(awaitable)
+        self._run.adopted(task)
+        return task
+
+    def of_returned(self, block: Task, value: Any) -> tuple[list[Any], arguments.Holes]:
+        """As any run."""
+        self._run._site = block.site.code, block.site.at
+        futures, holes = super().of_returned(block, value)
+        self._run.returned(block, value)
+        for future in futures:
+            if future._run is self._run:
+                self._run.used(future)
+        return futures, holes
+
+
+class _DryDispatch(Dispatch):
+    _steps: DryRun
+
+    def submit(self, lane: Lane, batch: list[Task]) -> None:
+        """As in any run, once executable tasks have been asked for their commands."""
+        ready = inputs.fill(batch, self.not_submitted)
+        super().submit(lane, [task for task in ready if not self._steps.gives_no_command(task)])
+
+
 class DryRun(Run):
     """The run of an engine with ``dry_run=True``.
 
@@ -59,6 +91,8 @@ class DryRun(Run):
     """
 
     is_dry = True
+    Dispatch = _DryDispatch
+    Wiring = _NotedWiring
     # One body in each turn. By the clock, what is called next would depend on how fast the machine is today, and with
     # it the numbers in a plan that somebody has put under version control.
     slice_seconds = -1.0
@@ -88,7 +122,6 @@ class DryRun(Run):
         self.lacks: list[Lack] = []
         self.hands.lacked = self._lacked
         self.max_tasks = max_tasks
-        self.wiring = _NotedWiring(self)
         self._real = real
         self._calls: dict[int, Rehearsed] = {}
         self._inside: dict[int | None, list[Rehearsed]] = defaultdict(list)  # by block
@@ -221,13 +254,10 @@ class DryRun(Run):
 
     # -- what becomes of them -----------------------------------------------------------------------------
 
-    def _submit(self, lane: Lane, batch: list[Task]) -> None:
-        ready = []
-        for task in inputs.fill(batch, self._not_submitted):
-            failed = commands.ask(task) if task.definition.command is not None else None
-            if failed is None or self._has_no_command(task, failed):
-                ready.append(task)
-        super()._submit(lane, ready)
+    def gives_no_command(self, task: Task) -> bool:
+        """Whether the function of an executable task gave no command, and nothing stands in for its result."""
+        failed = commands.ask(task) if task.definition.command is not None else None
+        return failed is not None and not self._has_no_command(task, failed)
 
     def _has_no_command(self, task: Task, failed: commands.Failed) -> bool:
         """The function of an executable task gives no command.
@@ -237,7 +267,7 @@ class DryRun(Run):
         """
         told = self._told_of(task, failed)
         if isinstance(told, Fault):
-            self._not_submitted(task, failed.error)
+            self.dispatch.not_submitted(task, failed.error)
             return False
         self.decided.note(told)
         return True
@@ -332,25 +362,3 @@ class DryRun(Run):
         self._futures.clear()
         self._waited.clear()
         self.checkpoints.clear()
-
-
-class _NotedWiring(Wiring):
-    """Takes note of what is adopted, and of what blocks return."""
-
-    _run: DryRun
-
-    def adopt(self, awaitable: Any) -> TaskFuture[Any]:
-        """As any run."""
-        task = super().adopt(awaitable)
-        self._run.adopted(task)
-        return task
-
-    def of_returned(self, block: Task, value: Any) -> tuple[list[Any], arguments.Holes]:
-        """As any run."""
-        self._run._site = block.site.code, block.site.at
-        futures, holes = super().of_returned(block, value)
-        self._run.returned(block, value)
-        for future in futures:
-            if future._run is self._run:
-                self._run.used(future)
-        return futures, holes

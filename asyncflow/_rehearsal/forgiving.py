@@ -18,6 +18,7 @@ from .._core.states import CANCELLING, NOW
 from .._core.story import place_in
 from .._core.task import Definition, Lane, Task
 from .._runtime import inputs
+from .._runtime.endings import Endings
 from .._runtime.foreign import all_awaited
 from .._runtime.future import TaskFuture
 from .._runtime.scope import SCOPE, waits_for
@@ -52,10 +53,25 @@ class Found:
             self.faults.append(fault)
 
 
+class _ForgivingEndings(Endings):
+    _steps: ForgivingRun
+
+    def failed(self, task: Any, error: BaseException) -> None:
+        """What fails is noted, and the rehearsal goes on."""
+        if task.story & NOW == CANCELLING:
+            super().failed(task, error)
+        else:
+            self._steps.go_on_after(task, error)
+
+    def expired(self, task: Task) -> None:
+        """A block takes longer than it may: that says nothing of the real one, in which tasks take time."""
+
+
 class ForgivingRun(DryRun):
     """As any dry run."""
 
     keeps_time = False
+    Endings = _ForgivingEndings
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
@@ -64,7 +80,7 @@ class ForgivingRun(DryRun):
         self.has_enough = False
         self.site: faults.Site = (None, 0)
         """Where it was asked for, which counts where no other line of the user's does."""
-        self.unseen = cast(Unseen, _Unseen())
+        self.unseen = self.endings.unseen = cast(Unseen, _Unseen())
 
     # -- calls that a run would refuse --------------------------------------------------------------------
 
@@ -174,16 +190,13 @@ class ForgivingRun(DryRun):
 
     # -- code that fails ----------------------------------------------------------------------------------
 
-    def _failed(self, task: Any, error: BaseException) -> None:
+    def go_on_after(self, task: Any, error: BaseException) -> None:
         """A block, or what stands in for a task, has raised something: tell of it, and let something stand in."""
-        if task.story & NOW == CANCELLING:
-            super()._failed(task, error)
-            return
         if isinstance(error, KeyboardInterrupt):
             self.interrupt = error
         elif not isinstance(error, Enough):
             self._blame(task, error)
-        self._timeouts.disarm(task)
+        self.endings.timeouts.disarm(task)
         asyncio.Future.set_result(task, None if task.id == 0 else self.hands.stand_in(task))
         self.scheduler.succeeded(task)
 
@@ -195,9 +208,6 @@ class ForgivingRun(DryRun):
         else:
             self.decided.note(told)
         return True
-
-    def _expired(self, task: Task) -> None:
-        """A block takes longer than it may: that says nothing of the real one, in which tasks take time."""
 
     def _blame(self, task: Task, error: BaseException) -> None:
         calls = self._inside[task.id or None]

@@ -106,7 +106,7 @@ class Rehearsal(ForgivingRun):
             )
         while waiting := [each for each in self.scheduler.live.values() if each.id]:
             for each in waiting:
-                await self.settled(each)  # not the future itself: nobody uses a result by this
+                await self.stopping.settled(each)  # not the future itself: nobody uses a result by this
         self._is_shut_down = True
 
     def started(self) -> None:

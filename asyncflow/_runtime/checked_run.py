@@ -17,57 +17,39 @@ from .._inspect.hints import settled, shown
 from .._inspect.values import problem_with
 from ..errors import TypeMismatch
 from . import inputs
+from .blocks import Blocks
+from .dispatch import Dispatch
+from .endings import Endings
 from .failure import NO_VALUES
 from .future import TaskFuture
+from .reports import Reports
 from .run import Run
 
 _REMEMBERED: Final = 4096  # functions; a program that submits lambdas all day must not keep each of them
 
 
-class CheckedRun(Run):
-    """As any run."""
+class _Checks:
+    """Whether arguments and results are of the types that their annotations say.
 
-    def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **options)
+    Args:
+        endings: takes the failure of a task whose result is not.
+    """
+
+    def __init__(self, endings: Endings) -> None:
+        self._endings = endings
         self._functions: dict[tuple[Definition, type | None], Function] = {}
-        for lane in self.places.behind:
-            lane.links = False
 
-    def _submit(self, lane: Lane, batch: list[Task]) -> None:
-        given = {
-            task.id: _Given(task.args, task.kwargs, inputs.awaited(task)) for task in batch if task.holes
-        }
-        fitting = []
-        for task in inputs.fill(batch, self._not_submitted):
-            error = self._wrong_argument(task, given.get(task.id))
-            if error is None:
-                fitting.append(task)
-            else:
-                self._not_submitted(task, error)
-        super()._submit(lane, fitting)
-
-    def succeeded(self, task: Any, value: Any) -> None:
-        """As of any run; a value of a wrong type is a failure."""
-        is_value = not task.definition.is_block and type(value) not in NO_VALUES
-        if is_value and task.story & NOW != CANCELLING and self._is_wrong(task, value):
-            return
-        super().succeeded(task, value)
-
-    def _block_succeeded(self, block: Any, value: Any) -> None:
-        if not self._is_wrong(block, value):
-            super()._block_succeeded(block, value)
-
-    def _is_wrong(self, task: Any, value: Any) -> bool:
+    def refuses(self, task: Any, value: Any) -> bool:
         """Whether a result is of a wrong type; its task has then failed."""
         annotation = task.definition.returns or self._function_of(task).gives
         problem = problem_with(value, annotation)
         if problem is None:
             return False
-        self._timeouts.disarm(task)
-        self._failed(task, TypeMismatch(task.id, task.name, None, shown(annotation), problem[0]))
+        self._endings.timeouts.disarm(task)
+        self._endings.failed(task, TypeMismatch(task.id, task.name, None, shown(annotation), problem[0]))
         return True
 
-    def _wrong_argument(self, task: Task, given: _Given | None) -> TypeMismatch | None:
+    def wrong_argument(self, task: Task, given: _Given | None) -> TypeMismatch | None:
         function = self._function_of(task)
         if not function.hints:
             return None
@@ -90,6 +72,60 @@ class CheckedRun(Run):
             made = function_of(definition.fn, is_block=definition.is_block, owner=key[1])
             function = self._functions[key] = made
         return function
+
+
+class _CheckedDispatch(Dispatch):
+    checks: _Checks
+
+    def submit(self, lane: Lane, batch: list[Task]) -> None:
+        """As in any run; not what has an argument of a wrong type."""
+        given = {
+            task.id: _Given(task.args, task.kwargs, inputs.awaited(task)) for task in batch if task.holes
+        }
+        fitting = []
+        for task in inputs.fill(batch, self.not_submitted):
+            error = self.checks.wrong_argument(task, given.get(task.id))
+            if error is None:
+                fitting.append(task)
+            else:
+                self.not_submitted(task, error)
+        super().submit(lane, fitting)
+
+
+class _CheckedReports(Reports):
+    checks: _Checks
+
+    def succeeded(self, task: Any, value: Any) -> None:
+        """As in any run; a value of a wrong type is a failure."""
+        is_value = not task.definition.is_block and type(value) not in NO_VALUES
+        if not (is_value and task.story & NOW != CANCELLING and self.checks.refuses(task, value)):
+            super().succeeded(task, value)
+
+
+class _CheckedBlocks(Blocks):
+    checks: _Checks
+
+    def succeeded(self, block: Any, value: Any) -> None:
+        """As in any run; a value of a wrong type is a failure."""
+        if not self.checks.refuses(block, value):
+            super().succeeded(block, value)
+
+
+class CheckedRun(Run):
+    """As any run, with parts that check."""
+
+    Blocks = _CheckedBlocks
+    Reports = _CheckedReports
+    Dispatch = _CheckedDispatch
+    blocks: _CheckedBlocks
+    reports: _CheckedReports
+    dispatch: _CheckedDispatch
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.blocks.checks = self.reports.checks = self.dispatch.checks = _Checks(self.endings)
+        for lane in self.places.behind:
+            lane.links = False
 
 
 class _Given(NamedTuple):

@@ -14,6 +14,7 @@ from .._core.story import explain
 from .._core.task import FIELDS, Task
 from .._files.outputs import Outputs
 from ..backend import HELD_UP
+from .scope import check_thread
 from .touched import refuse_inside
 
 if TYPE_CHECKING:
@@ -116,13 +117,16 @@ class TaskFuture(Task, asyncio.Future[T]):
         Returns:
             False if it was done already.
         """
-        self._run.check_thread(f"{self!r}.cancel()")
-        if self.extra is not None and not self.done():
-            self._run.decide(self)
+        check_thread(self._run.thread, f"{self!r}.cancel()")
+        stopping = self._run.stopping
+        if (
+            self.cause is not None and not self.done()
+        ):  # its end has come already: nobody can cancel it any more
+            stopping.end_all()
         if not _cancel(self, msg):
             return False
         end_without_value(self)
-        self._run.cancel(self, msg)
+        stopping.cancel(self, msg)
         return True
 
     def result(self) -> T:

@@ -7,7 +7,7 @@ import logging
 from contextlib import suppress
 from typing import Any, Final
 
-from .._core.states import CANCELLING, NOW, RUNNING, state_of
+from .._core.states import CANCELLING, NOW, READY, RUNNING, state_of
 from .._core.words import counted
 from .._files.aside import aside
 from .run import Run
@@ -44,7 +44,7 @@ async def start(run: Run) -> None:
         raise
     except BaseException as error:
         run.close(f"its backend could not be started: {error!r}")
-        run.fail_all(error)
+        _fail_all(run, error)
         for backend in started:
             await backend.shutdown(grace=0)
         if run.teller is not None:
@@ -53,6 +53,14 @@ async def start(run: Run) -> None:
         raise
     run.open = True
     run.flush()
+
+
+def _fail_all(run: Run, error: BaseException) -> None:
+    """Fail all that was ready to run, because nothing can run it."""
+    for task in list(run.scheduler.live.values()):
+        if task.story & NOW == READY:
+            run.endings.failed(task, error)
+    run.stopping.cancel_all()
 
 
 async def close(run: Run, *, wait: bool, grace: float, skip_backends: bool) -> None:
@@ -68,14 +76,14 @@ async def close(run: Run, *, wait: bool, grace: float, skip_backends: bool) -> N
         if wait:
             telling = run.loop.call_later(_SAYS_SO_AFTER, _tell_under_way, run)
             try:
-                await run.all_over()
+                await run.stopping.all_over()
             finally:
                 telling.cancel()
     finally:
         if not run.is_ours:  # in a forked child, where all that was under way is cancelled
             raise asyncio.CancelledError
         run.close("the engine has been shut down; start it again:  async with engine: ...")
-        run.cancel_all()
+        run.stopping.cancel_all()
         run.stager.stop()
         await _wait_for_coroutines(run, grace)
         if run.commands is not None and run.commands.waiting:  # they end: each is killed after its grace time
@@ -83,7 +91,7 @@ async def close(run: Run, *, wait: bool, grace: float, skip_backends: bool) -> N
         if not skip_backends:
             for name, backend in run.backends.items():
                 await _shut_down(run, name, backend, grace)
-        await asyncio.gather(*run.stopping, return_exceptions=True)
+        await asyncio.gather(*run.stopping.under_way, return_exceptions=True)
         await _wait_for_files(run, grace)
         run.catch_up()
         if run.commands is not None and run.sandboxes is not None:
@@ -153,12 +161,12 @@ async def _shut_down(run: Run, name: str, backend: Any, grace: float) -> None:
 
 def _abandon_rest(run: Run) -> None:
     """Nobody will report these any more; their futures are done, and they must not be kept."""
-    run.cancel_all()
+    run.stopping.cancel_all()
     for task in list(run.scheduler.live.values()):
         run.left_behind.add(task.id)
         run.scheduler.left_behind(task)
     run.flush()
-    run.end_all()
+    run.stopping.end_all()
 
 
 def orphaned(run: Run, grace: float) -> None:
@@ -196,3 +204,16 @@ def abandon(run: Run) -> None:
         if run.teller is not None:
             run.teller.end()
             run.teller.close()
+
+
+def in_words(run: Run) -> str:
+    """How many tasks run, wait and are over."""
+    run.catch_up()
+    live = list(run.scheduler.live.values())
+    running = sum(RUNNING <= task.story & NOW <= CANCELLING for task in live)
+    over = run.last - len(live)
+    if run.closed is None:
+        return f"{running:,} tasks run, {len(live) - running:,} wait, {over:,} are over"
+    if live:
+        return f"shutting down, {len(live):,} tasks are not over"
+    return f"shut down, {over:,} {'task is' if over == 1 else 'tasks are'} over"

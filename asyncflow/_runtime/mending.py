@@ -37,7 +37,7 @@ def go_on(run: Run, lost: Sequence[Task]) -> None:
             and task.story & NOW == SUBMITTED
             and behind[task.lane] is not coroutines
         ):
-            run._not_submitted(task, KeyboardInterrupt())
+            run.dispatch.not_submitted(task, KeyboardInterrupt())
     coroutines.mend(
         [
             task

@@ -21,21 +21,18 @@ class Places:
 
     Args:
         backends: by the names that tasks use; the first is the default.
-        coroutines: the event loop, as a place.
-        foreign: where it is waited for what others do.
-        commands: where executable tasks run; None if they are not to be run but stood in for.
         max_coroutines: how many coroutine tasks may be under way on the loop at once; None for any number.
         executables: how many commands may run at once.
+        runs_commands: whether they are run; else a backend stands in for them.
     """
 
     def __init__(
         self,
         backends: Mapping[str, ExecutionBackend],
-        coroutines: Coroutines,
-        foreign: Foreign,
-        commands: Commands | None,
         max_coroutines: int | None,
         executables: int,
+        *,
+        runs_commands: bool,
     ) -> None:
         self._backends = backends
         self._default = next(iter(backends))
@@ -44,13 +41,22 @@ class Places:
         self._blocks = Lane("the event loop")  # a block holds no slot
         self.foreign = Lane("the event loop")
         self.behind: dict[Lane, Any] = {lane: backends[name] for name, lane in self._named.items()}
+        self._commands = self._named[self._default]
+        if runs_commands:
+            self._commands = Lane("this machine", executables, "executables")
+        self._staging: dict[Lane, Lane] = {}
+
+    def complete(self, coroutines: Coroutines, foreign: Foreign, commands: Commands | None) -> None:
+        """Add the places that report to the run, and so are made after this.
+
+        Args:
+            coroutines: the event loop.
+            foreign: where it is waited for what others make.
+            commands: where executable tasks run; None if a backend stands in for them.
+        """
         self.behind |= {self._loop: coroutines, self._blocks: coroutines, self.foreign: foreign}
-        self._commands = Lane("this machine", executables, "executables")
         if commands is not None:
             self.behind[self._commands] = commands
-        else:
-            self._commands = self._named[self._default]
-        self._staging: dict[Lane, Lane] = {}
 
     def lane_for(self, definition: Definition) -> Lane:
         """Where the calls of a function run.

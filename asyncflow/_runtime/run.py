@@ -7,62 +7,46 @@ from a whole burst of them is carried out once, in `flush`.
 from __future__ import annotations
 
 import asyncio
-import logging
-from collections import deque
 from collections.abc import Mapping, Sequence
 from contextvars import Context, copy_context
-from functools import partial
 from threading import get_ident
 from time import perf_counter, time
 from types import CodeType
 from typing import Any, ClassVar, Final
 
-from .._causes import brief
-from .._core import arguments
-from .._core.scheduler import MOST, Scheduler, end_of
-from .._core.states import CANCELLING, HANDED, NOW, PENDING, READY, RUNNING, SUBMITTED
+from .._core.scheduler import MOST, Scheduler
+from .._core.states import NOW, PENDING
 from .._core.states import SUCCEEDED as OVER
 from .._core.task import CallSite, Definition, Lane, Task
-from .._files.copying import Unwanted
-from .._files.facts import Facts
 from .._files.sandboxes import Sandboxes
 from .._files.stager import Stager
 from .._record.audience import Audience
 from .._record.journal import Journal
 from .._record.record import Record
 from .._worker.forks import held_here, own_ears
-from ..backend import CANCELLED, FAILED, LOADING, RAN, STARTED, SUCCEEDED, Event, ExecutionBackend
-from ..errors import (
-    ImpossibleTransition,
-    TaskTimeout,
-    UpstreamFailed,
-    WrongLoop,
-)
+from ..backend import ExecutionBackend
 from . import inputs
+from .blocks import Blocks
 from .commands import Commands
-from .coroutines import LOOP, Coroutines
-from .failure import NO_VALUES, as_failure, first_of, unfit
+from .coroutines import Coroutines
+from .dispatch import Dispatch
+from .endings import Endings
+from .file_reports import FileReports
 from .foreign import Foreign
-from .future import TaskFuture, end_without_value
+from .future import TaskFuture
 from .inbox import Inbox
 from .mending import go_on
 from .places import Places
+from .reports import Reports
 from .scope import SCOPE, Scope
+from .starts import Starts
+from .stopping import Stopping
 from .teller import Teller
 from .timed import Timed
-from .timeouts import Timeouts
-from .touched import hidden_future
 from .unseen import Unseen
 from .wiring import Wiring
 
-_log = logging.getLogger("asyncflow")
-_ANY: Final = 1 << 62
-_ROOTS: Final = 100  # of a task that did not run, that are told of
-# Called for every task, as what they are: looked up in an instance they would cost twice as much.
-_scope: Final = SCOPE.get
-_set_result: Final = asyncio.Future.set_result
-_set_exception: Final = asyncio.Future.set_exception
-_cancel: Final = asyncio.Future.cancel
+_scope: Final = SCOPE.get  # called for every task: looked up in an instance it would cost twice as much
 
 
 class Run:
@@ -84,6 +68,11 @@ class Run:
     is_dry: ClassVar[bool] = False  # nothing is run
     keeps_time: ClassVar[bool] = True  # a body that holds up the loop past its timeout fails
     slice_seconds: ClassVar[float] = 0.005  # that bodies may run before the rest of the loop gets its turn
+    Wiring: ClassVar[type[Wiring]] = Wiring
+    Endings: ClassVar[type[Endings]] = Endings
+    Blocks: ClassVar[type[Blocks]] = Blocks
+    Reports: ClassVar[type[Reports]] = Reports
+    Dispatch: ClassVar[type[Dispatch]] = Dispatch
 
     def __init__(
         self,
@@ -98,37 +87,12 @@ class Run:
         audience: Audience | None = None,
         journal: Journal | None = None,
     ) -> None:
-        self.loop = asyncio.get_running_loop()
+        self.loop = loop = asyncio.get_running_loop()
         self.backends = backends  # not a copy: it tells the runs of one engine from those of others
         self.thread = get_ident()
-        self.scheduler = Scheduler()
-        self.record = Record(report_limit, perf_counter()) if report_limit else None
-        self.inbox = Inbox(self.loop, self.handle, self._under_way)
-        self.coroutines = Coroutines(
-            self.loop,
-            self.handle,
-            self.succeeded,
-            self.flush,
-            self.record,
-            self.slice_seconds,
-            self.keeps_time,
-            self.cut_short,
-        )
-        self.unseen = Unseen(self.loop)
         self.open = False  # the backends take work
         self.closed: str | None = None  # why no call is taken any more
-        self.dropped = 0  # reports about unknown or finished tasks
         self.left_behind: set[int] = set()  # of which nobody knows when they stop
-        timed = Timed(self.inbox.report)
-        self.foreign = Foreign(timed)
-        self.sandboxes = sandboxes
-        self.commands = Commands(timed, sandboxes, grace) if sandboxes is not None else None
-        self.places = Places(
-            backends, self.coroutines, self.foreign, self.commands, max_coroutines, executables
-        )
-        self.wiring = Wiring(self)
-        self.teller = Teller(self, time(), audience or Audience(), journal) if report_limit else None
-        self.stager = Stager(sandboxes, implicit_data, self, self.loop)
         self.last = 0  # number of the last call
         self.has_texts = False  # somebody has made text of a future
         self.last_site: CallSite | None = None  # of the last call; None when the loop has had its turn since
@@ -138,14 +102,62 @@ class Run:
         self._moved: tuple[CallSite, CallSite] | None = None  # a site, and what it was for somebody's line
         self._context = Context()
         self._flush_due = False
-        self._timeouts = Timeouts(self.loop, self._expired)
-        self._messages: dict[int, Any] = {}  # what cancel() was called with, until it is carried out
-        self._settling: dict[int, asyncio.Future[None]] = {}
-        self.stopping: set[asyncio.Task[None]] = set()
-        self._all_over: asyncio.Future[None] | None = None
         self.is_ours = True
         """False in a child that the program has forked: the run goes on elsewhere."""
+        self.sandboxes = sandboxes
+        self.scheduler = scheduler = Scheduler()
+        self.record = record = Record(report_limit, perf_counter()) if report_limit else None
+        self.unseen = Unseen(loop)
+        self.wiring = self.Wiring(self)
+        self.places = places = Places(
+            backends, max_coroutines, executables, runs_commands=sandboxes is not None
+        )
+
+        # What tasks have come to goes down this list, and what follows comes back by the scheduler and `flush`.
+        self.endings = self.Endings(self, loop, scheduler, places, self.unseen, record)
+        starts = Starts(scheduler, places, self.endings.timeouts, record)
+        self.blocks = self.Blocks(scheduler, self.wiring, starts, self.endings, record)
+        files = FileReports(self, scheduler, self.endings, places, record)
+        self.stager = self.endings.stager = Stager(sandboxes, implicit_data, files, loop)
+        self.reports = self.Reports(self, scheduler, starts, self.blocks, self.stager, self.endings, record)
+
+        # Where they run.
+        self.coroutines = Coroutines(
+            loop,
+            self.reports.handle,
+            self.reports.succeeded,
+            self.flush,
+            record,
+            self.slice_seconds,
+            self.keeps_time,
+            self.cut_short,
+        )
+        self.inbox = Inbox(loop, self.reports.handle, places.under_way)
+        timed = Timed(self.inbox.report)
+        self.foreign = Foreign(timed)
+        self.commands = Commands(timed, sandboxes, grace) if sandboxes is not None else None
+        places.complete(self.coroutines, self.foreign, self.commands)
+        self.stopping = Stopping(self, loop, scheduler, places, self.stager, self.foreign)
+        self.dispatch = self.Dispatch(
+            *(self, scheduler, places, self.inbox, self.stager, files, self.reports, self.blocks),
+            *(self.endings, self.stopping, record),
+        )
+        self.teller = Teller(self, time(), audience or Audience(), journal) if report_limit else None
+        self._recording: list[Any] = [
+            self,
+            self.endings,
+            starts,
+            self.blocks,
+            files,
+            self.reports,
+            self.dispatch,
+        ]
         held_here(self)
+
+    def stop_recording(self) -> None:
+        """What is left behind and ends later is of no run that anybody asks about."""
+        for part in self._recording:
+            part.record = None
 
     def let_go(self) -> None:
         """In a forked child nothing more is begun, ended or removed."""
@@ -287,231 +299,11 @@ class Run:
         """Whether the code that asks is part of a body, or of an asyncio task that a block has begun."""
         return self.coroutines.is_inside() or self.owner(SCOPE.get().block) is not None
 
-    # -- events -------------------------------------------------------------------------------------------
-
-    def handle(self, events: deque[Event], most: int = _ANY) -> None:
-        """Take reports, in order, and carry out what follows from them.
-
-        Args:
-            events: the reports; those that are taken are removed.
-            most: how many to take at most.
-        """
-        live, record = self.scheduler.live, self.record
-        many = min(len(events), most)  # not "while events": threads may add to them for ever
-        now = perf_counter() if many else 0.0
-        ran_ids, ran = ([], []) if record is None else (record.ran_ids, record.ran)
-        task, kind = None, RAN  # while none is at hand
-        for _ in range(many):
-            try:
-                kind, task_id, payload = events.popleft()
-                if kind == RAN:
-                    ran_ids.append(task_id)
-                    ran.append(payload)
-                    continue
-                task = live.get(task_id)
-                if task is None:
-                    self.dropped += 1
-                elif kind == SUCCEEDED:
-                    self.succeeded(task, payload)
-                elif kind == STARTED:
-                    self._started(task, payload or (now, ""))
-                elif kind == FAILED:
-                    self._failed(task, payload)
-                elif kind == CANCELLED:
-                    self.scheduler.stopped(task, ran_ids[-1:] == [task_id])
-                elif kind == LOADING:
-                    if record is not None:
-                        record.loading(task_id, payload)
-                    continue
-                else:
-                    self._given_back(task)
-                if (
-                    record is not None
-                    and kind >= FAILED
-                    and task_id in record.running
-                    and ran_ids[-1:] != [task_id]  # else it was told just before when it ran
-                ):
-                    record.stopped(task_id, now)
-                kind = RAN
-            except (
-                ImpossibleTransition
-            ):  # a backend that says a thing twice must not cost others their results
-                self.dropped += 1
-                _log.exception("a report about %r (#%d) was dropped", task and task.name, task_id)
-            except BaseException:
-                task = None if kind == RAN else live.get(task_id)
-                has_begun = task is not None and kind == STARTED and task.story & NOW != SUBMITTED
-                if task is not None and not task.done() and not has_begun:
-                    events.appendleft((kind, task_id, payload))
-                self.cut_short()
-                raise
-        if record is not None and many:
-            record.taken(now)
-        self.flush()
-
-    def succeeded(self, task: Any, value: Any) -> None:
-        """A body has ended with a value; what follows from it is carried out at the next `flush`."""
-        if (
-            not task.site.definition.ends_plainly
-            or (value is not None and type(value) in NO_VALUES)
-            or (task.story != HANDED and task.story & NOW == CANCELLING)
-        ):
-            self._ended_with(task, value)
-            return
-        _set_result(task, value)
-        self.scheduler.succeeded(task)
-
-    def _given_back(self, task: Task) -> None:
-        if self.record is not None and task.story & NOW != CANCELLING:  # or that is its end
-            self.record.returned(task.id, perf_counter())
-        inputs.unlink(task)
-        self.scheduler.given_back(task)
-
-    def _started(self, task: Task, begun: tuple[float, str]) -> None:
-        self.scheduler.started(task)
-        if self.record is not None:
-            self.record.begun(task.id, *begun)
-        if task.definition.timeout is not None and task.story & NOW == RUNNING:  # else cancelled meanwhile
-            on_loop = self.places.behind[task.lane] is self.coroutines
-            self._timeouts.arm([task], perf_counter() - begun[0] if on_loop else 0.0)
-
-    def _ended_with(self, task: Any, value: Any) -> None:
-        """A body has ended and its value is not simply the future's."""
-        if task.story & NOW == CANCELLING:
-            self.scheduler.stopped(task, True)
-        elif task.definition.is_block:
-            self._block_returned(task, value)
-        elif type(value) in NO_VALUES:
-            self._failed(task, unfit(task, value))
-        else:
-            self._timeouts.disarm(task)
-            if not isinstance(task.facts, Facts):
-                _set_result(task, value)
-                self.scheduler.succeeded(task)
-                return
-            if task.story & NOW == SUBMITTED:
-                self.scheduler.started(task)
-            self.stager.publish(task, value)
-
-    def _failed(self, task: Task, error: BaseException) -> None:
-        if task.story & NOW == CANCELLING:
-            self.scheduler.stopped(task, True)
-            return
-        call = inputs.call_told(task)  # now, because the arguments go when it is over
-        failure = as_failure(task, hidden_future(task, error), call)
-        if isinstance(task.facts, Facts):
-            self.stager.failed(task, failure)
-        self.scheduler.failed(task, failure)
-        if task.cause is not None:
-            task.cause.call = call
-
-    def _expired(self, task: Task) -> None:
-        self.catch_up()  # its end may have been reported already
-        if task.id not in self.scheduler.live or task.story & NOW == CANCELLING:
-            return
-        assert task.definition.timeout is not None
-        stoppable = getattr(self.places.behind[task.lane], "can_kill", True)
-        error = TaskTimeout(task.id, task.name, task.definition.timeout, task.lane.place, stoppable)
-        if not stoppable:
-            _log.warning("%s", error)
-        call = inputs.call_told(task)
-        failure = as_failure(task, error, call)
-        if isinstance(task.facts, Facts):
-            self.stager.failed(task, failure)
-        self.scheduler.timed_out(task, failure)
-        if task.cause is not None:
-            task.cause.call = call
-        self.flush()
-
-    # -- files --------------------------------------------------------------------------------------------
-
-    def staged(self, task: Task) -> None:
-        """All that a task reads is in its sandbox."""
-        if self.record is not None:
-            size = sum(stamp[1] for stamp, _ in task.facts.brought.values())
-            self.record.staged(task.id, perf_counter(), size)
-        self.scheduler.staged(task, self.places.staging_for(task.lane))
-        self.flush_soon()
-
-    def not_staged(self, task: Task, error: BaseException) -> None:
-        """It could not be brought; if it is `Unwanted`, because nobody wants it any more."""
-        if task.story & NOW == READY:
-            if isinstance(error, Unwanted):
-                self.scheduler.cancel(task)
-            else:
-                self._failed(task, error)
-        self.staged(task)
-
-    def published(self, task: Any, value: Any) -> None:
-        """All that a task was to make is there, and where it was to go."""
-        if task.story & NOW == CANCELLING:
-            self.scheduler.stopped(task)
-        else:
-            _set_result(task, value)
-            self.scheduler.succeeded(task)
-            if self.record is not None:
-                self.record.over(task.id, perf_counter())
-                if task.facts.published:
-                    self.record.published(task.id, task.facts.published)
-        self.flush_soon()
-
-    def not_published(self, task: Task, error: BaseException) -> None:
-        """It is not; if the error is `Unwanted`, because nobody wants it any more."""
-        if isinstance(error, Unwanted):
-            self.scheduler.stopped(task)
-        else:
-            self._failed(task, error)
-        self.flush_soon()
-
     def lacks_output(self, name: str, error: KeyError) -> None:
         """A task declares no output of the name that was asked for; here that is an error at once."""
         raise error
 
-    # -- blocks -------------------------------------------------------------------------------------------
-
-    def _block_returned(self, block: Task, value: Any) -> None:
-        try:
-            futures, holes = self.wiring.of_returned(block, value)
-        except Exception as error:
-            self._failed(block, error)
-            return
-        if futures:
-            if block.story & NOW == SUBMITTED:  # a `def`, over before anybody could ask
-                began = perf_counter() if self.record is None else self.record.segment.loop_at[-2]
-                self._started(block, (began, LOOP))
-            if self.record is not None:
-                self.record.body_ended(block.id)
-            block.holes = futures, holes
-            self.scheduler.returned_futures(block, futures)
-        else:
-            self._block_succeeded(block, value)
-
-    def _resolve_returned(self, block: Task) -> None:
-        """All that a block returned is done: it fails with the first that failed, or is cancelled with what was."""
-        if block.story & NOW != RUNNING:
-            return  # cancelled meanwhile
-        futures, holes = block.holes
-        bad = [future for future in futures if future.cause is not None]
-        failed = [future for future in bad if not future.cancelled()]
-        try:
-            if failed:
-                raise first_of(block, failed)
-            if bad:
-                raise asyncio.CancelledError
-            self._block_succeeded(block, arguments.fill_value(holes, inputs.value_of))
-        except asyncio.CancelledError:
-            self.scheduler.stopped(block)
-        except Exception as error:
-            self._failed(block, error)
-
-    def _block_succeeded(self, block: Any, value: Any) -> None:
-        _set_result(block, value)
-        self.scheduler.succeeded(block)
-        if self.record is not None:
-            self.record.over(block.id, perf_counter())
-        self._timeouts.disarm(block)
-
-    # -- commands -----------------------------------------------------------------------------------------
+    # -- steps --------------------------------------------------------------------------------------------
 
     def flush_soon(self) -> None:
         """Carry out on the next turn of the loop what the scheduler has decided."""
@@ -545,15 +337,11 @@ class Run:
             record.pause(self.last, perf_counter())
         due = scheduler.due if self.open else ()
         while due or scheduler.ended or scheduler.returned or scheduler.stop:
-            if self._carry_out(due) >= MOST:
+            if self.dispatch.carry_out(due) >= MOST:
                 if not self._flush_due:
                     self._flush_soon()
                 break
-        while scheduler.quiet and not scheduler.ended:
-            task = scheduler.quiet.pop()
-            _wake(self._settling.pop(task.id, None))
-        if self._all_over is not None and self._is_over() and not scheduler.ended:
-            _wake(self._all_over)
+        self.stopping.wake()
         if self.teller is not None and self.teller.audience.listeners:
             self.teller.tell()
         # Not before all has its end: who listens would hear of a task that it has run, and not how it ended.
@@ -566,139 +354,6 @@ class Run:
                 record.go_on(scheduler.live)
                 self.last_site = None  # or the first call of the segment would not be told of
 
-    def _carry_out(self, due: Sequence[Lane]) -> int:
-        """Do what is to be done; tells how many were submitted, or have got their end."""
-        scheduler = self.scheduler
-        ended: list[Any] = []
-        returned: list[Any] = []
-        stop: list[Any] = []
-        submitted = 0
-        try:
-            if scheduler.ended:
-                ended = scheduler.ended[:MOST]
-                del scheduler.ended[:MOST]
-                for task in ended:
-                    self._settle(task)
-            if scheduler.returned and not scheduler.ended:  # these ask the futures, which have their ends now
-                scheduler.returned, returned = [], scheduler.returned
-                for block in returned:
-                    self._resolve_returned(block)
-            for _ in range(len(due)):
-                lane = scheduler.due.pop(0)
-                if lane.leads_to is not None:
-                    self.stager.bring(inputs.fill(scheduler.take_to_stage(lane), self.not_staged))
-                    continue
-                batch = scheduler.take(lane)
-                self._submit(lane, batch)
-                scheduler.taking = []
-                submitted += len(batch)
-            if scheduler.stop:
-                scheduler.stop, stop = [], scheduler.stop
-                self._stop(stop)
-        except BaseException:  # Ctrl-C: what was not come to is for the next time
-            scheduler.ended = [task for task in ended if not task.done()] + scheduler.ended
-            scheduler.returned = [block for block in returned if not block.done()] + scheduler.returned
-            scheduler.stop = [task for task in stop if task.id in scheduler.live] + scheduler.stop
-            self.cut_short(scheduler.taking)
-            raise
-        return max(submitted, len(ended))
-
-    def _submit(self, lane: Lane, batch: list[Task]) -> None:
-        if self.record is not None:
-            self.record.submitted(batch, perf_counter())
-        ready = inputs.fill(batch, self._not_submitted)
-        place = self.places.behind[lane]
-        if place is self.coroutines:  # which fills in links when it comes to them
-            self.coroutines.submit(ready)
-            return
-        if lane.links:
-            for task in ready:
-                if task.link is not None:
-                    inputs.fill_links(task)
-        if not ready:
-            return
-        if self.inbox.starts_matter and not getattr(place, "reports_starts", True):
-            self._timeouts.arm(ready)
-        try:
-            place.submit(ready)
-        except Exception as error:  # a backend's own fault: no task of the batch may be left hanging
-            _log.exception("%s did not take %d tasks", lane.place, len(ready))
-            for task in ready:
-                if task.id in self.scheduler.live:
-                    self._not_submitted(task, error)
-
-    def _not_submitted(self, task: Task, error: BaseException) -> None:
-        """A task did not get to where it was to run, nor did what was to follow it there."""
-        link = task.link
-        self._failed(task, error)
-        while link is not None:
-            after = link.link
-            self._given_back(link)
-            link = after
-
-    def _settle(self, task: TaskFuture[Any]) -> None:
-        """Give the future of a task that has no value its end."""
-        if self._timeouts.armed:
-            self._timeouts.disarm(task)
-        if isinstance(task.facts, Facts):
-            self.stager.release(task)
-        cause = task.cause
-        if self.record is not None and cause is not None:
-            roots = tuple(root.task_id for root in cause.roots[:_ROOTS]) if cause.upstream else ()
-            error_told = "" if cause.error is None else brief(cause.error)
-            self.record.bad(task.id, end_of(task), perf_counter(), error_told, roots)
-        if cause is None or task.done():
-            return  # its user has cancelled it
-        end_without_value(task)
-        if cause.upstream and cause.firsts[0].error is not None:
-            error: BaseException = UpstreamFailed(task.id, task.name, cause)
-            error.__cause__ = cause.firsts[0].error
-        elif cause.error is None:
-            _cancel(task)
-            return
-        else:
-            error = cause.error
-        _set_exception(task, error)
-        if cause.passed_on:
-            task._log_traceback = False  # a dependent brings it to whoever awaits that
-        else:
-            self.unseen.watch(task)
-
-    def _stop(self, tasks: list[Task]) -> None:
-        elsewhere = []
-        for task in tasks:
-            place = self.places.behind[task.lane]
-            if self.stager.is_publishing(task):
-                self._messages.pop(task.id, None)  # it tells by itself when it has stopped
-            elif place is self.coroutines:
-                self.coroutines.cancel(task, self._messages.pop(task.id, None))
-            else:
-                elsewhere.append((place, task))
-        if elsewhere:
-            stopping = self.loop.create_task(self._stop_elsewhere(elsewhere), context=self._context)
-            self.stopping.add(stopping)
-            stopping.add_done_callback(partial(self._has_told, tasks))
-
-    def _has_told(self, tasks: list[Task], stopping: asyncio.Task[None]) -> None:
-        self.stopping.discard(stopping)
-        if (
-            stopping.cancelled() and not self.loop.is_closed()
-        ):  # by somebody who cancelled all that ran on the loop
-            self.loop.call_soon(self._stop, [each for each in tasks if each.id in self.scheduler.live])
-
-    async def _stop_elsewhere(self, tasks: list[tuple[Any, Task]]) -> None:
-        for place, task in tasks:
-            self._messages.pop(task.id, None)
-            if task.id not in self.scheduler.live:
-                continue
-            try:
-                await place.cancel(task.id)
-            except Exception:
-                _log.exception("%s could not cancel %r (#%d)", task.lane.place, task.name_shown, task.id)
-
-    def _under_way(self) -> int:
-        return self.places.under_way()
-
     # -- what futures ask ---------------------------------------------------------------------------------
 
     def catch_up(self) -> None:
@@ -709,89 +364,6 @@ class Run:
             self.coroutines.look_now()
             self.inbox.look_now()
 
-    def check_thread(self, what: str) -> None:
-        """Raise `WrongLoop` unless on the loop's thread."""
-        if get_ident() != self.thread:
-            raise WrongLoop(
-                f"{what} was called from another thread than the engine's event loop.\n"
-                "  From there, say:  loop.call_soon_threadsafe(...)"
-            )
-
-    def told(self) -> str:
-        """How many tasks run, wait and are over, in words."""
-        self.catch_up()
-        live = list(self.scheduler.live.values())
-        running = sum(RUNNING <= task.story & NOW <= CANCELLING for task in live)
-        over = self.last - len(live)
-        if self.closed is not None:
-            return (
-                f"shut down, {over:,} {'task is' if over == 1 else 'tasks are'} over"
-                if not live
-                else f"shutting down, {len(live):,} tasks are not over"
-            )
-        return f"{running:,} tasks run, {len(live) - running:,} wait, {over:,} are over"
-
-    def decide(self, task: Task) -> None:
-        """Give a future its end if that has come already: nobody can cancel it any more."""
-        if task.cause is not None:
-            self.end_all()
-
-    def end_all(self) -> None:
-        """Give each future its end whose end has come. Else, of many, the loop has its turns in between."""
-        while self.scheduler.ended:
-            self.flush()
-
-    def cancel(self, task: Task, msg: Any) -> None:
-        """Carry on from a future that its user has cancelled."""
-        if task.id not in self.scheduler.live:
-            return
-        self.scheduler.cancel(task)
-        if msg is not None and task.story & NOW == CANCELLING:
-            self._messages[task.id] = msg
-        self.flush_soon()
-
     def awaited(self, task: Task) -> list[Task]:
         """What a task that was not submitted depends on."""
         return inputs.awaited(task) if task.story & NOW == PENDING else []
-
-    async def settled(self, task: Task) -> None:
-        """Wait until nothing of a task runs any more."""
-        self.catch_up()
-        if task.id not in self.scheduler.live and not task.children:
-            self.decide(task)
-            return
-        waiter = self._settling.get(task.id)
-        if waiter is None:
-            waiter = self._settling[task.id] = self.loop.create_future()
-            self.scheduler.watched.add(task.id)
-        await asyncio.shield(waiter)
-
-    def cancel_all(self) -> None:
-        """Cancel all that is live."""
-        for task in list(self.scheduler.live.values()):
-            self.scheduler.cancel(task)
-        self.flush()
-        self.end_all()
-
-    def fail_all(self, error: BaseException) -> None:
-        """Fail all that was ready to run, because nothing can run it."""
-        for task in list(self.scheduler.live.values()):
-            if task.story & NOW == READY:
-                self._failed(task, error)
-        self.cancel_all()
-
-    async def all_over(self) -> None:
-        """Wait until what was called is over."""
-        while not self._is_over() or self.scheduler.ended:
-            if self._all_over is None or self._all_over.done():
-                self._all_over = self.loop.create_future()
-            await asyncio.shield(self._all_over)
-
-    def _is_over(self) -> bool:
-        # What is still awaited of others' making may never come, and whoever wanted it was cancelled.
-        return len(self.scheduler.live) <= self.foreign.watched
-
-
-def _wake(waiter: asyncio.Future[None] | None) -> None:
-    if waiter is not None and not waiter.done():
-        waiter.set_result(None)

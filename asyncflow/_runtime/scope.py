@@ -8,9 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from threading import get_ident
 from typing import Any, Final
 
 from .._core.task import Task, each_of
+from ..errors import WrongLoop
 
 
 class Scope:
@@ -94,3 +96,17 @@ def circle(task: Task, block: Task) -> str:
     return (
         f"{task.name!r} (#{task.id}) would wait for {block.name!r} (#{block.id}), inside which it was called"
     )
+
+
+def check_thread(thread: int, what: str) -> None:
+    """Raise `WrongLoop` unless this is the thread of an engine's event loop.
+
+    Args:
+        thread: that one's identifier.
+        what: was called.
+    """
+    if get_ident() != thread:
+        raise WrongLoop(
+            f"{what} was called from another thread than the engine's event loop.\n"
+            "  From there, say:  loop.call_soon_threadsafe(...)"
+        )

@@ -91,7 +91,7 @@ class Teller:
             now = self._ended + self._began - self._record.began
             left = [TaskLeftBehind(now, task_id) for task_id in sorted(self._run.left_behind)]
             self.audience.tell([*left, RunEnded(now, self._record.planning)])
-        self._run.record = None  # what is left behind and ends later is of no run that anybody asks about
+        self._run.stop_recording()
         if self.journal is not None:
             self.audience.remove(self.journal)
 
@@ -105,7 +105,7 @@ class Teller:
         now = self._ended
         if now is None:
             self._run.catch_up()
-            self._run.end_all()
+            self._run.stopping.end_all()
             now = perf_counter()
             self._catch_up(now)
         return history_of(

@@ -545,7 +545,7 @@ async def test_reports_about_unknown_and_finished_tasks_are_dropped_and_counted(
     await turns()
     assert future.state == "SUCCEEDED"
     assert engine._run is not None
-    assert engine._run.dropped == 3
+    assert engine._run.reports.dropped == 3
 
 
 async def test_work_that_a_backend_gives_back_is_submitted_again(

@@ -1,0 +1,91 @@
+"""Ends blocks: with what their bodies return, once all futures in it are done."""
+
+from __future__ import annotations
+
+import asyncio
+from time import perf_counter
+from typing import Any, Final
+
+from .._core import arguments
+from .._core.scheduler import Scheduler
+from .._core.states import NOW, RUNNING, SUBMITTED
+from .._core.task import Task
+from .._record.record import Record
+from . import inputs
+from .coroutines import LOOP
+from .endings import Endings
+from .failure import first_of
+from .starts import Starts
+from .wiring import Wiring
+
+_set_result: Final = asyncio.Future.set_result
+
+
+class Blocks:
+    """What becomes of blocks whose bodies have returned.
+
+    Args:
+        scheduler: decides what follows.
+        wiring: finds the futures in what a block has returned.
+        starts: takes that it has started.
+        endings: takes its failure.
+        record: where starts and ends are recorded; None where nothing is.
+    """
+
+    def __init__(
+        self,
+        scheduler: Scheduler,
+        wiring: Wiring,
+        starts: Starts,
+        endings: Endings,
+        record: Record | None,
+    ) -> None:
+        self._scheduler = scheduler
+        self._wiring = wiring
+        self._starts = starts
+        self._endings = endings
+        self.record = record
+
+    def returned(self, block: Task, value: Any) -> None:
+        """The body of a block has returned a value, perhaps with futures in it."""
+        try:
+            futures, holes = self._wiring.of_returned(block, value)
+        except Exception as error:
+            self._endings.failed(block, error)
+            return
+        if not futures:
+            self.succeeded(block, value)
+            return
+        if block.story & NOW == SUBMITTED:  # a `def`, over before anybody could ask
+            began = perf_counter() if self.record is None else self.record.segment.loop_at[-2]
+            self._starts.started(block, began, LOOP)
+        if self.record is not None:
+            self.record.body_ended(block.id)
+        block.holes = futures, holes
+        self._scheduler.returned_futures(block, futures)
+
+    def resolve(self, block: Task) -> None:
+        """All that a block returned is done: it fails with the first that failed, or is cancelled with what was."""
+        if block.story & NOW != RUNNING:
+            return  # cancelled meanwhile
+        futures, holes = block.holes
+        bad = [future for future in futures if future.cause is not None]
+        failed = [future for future in bad if not future.cancelled()]
+        try:
+            if failed:
+                raise first_of(block, failed)
+            if bad:
+                raise asyncio.CancelledError
+            self.succeeded(block, arguments.fill_value(holes, inputs.value_of))
+        except asyncio.CancelledError:
+            self._scheduler.stopped(block)
+        except Exception as error:
+            self._endings.failed(block, error)
+
+    def succeeded(self, block: Any, value: Any) -> None:
+        """A block has its value."""
+        _set_result(block, value)
+        self._scheduler.succeeded(block)
+        if self.record is not None:
+            self.record.over(block.id, perf_counter())
+        self._endings.timeouts.disarm(block)

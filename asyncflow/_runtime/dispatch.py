@@ -1,0 +1,142 @@
+"""Hands tasks to where they run, and carries out what else the scheduler has decided."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from time import perf_counter
+from typing import Any
+
+from .._core.scheduler import MOST, Scheduler
+from .._core.task import Lane, Task
+from .._files.stager import Stager
+from .._record.record import Record
+from . import inputs
+from .blocks import Blocks
+from .coroutines import Coroutines
+from .endings import Endings
+from .file_reports import FileReports
+from .inbox import Inbox
+from .places import Places
+from .reports import Reports
+from .steps import Steps
+from .stopping import Stopping
+
+_log = logging.getLogger("asyncflow")
+
+
+class Dispatch:
+    """Carries out the scheduler's commands.
+
+    Args:
+        steps: the run loop.
+        scheduler: gives the commands.
+        places: where tasks run.
+        inbox: knows whether starts have to be told.
+        stager: brings the files of tasks.
+        file_reports: takes that files could not be brought.
+        reports: takes what is given back.
+        blocks: resolves what blocks have returned.
+        endings: ends tasks that have no value.
+        stopping: has work stopped.
+        record: where submissions are recorded; None where nothing is.
+    """
+
+    def __init__(
+        self,
+        steps: Steps,
+        scheduler: Scheduler,
+        places: Places,
+        inbox: Inbox,
+        stager: Stager,
+        file_reports: FileReports,
+        reports: Reports,
+        blocks: Blocks,
+        endings: Endings,
+        stopping: Stopping,
+        record: Record | None,
+    ) -> None:
+        self._steps = steps
+        self._scheduler = scheduler
+        self._behind = places.behind
+        self._inbox = inbox
+        self._stager = stager
+        self._file_reports = file_reports
+        self._reports = reports
+        self._blocks = blocks
+        self._endings = endings
+        self._stopping = stopping
+        self.record = record
+
+    def carry_out(self, due: Sequence[Lane]) -> int:
+        """Do what is to be done; tells how many were submitted, or have got their end."""
+        scheduler = self._scheduler
+        ended: list[Any] = []
+        returned: list[Any] = []
+        stop: list[Any] = []
+        submitted = 0
+        try:
+            if scheduler.ended:
+                ended = scheduler.ended[:MOST]
+                del scheduler.ended[:MOST]
+                settle = self._endings.settle
+                for task in ended:
+                    settle(task)
+            if scheduler.returned and not scheduler.ended:  # these ask the futures, which have their ends now
+                scheduler.returned, returned = [], scheduler.returned
+                for block in returned:
+                    self._blocks.resolve(block)
+            for _ in range(len(due)):
+                lane = scheduler.due.pop(0)
+                if lane.leads_to is not None:
+                    staged = inputs.fill(scheduler.take_to_stage(lane), self._file_reports.not_staged)
+                    self._stager.bring(staged)
+                    continue
+                batch = scheduler.take(lane)
+                self.submit(lane, batch)
+                scheduler.taking = []
+                submitted += len(batch)
+            if scheduler.stop:
+                scheduler.stop, stop = [], scheduler.stop
+                self._stopping.stop(stop)
+        except BaseException:  # Ctrl-C: what was not come to is for the next time
+            scheduler.ended = [task for task in ended if not task.done()] + scheduler.ended
+            scheduler.returned = [block for block in returned if not block.done()] + scheduler.returned
+            scheduler.stop = [task for task in stop if task.id in scheduler.live] + scheduler.stop
+            self._steps.cut_short(scheduler.taking)
+            raise
+        return max(submitted, len(ended))
+
+    def submit(self, lane: Lane, batch: list[Task]) -> None:
+        """Hand a lane's tasks to where they run, with the values of what they depend on."""
+        if self.record is not None:
+            self.record.submitted(batch, perf_counter())
+        ready = inputs.fill(batch, self.not_submitted)
+        place = self._behind[lane]
+        if isinstance(place, Coroutines):  # which fills in links when it comes to them
+            place.submit(ready)
+            return
+        if lane.links:
+            for task in ready:
+                if task.link is not None:
+                    inputs.fill_links(task)
+        if not ready:
+            return
+        if self._inbox.starts_matter and not getattr(place, "reports_starts", True):
+            self._endings.timeouts.arm(ready)
+        try:
+            place.submit(ready)
+        except Exception as error:  # a backend's own fault: no task of the batch may be left hanging
+            _log.exception("%s did not take %d tasks", lane.place, len(ready))
+            for task in ready:
+                if task.id in self._scheduler.live:
+                    self.not_submitted(task, error)
+
+    def not_submitted(self, task: Task, error: BaseException) -> None:
+        """A task did not get to where it was to run, nor did what was to follow it there."""
+        link = task.link
+        self._endings.failed(task, error)
+        while link is not None:
+            after = link.link
+            self._reports.given_back(link)
+            link = after

@@ -1,0 +1,159 @@
+"""Takes what backends report, in order, and tells the scheduler and the futures."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from time import perf_counter
+from typing import Any, Final
+
+from .._core.scheduler import Scheduler
+from .._core.states import CANCELLING, HANDED, NOW, SUBMITTED
+from .._core.task import Task
+from .._files.facts import Facts
+from .._files.stager import Stager
+from .._record.record import Record
+from ..backend import CANCELLED, FAILED, LOADING, RAN, STARTED, SUCCEEDED, Event
+from ..errors import ImpossibleTransition
+from . import inputs
+from .blocks import Blocks
+from .endings import Endings
+from .failure import NO_VALUES, unfit
+from .starts import Starts
+from .steps import Steps
+
+_log = logging.getLogger("asyncflow")
+_ANY: Final = 1 << 62
+_set_result: Final = asyncio.Future.set_result
+
+
+class Reports:
+    """What follows from reports, up to the next step of the run loop.
+
+    Args:
+        steps: the run loop.
+        scheduler: decides what follows.
+        starts: takes that tasks have started.
+        blocks: takes what the body of a block has returned.
+        stager: publishes the files of a task that has made some.
+        endings: takes failures.
+        record: where times are recorded; None where nothing is.
+    """
+
+    def __init__(
+        self,
+        steps: Steps,
+        scheduler: Scheduler,
+        starts: Starts,
+        blocks: Blocks,
+        stager: Stager,
+        endings: Endings,
+        record: Record | None,
+    ) -> None:
+        self._steps = steps
+        self._scheduler = scheduler
+        self._starts = starts
+        self._blocks = blocks
+        self._stager = stager
+        self._endings = endings
+        self.record = record
+        self.dropped = 0
+        """Reports about tasks that are unknown or over."""
+
+    def handle(self, events: deque[Event], most: int = _ANY) -> None:
+        """Take reports, in order, and carry out what follows from them.
+
+        Args:
+            events: the reports; those that are taken are removed.
+            most: how many to take at most.
+        """
+        live, record = self._scheduler.live, self.record
+        many = min(len(events), most)  # not "while events": threads may add to them for ever
+        now = perf_counter() if many else 0.0
+        ran_ids, ran = ([], []) if record is None else (record.ran_ids, record.ran)
+        task, kind = None, RAN  # while none is at hand
+        for _ in range(many):
+            try:
+                kind, task_id, payload = events.popleft()
+                if kind == RAN:
+                    ran_ids.append(task_id)
+                    ran.append(payload)
+                    continue
+                task = live.get(task_id)
+                if task is None:
+                    self.dropped += 1
+                elif kind == SUCCEEDED:
+                    self.succeeded(task, payload)
+                elif kind == STARTED:
+                    self._starts.started(task, *(payload or (now, "")))
+                elif kind == FAILED:
+                    self._endings.failed(task, payload)
+                elif kind == CANCELLED:
+                    self._scheduler.stopped(task, ran_ids[-1:] == [task_id])
+                elif kind == LOADING:
+                    if record is not None:
+                        record.loading(task_id, payload)
+                    continue
+                else:
+                    self.given_back(task)
+                if (
+                    record is not None
+                    and kind >= FAILED
+                    and task_id in record.running
+                    and ran_ids[-1:] != [task_id]  # else it was told just before when it ran
+                ):
+                    record.stopped(task_id, now)
+                kind = RAN
+            except (
+                ImpossibleTransition
+            ):  # a backend that says a thing twice must not cost others their results
+                self.dropped += 1
+                _log.exception("a report about %r (#%d) was dropped", task and task.name, task_id)
+            except BaseException:
+                task = None if kind == RAN else live.get(task_id)
+                has_begun = task is not None and kind == STARTED and task.story & NOW != SUBMITTED
+                if task is not None and not task.done() and not has_begun:
+                    events.appendleft((kind, task_id, payload))
+                self._steps.cut_short()
+                raise
+        if record is not None and many:
+            record.taken(now)
+        self._steps.flush()
+
+    def succeeded(self, task: Any, value: Any) -> None:
+        """A body has ended with a value; what follows from it is carried out at the next `flush`."""
+        if (
+            not task.site.definition.ends_plainly
+            or (value is not None and type(value) in NO_VALUES)
+            or (task.story != HANDED and task.story & NOW == CANCELLING)
+        ):
+            self._ended_with(task, value)
+            return
+        _set_result(task, value)
+        self._scheduler.succeeded(task)
+
+    def given_back(self, task: Task) -> None:
+        """A backend has given back what it had not begun."""
+        if self.record is not None and task.story & NOW != CANCELLING:  # or that is its end
+            self.record.returned(task.id, perf_counter())
+        inputs.unlink(task)
+        self._scheduler.given_back(task)
+
+    def _ended_with(self, task: Any, value: Any) -> None:
+        """A body has ended and its value is not simply the future's."""
+        if task.story & NOW == CANCELLING:
+            self._scheduler.stopped(task, True)
+        elif task.definition.is_block:
+            self._blocks.returned(task, value)
+        elif type(value) in NO_VALUES:
+            self._endings.failed(task, unfit(task, value))
+        else:
+            self._endings.timeouts.disarm(task)
+            if not isinstance(task.facts, Facts):
+                _set_result(task, value)
+                self._scheduler.succeeded(task)
+                return
+            if task.story & NOW == SUBMITTED:
+                self._scheduler.started(task)
+            self._stager.publish(task, value)

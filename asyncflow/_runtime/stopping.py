@@ -1,0 +1,146 @@
+"""Cancels tasks and has their work stopped, and waits until nothing of them runs."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from contextvars import Context
+from functools import partial
+from typing import Any
+
+from .._core.scheduler import Scheduler
+from .._core.states import CANCELLING, NOW
+from .._core.task import Task
+from .._files.stager import Stager
+from .coroutines import Coroutines
+from .foreign import Foreign
+from .places import Places
+from .steps import Steps
+
+_log = logging.getLogger("asyncflow")
+
+
+class Stopping:
+    """The work that is to stop, and those who wait for that.
+
+    Args:
+        steps: the run loop.
+        loop: the event loop.
+        scheduler: decides what is to stop.
+        places: where tasks run.
+        stager: stops by itself what it publishes.
+        foreign: awaits what others make, which may never come.
+    """
+
+    def __init__(
+        self,
+        steps: Steps,
+        loop: asyncio.AbstractEventLoop,
+        scheduler: Scheduler,
+        places: Places,
+        stager: Stager,
+        foreign: Foreign,
+    ) -> None:
+        self._steps = steps
+        self._loop = loop
+        self._scheduler = scheduler
+        self._behind = places.behind
+        self._stager = stager
+        self._foreign = foreign
+        self._context = Context()  # else a caller's context variables would live on in what this starts
+        self._messages: dict[int, Any] = {}  # what cancel() was called with, until it is carried out
+        self._settling: dict[int, asyncio.Future[None]] = {}
+        self._all_over: asyncio.Future[None] | None = None
+        self.under_way: set[asyncio.Task[None]] = set()
+        """Backends are being asked to stop work."""
+
+    def cancel(self, task: Task, msg: Any) -> None:
+        """Carry on from a future that its user has cancelled."""
+        if task.id not in self._scheduler.live:
+            return
+        self._scheduler.cancel(task)
+        if msg is not None and task.story & NOW == CANCELLING:
+            self._messages[task.id] = msg
+        self._steps.flush_soon()
+
+    def stop(self, tasks: list[Task]) -> None:
+        """Have the work of tasks stopped that were cancelled or took too long."""
+        elsewhere = []
+        for task in tasks:
+            place = self._behind[task.lane]
+            if self._stager.is_publishing(task):
+                self._messages.pop(task.id, None)  # it tells by itself when it has stopped
+            elif isinstance(place, Coroutines):
+                place.cancel(task, self._messages.pop(task.id, None))
+            else:
+                elsewhere.append((place, task))
+        if elsewhere:
+            stopping = self._loop.create_task(self._stop_elsewhere(elsewhere), context=self._context)
+            self.under_way.add(stopping)
+            stopping.add_done_callback(partial(self._has_told, tasks))
+
+    def _has_told(self, tasks: list[Task], stopping: asyncio.Task[None]) -> None:
+        self.under_way.discard(stopping)
+        if (
+            stopping.cancelled() and not self._loop.is_closed()
+        ):  # by somebody who cancelled all that ran on the loop
+            self._loop.call_soon(self.stop, [each for each in tasks if each.id in self._scheduler.live])
+
+    async def _stop_elsewhere(self, tasks: list[tuple[Any, Task]]) -> None:
+        for place, task in tasks:
+            self._messages.pop(task.id, None)
+            if task.id not in self._scheduler.live:
+                continue
+            try:
+                await place.cancel(task.id)
+            except Exception:
+                _log.exception("%s could not cancel %r (#%d)", task.lane.place, task.name_shown, task.id)
+
+    async def settled(self, task: Task) -> None:
+        """Wait until nothing of a task runs any more."""
+        self._steps.catch_up()
+        if task.id not in self._scheduler.live and not task.children:
+            if task.cause is not None:
+                self.end_all()
+            return
+        waiter = self._settling.get(task.id)
+        if waiter is None:
+            waiter = self._settling[task.id] = self._loop.create_future()
+            self._scheduler.watched.add(task.id)
+        await asyncio.shield(waiter)
+
+    async def all_over(self) -> None:
+        """Wait until what was called is over."""
+        while not self._is_over() or self._scheduler.ended:
+            if self._all_over is None or self._all_over.done():
+                self._all_over = self._loop.create_future()
+            await asyncio.shield(self._all_over)
+
+    def _is_over(self) -> bool:
+        # What is still awaited of others' making may never come, and whoever wanted it was cancelled.
+        return len(self._scheduler.live) <= self._foreign.watched
+
+    def wake(self) -> None:
+        """Tell those who wait for the end of something that has come."""
+        scheduler = self._scheduler
+        while scheduler.quiet and not scheduler.ended:
+            _wake(self._settling.pop(scheduler.quiet.pop().id, None))
+        if self._all_over is not None and self._is_over() and not scheduler.ended:
+            _wake(self._all_over)
+
+    def end_all(self) -> None:
+        """Give each future its end whose end has come. Else, of many, the loop has its turns in between."""
+        while self._scheduler.ended:
+            self._steps.flush()
+
+    def cancel_all(self) -> None:
+        """Cancel all that is live."""
+        for task in list(self._scheduler.live.values()):
+            self._scheduler.cancel(task)
+        self._steps.flush()
+        self.end_all()
+
+
+def _wake(waiter: asyncio.Future[None] | None) -> None:
+    if waiter is not None and not waiter.done():
+        waiter.set_result(None)
