@@ -7,12 +7,9 @@ task must not cost a hundred thousand formatted paths.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar, dataclass_transform
 
-from ._causes import Cause
-from ._causes import spelled_lines as _spelled_lines
-from ._causes import told as _told
-from ._causes import way_from as _way_from
+from ._causes import Cause, spelled_lines, told, way_from
 
 __all__ = [
     "AsyncflowError",
@@ -40,6 +37,11 @@ __all__ = [
     "WrongLoop",
 ]
 
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
+
+
 _COMMAND = 2_000  # characters of a command that a message shows
 
 
@@ -50,10 +52,48 @@ class AsyncflowError(Exception):
     """
 
     def __str__(self) -> str:
-        return _spelled_lines(self._message())
+        return spelled_lines(self._message())
 
     def _message(self) -> str:
         return super().__str__()
+
+
+@dataclass_transform(eq_default=False)
+class _WithFields(AsyncflowError):
+    """What an error knows besides its message: the attributes that its class annotates, given in that order or by name.
+
+    They are the ``args`` too, from which a pickle or a copy is made again.
+    """
+
+    _fields: ClassVar[tuple[str, ...]] = ()
+
+    def __init_subclass__(cls) -> None:
+        cls._fields = (*cls._fields, *cls.__annotations__)
+
+    def __init__(self, *values: Any, **named: Any) -> None:
+        fields, kind = self._fields, type(self)
+        try:
+            values += tuple(
+                named.pop(each) if each in named else getattr(kind, each) for each in fields[len(values) :]
+            )
+        except AttributeError as missing:
+            raise TypeError(f"{kind.__name__} needs {missing.name!r}") from None
+        if named or len(values) > len(fields):
+            raise TypeError(f"{kind.__name__} takes {', '.join(fields)}, and nothing else")
+        self.args = values  # by hand: OSError would take some of them for its own
+        for field, value in zip(fields, values, strict=True):
+            setattr(self, field, value)
+
+    def __repr__(self) -> str:
+        facts = ", ".join(f"{field}={getattr(self, field)!r}" for field in self._fields)
+        return f"{type(self).__name__}({facts})"
+
+
+class _OfTask(_WithFields):
+    """An error of one task, which it names as its user wrote it."""
+
+    task_id: int
+    name: str
 
 
 class UnknownBackend(AsyncflowError, LookupError):
@@ -72,7 +112,7 @@ class ForeignFuture(AsyncflowError, ValueError):
     """An argument is a future of another engine, or of an earlier run of this one."""
 
 
-class HiddenFuture(AsyncflowError, TypeError):
+class HiddenFuture(_OfTask, TypeError):
     """The body of a task has used a future, which came with something that calls do not look into for futures.
 
     Attributes:
@@ -84,18 +124,12 @@ class HiddenFuture(AsyncflowError, TypeError):
         holder: the name of the class of what holds it.
     """
 
-    def __init__(
-        self, task_id: int, name: str, argument: str | None, future: str, path: str, holder: str
-    ) -> None:
-        super().__init__(task_id, name, argument, future, path, holder)
-        self.task_id = task_id
-        self.name = name
-        self.argument = argument
-        self.future = future
-        self.path = path
-        self.holder = holder
+    argument: str | None
+    future: str
+    path: str
+    holder: str
 
-    def __str__(self) -> str:
+    def _message(self) -> str:
         came = "with its function" if self.argument is None else f"in argument {self.argument!r}"
         inside = f" ({self.path}), inside of {self.holder}," if self.path else ","
         return (
@@ -113,7 +147,7 @@ class ImpossibleTransition(AsyncflowError, RuntimeError):
     """A task was about to make a step that the table of transitions does not have; a bug in asyncflow."""
 
 
-class TooManyTasks(AsyncflowError, RuntimeError):
+class TooManyTasks(_WithFields, RuntimeError):
     """A dry run has called as many tasks as it may: likely a loop that the values of a real run would end.
 
     Attributes:
@@ -122,11 +156,9 @@ class TooManyTasks(AsyncflowError, RuntimeError):
         called_at: where the call is.
     """
 
-    def __init__(self, name: str, most: int, called_at: str) -> None:
-        super().__init__(name, most, called_at)
-        self.name = name
-        self.most = most
-        self.called_at = called_at
+    name: str
+    most: int
+    called_at: str
 
     def _message(self) -> str:
         return (
@@ -137,7 +169,7 @@ class TooManyTasks(AsyncflowError, RuntimeError):
         )
 
 
-class TypeMismatch(AsyncflowError, TypeError):
+class TypeMismatch(_OfTask, TypeError):
     """With ``check_types=True``: an argument or a result is not of the type that it is annotated to be.
 
     Attributes:
@@ -149,49 +181,35 @@ class TypeMismatch(AsyncflowError, TypeError):
         source: name and number of the task whose result it is; None if it is nobody's or that is not known.
     """
 
-    def __init__(
-        self,
-        task_id: int,
-        name: str,
-        argument: str | None,
-        expected: str,
-        problem: str,
-        source: tuple[str, int] | None = None,
-    ) -> None:
-        super().__init__(task_id, name, argument, expected, problem, source)
-        self.task_id = task_id
-        self.name = name
-        self.argument = argument
-        self.expected = expected
-        self.problem = problem
-        self.source = source
+    argument: str | None
+    expected: str
+    problem: str
+    source: tuple[str, int] | None = None
 
     def _message(self) -> str:
         what = "the result" if self.argument is None else f"argument {self.argument!r}"
-        told = f"{what} of {self.name!r} (#{self.task_id}) is not {self.expected}: {self.problem}"
+        words = f"{what} of {self.name!r} (#{self.task_id}) is not {self.expected}: {self.problem}"
         if self.source is None:
-            return told
+            return words
         name, number = self.source
-        return f"{told}; it came from {name!r} (#{number})"
+        return f"{words}; it came from {name!r} (#{number})"
 
 
-class WiringError(AsyncflowError, ValueError):
+class WiringError(_WithFields, ValueError):
     """Something is wrong with how the tasks of a plan are wired.
 
     Attributes:
         findings: all that was found, each an `asyncflow.plan.Finding`.
     """
 
-    def __init__(self, message: str, findings: tuple[Any, ...] = ()) -> None:
-        super().__init__(message, findings)
-        self.message = message
-        self.findings = findings
+    message: str
+    findings: tuple[Any, ...] = ()
 
     def _message(self) -> str:
         return self.message
 
 
-class TaskTimeout(AsyncflowError, TimeoutError):
+class TaskTimeout(_OfTask, TimeoutError):
     """A task ran longer than its ``timeout=``.
 
     Attributes:
@@ -203,13 +221,9 @@ class TaskTimeout(AsyncflowError, TimeoutError):
             the clock, and has ended by itself.
     """
 
-    def __init__(self, task_id: int, name: str, timeout: float, where: str, stoppable: bool | None) -> None:
-        super().__init__(task_id, name, timeout, where, stoppable)
-        self.task_id = task_id
-        self.name = name
-        self.timeout = timeout
-        self.where = where
-        self.stoppable = stoppable
+    timeout: float
+    where: str
+    stoppable: bool | None
 
     def _message(self) -> str:
         if self.stoppable is None:
@@ -221,7 +235,7 @@ class TaskTimeout(AsyncflowError, TimeoutError):
         return f"{self.name!r} (#{self.task_id}) ran longer than {self.timeout:g} s on {self.where}; {end}"
 
 
-class TaskCrashed(AsyncflowError):
+class TaskCrashed(_OfTask):
     """A task ended by an exception that is not an error but would end a program or a loop.
 
     ``SystemExit``, ``KeyboardInterrupt``, ``GeneratorExit``, ``StopIteration``, a ``CancelledError`` that nobody
@@ -234,17 +248,13 @@ class TaskCrashed(AsyncflowError):
         what: the original exception, as text.
     """
 
-    def __init__(self, task_id: int, name: str, what: str) -> None:
-        super().__init__(task_id, name, what)
-        self.task_id = task_id
-        self.name = name
-        self.what = what
+    what: str
 
     def _message(self) -> str:
         return f"{self.name!r} (#{self.task_id}) ended by {self.what}"
 
 
-class WorkerDied(AsyncflowError):
+class WorkerDied(_OfTask):
     """The process that ran a task died under it.
 
     Attributes:
@@ -257,17 +267,11 @@ class WorkerDied(AsyncflowError):
         stderr: the last lines that it wrote to its standard error.
     """
 
-    def __init__(
-        self, task_id: int, name: str, how: str, pid: int, host: str, peak_memory: int, stderr: str
-    ) -> None:
-        super().__init__(task_id, name, how, pid, host, peak_memory, stderr)
-        self.task_id = task_id
-        self.name = name
-        self.how = how
-        self.pid = pid
-        self.host = host
-        self.peak_memory = peak_memory
-        self.stderr = stderr
+    how: str
+    pid: int
+    host: str
+    peak_memory: int
+    stderr: str
 
     def _message(self) -> str:
         first = (
@@ -278,7 +282,7 @@ class WorkerDied(AsyncflowError):
         return f"{first}\n  The last it wrote to stderr:\n  {last}" if last else first
 
 
-class CommandFailed(AsyncflowError):
+class CommandFailed(_OfTask):
     """A command ended with an exit code that is none of its ``ok_codes=``, or by a signal.
 
     Attributes:
@@ -291,24 +295,11 @@ class CommandFailed(AsyncflowError):
         sandbox: the directory in which it ran, which is kept.
     """
 
-    def __init__(
-        self,
-        task_id: int,
-        name: str,
-        command: str | list[str | bytes],
-        how: str,
-        returncode: int,
-        stderr: str,
-        sandbox: str,
-    ) -> None:
-        super().__init__(task_id, name, command, how, returncode, stderr, sandbox)
-        self.task_id = task_id
-        self.name = name
-        self.command = command
-        self.how = how
-        self.returncode = returncode
-        self.stderr = stderr
-        self.sandbox = sandbox
+    command: str | list[str | bytes]
+    how: str
+    returncode: int
+    stderr: str
+    sandbox: str
 
     def _message(self) -> str:
         command = self.command if isinstance(self.command, str) else repr(self.command)
@@ -320,7 +311,7 @@ class CommandFailed(AsyncflowError):
         return "\n".join([*lines, f"  sandbox: {self.sandbox}"])
 
 
-class CommandNotFound(AsyncflowError, FileNotFoundError):
+class CommandNotFound(_OfTask, FileNotFoundError):
     """There is no such program.
 
     Attributes:
@@ -330,21 +321,14 @@ class CommandNotFound(AsyncflowError, FileNotFoundError):
         where: where it was looked for ("in PATH=...").
     """
 
-    def __init__(self, task_id: int, name: str, program: str, where: str) -> None:
-        super().__init__(task_id, name, program, where)
-        self.task_id = task_id
-        self.name = name
-        self.program = program
-        self.where = where
+    program: str
+    where: str
 
     def _message(self) -> str:
         return f"{self.name!r} (#{self.task_id}): no program {self.program!r} was found {self.where}"
 
-    def __reduce__(self) -> Any:  # OSError takes four arguments for something else
-        return type(self), (self.task_id, self.name, self.program, self.where), self.__dict__
 
-
-class OutputTooLarge(AsyncflowError):
+class OutputTooLarge(_OfTask):
     """A command wrote more to its standard output than can be a value.
 
     Attributes:
@@ -354,12 +338,8 @@ class OutputTooLarge(AsyncflowError):
         most: bytes that can be a value.
     """
 
-    def __init__(self, task_id: int, name: str, size: int, most: int) -> None:
-        super().__init__(task_id, name, size, most)
-        self.task_id = task_id
-        self.name = name
-        self.size = size
-        self.most = most
+    size: int
+    most: int
 
     def _message(self) -> str:
         return (
@@ -369,7 +349,7 @@ class OutputTooLarge(AsyncflowError):
         )
 
 
-class OutputNotText(AsyncflowError, ValueError):
+class OutputNotText(_OfTask, ValueError):
     """What a command wrote to its standard output is no text (UTF-8).
 
     Attributes:
@@ -379,12 +359,8 @@ class OutputNotText(AsyncflowError, ValueError):
         found: bytes there.
     """
 
-    def __init__(self, task_id: int, name: str, at: int, found: bytes) -> None:
-        super().__init__(task_id, name, at, found)
-        self.task_id = task_id
-        self.name = name
-        self.at = at
-        self.found = found
+    at: int
+    found: bytes
 
     def _message(self) -> str:
         return (
@@ -394,7 +370,7 @@ class OutputNotText(AsyncflowError, ValueError):
         )
 
 
-class CommandNotStarted(AsyncflowError, OSError):
+class CommandNotStarted(_OfTask, OSError):
     """There is such a program, and the system could not start it.
 
     Attributes:
@@ -404,25 +380,18 @@ class CommandNotStarted(AsyncflowError, OSError):
         errno: as the system has it.
     """
 
-    def __init__(self, task_id: int, name: str, why: str, errno: int | None = None) -> None:
-        super().__init__(task_id, name, why, errno)
-        self.task_id = task_id
-        self.name = name
-        self.why = why
-        self.errno = errno
+    why: str
+    errno: int | None = None
 
     def _message(self) -> str:
         return f"{self.name!r} (#{self.task_id}) could not be started: {self.why}"
-
-    def __reduce__(self) -> Any:  # OSError takes four arguments for something else
-        return type(self), (self.task_id, self.name, self.why, self.errno), self.__dict__
 
 
 class StagingError(AsyncflowError, OSError):
     """A file could not be brought to where a task needs it, or to where its user wants it."""
 
 
-class RemoteError(AsyncflowError):
+class RemoteError(_WithFields):
     """Stands for an exception that could not travel from the worker that raised it.
 
     Attributes:
@@ -432,12 +401,10 @@ class RemoteError(AsyncflowError):
         why: what of it cannot be sent, or be rebuilt here; empty if that is not known.
     """
 
-    def __init__(self, kind: str, message: str, traceback: str, why: str = "") -> None:
-        super().__init__(kind, message, traceback, why)
-        self.kind = kind
-        self.message = message
-        self.traceback = traceback
-        self.why = why
+    kind: str
+    message: str
+    traceback: str
+    why: str = ""
 
     def _message(self) -> str:
         because = f": {self.why}" if self.why else ""
@@ -447,7 +414,7 @@ class RemoteError(AsyncflowError):
         return f"{self.message}\n  ({sent}; what follows is its traceback there)\n{self.traceback}"
 
 
-class UpstreamFailed(AsyncflowError):
+class UpstreamFailed(_OfTask):
     """A task did not run because something that it depends on failed.
 
     Attributes:
@@ -456,11 +423,7 @@ class UpstreamFailed(AsyncflowError):
         root_causes: every task, in order of number, whose own failure (or cancellation) is a reason.
     """
 
-    def __init__(self, task_id: int, name: str, cause: Cause) -> None:
-        super().__init__(task_id, name, cause)
-        self.task_id = task_id
-        self.name = name
-        self._cause = cause
+    _cause: Cause
 
     @property
     def root_causes(self) -> tuple[Cause, ...]:
@@ -481,7 +444,7 @@ class UpstreamFailed(AsyncflowError):
         Args:
             root: one of ``root_causes``.
         """
-        way = _way_from(root, self._cause)
+        way = way_from(root, self._cause)
         if way is None:
             raise ValueError(f"{root} is not a root cause of {self.name!r} (#{self.task_id})")
         return way
@@ -491,4 +454,4 @@ class UpstreamFailed(AsyncflowError):
         return f"<UpstreamFailed {self._cause.name_shown!r} (#{self.task_id}), because of {roots}>"
 
     def _message(self) -> str:
-        return _told(f"{self._cause.name_shown!r} (#{self.task_id})", self._cause)
+        return told(f"{self._cause.name_shown!r} (#{self.task_id})", self._cause)

@@ -348,7 +348,9 @@ EXCEPTIONS = [cls for name in errors.__all__ if issubclass(cls := getattr(errors
 
 def test_every_exception_is_an_asyncflow_error_and_none_is_left_out() -> None:
     assert all(issubclass(cls, AsyncflowError) for cls in EXCEPTIONS)
-    defined = {name for name, value in vars(errors).items() if isinstance(value, type)}
+    defined = {
+        name for name, value in vars(errors).items() if isinstance(value, type) and not name.startswith("_")
+    }
     assert {name for name in defined if issubclass(getattr(errors, name), BaseException)} == {
         cls.__name__ for cls in EXCEPTIONS
     }
@@ -403,6 +405,31 @@ def test_every_exception_comes_back_from_a_pickle_as_it_was(
     assert str(back) == str(error)
     facts = {name: value for name, value in vars(error).items() if not name.startswith("_")}
     assert {name: value for name, value in vars(back).items() if not name.startswith("_")} == facts
+
+
+@pytest.mark.parametrize("cls", [cls for cls in EXCEPTIONS if issubclass(cls, OSError) and cls in MADE])
+def test_the_fields_of_an_error_are_not_taken_for_those_of_the_system(cls: type[OSError]) -> None:
+    error = made(cls)
+    assert isinstance(error, OSError)
+    assert (error.strerror, error.filename) == (None, None)
+    assert error.errno == (7 if cls is CommandNotStarted else None)
+
+
+def test_the_fields_of_an_error_may_be_given_by_name_and_are_what_it_shows() -> None:
+    error = TaskTimeout(4, "fit", where="the event loop", timeout=30, stoppable=None)
+    assert error.args == (4, "fit", 30, "the event loop", None)
+    assert repr(error) == (
+        "TaskTimeout(task_id=4, name='fit', timeout=30, where='the event loop', stoppable=None)"
+    )
+
+
+def test_a_field_that_is_missing_or_unknown_is_named() -> None:
+    cls: Any = TaskCrashed
+    with pytest.raises(TypeError, match=r"^TaskCrashed needs 'what'$"):
+        cls(4, "fit")
+    for args, named in (((4, "fit", "exit", 5), {}), ((4, "fit", "exit"), {"why": 5})):
+        with pytest.raises(TypeError, match=r"^TaskCrashed takes task_id, name, what, and nothing else$"):
+            cls(*args, **named)
 
 
 def test_root_causes_come_back_from_a_pickle_with_their_errors() -> None:
