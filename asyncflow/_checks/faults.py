@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, replace
 
-from .._core.words import counted
+from .._show.words import counted
 from ..plan.tasks import Finding
 
 

@@ -9,9 +9,9 @@ from typing import Any, Final
 
 from .._core.hidden import Hidden
 from .._core.rehearsed import Rehearsed
-from .._core.words import name_of, plain
 from .._inspect.functions import Argument
 from .._inspect.hints import shown
+from .._show.words import name_of, plain
 from .._stand_ins.opaque import StandIn
 from ..plan.tasks import Finding
 from .faults import Fault

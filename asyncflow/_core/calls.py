@@ -12,9 +12,9 @@ from itertools import chain, islice
 from types import FunctionType
 from typing import Any, Final, Generic, TypeVar
 
+from .._show.words import plain
 from .signature import names_of
 from .task import Task
-from .words import plain
 
 T = TypeVar("T")
 _MOST: Final = 120  # characters of all arguments

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from .futures_in_text import refuse
 from .options import flag, mapping
-from .texts import refuse
 
 SHELLS: Final = ("sh", "bash", "dash", "ksh", "zsh")
 """Shells that quote as `quoting` does; a path to one of them will do, too."""

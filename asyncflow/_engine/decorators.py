@@ -12,8 +12,8 @@ from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 from .._core.commands import CommandOptions
+from .._core.futures_in_text import refuse
 from .._core.task import Definition
-from .._core.texts import refuse
 from .executable_task import ExecutableTask, runs
 from .function_task import FunctionTask
 from .option_names import names_options

@@ -14,9 +14,9 @@ import typing
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from .._core import words
 from .._core.annotations import changed, is_union
 from .._core.files import File, OutputFile
+from .._show import words
 from .annotations import substituted
 
 _WRAPPERS: Final = ("ClassVar", "Final", "NotRequired", "ReadOnly", "Required", "Unpack")

@@ -16,8 +16,8 @@ from collections.abc import Callable, Iterable, Iterator
 from types import NoneType
 from typing import Any, Final, NamedTuple
 
-from .._core import words
 from .._core.files import File
+from .._show import words
 from . import classes
 from .annotations import hints_of
 from .containers import is_typed_dict, items, pairs, tuple_of

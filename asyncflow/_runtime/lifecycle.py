@@ -8,8 +8,8 @@ from contextlib import suppress
 from typing import Any, Final
 
 from .._core.states import CANCELLING, NOW, READY, RUNNING, state_of
-from .._core.words import counted
 from .._files.aside import aside
+from .._show.words import counted
 from .run import Run
 from .timed import Timed
 

@@ -6,10 +6,10 @@ import sys
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Final
 
+from .._core.futures_in_text import OF_TEXT
 from .._core.hidden import Hidden, hidden_in
 from .._core.signature import names_of
 from .._core.task import Task
-from .._core.texts import OF_TEXT
 from .._worker.attempt import run_attempt
 from ..errors import HiddenFuture
 

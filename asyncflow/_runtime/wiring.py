@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 from .._causes import spelled
 from .._core import arguments
 from .._core.files import declared
+from .._core.futures_in_text import place_of_text, refuse
 from .._core.signature import names_of
 from .._core.task import CallSite, Definition, Task
-from .._core.texts import place_of_text, refuse
 from ..errors import CircularDependency, ForeignFuture
 from . import inputs
 from .foreign import all_awaited

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
-from .._core.words import name_of, plain, seconds
+from .._show.words import name_of, plain, seconds
 from .matching import matched
 from .tasks import Edge, Finding, PlannedFile, PlannedTask
 

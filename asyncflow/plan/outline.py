@@ -1,18 +1,14 @@
-"""What of a plan is shown, as text that only shows: a row for each stage, and what is worth knowing of the whole.
-
-It is as long for 100,000 tasks as for a hundred: tasks are grouped by name and counted, stages that are alike share a
-row, and what is still too much is counted.
-"""
+"""The outline of a plan: a row for each stage, and what is worth knowing of the whole."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING, Final
 
-from .._core.words import counted, listed, name_of, path, plain, size
+from .._show.outline import Facts, Notes, Outline, Table
+from .._show.words import counted, listed, name_of, path, plain, size
 from . import wrong
 from .tasks import PlannedTask
 from .times import Times
@@ -21,83 +17,27 @@ from .wiring import Wiring
 if TYPE_CHECKING:
     from .plan import Plan
 
-_CELL: Final = 40  # characters
+_CELL: Final = 38  # characters
 _HEAD, _TAIL = 14, 4  # rows
 _NOTES: Final = 5  # of each sort
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """Stages that are alike and follow each other.
-
-    Args:
-        stages: which: "3", or "3-17".
-        tasks: in each of them.
-        names: of these.
-        waits_for: names of what they wait for.
-    """
-
-    stages: str
-    tasks: str
-    names: str
-    waits_for: str
-
-
-@dataclass(frozen=True, slots=True)
-class Outline:
-    """All that is shown of a plan.
-
-    Args:
-        title: what there is, in numbers.
-        head: the first rows.
-        left_out: how many stages have no row.
-        tail: the last rows.
-        facts: of the whole, by what they are called.
-        notes: decisions and findings, by what they are called; each of one line or several.
-    """
-
-    title: str
-    head: Sequence[Row]
-    left_out: int
-    tail: Sequence[Row]
-    facts: dict[str, str]
-    notes: dict[str, Sequence[Sequence[str]]]
-
-
-def of(plan: Plan, wiring: Wiring) -> Outline:
-    """What is shown of a plan.
-
-    Args:
-        plan: which.
-        wiring: of it.
-    """
-    rows, numbers = _rows(plan.stages, _Waits(wiring))
-    fits = len(rows) <= _HEAD + _TAIL
-    head, tail = (rows, rows[:0]) if fits else (rows[:_HEAD], rows[-_TAIL:])
-    left_out = sum(numbers) - sum(numbers[: len(head)]) - (sum(numbers[-len(tail) :]) if tail else 0)
-    notes = {
-        "Decisions on values that a plan cannot know": [[plain(text)] for text in plan.decisions[:_NOTES]],
-        "Findings": [wrong.lines(each) for each in plan.findings[:_NOTES]],
-    }
-    for (name, shown), all_ in zip(notes.items(), (plan.decisions, plan.findings), strict=True):
-        if len(all_) > _NOTES:
-            notes[name] = [*shown, [f"and {len(all_) - _NOTES:,} more"]]
+def outline_of(plan: Plan, wiring: Wiring) -> Outline:
+    """What is shown of a plan."""
     return Outline(
-        title(plan),
-        head,
-        left_out,
-        tail,
-        _facts(plan, wiring),
-        {name: shown for name, shown in notes.items() if shown},
+        "Plan",
+        title_of(plan),
+        (
+            Table("", ("stage", "tasks", "what", "waits for"), _rows(plan.stages, _Waits(wiring)), (1,)),
+            Facts(_facts(plan, wiring)),
+            _notes("Decisions on values that a plan cannot know", [[plain(text)] for text in plan.decisions]),
+            _notes("Findings", [wrong.lines(each) for each in plan.findings]),
+        ),
     )
 
 
-def title(plan: Plan) -> str:
-    """What there is in a plan: "12 tasks in 2 blocks, 14 edges (10 data, 4 file)".
-
-    Args:
-        plan: which.
-    """
+def title_of(plan: Plan) -> str:
+    """What there is in a plan: "12 tasks in 2 blocks, 14 edges (10 data, 4 file)"."""
     blocks = sum(task.kind == "block" for task in plan.tasks)
     told = counted(len(plan.tasks) - blocks, "task") + (f" in {counted(blocks, 'block')}" if blocks else "")
     kinds = Counter(edge.kind for edge in plan.edges)
@@ -107,18 +47,26 @@ def title(plan: Plan) -> str:
     return f"{told}, {counted(len(plan.edges), 'edge')} ({counts})"
 
 
-def _rows(stages: Sequence[Sequence[PlannedTask]], waits: _Waits) -> tuple[list[Row], list[int]]:
-    """The rows, and how many stages are in each."""
-    told = [(f"{len(stage):,}", _counted(stage), waits.told(stage)) for stage in stages]
-    rows, numbers = [], []
+def _rows(stages: Sequence[Sequence[PlannedTask]], waits: _Waits) -> list[tuple[str, str, str, str]]:
+    """A row for stages that are alike and follow each other; what is too much in the middle is counted."""
+    cells = [(f"{len(stage):,}", _counted(stage), waits.told(stage)) for stage in stages]
+    rows, ends = [], []
     first = 1
-    for cells, alike in groupby(told):
-        number = sum(1 for _ in alike)
-        last = first + number - 1
-        rows.append(Row(f"{first:,}" if number == 1 else f"{first:,}-{last:,}", *cells))
-        numbers.append(number)
+    for alike, group in groupby(cells):
+        last = first + sum(1 for _ in group) - 1
+        rows.append((f"{first:,}" if first == last else f"{first:,}-{last:,}", *alike))
+        ends.append(last)
         first = last + 1
-    return rows, numbers
+    if len(rows) <= _HEAD + _TAIL:
+        return rows
+    left_out = ends[-_TAIL - 1] - ends[_HEAD - 1]
+    return [*rows[:_HEAD], ("...", "", f"{left_out:,} more", ""), *rows[-_TAIL:]]
+
+
+def _notes(name: str, remarks: Sequence[Sequence[str]]) -> Notes:
+    if len(remarks) > _NOTES:
+        remarks = [*remarks[:_NOTES], [f"and {len(remarks) - _NOTES:,} more"]]
+    return Notes(name, remarks)
 
 
 def _counted(tasks: Iterable[PlannedTask]) -> str:

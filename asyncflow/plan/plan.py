@@ -8,11 +8,15 @@ from operator import attrgetter
 from os import PathLike
 from typing import Any, Final
 
-from .._core import network, words
+from .._graph import network
+from .._show import words
+from .._show.outline import Outline
+from .._show.shown import Shown
 from ..errors import WiringError
-from . import outline, page, stored, text, wfformat, wrong
+from . import stored, wfformat, wrong
 from .diff import PlanDiff, diff
 from .durations import Durations, Lengths
+from .outline import outline_of, title_of
 from .tasks import Checkpoint, Edge, Finding, PlannedTask
 from .times import Times
 from .wiring import Wiring
@@ -39,7 +43,7 @@ class CriticalPath:
 
 
 @dataclass(frozen=True, slots=True, init=False, repr=False)
-class Plan:
+class Plan(Shown):
     """The tasks of a workflow, what each waits for, and what can be worked out from that.
 
     It never changes. Blocks are boxes: they hold tasks and take no time of their own, and what depends on a block
@@ -355,18 +359,11 @@ class Plan:
 
     # -- as people see it ----------------------------------------------------------------------------------
 
-    def __str__(self) -> str:
-        return text.of(outline.of(self, self._wiring))
+    def _outline(self) -> Outline:
+        return outline_of(self, self._wiring)
 
-    def __repr__(self) -> str:
-        return f"<Plan: {outline.title(self)}>"
-
-    def _repr_html_(self) -> str:
-        return page.of(outline.of(self, self._wiring))
-
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
-        shown = outline.of(self, self._wiring)
-        return {"text/plain": text.of(shown), "text/html": page.of(shown)}
+    def _title(self) -> str:
+        return title_of(self)
 
     # -- inside --------------------------------------------------------------------------------------------
 

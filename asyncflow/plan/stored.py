@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import Any, Final, TypeVar
 
-from .._core import words
+from .._show import words
 from .tasks import Checkpoint, Edge, Finding, PlannedFile, PlannedTask
 
 FORMAT: Final = "asyncflow plan"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from math import ceil, fsum
 
-from .._core import network
-from .._core.words import counted, path, seconds
+from .._graph import network
+from .._show.words import counted, path, seconds
 from .durations import Durations, Lengths
 from .wiring import Wiring
 

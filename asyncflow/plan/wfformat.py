@@ -11,9 +11,10 @@ from collections.abc import Mapping, Sequence
 from os import PathLike
 from typing import Any, Final
 
-from .._core import wfformat, words
-from .._core.wfformat import VERSION
-from .._core.words import plain
+from .._graph import wfformat
+from .._graph.wfformat import VERSION
+from .._show import words
+from .._show.words import plain
 from .tasks import Edge, PlannedFile, PlannedTask
 from .wiring import Wiring
 

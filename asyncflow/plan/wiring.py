@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from .._core.network import Network, circle, in_order
-from .._core.words import name_of, path
+from .._graph.network import Network, circle, in_order
+from .._show.words import name_of, path
 from ..errors import CircularDependency
 from .tasks import Checkpoint, Edge, PlannedTask
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .._core.words import counted, name_of, plain
+from .._show.words import counted, name_of, plain
 from .tasks import Finding
 
 _LONGEST = 2_000  # characters of each part

@@ -1,15 +1,11 @@
-"""What of a report is shown, as text that only shows.
-
-It is as long for 100,000 tasks as for a hundred: what is too much is counted.
-"""
+"""The outline of a report: where the time went, in more and more detail, and what went wrong."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from .._core.words import counted, listed, name_of, plain, seconds
+from .._show.outline import Facts, Outline, Table
+from .._show.words import counted, listed, name_of, plain, seconds
 from .functions import FunctionReport
 from .path import LEDGER
 
@@ -18,68 +14,30 @@ if TYPE_CHECKING:
 
 _ROWS: Final = 12  # of a table
 _NAME: Final = 28  # characters
-_LISTED: Final = 100
+_LISTED: Final = 98
 _CLOSE: Final = 0.0005  # what is less than this part of all is told as nothing
 
 
-@dataclass(frozen=True, slots=True)
-class Table:
-    """Some rows under one heading.
-
-    Args:
-        name: what it tells.
-        header: what each column tells.
-        rows: of cells.
-        right: numbers of the columns that are set to the right.
-    """
-
-    name: str
-    header: Sequence[str]
-    rows: Sequence[Sequence[str]]
-    right: tuple[int, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Outline:
-    """All that is shown of a report.
-
-    Args:
-        title: what there is, in numbers.
-        facts: of the whole, by what they are called.
-        tables: where the time went, in more and more detail.
-        notes: what went wrong and what took long at the end, by what they are called.
-    """
-
-    title: str
-    facts: dict[str, str]
-    tables: Sequence[Table]
-    notes: dict[str, str]
-
-
-def of(report: Report) -> Outline:
-    """What is shown of a report.
-
-    Args:
-        report: which.
-    """
+def outline_of(report: Report) -> Outline:
+    """What is shown of a report."""
     if not report.counts:
-        return Outline(title(report), {}, (), {})
-    tables = [_ledger(report), _functions(report), _path(report)]
+        return Outline("Report", title_of(report), ())
     notes = {"First failure": _failure(report), "Tail": _tail(report)}
     return Outline(
-        title(report),
-        _facts(report),
-        [table for table in tables if table.rows],
-        {name: told for name, told in notes.items() if told},
+        "Report",
+        title_of(report),
+        (
+            Facts(_facts(report)),
+            _ledger(report),
+            _functions(report),
+            _path(report),
+            Facts({name: note for name, note in notes.items() if note}),
+        ),
     )
 
 
-def title(report: Report) -> str:
-    """What there is in a report: "12 tasks in 3.2 s: 11 SUCCEEDED, 1 FAILED".
-
-    Args:
-        report: which.
-    """
+def title_of(report: Report) -> str:
+    """What there is in a report: "12 tasks in 3.2 s: 11 SUCCEEDED, 1 FAILED"."""
     counts = report.counts
     told = "dry run, nothing ran: " if report.dry_run else ""
     told += f"{counted(sum(counts.values()), 'task')} in {seconds(report.total)}"
@@ -149,17 +107,13 @@ def _path(report: Report) -> Table:
 
 def _step(step: PathStep, total: float) -> tuple[str, str, str, str]:
     part = _part(step.seconds / total) if total else ""
-    return label(step), seconds(step.seconds), part, _spent(step)
+    return _label(step), seconds(step.seconds), part, _spent(step)
 
 
-def step(given: PathStep) -> str:
-    """A step by itself: "fit (#4) 524 ms: queue 425 ms, run 99 ms".
-
-    Args:
-        given: which.
-    """
-    spent = _spent(given)
-    return f"{label(given)} {seconds(given.seconds)}" + (f": {spent}" if spent else "")
+def step_in_words(step: PathStep) -> str:
+    """A step by itself: "fit (#4) 524 ms: queue 425 ms, run 99 ms"."""
+    spent = _spent(step)
+    return f"{_label(step)} {seconds(step.seconds)}" + (f": {spent}" if spent else "")
 
 
 def _spent(step: PathStep) -> str:
@@ -167,12 +121,8 @@ def _spent(step: PathStep) -> str:
     return listed([f"{name} {seconds(share)}" for share, name in shares if share > step.seconds * _CLOSE], 40)
 
 
-def label(step: PathStep) -> str:
-    """What a step is: "fit (#4)", "code", "code of pipeline (#1)".
-
-    Args:
-        step: which.
-    """
+def _label(step: PathStep) -> str:
+    """What a step is: "fit (#4)", "code", "code of pipeline (#1)"."""
     if step.task is None:
         return "code"
     name = f"{name_of(step.task.name, _NAME)} (#{step.task.id})"
@@ -190,7 +140,7 @@ def _failure(report: Report) -> str:
         more = len(failure.held_up) - len(names)
         told = (
             told.removesuffix(".")
-            + f"; held up {counted(len(failure.held_up), 'task')}: {_listed(names, more)}"
+            + f"; held up {counted(len(failure.held_up), 'task')}: {listed(names, _LISTED, more)}"
         )
     return told
 
@@ -204,20 +154,7 @@ def _tail(report: Report) -> str:
         for each in tail.tasks[:_ROWS]
     ]
     told = f"{seconds(tail.seconds)}, with less than half as many at once as at most"
-    return f"{told}: {_listed(names, len(tail.tasks) - len(names))}"
-
-
-def _listed(names: Sequence[str], more: int) -> str:
-    """As many as there is room for, and how many more there are besides those given."""
-    shown = 0
-    width = _LISTED
-    for name in names:
-        width -= len(name) + 2
-        if width < 0 and shown:
-            break
-        shown += 1
-    more += len(names) - shown
-    return ", ".join(names[:shown]) + (f" and {more:,} more" if more else "")
+    return f"{told}: {listed(names, _LISTED, len(tail.tasks) - len(names))}"
 
 
 def _part(share: float) -> str:

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from .._core import wfformat
-from .._core.network import in_order
-from .._core.words import plain
+from .._graph import wfformat
+from .._graph.network import in_order
+from .._show.words import plain
 from . import waits
 from .busy import busy
 from .rows import NOBODY, Rows

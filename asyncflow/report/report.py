@@ -10,11 +10,13 @@ from dataclasses import dataclass
 from os import PathLike
 from typing import Any
 
-from .._core import words
 from .._core.states import STATES
 from .._record.history import History
 from .._record.lines import events_in, last_run
 from .._record.told import history_told
+from .._show import words
+from .._show.outline import Outline
+from .._show.shown import Shown
 from ..events import EventsLost
 from . import (
     blocks,
@@ -22,20 +24,18 @@ from . import (
     failures,
     frame,
     functions,
-    outline,
-    page,
     path,
     recorded,
     stages,
     stored,
     tasks,
-    text,
     trace,
 )
 from .blocks import BlockReport
 from .busy import Busy, Tail
 from .failures import FirstFailure
 from .functions import FunctionReport
+from .outline import outline_of, step_in_words, title_of
 from .path import Path
 from .rows import NOBODY, Rows
 from .same import same
@@ -70,10 +70,10 @@ class PathStep:
         return self.ends - self.begins
 
     def __str__(self) -> str:
-        return outline.step(self)
+        return step_in_words(self)
 
 
-class Report:
+class Report(Shown):
     """What happened in a run. Everything is worked out when it is asked for, and tasks are made one by one.
 
     Args:
@@ -327,18 +327,11 @@ class Report:
 
     __hash__ = None  # type: ignore[assignment]
 
-    def __str__(self) -> str:
-        return text.of(outline.of(self))
+    def _outline(self) -> Outline:
+        return outline_of(self)
 
-    def __repr__(self) -> str:
-        return f"<Report: {outline.title(self)}>"
-
-    def _repr_html_(self) -> str:
-        return page.of(outline.of(self))
-
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
-        shown = outline.of(self)
-        return {"text/plain": text.of(shown), "text/html": page.of(shown)}
+    def _title(self) -> str:
+        return title_of(self)
 
     # -- inside --------------------------------------------------------------------------------------------
 

@@ -10,9 +10,9 @@ from itertools import pairwise
 from math import isnan
 from typing import Any, Final, NoReturn
 
-from .._core import words
 from .._core.states import STATES, State
 from .._record.history import DATA, NOT_YET, ORDER, Ending, History, Site, Totals
+from .._show import words
 
 FORMAT: Final = "asyncflow report"
 VERSION: Final = 1

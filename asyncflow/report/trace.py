@@ -14,8 +14,8 @@ from itertools import count
 from typing import Any, Final
 
 from .._core.states import STATES
-from .._core.words import plain
 from .._record.history import ORDER
+from .._show.words import plain
 from . import waits
 from .rows import NOBODY, Rows
 from .tasks import bytes_of

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asyncflow._core import network
+from asyncflow._graph import network
 
 MANY = 100_000
 

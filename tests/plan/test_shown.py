@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from shown_kit import HOSTILE, Page, does_nothing
 
-from asyncflow._core.words import name_of, path, plain, seconds, size
+from asyncflow._show.words import name_of, path, plain, seconds, size
 from asyncflow.plan import Edge, Finding, Plan, PlannedFile, PlannedTask
 
 from .kit import plans, tasks_of
@@ -80,8 +80,8 @@ def test_10_000_tasks_print_in_a_screen(wide: int) -> None:
     edges = [Edge(id - wide, id) for id in range(wide, 10_000)]
     plan = Plan(tasks, edges, decisions=[f"a.py:{line}" for line in range(90)], findings=[Finding("it")] * 90)
     lines = str(plan).splitlines()
-    assert len(lines) <= 42
-    assert max(map(len, lines)) <= 130
+    assert len(lines) <= 44
+    assert max(map(len, lines)) <= 100
     assert len(plan._repr_html_()) < 10_000
     if wide < 500:
         more = next(line for line in lines if line.startswith("  ..."))

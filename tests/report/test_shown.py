@@ -9,8 +9,8 @@ from hypothesis import given
 from shown_kit import HOSTILE, Page, does_nothing
 
 from asyncflow._core.states import State
-from asyncflow._core.table import columns
 from asyncflow._record.history import History
+from asyncflow._show.columns import width
 from asyncflow.report import Report
 
 from .kit import THREADS, histories, of, ran
@@ -99,7 +99,7 @@ def test_no_name_does_anything_to_the_terminal_that_shows_it(history: History) -
     report = Report(history)
     for shown in (str(report), repr(report)):
         assert does_nothing(shown)
-    assert all(columns(line) <= 100 for line in str(report).split("\n"))
+    assert all(width(line) <= 100 for line in str(report).split("\n"))
 
 
 @given(histories(hostile=True))

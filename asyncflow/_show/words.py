@@ -76,16 +76,17 @@ def size(number: int) -> str:
     return f"{number:,} B" if unit == "B" else f"{amount:.3g} {unit}"
 
 
-def listed(texts: Sequence[str], width: int) -> str:
+def listed(texts: Sequence[str], width: int, more: int = 0) -> str:
     """As many as there is room for: "a, b and 3 more".
 
     Args:
-        texts: all.
+        texts: those that may be named.
         width: how many characters there are; the first is named whatever it takes.
+        more: how many there are besides.
     """
     shown = _fitting(texts, width, 2)
-    told = ", ".join(texts[:shown])
-    return told if shown == len(texts) else f"{told} and {len(texts) - shown:,} more"
+    more += len(texts) - shown
+    return ", ".join(texts[:shown]) + (f" and {more:,} more" if more else "")
 
 
 def path(labels: Sequence[str], width: int = 100) -> str:

@@ -6,9 +6,9 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
+from .._show.words import plain
 from .containers import FOREIGN, Kinds, parts_of
 from .files import InputFile, OutputFile
-from .words import plain
 
 OF_TEXT: Final = "has the text of a future"
 _BEGINS: Final = "<TaskFuture "

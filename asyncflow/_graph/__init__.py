@@ -1,0 +1,1 @@
+"""What plans and reports both do with graphs: arithmetic on points and arrows, and the words of WfFormat."""
