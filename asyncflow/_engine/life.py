@@ -177,6 +177,7 @@ class Life:
             sandboxes=Sandboxes(self._settings.work_dir, self._settings.keep),
             implicit_data=self._settings.implicit_data,
             grace=self._settings.grace,
+            contains_commands=self._settings.contain_commands,
             report_limit=self._settings.report_limit,
             audience=self._audience,
             journal=journal,

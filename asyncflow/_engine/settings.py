@@ -31,6 +31,7 @@ class Settings:
     max_tasks: int
     check_types: bool
     shell: str | tuple[str, ...]
+    contain_commands: bool
 
     @classmethod
     def checked(
@@ -49,6 +50,7 @@ class Settings:
         max_tasks: int,
         check_types: bool,
         shell: str | Sequence[str],
+        contain_commands: bool,
     ) -> Self:
         """Make them of what a user has given.
 
@@ -76,6 +78,7 @@ class Settings:
             max_tasks=whole("max_tasks", max_tasks),
             check_types=flag("check_types", check_types),
             shell=checked_shell(shell),
+            contain_commands=flag("contain_commands", contain_commands),
         )
 
 

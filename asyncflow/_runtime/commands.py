@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from functools import partial
 from pathlib import Path, PurePath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .._core.commands import CommandOptions, argv_of
 from .._core.names_in_commands import is_plain, misread, unplain
@@ -24,10 +24,13 @@ from .._files.facts import Facts
 from .._files.sandboxes import Sandboxes
 from .._worker.command import Command, Family, Lifeline, Watcher
 from ..backend import CANCELLED, FAILED, STARTED, SUCCEEDED, Report
-from ..errors import CommandFailed
+from ..errors import CommandFailed, CommandNotStarted
 from .ending import Ending, readable
 from .not_started import not_started, note_of
 from .streams import NO_ROOM, Streams
+
+if TYPE_CHECKING:
+    from .._worker.cgroups import ControlGroups
 
 
 class Commands:
@@ -37,15 +40,18 @@ class Commands:
         report: as a backend's.
         sandboxes: of the run.
         grace: seconds that a command which is told to end may take.
+        contains: whether each is to run in a control group of its own.
     """
 
     can_kill = True
     reports_starts = True
 
-    def __init__(self, report: Report, sandboxes: Sandboxes, grace: float) -> None:
+    def __init__(self, report: Report, sandboxes: Sandboxes, grace: float, contains: bool) -> None:
         self._report = report
         self._sandboxes = sandboxes
         self._grace = grace
+        self._contains = contains
+        self._groups: ControlGroups | None = None
         self.waiting: dict[int, asyncio.Task[None]] = {}
         self._live: set[Command] = set()
         self._lifeline: Lifeline | None = None
@@ -99,6 +105,8 @@ class Commands:
         _refuse_misread(task, facts.command)
         env = options.environment(os.environ)
         cwd = facts.sandbox if options.cwd is None else facts.sandbox / options.cwd
+        if self._contains and self._groups is None:
+            self._groups = _control_groups(task)
         try:
             with ExitStack() as opened:
                 command, streams = await self._begun(task, argv, env, cwd, opened)
@@ -170,21 +178,31 @@ class Commands:
         if self._family is None:
             self._family = Family(self._sandboxes.root)
         if self._watcher is None:
-            self._watcher = Watcher(self._lifeline, self._family)
+            group_of_run = None if self._groups is None else self._groups.path
+            self._watcher = Watcher(self._lifeline, self._family, group_of_run)
         if self._ending is None:
             self._ending = Ending(self._family, self._watcher.began, self._live)
-        command = Command(
-            argv,
-            env=env,
-            cwd=cwd,
-            stdin=streams.stdin,
-            stdout=streams.stdout,
-            stderr=streams.stderr,
-            lifeline=self._lifeline,
-            family=self._family,
-            task_id=task.id,
-            mark=task.facts.sandbox.as_posix(),
-        )
+        group = None if self._groups is None else self._groups.new(task.id)
+        try:
+            if group is not None:
+                argv = group.entering(argv, isinstance(task.facts.command, str), env, cwd)
+            command = Command(
+                argv,
+                env=env,
+                cwd=cwd,
+                stdin=streams.stdin,
+                stdout=streams.stdout,
+                stderr=streams.stderr,
+                lifeline=self._lifeline,
+                family=self._family,
+                task_id=task.id,
+                mark=task.facts.sandbox.as_posix(),
+                group=group,
+            )
+        except BaseException:
+            if group is not None:
+                group.remove()
+            raise
         self._live.add(command)
         return command
 
@@ -205,6 +223,8 @@ class Commands:
             self._live.discard(command)
             if command.reap_orphans():
                 await aside(command.reap_orphans, wait=True)
+            if command.group is not None and command.is_ours and not command.group.remove():
+                await aside(command.group.release)
             if command.is_ours:
                 await self._ending.adopt(command)
         return returncode
@@ -226,9 +246,28 @@ class Commands:
         watcher, self._watcher = self._watcher, None
         if watcher is not None:
             watcher.dismiss()
+        groups, self._groups = self._groups, None
+        if groups is not None:
+            groups.close()
         lifeline, self._lifeline = self._lifeline, None
         if lifeline is not None:
             lifeline.close()
+
+
+def _control_groups(task: Task) -> ControlGroups:
+    from .._worker.cgroups import ControlGroups
+
+    try:
+        return ControlGroups()
+    except OSError as error:
+        where = "" if error.filename is None else f" ({error.filename})"
+        why = (
+            "contain_commands=True needs a control group (cgroup v2) that this process may divide: "
+            f"{error.strerror}{where}.\n"
+            "  Start the program with  systemd-run --user --scope -p Delegate=yes ...,  in a container with its own\n"
+            "  writable cgroup, or as root; or leave contain_commands away."
+        )
+        raise CommandNotStarted(task.id, task.name, why, error.errno) from None
 
 
 async def _ended(command: Command) -> None:

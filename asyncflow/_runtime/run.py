@@ -59,6 +59,7 @@ class Run:
         sandboxes: where they run; None if they are to be stood in for.
         implicit_data: whether what they have made without declaring it is brought to those that depend on them.
         grace: seconds that a command which is told to end may take.
+        contains_commands: whether each command is to run in a control group of its own.
         report_limit: for how many tasks what happens is kept, one by one; 0 to keep nothing.
         audience: those who listen.
         journal: one of them; is closed at the end.
@@ -83,6 +84,7 @@ class Run:
         sandboxes: Sandboxes | None,
         implicit_data: bool,
         grace: float,
+        contains_commands: bool = False,
         report_limit: int = 0,
         audience: Audience | None = None,
         journal: Journal | None = None,
@@ -135,7 +137,9 @@ class Run:
         self.inbox = Inbox(loop, self.reports.handle, places.under_way)
         timed = Timed(self.inbox.report)
         self.foreign = Foreign(timed)
-        self.commands = Commands(timed, sandboxes, grace) if sandboxes is not None else None
+        self.commands = (
+            Commands(timed, sandboxes, grace, contains_commands) if sandboxes is not None else None
+        )
         places.complete(self.coroutines, self.foreign, self.commands)
         self.stopping = Stopping(self, loop, scheduler, places, self.stager, self.foreign)
         self.dispatch = self.Dispatch(

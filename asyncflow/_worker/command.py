@@ -15,12 +15,15 @@ import sys
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from . import watch
 from .forks import held_here, not_held
 from .marks import WORKER_OF
 from .watch import Process
+
+if TYPE_CHECKING:
+    from .cgroups import Group
 
 MARK: Final = "ASYNCFLOW_TASK"
 """The environment variable by which processes are found that have left the group."""
@@ -89,6 +92,7 @@ class Command:
         family: of the run.
         task_id: number of its task.
         mark: value of the environment variable `MARK`; no other command has it.
+        group: its control group, if it is to have one; `argv` goes into it.
 
     Raises:
         OSError: it could not be started.
@@ -107,10 +111,12 @@ class Command:
         family: Family,
         task_id: int,
         mark: str,
+        group: Group | None = None,
     ) -> None:
         self.number = str(task_id)
         self._owner = os.getpid()
         self._seen: dict[int, int] = {}  # processes of its family, and when they began
+        self.group = group
         passed = [family.badge_of(task_id)]
         try:
             # Its own opening of the pipe, which can have an owner of its own: see `_die_with`.
@@ -150,8 +156,10 @@ class Command:
         self.process.returncode = 0
 
     def roots(self) -> Iterator[int]:
-        """Its own number, and those of what was seen of it and lives: their parents may be gone by now."""
+        """Its own number, those in its control group, and those seen before that live: their parents may be gone."""
         yield self.pid
+        if self.group is not None:
+            yield from self.group.members()
         for pid, began in self._seen.items():
             process = watch.process_of(pid)
             if process is not None and process[3] == began:
@@ -174,6 +182,8 @@ class Command:
         # A second request would be taken for impatience. A second kill does no harm, and reaches what left meanwhile.
         kill = number == signal.SIGKILL
         sent = [watch.send(process, number) for process in family if kill or process[2] != self.pid]
+        if kill and self.group is not None:
+            self.group.kill()
         return [descriptor for descriptor in sent if descriptor is not None]
 
     def kill_group(self) -> None:
@@ -236,12 +246,13 @@ class Watcher:
     Args:
         lifeline: of the run.
         family: the same.
+        group: its control group, if it has one.
 
     Raises:
         OSError: it could not be started.
     """
 
-    def __init__(self, lifeline: Lifeline, family: Family) -> None:
+    def __init__(self, lifeline: Lifeline, family: Family, group: Path | None = None) -> None:
         self._process: subprocess.Popen[bytes] | None = None
         self._owner = os.getpid()
         self.began = 0
@@ -249,6 +260,8 @@ class Watcher:
         if not python or WORKER_OF in os.environ:
             return  # a frozen program, say, would only start itself
         argv = [python, "-I", "-S", watch.__file__, family.mark, family.badge]
+        if group is not None:
+            argv.append(str(group))
         # this may be a command itself
         env = {name: value for name, value in os.environ.items() if name != MARK} | {watch.WATCHER: "1"}
         env[WORKER_OF] = str(self._owner)  # should it be no Python but a program that starts commands

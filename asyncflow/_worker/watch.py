@@ -8,7 +8,8 @@ be a third of its start.
 
 Three things tell whose a process is, and all are inherited: a mark in its environment, a badge among its open files,
 and its descent. What has cleared its environment still has the badge, what has closed all files still has a parent; and
-a process that is just in ``execve``, where it has no environment for a moment, keeps its files.
+a process that is just in ``execve``, where it has no environment for a moment, keeps its files. Where commands have
+control groups, these tell it, too.
 """
 
 import os
@@ -21,44 +22,82 @@ WATCHER = "ASYNCFLOW_WATCHER"
 _FIRST_PAUSE = 0.01  # seconds that the kernel gets to end what was killed, before the next look
 _LONGEST_PAUSE = 1.0  # one that hangs in the kernel must not keep a processor busy
 _NOBODYS = ""
+MEMBERS = "cgroup.procs"
+"""The file of a control group that lists the processes in it; what is written to it goes in."""
 
 Process = tuple[int, int, int, int]
 """Its number, its parent's, its group's, and when it began, in ticks since the machine did."""
 
 
-def watch(mark: bytes, badge: str) -> None:
+def watch(mark: bytes, badge: str, group: str = "") -> None:
     """Wait until the engine's process has ended, then kill until nothing is left.
 
     Args:
         mark: how a variable begins that is in the environment of all that is to be killed; a name follows, and its
             last part, after a hyphen, says whose.
         badge: how a link to an open file of theirs begins; the same part follows.
+        group: the control group of the run, if it has one.
     """
     os.read(0, 1)  # of a pipe whose writing end only the engine's process holds: it returns at the hang-up
     pause = _FIRST_PAUSE
     quiet = 0
     while quiet < 2:  # one look may miss a child whose parent ended meanwhile
-        quiet = 0 if kill_marked(mark, badge) else quiet + 1
+        quiet = 0 if kill_marked(mark, badge, group) else quiet + 1
         time.sleep(pause)
         pause = min(2 * pause, _LONGEST_PAUSE)
+    if group:
+        remove_group(group)
 
 
-def kill_marked(mark: bytes, badge: str | None = None) -> int:
-    """Kill all that carries the mark or the badge, with what descends from it, and tell how many these were.
-
-    Args:
-        mark: as for `watch`.
-        badge: the same.
-    """
+def kill_marked(mark: bytes, badge: str, group: str) -> int:
+    """Kill all that is of the run, with what descends from it, and tell how many these were."""
     killed = 0
-    for family in look(mark, badge).values():
+    roots = {pid: "-" for pid in members(group)} if group else None
+    for family in look(mark, badge, 0, roots).values():
         for process in family:
             descriptor = send(process, signal.SIGKILL)
             if descriptor is not None:
                 killed += 1
                 if descriptor >= 0:
                     os.close(descriptor)
+    if group:
+        kill_group(group)
     return killed
+
+
+def members(group: str) -> list[int]:
+    """The numbers of the processes in a control group and in those below it, which an engine in it may have made."""
+    found = []
+    for folder, _, _ in os.walk(group):
+        try:
+            with open(f"{folder}/{MEMBERS}") as file:
+                found += [int(line) for line in file if line != "0\n"]  # 0: one that cannot be seen from here
+        except OSError:
+            pass  # somebody has removed it
+    return found
+
+
+def kill_group(group: str) -> None:
+    """Kill all that is in a control group, also what is just being started; before Linux 5.14, nothing."""
+    try:
+        descriptor = os.open(f"{group}/cgroup.kill", os.O_WRONLY)
+    except OSError:
+        return
+    try:
+        os.write(descriptor, b"1")
+    except OSError:
+        pass  # it is gone
+    finally:
+        os.close(descriptor)
+
+
+def remove_group(group: str) -> None:
+    """Remove a control group with those below it, as far as there is nothing in them any more."""
+    for folder, _, _ in os.walk(group, topdown=False):
+        try:
+            os.rmdir(folder)
+        except OSError:
+            pass
 
 
 def look(
@@ -158,4 +197,4 @@ def send(process: Process, number: int) -> int | None:
 
 
 if __name__ == "__main__":
-    watch(os.fsencode(sys.argv[1]), sys.argv[2])
+    watch(os.fsencode(sys.argv[1]), *sys.argv[2:])

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import textwrap
 from collections.abc import Callable, Coroutine
+from pathlib import Path
 from typing import Any
 
 from asyncflow.testing import run_with_fake_clock
@@ -53,3 +54,29 @@ def script(code: str, *flags: str) -> subprocess.CompletedProcess[str]:
 def never_called(*args: Any) -> None:
     """The body of a task that must not run."""
     raise AssertionError(f"this should not have run; it got {args}")
+
+
+class Bell:
+    """A named pipe that a command writes to when it is up."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / "bell"
+        os.mkfifo(self.path)
+        self._descriptor = os.open(self.path, os.O_RDWR | os.O_NONBLOCK)
+
+    async def rung(self, times: int = 1) -> None:
+        for _ in range(times):
+            await until_readable(self._descriptor)
+            os.read(self._descriptor, 3)
+
+    def close(self) -> None:
+        os.close(self._descriptor)
+
+
+async def until_readable(descriptor: int) -> None:
+    """Wait until there is something to read."""
+    loop, ready = asyncio.get_running_loop(), asyncio.Event()
+    loop.add_reader(descriptor, ready.set)
+    async with asyncio.timeout(30):
+        await ready.wait()
+    loop.remove_reader(descriptor)

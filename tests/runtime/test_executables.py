@@ -34,6 +34,8 @@ from asyncflow import (
 from asyncflow._runtime import streams
 from asyncflow._worker.command import Family
 
+from .kit import Bell, until_readable
+
 
 @pytest.fixture
 async def engine(tmp_path: Path) -> AsyncIterator[WorkflowEngine]:
@@ -397,31 +399,6 @@ async def test_a_dry_run_runs_no_command(tmp_path: Path) -> None:
 TREE = "trap '' TERM; (trap '' TERM; sleep 1000) & setsid sleep 1000 & echo up > {}; wait; sleep 1000"
 
 
-class Bell:
-    """A named pipe that a command writes to when it is up."""
-
-    def __init__(self, folder: Path) -> None:
-        self.path = folder / "bell"
-        os.mkfifo(self.path)
-        self._descriptor = os.open(self.path, os.O_RDWR | os.O_NONBLOCK)
-
-    async def rung(self, times: int = 1) -> None:
-        for _ in range(times):
-            await _until_readable(self._descriptor)
-            os.read(self._descriptor, 3)
-
-    def close(self) -> None:
-        os.close(self._descriptor)
-
-
-async def _until_readable(descriptor: int) -> None:
-    loop, ready = asyncio.get_running_loop(), asyncio.Event()
-    loop.add_reader(descriptor, ready.set)
-    async with asyncio.timeout(30):
-        await ready.wait()
-    loop.remove_reader(descriptor)
-
-
 def stragglers(sandbox: Path | str) -> list[int]:
     """What lives of the command of a sandbox."""
     family = Family(Path(sandbox).parent)
@@ -431,7 +408,7 @@ def stragglers(sandbox: Path | str) -> list[int]:
 async def _gone(mark: str) -> None:
     for pid in stragglers(mark):
         descriptor = os.pidfd_open(pid)
-        await _until_readable(descriptor)
+        await until_readable(descriptor)
         os.close(descriptor)
 
 
@@ -555,7 +532,7 @@ engine.run(stay)
             os.kill(watcher, number)
         watching = os.pidfd_open(watcher)
         parent.send_signal(signal.SIGKILL)
-    await _until_readable(watching)
+    await until_readable(watching)
     os.close(watching)
     assert stragglers(run / "stay-1") == []
 
@@ -642,7 +619,7 @@ engine.run(engine.executable_task(lambda: {_filled(command, bell)!r}))
         (watcher,) = _watchers(tmp_path)
         watching = os.pidfd_open(watcher)
         parent.kill()
-    await _until_readable(watching)
+    await until_readable(watching)
     os.close(watching)
     assert _sleepers() == []
 
