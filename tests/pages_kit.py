@@ -1,0 +1,86 @@
+"""The code blocks of the README and of the pages in docs/, as tests/test_docs.py runs them.
+
+What is done with a block says its language and the comment in the line before it:
+
+    ```python                       a cell: all of a page run in one session, as in a notebook, with `await`
+    <!-- example: NAME.py -->       a script of that name, run by itself in the directory of its page
+    <!-- file: NAME -->             a file that is written there, of any language
+    ```console                      commands after `$ `, each followed by what it prints
+    <!-- prints -->                 what the block before prints (and, for a cell, its last expression's repr)
+    <!-- raises -->                 the last lines of the error with which the block before ends
+    <!-- command: NAME -->          run by .ci/run
+    <!-- not run: REASON -->        why it cannot be
+
+After `prints` and `raises`, and alone before a console block, `numbers differ` (after a `; `) lets numbers, with their
+units, and the spaces around them be others. A line `[...]` in an output stands for any lines.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+_FENCE = re.compile(
+    r"(?P<indent> *)(?P<ticks>```+)(?P<language>\S*)\n(?P<text>.*?)^(?P=indent)(?P=ticks)$", re.M | re.S
+)
+_MARK = re.compile(r"<!-- (.+) -->\n\Z")
+_NUMBER = re.compile(
+    r"[ \u00a0]*(?<![\w.#])-?\d[\d,.]*(?:[ \u00a0]?(?:ns|µs|ms|s|min|h|%|[kMG]?B)\b|[ \u00a0]?%)?"
+)
+
+
+@dataclass(frozen=True)
+class Block:
+    """A code block of a page."""
+
+    page: Path
+    line: int
+    language: str
+    mark: str
+    text: str
+
+    @property
+    def verb(self) -> str:
+        return re.split("[:;]", self.mark)[0]
+
+    @property
+    def name(self) -> str:
+        return self.mark.partition(": ")[2]
+
+    @property
+    def numbers_differ(self) -> bool:
+        return self.mark.endswith("numbers differ")
+
+    def __str__(self) -> str:
+        return f"{self.page.relative_to(ROOT)}:{self.line}"
+
+
+def blocks(page: Path) -> list[Block]:
+    """All code blocks of a page, in order."""
+    text = page.read_text()
+    found = []
+    for match in _FENCE.finditer(text):
+        mark = _MARK.search(text[: match.start()])
+        line = text.count("\n", 0, match.start()) + 1
+        found.append(Block(page, line, match["language"], mark[1] if mark else "", match["text"]))
+    return found
+
+
+def examples() -> dict[str, str]:
+    """The sources of all scripts that pages show whole, by name."""
+    shown = [block for page in PAGES for block in blocks(page) if block.verb == "example"]
+    assert len(shown) == len({block.name for block in shown}), "two examples have one name"
+    return {block.name: block.text for block in shown}
+
+
+def same(said: str, shown: str, numbers_differ: bool) -> bool:
+    """Whether what was printed is what a page shows."""
+
+    def settled(text: str) -> str:
+        return re.sub(r" +", " ", _NUMBER.sub(" #", text)) if numbers_differ else text
+
+    parts = [re.escape(settled(part)) for part in re.split(r"^ *\[\.\.\.\]\n", shown, flags=re.M)]
+    return re.fullmatch("(?s:.*)".join(parts), settled(said)) is not None

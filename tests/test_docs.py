@@ -1,0 +1,149 @@
+"""Every code block of the README and of the pages in docs/ does what its page says: tests/pages_kit.py tells how."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pages_kit import PAGES, ROOT, Block, blocks, same
+
+SESSION = Path(__file__).with_name("pages_session.py")
+OUTPUTS = ("prints", "raises")
+CODE = ("python", "console", "sh", "bash", "shell")
+
+
+class Page:
+    """A page whose blocks are being run, in a directory of its own."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.session: subprocess.Popen[str] | None = None
+        self.complaints = directory.with_name("complaints").open("w+")
+        bin_first = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        self.settings: dict[str, Any] = {
+            "cwd": directory,
+            "env": {**os.environ, "PATH": bin_first, "PYTHONWARNINGS": "error", "PYTHONIOENCODING": "utf-8"},
+            "encoding": "utf-8",
+        }
+
+    def __enter__(self) -> Page:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        if self.session is not None:
+            with self.session:  # its input ends, and it is waited for
+                pass
+        self.complaints.close()
+
+    def run(self, block: Block, output: Block | None) -> None:
+        """Run a block and compare what it prints with what its page shows."""
+        if block.verb == "example":
+            said, error = self.script(block)
+        elif block.language == "console":
+            return self.console(block)
+        else:
+            said, error = self.cell(block.text)
+        raises = output is not None and output.verb == "raises"
+        assert bool(error) is raises, f"{block}: {error or 'raises nothing'}"
+        shown = "" if output is None else output.text
+        got = (error if raises else said).replace(f"{self.directory}/", "")
+        if raises and block.verb == "example":
+            got = got[-len(shown) :]
+        assert same(got, shown, output is not None and output.numbers_differ), f"{block} prints:\n{got}"
+
+    def script(self, block: Block) -> tuple[str, str]:
+        (self.directory / block.name).write_text(block.text)
+        command = [sys.executable, self.directory / block.name]
+        done = subprocess.run(
+            command,
+            **self.settings,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=120,
+            check=False,
+        )
+        assert bool(done.stderr) is bool(done.returncode), f"{block}:\n{done.stderr}"
+        return done.stdout, done.stderr
+
+    def cell(self, source: str) -> tuple[str, str]:
+        if self.session is None:
+            pipe = subprocess.PIPE
+            self.session = subprocess.Popen(
+                [sys.executable, SESSION], **self.settings, stdin=pipe, stdout=pipe, stderr=self.complaints
+            )
+        assert self.session.stdin is not None and self.session.stdout is not None
+        print(json.dumps(source), file=self.session.stdin, flush=True)
+        reply = json.loads(self.session.stdout.readline())
+        return reply["said"], reply["error"]
+
+    def console(self, block: Block) -> None:
+        before, *steps = re.split(r"^\$ ", block.text, flags=re.M)
+        assert not before and steps, f"{block} begins with no command"
+        for step in steps:
+            command = re.match(r"(?:.*\\\n)*.*\n", step)
+            assert command is not None
+            done = subprocess.run(
+                ["bash", "-c", command[0]],
+                **self.settings,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                timeout=120,
+                check=False,
+            )
+            said = done.stdout.replace(f"{self.directory}/", "")
+            shown = step[command.end() :]
+            assert same(said, shown, block.numbers_differ), f"{block}: $ {command[0]}prints:\n{said}"
+
+    def end(self) -> None:
+        """End the session of the page's cells, if it has any: nothing may be left to complain of."""
+        if self.session is None:
+            return
+        self.session.communicate(timeout=60)
+        self.complaints.seek(0)
+        complained = self.complaints.read()
+        assert self.session.returncode == 0 and complained == "", complained
+
+
+@pytest.mark.parametrize("page", [pytest.param(page, id=str(page.relative_to(ROOT))) for page in PAGES])
+def test_the_blocks_of_a_page_print_what_it_shows(page: Path, tmp_path: Path) -> None:
+    with Page(tmp_path) as running:
+        for block, after in pairwise([*blocks(page), None]):
+            assert block is not None
+            if block.verb == "file":
+                (tmp_path / block.name).parent.mkdir(parents=True, exist_ok=True)
+                (tmp_path / block.name).write_text(block.text)
+            elif block.verb in ("not run", "command"):
+                assert block.name, f"{block} says no reason"
+            elif block.verb == "example" or block.language in CODE:
+                assert block.language in ("python", "console"), f"{block} is neither run nor says why not"
+                running.run(block, after if after is not None and after.verb in OUTPUTS else None)
+            else:
+                assert block.verb in (*OUTPUTS, ""), f"{block}: nobody knows what {block.mark!r} means"
+        running.end()
+
+
+def headings(page: Path) -> set[str]:
+    """The anchors of a page's headings, as repository viewers and the docs site make them."""
+    text = re.sub(r"^```.*?^```$", "", page.read_text(), flags=re.M | re.S)
+    titles = re.findall(r"^#+ (.+)$", text, re.M)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+@pytest.mark.parametrize("page", [pytest.param(page, id=str(page.relative_to(ROOT))) for page in PAGES])
+def test_the_links_of_a_page_lead_somewhere(page: Path) -> None:
+    prose = re.sub(r"^```.*?^```$|`[^`\n]*`(?!\]\()", "", page.read_text(), flags=re.M | re.S)
+    for target in re.findall(r"\]\(([^)\s]+)\)", prose):
+        if re.match(r"\w+:", target):
+            continue
+        path, _, anchor = target.partition("#")
+        there = (page.parent / path).resolve() if path else page
+        assert there.exists(), f"{page.name}: {target}"
+        assert not anchor or anchor in headings(there), f"{page.name}: {target}"
