@@ -12,12 +12,13 @@ from typing import Final
 _OURS: Final = os.path.dirname(__file__) + os.sep
 _USERS: Final = os.path.join(_OURS, "testing") + os.sep  # what stands in for users' code
 _BUGS: Final = (AssertionError, AttributeError, NameError, NotImplementedError)
+_NO: Final = ("", "0", "false", "no", "off")
 _CHAIN: Final = 8  # exceptions, each the cause of the one before, that are looked at
 
 
 def shows_all() -> bool:
     """Whether whoever runs the program wants to see our frames, too."""
-    return os.environ.get("ASYNCFLOW_FULL_TRACEBACK", "") not in ("", "0")
+    return os.environ.get("ASYNCFLOW_FULL_TRACEBACK", "").lower() not in _NO
 
 
 def trim(error: BaseException | None) -> None:

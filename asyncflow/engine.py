@@ -20,6 +20,7 @@ from ._engine.function_task import FunctionTask, made_at
 from ._engine.life import Life, from_thread, run_target
 from ._engine.option_names import names_options
 from ._engine.options import all_made, chosen_of, is_coroutine_function
+from ._engine.outside import filled_in
 from ._engine.settings import Settings
 from ._engine.typing import BlockDecorator, ExecutableTaskDecorator, FunctionTaskDecorator
 from ._files.sandboxes import Keep
@@ -46,6 +47,10 @@ class WorkflowEngine(Life):
 
     Making one is cheap and starts nothing. It starts with ``async with engine``, with `create`, with `run`, or with the
     first call inside a running event loop.
+
+    All but ``backends`` may also be set outside of the code: by environment variables, as ``ASYNCFLOW_WORKERS=4``, or
+    under ``[tool.asyncflow]`` in the nearest ``pyproject.toml``. What is given here wins over the environment, and that
+    over the file.
 
     Args:
         backend: where plain functions run: a name ("thread", which None stands for, "process", "sequential", "noop", or
@@ -81,6 +86,7 @@ class WorkflowEngine(Life):
         UnknownBackend: no backend of that name is installed.
     """
 
+    @filled_in
     @names_options
     def __init__(
         self,

@@ -53,7 +53,7 @@ class CommandOptions:
         if "env" in given:
             given["env"] = _variables(given["env"])
         if "shell" in given:
-            given["shell"] = checked_shell(given["shell"])
+            given["shell"] = checked_shell("shell", given["shell"])
         for name in ("clean_env", "capture_stdio", "text"):
             if name in given:
                 flag(name, given[name])
@@ -74,10 +74,11 @@ class CommandOptions:
         return {**({} if self.clean_env else parents), **(self.env or {})}
 
 
-def checked_shell(given: Any) -> str | tuple[str, ...]:
+def checked_shell(option: str, given: Any) -> str | tuple[str, ...]:
     """A shell as it was given, if a command can be run by it.
 
     Args:
+        option: its name.
         given: a program, or a list of it and its arguments, as ``["bash", "-o", "pipefail", "-c"]``.
 
     Raises:
@@ -87,17 +88,17 @@ def checked_shell(given: Any) -> str | tuple[str, ...]:
     words = (given,) if isinstance(given, str) else given
     if not isinstance(words, (list, tuple)) or not all(isinstance(word, str) for word in words):
         raise TypeError(
-            f"shell={given!r}: a program is needed, or a list as ['bash', '-o', 'pipefail', '-c']"
+            f"{option}={given!r}: a program is needed, or a list as ['bash', '-o', 'pipefail', '-c']"
         )
     if not words or words[0].rpartition("/")[2] not in SHELLS:
         raise ValueError(
-            f"shell={given!r}: paths could not be quoted for it; it can be one of {', '.join(SHELLS)}"
+            f"{option}={given!r}: paths could not be quoted for it; it can be one of {', '.join(SHELLS)}"
         )
     if isinstance(given, str):
         return given
     if not (words[-1].startswith("-") and words[-1].endswith("c")) or len(words) == 1:
         raise ValueError(
-            f"shell={given!r}: the last argument has to be '-c', after which the command follows"
+            f"{option}={given!r}: the last argument has to be '-c', after which the command follows"
         )
     return tuple(words)
 

@@ -1,18 +1,20 @@
-"""What an engine is told once, when it is made, and what all of its runs go by. Owns the checks of these."""
+"""The settings of an engine, which hold for all of its runs: what each may be, and where it may be set."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from os import PathLike
 from pathlib import Path
-from typing import Any, Self, get_args
+from typing import Any, Final, NamedTuple, Self, get_args
 
 from .._core.commands import checked_shell
 from .._core.options import duration, flag, meant, whole, whole_or_none
 from .._files.sandboxes import Keep
 from ..backends.thread import usable_cpus
+from ..errors import UnknownBackend
+from .discovery import backend_class
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,29 +64,115 @@ class Settings:
         report_limit = whole("report_limit", report_limit, 0)
         if journal is not None and not report_limit:
             raise ValueError(f"journal={str(journal)!r}: with report_limit=0 nothing is recorded")
-        if keep not in get_args(Keep):
-            allowed = ", ".join(map(repr, get_args(Keep)))
-            raise ValueError(f"keep={keep!r}: it can be one of {allowed}.{meant(keep, get_args(Keep))}")
         return cls(
             dry_run=flag("dry_run", dry_run),
             max_coroutines=whole_or_none("max_coroutines", max_coroutines),
             executables=whole_or_none("executables", executables) or workers or usable_cpus(),
-            work_dir=_path("work_dir", work_dir),
+            work_dir=None if work_dir is None else path("work_dir", work_dir),
             implicit_data=flag("implicit_data", implicit_data),
-            keep=keep,
+            keep=_kept("keep", keep),
             grace=duration("grace", grace),
             report_limit=report_limit,
-            journal=_path("journal", journal),
+            journal=None if journal is None else path("journal", journal),
             max_tasks=whole("max_tasks", max_tasks),
             check_types=flag("check_types", check_types),
-            shell=checked_shell(shell),
+            shell=checked_shell("shell", shell),
             contain_commands=flag("contain_commands", contain_commands),
         )
 
 
-def _path(option: str, given: Any) -> Path | None:
-    if given is None:
-        return None
+def path(option: str, given: Any) -> Path:
+    """A path that no change of directory moves.
+
+    Raises:
+        TypeError: it is none.
+    """
     if not isinstance(given, (str, PathLike)):
         raise TypeError(f"{option}={given!r}: a path is needed, as text or a pathlib.Path")
     return Path(given).absolute()
+
+
+def _kept(option: str, given: Any) -> Keep:
+    if given not in get_args(Keep):
+        allowed = ", ".join(map(repr, get_args(Keep)))
+        raise ValueError(f"{option}={given!r}: it can be one of {allowed}.{meant(given, get_args(Keep))}")
+    kept: Keep = given
+    return kept
+
+
+# -- where they may be set besides the code -----------------------------------------------------------------
+
+
+class Outside(NamedTuple):
+    """A setting that may be given in the environment, and in ``pyproject.toml``."""
+
+    check: Callable[[str, Any], Any]
+    """Gives the value; raises for a wrong one, naming what it is told to."""
+    from_text: Callable[[str, str], Any]
+    """What an environment variable gives to be checked."""
+    meaning: str
+    in_file: bool = True
+
+
+def _text(_: str, text: str) -> Any:
+    return text
+
+
+def _number(_: str, text: str) -> Any:
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            pass
+    return text  # is refused as it is
+
+
+def _yes_or_no(variable: str, text: str) -> Any:
+    if text.lower() in ("1", "true", "yes", "on"):
+        return True
+    if text.lower() in ("0", "false", "no", "off"):
+        return False
+    raise ValueError(f"{variable}={text!r}: it can be 1 or 0, true or false, yes or no, on or off")
+
+
+def _words(_: str, text: str) -> Any:
+    words = text.split()
+    return text if len(words) == 1 else words
+
+
+def _backend(option: str, given: Any) -> str:
+    if not isinstance(given, str):
+        raise TypeError(f"{option}={given!r}: the name of a backend is needed")
+    try:
+        backend_class(given)
+    except UnknownBackend as error:
+        raise UnknownBackend(f"{option}={given!r}: {error}") from None
+    return given
+
+
+def _whole_or_0(option: str, given: Any) -> int:
+    return whole(option, given, 0)
+
+
+PREFIX: Final = "ASYNCFLOW_"
+OUTSIDE: Final = {
+    "backend": Outside(_backend, _text, "where plain functions run: the name of an installed backend"),
+    "workers": Outside(whole, _number, "how many workers a backend given by name has"),
+    "dry_run": Outside(flag, _yes_or_no, "whether nothing runs but blocks"),
+    "max_coroutines": Outside(whole, _number, "how many coroutine tasks may be under way at once"),
+    "executables": Outside(whole, _number, "how many commands may run at once"),
+    "work_dir": Outside(path, _text, "the directory in which runs make their sandboxes"),
+    "implicit_data": Outside(flag, _yes_or_no, "whether undeclared files go to commands that depend on them"),
+    "keep": Outside(_kept, _text, "whose sandboxes stay: failed, all or none"),
+    "grace": Outside(duration, _number, "seconds that running work is given to end at a shutdown"),
+    "report_limit": Outside(
+        _whole_or_0, _number, "how many tasks reports tell of one by one; 0 for no report"
+    ),
+    "journal": Outside(path, _text, "the file to which each run adds its events"),
+    "max_tasks": Outside(whole, _number, "how many tasks a dry run or a plan may call"),
+    "check_types": Outside(flag, _yes_or_no, "whether values are held to their annotations as they flow"),
+    "shell": Outside(checked_shell, _words, "the shell that runs commands given as text"),
+    "contain_commands": Outside(flag, _yes_or_no, "whether each command has a control group of its own"),
+    "full_traceback": Outside(flag, _yes_or_no, "whether tracebacks show the frames of asyncflow", False),
+}
+"""What may be set outside of the code, by its name there; the variable is called the same after `PREFIX`."""

@@ -1,0 +1,128 @@
+"""Reads settings that are given outside of the code: in the environment, and in the nearest ``pyproject.toml``.
+
+What is given in code wins over the environment, the environment over the file, the file over what is built in. Only
+what takes effect is checked, so that a setting which the code overrides cannot stop it; a name that means nothing
+always is.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Collection
+from functools import wraps
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+from .._core.options import meant
+from .._tracebacks import trim
+from .._worker import command, marks, watch
+from .settings import OUTSIDE, PREFIX
+from .settings import path as absolute
+
+F = TypeVar("F", bound=Callable[..., Any])
+_OWN: Final = {command.MARK, watch.WATCHER, marks.WORKER_OF}  # variables with which processes are told apart
+_IN_FILE: Final = tuple(name for name, setting in OUTSIDE.items() if setting.in_file)
+# A file that may have our table: the parser takes a while to load.
+_TABLE: Final = rb"""(?m)tool["']?\s*\.\s*["']?asyncflow\b|^\s*["']?asyncflow["']?\s*[.=]"""
+
+
+def filled_in(init: F) -> F:
+    """Give an ``__init__`` of engines what was left open and is given outside of the code.
+
+    Args:
+        init: takes ``backend`` by position, too, and all the others by name.
+    """
+
+    @wraps(init)
+    def filled(self: Any, *args: Any, **options: Any) -> None:
+        try:
+            given = {name for name, value in options.items() if value is not None}
+            if (args and args[0] is not None) or "backends" in given:
+                given.add("backend")
+            if options.get("report_limit") == 0:
+                given.add("journal")  # there is nothing for it
+            found = _found(given)
+            if args and "backend" in found:
+                args = (found.pop("backend"), *args[1:])
+            init(self, *args, **options | found)
+        except Exception as error:
+            trim(error)
+            raise
+
+    return filled  # type: ignore[return-value]
+
+
+def _found(given: Collection[str]) -> dict[str, Any]:
+    """What is set outside, and not given in code, by the names of settings."""
+    checked = {}
+    for name, (where, value, is_text) in (_of_file() | _of_environment()).items():
+        if name in given:
+            continue
+        setting = OUTSIDE[name]
+        try:
+            checked[name] = setting.check(where, setting.from_text(where, value) if is_text else value)
+        except TypeError as error:  # for the code of the program nothing is of the wrong type
+            raise ValueError(*error.args) from None
+    checked.pop("full_traceback", None)  # is read where tracebacks are
+    return checked
+
+
+# Both give, by the name of the setting: where it is set, to what, and whether that is the text of a variable.
+
+
+def _of_environment() -> dict[str, tuple[str, Any, bool]]:
+    found = {}
+    for variable in sorted(os.environ):
+        if not variable.startswith(PREFIX) or variable in _OWN:
+            continue
+        name, text = variable.removeprefix(PREFIX).lower(), os.environ[variable]
+        if name in OUTSIDE and variable.isupper():
+            if text:
+                found[name] = variable, text, True
+        elif near := meant(name, map(str.upper, OUTSIDE)):  # others may have variables that begin so
+            near = near.replace("'", f"'{PREFIX}", 1)
+            raise ValueError(f"{variable}={text!r}: there is no such setting.{near}")
+    return found
+
+
+def _of_file() -> dict[str, tuple[str, Any, bool]]:
+    file, table = _nearest()
+    if not isinstance(table, dict):
+        raise ValueError(f"{file}: tool.asyncflow = {table!r}: a table is needed:  [tool.asyncflow]")
+    found = {}
+    for name, value in table.items():
+        where = f"{file}: [tool.asyncflow] {name}"
+        if name not in _IN_FILE:
+            raise ValueError(
+                f"{where} = {value!r}: there is no such setting.{meant(name, _IN_FILE)}\n"
+                f"  There are: {', '.join(_IN_FILE)}."
+            )
+        if OUTSIDE[name].check is absolute and isinstance(value, str):
+            found[name] = where, file.parent / Path(value).expanduser(), False
+        else:
+            found[name] = where, value, False
+    return found
+
+
+def _nearest() -> tuple[Path, Any]:
+    """The nearest ``pyproject.toml``, upwards from the working directory, and what is in its table."""
+    try:
+        here = Path.cwd()
+    except OSError:  # it is gone
+        return Path(), {}
+    for folder in (here, *here.parents):
+        file = folder / "pyproject.toml"
+        try:
+            content = file.read_bytes()
+        except OSError:
+            continue
+        if b"asyncflow" not in content or re.search(_TABLE, content) is None:
+            break
+        import tomllib
+
+        try:
+            return file, tomllib.loads(content.decode()).get("tool", {}).get("asyncflow", {})
+        except ValueError as error:
+            raise ValueError(f"{file}: {error}") from None
+    return Path(), {}
