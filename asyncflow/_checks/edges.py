@@ -77,7 +77,7 @@ def _told(call: Rehearsed, argument: Argument, refused: Refusal, seen: Seen) -> 
         yield said.edge(maker, call, name, seen.gives(maker), takes, refused.reason)
     elif hasattr(type(value), "with_options") and hasattr(value, "fn"):
         yield said.uncalled(call, name, str(getattr(value, "__name__", "task")), takes)
-    elif call.code is None or not seen.sources.works_out(call.code, call.at, _place(call, value)):
+    elif call.code is None or not seen.uses.works_out(call.code, call.at, _place(call, value)):
         yield said.literal(call, name, value, takes, refused.reason)
 
 

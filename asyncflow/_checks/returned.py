@@ -12,11 +12,11 @@ from typing import Any
 
 from .._core.rehearsed import Rehearsed
 from .._core.story import place_in
+from .._inspect.bodies import code_of, forgets_to_return
 from .._inspect.fits import clash
 from .._inspect.functions import is_silent
 from .._inspect.values import refusal
 from . import said
-from .bodies import code_of, forgets_to_return
 from .faults import Fault
 from .seen import Seen
 

@@ -14,8 +14,8 @@ from .._core.rehearsed import Lack, Rehearsed
 from .._inspect.functions import Argument, Functions
 from .._inspect.hints import is_open
 from .._inspect.parts import walk
+from .._inspect.uses import Uses
 from .._stand_ins.opaque import StandIn
-from .sources import Sources
 
 _INTERNED: Final = (type(None), bool, int, str, bytes)  # the same object may have come from anywhere
 
@@ -41,7 +41,7 @@ class Seen:
     lacks: Collection[Lack] = ()
     is_over: Callable[[int, int], bool] | None = None
     functions: Functions = field(default_factory=Functions)
-    sources: Sources = field(default_factory=Sources)
+    uses: Uses = field(default_factory=Uses)
     _fit: dict[tuple[int, int], Any] = field(default_factory=dict)
 
     @cached_property

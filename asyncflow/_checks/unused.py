@@ -13,10 +13,10 @@ from types import NoneType
 from typing import Never
 
 from .._core.rehearsed import Rehearsed
+from .._inspect.bodies import code_of, returns
 from .._inspect.functions import is_silent
 from .._inspect.hints import members
 from . import said
-from .bodies import code_of, returns
 from .faults import Fault
 from .seen import Seen
 
@@ -38,7 +38,7 @@ def faults_of_all(seen: Seen) -> Iterator[Fault]:
             or call.code is None
         ):
             continue
-        if _gives_something(call, seen) and seen.sources.drops(call.code, call.at):
+        if _gives_something(call, seen) and seen.uses.drops(call.code, call.at):
             yield said.unused(call)
 
 

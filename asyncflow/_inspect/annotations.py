@@ -28,9 +28,15 @@ def returned_by(fn: Callable[..., Any]) -> Any:
         return Any
 
 
-def _returned_by(fn: Any) -> Any:
+def function_in(fn: Any) -> Any:
+    """The callable inside of partials and bound methods."""
     while isinstance(fn, (functools.partial, MethodType)):
         fn = fn.func if isinstance(fn, functools.partial) else fn.__func__
+    return fn
+
+
+def _returned_by(fn: Any) -> Any:
+    fn = function_in(fn)
     if isinstance(fn, type):
         return fn
     if "return" not in (getattr(fn, "__annotations__", None) or {}):

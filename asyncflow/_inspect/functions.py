@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import inspect
 import typing
 from collections.abc import Callable, Iterator, Mapping
@@ -11,7 +10,7 @@ from types import MethodType
 from typing import Any, Final
 
 from .._core.rehearsed import Rehearsed
-from .annotations import hints_of, returned_by, taken_by
+from .annotations import function_in, hints_of, returned_by, taken_by
 from .hints import plain, settled, with_owner, with_paths
 from .wrappers import passed_on
 
@@ -147,8 +146,7 @@ def owner_of(fn: Any, args: tuple[Any, ...]) -> type | None:
 
 def _given_by(fn: Any) -> Any:
     """The annotation of what a function returns, if that is what a call of it gives."""
-    while isinstance(fn, (functools.partial, MethodType)):
-        fn = fn.func if isinstance(fn, functools.partial) else fn.__func__
+    fn = function_in(fn)
     return returned_by(fn) if passed_on(fn).result else Any
 
 
@@ -175,8 +173,7 @@ def _parameters(fn: Any) -> tuple[inspect.Signature | None, dict[str, Any]]:
         signature = inspect.signature(fn, follow_wrapped=False)
     except (TypeError, ValueError):
         return None, {}
-    while isinstance(fn, (functools.partial, MethodType)):
-        fn = fn.func if isinstance(fn, functools.partial) else fn.__func__
+    fn = function_in(fn)
     if isinstance(fn, type):
         fn = fn.__init__  # type: ignore[misc]
     if hasattr(fn, "__wrapped__"):

@@ -1,4 +1,4 @@
-"""Takes annotations apart, and shows them to people. It does not judge them: `fits.py` does.
+"""Takes annotations apart, changes parts of them, and shows them to people. It does not judge them: `fits.py` does.
 
 What cannot be known (a name that is nowhere, a variable without a bound, a form of the future) is `Any`.
 """
@@ -9,12 +9,14 @@ import asyncio
 import collections.abc
 import concurrent.futures
 import dataclasses
+import functools
+import operator
 import types
 import typing
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from .._core.annotations import changed, is_union
 from .._core.files import File, OutputFile
 from .._show import words
 from .annotations import substituted
@@ -69,7 +71,7 @@ def _leaf(hint: Any, origin: Any) -> Any:
         return str
     if hint is typing.NoReturn:
         return typing.Never
-    if isinstance(origin, type) and not typing.get_args(hint):
+    if isinstance(origin, type) and not hasattr(hint, "__args__"):
         return origin  # ``typing.List`` without anything
     if (
         isinstance(hint, (type, typing.NewType))
@@ -78,6 +80,11 @@ def _leaf(hint: Any, origin: Any) -> Any:
     ):
         return hint
     return hint if isinstance(origin, type) else Any
+
+
+def is_union(annotation: Any) -> bool:
+    """Whether an annotation leaves a choice at its outside."""
+    return typing.get_origin(annotation) in (typing.Union, types.UnionType)
 
 
 def members(hint: Any) -> list[Any]:
@@ -127,6 +134,45 @@ def class_of(hint: Any) -> type | None:
     origin = typing.get_origin(hint)
     cls = origin if origin is not None else hint
     return cls if isinstance(cls, type) else None
+
+
+# -- with other parts -----------------------------------------------------------------------------------
+
+
+def changed(annotation: Any, change: Callable[[Any], Any]) -> Any:
+    """An annotation with other parts; itself if none is another. Of a part that cannot be put together again, anything.
+
+    Args:
+        annotation: any.
+        change: tells what comes in place of a part; `...` if that is to be looked into.
+    """
+    return _changed(annotation, change, 0)
+
+
+def _changed(annotation: Any, change: Callable[[Any], Any], depth: int) -> Any:
+    new = change(annotation)
+    if new is not ...:
+        return new
+    args = typing.get_args(annotation)
+    if not args or depth > _DEEPEST or typing.get_origin(annotation) is typing.Literal:
+        return annotation
+    inner = tuple(_changed(each, change, depth + 1) for each in args)
+    if all(each is old for each, old in zip(inner, args, strict=True)):
+        return annotation
+    try:
+        return _with(annotation, inner)
+    except Exception:
+        return Any
+
+
+def _with(annotation: Any, inner: tuple[Any, ...]) -> Any:
+    if is_union(annotation):
+        return functools.reduce(operator.or_, inner)
+    if typing.get_origin(annotation) is typing.Annotated:
+        return inner[0]
+    if hasattr(annotation, "copy_with"):
+        return annotation.copy_with(inner)
+    return annotation.__origin__[inner]
 
 
 def with_owner(hint: Any, owner: type | None) -> Any:

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+from .source import FUNCTIONS
 
 
 class PassesOn(NamedTuple):
@@ -53,7 +53,7 @@ def _of_one(fn: Any) -> PassesOn:
     cells = zip(fn.__code__.co_freevars, fn.__closure__ or (), strict=True)
     names = {name for name, cell in cells if cell.cell_contents is fn.__wrapped__}
     wrapper = ast.parse(textwrap.dedent("".join(inspect.getsourcelines(fn.__code__)[0]))).body[0]
-    assert isinstance(wrapper, _FUNCTIONS)
+    assert isinstance(wrapper, FUNCTIONS)
     calls = [each for each in ast.walk(wrapper) if _is_call_of(each, names)]
     if not calls:
         return PassesOn(False, False)
@@ -110,5 +110,5 @@ def _own(wrapper: Any) -> Iterator[ast.AST]:
     while left:
         node = left.pop()
         yield node
-        if not isinstance(node, (*_FUNCTIONS, ast.Lambda, ast.ClassDef)):
+        if not isinstance(node, (*FUNCTIONS, ast.Lambda, ast.ClassDef)):
             left += ast.iter_child_nodes(node)

@@ -17,6 +17,7 @@ from .._inspect.annotations import hints_of
 from .._inspect.attributes import CALL, INDEX, ITERATION, has_method, lacks
 from .._inspect.containers import is_typed_dict, tuple_of
 from .._inspect.hints import plain
+from .._inspect.source import COMPREHENSIONS
 from .declared import Declared, Given
 
 _SCALARS: Final = (int, float, complex, bool, str, bytes, NoneType)
@@ -26,8 +27,7 @@ _SEQUENCES: Final = (list, tuple, str, bytes)
 _OF_ITEMS: Final = tuple(
     map(id, (all, any, enumerate, frozenset, iter, list, max, min, reversed, set, sorted, sum, tuple, zip))
 )
-_COMPREHENSIONS: Final = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
-_NOT_AWAITABLE: Final = (*_COMPREHENSIONS, ast.List, ast.Tuple, ast.Set, ast.Dict, ast.Constant)
+_NOT_AWAITABLE: Final = (*COMPREHENSIONS, ast.List, ast.Tuple, ast.Set, ast.Dict, ast.Constant)
 
 Found = Sequence[Rehearsed] | None
 """The calls whose values are in question, if something is wrong for sure; else None."""
@@ -168,7 +168,7 @@ def _iteration(node: ast.AST, declared: Declared) -> Found:
         around = declared.parent(node) if isinstance(node, (ast.Tuple, ast.List)) else node
         over: ast.AST | None = around.value if isinstance(around, ast.Assign) else None
     elif declared.operation == "GET_ITER":  # whose place is the whole loop until Python 3.12
-        over = node.generators[0].iter if isinstance(node, _COMPREHENSIONS) else node
+        over = node.generators[0].iter if isinstance(node, COMPREHENSIONS) else node
         over = over.iter if isinstance(over, ast.For) else over
     else:
         return None

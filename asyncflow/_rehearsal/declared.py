@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import ast
 import dis
-import linecache
 import types
 import typing
 from collections.abc import Callable, Iterator, Sequence
@@ -20,16 +19,14 @@ from .._core.rehearsed import Rehearsed
 from .._core.task import Task
 from .._inspect.annotations import hints_of
 from .._inspect.containers import is_typed_dict, items, pairs, tuple_of
+from .._inspect.frames import named
 from .._inspect.functions import Functions, function_of
 from .._inspect.hints import class_of, members, plain
-from .origins import named
+from .._inspect.source import COMPREHENSIONS, FUNCTIONS, Position, Source, names_in, position_at, position_of
 
 _DEEPEST = 20
 _INTERNED = (type(None), bool, int, str, bytes)  # the same object may have come from anywhere
-_SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.Module, ast.ClassDef)
-_COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
-
-Position = tuple[int | None, int | None, int | None, int | None]
+_SCOPES = (*FUNCTIONS, ast.Lambda, ast.Module, ast.ClassDef)
 
 
 class Given(NamedTuple):
@@ -76,23 +73,15 @@ class Declared:
         self._functions = Functions()
         self._calls = calls
         self._sites: dict[Position, list[Rehearsed]] = {}
-        self._parents: dict[ast.AST, ast.AST] = {}
         code = frame.f_code
         self.operation = dis.opname[code.co_code[at]]
-        self.node: ast.AST | None = None
+        source = Source(code.co_filename, frame.f_globals)
+        self._parents = source.parents
+        self.node = source.innermost(position_at(code, at))
         """The innermost expression, or what is assigned to, that the instruction belongs to."""
-        try:
-            tree = ast.parse("".join(linecache.getlines(code.co_filename, frame.f_globals)))
-        except Exception:  # nobody's fault: what runs need not be what the file holds by now
-            return
-        wanted = _position(code, at)
-        for node in ast.walk(tree):
-            self._parents.update(dict.fromkeys(ast.iter_child_nodes(node), node))
-            if isinstance(node, (ast.expr, ast.stmt)) and _of(node) == wanted:
-                self.node = node
         for call in calls:
             if call.code is not None and call.code.co_filename == code.co_filename:
-                self._sites.setdefault(_position(call.code, call.at), []).append(call)
+                self._sites.setdefault(position_at(call.code, call.at), []).append(call)
 
     def parent(self, node: ast.AST) -> ast.AST | None:
         """What a part of the source is part of."""
@@ -154,11 +143,11 @@ class Declared:
         """All that a name is bound by where it is used; None for what nothing is said of."""
         around = self._parents.get(node)
         while around is not None and not isinstance(around, _SCOPES):
-            if isinstance(around, _COMPREHENSIONS):
+            if isinstance(around, COMPREHENSIONS):
                 for each in around.generators:
                     if isinstance(each.target, ast.Name) and each.target.id == node.id:
                         return [("each", each.iter, None)]
-                    if node.id in _names_in(each.target):
+                    if node.id in names_in(each.target):
                         return [None]
             around = self._parents.get(around)
         if around is None:
@@ -170,7 +159,7 @@ class Declared:
 
     def _function_around(self, node: ast.AST) -> ast.AST | None:
         outer = self._parents.get(node)
-        while outer is not None and not isinstance(outer, (ast.FunctionDef, ast.AsyncFunctionDef)):
+        while outer is not None and not isinstance(outer, FUNCTIONS):
             outer = self._parents.get(outer)
         return outer
 
@@ -200,7 +189,7 @@ class Declared:
             case ast.Call(func=ast.Attribute(attr="map")):
                 return None
             case ast.Call():
-                return self._of_all(self._sites.get(_of(node), []))
+                return self._of_all(self._sites.get(position_of(node), []))
             case ast.Name():
                 found = self._bindings(node)
                 match found:
@@ -216,7 +205,7 @@ class Declared:
             return None
         match node:
             case ast.Call(func=ast.Attribute(attr="map")):
-                return self._of_all(self._sites.get(_of(node), []))
+                return self._of_all(self._sites.get(position_of(node), []))
             case ast.ListComp(elt=each) | ast.GeneratorExp(elt=each):
                 return self._awaited(each, depth + 1)
             case ast.Name():
@@ -253,15 +242,6 @@ def _same(found: Sequence[Given | None]) -> Given | None:
     return found[-1] if is_same else None
 
 
-def _position(code: Any, at: int) -> Position:
-    positions = list(code.co_positions())
-    return positions[at // 2] if at // 2 < len(positions) else (None, None, None, None)
-
-
-def _of(node: ast.expr | ast.stmt) -> Position:
-    return node.lineno, node.end_lineno, node.col_offset, node.end_col_offset
-
-
 def _attribute(whole: Given | None, name: str) -> Given | None:
     if whole is None:
         return None
@@ -295,10 +275,6 @@ def _item(whole: Given | None, key: ast.AST) -> Given | None:
         return None
     both = pairs(hint)
     return Given(both[1] if both is not None else items(hint), whole.calls)
-
-
-def _names_in(target: ast.AST) -> list[str]:
-    return [each.id for each in ast.walk(target) if isinstance(each, ast.Name)]
 
 
 def _stores(scope: ast.AST, name: str) -> Iterator[tuple[str, ast.AST, int | None] | None]:

@@ -19,12 +19,12 @@ from .._causes import brief
 from .._core.rehearsed import Fault, Rehearsed
 from .._core.story import called_at, place_in
 from .._core.task import Task
+from .._inspect.frames import is_worded, place_of, values_at
 from .._inspect.libraries import OURS, is_users
 from ..errors import AsyncflowError
 from . import certain, forgotten
 from .commands import Failed
 from .declared import Declared
-from .origins import is_worded, place_of, values_at
 
 Site = tuple[CodeType | None, int]
 """Some code, and an instruction in it."""

@@ -6,13 +6,13 @@ import dis
 import logging
 import sys
 from collections.abc import Callable
-from itertools import islice
 from types import CodeType, FrameType
 from typing import Any, Final
 
 from .._inspect.attributes import ITERATION, lacks
 from .._inspect.libraries import is_library
-from .statements import Statements
+from .._inspect.source import NOWHERE, position_at
+from .._inspect.statements import Statements
 
 Decided = Callable[[str, str, str, int], None]
 """Is told of a decision: its kind ("if", "while", "for", or what was asked of the stand-in, as "length"), what the
@@ -26,7 +26,6 @@ _log = logging.getLogger("asyncflow")
 _PACKAGE: Final = __name__.partition(".")[0]
 _ENOUGH: Final = 100_000  # times in a row that one place asks about one result: a loop that would never end
 _ENDLESS: Final = ("bool", "length", "membership")  # what such a loop asks
-_NOWHERE: Final = (None, None, None, None)
 _ATTRIBUTES: Final = ("LOAD_ATTR", "LOAD_METHOD")
 _WIDE: Final = dis.opmap["EXTENDED_ARG"]
 _DESCRIPTORS: Final = {
@@ -75,7 +74,7 @@ class Place:
         """What it went over last."""
         name, argument = _operation(code, instruction)
         positions = list(code.co_positions())
-        position = positions[instruction // 2] if instruction // 2 < len(positions) else _NOWHERE
+        position = positions[instruction // 2] if instruction // 2 < len(positions) else NOWHERE
         self.takes = _taken(name, argument)
         self.kind = "unpacking" if self.takes is not None else statements.kind_at(position, operation)
         self.calls: frozenset[str] = frozenset()
@@ -183,8 +182,7 @@ class Decisions:
             name, _ = _operation(code, instruction)
             if name not in _ATTRIBUTES or what in statements.mentioned:
                 return
-        position = next(islice(code.co_positions(), instruction // 2, None), _NOWHERE)
-        if statements.is_tried(position):
+        if statements.is_tried(position_at(code, instruction)):
             return
         try:
             self._lacked(origin, cls, what, code, instruction)

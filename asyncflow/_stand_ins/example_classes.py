@@ -7,11 +7,12 @@ import enum
 import inspect
 import sys
 import types
-import typing
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from .._inspect.annotations import hints_of
+from .._inspect.containers import is_typed_dict
+from .._inspect.hints import plain
 from .example_arrays import array_of, frame_of
 from .example_containers import Awaited
 
@@ -71,22 +72,12 @@ def _member(maker: Maker, cls: Any, args: tuple[Any, ...], path: str) -> Any:
     return next(iter(cls.__members__.values()))
 
 
-def _is_typed_dict(cls: Any) -> bool:
-    return issubclass(cls, dict) and "__total__" in vars(cls) and "__required_keys__" in vars(cls)
-
-
 def _typed_dict(maker: Maker, cls: Any, args: tuple[Any, ...], path: str) -> dict[str, Any]:
     wanted = hints_of(cls, args)
-    optional = [name for name in cls.__optional_keys__ if maker.is_open(_unwrapped(wanted.get(name)))]
+    optional = [name for name in cls.__optional_keys__ if maker.is_open(plain(wanted.get(name)))]
     return {
         name: maker.make(hint, f"{path}[{name!r}]") for name, hint in wanted.items() if name not in optional
     }
-
-
-def _unwrapped(hint: Any) -> Any:
-    return (
-        typing.get_args(hint)[0] if getattr(typing.get_origin(hint), "_name", "") == "NotRequired" else hint
-    )
 
 
 def _is_named_tuple(cls: Any) -> bool:
@@ -184,7 +175,7 @@ def _awaitable(maker: Maker, cls: Any, args: tuple[Any, ...], path: str) -> Any:
 _Make = Callable[["Maker", Any, tuple[Any, ...], str], Any]
 _KINDS: Final[tuple[tuple[Callable[[Any], bool], _Make], ...]] = (
     (_is_enum, _member),
-    (_is_typed_dict, _typed_dict),
+    (is_typed_dict, _typed_dict),
     (_is_named_tuple, _named_tuple),
     (_is_dataclass, _dataclass),
     (_is_attrs, _attrs),

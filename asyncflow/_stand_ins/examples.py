@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import re
 import sys
 import types
@@ -10,8 +9,9 @@ import typing
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
+from .._inspect.hints import class_of, is_union, members, plain
 from .decisions import Decisions
 from .example_classes import object_of
 from .example_containers import CONTAINERS
@@ -20,7 +20,6 @@ from .opaque import StandIn
 
 _MOST: Final = 500  # parts of one example; what is left is opaque
 _DEEPEST: Final = 40
-_WRAPPERS: Final = ("ClassVar", "Final", "NotRequired", "ReadOnly", "Required")
 
 
 def example_of(
@@ -124,43 +123,22 @@ class Maker:
     # -- kinds of annotations -----------------------------------------------------------------------------
 
     def _made(self, annotation: Any, path: str) -> Any:
-        origin, args = typing.get_origin(annotation), typing.get_args(annotation)
-        if origin is None or annotation is typing.Tuple:  # noqa: UP006 - the bare one is meant
-            return self._of_name(origin or annotation, path)
-        if origin is typing.Literal:
-            return args[0]
-        if origin is typing.Union or origin is types.UnionType:
-            return self._of_union(args, path)
-        if origin is type:
-            return self._class(args[0]) if args else object
-        if origin is typing.Annotated:
-            return self.make(args[0], path)
-        if isinstance(origin, type):
-            return self._of_class(origin, args, path)
-        if getattr(origin, "_name", None) in _WRAPPERS:
-            return self.make(args[0], path)
-        if getattr(origin, "_name", None) in ("TypeGuard", "TypeIs"):
-            return True
-        return self.make(origin.__value__[args], path)  # a generic alias, ``type Pair[T] = tuple[T, T]``
-
-    def _of_name(self, annotation: Any, path: str) -> Any:
-        if annotation is None:
-            return None
-        if annotation is tuple:  # which is not the same as tuple[()]
-            return self._of_class(tuple, (Any, ...), path)
-        if isinstance(annotation, type) or id(annotation) in VALUES:
-            return self._of_class(annotation, (), path)
-        if isinstance(annotation, TypeVar):
-            among = len(annotation.__constraints__)
-            return self._one_of([_bound(annotation, Any)], path, among)
         if annotation is typing.Self:
             return self._of_self(path)
-        if isinstance(annotation, dataclasses.InitVar):
-            return self.make(annotation.type, path)
-        for inner in ("__supertype__", "__value__"):  # of a NewType, of a type alias
-            if hasattr(annotation, inner):
-                return self.make(getattr(annotation, inner), path)
-        return self.opaque(path)
+        annotation = plain(annotation)
+        origin, args = typing.get_origin(annotation), typing.get_args(annotation)
+        if origin is typing.Literal:
+            return args[0]
+        if is_union(annotation):
+            return self._of_union(args, path)
+        if isinstance(annotation, typing.NewType):
+            return self.make(annotation.__supertype__, path)
+        if origin is type:
+            return self._class(args[0])
+        if annotation is tuple:  # which is not the same as tuple[()]
+            return self._of_class(tuple, (Any, ...), path)
+        cls = annotation if origin is None else origin
+        return self._of_class(cls, args, path) if isinstance(cls, type) else self.opaque(path)
 
     def _of_union(self, members: Sequence[Any], path: str) -> Any:
         array_like = getattr(sys.modules.get("numpy.typing"), "ArrayLike", None)
@@ -191,13 +169,9 @@ class Maker:
 
     def _class(self, annotation: Any) -> Any:
         """A class, where it is a class itself that is wanted."""
-        origin = typing.get_origin(annotation)
-        if origin is typing.Union or origin is types.UnionType:
-            return self._class(typing.get_args(annotation)[0])
-        if isinstance(annotation, TypeVar):
-            return self._class(_bound(annotation, object))
-        cls = self._self() if annotation is typing.Self else origin or annotation
-        return cls if isinstance(cls, type) else object
+        if annotation is typing.Self:
+            return self._self() or object
+        return class_of(members(annotation)[0]) or object
 
     def _of_class(self, cls: Any, args: tuple[Any, ...], path: str) -> Any:
         if cls is object or cls is Any:
@@ -210,10 +184,3 @@ class Maker:
         if make is not None:
             return make(self, args, path)
         return self.opaque(path, cls) if self._is_open(cls, args) else object_of(self, cls, args, path)
-
-
-def _bound(variable: TypeVar, otherwise: Any) -> Any:
-    """What is known of a type variable."""
-    if variable.__bound__ is not None:
-        return variable.__bound__
-    return variable.__constraints__[0] if variable.__constraints__ else otherwise

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import ast
-import linecache
 from collections.abc import Iterator
 from typing import Any
 
-from .._inspect.attributes import stored_by
+from .attributes import stored_by
+from .source import COMPREHENSIONS, Position, Source, position_of
 
-Position = tuple[int | None, int | None, int | None, int | None]
-"""Line, last line, column and last column, as `CodeType.co_positions` has them."""
 _Range = tuple[tuple[int, int], tuple[int, int]]
 
 
@@ -23,23 +21,19 @@ class Statements:
     """
 
     def __init__(self, filename: str, namespace: dict[str, Any]) -> None:
-        self._whole: dict[Any, str] = {}  # of what an instruction may have the position
+        self._whole: dict[Position, str] = {}  # of what an instruction may have the position
         self._deciding: list[tuple[_Range, str]] = []
         self._calls: list[tuple[_Range, str]] = []
         self._tried: list[tuple[_Range, str]] = []
         self.mentioned: set[str] = set()
         """The names of attributes that anything is assigned to, or that code asks for before it uses them."""
-        try:
-            tree = ast.parse("".join(linecache.getlines(filename, namespace)))
-        except Exception:  # nobody's fault: what runs need not be what the file holds by now
-            return
-        for node in ast.walk(tree):  # outer ones first
+        for node in Source(filename, namespace).walk():  # outer ones first
             parts = [(_range(part), kind) for part, kind in _decided_on(node)]
             self._deciding += parts
             if parts and hasattr(node, "lineno"):
-                self._whole[_range(node)] = parts[0][1]
-            elif isinstance(node, (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)):
-                self._whole[_range(node)] = ""
+                self._whole[position_of(node)] = parts[0][1]
+            elif isinstance(node, COMPREHENSIONS):
+                self._whole[position_of(node)] = ""
             if isinstance(node, ast.Call):
                 self._calls.append((_range(node), _name(node.func)))
                 self.mentioned |= _asked_for(node)
@@ -61,8 +55,7 @@ class Statements:
             position: of the instruction; in Python 3.11 that of the whole statement if it is a jump.
             operation: what the instruction asks.
         """
-        line, last_line, column, last_column = position
-        whole = self._whole.get(((line, column), (last_line, last_column)))
+        whole = self._whole.get(position)
         if whole == "":  # of a comprehension, which does both
             return "for" if operation == "iteration" else "if"
         return whole or _innermost(self._deciding, position)

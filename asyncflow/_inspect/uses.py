@@ -1,13 +1,16 @@
-"""Tells from the source whether the value of a call goes nowhere. Where there is no source, it may go anywhere."""
+"""Tells from the source what becomes of the value of a call, and what its arguments are made of.
+
+Where there is no source, the value may go anywhere.
+"""
 
 from __future__ import annotations
 
 import ast
-import linecache
-from collections.abc import Iterator
-from itertools import islice
+from collections.abc import Iterator, Mapping
 from types import CodeType
-from typing import Any, Final
+from typing import Final
+
+from .source import FUNCTIONS, Source, position_at
 
 _DISPLAYS: Final = (
     ast.List,
@@ -19,7 +22,6 @@ _DISPLAYS: Final = (
     ast.DictComp,
     ast.Starred,
 )
-_FUNCTIONS: Final = (ast.FunctionDef, ast.AsyncFunctionDef)
 _SURE: Final = (
     *(
         "bool",
@@ -42,12 +44,11 @@ _SURE: Final = (
 _SEES_ALL: Final = ("locals", "vars", "eval", "exec", "globals", "dir")
 
 
-class Sources:
-    """Source files, each parsed once."""
+class Uses:
+    """What the source tells of calls; each file is parsed once."""
 
     def __init__(self) -> None:
-        self._files: dict[str, dict[Any, ast.Call]] = {}
-        self._parents: dict[ast.AST, ast.AST] = {}
+        self._files: dict[str, Source] = {}
 
     def drops(self, code: CodeType, instruction: int) -> bool:
         """Whether the value of a call surely goes nowhere.
@@ -56,8 +57,8 @@ class Sources:
             code: that makes the call.
             instruction: of the call in it.
         """
-        call = self._call(code, instruction)
-        return call is not None and self._is_dropped(call)
+        source, call = self._call(code, instruction)
+        return call is not None and _is_dropped(call, source.parents)
 
     def works_out(self, code: CodeType, instruction: int, place: int | str) -> bool:
         """Whether an argument of a call may be what other code has made of a result: a call with one inside, as
@@ -68,8 +69,8 @@ class Sources:
             instruction: of the call in it.
             place: of the argument: its number among the positional ones, or its name.
         """
-        call = self._call(code, instruction)
-        function = self._function(call) if call is not None else None
+        source, call = self._call(code, instruction)
+        function = _outermost_function(call, source.parents) if call is not None else None
         if call is None or function is None:
             return False
         called = call.func.attr if isinstance(call.func, ast.Attribute) else ""
@@ -82,65 +83,58 @@ class Sources:
             place += called == "submit"
             given = [each for each in call.args[:place] if isinstance(each, ast.Starred)]
             given += call.args[place : place + 1]
-        return any(self._is_made(each, function, set()) for each in given)
+        return any(_is_made(each, function, source.parents, set()) for each in given)
 
-    def _is_made(self, node: ast.AST, function: ast.AST, known: set[str]) -> bool:
-        """Whether an expression, or what a name in it is bound to, calls something with a result in it."""
-        for each in ast.walk(node):
-            if isinstance(each, ast.Call) and not isinstance(self._parents.get(each), ast.Await):
-                is_sure = isinstance(each.func, ast.Name) and each.func.id in _SURE
-                if not is_sure and _has_result(each, function, set()):
-                    return True
-            elif isinstance(each, ast.Name) and each.id not in known:
-                known.add(each.id)
-                if any(self._is_made(value, function, known) for value in _bound(function, each.id)):
-                    return True
-        return False
+    def _call(self, code: CodeType, instruction: int) -> tuple[Source, ast.Call | None]:
+        source = self._files.get(code.co_filename)
+        if source is None:
+            source = self._files[code.co_filename] = Source(code.co_filename)
+        return source, source.calls.get(position_at(code, instruction))
 
-    def _call(self, code: CodeType, instruction: int) -> ast.Call | None:
-        position = next(islice(code.co_positions(), instruction // 2, None), None)
-        calls = self._files.get(code.co_filename)
-        if calls is None:
-            calls = self._files[code.co_filename] = self._parsed(code.co_filename)
-        return calls.get(position)
 
-    def _parsed(self, filename: str) -> dict[Any, ast.Call]:
-        try:
-            tree = ast.parse("".join(linecache.getlines(filename)))
-        except Exception:  # nobody's fault: what runs need not be what the file holds by now
-            return {}
-        calls = {}
-        for node in ast.walk(tree):
-            self._parents.update(dict.fromkeys(ast.iter_child_nodes(node), node))
-            if isinstance(node, ast.Call):
-                calls[node.lineno, node.end_lineno, node.col_offset, node.end_col_offset] = node
-        return calls
+_Parents = Mapping[ast.AST, ast.AST]
 
-    def _is_dropped(self, node: ast.AST) -> bool:
-        around = self._parents[node]
-        while isinstance(around, _DISPLAYS):
-            node, around = around, self._parents[around]
-        function = self._function(around)
-        if function is None:  # a module's names are anybody's, and a notebook shows the last value of a cell
-            return False
-        match around:
-            case ast.Expr():
+
+def _is_made(node: ast.AST, function: ast.AST, parents: _Parents, known: set[str]) -> bool:
+    """Whether an expression, or what a name in it is bound to, calls something with a result in it."""
+    for each in ast.walk(node):
+        if isinstance(each, ast.Call) and not isinstance(parents.get(each), ast.Await):
+            is_sure = isinstance(each.func, ast.Name) and each.func.id in _SURE
+            if not is_sure and _has_result(each, function, set()):
                 return True
-            case ast.Assign(targets=targets):
-                names = [name for target in targets for name in _names(target)]
-            case ast.AnnAssign(target=target):
-                names = list(_names(target))
-            case _:
-                return False
-        return all(name is not None and not _may_read(function, name) for name in names)
+        elif isinstance(each, ast.Name) and each.id not in known:
+            known.add(each.id)
+            if any(_is_made(value, function, parents, known) for value in _bound(function, each.id)):
+                return True
+    return False
 
-    def _function(self, node: ast.AST) -> ast.AST | None:
-        """The outermost function around a node: what it binds, functions inside of it may read."""
-        found, each = None, self._parents.get(node)
-        while each is not None:
-            found = each if isinstance(each, _FUNCTIONS) else found
-            each = self._parents.get(each)
-        return found
+
+def _is_dropped(node: ast.AST, parents: _Parents) -> bool:
+    around = parents[node]
+    while isinstance(around, _DISPLAYS):
+        node, around = around, parents[around]
+    function = _outermost_function(around, parents)
+    if function is None:  # a module's names are anybody's, and a notebook shows the last value of a cell
+        return False
+    match around:
+        case ast.Expr():
+            return True
+        case ast.Assign(targets=targets):
+            names = [name for target in targets for name in _names(target)]
+        case ast.AnnAssign(target=target):
+            names = list(_names(target))
+        case _:
+            return False
+    return all(name is not None and not _may_read(function, name) for name in names)
+
+
+def _outermost_function(node: ast.AST, parents: _Parents) -> ast.AST | None:
+    """The outermost function around a node: what it binds, functions inside of it may read."""
+    found, each = None, parents.get(node)
+    while each is not None:
+        found = each if isinstance(each, FUNCTIONS) else found
+        each = parents.get(each)
+    return found
 
 
 def _has_result(node: ast.AST, function: ast.AST, known: set[str]) -> bool:

@@ -7,10 +7,11 @@ runs. What cannot be told from it counts as returning something.
 from __future__ import annotations
 
 import dis
-import functools
 from collections.abc import Iterator
-from types import CodeType, MethodType
+from types import CodeType
 from typing import Any, Final
+
+from .annotations import function_in
 
 _IDLE: Final = frozenset(
     (
@@ -36,9 +37,7 @@ def code_of(fn: Any) -> CodeType | None:
     Args:
         fn: any callable.
     """
-    while isinstance(fn, (functools.partial, MethodType)):
-        fn = fn.func if isinstance(fn, functools.partial) else fn.__func__
-    code = getattr(fn, "__code__", None)
+    code = getattr(function_in(fn), "__code__", None)
     return code if isinstance(code, CodeType) else None
 
 

@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from types import FrameType, TracebackType
 from typing import Any, Final, NamedTuple, TypeGuard
 
-from .._inspect.libraries import OURS, is_library
+from .libraries import OURS, is_library
+from .source import Position, position_at
 
 _LOOKUPS: Final = ("__getattr__", "__getattribute__")
 
@@ -82,8 +83,7 @@ def values_at(place: Place) -> Iterator[Any]:
     """
     frame = place.frame
     try:
-        positions = list(frame.f_code.co_positions())[place.at // 2]
-        tree = ast.parse(_segment(frame, positions), mode="eval")
+        tree = ast.parse(_segment(frame, position_at(frame.f_code, place.at)), mode="eval")
     except Exception:  # nobody's fault: what runs need not be what the file holds by now
         return
     for node in ast.walk(tree):  # from the outside inwards
@@ -109,8 +109,8 @@ def named(node: ast.AST, frame: FrameType) -> Any:
     return ...
 
 
-def _segment(frame: FrameType, positions: tuple[int | None, ...]) -> str:
-    line, last, start, end = positions
+def _segment(frame: FrameType, position: Position) -> str:
+    line, last, start, end = position
     assert line is not None and last is not None and start is not None and end is not None
     lines = linecache.getlines(frame.f_code.co_filename, frame.f_globals)[line - 1 : last]
     encoded = [text.encode() for text in lines]  # columns count bytes
