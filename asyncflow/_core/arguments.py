@@ -10,9 +10,9 @@ What a future is, is told from outside (`Kinds`): this room knows no event loop.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from itertools import chain, compress
 from typing import Any, Final
 
+from .bulk import MANY, Bulk
 from .containers import FOREIGN, FUTURE, LAZY, LIST, PLAIN, SET, Kinds, parts_of, rebuilt
 
 
@@ -44,9 +44,6 @@ class Node:
         self.open = True  # still being scanned; to meet it again now is a circle
 
 
-_MANY: Final = 256  # parts of a container that is looked into all at once
-_LOOKS: Final = 32  # at most, for each of these
-_BUILT_IN: Final = frozenset({list, tuple, dict, set, frozenset})
 ALL: Final = "all"
 
 Holes = bool | str | list[Node]
@@ -115,6 +112,7 @@ def scan_value(value: Any, kinds: Kinds, adopt: Callable[[Any], Any]) -> tuple[l
     nodes: dict[int, Node] = {}
     adopted: dict[int, Any] = {}
     circles: list[Node] = []
+    bulk: Bulk | None = None
     stack: list[tuple[Node, Iterator[tuple[int, Any]]]] = [(top, enumerate(top.parts))]
     while stack:
         node, rest = stack[-1]
@@ -140,11 +138,15 @@ def scan_value(value: Any, kinds: Kinds, adopt: Callable[[Any], Any]) -> tuple[l
                     node.inner.append((position, inner))
                 continue
             parts = list(part) if kind <= SET else parts_of(kind, part)
-            if _all_plain(parts, kinds) or (len(parts) >= _MANY and _plain_throughout(parts, kinds)):
+            if _all_plain(parts, kinds):
                 continue
             inner = nodes[id(part)] = Node(kind, part, parts)
             node.inner.append((position, inner))
-            stack.append((inner, enumerate(parts) if len(parts) < _MANY else _not_plain(parts, kinds)))
+            if len(parts) < MANY:
+                stack.append((inner, enumerate(parts)))
+            else:
+                bulk = bulk or Bulk(kinds)
+                stack.append((inner, bulk.not_plain(parts)))
             break
         else:
             stack.pop()
@@ -184,35 +186,6 @@ def _place(stack: list[tuple[Node, Any]], position: int) -> int:
 
 def _all_plain(parts: list[Any], kinds: Kinds) -> bool:
     return not any(kinds[cls] for cls in set(map(type, parts)))
-
-
-def _plain_throughout(parts: list[Any], kinds: Kinds) -> bool:
-    """Whether there is nothing to be found in lists, tuples, dictionaries and sets, however deep they are.
-
-    All of one level is looked at at once: a table of 100,000 rows is a matter of milliseconds, and not of seconds. What
-    is in several places is looked at as often; where that is too often, as in a circle, the answer is no.
-    """
-    most = _LOOKS * len(parts)
-    while most > 0:
-        containers = {cls for cls in set(map(type, parts)) if kinds[cls]}
-        if not containers:
-            return True
-        if not containers <= _BUILT_IN:
-            return False
-        inside = list(compress(parts, map(containers.__contains__, map(type, parts))))
-        tables = [part for part in inside if type(part) is dict] if dict in containers else ()
-        parts = [*chain.from_iterable(inside), *chain.from_iterable(map(dict.values, tables))]
-        most -= len(parts)
-    return False
-
-
-def _not_plain(parts: list[Any], kinds: Kinds) -> Iterator[tuple[int, Any]]:
-    """Of many parts those to be looked at one by one, with their positions."""
-    if not {cls for cls in set(map(type, parts)) if kinds[cls]} <= _BUILT_IN:
-        return enumerate(parts)  # as it is mostly: a list of futures
-    numbered = list(enumerate(parts))
-    pieces = [slice(at, at + _MANY) for at in range(0, len(parts), _MANY)]
-    return chain.from_iterable(numbered[each] for each in pieces if not _plain_throughout(parts[each], kinds))
 
 
 def fill(

@@ -143,7 +143,7 @@ def parts_of(kind: int, value: Any) -> list[Any]:
         items = value if kind == ITEMS else value.items()
         return [part for item in items for part in item]
     if kind in (DATACLASS, ATTRS):
-        return [getattr(value, name, None) for name in _fields(kind, value)]
+        return [getattr(value, name, None) for name in fields_of(kind, value)]
     if kind in (NAMESPACE, MODEL):
         inside = dict(vars(value))
         if kind == MODEL:
@@ -155,7 +155,8 @@ def parts_of(kind: int, value: Any) -> list[Any]:
     return list(value)
 
 
-def _fields(kind: int, value: Any) -> list[str]:
+def fields_of(kind: int, value: Any) -> list[str]:
+    """The names of the fields of a dataclass's or of an attrs class's instance."""
     fields: Any = dataclasses.fields(value) if kind == DATACLASS else type(value).__attrs_attrs__
     return [field.name for field in fields]
 
@@ -199,7 +200,7 @@ def _like_a_view(original: Any, parts: list[Any], kind: int) -> Any:
 
 def _like_an_object(original: Any, parts: list[Any], kind: int) -> Any:
     copied = copy.copy(original)
-    for name, part in zip(_fields(kind, original), parts, strict=True):
+    for name, part in zip(fields_of(kind, original), parts, strict=True):
         if hasattr(original, name):
             object.__setattr__(copied, name, part)  # also where the class is frozen
     return copied

@@ -10,6 +10,7 @@ import io
 import itertools
 import string
 import sys
+import tracemalloc
 import types
 import weakref
 from collections import ChainMap, Counter, OrderedDict, UserDict, UserList, defaultdict, deque, namedtuple
@@ -827,7 +828,74 @@ def test_what_is_lazy_deep_in_a_large_table_is_refused() -> None:
         scan((deep(iter([1])),), {}, KINDS, adopt)
 
 
-@pytest.mark.parametrize(("leaf", "most"), [(1, 2_500), (Slot("value"), 60_000)])
+@dataclasses.dataclass
+class Row:
+    number: int
+    held: Any
+
+
+class NamedRow(NamedTuple):
+    number: int
+    held: Any
+
+
+ROWS = [
+    lambda number, held: {"number": number, "held": held},
+    lambda number, held: {number: held},
+    lambda number, held: [number, held],
+    lambda number, held: (number, held),
+    lambda number, held: NamedRow(number, held),
+    lambda number, held: Row(number, held),
+    lambda number, held: {held, number},
+    lambda number, held: frozenset([held, number]),
+    lambda number, held: deque([number, held]),
+    lambda number, held: OrderedDict(number=number, held=held),
+    lambda number, held: defaultdict(list, number=number, held=held),
+    lambda number, held: types.SimpleNamespace(number=number, held=held),
+    lambda number, held: types.MappingProxyType({"number": number, "held": held}),
+    lambda number, held: Row(number, {"a": [held]}),
+]
+
+
+@pytest.mark.parametrize("row", ROWS)
+@pytest.mark.parametrize("at", [0, 4_999, 9_999])
+def test_a_future_in_one_row_of_a_large_table_is_found(row: Callable[[int, Any], Any], at: int) -> None:
+    slot = Slot("value")
+    table = [row(number, slot if number == at else "value") for number in range(10_000)]
+    found, holes = scan((table, 1), {}, KINDS, adopt)
+    assert found == [slot]
+    (filled, _), _ = fill((table, 1), {}, holes, Slot, value_of)
+    assert len(filled) == len(table)
+    assert all(one is other for one, other in zip(filled[:at], table[:at], strict=True))
+    assert repr(filled[at]) == repr(row(at, "value"))
+
+
+def test_a_field_that_cannot_be_read_in_a_large_table_says_why() -> None:
+    @dataclasses.dataclass
+    class Broken:
+        number: int
+
+    Broken.number = property(lambda row: 1 // 0, lambda row, number: None)  # type: ignore[assignment]
+    with pytest.raises(ZeroDivisionError):
+        scan(([Broken(number) for number in range(1_000)],), {}, KINDS, adopt)
+
+
+def test_a_large_table_whose_rows_all_hold_one_large_list_is_looked_into_once() -> None:
+    many = 10_000
+    shared: list[Any] = [{"number": number} for number in range(many)]
+    table: list[Any] = [{"number": number, "shared": shared} for number in range(many)]
+    backwards: list[Any] = []
+    backwards += [{"number": number, "table": backwards} for number in range(many)]
+    tracemalloc.start()
+    try:
+        for value in (table, backwards, [shared] * many):
+            assert scan((value,), {}, KINDS, adopt) == ([], False)
+        assert tracemalloc.get_traced_memory()[1] < 500 * many  # and not many times many
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize(("leaf", "most"), [(1, 500), (Slot("value"), 12_000)])
 def test_a_large_table_costs_few_steps_of_the_interpreter(leaf: Any, most: int) -> None:
     steps = 0
 
@@ -842,6 +910,4 @@ def test_a_large_table_costs_few_steps_of_the_interpreter(leaf: Any, most: int) 
         scan((table,), {}, KINDS, adopt)
     finally:
         sys.settrace(None)
-    assert (
-        steps < most
-    )  # two for each row; where a piece of the table is looked at one by one, some 150 for each of its
+    assert steps < most  # where a piece of the table is looked at one by one, some 150 for each of its rows
