@@ -1,150 +1,209 @@
-"""Checks of what is given for an option: an error names the option, what was given, and what may be. Pure."""
+"""The options of tasks: one class for each kind of task, each option with its check, and the keywords that users write.
+
+To add an option is to add its field here, with a check of `given.py`, and its key with a line of documentation below.
+Decorators, ``with_options``, hints, signatures and type checkers follow. Pure.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from math import isfinite
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING, Any, Final, Generic, NamedTuple, Self, TypeAlias, TypedDict, TypeVar
 
-Labels = Iterable[str] | Callable[..., str] | None
-"""One label for each call, or what makes one of the arguments."""
+from . import given as check
+from .given import meant
 
+if TYPE_CHECKING:
+    from datetime import timedelta
+    from os import PathLike
+    from typing import Unpack
 
-def whole(option: str, given: Any, least: int = 1) -> int:
-    """A whole number.
+Duration: TypeAlias = "float | timedelta"
+R = TypeVar("R")
+_AFTER: Final = "after"  # what only ``with_options`` takes: futures, which belong to calls and not to a task
 
-    Args:
-        option: its name.
-        given: what was given for it.
-        least: the smallest that may be.
-
-    Raises:
-        TypeError: no whole number.
-        ValueError: a smaller one.
-    """
-    if isinstance(given, bool) or not hasattr(type(given), "__index__"):
-        raise TypeError(f"{option}={given!r}: a whole number is needed, {least} or more")
-    number: int = given.__index__()
-    if number < least:
-        at_least = "at least one is needed" if least == 1 else f"a whole number is needed, {least} or more"
-        raise ValueError(f"{option}={given!r}: {at_least}")
-    return number
+_DECLARED: dict[type, dict[str, Option]] = {}
 
 
-def whole_or_none(option: str, given: Any, least: int = 1) -> int | None:
-    """The same where None leaves it open."""
-    return None if given is None else whole(option, given, least)
+class Option(NamedTuple):
+    """One option, as its class declares it."""
+
+    default: Any
+    check: Callable[[str, Any], Any]
+    left_open: Any  # what stands for "not given"
+    is_barred: bool  # whether tasks of this kind cannot be given it; then the check says why
 
 
-def flag(option: str, given: Any) -> bool:
-    """Yes or no.
-
-    Args:
-        option: its name.
-        given: what was given for it.
-
-    Raises:
-        TypeError: it is neither True nor False.
-    """
-    if not isinstance(given, bool):
-        raise TypeError(f"{option}={given!r}: it can be True or False")
-    return given
+def option(check: Callable[[str, Any], Any], default: Any = None, *, left_open: Any = None) -> Any:
+    """Declare an option: the default is kept as it is, all else goes through the check."""
+    return field(default=default, metadata={"option": Option(default, check, left_open, False)})
 
 
-def duration(option: str, given: Any, *, is_limit: bool = False) -> float:
-    """A duration in seconds, 0 or more.
+def barred(why: str, default: Any = None) -> Any:
+    """Declare that a kind of tasks cannot be given what others can."""
 
-    Args:
-        option: its name.
-        given: a number, or a `timedelta`.
-        is_limit: whether it is for something that takes time: more than 0, and perhaps for ever.
+    def refusal(option: str, given: Any) -> Any:
+        raise TypeError(f"{option}={given!r}: {why}")
 
-    Raises:
-        TypeError: it is neither.
-        ValueError: it is none, or out of range.
-    """
-    length = given.total_seconds() if hasattr(given, "total_seconds") else given
-    if isinstance(length, bool) or not isinstance(length, (int, float)):
-        raise TypeError(f"{option}={given!r}: it takes seconds as a number, or a timedelta")
-    if is_limit and not length > 0:
-        raise ValueError(f"{option}={given!r}: it takes seconds, more than 0")
-    if not is_limit and not (isfinite(length) and length >= 0):
-        raise ValueError(f"{option}={given!r}: it takes seconds, 0 or more")
-    return length
+    return field(default=default, metadata={"option": Option(default, refusal, default, True)})
 
 
-def mapping(option: str, given: Any) -> Mapping[Any, Any]:
-    """Something by name.
+@dataclass(frozen=True, kw_only=True)
+class TaskOptions:
+    """The options of a task that is a function. What is given is checked, and kept as the fields are annotated."""
 
-    Args:
-        option: its name.
-        given: what was given for it.
+    name: str | None = option(check.text)
+    timeout: float | None = option(check.limit)
+    backend: str | None = option(check.backend)
+    example: Any = option(check.anything, ..., left_open=...)
+    expected: float | None = option(check.estimate)
 
-    Raises:
-        TypeError: it is no mapping.
-    """
-    if not isinstance(given, Mapping):
-        raise TypeError(f"{option}={given!r}: a dict is needed")
-    return given
+    if TYPE_CHECKING:
+
+        def __init__(self, **given: Unpack[TaskKeywords[Any]]) -> None: ...
+
+    def __post_init__(self) -> None:
+        for name, each in _options(type(self)).items():
+            given = getattr(self, name)
+            if given is not each.default:
+                object.__setattr__(self, name, each.check(name, given))
+
+    def changed(self, **given: Any) -> Self:
+        """The same with some options set; one that is given as None, or ``example=...``, stays as it is.
+
+        Raises:
+            TypeError: there is no such option, or it is of the wrong type, or of no use to this kind of tasks.
+            ValueError: what is given is out of range.
+        """
+        known = _options(type(self))
+        if not given.keys() <= known.keys():
+            self.check_names(given.keys())
+        changed = object.__new__(type(self))
+        changed.__dict__.update(self.__dict__)  # checked when it was given
+        for name, value in given.items():
+            if value is not known[name].left_open:
+                changed.__dict__[name] = known[name].check(name, value)
+        return changed
+
+    @classmethod
+    def defaults(cls) -> dict[str, Any]:
+        """The options that can be given, by name, as they are where nothing was given."""
+        return {name: each.default for name, each in _options(cls).items() if not each.is_barred}
+
+    @classmethod
+    def names(cls) -> list[str]:
+        """The names of all options that calls can be given beforehand."""
+        return sorted([*cls.defaults(), _AFTER])
+
+    @classmethod
+    def check_names(cls, given: Set[str]) -> None:
+        """Refuse an option that there is not."""
+        unknown = min(given - _options(cls).keys(), default=None)
+        if unknown == _AFTER:
+            raise TypeError(
+                "after= goes before a call, not to the function:  task.with_options(after=...)(...)"
+            )
+        if unknown is not None:
+            names = cls.names()
+            raise TypeError(
+                f"no option is called {unknown!r}.{meant(unknown, names)}\n  There are: {', '.join(names)}."
+            )
 
 
-def meant(given: object, known: Iterable[str]) -> str:
-    """What somebody who gave an unknown name likely meant, in words to be put behind a sentence; "" if nothing is near.
+@dataclass(frozen=True, kw_only=True)
+class BlockOptions(TaskOptions):
+    """The options of a block."""
 
-    Args:
-        given: the name.
-        known: those that there are.
-    """
-    if not isinstance(given, str):
-        return ""
-    from difflib import get_close_matches  # only for errors, and takes its while to load
-
-    by_lower = {name.lower(): name for name in known}
-    close = get_close_matches(given.lower(), by_lower, 1)
-    return f" Did you mean {by_lower[close[0]]!r}?" if close else ""
+    backend: None = barred("the body of a block runs on the event loop")
+    example: Any = barred("the body of a block runs also in a dry run", ...)
+    expected: None = barred("a block takes as long as what is inside")
 
 
-def label_of(given: Any, name: str) -> str:
-    """What was given for ``label=``.
+@dataclass(frozen=True, kw_only=True)
+class CommandOptions(TaskOptions):
+    """The options of an executable task: how its commands are run, too."""
 
-    Args:
-        given: it.
-        name: of the task.
+    backend: None = barred("commands run on this machine, in slots of their own")
+    env: Mapping[str, str] | None = option(check.variables)
+    clean_env: bool = option(check.flag, False)
+    cwd: Any = option(check.path)
+    stdin: Any = option(check.source)
+    ok_codes: frozenset[int] = option(check.codes, frozenset({0}))
+    capture_stdio: bool = option(check.flag, False)
+    text: bool = option(check.flag, True)
+    shell: str | tuple[str, ...] = option(check.shell, "/bin/sh")
 
-    Raises:
-        TypeError: it is no text.
-    """
-    if not isinstance(given, str):
-        raise TypeError(f"{name!r}: label={given!r}: text is needed")
-    return given
+    if TYPE_CHECKING:
+
+        def __init__(self, **given: Unpack[AllCommandKeywords[Any]]) -> None: ...
+
+    def environment(self, parents: Mapping[str, str]) -> dict[str, str]:
+        """The variables that the command sees.
+
+        Args:
+            parents: environment of this process.
+        """
+        return {**({} if self.clean_env else parents), **(self.env or {})}
 
 
-def labelled(
-    calls: Iterable[tuple[Any, ...]], label: Labels, name: str
-) -> Iterator[tuple[tuple[Any, ...], str]]:
-    """The arguments of many calls, each with a label.
+def _options(cls: type[TaskOptions]) -> dict[str, Option]:
+    known = _DECLARED.get(cls)
+    if known is None:
+        known = _DECLARED[cls] = {each.name: each.metadata["option"] for each in fields(cls)}
+    return known
 
-    Args:
-        calls: positional arguments.
-        label: one for each, or what makes one of the arguments.
-        name: of the task.
 
-    Raises:
-        TypeError: a label is no text, or there is one for all.
-        ValueError: there are fewer labels than calls.
-    """
-    if isinstance(label, str):
-        raise TypeError(
-            f"{name!r}: label={label!r}: map takes one for each call, or a function that makes one of the arguments.\n"
-            f"  For all:  {name}.with_options(label={label!r}).map(...)"
-        )
-    labels = None if callable(label) else iter(label or ())
-    for number, items in enumerate(calls):
-        if labels is None:
-            assert callable(label)
-            own: Any = label(*items)
-        else:
-            own = next(labels, None)
-            if own is None:
-                raise ValueError(f"{name!r}: label= has {number:,} for map, and there are more calls")
-        yield items, label_of(own, name)
+# -- what users write: editors show a key's documentation at the keyword ------------------------------------------
+
+
+class BlockKeywords(TypedDict, total=False):
+    """The options of a block, as keywords; tasks of every kind have them."""
+
+    name: str | None
+    """What the task is called in messages, reports and plans; the function's own name if not given."""
+    timeout: Duration | None
+    """Seconds or `timedelta` that it may run; any time if not given."""
+
+
+class ValueKeywords(BlockKeywords, Generic[R], total=False):
+    """The options of tasks whose value is their own, as keywords."""
+
+    example: R | Callable[..., R]
+    """What stands in for the value in a dry run: a value, or a callable that makes one of the task's arguments.
+    Something of the type that the function is annotated to return, if not given."""
+    expected: Duration | None
+    """Seconds or `timedelta` that it is expected to take, for plans."""
+
+
+class TaskKeywords(ValueKeywords[R], Generic[R], total=False):
+    """The options of a task that is a function, as keywords."""
+
+    backend: str | None
+    """The name of the backend to run on; the engine's default if not given."""
+
+
+class CommandKeywords(ValueKeywords[R], Generic[R], total=False):
+    """The options of an executable task, as keywords, but for those that decide on the type of its value."""
+
+    env: Mapping[str, Any] | None
+    """Variables, added to the parent's environment."""
+    clean_env: bool | None
+    """Whether these are all that the command gets."""
+    cwd: str | PathLike[str] | None
+    """Where it runs, relative to its sandbox, a new directory; the sandbox itself if not given."""
+    stdin: str | bytes | PathLike[str] | None
+    """Text, bytes or a path that the command reads as its standard input."""
+    ok_codes: int | Iterable[int] | None
+    """Exit codes that are no failure; 0 alone if not given."""
+    shell: str | Sequence[str] | None
+    """What runs a command given as text: a program, or a list of it and its arguments up to the one before the command,
+    as ``["bash", "-o", "pipefail", "-c"]``. The engine's if not given."""
+
+
+class AllCommandKeywords(CommandKeywords[R], Generic[R], total=False):
+    """All options of an executable task, as keywords."""
+
+    capture_stdio: bool | None
+    """Whether the output goes to a file, whose path is then the value."""
+    text: bool | None
+    """Whether the value is text, in UTF-8; False for bytes, as they are."""

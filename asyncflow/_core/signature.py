@@ -15,7 +15,6 @@ from .arguments import holds_futures
 from .containers import Kinds
 from .files import declared
 
-_OPTIONS = ("after", "backend", "example", "expected", "label", "timeout")
 _POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
 
@@ -27,12 +26,16 @@ class Parameters:
             that shows the signature of what it wraps, its own parameters count: it may add arguments or drop some.
         name: the task's name, for the error.
         kinds: what each class is, for futures among the defaults; None if there are none.
+        options: that the task has, for the error.
     """
 
-    __slots__ = ("_accept", "_defaults", "_futures", "_name", "least", "most", "signature")
+    __slots__ = ("_accept", "_defaults", "_futures", "_name", "_options", "least", "most", "signature")
 
-    def __init__(self, fn: Callable[..., Any], name: str, kinds: Kinds | None = None) -> None:
+    def __init__(
+        self, fn: Callable[..., Any], name: str, kinds: Kinds | None = None, options: Sequence[str] = ()
+    ) -> None:
         self._name = name
+        self._options = options
         self.signature = _signature(fn)
         self._futures = (
             {} if kinds is None else _defaults(self.signature, lambda each: holds_futures(each, kinds))
@@ -114,10 +117,11 @@ class Parameters:
         unknown = next((name for name in kwargs if name not in there), None)
         if unknown is None:
             return ""
-        if unknown in _OPTIONS:
-            return f" (options go before the call:  {self._name}.with_options({unknown}=...)(...))"
         close = difflib.get_close_matches(unknown, there, 1)
-        return f" (did you mean {close[0]!r}?)" if close else ""
+        near = f" (did you mean {close[0]!r}?)" if close else ""
+        if unknown in self._options:
+            near += f" (options go before the call:  {self._name}.with_options({unknown}=...)(...))"
+        return near
 
 
 def names_of(fn: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> list[str]:

@@ -15,25 +15,27 @@ from typing import TYPE_CHECKING, Any, Final
 
 from .._causes import spelled
 from ..errors import AsyncflowError, Cause, ImpossibleTransition
+from .options import TaskOptions
 from .states import KEPT, LEGAL, NOW, PENDING, STATES, STEP, State, state_of, steps_of
+
+BODIES: Final = ("block", "output")
+"""Kinds of tasks that run on the event loop and may call others."""
+_PLAIN: Final = TaskOptions()
 
 
 class Definition:
-    """What all calls of one decorated function have in common."""
+    """What all calls of one decorated function have in common: the function, its kind and its options."""
 
     __slots__ = (
         "_staged",
-        "backend",
-        "command",
         "ends_plainly",
-        "example",
-        "expected",
         "fn",
         "is_block",
+        "is_command",
         "is_coroutine",
         "kind",
-        "label",
         "name",
+        "options",
         "returns",
         "timeout",
     )
@@ -41,32 +43,25 @@ class Definition:
     def __init__(
         self,
         fn: Callable[..., Any],
-        name: str,
-        *,
-        is_coroutine: bool = False,
-        is_block: bool = False,
-        backend: str | None = None,
-        timeout: float | None = None,
-        command: Any = None,
-        example: Any = ...,
         kind: str = "function",
-        expected: float | None = None,
-        label: str | None = None,
+        options: TaskOptions = _PLAIN,
+        *,
+        name: str | None = None,
+        is_coroutine: bool = False,
+        returns: type | None = None,
     ) -> None:
         self.fn = fn
-        self.name = name
+        self.kind = kind
+        self.options: Any = options  # of the class that goes with the kind
+        self.name = name or options.name or name_of_function(fn)
         self.is_coroutine = is_coroutine
-        self.is_block = is_block
-        self.backend = backend
-        self.timeout = timeout
-        self.kind = "block" if is_block and kind == "function" else kind
-        self.command = command  # of an executable task: its `CommandOptions`
-        self.returns: type | None = None  # and the class of its value, of which the function says nothing
-        self.example = example
-        self.expected = expected  # seconds that it takes, as its user says
-        self.label = label  # tells these calls from others in messages
+        self.returns = returns  # the class of its value, where the function does not say it
+        # The rest follows from these, and is asked for at each call.
+        self.is_block = kind in BODIES
+        self.is_command = kind == "executable"
+        self.timeout = options.timeout
         # What its function returns is its future's value, and nothing else is to be done then.
-        self.ends_plainly = not is_block and command is None and timeout is None
+        self.ends_plainly = not self.is_block and not self.is_command and self.timeout is None
         self._staged: Definition | None = None
 
     @property
@@ -76,6 +71,12 @@ class Definition:
             self._staged = copy(self)
             self._staged.ends_plainly = False
         return self._staged
+
+
+def name_of_function(fn: Any) -> str:
+    """What a function is called in messages, if nobody has said."""
+    inner = getattr(fn, "func", fn)  # functools.partial
+    return getattr(inner, "__name__", None) or type(inner).__name__
 
 
 class Lane:
@@ -293,9 +294,7 @@ class Task:
     @property
     def label(self) -> str | None:
         """What tells the call from others of its function, as its user has said; None if nothing was said."""
-        return (
-            self.site.definition.label if self.extra is None else self.own_label or self.site.definition.label
-        )
+        return None if self.extra is None else self.own_label
 
     @property
     def name_shown(self) -> str:
@@ -331,7 +330,7 @@ class Task:
     @property
     def example(self) -> Any:
         """What stands in for its value where it does not run; `...` if nobody has said."""
-        return self.site.definition.example
+        return self.site.definition.options.example
 
     @property
     def returns(self) -> type | None:

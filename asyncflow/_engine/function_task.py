@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import functools
 import sys
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from threading import get_ident
-from types import CodeType, EllipsisType, MethodType
+from types import CodeType, MethodType
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Self, TypeVar, overload
 
 from .._causes import spelled
-from .._core.options import Labels, label_of, labelled
+from .._core.options import TaskOptions
 from .._core.signature import Parameters
 from .._core.task import Definition, Lane
 from .._runtime.future import TaskFuture
@@ -18,10 +18,13 @@ from .._runtime.inputs import KINDS
 from .._tracebacks import trim
 from .._worker.far import FarTask
 from ..backend import HELD_UP
-from .option_names import names_options
+from .option_names import shows_options
 from .typing import KeywordsDoNotFit, Later, Method, Plain, Promise, Takes1, Takes2, Takes3, Takes4
 
 if TYPE_CHECKING:
+    from typing import Unpack
+
+    from .._core.options import TaskKeywords
     from .._runtime.run import Run
     from ..engine import WorkflowEngine
 
@@ -48,7 +51,7 @@ class FunctionTask(Generic[P, Fn, R]):
         )  # first: a callable's own attributes must not win over ours
         self._engine = engine
         self._definition = definition
-        self._parameters = Parameters(definition.fn, definition.name, KINDS)
+        self._parameters = Parameters(definition.fn, definition.name, KINDS, definition.options.names())
         definition.fn = self._parameters.without_futures(definition.fn)
         self._leading: tuple[Any, ...] = ()  # the instance, of a method
         self._after: tuple[Any, ...] = ()
@@ -212,60 +215,29 @@ class FunctionTask(Generic[P, Fn, R]):
             trim(error)  # in the user's line it was raised
             raise
 
-    @names_options
+    @shows_options(TaskOptions)
     def with_options(
-        self,
-        *,
-        name: str | None = None,
-        backend: str | None = None,
-        timeout: Any = None,
-        after: Awaitable[Any] | Iterable[Awaitable[Any]] = (),
-        example: R | Callable[..., R] | EllipsisType = ...,
-        expected: Any = None,
-        label: str | None = None,
+        self, *, after: Awaitable[Any] | Iterable[Awaitable[Any]] = (), **options: Unpack[TaskKeywords[R]]
     ) -> Self:
-        """The same task with other options.
+        """The same task with other options; those that are not given stay as they are.
 
         Args:
-            name: what it is called in messages.
-            backend: where it runs; a name the engine knows.
-            timeout: seconds or `timedelta` that it may run.
             after: futures that must succeed first, and whose values are not passed.
-            example: what stands in for its value in a dry run: a value, or a callable that makes one of the arguments.
-            expected: seconds or `timedelta` that it is expected to take, for plans.
-            label: tells these calls from others in errors, logs and `TaskFuture.explain`: "trim[S17]". Reports and
-                plans have them under one name all the same.
+            options: as `TaskKeywords` has them.
 
         Raises:
-            TypeError: a backend, an example or an expected duration for a block, whose body runs on the event loop,
-                also in a dry run, and which takes as long as what is inside. A name or a task instead of a future.
-            ValueError: a duration that is none.
+            TypeError: an option of the wrong type, or one that there is not, or a backend, an example or an expected
+                duration for a block. A name or a task instead of a future.
+            ValueError: an option that is out of range.
             UnknownBackend: the engine has no backend of that name.
         """
+        return self._with_options(after, options)
+
+    def _with_options(self, after: Any, options: Mapping[str, Any]) -> Self:
         futures = self._futures(after)
-        variant = self._copy()
-        old = self._definition
-        if old.is_block and backend is not None:
-            raise TypeError(
-                f"block {old.name!r} cannot be given backend={backend!r}: its body runs on the event loop"
-            )
-        if old.is_block and example is not ...:
-            raise TypeError(
-                f"block {old.name!r} cannot be given example={example!r}: its body runs also in a dry run"
-            )
-        if old.is_block and expected is not None:
-            raise TypeError(
-                f"block {old.name!r} cannot be given expected={expected!r}: it takes as long as what is inside"
-            )
+        variant, old = self._copy(), self._definition
         variant._definition = self._engine._definition(
-            old.fn,
-            name=old.name if name is None else name,
-            backend=old.backend if backend is None else backend,
-            timeout=old.timeout if timeout is None else timeout,
-            is_block=old.is_block,
-            example=old.example if example is ... else example,
-            expected=old.expected if expected is None else expected,
-            label=old.label if label is None else label_of(label, old.name),
+            old.fn, old.kind, old.options, options, old.is_coroutine
         )
         variant._run = variant._lane = None
         variant._after = (*self._after, *futures)
@@ -287,16 +259,7 @@ class FunctionTask(Generic[P, Fn, R]):
             raise TypeError(f"{self._definition.name}.on() got {engine!r}; a WorkflowEngine is needed")
         variant, old = self._copy(), self._definition
         variant._engine = engine
-        variant._definition = engine._definition(
-            old.fn,
-            name=old.name,
-            backend=old.backend,
-            timeout=old.timeout,
-            is_block=old.is_block,
-            example=old.example,
-            expected=old.expected,
-            label=old.label,
-        )
+        variant._definition = engine._definition(old.fn, old.kind, old.options, {}, old.is_coroutine)
         variant._run = variant._lane = None
         return variant
 
@@ -316,10 +279,10 @@ class FunctionTask(Generic[P, Fn, R]):
         return futures
 
     @overload
-    def map(self: Takes1[A, Q], a: Iterable[Later[A]], /, *, label: Labels = None) -> list[TaskFuture[R]]: ...
+    def map(self: Takes1[A, Q], a: Iterable[Later[A]], /) -> list[TaskFuture[R]]: ...
     @overload
     def map(
-        self: Takes2[A, B, Q], a: Iterable[Later[A]], b: Iterable[Later[B]], /, *, label: Labels = None
+        self: Takes2[A, B, Q], a: Iterable[Later[A]], b: Iterable[Later[B]], /
     ) -> list[TaskFuture[R]]: ...
     @overload
     def map(
@@ -329,30 +292,21 @@ class FunctionTask(Generic[P, Fn, R]):
         c: Iterable[Later[C]],
         /,
         *more: Iterable[Any],
-        label: Labels = None,
     ) -> list[TaskFuture[R]]: ...
 
-    def map(self: Any, /, *iterables: Iterable[Any], label: Labels = None) -> list[TaskFuture[Any]]:
+    def map(self: Any, /, *iterables: Iterable[Any]) -> list[TaskFuture[Any]]:
         """Call the task once for each item, as the built-in ``map`` does, and return the futures.
 
         Args:
             iterables: one for each positional argument; the shortest tells how many calls.
-            label: one for each call, or a function that makes one of the same arguments: tells calls from one another
-                in errors, logs and `TaskFuture.explain`.
 
         Raises:
-            TypeError: the arguments do not fit the function, or a label is no text.
+            TypeError: the arguments do not fit the function.
         """
         caller = sys._getframe(1)
         try:
             calls = zip(*iterables, strict=False)
-            if label is None:
-                return [made_at(caller.f_code, caller.f_lasti, self(*items)) for items in calls]
-            made = []
-            for items, own in labelled(calls, label, self._definition.name):
-                made.append(made_at(caller.f_code, caller.f_lasti, self(*items)))
-                made[-1].own_label = own
-            return made
+            return [made_at(caller.f_code, caller.f_lasti, self(*items)) for items in calls]
         except BaseException as error:
             trim(error)
             raise

@@ -1,23 +1,17 @@
-"""What somebody likely meant who gave an option that there is not: for all functions of the face that take options."""
+"""What somebody likely meant who gave an option that there is not, and which options there are, for editors."""
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from functools import wraps
 from typing import Any, TypeVar
 
-from .._core.options import meant
+from .._core.given import meant
+from .._core.options import TaskOptions
 from .._tracebacks import trim
 
 F = TypeVar("F", bound=Callable[..., Any])
-
-
-def _no_option(function: Any, option: str, known: frozenset[str]) -> TypeError:
-    shown = sorted(known - {"self", "fn", "engine"})
-    who = function.__qualname__.removesuffix(".__init__")
-    return TypeError(
-        f"{who}() has no option {option!r}.{meant(option, shown)}\n  It has: {', '.join(shown)}."
-    )
 
 
 def names_options(function: F) -> F:
@@ -41,3 +35,36 @@ def names_options(function: F) -> F:
             raise
 
     return checked  # type: ignore[return-value]
+
+
+def _no_option(function: Any, option: str, known: frozenset[str]) -> TypeError:
+    shown = sorted(known - {"self"})
+    who = function.__qualname__.removesuffix(".__init__")
+    return TypeError(
+        f"{who}() has no option {option!r}.{meant(option, shown)}\n  It has: {', '.join(shown)}."
+    )
+
+
+def shows_options(options: type[TaskOptions]) -> Callable[[F], F]:
+    """Have a function that passes options on show them by name in its signature, to `help` and in notebooks."""
+
+    def showing(function: F) -> F:
+        signature = inspect.signature(function)
+        *own, _ = signature.parameters.values()  # the last takes all options
+        named = [
+            inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default)
+            for name, default in options.defaults().items()
+        ]
+
+        @wraps(function)
+        def shown(*args: Any, **given: Any) -> Any:
+            try:
+                return function(*args, **given)
+            except Exception as error:
+                trim(error)
+                raise
+
+        shown.__signature__ = signature.replace(parameters=[*own, *named])  # type: ignore[attr-defined]
+        return shown  # type: ignore[return-value]
+
+    return showing

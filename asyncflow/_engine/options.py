@@ -7,14 +7,14 @@ import sys
 import threading
 from collections.abc import Iterable, Mapping
 from concurrent.futures import Executor
-from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from .._causes import spelled
 from .._core.arguments import holds_futures
 from .._core.files import declared
-from .._core.options import duration, mapping, meant
+from .._core.given import mapping, meant
+from .._core.task import name_of_function
 from .._runtime.future import TaskFuture
 from .._runtime.inputs import KINDS
 from ..backend import ExecutionBackend
@@ -33,8 +33,7 @@ def name_of(what: Any) -> str:
         return what
     if isinstance(what, (ExecutionBackend,)):
         return what.name
-    inner = getattr(what, "func", what)  # functools.partial
-    return getattr(inner, "__name__", None) or type(inner).__name__
+    return name_of_function(what)
 
 
 def chosen_of(backend: Any, backends: Any) -> dict[str, Any]:
@@ -132,12 +131,7 @@ def check_function(decorator: str, fn: Any) -> None:
         )
 
 
-def seconds(timeout: float | timedelta | None, name: str) -> float | None:
-    """A timeout as a number."""
-    return None if timeout is None else duration(f"{name!r}: timeout", timeout, is_limit=True)
-
-
-def asked_for(name: str, backend: Any, known: Iterable[str]) -> UnknownBackend:
+def asked_for(name: str, backend: str, known: Iterable[str]) -> UnknownBackend:
     """The error for a task that asks for a backend which its engine lacks.
 
     Args:
@@ -145,25 +139,11 @@ def asked_for(name: str, backend: Any, known: Iterable[str]) -> UnknownBackend:
         backend: what it asks for.
         known: names of those that there are.
     """
-    if not isinstance(backend, str):
-        raise TypeError(
-            f"{name!r}: backend={backend!r}: a task names one of its engine's: {', '.join(sorted(known))}"
-        )
     return UnknownBackend(
         f"{name!r} asks for backend {backend!r}, which this engine lacks. It has: {', '.join(sorted(known))}."
         f"{meant(backend, known)}\n"
         f"  Name it when the engine is made:  WorkflowEngine(backends={{..., {backend!r}: ...}})"
     )
-
-
-def expected_seconds(expected: float | timedelta | None, name: str) -> float | None:
-    """How long a task is expected to take, as a number."""
-    if expected is None:
-        return None
-    from ..plan.tasks import checked_seconds  # most tasks say nothing, and plans take a while to load
-
-    length = expected.total_seconds() if isinstance(expected, timedelta) else expected
-    return checked_seconds(length, f"{name!r}: expected")
 
 
 def _in_generator() -> bool:

@@ -14,7 +14,7 @@ from functools import wraps
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from .._core.options import meant
+from .._core.given import meant
 from .._tracebacks import trim
 from .._worker import command, marks, watch
 from .settings import OUTSIDE, PREFIX

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from os import PathLike
 from pathlib import Path
 from typing import Any, Final, NamedTuple, Self, get_args
 
-from .._core.commands import checked_shell
-from .._core.options import duration, flag, meant, whole, whole_or_none
+from .._core.given import duration, flag, meant, whole, whole_or_none
+from .._core.given import shell as check_shell
+from .._core.options import BlockOptions, CommandOptions, TaskOptions
 from .._files.sandboxes import Keep
 from ..backends.thread import usable_cpus
 from ..errors import UnknownBackend
@@ -32,8 +33,9 @@ class Settings:
     journal: Path | None
     max_tasks: int
     check_types: bool
-    shell: str | tuple[str, ...]
     contain_commands: bool
+    defaults: Mapping[str, TaskOptions]
+    """The options of tasks of which nothing else is said, by kind."""
 
     @classmethod
     def checked(
@@ -76,8 +78,12 @@ class Settings:
             journal=None if journal is None else path("journal", journal),
             max_tasks=whole("max_tasks", max_tasks),
             check_types=flag("check_types", check_types),
-            shell=checked_shell("shell", shell),
             contain_commands=flag("contain_commands", contain_commands),
+            defaults={
+                "function": TaskOptions(),
+                "block": BlockOptions(),
+                "executable": CommandOptions(shell=shell),
+            },
         )
 
 
@@ -171,7 +177,7 @@ OUTSIDE: Final = {
     "journal": Outside(path, _text, "the file to which each run adds its events"),
     "max_tasks": Outside(whole, _number, "how many tasks a dry run or a plan may call"),
     "check_types": Outside(flag, _yes_or_no, "whether values are held to their annotations as they flow"),
-    "shell": Outside(checked_shell, _words, "the shell that runs commands given as text"),
+    "shell": Outside(check_shell, _words, "the shell that runs commands given as text"),
     "contain_commands": Outside(flag, _yes_or_no, "whether each command has a control group of its own"),
     "full_traceback": Outside(flag, _yes_or_no, "whether tracebacks show the frames of asyncflow", False),
 }

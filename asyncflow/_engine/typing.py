@@ -9,10 +9,9 @@ surely are no futures, and do not fit, make a call `KeywordsDoNotFit`, with whic
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Coroutine, Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Coroutine, Generator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from datetime import date, timedelta
-from os import PathLike
 from pathlib import Path, PurePath
 from typing import (
     TYPE_CHECKING,
@@ -24,12 +23,14 @@ from typing import (
     Self,
     TypeAlias,
     TypeVar,
+    Unpack,
     overload,
 )
 
 from .._runtime.future import TaskFuture
 
 if TYPE_CHECKING:
+    from .._core.options import BlockKeywords, CommandKeywords, TaskKeywords
     from .executable_task import ExecutableTask
     from .function_task import FunctionTask
 
@@ -139,39 +140,14 @@ class FunctionTaskDecorator(Protocol):
 
     @overload
     def __call__(
-        self,
-        fn: Callable[P, Coroutine[Any, Any, R]],
-        /,
-        *,
-        name: str | None = ...,
-        backend: str | None = ...,
-        timeout: Any = ...,
-        example: Any = ...,
-        expected: Any = ...,
+        self, fn: Callable[P, Coroutine[Any, Any, R]], /, **options: Unpack[TaskKeywords[Any]]
     ) -> FunctionTask[P, Coroutine[Any, Any, R], R]: ...
     @overload
     def __call__(
-        self,
-        fn: Callable[P, R],
-        /,
-        *,
-        name: str | None = ...,
-        backend: str | None = ...,
-        timeout: Any = ...,
-        example: Any = ...,
-        expected: Any = ...,
+        self, fn: Callable[P, R], /, **options: Unpack[TaskKeywords[Any]]
     ) -> FunctionTask[P, R, R]: ...
     @overload
-    def __call__(
-        self,
-        /,
-        *,
-        name: str | None = ...,
-        backend: str | None = ...,
-        timeout: Any = ...,
-        example: Any = ...,
-        expected: Any = ...,
-    ) -> FunctionTaskDecorator: ...
+    def __call__(self, /, **options: Unpack[TaskKeywords[Any]]) -> FunctionTaskDecorator: ...
 
 
 class BlockDecorator(Protocol):
@@ -179,40 +155,28 @@ class BlockDecorator(Protocol):
 
     @overload
     def __call__(
-        self,
-        fn: Callable[P, Coroutine[Any, Any, TaskFuture[R]]],
-        /,
-        *,
-        name: str | None = ...,
-        timeout: Any = ...,
+        self, fn: Callable[P, Coroutine[Any, Any, TaskFuture[R]]], /, **options: Unpack[BlockKeywords]
     ) -> FunctionTask[P, Coroutine[Any, Any, TaskFuture[R]], R]: ...
     @overload
     def __call__(
-        self,
-        fn: Callable[P, Coroutine[Any, Any, list[TaskFuture[R]]]],
-        /,
-        *,
-        name: str | None = ...,
-        timeout: Any = ...,
+        self, fn: Callable[P, Coroutine[Any, Any, list[TaskFuture[R]]]], /, **options: Unpack[BlockKeywords]
     ) -> FunctionTask[P, Coroutine[Any, Any, list[TaskFuture[R]]], list[R]]: ...
     @overload
     def __call__(
-        self, fn: Callable[P, Coroutine[Any, Any, R]], /, *, name: str | None = ..., timeout: Any = ...
+        self, fn: Callable[P, Coroutine[Any, Any, R]], /, **options: Unpack[BlockKeywords]
     ) -> FunctionTask[P, Coroutine[Any, Any, R], R]: ...
     @overload
     def __call__(
-        self, fn: Callable[P, TaskFuture[R]], /, *, name: str | None = ..., timeout: Any = ...
+        self, fn: Callable[P, TaskFuture[R]], /, **options: Unpack[BlockKeywords]
     ) -> FunctionTask[P, TaskFuture[R], R]: ...
     @overload
     def __call__(
-        self, fn: Callable[P, list[TaskFuture[R]]], /, *, name: str | None = ..., timeout: Any = ...
+        self, fn: Callable[P, list[TaskFuture[R]]], /, **options: Unpack[BlockKeywords]
     ) -> FunctionTask[P, list[TaskFuture[R]], list[R]]: ...
     @overload
-    def __call__(
-        self, fn: Callable[P, R], /, *, name: str | None = ..., timeout: Any = ...
-    ) -> FunctionTask[P, R, R]: ...
+    def __call__(self, fn: Callable[P, R], /, **options: Unpack[BlockKeywords]) -> FunctionTask[P, R, R]: ...
     @overload
-    def __call__(self, /, *, name: str | None = ..., timeout: Any = ...) -> BlockDecorator: ...
+    def __call__(self, /, **options: Unpack[BlockKeywords]) -> BlockDecorator: ...
 
 
 class ExecutableTaskDecorator(Protocol):
@@ -225,34 +189,12 @@ class ExecutableTaskDecorator(Protocol):
         /,
         *,
         capture_stdio: Literal[True],
-        name: str | None = ...,
-        timeout: Any = ...,
-        env: Mapping[str, Any] | None = ...,
-        clean_env: bool | None = ...,
-        cwd: str | PathLike[str] | None = ...,
-        stdin: str | bytes | PathLike[str] | None = ...,
-        ok_codes: int | Iterable[int] | None = ...,
-        shell: str | Sequence[str] | None = ...,
-        example: Path | Callable[..., Path] = ...,
-        expected: Any = ...,
+        text: bool | None = ...,
+        **options: Unpack[CommandKeywords[Path]],
     ) -> ExecutableTask[P, T, Path]: ...
     @overload
     def __call__(
-        self,
-        fn: Callable[P, T],
-        /,
-        *,
-        text: Literal[False],
-        name: str | None = ...,
-        timeout: Any = ...,
-        env: Mapping[str, Any] | None = ...,
-        clean_env: bool | None = ...,
-        cwd: str | PathLike[str] | None = ...,
-        stdin: str | bytes | PathLike[str] | None = ...,
-        ok_codes: int | Iterable[int] | None = ...,
-        shell: str | Sequence[str] | None = ...,
-        example: bytes | Callable[..., bytes] = ...,
-        expected: Any = ...,
+        self, fn: Callable[P, T], /, *, text: Literal[False], **options: Unpack[CommandKeywords[bytes]]
     ) -> ExecutableTask[P, T, bytes]: ...
     @overload
     def __call__(
@@ -260,17 +202,9 @@ class ExecutableTaskDecorator(Protocol):
         fn: Callable[P, T],
         /,
         *,
-        name: str | None = ...,
-        timeout: Any = ...,
-        env: Mapping[str, Any] | None = ...,
-        clean_env: bool | None = ...,
-        cwd: str | PathLike[str] | None = ...,
-        stdin: str | bytes | PathLike[str] | None = ...,
-        text: Literal[True] = ...,
-        ok_codes: int | Iterable[int] | None = ...,
-        shell: str | Sequence[str] | None = ...,
-        example: str | Callable[..., str] = ...,
-        expected: Any = ...,
+        text: Literal[True] | None = ...,
+        capture_stdio: Literal[False] | None = ...,
+        **options: Unpack[CommandKeywords[str]],
     ) -> ExecutableTask[P, T, str]: ...
     @overload
     def __call__(
@@ -278,51 +212,21 @@ class ExecutableTaskDecorator(Protocol):
         /,
         *,
         capture_stdio: Literal[True],
-        text: bool = ...,
-        name: str | None = ...,
-        timeout: Any = ...,
-        env: Mapping[str, Any] | None = ...,
-        clean_env: bool | None = ...,
-        cwd: str | PathLike[str] | None = ...,
-        stdin: str | bytes | PathLike[str] | None = ...,
-        ok_codes: int | Iterable[int] | None = ...,
-        shell: str | Sequence[str] | None = ...,
-        example: Path | Callable[..., Path] = ...,
-        expected: Any = ...,
+        text: bool | None = ...,
+        **options: Unpack[CommandKeywords[Path]],
     ) -> CapturingTaskDecorator: ...
     @overload
     def __call__(
-        self,
-        /,
-        *,
-        text: Literal[False],
-        name: str | None = ...,
-        timeout: Any = ...,
-        env: Mapping[str, Any] | None = ...,
-        clean_env: bool | None = ...,
-        cwd: str | PathLike[str] | None = ...,
-        stdin: str | bytes | PathLike[str] | None = ...,
-        ok_codes: int | Iterable[int] | None = ...,
-        shell: str | Sequence[str] | None = ...,
-        example: bytes | Callable[..., bytes] = ...,
-        expected: Any = ...,
+        self, /, *, text: Literal[False], **options: Unpack[CommandKeywords[bytes]]
     ) -> BytesTaskDecorator: ...
     @overload
     def __call__(
         self,
         /,
         *,
-        name: str | None = ...,
-        timeout: Any = ...,
-        env: Mapping[str, Any] | None = ...,
-        clean_env: bool | None = ...,
-        cwd: str | PathLike[str] | None = ...,
-        stdin: str | bytes | PathLike[str] | None = ...,
-        text: Literal[True] = ...,
-        ok_codes: int | Iterable[int] | None = ...,
-        shell: str | Sequence[str] | None = ...,
-        example: str | Callable[..., str] = ...,
-        expected: Any = ...,
+        text: Literal[True] | None = ...,
+        capture_stdio: Literal[False] | None = ...,
+        **options: Unpack[CommandKeywords[str]],
     ) -> ExecutableTaskDecorator: ...
 
 

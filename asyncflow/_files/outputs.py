@@ -9,7 +9,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from .._core.files import OutputFile, straight
-from .._core.options import meant
+from .._core.given import meant
 from .._core.task import Definition
 from ..errors import EngineClosed
 from .held_path import HeldPath
@@ -51,7 +51,7 @@ class Outputs:
             run.lacks_output(self._future.name, _no_such(facts, name, facts.declares))
         # A block, because that runs on the loop whatever the backend is.
         name_told = f"{self._future.name}.outputs[{name!r}]"
-        definition = Definition(path_of_output, name_told, is_block=True, kind="output")
+        definition = Definition(path_of_output, "output", name=name_told)
         args = (self._future, facts, name)
         if run.closed is not None:
             raise EngineClosed(f"{name_told!r} was asked for, but {run.closed}")

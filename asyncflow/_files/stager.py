@@ -107,7 +107,7 @@ class Stager:
         files = declared(task.args, task.kwargs)
         facts = task.facts = Facts(
             label=f"{task.name!r} (#{task.id})",
-            is_command=task.definition.command is not None,
+            is_command=task.definition.is_command,
             folder=Path.cwd() if files or task.holes else Path(),
             is_dry=self._sandboxes is None or not is_staged,
             is_open=bool(task.holes),

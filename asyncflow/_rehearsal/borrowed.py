@@ -42,6 +42,6 @@ class Borrowed:
         given: asyncio.Future[Any] = run.loop.create_future()
         given.set_result(asyncio.Future.result(future) if has_value(future) else run.hands.stand_in(future))
         own = run.wiring.adopt(given)
-        own.definition = Definition(type(future), future.name)
+        own.definition = Definition(type(future), name=future.name)
         run.renamed(own)
         return own

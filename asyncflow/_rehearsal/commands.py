@@ -46,7 +46,7 @@ def ask(task: Task) -> Failed | None:
     if isinstance(given, (list, tuple)):
         given = [str(each) if _is_opaque(each) else each for each in given]
     try:
-        argv = argv_of(given, task.definition.command, task.name)
+        argv = argv_of(given, task.definition.options, task.name)
     except Exception as error:
         return Failed(error, False)
     task.facts.command = given if isinstance(given, str) else argv

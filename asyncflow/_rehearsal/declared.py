@@ -166,8 +166,8 @@ class Declared:
     def _parameter(self, name: str) -> Given | None:
         """What is said of an argument of the block, or of the task whose example it is."""
         definition = self._task.definition
-        is_own = definition.is_block or definition.command is not None
-        own = definition.fn if is_own else definition.example
+        is_own = definition.is_block or definition.is_command
+        own = definition.fn if is_own else definition.options.example
         if getattr(own, "__code__", None) is not self._frame.f_code:
             return None
         hint = function_of(definition.fn, is_block=definition.is_block).hints.get(name)

@@ -240,8 +240,8 @@ class DryRun(Run):
             place=self._real.foreign.place,
             needs_pickle=False,
             returns=definition.returns,
-            example=definition.example,
-            expected=definition.expected,
+            example=definition.options.example,
+            expected=definition.options.expected,
         )
         self._calls[future.id] = call
         self._inside[call.block].append(call)
@@ -256,7 +256,7 @@ class DryRun(Run):
 
     def gives_no_command(self, task: Task) -> bool:
         """Whether the function of an executable task gave no command, and nothing stands in for its result."""
-        failed = commands.ask(task) if task.definition.command is not None else None
+        failed = commands.ask(task) if task.definition.is_command else None
         return failed is not None and not self._has_no_command(task, failed)
 
     def _has_no_command(self, task: Task, failed: commands.Failed) -> bool:

@@ -210,7 +210,7 @@ def _meant(error: BaseException, sources: _Sources) -> str:
 
 
 def _what(task: Task) -> str:
-    is_command = task.definition.command is not None and task.definition.example is ...
+    is_command = task.definition.is_command and task.example is ...
     kind = "block" if task.definition.is_block else "the command of" if is_command else "the example= of"
     return f"{kind} {task.name!r}" if task.id else f"{task.name!r}"
 

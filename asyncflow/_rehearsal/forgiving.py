@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from copy import copy
+from dataclasses import replace
 from types import CodeType
 from typing import Any, cast
 
@@ -136,12 +137,13 @@ class ForgivingRun(DryRun):
         code, at = faults.users_site(code, at, self.site)
         self.found.take(faults.of_call(error, place_in(code, at), ends))
         alone = copy(definition)
-        alone.is_block, alone.command, alone.timeout, alone.ends_plainly = False, None, None, True
-        if callable(alone.example):
-            alone.example = ...
+        alone.is_block = alone.is_command = False
+        alone.timeout, alone.ends_plainly = None, True
+        if callable(definition.options.example):
+            alone.options = replace(definition.options, example=...)
         future = DryRun.call(self, alone, self.lane_for(alone), (), {}, code, at)
         call = self._calls[future.id]
-        call.args, call.kwargs, call.example, call.is_refused = args, kwargs, definition.example, True
+        call.args, call.kwargs, call.example, call.is_refused = args, kwargs, definition.options.example, True
         call.dependencies = tuple(each.id for each in futures)
         call.after = tuple(each.id for each in order)
         lane = self._real.lane_for(definition)

@@ -95,7 +95,7 @@ class Rehearsal(ForgivingRun):
             at: the instruction in it.
         """
         self.site = code, at
-        definition = Definition(body, name, is_block=True, is_coroutine=True)
+        definition = Definition(body, "block", name=name, is_coroutine=True)
         return self._call_as(0, definition, self.lane_for(definition), (), {}, code, at)
 
     async def shut_down(self) -> None:

@@ -16,8 +16,9 @@ from functools import partial
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
-from .._core.commands import CommandOptions, argv_of
+from .._core.commands import argv_of
 from .._core.names_in_commands import is_plain, misread, unplain
+from .._core.options import CommandOptions
 from .._core.task import Task
 from .._files.aside import aside
 from .._files.facts import Facts
@@ -93,7 +94,7 @@ class Commands:
             self.waiting.pop(task.id, None)
 
     async def _run(self, task: Task) -> str | bytes | Path:
-        options: CommandOptions = task.definition.command
+        options: CommandOptions = task.definition.options
         facts: Facts = task.facts
         if facts.sandbox is None:
             facts.sandbox = self._sandboxes.make(task)
@@ -152,7 +153,7 @@ class Commands:
         while True:
             with ExitStack() as undo:
                 try:
-                    streams = Streams(task.definition.command, task.facts.sandbox, self._sandboxes.root, undo)
+                    streams = Streams(task.definition.options, task.facts.sandbox, self._sandboxes.root, undo)
                 except OSError as error:
                     if error.errno not in NO_ROOM:
                         raise

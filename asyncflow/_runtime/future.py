@@ -90,7 +90,7 @@ class TaskFuture(Task, asyncio.Future[T]):
         return Outputs(self)
 
     def _of_command(self, what: str) -> Facts:
-        if self.definition.command is None:
+        if not self.definition.is_command:
             raise AttributeError(f"{self!r} has no {what}: only executable tasks have")
         facts: Facts = self.facts
         return facts
@@ -216,7 +216,7 @@ class TaskFuture(Task, asyncio.Future[T]):
         return spelled(f"<TaskFuture {self.name_shown}#{self.id} {state_of(self.story)}>")
 
     def __dir__(self) -> list[str]:
-        face = _FACE if self.definition.command is not None else _FACE - _OF_COMMANDS
+        face = _FACE if self.definition.is_command else _FACE - _OF_COMMANDS
         return [name for name in super().__dir__() if name in face or name.startswith("__")]
 
 

@@ -66,11 +66,11 @@ class Places:
         """
         if definition.is_block:
             return self._blocks
-        if definition.command is not None:
+        if definition.is_command:
             return self._commands
-        name = definition.backend or self._default
+        name = definition.options.backend or self._default
         backend = self._backends[name]
-        named = definition.backend is not None and backend.takes_coroutines
+        named = definition.options.backend is not None and backend.takes_coroutines
         if definition.is_coroutine and not (backend.runs_coroutines or named):
             return self._loop
         return self._named[name]

@@ -231,7 +231,7 @@ class Run:
         task.attempt = task.waiting = 0
         task.dependents = task.link = task.holes = task.extra = None
         dependencies = self.wiring.of_call(task, args, kwargs, after) if args or kwargs or after else ()
-        if definition.command is not None or (task.extra is not None and task.facts is not None):  # type: ignore[unreachable]
+        if definition.is_command or (task.extra is not None and task.facts is not None):  # type: ignore[unreachable]
             self._with_files(task, dependencies)
         self.scheduler.called(task, dependencies)
         if dependencies and self.record is not None:

@@ -10,7 +10,8 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any, Final
 
-from .._core.commands import CommandOptions, script_of
+from .._core.commands import script_of
+from .._core.options import CommandOptions
 from .._core.task import Task
 from .._files.sandboxes import STREAMS, beside
 from ..errors import OutputNotText, OutputTooLarge

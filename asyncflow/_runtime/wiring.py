@@ -144,7 +144,7 @@ class Wiring:
         if isinstance(awaitable, asyncio.Future) and awaitable.get_loop() is not run.loop:
             raise ForeignFuture(f"{awaitable!r} belongs to another event loop than the engine's")
         name = getattr(awaitable, "__qualname__", type(awaitable).__name__)
-        definition = Definition(type(awaitable), name, kind="awaitable")
+        definition = Definition(type(awaitable), "awaitable", name=name)
         owner = run.owner(SCOPE.get().block)
         task: TaskFuture[Any] = TaskFuture(loop=run.loop)
         run.last += 1

@@ -13,7 +13,7 @@ from queue import SimpleQueue
 from time import perf_counter
 from typing import Any
 
-from .._core.options import whole_or_none
+from .._core.given import whole_or_none
 from .._worker.attempt import Outcome, run_attempt
 from .._worker.chain import with_previous
 from .._worker.forks import held_here, leave_with

@@ -7,6 +7,7 @@ from types import NoneType
 from typing import Final, Literal, get_args
 
 from .._causes import spelled
+from .._core.given import LONGEST
 
 Kind = Literal["function", "executable", "block", "awaitable"]
 EdgeKind = Literal["data", "file", "order"]
@@ -15,7 +16,6 @@ KINDS: Final = frozenset(get_args(Kind))
 EDGE_KINDS: Final = frozenset(get_args(EdgeKind))
 
 _LARGEST: Final = 2**63  # bytes
-_LONGEST: Final = 1e15  # seconds, so that sums of them stay finite
 _WHOLE_OR_NONE: Final = (int, NoneType)
 
 
@@ -187,6 +187,6 @@ def checked_seconds(duration: object, name: str) -> float:
     """
     if not isinstance(duration, (int, float)) or isinstance(duration, bool):
         raise TypeError(f"{name}={duration!r}: a number of seconds is needed")
-    if not 0 <= duration <= _LONGEST:
-        raise ValueError(f"{name}={duration!r}: a duration is 0 seconds or more, and {_LONGEST:g} at most")
+    if not 0 <= duration <= LONGEST:
+        raise ValueError(f"{name}={duration!r}: a duration is 0 seconds or more, and {LONGEST:g} at most")
     return duration

@@ -7,6 +7,7 @@ from types import CodeType
 from typing import Any
 
 from asyncflow._core.arguments import Kinds
+from asyncflow._core.options import TaskOptions
 from asyncflow._core.scheduler import Scheduler
 from asyncflow._core.task import FIELDS, CallSite, Definition, Lane, Task
 
@@ -46,9 +47,12 @@ def body(*args: Any, **kwargs: Any) -> None:
     """The function of tasks whose function does not matter."""
 
 
-def definition(name: str = "fit", **options: Any) -> Definition:
+def definition(
+    name: str = "fit", *, is_block: bool = False, is_coroutine: bool = False, timeout: float | None = None
+) -> Definition:
     """What all calls of one function share."""
-    return Definition(body, name, **options)
+    kind = "block" if is_block else "function"
+    return Definition(body, kind, TaskOptions(name=name, timeout=timeout), is_coroutine=is_coroutine)
 
 
 class Record(Task):

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from asyncflow._core.commands import CommandOptions, argv_of, script_of
+from asyncflow._core.commands import argv_of, script_of
+from asyncflow._core.options import CommandOptions
 from asyncflow._core.quoting import quoted, sh
 
 PLAIN = CommandOptions()

@@ -49,7 +49,7 @@ class Play:
 
     def call(self, name: str, *waits: Task, site: Any = None, block: Task | None = None) -> Task:
         self.last += 1
-        definition = self.definitions.setdefault(name, Definition(lambda: None, name))
+        definition = self.definitions.setdefault(name, Definition(lambda: None, name=name))
         task = Call()
         code = site or (lambda: None).__code__
         at = CallSite(definition, self.lane, code=code)

@@ -550,5 +550,5 @@ async def test_block_keeps_name_and_is_shown_as_one(engine: WorkflowEngine) -> N
 
 
 async def test_block_cannot_be_given_a_backend_as_it_runs_on_the_loop(engine: WorkflowEngine) -> None:
-    with pytest.raises(TypeError, match="its body runs on the event loop"):
+    with pytest.raises(TypeError, match="the body of a block runs on the event loop"):
         engine.block(lambda: None).with_options(backend="manual")

@@ -192,7 +192,7 @@ async def test_a_command_takes_memory_for_what_it_wrote_and_no_more(engine: Work
 
 
 async def test_a_backend_cannot_be_chosen(engine: WorkflowEngine) -> None:
-    with pytest.raises(TypeError, match="executable task 'run' cannot be given backend='thread'"):
+    with pytest.raises(TypeError, match="'run': backend='thread': commands run on this machine"):
         engine.executable_task(lambda: "true", name="run").with_options(backend="thread")
 
 

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import ast
 import asyncio
 import inspect
 from concurrent.futures import Future
-from dataclasses import fields
 from datetime import timedelta
-from types import SimpleNamespace
-from typing import Any, get_overloads
+from itertools import pairwise
+from typing import Any
 
 import pytest
 
 from asyncflow import UnknownBackend, UpstreamFailed, WorkflowEngine
-from asyncflow._core.commands import CommandOptions
-from asyncflow._engine.executable_task import ExecutableTask
-from asyncflow._engine.function_task import FunctionTask
-from asyncflow._engine.typing import ExecutableTaskDecorator, FunctionTaskDecorator
+from asyncflow._core.options import (
+    AllCommandKeywords,
+    BlockKeywords,
+    BlockOptions,
+    CommandOptions,
+    TaskKeywords,
+    TaskOptions,
+)
 from asyncflow.testing import ManualBackend
 
 from .kit import never_called, turns
@@ -166,19 +170,19 @@ async def test_what_a_task_is_expected_to_take_is_in_its_plan(expected: float | 
 @pytest.mark.parametrize("expected", [-1, float("nan"), float("inf"), timedelta(seconds=-1)])
 def test_an_expected_duration_that_is_none_is_refused_where_it_is_given(expected: float | timedelta) -> None:
     engine = WorkflowEngine()
-    with pytest.raises(ValueError, match=r"'never_called': expected=.* 0 seconds or more"):
+    with pytest.raises(ValueError, match=r"'never_called': expected=.*: it takes seconds, 0 or more"):
         engine.function_task(never_called, expected=expected)
-    with pytest.raises(ValueError, match=r"'never_called': expected=.* 0 seconds or more"):
+    with pytest.raises(ValueError, match=r"'never_called': expected=.*: it takes seconds, 0 or more"):
         engine.executable_task(expected=expected)(never_called)
-    with pytest.raises(ValueError, match=r"'task': expected=.* 0 seconds or more"):
+    with pytest.raises(ValueError, match=r"'task': expected=.*: it takes seconds, 0 or more"):
         engine.function_task(never_called, name="task").with_options(expected=expected)
-    with pytest.raises(TypeError, match="'never_called': expected='soon': a number of seconds"):
+    with pytest.raises(TypeError, match="'never_called': expected='soon': it takes seconds as a number"):
         engine.function_task(never_called, expected="soon")
 
 
 def test_a_block_takes_as_long_as_what_is_inside() -> None:
     engine = WorkflowEngine()
-    with pytest.raises(TypeError, match=r"block 'never_called' cannot be given expected=3: it takes as long"):
+    with pytest.raises(TypeError, match="'never_called': expected=3: a block takes as long as"):
         engine.block(never_called).with_options(expected=3)
 
 
@@ -193,35 +197,61 @@ def options_of(fn: Any) -> set[str]:
     }
 
 
-def overloads_of(protocol: type) -> list[Any]:
-    """What a type checker knows of a protocol's call; at runtime its name is all that is left of it."""
-    call: Any = SimpleNamespace(
-        __module__=protocol.__module__, __qualname__=f"{protocol.__qualname__}.__call__"
-    )
-    return list(get_overloads(call))
+KINDS = [
+    ("function_task", TaskOptions, TaskKeywords),
+    ("block", BlockOptions, BlockKeywords),
+    ("executable_task", CommandOptions, AllCommandKeywords),
+]
 
 
-@pytest.mark.parametrize(
-    ("decorator", "task", "typed", "not_before"),
-    [
-        ("function_task", FunctionTask, FunctionTaskDecorator, {"after", "label"}),
-        ("executable_task", ExecutableTask, ExecutableTaskDecorator, {"after", "backend", "label"}),
-    ],
-)
-def test_with_options_takes_what_the_decorator_takes_and_type_checkers_know_of_it(
-    decorator: str, task: Any, typed: Any, not_before: set[str]
-) -> None:
-    given = options_of(getattr(WorkflowEngine, decorator))
-    assert options_of(task.with_options) == given | not_before
-    known = [options for each in overloads_of(typed) if (options := options_of(each))]
-    assert set().union(*known) == given
-    assert all(given - each <= {"capture_stdio", "text"} for each in known)  # which decide on the type
+@pytest.mark.parametrize(("decorator", "options", "keywords"), KINDS)
+def test_an_option_is_known_to_all_that_take_options(decorator: str, options: Any, keywords: Any) -> None:
+    engine = WorkflowEngine()
+    names = set(options.defaults())
+    assert set(keywords.__annotations__) == names  # what type checkers know
+    assert options_of(getattr(engine, decorator)) == names  # what editors and notebooks show
+    task = getattr(engine, decorator)(never_called)
+    assert options_of(type(task).with_options) >= {"after", *names}
+    with pytest.raises(TypeError, match="'never_called': no option is called 'no'") as caught:
+        task.with_options(no=1)
+    assert all(name in str(caught.value) for name in {"after", *names})
 
 
-def test_every_option_of_a_command_can_be_given() -> None:
-    commands = {each.name for each in fields(CommandOptions)}
-    assert commands < options_of(WorkflowEngine.executable_task)
-    assert commands < options_of(ExecutableTask.with_options)
+@pytest.mark.parametrize(("decorator", "options", "keywords"), KINDS)
+def test_every_option_has_a_line_of_documentation(decorator: str, options: Any, keywords: Any) -> None:
+    tree = ast.parse(inspect.getsource(inspect.getmodule(keywords)))  # type: ignore[arg-type]
+    classes = {each.name: each.body for each in tree.body if isinstance(each, ast.ClassDef)}
+    told = {
+        key.target.id
+        for name, body in classes.items()
+        if name.endswith("Keywords")
+        for key, text in pairwise(body)
+        if isinstance(key, ast.AnnAssign) and isinstance(text, ast.Expr) and isinstance(key.target, ast.Name)
+    }
+    assert set(keywords.__annotations__) <= told
+
+
+@pytest.mark.parametrize("option", sorted({*TaskOptions.names(), *CommandOptions.names()}))
+def test_an_option_in_a_call_is_told_where_it_goes(option: str) -> None:
+    engine = WorkflowEngine("sequential")
+    tasks = [
+        task
+        for decorator, options, _ in KINDS
+        if option in options.names() and (task := getattr(engine, decorator)(never_called, name="fit"))
+    ]
+
+    async def target() -> None:
+        for task in tasks:
+            with pytest.raises(TypeError, match=rf"go before the call:  fit.with_options\({option}=\.\.\.\)"):
+                task(**{option: 3})
+
+    engine.run(target)
+    assert tasks
+
+
+def test_what_a_call_waits_for_is_no_option_of_a_function() -> None:
+    with pytest.raises(TypeError, match=r"after= goes before a call, .*with_options\(after="):
+        WorkflowEngine().function_task(after=())
 
 
 class Library:

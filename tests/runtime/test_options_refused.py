@@ -114,7 +114,7 @@ def test_an_option_of_a_command_of_the_wrong_type_is_named_with_its_value(option
         with pytest.raises(TypeError, match=option) as caught:
             made = call(**{option: given})
             made(load)
-        assert str(caught.value).startswith(f"{option}={given!r}: ")
+        assert str(caught.value).startswith(f"'load': {option}={given!r}: ")
 
 
 def test_a_name_and_a_backend_of_a_task_are_text() -> None:
@@ -122,7 +122,7 @@ def test_a_name_and_a_backend_of_a_task_are_text() -> None:
     with pytest.raises(TypeError, match=r"'load': name=5: text is needed"):
         engine.function_task(name=5)(load)  # type: ignore[call-overload]
     for backend in (3, ["thread"], ManualBackend()):
-        with pytest.raises(TypeError, match=r"'load': backend=.*: a task names one of its engine's: thread"):
+        with pytest.raises(TypeError, match=r"'load': backend=.*: text is needed, the name of"):
             engine.function_task(load).with_options(backend=backend)  # type: ignore[arg-type]
 
 

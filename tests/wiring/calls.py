@@ -114,7 +114,7 @@ def a_name_to_wait_for(engine: WorkflowEngine) -> Any:
     return flow
 
 
-@wrong("has no option 'timout'")
+@wrong("no option is called 'timout'")
 def an_option_that_is_none(engine: WorkflowEngine) -> Any:
     @engine.function_task
     def fit() -> float: ...

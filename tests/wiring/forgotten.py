@@ -263,7 +263,7 @@ def a_future_in_a_file_name(engine: WorkflowEngine) -> Any:
     return flow
 
 
-@wrong("name= of 'count' has the text of a future in it", "flow", mend="Await the future first")
+@wrong("'count': name= has the text of a future in it", "flow", mend="Await the future first")
 def a_future_in_a_name(engine: WorkflowEngine) -> Any:
     @engine.function_task
     def count() -> int: ...

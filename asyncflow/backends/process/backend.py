@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from ..._causes import brief
-from ..._core.options import duration, whole, whole_or_none
+from ..._core.given import duration, whole, whole_or_none
 from ..._worker import surroundings
 from ..._worker.by_value.known import HOME
 from ..._worker.by_value.pickler import dumps

@@ -1,0 +1,212 @@
+"""Checks of what is given for an option: an error names the option, what was given, and what may be. Pure.
+
+Each takes the option's name and what was given, and gives back what is kept of it; that is let through as it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from math import isfinite
+from typing import Any, Final
+
+from .futures_in_text import refuse
+
+SHELLS: Final = ("sh", "bash", "dash", "ksh", "zsh")
+"""Shells that quote as `quoting` does; a path to one of them will do, too."""
+LONGEST: Final = 1e15
+"""Seconds that a duration of a plan can have, so that sums of them stay finite."""
+
+
+def whole(option: str, given: Any, least: int = 1) -> int:
+    """A whole number.
+
+    Args:
+        option: its name.
+        given: what was given for it.
+        least: the smallest that may be.
+
+    Raises:
+        TypeError: no whole number.
+        ValueError: a smaller one.
+    """
+    if isinstance(given, bool) or not hasattr(type(given), "__index__"):
+        raise TypeError(f"{option}={given!r}: a whole number is needed, {least} or more")
+    number: int = given.__index__()
+    if number < least:
+        at_least = "at least one is needed" if least == 1 else f"a whole number is needed, {least} or more"
+        raise ValueError(f"{option}={given!r}: {at_least}")
+    return number
+
+
+def whole_or_none(option: str, given: Any, least: int = 1) -> int | None:
+    """The same where None leaves it open."""
+    return None if given is None else whole(option, given, least)
+
+
+def flag(option: str, given: Any) -> bool:
+    """Yes or no.
+
+    Args:
+        option: its name.
+        given: what was given for it.
+
+    Raises:
+        TypeError: it is neither True nor False.
+    """
+    if not isinstance(given, bool):
+        raise TypeError(f"{option}={given!r}: it can be True or False")
+    return given
+
+
+def duration(option: str, given: Any, *, is_limit: bool = False) -> float:
+    """A duration in seconds, 0 or more.
+
+    Args:
+        option: its name.
+        given: a number, or a `timedelta`.
+        is_limit: whether it is for something that takes time: more than 0, and perhaps for ever.
+
+    Raises:
+        TypeError: it is neither.
+        ValueError: it is none, or out of range.
+    """
+    length = given.total_seconds() if hasattr(given, "total_seconds") else given
+    if isinstance(length, bool) or not isinstance(length, (int, float)):
+        raise TypeError(f"{option}={given!r}: it takes seconds as a number, or a timedelta")
+    if is_limit and not length > 0:
+        raise ValueError(f"{option}={given!r}: it takes seconds, more than 0")
+    if not is_limit and not (isfinite(length) and length >= 0):
+        raise ValueError(f"{option}={given!r}: it takes seconds, 0 or more")
+    return length
+
+
+def mapping(option: str, given: Any) -> Mapping[Any, Any]:
+    """Something by name.
+
+    Args:
+        option: its name.
+        given: what was given for it.
+
+    Raises:
+        TypeError: it is no mapping.
+    """
+    if not isinstance(given, Mapping):
+        raise TypeError(f"{option}={given!r}: a dict is needed")
+    return given
+
+
+def anything(option: str, given: Any) -> Any:
+    """Whatever it is."""
+    return given
+
+
+def text(option: str, given: Any) -> str:
+    """Text, and not that of a future."""
+    if not isinstance(given, str):
+        raise TypeError(f"{option}={given!r}: text is needed")
+    refuse(given, f"{option}=")
+    return given
+
+
+def path(option: str, given: Any) -> Any:
+    """A path, as text or as an object."""
+    if not isinstance(given, str) and not hasattr(given, "__fspath__"):
+        raise TypeError(f"{option}={given!r}: a path is needed, as text or a pathlib.Path")
+    refuse(given, f"{option}=")
+    return given
+
+
+def source(option: str, given: Any) -> Any:
+    """Something that a command can read: text, bytes or a path."""
+    if not isinstance(given, (str, bytes)) and not hasattr(given, "__fspath__"):
+        raise TypeError(f"{option}={given!r}: text, bytes or a path (pathlib.Path) is needed")
+    refuse(given, f"{option}=")
+    return given
+
+
+def limit(option: str, given: Any) -> float:
+    """A duration in seconds that something may take: more than 0, and perhaps for ever."""
+    return duration(option, given, is_limit=True)
+
+
+def estimate(option: str, given: Any) -> float:
+    """A duration in seconds that something is expected to take."""
+    length = duration(option, given)
+    if length > LONGEST:
+        raise ValueError(f"{option}={given!r}: it takes seconds, {LONGEST:g} at most")
+    return length
+
+
+def backend(option: str, given: Any) -> str:
+    """The name of a backend; whether there is such a one, the engine knows."""
+    if not isinstance(given, str):
+        raise TypeError(f"{option}={given!r}: text is needed, the name of one of the engine's backends")
+    return given
+
+
+def shell(option: str, given: Any) -> str | tuple[str, ...]:
+    """A program that runs a command given as text, or a list of it and its arguments up to the one before the command.
+
+    Raises:
+        TypeError: it is neither.
+        ValueError: it does not quote as POSIX has it, or would not take the command.
+    """
+    words = (given,) if isinstance(given, str) else given
+    if not isinstance(words, (list, tuple)) or not all(isinstance(word, str) for word in words):
+        raise TypeError(
+            f"{option}={given!r}: a program is needed, or a list as ['bash', '-o', 'pipefail', '-c']"
+        )
+    for word in words:
+        refuse(word, f"{option}=")
+    if not words or words[0].rpartition("/")[2] not in SHELLS:
+        raise ValueError(
+            f"{option}={given!r}: paths could not be quoted for it; it can be one of {', '.join(SHELLS)}"
+        )
+    if isinstance(given, str):
+        return given
+    if not (words[-1].startswith("-") and words[-1].endswith("c")) or len(words) == 1:
+        raise ValueError(
+            f"{option}={given!r}: the last argument has to be '-c', after which the command follows"
+        )
+    return tuple(words)
+
+
+def codes(option: str, given: Any) -> frozenset[int]:
+    """Exit codes: one, or several."""
+    several = frozenset(given if isinstance(given, Iterable) else [given])
+    if not all(isinstance(code, int) and not isinstance(code, bool) for code in several):
+        raise TypeError(f"{option}={given!r}: whole numbers are needed, as (0, 1)")
+    return several
+
+
+def variables(option: str, given: Any) -> dict[str, str]:
+    """Variables of an environment, by name."""
+    for key, value in mapping(option, given).items():
+        refuse(value, f"{option}=")
+        is_fine = isinstance(value, (str, int, float)) and not isinstance(value, bool)
+        if not isinstance(key, str) or not (is_fine or hasattr(value, "__fspath__")):
+            raise TypeError(
+                f"{option}={{{key!r}: {value!r}}}: names are text, and values are text, numbers or paths"
+            )
+    return {key: _value(value) for key, value in given.items()}
+
+
+def _value(given: Any) -> str:
+    inner = given.__fspath__() if hasattr(given, "__fspath__") else given
+    return inner.decode(errors="surrogateescape") if isinstance(inner, bytes) else str(inner)
+
+
+def meant(given: object, known: Iterable[str]) -> str:
+    """What somebody who gave an unknown name likely meant, in words to be put behind a sentence; "" if nothing is near.
+
+    Args:
+        given: the name.
+        known: those that there are.
+    """
+    if not isinstance(given, str):
+        return ""
+    from difflib import get_close_matches  # only for errors, and takes its while to load
+
+    by_lower = {name.lower(): name for name in known}
+    close = get_close_matches(given.lower(), by_lower, 1)
+    return f" Did you mean {by_lower[close[0]]!r}?" if close else ""
