@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, fields
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, Generic, NamedTuple, Self, TypeAlias, TypedDict, TypeVar
 
 from . import given as check
@@ -54,6 +55,7 @@ class TaskOptions:
 
     name: str | None = option(check.text)
     timeout: float | None = option(check.limit)
+    label: str | None = option(check.text)
     backend: str | None = option(check.backend)
     example: Any = option(check.anything, ..., left_open=...)
     expected: float | None = option(check.estimate)
@@ -153,6 +155,28 @@ def _options(cls: type[TaskOptions]) -> dict[str, Option]:
     return known
 
 
+Labels: TypeAlias = "Iterable[str] | Callable[..., str] | None"
+"""One label for each call, or what makes one of the arguments."""
+
+
+def labels_of(calls: Sequence[tuple[Any, ...]], label: Any, name: str) -> list[str]:
+    """The labels of many calls of a task, all of them before the first call is made.
+
+    Raises:
+        TypeError: a label is no text, or there is one for all.
+        ValueError: there are fewer labels than calls.
+    """
+    if isinstance(label, str) or not (callable(label) or isinstance(label, Iterable)):
+        raise TypeError(
+            f"{name!r}: label={label!r}: map takes one for each call, or a function that makes one of the arguments.\n"
+            f"  For all:  {name}.with_options(label={label!r}).map(...)"
+        )
+    labels = [label(*items) for items in calls] if callable(label) else list(islice(label, len(calls)))
+    if len(labels) < len(calls):
+        raise ValueError(f"{name!r}: label= has {len(labels):,} for map, which makes {len(calls):,} calls")
+    return [check.text(f"{name!r}: label", each) for each in labels]
+
+
 # -- what users write: editors show a key's documentation at the keyword ------------------------------------------
 
 
@@ -163,6 +187,9 @@ class BlockKeywords(TypedDict, total=False):
     """What the task is called in messages, reports and plans; the function's own name if not given."""
     timeout: Duration | None
     """Seconds or `timedelta` that it may run; any time if not given."""
+    label: str | None
+    """Tells these calls from others in errors, logs and `TaskFuture.explain`: "trim[S17]". Reports and plans have them
+    under one name all the same."""
 
 
 class ValueKeywords(BlockKeywords, Generic[R], total=False):

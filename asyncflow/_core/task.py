@@ -294,7 +294,8 @@ class Task:
     @property
     def label(self) -> str | None:
         """What tells the call from others of its function, as its user has said; None if nothing was said."""
-        return None if self.extra is None else self.own_label
+        own: str | None = None if self.extra is None else self.own_label
+        return own or self.site.definition.options.label
 
     @property
     def name_shown(self) -> str:

@@ -10,7 +10,7 @@ from types import CodeType, MethodType
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Self, TypeVar, overload
 
 from .._causes import spelled
-from .._core.options import TaskOptions
+from .._core.options import Labels, TaskOptions, labels_of
 from .._core.signature import Parameters
 from .._core.task import Definition, Lane
 from .._runtime.future import TaskFuture
@@ -279,10 +279,10 @@ class FunctionTask(Generic[P, Fn, R]):
         return futures
 
     @overload
-    def map(self: Takes1[A, Q], a: Iterable[Later[A]], /) -> list[TaskFuture[R]]: ...
+    def map(self: Takes1[A, Q], a: Iterable[Later[A]], /, *, label: Labels = None) -> list[TaskFuture[R]]: ...
     @overload
     def map(
-        self: Takes2[A, B, Q], a: Iterable[Later[A]], b: Iterable[Later[B]], /
+        self: Takes2[A, B, Q], a: Iterable[Later[A]], b: Iterable[Later[B]], /, *, label: Labels = None
     ) -> list[TaskFuture[R]]: ...
     @overload
     def map(
@@ -292,21 +292,31 @@ class FunctionTask(Generic[P, Fn, R]):
         c: Iterable[Later[C]],
         /,
         *more: Iterable[Any],
+        label: Labels = None,
     ) -> list[TaskFuture[R]]: ...
 
-    def map(self: Any, /, *iterables: Iterable[Any]) -> list[TaskFuture[Any]]:
+    def map(self: Any, /, *iterables: Iterable[Any], label: Labels = None) -> list[TaskFuture[Any]]:
         """Call the task once for each item, as the built-in ``map`` does, and return the futures.
 
         Args:
             iterables: one for each positional argument; the shortest tells how many calls.
+            label: one for each call, or a function that makes one of the same arguments: tells calls from one another
+                in errors, logs and `TaskFuture.explain`.
 
         Raises:
-            TypeError: the arguments do not fit the function.
+            TypeError: the arguments do not fit the function, or a label is no text.
         """
         caller = sys._getframe(1)
         try:
             calls = zip(*iterables, strict=False)
-            return [made_at(caller.f_code, caller.f_lasti, self(*items)) for items in calls]
+            if label is None:
+                return [made_at(caller.f_code, caller.f_lasti, self(*items)) for items in calls]
+            many = list(calls)
+            labels = labels_of(many, label, self._definition.name)  # before the first call is made
+            made = [made_at(caller.f_code, caller.f_lasti, self(*items)) for items in many]
+            for future, own in zip(made, labels, strict=True):
+                future.own_label = own
+            return made
         except BaseException as error:
             trim(error)
             raise

@@ -558,13 +558,13 @@ def test_an_engine_whose_loop_was_closed_inside_of_it_is_entered_anew() -> None:
 async def test_leaving_with_work_under_way_says_so_once_by_name(caplog: pytest.LogCaptureFixture) -> None:
     async with WorkflowEngine() as engine:
         sleep = engine.function_task(asyncio.sleep, name="sleep")
-        first = sleep(60)
+        first = sleep.with_options(label="S17")(60)
         later = engine.function_task(lambda *_: None, name="later").map([first] * 20)
     assert all(each.done() for each in later)
     (record,) = caplog.records
     assert record.levelname == "WARNING"
     assert record.getMessage() == (
-        "the engine is shutting down and waits for 21 tasks: 'sleep' (#1, RUNNING), 'later' (#2, PENDING), "
+        "the engine is shutting down and waits for 21 tasks: 'sleep[S17]' (#1, RUNNING), 'later' (#2, PENDING), "
         "'later' (#3, PENDING), 'later' (#4, PENDING), 'later' (#5, PENDING) and 16 more\n"
         "  shutdown(wait=False) cancels them."
     )

@@ -176,6 +176,12 @@ async def outputs_are_paths(copied: TaskFuture[str]) -> None:
     assert_type(await copied.outputs.all("*.txt"), list[Path])
 
 
+def labels_are_text(names: list[str]) -> None:
+    assert_type(fetch.with_options(label="S17")("u", 1), TaskFuture[str])
+    assert_type(load.map(names, label=names), list[TaskFuture[list[float]]])
+    load.map(names, label=[1])  # type: ignore[list-item]
+
+
 def a_thread_is_given_a_future_of_its_own() -> None:
     assert_type(engine.from_thread(fetch, "u", 1).result(), str)
     assert_type(engine.from_thread(one).result(), int)
