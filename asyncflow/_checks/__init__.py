@@ -9,34 +9,34 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any, Final
 
-from .._core.rehearsed import Lack, Rehearsed
+from ..plan.rehearsed import Lack, RehearsedCall
 from ..plan.tasks import Finding
 from . import edges, files, others, pickles, returned, unused
-from .faults import Fault, findings
-from .seen import Seen
+from .call_graph import CallGraph
+from .problems import Problem, findings
 
 __all__ = ["findings_of"]
 
-_OF_A_CALL: Final[tuple[Callable[[Rehearsed, Seen], Iterator[Fault]], ...]] = (
-    edges.faults_of,
-    edges.example_faults,
-    returned.handed_on_faults,
+_OF_A_CALL: Final[tuple[Callable[[RehearsedCall, CallGraph], Iterator[Problem]], ...]] = (
+    edges.problems_of,
+    edges.example_problems,
+    returned.handed_on_problems,
 )
-_OF_ALL: Final[tuple[Callable[[Seen], Iterator[Fault]], ...]] = (
-    others.lack_faults,
-    files.input_faults,
-    files.writer_faults,
-    pickles.result_faults,
-    pickles.argument_faults,
-    others.iterator_faults,
-    others.hidden_faults,
-    unused.faults_of_all,
-    returned.nothing_faults,
+_OF_ALL: Final[tuple[Callable[[CallGraph], Iterator[Problem]], ...]] = (
+    others.lack_problems,
+    files.input_problems,
+    files.writer_problems,
+    pickles.result_problems,
+    pickles.argument_problems,
+    others.iterator_problems,
+    others.hidden_problems,
+    unused.problems_of_all,
+    returned.nothing_problems,
 )
 
 
 def findings_of(
-    calls: Sequence[Rehearsed],
+    calls: Sequence[RehearsedCall],
     task_of: Callable[[Any], int | None],
     *,
     exists: Callable[[str], bool] = files.exists,
@@ -55,16 +55,16 @@ def findings_of(
             None if nobody knows.
         lacks: what code has asked results for that their classes have not.
     """
-    seen = Seen(calls, task_of, exists, implicit_data, lacks, is_over)
-    found = [fault for call in calls for check in _OF_A_CALL for fault in _quietly(lambda: check(call, seen))]  # noqa: B023
+    graph = CallGraph(calls, task_of, exists, implicit_data, lacks, is_over)
+    found = [each for call in calls for check in _OF_A_CALL for each in _quietly(lambda: check(call, graph))]  # noqa: B023
     for check_all in _OF_ALL:
-        found += _quietly(lambda: check_all(seen))  # noqa: B023
+        found += _quietly(lambda: check_all(graph))  # noqa: B023
     return findings(found)
 
 
-def _quietly(check: Callable[[], Iterator[Fault]]) -> list[Fault]:
+def _quietly(check: Callable[[], Iterator[Problem]]) -> list[Problem]:
     """What a check finds until something of the user's, which it looks at, goes wrong under it."""
-    found: list[Fault] = []
+    found: list[Problem] = []
     try:
         found.extend(check())
     except KeyboardInterrupt:

@@ -15,12 +15,12 @@ from typing import Any, Final
 
 from .._core import urls
 from .._core.files import InputFile, straight
-from .._core.rehearsed import Rehearsed
 from .._files.path_standin import PathStandIn
 from .._inspect.parts import walk
-from . import said
-from .faults import Fault
-from .seen import Seen
+from ..plan.rehearsed import RehearsedCall
+from . import wording
+from .call_graph import CallGraph
+from .problems import Problem
 
 _WRITES_ANYWHERE: Final = ("function", "awaitable")  # a command works in a directory of its own
 _MOST: Final = (
@@ -28,46 +28,46 @@ _MOST: Final = (
 )
 
 
-def input_faults(seen: Seen) -> Iterator[Fault]:
+def input_problems(graph: CallGraph) -> Iterator[Problem]:
     """Inputs that are not there, or could be two files.
 
     Args:
-        seen: all calls.
+        graph: all calls.
     """
-    made = _Made(seen)
+    made = _Made(graph)
     missing = 0
-    for call in seen.calls:
+    for call in graph.calls:
         if call.kind == "block" or call.is_refused:
             continue
         for each in call.inputs:
-            makers = _makers_upstream(call, each, seen)
+            makers = _makers_upstream(call, each, graph)
             if len(makers) > 1:
-                yield said.two_makers(makers[0], makers[1], call, str(each.source))
+                yield wording.two_makers(makers[0], makers[1], call, str(each.source))
             path = None if makers else place(each.source, call.folder)
-            if path is None or missing > _MOST or seen.exists(path):
+            if path is None or missing > _MOST or graph.exists(path):
                 continue
             missing += 1
             source = str(each.source)
-            if not _may_be_made_upstream(call, source, seen) and not made.may_be_before(call, path):
+            if not _may_be_made_upstream(call, source, graph) and not made.may_be_before(call, path):
                 maker = made.declared.get(source)
-                yield said.no_file(call, source, None if maker is call else maker)
+                yield wording.no_file(call, source, None if maker is call else maker)
 
 
-def writer_faults(seen: Seen) -> Iterator[Fault]:
+def writer_problems(graph: CallGraph) -> Iterator[Problem]:
     """Tasks that publish to one place though nothing says which of them comes first.
 
     Args:
-        seen: all calls.
+        graph: all calls.
     """
-    last: dict[str, Rehearsed] = {}
+    last: dict[str, RehearsedCall] = {}
     pairs = 0
-    for call in seen.calls:
+    for call in graph.calls:
         for where, given in _places(call):
             before = last.get(where, call)
             if before is not call and pairs < _MOST:
                 pairs += 1
-                if not seen.is_before(before, call):
-                    yield said.two_writers(before, call, str(given))
+                if not graph.is_before(before, call):
+                    yield wording.two_writers(before, call, str(given))
             last[where] = call
 
 
@@ -97,7 +97,7 @@ def exists(path: str) -> bool:
     return True
 
 
-def _places(call: Rehearsed) -> Iterator[tuple[str, Any]]:
+def _places(call: RehearsedCall) -> Iterator[tuple[str, Any]]:
     """Where a call publishes, and how its user has said so; nobody knows the place of a result."""
     for each in (call.outputs or {}).values():
         where = place(each.target, call.folder)
@@ -107,28 +107,28 @@ def _places(call: Rehearsed) -> Iterator[tuple[str, Any]]:
             yield each.target, each.to
 
 
-def _makers_upstream(call: Rehearsed, file: InputFile, seen: Seen) -> list[Rehearsed]:
+def _makers_upstream(call: RehearsedCall, file: InputFile, graph: CallGraph) -> list[RehearsedCall]:
     """Which of the tasks that a call depends on declare a file of that name."""
     if not isinstance(file.source, str):
         return []
     direct = {
-        maker.id: maker for each in seen.direct(call) if (maker := seen.maker_of_file(each)) is not None
+        maker.id: maker for each in graph.direct(call) if (maker := graph.maker_of_file(each)) is not None
     }
     return [each for each in direct.values() if straight(file.source) in (each.outputs or ())]
 
 
-def _may_be_made_upstream(call: Rehearsed, source: str, seen: Seen) -> bool:
+def _may_be_made_upstream(call: RehearsedCall, source: str, graph: CallGraph) -> bool:
     """Whether something that is over before a call may make a file, as far as anybody can know."""
     is_absolute = os.path.isabs(source)
     if (
         not is_absolute
-        and seen.implicit_data
-        and any(each.kind == "executable" for each in seen.direct(call))
+        and graph.implicit_data
+        and any(each.kind == "executable" for each in graph.direct(call))
     ):
         return True
     return any(
         each.kind in _WRITES_ANYWHERE or (is_absolute and each.kind == "executable")
-        for each in seen.before(call)
+        for each in graph.before(call)
     )
 
 
@@ -136,14 +136,14 @@ class _Made:
     """What calls make, as far as they say so.
 
     Args:
-        seen: all calls.
+        graph: all calls.
     """
 
-    def __init__(self, seen: Seen) -> None:
-        self._seen = seen
+    def __init__(self, graph: CallGraph) -> None:
+        self._graph = graph
         self._mentioned: dict[str, int] = {}
 
-    def may_be_before(self, call: Rehearsed, path: str) -> bool:
+    def may_be_before(self, call: RehearsedCall, path: str) -> bool:
         """Whether an earlier call publishes a file, or mentions its name: then it may be what writes it.
 
         Args:
@@ -158,21 +158,21 @@ class _Made:
         return min(first, self._published.get(path, call.id)) < call.id
 
     @cached_property
-    def declared(self) -> dict[str, Rehearsed]:
+    def declared(self) -> dict[str, RehearsedCall]:
         """The first call that declares an output, by the output's name."""
-        return {name: call for call in reversed(self._seen.calls) for name in call.outputs or ()}
+        return {name: call for call in reversed(self._graph.calls) for name in call.outputs or ()}
 
     @cached_property
     def _published(self) -> dict[str, int]:
         """The number of the first call that publishes a file, by its path."""
-        return {where: call.id for call in reversed(self._seen.calls) for where, _ in _places(call)}
+        return {where: call.id for call in reversed(self._graph.calls) for where, _ in _places(call)}
 
     @cached_property
     def _texts(self) -> list[tuple[int, list[str]]]:
-        return [(call.id, list(_mentioned_by(call))) for call in self._seen.calls]
+        return [(call.id, list(_mentioned_by(call))) for call in self._graph.calls]
 
 
-def _mentioned_by(call: Rehearsed) -> Iterator[str]:
+def _mentioned_by(call: RehearsedCall) -> Iterator[str]:
     """The texts among the arguments of a call, other than in files that it declares, and in its function."""
     for each in walk([*call.args, *call.kwargs.values()]):
         if type(each) is str or issubclass(type(each), PurePath):

@@ -10,39 +10,39 @@ from typing import Any, Final
 
 from .._core.containers import Kinds
 from .._core.hidden import Hidden, hidden_in
-from .._core.rehearsed import Lack, Rehearsed
 from .._core.signature import names_of
 from .._inspect.attributes import CALL, INDEX, ITERATION, known, stored_in
 from .._inspect.functions import is_silent
 from .._inspect.parts import walk
-from . import said
-from .faults import Fault
-from .seen import Seen
+from ..plan.rehearsed import Lack, RehearsedCall
+from . import wording
+from .call_graph import CallGraph
+from .problems import Problem
 
 _ORIGIN: Final = re.compile(r"(.*)#(\d+)", re.DOTALL)
 _CANNOT: Final = {INDEX: "cannot be indexed", CALL: "cannot be called", ITERATION: "cannot be gone over"}
 
 
-def lack_faults(seen: Seen) -> Iterator[Fault]:
+def lack_problems(graph: CallGraph) -> Iterator[Problem]:
     """What code has asked results for that their classes have not.
 
     Args:
-        seen: all calls.
+        graph: all calls.
     """
-    for lack in seen.lacks:
-        maker = _maker(lack, seen)
-        if maker is not None and (is_silent(seen.gives(maker)) or lack.asked in _set_by(maker)):
+    for lack in graph.lacks:
+        maker = _maker(lack, graph)
+        if maker is not None and (is_silent(graph.gives(maker)) or lack.asked in _set_by(maker)):
             continue
         problem = _CANNOT.get(lack.asked, f"has no attribute '{lack.asked}'")
-        yield said.lacking(_label(lack), lack.cls, problem, lack.where, _meant(lack))
+        yield wording.lacking(_label(lack), lack.cls, problem, lack.where, _meant(lack))
 
 
-def _maker(lack: Lack, seen: Seen) -> Rehearsed | None:
+def _maker(lack: Lack, graph: CallGraph) -> RehearsedCall | None:
     found = _ORIGIN.fullmatch(lack.origin)
-    return seen.by_id.get(int(found[2])) if found else None
+    return graph.by_id.get(int(found[2])) if found else None
 
 
-def _set_by(maker: Rehearsed) -> frozenset[str]:
+def _set_by(maker: RehearsedCall) -> frozenset[str]:
     """The names of attributes that the module of the function that gave a result sets, perhaps on that result."""
     return stored_in(str(getattr(maker.fn, "__module__", "")))
 
@@ -59,32 +59,32 @@ def _meant(lack: Lack) -> str | None:
     return close[0] if close else None
 
 
-def hidden_faults(seen: Seen) -> Iterator[Fault]:
+def hidden_problems(graph: CallGraph) -> Iterator[Problem]:
     """Futures in arguments where calls do not look for them: the function gets them as they are.
 
     Args:
-        seen: all calls.
+        graph: all calls.
     """
     kinds = Kinds(_NoFuture, lambda cls: False, lazy=False)
     known: dict[int, Hidden | None] = {}
-    for call in seen.calls:
+    for call in graph.calls:
         if call.kind not in ("function", "executable") or call.is_refused:
             continue
         names = names_of(call.fn, call.args, call.kwargs)
         for place, (name, value) in enumerate(zip(names, (*call.args, *call.kwargs.values()), strict=True)):
             if id(value) not in known:
-                known[id(value)] = hidden_in(value, name, kinds, lambda each: seen.task_of(each) is not None)
+                known[id(value)] = hidden_in(value, name, kinds, lambda each: graph.task_of(each) is not None)
             hidden = known[id(value)]
-            maker = None if hidden is None else seen.maker(hidden.future)
+            maker = None if hidden is None else graph.maker(hidden.future)
             if hidden is not None and maker is not None and (place or _is_used(call, hidden)):
-                yield said.hidden(maker, call, name, hidden)
+                yield wording.hidden(maker, call, name, hidden)
 
 
 class _NoFuture:
     """What no argument is."""
 
 
-def _is_used(call: Rehearsed, hidden: Hidden) -> bool:
+def _is_used(call: RehearsedCall, hidden: Hidden) -> bool:
     """Whether a function has anything to do with what its first argument holds: that of a method may hold whatever else
     its class is for."""
     code = getattr(inspect.unwrap(call.fn), "__code__", None)
@@ -92,19 +92,19 @@ def _is_used(call: Rehearsed, hidden: Hidden) -> bool:
     return call.needs_pickle or code is None or not first or first[0] in code.co_names
 
 
-def iterator_faults(seen: Seen) -> Iterator[Fault]:
+def iterator_problems(graph: CallGraph) -> Iterator[Problem]:
     """Iterators among the arguments of several tasks: what one of them reads the others miss.
 
     Args:
-        seen: all calls, which hold what they were given.
+        graph: all calls, which hold what they were given.
     """
-    first: dict[int, Rehearsed] = {}
-    for call in seen.calls:
+    first: dict[int, RehearsedCall] = {}
+    for call in graph.calls:
         if call.is_refused or call.kind == "block":  # which may hand it on to one task
             continue
         for value in walk([*call.args, *call.kwargs.values()]):
             if _is_iterator(value) and first.setdefault(id(value), call) is not call:
-                yield said.shared_iterator(first[id(value)], call, value)
+                yield wording.shared_iterator(first[id(value)], call, value)
 
 
 def _is_iterator(value: Any) -> bool:

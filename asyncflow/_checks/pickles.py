@@ -14,14 +14,14 @@ from typing import Any, Final
 
 from .._causes import brief
 from .._core.files import File
-from .._core.rehearsed import Rehearsed
 from .._inspect.hints import class_of, members
 from .._stand_ins.opaque import StandIn
 from .._worker.by_value.modules import importable
 from .._worker.by_value.pickler import Pickler
-from . import said
-from .faults import Fault
-from .seen import Seen
+from ..plan.rehearsed import RehearsedCall
+from . import wording
+from .call_graph import CallGraph
+from .problems import Problem
 
 _ENOUGH: Final = 4 << 20  # bytes
 _PLAIN: Final = frozenset({type(None), bool, int, float, complex, str, bytes, bytearray})
@@ -88,14 +88,14 @@ class Sent:
     """What has been tried already: one object may be an argument of many calls.
 
     Args:
-        seen: all calls, which hold what they were given.
+        graph: all calls, which hold what they were given.
     """
 
-    def __init__(self, seen: Seen) -> None:
-        self._seen = seen
+    def __init__(self, graph: CallGraph) -> None:
+        self._graph = graph
         self._why: dict[int, str | None] = {}
 
-    def faults_of(self, call: Rehearsed) -> Iterator[Fault]:
+    def problems_of(self, call: RehearsedCall) -> Iterator[Problem]:
         """What of a call cannot leave this process.
 
         Args:
@@ -103,12 +103,12 @@ class Sent:
         """
         if not call.needs_pickle or call.kind != "function" or call.is_refused:
             return
-        for argument in self._seen.arguments(call):
+        for argument in self._graph.arguments(call):
             why = self._why_not(argument.value)
             if why is not None:
-                yield said.unsendable(call, argument.name, argument.value, why)
+                yield wording.unsendable(call, argument.name, argument.value, why)
         if importable(call.fn) is None and (why := self._why_not(call.fn)) is not None:
-            yield said.unsendable_function(call, why)
+            yield wording.unsendable_function(call, why)
 
     def _why_not(self, value: Any) -> str | None:
         if type(value) in _PLAIN:
@@ -131,39 +131,39 @@ class Sent:
         return (
             issubclass(cls, (StandIn, File))
             or (hasattr(cls, "__await__") and not isinstance(value, GeneratorType))
-            or self._seen.task_of(value) is not None
+            or self._graph.task_of(value) is not None
         )
 
 
-def argument_faults(seen: Seen) -> Iterator[Fault]:
+def argument_problems(graph: CallGraph) -> Iterator[Problem]:
     """Arguments and functions that cannot be sent.
 
     Args:
-        seen: all calls.
+        graph: all calls.
     """
-    sent = Sent(seen)
-    for call in seen.calls:
-        yield from sent.faults_of(call)
+    sent = Sent(graph)
+    for call in graph.calls:
+        yield from sent.problems_of(call)
 
 
-def result_faults(seen: Seen) -> Iterator[Fault]:
+def result_problems(graph: CallGraph) -> Iterator[Problem]:
     """Results that cannot be any anywhere, or not those of another process.
 
     Args:
-        seen: all calls.
+        graph: all calls.
     """
     known: dict[int, tuple[Any, bool, bool]] = {}
-    for call in seen.calls:
+    for call in graph.calls:
         if call.kind != "function":
             continue
-        gives = seen.gives(call)
+        gives = graph.gives(call)
         if id(gives) not in known:
             known[id(gives)] = (gives, *_judged(gives))
         _, is_no_value, is_tied = known[id(gives)]
         if is_no_value:
-            yield said.no_value(call, gives)
+            yield wording.no_value(call, gives)
         elif is_tied and call.needs_pickle:
-            yield said.unsendable_result(call, gives)
+            yield wording.unsendable_result(call, gives)
 
 
 def _judged(gives: Any) -> tuple[bool, bool]:

@@ -12,23 +12,23 @@ from collections.abc import Iterator
 from types import NoneType
 from typing import Never
 
-from .._core.rehearsed import Rehearsed
 from .._inspect.bodies import code_of, returns
 from .._inspect.functions import is_silent
 from .._inspect.hints import members
-from . import said
-from .faults import Fault
-from .seen import Seen
+from ..plan.rehearsed import RehearsedCall
+from . import wording
+from .call_graph import CallGraph
+from .problems import Problem
 
 
-def faults_of_all(seen: Seen) -> Iterator[Fault]:
+def problems_of_all(graph: CallGraph) -> Iterator[Problem]:
     """Calls whose results go nowhere.
 
     Args:
-        seen: all calls.
+        graph: all calls.
     """
-    wanted = {number for call in seen.calls for number in (*call.dependencies, *call.after)}
-    for call in seen.calls:
+    wanted = {number for call in graph.calls for number in (*call.dependencies, *call.after)}
+    for call in graph.calls:
         if (
             call.kind != "function"
             or call.is_refused
@@ -38,12 +38,12 @@ def faults_of_all(seen: Seen) -> Iterator[Fault]:
             or call.code is None
         ):
             continue
-        if _gives_something(call, seen) and seen.uses.drops(call.code, call.at):
-            yield said.unused(call)
+        if _gives_something(call, graph) and graph.uses.drops(call.code, call.at):
+            yield wording.unused(call)
 
 
-def _gives_something(call: Rehearsed, seen: Seen) -> bool:
-    gives = seen.gives(call)
+def _gives_something(call: RehearsedCall, graph: CallGraph) -> bool:
+    gives = graph.gives(call)
     if not is_silent(gives):
         return any(each not in (NoneType, Never) for each in members(gives))
     code = code_of(inspect.unwrap(call.fn))

@@ -17,15 +17,14 @@ from .._runtime.future import TaskFuture
 from .._runtime.places import Places
 from ..backend import Concurrency
 from ..errors import UnknownBackend
-from ..plan import of_history
+from ..plan import of_history, of_rehearsal
 from ..plan.plan import Plan
 from .discovery import backend_class
 from .function_task import FunctionTask, made_at
 from .options import made, name_of
-from .plan_of_rehearsal import planned
 
 if TYPE_CHECKING:
-    from .._core.rehearsed import Rehearsed
+    from ..plan.rehearsed import RehearsedCall
     from ..plan.tasks import Finding
     from .life import Life
 
@@ -65,11 +64,10 @@ async def plan_of(
     if rehearsal.interrupt is not None:
         raise rehearsal.interrupt
     calls = rehearsal.calls()
-    plan = planned(
+    plan = of_rehearsal.planned(
         calls,
         decisions=rehearsal.decided.told(),
-        faults=rehearsal.found.faults,
-        findings=_checked_together(engine, rehearsal, calls),
+        findings=[*rehearsal.found.findings, *_checked_together(engine, rehearsal, calls)],
         checkpoints=rehearsal.checkpoints,
         start=_starter(target, name, begin),
     )
@@ -92,7 +90,7 @@ async def plan_so_far(engine: Life) -> Plan:
         return Plan([])
     if isinstance(run, DryRun):
         calls = run.calls()
-        return planned(
+        return of_rehearsal.planned(
             calls,
             decisions=run.decided.told(),
             findings=_checked_wiring(engine, run, calls),
@@ -106,7 +104,7 @@ async def plan_so_far(engine: Life) -> Plan:
     return of_history.planned(run.teller.history())
 
 
-def _checked_together(engine: Life, rehearsal: Rehearsal, calls: Sequence[Rehearsed]) -> list[Finding]:
+def _checked_together(engine: Life, rehearsal: Rehearsal, calls: Sequence[RehearsedCall]) -> list[Finding]:
     """What is wrong with the tasks of an engine, and with those of others that the target calls as well.
 
     Each engine is looked at by itself: a task's number is its own engine's. So a file may be made by a task of another,
@@ -130,7 +128,7 @@ def _checked_together(engine: Life, rehearsal: Rehearsal, calls: Sequence[Rehear
     ]
 
 
-def _checked_wiring(engine: Life, run: DryRun, calls: Sequence[Rehearsed]) -> list[Finding]:
+def _checked_wiring(engine: Life, run: DryRun, calls: Sequence[RehearsedCall]) -> list[Finding]:
     return findings_of(
         calls, run.task_of, implicit_data=engine._settings.implicit_data, is_over=run.is_over, lacks=run.lacks
     )

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from types import MethodType
 from typing import Any, Final
 
-from .._core.rehearsed import Rehearsed
 from .annotations import function_in, hints_of, returned_by, taken_by
 from .hints import plain, settled, with_owner, with_paths
 from .wrappers import passed_on
 
+_REMEMBERED: Final = 4096  # functions; a program that submits lambdas all day must not keep each of them
 _CONVERT: Final = frozenset({"functools", "multipledispatch", "plum", "pydantic"})
 """Whose wrappers make of an argument what the function asks for, or choose another function by it."""
 
@@ -78,30 +78,15 @@ class Functions:
     def __init__(self) -> None:
         self._known: dict[tuple[int, bool, type | None], Function] = {}
 
-    def arguments(self, call: Rehearsed) -> list[Argument]:
-        """The arguments of a call; with names of their own and no hints, where the function tells nothing.
-
-        Args:
-            call: that was rehearsed.
-        """
-        return self._of(call).arguments(call.args, call.kwargs)
-
-    def gives(self, call: Rehearsed) -> Any:
-        """The type of a call's value; `typing.Any` if nobody says.
-
-        Args:
-            call: that was rehearsed.
-        """
-        if call.returns is not None:
-            return call.returns
-        return self._of(call).gives if call.kind in ("function", "block") else Any
-
-    def _of(self, call: Rehearsed) -> Function:
-        owner, is_block = owner_of(call.fn, call.args), call.kind == "block"
-        key = id(call.fn), is_block, owner
+    def of_call(self, fn: Callable[..., Any], args: tuple[Any, ...], *, is_block: bool) -> Function:
+        """What is known of a function that is called with these positional arguments."""
+        owner = owner_of(fn, args)
+        key = id(fn), is_block, owner
         function = self._known.get(key)
         if function is None:
-            function = self._known[key] = function_of(call.fn, is_block=is_block, owner=owner)
+            if len(self._known) >= _REMEMBERED:
+                self._known.clear()
+            function = self._known[key] = function_of(fn, is_block=is_block, owner=owner)
         return function
 
 

@@ -1,6 +1,6 @@
-"""Judges whether an error in a rehearsal is a fault of the code, or may come of the values that stand in.
+"""Judges whether an error in a rehearsal is a finding of the code, or may come of the values that stand in.
 
-It is a fault if the user's own line has raised it, and if what that asks for is missing from all that a task's value
+It is a finding if the user's own line has raised it, and if what that asks for is missing from all that a task's value
 can be, by its annotation. An error out of a library, or on what a library has made of a value, says nothing of the
 real one.
 """
@@ -12,12 +12,12 @@ from collections.abc import Sequence
 from types import FunctionType, NoneType
 from typing import Final
 
-from .._core.rehearsed import Rehearsed
 from .._inspect.annotations import hints_of
 from .._inspect.attributes import CALL, INDEX, ITERATION, has_method, lacks
 from .._inspect.containers import is_typed_dict, tuple_of
 from .._inspect.hints import plain
 from .._inspect.source import COMPREHENSIONS
+from ..plan.rehearsed import RehearsedCall
 from .declared import Declared, Given
 
 _SCALARS: Final = (int, float, complex, bool, str, bytes, NoneType)
@@ -29,7 +29,7 @@ _OF_ITEMS: Final = tuple(
 )
 _NOT_AWAITABLE: Final = (*COMPREHENSIONS, ast.List, ast.Tuple, ast.Set, ast.Dict, ast.Constant)
 
-Found = Sequence[Rehearsed] | None
+Found = Sequence[RehearsedCall] | None
 """The calls whose values are in question, if something is wrong for sure; else None."""
 
 

@@ -15,7 +15,6 @@ from collections.abc import Callable, Iterator, Sequence
 from types import FrameType
 from typing import Any, NamedTuple
 
-from .._core.rehearsed import Rehearsed
 from .._core.task import Task
 from .._inspect.annotations import hints_of
 from .._inspect.containers import is_typed_dict, items, pairs, tuple_of
@@ -23,6 +22,7 @@ from .._inspect.frames import named
 from .._inspect.functions import Functions, function_of
 from .._inspect.hints import class_of, members, plain
 from .._inspect.source import COMPREHENSIONS, FUNCTIONS, Position, Source, names_in, position_at, position_of
+from ..plan.rehearsed import RehearsedCall, given_by
 
 _DEEPEST = 20
 _INTERNED = (type(None), bool, int, str, bytes)  # the same object may have come from anywhere
@@ -39,7 +39,7 @@ class Given(NamedTuple):
     """
 
     hint: Any
-    calls: tuple[Rehearsed, ...] = ()
+    calls: tuple[RehearsedCall, ...] = ()
     is_result: bool = False
 
     def classes(self) -> list[Any] | None:
@@ -64,15 +64,15 @@ class Declared:
         task: Task,
         frame: FrameType,
         at: int,
-        calls: Sequence[Rehearsed],
-        value_of: Callable[[Rehearsed], Any],
+        calls: Sequence[RehearsedCall],
+        value_of: Callable[[RehearsedCall], Any],
     ) -> None:
         self._task = task
         self._frame = frame
         self._value_of = value_of
         self._functions = Functions()
         self._calls = calls
-        self._sites: dict[Position, list[Rehearsed]] = {}
+        self._sites: dict[Position, list[RehearsedCall]] = {}
         code = frame.f_code
         self.operation = dis.opname[code.co_code[at]]
         source = Source(code.co_filename, frame.f_globals)
@@ -225,11 +225,11 @@ class Declared:
         hint = types.GenericAlias(tuple, tuple(each.hint for each in found))
         return Given(hint, tuple(call for each in found for call in each.calls))
 
-    def _of_all(self, calls: Sequence[Rehearsed]) -> Given | None:
+    def _of_all(self, calls: Sequence[RehearsedCall]) -> Given | None:
         return _same([self._gives(call) for call in calls if call.is_used])
 
-    def _gives(self, call: Rehearsed) -> Given:
-        hint = self._functions.gives(call)
+    def _gives(self, call: RehearsedCall) -> Given:
+        hint = given_by(call, self._functions)
         if hint is Any and call.example is not ... and not callable(call.example):
             hint = type(call.example)
         return Given(hint, (call,), True)

@@ -13,7 +13,6 @@ from typing import Any, Final, Protocol, cast
 
 from .._core import arguments
 from .._core.files import declared
-from .._core.rehearsed import Fault, Lack, Rehearsed
 from .._core.story import called_at, place_in
 from .._core.task import Definition, Lane, Task
 from .._files.facts import Facts
@@ -27,7 +26,9 @@ from .._runtime.scope import SCOPE
 from .._runtime.wiring import Wiring, lazy_argument
 from ..backend import ExecutionBackend
 from ..errors import TooManyTasks
-from . import commands, faults
+from ..plan.rehearsed import Lack, RehearsedCall
+from ..plan.tasks import Finding
+from . import commands, findings
 from .checkpoints import Checkpoint, checkpoint_of, waits_for
 from .decided import Decided
 from .files import Order, reads_of_all
@@ -123,8 +124,8 @@ class DryRun(Run):
         self.hands.lacked = self._lacked
         self.max_tasks = max_tasks
         self._real = real
-        self._calls: dict[int, Rehearsed] = {}
-        self._inside: dict[int | None, list[Rehearsed]] = defaultdict(list)  # by block
+        self._calls: dict[int, RehearsedCall] = {}
+        self._inside: dict[int | None, list[RehearsedCall]] = defaultdict(list)  # by block
         self._futures: dict[int, TaskFuture[Any]] = {}  # held, so that their values can be told
         self._waited: dict[int, dict[int | None, int]] = {}
         self.checkpoints: list[Checkpoint] = []
@@ -225,10 +226,10 @@ class DryRun(Run):
         fn: Any,
         args: tuple[Any, ...],
         kwargs: Mapping[str, Any],
-    ) -> Rehearsed:
+    ) -> RehearsedCall:
         definition, owner = future.definition, future.owner
         future.__class__ = RehearsedFuture
-        call = Rehearsed(
+        call = RehearsedCall(
             id=future.id,
             name=definition.name,
             kind=kind,
@@ -266,23 +267,23 @@ class DryRun(Run):
             Whether to go on with what stands in for its result.
         """
         told = self._told_of(task, failed)
-        if isinstance(told, Fault):
+        if isinstance(told, Finding):
             self.dispatch.not_submitted(task, failed.error)
             return False
         self.decided.note(told)
         return True
 
-    def _told_of(self, task: Task, failed: commands.Failed) -> Fault | str:
-        """What is wrong with a command, in words; a fault if it is so for sure, and not for what stands in."""
+    def _told_of(self, task: Task, failed: commands.Failed) -> Finding | str:
+        """What is wrong with a command, in words; a finding if it is so for sure, and not for what stands in."""
         noted = self._calls.get(task.id)
         is_real = noted is not None and not noted.dependencies and noted.checkpoint is None
         calls = self._inside[noted.block] if noted is not None else []
         for call in calls:
             site = self._futures[call.id].site
             call.code, call.at = site.code, site.at
-        return faults.of_command(task, failed, calls, self._value_of, is_real=is_real)
+        return findings.of_command(task, failed, calls, self._value_of, is_real=is_real)
 
-    def _value_of(self, call: Rehearsed) -> Any:
+    def _value_of(self, call: RehearsedCall) -> Any:
         future = self._futures[call.id]
         return asyncio.Future.result(future) if has_value(future) else ...
 
@@ -328,7 +329,7 @@ class DryRun(Run):
             return value.id
         return None
 
-    def calls(self) -> list[Rehearsed]:
+    def calls(self) -> list[RehearsedCall]:
         """All calls so far, in the order of their numbers, and with them "outputs"."""
         for number, future in self._futures.items():
             call = self._calls[number]

@@ -10,12 +10,12 @@ from pathlib import Path
 
 from .._core import urls
 from .._core.files import InputFile, straight
-from .._core.rehearsed import Read, Rehearsed
 from .._files.facts import Facts
 from .._files.staging import destination_of
 from .._runtime.future import TaskFuture
+from ..plan.rehearsed import FileRead, RehearsedCall
 
-Calls = Mapping[int, Rehearsed]
+Calls = Mapping[int, RehearsedCall]
 
 
 Publishers = defaultdict[Path | str, list[tuple[int, str]]]
@@ -46,32 +46,34 @@ def reads_of_all(calls: Calls, facts_of: Callable[[int], object], waited: Waited
             call.reads = tuple(_read(call, each, calls, publishers, order) for each in call.inputs)
 
 
-def _read(call: Rehearsed, file: InputFile, calls: Calls, publishers: Publishers, order: Order) -> Read:
+def _read(
+    call: RehearsedCall, file: InputFile, calls: Calls, publishers: Publishers, order: Order
+) -> FileRead:
     source = file.source
     if isinstance(source, TaskFuture):
         made = calls.get(source.id)
         if made is not None and made.kind == "output":
             output = made.args[2]
-            return Read(file.name or output, None, None, made.args[0].id, output)
-        return Read(file.name or source.name, None, None)
+            return FileRead(file.name or output, None, None, made.args[0].id, output)
+        return FileRead(file.name or source.name, None, None)
     name = file.name or _name(source)
     for number in (*call.dependencies, *call.after):
         maker = calls.get(number)
         if maker is not None and maker.kind == "output":
             maker = calls.get(maker.args[0].id)
         if maker is not None and isinstance(source, str) and straight(source) in (maker.outputs or ()):
-            return Read(name, None, None, maker.id, straight(source))
+            return FileRead(name, None, None, maker.id, straight(source))
     if isinstance(source, str) and urls.is_url(source) and urls.local_path(source) is None:
-        return Read(name, None, None, *_publisher(call, publishers[source], order))
+        return FileRead(name, None, None, *_publisher(call, publishers[source], order))
     try:
         path = destination_of(source, Path(call.folder))
     except (TypeError, ValueError, OSError):  # as a path with a null character
-        return Read(name, None, None)
-    return Read(name, str(path), _size(path), *_publisher(call, publishers[path], order))
+        return FileRead(name, None, None)
+    return FileRead(name, str(path), _size(path), *_publisher(call, publishers[path], order))
 
 
 def _publisher(
-    call: Rehearsed, makers: list[tuple[int, str]], order: Order
+    call: RehearsedCall, makers: list[tuple[int, str]], order: Order
 ) -> tuple[int, str] | tuple[None, None]:
     """The last that publishes a file before a call reads it, and what it calls it."""
     for maker, name in reversed(makers):
@@ -106,7 +108,7 @@ class Order:
         self._calls = calls
         self._waited = waited
 
-    def is_before(self, first: int, then: Rehearsed) -> bool:
+    def is_before(self, first: int, then: RehearsedCall) -> bool:
         """Whether a task is over before a later call begins: that waits for it, or code did before it made the call."""
         called = {self._calls[each].block: each for each in self._around(then.id)}
         for each in self._around(first):

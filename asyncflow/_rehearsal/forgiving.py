@@ -1,7 +1,7 @@
-"""A dry run that no error ends, so that all faults are found at once.
+"""A dry run that no error ends, so that all that is wrong is found at once.
 
-What a run would refuse, and what code raises, is noted as a fault, and something stands in for the value. What is wrong
-in words is decided in `faults.py`.
+What a run would refuse, and what code raises, becomes a finding, worded in `findings.py`, and something stands in for
+the value.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from types import CodeType
 from typing import Any, cast
 
 from .._core import arguments
-from .._core.rehearsed import Fault
 from .._core.states import CANCELLING, NOW
 from .._core.story import place_in
 from .._core.task import Definition, Lane, Task
@@ -25,7 +24,8 @@ from .._runtime.future import TaskFuture
 from .._runtime.scope import SCOPE, waits_for
 from .._runtime.unseen import Unseen
 from ..errors import TooManyTasks
-from . import faults
+from ..plan.tasks import Finding
+from . import findings
 from .commands import Failed
 from .decided import NUMBERED
 from .dry_run import DryRun
@@ -39,19 +39,19 @@ class Found:
     """What is wrong; what is wrong again and again, once."""
 
     def __init__(self) -> None:
-        self.faults: list[Fault] = []
+        self.findings: list[Finding] = []
         self._told: set[str] = set()
 
-    def take(self, fault: Fault) -> None:
+    def take(self, finding: Finding) -> None:
         """Take note of something that is wrong.
 
         Args:
-            fault: of it; one that differs from another by the numbers of tasks alone is the same.
+            finding: of it; one that differs from another by the numbers of tasks alone is the same.
         """
-        told = NUMBERED.sub("", f"{fault.where} {fault.what}")
+        told = NUMBERED.sub("", f"{finding.where} {finding.what}")
         if told not in self._told:
             self._told.add(told)
-            self.faults.append(fault)
+            self.findings.append(finding)
 
 
 class _ForgivingEndings(Endings):
@@ -79,7 +79,7 @@ class ForgivingRun(DryRun):
         self.found = Found()
         self.interrupt: BaseException | None = None
         self.has_enough = False
-        self.site: faults.Site = (None, 0)
+        self.site: findings.Site = (None, 0)
         """Where it was asked for, which counts where no other line of the user's does."""
         self.unseen = self.endings.unseen = cast(Unseen, _Unseen())
 
@@ -101,8 +101,8 @@ class ForgivingRun(DryRun):
         except TooManyTasks as error:
             if not self.has_enough:
                 self.has_enough = True
-                where = place_in(*faults.users_site(code, at, self.site))
-                self.found.take(faults.endless(error.name, error.most, where))
+                where = place_in(*findings.users_site(code, at, self.site))
+                self.found.take(findings.endless(error.name, error.most, where))
             raise Enough from None
         except Exception as error:
             return self.refused(definition, args, kwargs, code, at, error, after)
@@ -134,8 +134,8 @@ class ForgivingRun(DryRun):
             if isinstance(each._run, DryRun):  # perhaps of another engine
                 each._run.used(each)
         ends = (*[each.name for each in given], definition.name)
-        code, at = faults.users_site(code, at, self.site)
-        self.found.take(faults.of_call(error, place_in(code, at), ends))
+        code, at = findings.users_site(code, at, self.site)
+        self.found.take(findings.of_call(error, place_in(code, at), ends))
         alone = copy(definition)
         alone.is_block = alone.is_command = False
         alone.timeout, alone.ends_plainly = None, True
@@ -157,21 +157,21 @@ class ForgivingRun(DryRun):
             name: of the task.
             error: what would have been raised.
         """
-        site = faults.users_site(*faults.HERE, self.site)
-        self.found.take(faults.of_call(error, place_in(*site), (name,)))
+        site = findings.users_site(*findings.HERE, self.site)
+        self.found.take(findings.of_call(error, place_in(*site), (name,)))
 
     def misused(self, future: TaskFuture[Any], error: TypeError) -> None:
         """Take note of a future that code has taken for its value."""
-        frame = faults.users_frame() if self.closed is None else None
+        frame = findings.users_frame() if self.closed is None else None
         if frame is not None:  # else it is we who look at it
             where = place_in(frame.f_code, frame.f_lasti)
             in_words = TypeError(str(error).replace(repr(future), f"what {future.name!r} gives"))
-            self.found.take(faults.of_call(in_words, where, (future.name,)))
+            self.found.take(findings.of_call(in_words, where, (future.name,)))
 
     def lacks_output(self, name: str, error: KeyError) -> None:
         """Take note of an output that a task does not declare."""
-        where = place_in(*faults.users_site(*faults.HERE, self.site))
-        self.found.take(faults.of_call(error, where, (name,)))
+        where = place_in(*findings.users_site(*findings.HERE, self.site))
+        self.found.take(findings.of_call(error, where, (name,)))
 
     def _futures_in(self, value: Any) -> list[TaskFuture[Any]]:
         try:
@@ -205,7 +205,7 @@ class ForgivingRun(DryRun):
     def _has_no_command(self, task: Task, failed: Failed) -> bool:
         """Take note of it, and let something stand in."""
         told = self._told_of(task, failed)
-        if isinstance(told, Fault):
+        if isinstance(told, Finding):
             self.found.take(told)
         else:
             self.decided.note(told)
@@ -216,15 +216,15 @@ class ForgivingRun(DryRun):
         for call in calls:
             site = self._futures[call.id].site
             call.code, call.at = site.code, site.at
-        fault = faults.of_code(task, error, calls, self._value_of)
-        if isinstance(fault, Fault):
-            self.found.take(fault)
+        told = findings.of_code(task, error, calls, self._value_of)
+        if isinstance(told, Finding):
+            self.found.take(told)
         else:
-            self.decided.note(fault)
+            self.decided.note(told)
 
 
 class _Unseen:
-    """Nobody is told of failures in a rehearsal but by its faults."""
+    """Nobody is told of failures in a rehearsal but by its findings."""
 
     def watch(self, future: TaskFuture[Any]) -> None:
         future._log_traceback = False

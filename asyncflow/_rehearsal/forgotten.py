@@ -8,9 +8,9 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from .._causes import brief
-from .._core.rehearsed import Fault
 from .._core.task import Definition, Task
 from .._runtime.future import TaskFuture
+from ..plan.tasks import Finding
 
 _AWAIT: Final = "await it first"
 SAID: Final = "is a future here, and not yet its value"
@@ -29,13 +29,13 @@ _NESTED: Final = (
 )
 
 
-def fault_of(
+def finding_of(
     task: Task,
     error: BaseException,
     where: str,
     values: Sequence[Any],
     is_no_awaitable: Callable[[], bool],
-) -> Fault | None:
+) -> Finding | None:
     """What was forgotten; None if it is something else that is wrong.
 
     Args:
@@ -48,12 +48,12 @@ def fault_of(
     told = str(error)
     awaited = _AWAITED.fullmatch(told) if isinstance(error, TypeError) else None
     if isinstance(error, RuntimeError) and told in _NESTED:
-        return Fault(brief(error), where, (task.name,), "here a loop runs: await it instead")
+        return Finding(brief(error), where, (task.name,), "here a loop runs: await it instead")
     if _is_of_task(error):
         return _not_called(task, error, where, values)
     if awaited is not None and is_no_awaitable():
         mend = _instead_of_awaiting(awaited[1] or awaited[2])
-        return Fault(brief(error), where, (task.name,), mend)
+        return Finding(brief(error), where, (task.name,), mend)
     return _not_awaited(task, error, where, values) if _is_of_future(error) else None
 
 
@@ -72,12 +72,12 @@ def _is_of_task(error: BaseException) -> bool:
     return isinstance(error, TypeError) and _TASK.search(str(error)) is not None
 
 
-def _not_called(task: Task, error: BaseException, where: str, values: Sequence[Any]) -> Fault:
+def _not_called(task: Task, error: BaseException, where: str, values: Sequence[Any]) -> Finding:
     given = [each for each in values if isinstance(getattr(each, "_definition", None), Definition)]
     names = list(dict.fromkeys(each._definition.name for each in given))
     told = f"{brief(error)}: {repr(names[0]) if len(names) == 1 else 'this'} is the task itself, not called"
     mend = f"call it:  await {names[0]}(...)" if len(names) == 1 else "call it, and await that"
-    return Fault(told, where, (*names[:1], task.name) if len(names) == 1 else (task.name,), mend)
+    return Finding(told, where, (*names[:1], task.name) if len(names) == 1 else (task.name,), mend)
 
 
 # -- an await that was forgotten --------------------------------------------------------------------------
@@ -92,15 +92,15 @@ def _is_of_future(error: BaseException) -> bool:
     return isinstance(error, TypeError) and _FUTURE.search(told) is not None
 
 
-def _not_awaited(task: Task, error: BaseException, where: str, values: Sequence[Any]) -> Fault:
+def _not_awaited(task: Task, error: BaseException, where: str, values: Sequence[Any]) -> Finding:
     names = list(dict.fromkeys(name for name in map(_name_of_awaitable, values) if name is not None))
     given = f"what {' or '.join(map(repr, names[:_NAMED]))} gives" if names else "this"
     if SAID in (told := str(error)):  # by the future itself
         why, _, mend = told.partition(SAID)[2].partition(".\n  Await it first:  ")
-        return Fault(f"{type(error).__name__}: {given} {SAID}{why}", where, (*names, task.name), mend)
+        return Finding(f"{type(error).__name__}: {given} {SAID}{why}", where, (*names, task.name), mend)
     what = f"{brief(error)}: {given} {SAID}"
     mend = f"{_AWAIT}:  await {names[0]}(...)" if names else _AWAIT
-    return Fault(what, where, (*names, task.name), mend)
+    return Finding(what, where, (*names, task.name), mend)
 
 
 def _name_of_awaitable(value: Any) -> str | None:

@@ -20,7 +20,7 @@ from .._runtime.run import Run
 from .._runtime.scope import SCOPE
 from ..backend import ExecutionBackend
 from ..errors import EngineClosed, ForeignFuture, WrongLoop
-from . import faults
+from . import findings
 from .borrowed import Borrowed
 from .forgiving import ForgivingRun
 
@@ -174,5 +174,5 @@ class Rehearsal(ForgivingRun):
         if block is None or block._run not in self.together:
             return False
         if not self.has_enough and self.closed is None:  # else whoever was to await it was stopped
-            self.found.take(faults.dropped(coroutine))
+            self.found.take(findings.dropped(coroutine))
         return True

@@ -8,11 +8,11 @@ behind what it waits for: the value between the two would go by unseen.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 from .._core.states import CANCELLING, NOW
-from .._core.task import Definition, Lane, Task
-from .._inspect.functions import Function, function_of, owner_of
+from .._core.task import Lane, Task
+from .._inspect.functions import Function, Functions
 from .._inspect.hints import settled, shown
 from .._inspect.values import problem_with
 from ..errors import TypeMismatch
@@ -25,8 +25,6 @@ from .future import TaskFuture
 from .reports import Reports
 from .run import Run
 
-_REMEMBERED: Final = 4096  # functions; a program that submits lambdas all day must not keep each of them
-
 
 class _Checks:
     """Whether arguments and results are of the types that their annotations say.
@@ -37,7 +35,7 @@ class _Checks:
 
     def __init__(self, endings: Endings) -> None:
         self._endings = endings
-        self._functions: dict[tuple[Definition, type | None], Function] = {}
+        self._functions = Functions()
 
     def refuses(self, task: Any, value: Any) -> bool:
         """Whether a result is of a wrong type; its task has then failed."""
@@ -64,14 +62,7 @@ class _Checks:
 
     def _function_of(self, task: Any) -> Function:
         definition = task.definition
-        key = definition, owner_of(definition.fn, task.args)
-        function = self._functions.get(key)
-        if function is None:
-            if len(self._functions) >= _REMEMBERED:
-                self._functions.clear()
-            made = function_of(definition.fn, is_block=definition.is_block, owner=key[1])
-            function = self._functions[key] = made
-        return function
+        return self._functions.of_call(definition.fn, task.args, is_block=definition.is_block)
 
 
 class _CheckedDispatch(Dispatch):

@@ -14,8 +14,8 @@ from typing import Any, NamedTuple, TypedDict
 import pytest
 
 from asyncflow import InputFile, OutputFile, WiringError, WorkflowEngine
-from asyncflow._core.rehearsed import Rehearsed
 from asyncflow._engine import planning
+from asyncflow.plan.rehearsed import RehearsedCall
 
 engine = WorkflowEngine("process")
 other = WorkflowEngine("thread")
@@ -562,12 +562,12 @@ def print_nothing(future: Any) -> None: ...
 
 
 @pytest.fixture
-def seen(monkeypatch: pytest.MonkeyPatch) -> list[Sequence[Rehearsed]]:
+def seen(monkeypatch: pytest.MonkeyPatch) -> list[Sequence[RehearsedCall]]:
     """What was rehearsed."""
-    calls: list[Sequence[Rehearsed]] = []
+    calls: list[Sequence[RehearsedCall]] = []
     planned = planning.planned
 
-    def watched(given: Sequence[Rehearsed], **options: Any) -> Any:
+    def watched(given: Sequence[RehearsedCall], **options: Any) -> Any:
         calls.append(given)
         return planned(given, **options)
 
@@ -578,7 +578,7 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> list[Sequence[Rehearsed]]:
 @pytest.mark.parametrize("use", USES)
 @pytest.mark.parametrize("in_block", [False, True], ids=["target", "block"])
 async def test_whether_a_result_is_used_is_known(
-    seen: list[Sequence[Rehearsed]], use: str, in_block: bool
+    seen: list[Sequence[RehearsedCall]], use: str, in_block: bool
 ) -> None:
     do, is_used = USES[use]
 
@@ -592,7 +592,7 @@ async def test_whether_a_result_is_used_is_known(
     assert call.is_used is is_used
 
 
-async def test_the_end_of_an_engine_uses_no_result(seen: list[Sequence[Rehearsed]]) -> None:
+async def test_the_end_of_an_engine_uses_no_result(seen: list[Sequence[RehearsedCall]]) -> None:
     async def target() -> None:
         async with engine:
             load("a")
@@ -607,7 +607,7 @@ async def test_the_end_of_an_engine_uses_no_result(seen: list[Sequence[Rehearsed
     ]
 
 
-async def test_what_was_rehearsed_is_told_whole(seen: list[Sequence[Rehearsed]], tmp_path: Path) -> None:
+async def test_what_was_rehearsed_is_told_whole(seen: list[Sequence[RehearsedCall]], tmp_path: Path) -> None:
     given = tmp_path / "given"
     given.write_text("123")
 
@@ -637,7 +637,7 @@ async def test_what_was_rehearsed_is_told_whole(seen: list[Sequence[Rehearsed]],
     assert [each.kind for each in seen[0]].count("executable") == 1
 
 
-async def test_needs_pickle_is_told_of_the_real_backend(seen: list[Sequence[Rehearsed]]) -> None:
+async def test_needs_pickle_is_told_of_the_real_backend(seen: list[Sequence[RehearsedCall]]) -> None:
     for backend, needs in (("thread", False), ("process", True), ("sequential", False)):
         for dry_run in (False, True):
             each = WorkflowEngine(backend, dry_run=dry_run)

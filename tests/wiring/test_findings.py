@@ -13,9 +13,9 @@ from shown_kit import HOSTILE
 
 from asyncflow import InputFile, OutputFile
 from asyncflow._checks import findings_of
-from asyncflow._core.rehearsed import Lack, Rehearsed
 from asyncflow._stand_ins.opaque import StandIn
 from asyncflow.plan import Finding
+from asyncflow.plan.rehearsed import Lack, RehearsedCall
 
 CLOSED = sqlite3.connect(":memory:")
 CLOSED.close()  # which makes it no more fit to be sent
@@ -43,7 +43,7 @@ class Counted:
 class Future:
     """Stands for the future of a call."""
 
-    def __init__(self, call: Rehearsed) -> None:
+    def __init__(self, call: RehearsedCall) -> None:
         self.call = call
 
 
@@ -51,11 +51,11 @@ class Rehearsal:
     """Calls made by hand."""
 
     def __init__(self) -> None:
-        self.calls: list[Rehearsed] = []
+        self.calls: list[RehearsedCall] = []
 
     def call(self, fn: Any, *args: Any, name: str = "", line: int = 0, **fields: Any) -> Future:
         number = len(self.calls) + 1
-        call = Rehearsed(
+        call = RehearsedCall(
             id=number,
             name=name or fn.__name__,
             kind=fields.pop("kind", "function"),

@@ -17,9 +17,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asyncflow._checks import findings_of
-from asyncflow._core.rehearsed import Rehearsed
 from asyncflow._inspect.fits import clash
 from asyncflow._inspect.hints import members, shown
+from asyncflow.plan.rehearsed import RehearsedCall
 
 from .between import (
     FIT,
@@ -315,8 +315,10 @@ def test_no_annotation_and_no_value_makes_a_check_fail(
 
     make.__annotations__ = {"return": gives}
     use.__annotations__ = dict.fromkeys(("given", "value", "more", "others"), takes) | {"return": gives}
-    maker = Rehearsed(1, "make", "function", make, (), {}, "a.py:1, in f", None, "thread", sent, value=value)
-    user = Rehearsed(
+    maker = RehearsedCall(
+        1, "make", "function", make, (), {}, "a.py:1, in f", None, "thread", sent, value=value
+    )
+    user = RehearsedCall(
         2,
         "use",
         "function",

@@ -1,4 +1,4 @@
-"""All that a rehearsal has seen, as the checks ask for it: calls by number, what they give, what comes before what."""
+"""All that a rehearsal has graph, as the checks ask for it: calls by number, what they give, what comes before what."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from typing import Any, Final
 
 from .._core.containers import is_waited_for
 from .._core.files import File, OutputFile
-from .._core.rehearsed import Lack, Rehearsed
 from .._inspect.functions import Argument, Functions
 from .._inspect.hints import is_open
 from .._inspect.parts import walk
 from .._inspect.uses import Uses
 from .._stand_ins.opaque import StandIn
+from ..plan.rehearsed import Lack, RehearsedCall, given_by
 
 _INTERNED: Final = (type(None), bool, int, str, bytes)  # the same object may have come from anywhere
 
 
 @dataclass(eq=False)
-class Seen:
-    """What a rehearsal has seen.
+class CallGraph:
+    """What a rehearsal has graph.
 
     Args:
         calls: in the order in which they were made.
@@ -34,35 +34,36 @@ class Seen:
             knows.
     """
 
-    calls: Sequence[Rehearsed]
+    calls: Sequence[RehearsedCall]
     task_of: Callable[[Any], int | None]
     exists: Callable[[str], bool]
     implicit_data: bool = True
     lacks: Collection[Lack] = ()
     is_over: Callable[[int, int], bool] | None = None
-    functions: Functions = field(default_factory=Functions)
+    _functions: Functions = field(default_factory=Functions)
     uses: Uses = field(default_factory=Uses)
     _fit: dict[tuple[int, int], Any] = field(default_factory=dict)
 
     @cached_property
-    def by_id(self) -> dict[int, Rehearsed]:
+    def by_id(self) -> dict[int, RehearsedCall]:
         """Calls by number."""
         return {call.id: call for call in self.calls}
 
-    def maker(self, value: Any) -> Rehearsed | None:
-        """The call whose future something is; None if it is none, or of a call that was not seen."""
+    def maker(self, value: Any) -> RehearsedCall | None:
+        """The call whose future something is; None if it is none, or of a call that was not graph."""
         number = self.task_of(value)
         return None if number is None else self.by_id.get(number)
 
-    def gives(self, call: Rehearsed) -> Any:
+    def gives(self, call: RehearsedCall) -> Any:
         """The type of a call's value."""
-        return self.functions.gives(call)
+        return given_by(call, self._functions)
 
-    def arguments(self, call: Rehearsed) -> list[Argument]:
+    def arguments(self, call: RehearsedCall) -> list[Argument]:
         """The arguments of a call, each with what it is to be."""
-        return self.functions.arguments(call)
+        function = self._functions.of_call(call.fn, call.args, is_block=call.kind == "block")
+        return function.arguments(call.args, call.kwargs)
 
-    def replaced_in(self, call: Rehearsed) -> Callable[[Any], Any]:
+    def replaced_in(self, call: RehearsedCall) -> Callable[[Any], Any]:
         """What tells of parts of a call's arguments what type will be there instead; `...` of what stays."""
 
         def replaced(value: Any) -> Any:
@@ -107,16 +108,16 @@ class Seen:
     # -- values that stood in for results -----------------------------------------------------------------
 
     @cached_property
-    def _values(self) -> dict[int, Rehearsed]:
+    def _values(self) -> dict[int, RehearsedCall]:
         return {
             id(call.value): call for call in reversed(self.calls) if not isinstance(call.value, _INTERNED)
         }
 
-    def awaited(self, value: Any) -> Rehearsed | None:
+    def awaited(self, value: Any) -> RehearsedCall | None:
         """The call whose value something is, that was awaited and passed on; None if that is not certain."""
         return None if isinstance(value, _INTERNED) else self._values.get(id(value))
 
-    def made(self, value: Any, block: Rehearsed) -> Rehearsed | None:
+    def made(self, value: Any, block: RehearsedCall) -> RehearsedCall | None:
         """The call inside of a block whose value something is, that was awaited there; None if that is not certain."""
         if isinstance(value, _INTERNED) or value is ...:
             return None
@@ -139,14 +140,14 @@ class Seen:
     # -- order --------------------------------------------------------------------------------------------
 
     @cached_property
-    def _inside(self) -> dict[int, list[Rehearsed]]:
-        inside: dict[int, list[Rehearsed]] = {}
+    def _inside(self) -> dict[int, list[RehearsedCall]]:
+        inside: dict[int, list[RehearsedCall]] = {}
         for call in self.calls:
             if call.block is not None:
                 inside.setdefault(call.block, []).append(call)
         return inside
 
-    def direct(self, call: Rehearsed) -> list[Rehearsed]:
+    def direct(self, call: RehearsedCall) -> list[RehearsedCall]:
         """What a call itself waits for."""
         return [
             self.by_id[each]
@@ -154,7 +155,7 @@ class Seen:
             if each in self.by_id
         ]
 
-    def before(self, call: Rehearsed) -> Iterator[Rehearsed]:
+    def before(self, call: RehearsedCall) -> Iterator[RehearsedCall]:
         """Everything that is over when a call starts, as the wiring has it."""
         known = {call.id}
         left = [*self.direct(call), *self._around(call)]
@@ -168,7 +169,7 @@ class Seen:
             if each.kind == "block":
                 left += self._inside.get(each.id, ())
 
-    def is_before(self, first: Rehearsed, then: Rehearsed) -> bool:
+    def is_before(self, first: RehearsedCall, then: RehearsedCall) -> bool:
         """Whether a call may be over before a later one starts: only what surely is not, is not."""
         if self.is_over is None and first.is_used:
             return True
@@ -176,11 +177,11 @@ class Seen:
             return True
         return any(each is first for each in self.before(then))
 
-    def maker_of_file(self, call: Rehearsed) -> Rehearsed | None:
+    def maker_of_file(self, call: RehearsedCall) -> RehearsedCall | None:
         """The call that made what another hands on: the path of an output stands for its maker."""
         return self.maker(call.args[0]) if call.kind == "output" else call
 
-    def _around(self, call: Rehearsed) -> Iterator[Rehearsed]:
+    def _around(self, call: RehearsedCall) -> Iterator[RehearsedCall]:
         """What the blocks around a call wait for."""
         block = None if call.block is None else self.by_id.get(call.block)
         while block is not None:

@@ -8,32 +8,38 @@ from types import NoneType
 from typing import Any, Final
 
 from .._core.hidden import Hidden
-from .._core.rehearsed import Rehearsed
 from .._inspect.functions import Argument
 from .._inspect.hints import shown
 from .._show.words import name_of, plain
 from .._stand_ins.opaque import StandIn
+from ..plan.rehearsed import RehearsedCall
 from ..plan.tasks import Finding
-from .faults import Fault
+from .problems import Problem
 
 _SHOWN: Final = (int, float, complex, bool, str, bytes, NoneType, tuple, list, dict, set, frozenset)
 _LONGEST: Final = 60
 
 
-def label(call: Rehearsed) -> str:
+def label(call: RehearsedCall) -> str:
     """A task by name and number: "fit (#4)"."""
     return f"{name_of(call.name)} (#{call.id})"
 
 
-def quoted(call: Rehearsed) -> str:
+def quoted(call: RehearsedCall) -> str:
     """A task by name alone: "'fit'"."""
     return f"'{name_of(call.name)}'"
 
 
-def fault(
-    kind: str, call: Rehearsed, what: str, mend: str, ends: Iterable[Rehearsed] = (), *, key: Hashable = None
-) -> Fault:
-    """A fault at the line of a call.
+def _at_call(
+    kind: str,
+    call: RehearsedCall,
+    what: str,
+    mend: str,
+    ends: Iterable[RehearsedCall] = (),
+    *,
+    key: Hashable = None,
+) -> Problem:
+    """A problem at the line of a call.
 
     Args:
         kind: of the check.
@@ -41,29 +47,31 @@ def fault(
         what: is wrong.
         mend: what would mend it.
         ends: the tasks between which it is; the call alone, if there is no other.
-        key: what is the same in all calls that share the fault, beside the names of the tasks; None for the words.
+        key: what is the same in all calls that share the problem, beside the names of the tasks; None for the words.
     """
     between = list(ends) or [call]
     finding = Finding(what, plain(call.called_at), tuple(map(label, between)), mend)
-    return Fault(finding, (kind, what if key is None else key, *(each.name for each in between)))
+    return Problem(finding, (kind, what if key is None else key, *(each.name for each in between)))
 
 
 # -- types ------------------------------------------------------------------------------------------------
 
 
-def edge(maker: Rehearsed, taker: Rehearsed, parameter: str, gives: Any, takes: Any, reason: str) -> Fault:
+def edge(
+    maker: RehearsedCall, taker: RehearsedCall, parameter: str, gives: Any, takes: Any, reason: str
+) -> Problem:
     """What one task gives is not what another takes."""
     what = f"{_takes(taker, parameter, takes)}, and {quoted(maker)} gives {shown(gives)}"
     if gives is None or gives is NoneType:
         mend = f"let {quoted(maker)} return something; or do not pass its result, and wait for it with after="
     else:
         mend = f"let {quoted(maker)} return {shown(takes)}, or {quoted(taker)} take {shown(gives)}"
-    return fault("edge", taker, _because(what, reason, gives, takes), mend, [maker, taker])
+    return _at_call("edge", taker, _because(what, reason, gives, takes), mend, [maker, taker])
 
 
 def part(
-    maker: Rehearsed, taker: Rehearsed, argument: Argument, gives: Any, reason: str, alone: bool
-) -> Fault:
+    maker: RehearsedCall, taker: RehearsedCall, argument: Argument, gives: Any, reason: str, alone: bool
+) -> Problem:
     """What one task gives does not fit into the container in which it is passed to another.
 
     Args:
@@ -80,47 +88,49 @@ def part(
         mend = f"pass what {quoted(maker)} gives by itself, not in {value_of(argument.value, 0)}"
     else:
         mend = f"let {quoted(maker)} return what belongs in there, or {quoted(taker)} take something else"
-    return fault("edge", taker, _because(what, reason, gives, takes), mend, [maker, taker])
+    return _at_call("edge", taker, _because(what, reason, gives, takes), mend, [maker, taker])
 
 
-def wants_future(maker: Rehearsed, taker: Rehearsed, parameter: str, gives: Any, takes: Any) -> Fault:
+def wants_future(
+    maker: RehearsedCall, taker: RehearsedCall, parameter: str, gives: Any, takes: Any
+) -> Problem:
     """A parameter that is annotated as a future gets its value."""
     name = plain(parameter)
     what = f"{quoted(taker)} takes {shown(takes)} as '{name}', and is given the value of {quoted(maker)}, no future"
     mend = f"annotate '{name}' as {shown(gives)}, and do not await it: values are there when the body starts"
-    return fault("edge", taker, what, mend, [maker, taker])
+    return _at_call("edge", taker, what, mend, [maker, taker])
 
 
-def literal(call: Rehearsed, parameter: str, value: Any, takes: Any, reason: str) -> Fault:
+def literal(call: RehearsedCall, parameter: str, value: Any, takes: Any, reason: str) -> Problem:
     """A value in a call is not what the function takes."""
     what = f"{_takes(call, parameter, takes)}, and is given {value_of(value)}"
     mend = f"pass {_article(shown(takes))}, or let {quoted(call)} take {shown(type(value))}"
     key = parameter, shown(takes), shown(type(value))
-    return fault("literal", call, _because(what, reason, type(value), takes), mend, key=key)
+    return _at_call("literal", call, _because(what, reason, type(value), takes), mend, key=key)
 
 
-def uncalled(call: Rehearsed, parameter: str, task: str, takes: Any) -> Fault:
+def uncalled(call: RehearsedCall, parameter: str, task: str, takes: Any) -> Problem:
     """A task itself is passed instead of what it gives."""
     name = name_of(task)
     what = f"{_takes(call, parameter, takes)}, and is given the task '{name}' itself"
-    return fault("literal", call, what, f"call it:  {name}(...)")
+    return _at_call("literal", call, what, f"call it:  {name}(...)")
 
 
-def a_file(call: Rehearsed, parameter: str, takes: Any) -> Fault:
+def a_file(call: RehearsedCall, parameter: str, takes: Any) -> Problem:
     """A parameter for a file is annotated as something else than a path."""
     what = f"{_takes(call, parameter, takes)}, and in place of a file it gets a pathlib.Path"
-    return fault(
+    return _at_call(
         "edge", call, what, f"annotate '{plain(parameter)}' as Path; its text is str({plain(parameter)})"
     )
 
 
-def example(call: Rehearsed, value: Any, gives: Any, reason: str) -> Fault:
+def example(call: RehearsedCall, value: Any, gives: Any, reason: str) -> Problem:
     """An example that is not what the function is said to return."""
     what = f"{quoted(call)} is said to give {shown(gives)}, and its example= is {value_of(value)}"
-    return fault("example", call, _because(what, reason, type(value), gives), "make both say the same")
+    return _at_call("example", call, _because(what, reason, type(value), gives), "make both say the same")
 
 
-def _takes(call: Rehearsed, parameter: str, takes: Any) -> str:
+def _takes(call: RehearsedCall, parameter: str, takes: Any) -> str:
     return f"{quoted(call)} takes {shown(takes)} as '{plain(parameter)}'"
 
 
@@ -150,7 +160,7 @@ def value_of(value: Any, most: int = _LONGEST) -> str:
 # -- what code does with results --------------------------------------------------------------------------
 
 
-def lacking(maker: str, cls: Any, problem: str, where: str, meant: str | None) -> Fault:
+def lacking(maker: str, cls: Any, problem: str, where: str, meant: str | None) -> Problem:
     """A result has not what code asks it for.
 
     Args:
@@ -165,43 +175,43 @@ def lacking(maker: str, cls: Any, problem: str, where: str, meant: str | None) -
     what = f"'{name}' gives {_article(shown(cls))}, which {plain(problem)}"
     otherwise = f"'{name}' would have to return something else than {_article(shown(cls))}"
     mend = f"did you mean '{plain(meant)}'?" if meant else otherwise
-    return Fault(Finding(what, plain(where), (f"{name}{found}{number}",), mend), ("lacks", what))
+    return Problem(Finding(what, plain(where), (f"{name}{found}{number}",), mend), ("lacks", what))
 
 
 # -- what functions return --------------------------------------------------------------------------------
 
 
-def no_command(call: Rehearsed, where: str) -> Fault:
+def no_command(call: RehearsedCall, where: str) -> Problem:
     """A function for a command returns none."""
     what = f"{quoted(call)} never returns its command: its body has no return that gives anything"
-    return _at(where, "returned", call, what, "return the command:  return ...")
+    return _at_function(where, "returned", call, what, "return the command:  return ...")
 
 
-def nothing_returned(call: Rehearsed, gives: Any, where: str) -> Fault:
+def nothing_returned(call: RehearsedCall, gives: Any, where: str) -> Problem:
     """A function that is said to give something returns nothing."""
     what = f"{quoted(call)} is said to give {shown(gives)}, and never returns anything"
-    return _at(where, "returned", call, what, "return its result; or annotate it '-> None'")
+    return _at_function(where, "returned", call, what, "return its result; or annotate it '-> None'")
 
 
-def handed_on(maker: Rehearsed, call: Rehearsed, gives: Any, said_to: Any, where: str) -> Fault:
+def handed_on(maker: RehearsedCall, call: RehearsedCall, gives: Any, said_to: Any, where: str) -> Problem:
     """A block returns what one of its tasks gives, which is not what it is said to give itself."""
     what = f"{quoted(call)} is said to give {shown(said_to)}, and returns what {quoted(maker)} gives, {shown(gives)}"
     mend = f"annotate {quoted(call)} as what it returns, or let {quoted(maker)} return that"
-    return _at(where, "returned", call, what, mend, maker)
+    return _at_function(where, "returned", call, what, mend, maker)
 
 
-def _at(
-    where: str, kind: str, call: Rehearsed, what: str, mend: str, maker: Rehearsed | None = None
-) -> Fault:
-    """A fault at the function that was called, and not at the call."""
+def _at_function(
+    where: str, kind: str, call: RehearsedCall, what: str, mend: str, maker: RehearsedCall | None = None
+) -> Problem:
+    """A problem at the function that was called, and not at the call."""
     ends = [call] if maker is None else [maker, call]
-    return Fault(Finding(what, plain(where), tuple(map(label, ends)), mend), (kind, what))
+    return Problem(Finding(what, plain(where), tuple(map(label, ends)), mend), (kind, what))
 
 
 # -- files ------------------------------------------------------------------------------------------------
 
 
-def no_file(call: Rehearsed, source: str, maker: Rehearsed | None) -> Fault:
+def no_file(call: RehearsedCall, source: str, maker: RehearsedCall | None) -> Problem:
     """An input that is not there, and that no task makes that its reader depends on.
 
     Args:
@@ -213,25 +223,25 @@ def no_file(call: Rehearsed, source: str, maker: Rehearsed | None) -> Fault:
     what = f"{quoted(call)} reads '{name}', which is not there, and no task that it depends on makes it"
     if maker is None:
         mend = "check the path; if a task makes it, let that declare it with OutputFile(...) and depend on it"
-        return fault("no file", call, what, mend)
+        return _at_call("no file", call, what, mend)
     mend = f"{quoted(maker)} makes one: pass its  future.outputs['{name}'],  or say  after="
-    return fault("no file", call, what, mend, [maker, call])
+    return _at_call("no file", call, what, mend, [maker, call])
 
 
-def two_writers(first: Rehearsed, second: Rehearsed, place: str) -> Fault:
+def two_writers(first: RehearsedCall, second: RehearsedCall, place: str) -> Problem:
     """Two tasks publish to one place, and neither waits for the other."""
     what = f"{quoted(first)} and {quoted(second)} both publish to '{plain(place, _LONGEST)}', in no order"
     mend = "give each a place of its own, or let one wait for the other with after="
-    return fault("two writers", second, what, mend, [first, second])
+    return _at_call("two writers", second, what, mend, [first, second])
 
 
-def two_makers(first: Rehearsed, second: Rehearsed, call: Rehearsed, source: str) -> Fault:
+def two_makers(first: RehearsedCall, second: RehearsedCall, call: RehearsedCall, source: str) -> Problem:
     """A file by a name that two tasks have given to one of theirs."""
     name = plain(source, _LONGEST)
     what = (
         f"{quoted(call)} reads '{name}', which could be an output of {quoted(first)} or of {quoted(second)}"
     )
-    return fault(
+    return _at_call(
         "two makers", call, what, f"say which:  InputFile(future.outputs['{name}'])", [first, second, call]
     )
 
@@ -239,7 +249,7 @@ def two_makers(first: Rehearsed, second: Rehearsed, call: Rehearsed, source: str
 # -- leaving the process ----------------------------------------------------------------------------------
 
 
-def unsendable(call: Rehearsed, parameter: str, value: Any, why: str) -> Fault:
+def unsendable(call: RehearsedCall, parameter: str, value: Any, why: str) -> Problem:
     """An argument that cannot be pickled, and has to be."""
     cls = type(value)
     kind = f"{cls.__module__}.{cls.__qualname__}".removeprefix("builtins.")
@@ -247,47 +257,47 @@ def unsendable(call: Rehearsed, parameter: str, value: Any, why: str) -> Fault:
     if f"'{kind}'" not in why:
         what += f" ({plain(why, 80)})"
     mend = f"it would be sent to {plain(call.place, 40)}; make it inside the function, or run it in threads"
-    return fault("pickle", call, what, mend, key=(parameter, kind, why))
+    return _at_call("pickle", call, what, mend, key=(parameter, kind, why))
 
 
-def unsendable_function(call: Rehearsed, why: str) -> Fault:
+def unsendable_function(call: RehearsedCall, why: str) -> Problem:
     """A function that cannot be pickled, and has to be."""
     what = f"the function of {quoted(call)} cannot be sent to {plain(call.place, 40)}: {plain(why, 100)}"
-    return fault(
+    return _at_call(
         "pickle", call, what, "make inside of it what it uses from around it, or pass that as an argument"
     )
 
 
-def unsendable_result(call: Rehearsed, gives: Any) -> Fault:
+def unsendable_result(call: RehearsedCall, gives: Any) -> Problem:
     """A function that is said to return what cannot leave its process."""
     what = f"{quoted(call)} gives {_article(shown(gives))}, which cannot be sent back from {plain(call.place, 40)}"
-    return fault("pickle", call, what, "return plain data or a path, or run it in threads")
+    return _at_call("pickle", call, what, "return plain data or a path, or run it in threads")
 
 
 # -- what nobody wants, and what nobody can have ----------------------------------------------------------
 
 
-def unused(call: Rehearsed) -> Fault:
+def unused(call: RehearsedCall) -> Problem:
     """A result that nothing can come of."""
     what = f"nobody uses what {quoted(call)} gives"
     alone = f"_ = {name_of(call.name)}(...)"
     mend = f"await it or pass it on; if it is called for its effect, annotate it '-> None' or say  {alone}"
-    return fault("unused", call, what, mend)
+    return _at_call("unused", call, what, mend)
 
 
-def no_value(call: Rehearsed, gives: Any) -> Fault:
+def no_value(call: RehearsedCall, gives: Any) -> Problem:
     """A function that is said to return what is no value: what runs only where it is read."""
     what = f"{quoted(call)} gives {_article(shown(gives))}, which runs only where it is read, and so is no result"
-    return fault("no value", call, what, "return a list of what it gives")
+    return _at_call("no value", call, what, "return a list of what it gives")
 
 
-def shared_iterator(first: Rehearsed, second: Rehearsed, value: Any) -> Fault:
+def shared_iterator(first: RehearsedCall, second: RehearsedCall, value: Any) -> Problem:
     """One iterator for two tasks: each would get a part of what it gives."""
     what = f"{quoted(first)} and {quoted(second)} are given the same {shown(type(value))}, which can be read once"
-    return fault("iterator", second, what, "make a list of it first and pass that", [first, second])
+    return _at_call("iterator", second, what, "make a list of it first and pass that", [first, second])
 
 
-def hidden(maker: Rehearsed, call: Rehearsed, parameter: str, found: Hidden) -> Fault:
+def hidden(maker: RehearsedCall, call: RehearsedCall, parameter: str, found: Hidden) -> Problem:
     """A future is in something that calls do not look into."""
     what = (
         f"{quoted(call)} gets what {quoted(maker)} gives as a future and not as its value, in argument "
@@ -295,4 +305,4 @@ def hidden(maker: Rehearsed, call: Rehearsed, parameter: str, found: Hidden) -> 
         f"{plain(found.holder)}"
     )
     mend = "pass it as an argument of its own; or in a list, tuple, dict, set, dataclass, attrs or pydantic object"
-    return fault("hidden", call, what, mend, [maker, call])
+    return _at_call("hidden", call, what, mend, [maker, call])

@@ -7,26 +7,11 @@ from dataclasses import dataclass
 from types import CodeType
 from typing import Any, NamedTuple
 
-from .files import InputFile, OutputFile
+from .._core.files import InputFile, OutputFile
+from .._inspect.functions import Functions
 
 
-class Fault(NamedTuple):
-    """Something that is wrong with a call, or in code that makes calls.
-
-    Args:
-        what: is wrong, in words.
-        where: the user's line: "pipeline.py:12, in main".
-        ends: names of the tasks between which it is.
-        mend: what would mend it.
-    """
-
-    what: str
-    where: str = ""
-    ends: tuple[str, ...] = ()
-    mend: str = ""
-
-
-class Read(NamedTuple):
+class FileRead(NamedTuple):
     """A file that a call reads.
 
     Args:
@@ -61,7 +46,7 @@ class Lack(NamedTuple):
 
 
 @dataclass(slots=True, eq=False)
-class Rehearsed:
+class RehearsedCall:
     """One call.
 
     Args:
@@ -117,7 +102,16 @@ class Rehearsed:
     inputs: Sequence[InputFile] = ()
     outputs: Mapping[str, OutputFile] | None = None
     checkpoint: int | None = None
-    reads: Sequence[Read] = ()
+    reads: Sequence[FileRead] = ()
     is_refused: bool = False
     code: CodeType | None = None
     at: int = 0
+
+
+def given_by(call: RehearsedCall, functions: Functions) -> Any:
+    """The type of a call's value; `typing.Any` if nobody says."""
+    if call.returns is not None:
+        return call.returns
+    if call.kind not in ("function", "block"):
+        return Any
+    return functions.of_call(call.fn, call.args, is_block=call.kind == "block").gives

@@ -7,18 +7,16 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, cast
 
-from .._checks.faults import by_place
-from .._core.rehearsed import Fault, Rehearsed
 from ..errors import CircularDependency
-from ..plan.plan import Plan
-from ..plan.tasks import Checkpoint, Edge, Finding, Kind, PlannedFile, PlannedTask
+from .plan import Plan
+from .rehearsed import RehearsedCall
+from .tasks import Checkpoint, Edge, Finding, Kind, PlannedFile, PlannedTask
 
 
 def planned(
-    calls: Sequence[Rehearsed],
+    calls: Sequence[RehearsedCall],
     *,
     decisions: Iterable[str] = (),
-    faults: Iterable[Fault] = (),
     findings: Iterable[Finding] = (),
     checkpoints: Iterable[tuple[tuple[int, ...], int | None]] = (),
     start: Callable[[], Awaitable[Any]] | None = None,
@@ -28,8 +26,7 @@ def planned(
     Args:
         calls: all of them.
         decisions: in words.
-        faults: what has gone wrong.
-        findings: what is wrong beside that.
+        findings: what is wrong, in any order.
         checkpoints: tasks that code has waited for, and which of these it had passed before.
         start: begins the very thing that was rehearsed, for real.
     """
@@ -41,7 +38,7 @@ def planned(
         Plan,
         edges=[edge for edge in edges if edge.dependency in there],
         decisions=list(decisions),
-        findings=by_place([*(Finding(*fault) for fault in faults), *findings]),
+        findings=_by_place(findings),
         start=start,
     )
     try:
@@ -52,13 +49,13 @@ def planned(
 
 
 def _checkpoint(
-    waited_for: Iterable[int], before: int | None, outputs: Mapping[int, Rehearsed], there: set[int]
+    waited_for: Iterable[int], before: int | None, outputs: Mapping[int, RehearsedCall], there: set[int]
 ) -> Checkpoint:
     makers = {outputs[each].dependencies[0] if each in outputs else each for each in waited_for}
     return Checkpoint(tuple(sorted(makers & there)), before)
 
 
-def _task(call: Rehearsed) -> PlannedTask:
+def _task(call: RehearsedCall) -> PlannedTask:
     return PlannedTask(
         call.id,
         call.name,
@@ -73,7 +70,7 @@ def _task(call: Rehearsed) -> PlannedTask:
     )
 
 
-def _edges(call: Rehearsed, outputs: Mapping[int, Rehearsed]) -> Iterable[Edge]:
+def _edges(call: RehearsedCall, outputs: Mapping[int, RehearsedCall]) -> Iterable[Edge]:
     for number in call.dependencies:
         output = outputs.get(number)
         if output is None:
@@ -86,3 +83,18 @@ def _edges(call: Rehearsed, outputs: Mapping[int, Rehearsed]) -> Iterable[Edge]:
     for read in call.reads:
         if read.maker is not None:
             yield Edge(read.maker, call.id, "file", read.made_as)
+
+
+def _by_place(given: Iterable[Finding]) -> list[Finding]:
+    """Findings in the order of the lines that they are at, file by file.
+
+    Args:
+        given: in any order; that of the files is the order in which they come first.
+    """
+    files: dict[str, int] = {}
+
+    def place(finding: Finding) -> tuple[int, int]:
+        file, _, rest = finding.where.rpartition(", in ")[0].rpartition(":")
+        return files.setdefault(file, len(files)), int(rest) if rest.isdecimal() else 0
+
+    return sorted(given, key=place)

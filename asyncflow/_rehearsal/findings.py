@@ -1,8 +1,8 @@
-"""What is wrong, in words: from what was raised in a rehearsal to a fault with the user's line, names and a mend.
+"""What is wrong, in words: from what was raised in a rehearsal to a finding with the user's line, names and a mend.
 
-A fault is what the values of a real run could not mend: a call that is not taken, an attribute that a type lacks, an
+A finding is what the values of a real run could not mend: a call that is not taken, an attribute that a type lacks, an
 ``await`` that was forgotten. What only the values decide, as a ``raise`` of the user's own or a list that is too short,
-is no fault but a note: it may be so for what stands in, and not for the real thing.
+is no finding but a note: it may be so for what stands in, and not for the real thing.
 """
 
 from __future__ import annotations
@@ -16,12 +16,13 @@ from types import CodeType, CoroutineType, FrameType
 from typing import Any, Final
 
 from .._causes import brief
-from .._core.rehearsed import Fault, Rehearsed
 from .._core.story import called_at, place_in
 from .._core.task import Task
 from .._inspect.frames import is_worded, place_of, values_at
 from .._inspect.libraries import OURS, is_users
 from ..errors import AsyncflowError
+from ..plan.rehearsed import RehearsedCall
+from ..plan.tasks import Finding
 from . import certain, forgotten
 from .commands import Failed
 from .declared import Declared
@@ -64,7 +65,7 @@ HERE: Final[Site] = users_site.__code__, 0
 """Stands for whoever of us asks."""
 
 
-def endless(name: str, most: int, where: str) -> Fault:
+def endless(name: str, most: int, where: str) -> Finding:
     """A rehearsal that calls more tasks than it may.
 
     Args:
@@ -72,7 +73,7 @@ def endless(name: str, most: int, where: str) -> Fault:
         most: how many it may.
         where: the call.
     """
-    return Fault(
+    return Finding(
         f"{name!r} was called after {most:,} other tasks, as many as a plan may have: a loop that does not end",
         where,
         (name,),
@@ -80,7 +81,7 @@ def endless(name: str, most: int, where: str) -> Fault:
     )
 
 
-def dropped(coroutine: CoroutineType[Any, Any, Any]) -> Fault:
+def dropped(coroutine: CoroutineType[Any, Any, Any]) -> Finding:
     """A coroutine that nobody has awaited.
 
     Args:
@@ -91,7 +92,7 @@ def dropped(coroutine: CoroutineType[Any, Any, Any]) -> Fault:
         where = f"{filename}:{line}, in {function}"
     else:
         where = place_in(coroutine.cr_code, 0)
-    return Fault(
+    return Finding(
         f"{coroutine.__qualname__!r} gave a coroutine that was never awaited: nothing of it runs",
         where,
         (coroutine.__name__,),
@@ -99,7 +100,7 @@ def dropped(coroutine: CoroutineType[Any, Any, Any]) -> Fault:
     )
 
 
-def of_call(error: Exception, where: str, ends: Sequence[str]) -> Fault:
+def of_call(error: Exception, where: str, ends: Sequence[str]) -> Finding:
     """A call that a run would refuse.
 
     Args:
@@ -115,13 +116,13 @@ def of_call(error: Exception, where: str, ends: Sequence[str]) -> Fault:
         first = f"{ends[-1]!r}: {first}"
     if parameters:
         mend = f"its parameters are {parameters}"
-    return Fault(first, where, tuple(dict.fromkeys(ends)), mend or lead)
+    return Finding(first, where, tuple(dict.fromkeys(ends)), mend or lead)
 
 
 def of_code(
-    task: Task, error: BaseException, calls: Sequence[Rehearsed], value_of: Callable[[Rehearsed], Any]
-) -> Fault | str:
-    """What code of the user's has raised: a fault, or a note in words.
+    task: Task, error: BaseException, calls: Sequence[RehearsedCall], value_of: Callable[[RehearsedCall], Any]
+) -> Finding | str:
+    """What code of the user's has raised: a finding, or a note in words.
 
     Args:
         task: the block in which it was raised, or the task whose ``example=`` has.
@@ -139,33 +140,33 @@ def of_code(
     declared = None
     if place is not None and place.is_theirs and not place.is_raise:
         declared = Declared(task, place.frame, place.at, calls, value_of)
-    forgot = forgotten.fault_of(
+    forgot = forgotten.finding_of(
         task, error, where, values, lambda: declared is not None and certain.is_no_awaitable(declared)
     )
     if forgot is not None:
         return forgot
     if isinstance(error, asyncio.InvalidStateError):
         what, _, mend = str(error).partition("; say:  ")
-        return Fault(what, where, (task.name,), mend)
+        return Finding(what, where, (task.name,), mend)
     wrong = None if declared is None else certain.wrong(error, declared)
     if place is None and isinstance(error, TypeError):
         wrong = ()  # the target itself was called with what it does not take
     if wrong is not None:
         sources = _Sources(wrong, value_of)
         mend = _meant(error, sources) or sources.mend()
-        return Fault(_brief(error) + sources.told(), where, (*sources.names, task.name), mend)
+        return Finding(_brief(error) + sources.told(), where, (*sources.names, task.name), mend)
     return f"{_what(task)} ended with {_brief(error)}, on what stands in for results (see example=), {where}"
 
 
 def of_command(
     task: Task,
     failed: Failed,
-    calls: Sequence[Rehearsed],
-    value_of: Callable[[Rehearsed], Any],
+    calls: Sequence[RehearsedCall],
+    value_of: Callable[[RehearsedCall], Any],
     *,
     is_real: bool,
-) -> Fault | str:
-    """What is wrong with the command of an executable task: a fault, or a note in words.
+) -> Finding | str:
+    """What is wrong with the command of an executable task: a finding, or a note in words.
 
     Args:
         task: which.
@@ -182,10 +183,10 @@ def of_command(
     told = of_code(task, error, calls, value_of)
     place = place_of(error.__traceback__)
     is_theirs = place is not None and place.is_raise and place.is_theirs  # and so their own decision
-    if isinstance(told, Fault) or not is_real or is_theirs or not isinstance(error, _ON_ANY_FILE):
+    if isinstance(told, Finding) or not is_real or is_theirs or not isinstance(error, _ON_ANY_FILE):
         return told
     where = called_at(task) if place is None else place_in(place.frame.f_code, place.at)
-    return Fault(_brief(error), where, (task.name,))
+    return Finding(_brief(error), where, (task.name,))
 
 
 def _brief(error: BaseException) -> str:
@@ -226,7 +227,7 @@ class _Sources:
         value_of: gives the value of a call.
     """
 
-    def __init__(self, calls: Sequence[Rehearsed], value_of: Callable[[Rehearsed], Any]) -> None:
+    def __init__(self, calls: Sequence[RehearsedCall], value_of: Callable[[RehearsedCall], Any]) -> None:
         self._found = {call.name: (call, value_of(call)) for call in calls}  # the last of each name
 
     @property
@@ -253,7 +254,7 @@ class _Sources:
         return [key for value in found for key in dict.keys(value)]
 
 
-def _given(call: Rehearsed, value: Any) -> str:
+def _given(call: RehearsedCall, value: Any) -> str:
     kind = _PRETENDED.get(type(value).__name__, type(value).__name__)
     told = f"{call.name!r} (#{call.id}) gives a value of type {kind}"
     if call.example is not ...:
@@ -262,7 +263,7 @@ def _given(call: Rehearsed, value: Any) -> str:
     return told if annotation is None else f"{told}, being annotated {_shown(annotation)}"
 
 
-def _annotation(call: Rehearsed) -> Any:
+def _annotation(call: RehearsedCall) -> Any:
     return getattr(call.fn, "__annotations__", {}).get("return") if call.returns is None else None
 
 
