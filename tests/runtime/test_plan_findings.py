@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, TypedDict
 import pytest
 
 from asyncflow import InputFile, OutputFile, WiringError, WorkflowEngine
-from asyncflow._engine import planning
+from asyncflow.plan import of_rehearsal
 from asyncflow.plan.rehearsed import RehearsedCall
 
 engine = WorkflowEngine("process")
@@ -565,13 +565,13 @@ def print_nothing(future: Any) -> None: ...
 def seen(monkeypatch: pytest.MonkeyPatch) -> list[Sequence[RehearsedCall]]:
     """What was rehearsed."""
     calls: list[Sequence[RehearsedCall]] = []
-    planned = planning.planned
+    planned = of_rehearsal.planned
 
     def watched(given: Sequence[RehearsedCall], **options: Any) -> Any:
         calls.append(given)
         return planned(given, **options)
 
-    monkeypatch.setattr(planning, "planned", watched)
+    monkeypatch.setattr(of_rehearsal, "planned", watched)
     return calls
 
 
