@@ -2,9 +2,11 @@
 
 - `asyncflow.testing.conformance.BackendConformance`: the promises of the backend contract, as tests to subclass;
 - `ManualBackend`: a backend of which the test decides what becomes of each piece of work;
-- `FakeClockLoop`, `run_with_fake_clock`: an event loop in which an hour passes at once;
+- `FakeClockLoop`, `run_with_fake_clock`, `FakeClock`: an event loop in which an hour passes at once;
 - `no_leaks`: nothing may be left of a block of code; `deadline`: it may not hang;
 - `Gate`: holds tasks in any thread or process until the test lets them go on.
+
+Tests that pytest runs may ask for the fixtures ``engine`` and ``fake_clock`` (`asyncflow.testing.pytest_plugin`).
 
 The conformance suite needs pytest and pytest-asyncio; the rest needs neither.
 """
@@ -13,7 +15,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .clock import FakeClockLoop, run_with_fake_clock
+    from .clock import FakeClock, FakeClockLoop, run_with_fake_clock
     from .deadlines import TookTooLong, deadline
     from .gate import Door, Gate
     from .leaks import Leaked, no_leaks
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Door",
+    "FakeClock",
     "FakeClockLoop",
     "Gate",
     "Leaked",
@@ -33,6 +36,7 @@ __all__ = [
 
 _HOME = {
     "Door": "gate",
+    "FakeClock": "clock",
     "FakeClockLoop": "clock",
     "Gate": "gate",
     "Leaked": "leaks",
