@@ -94,7 +94,7 @@ class Recorder:
             self._blocks[future.id],
             future.lane.place,
             called_at(future),
-            definition.expected,
+            definition.options.expected,
             reads,
             makes,
         )
