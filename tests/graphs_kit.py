@@ -13,7 +13,6 @@ from unittest.mock import patch
 
 from asyncflow._core.files import InputFile, declared
 from asyncflow._core.story import called_at
-from asyncflow._files.facts import Facts
 from asyncflow._files.outputs import path_of_output
 from asyncflow._runtime import inputs
 from asyncflow._runtime.run import Run
@@ -48,7 +47,7 @@ class Recorder:
             is_order = number < len(future.after)  # these come first
             kind: Any = "order" if is_order else "data" if file is None else "file"
             self._edges.append(Edge(maker, future.id, kind, file if kind == "file" else None))
-        if isinstance(future.facts, Facts):
+        if future.files is not None:
             files = declared(args, kwargs)
             reads = tuple(self._read(each, future, awaited) for each in files.inputs)
             self._files[future.id] = reads, tuple(PlannedFile(name) for name in files.outputs)
@@ -63,7 +62,7 @@ class Recorder:
             name = self._outputs[source.id][1] if source.id in self._outputs else source.name
             return PlannedFile(file.name or name)
         for each in awaited:
-            if isinstance(each.facts, Facts) and source in each.facts.declares:
+            if each.files is not None and source in each.files.declares:
                 self._edges.append(
                     Edge(self._outputs.get(each.id, (each.id,))[0], future.id, "file", str(source))
                 )
@@ -81,7 +80,7 @@ class Recorder:
             "block"
             if definition.is_block
             else "executable"
-            if definition.command is not None
+            if definition.is_command
             else "awaitable"
             if future.lane is future._run.places.foreign
             else "function"

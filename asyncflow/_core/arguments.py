@@ -9,11 +9,11 @@ What a future is, is told from outside (`Kinds`): this room knows no event loop.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from .bulk import MANY, Bulk
-from .containers import FOREIGN, FUTURE, LAZY, LIST, PLAIN, SET, Kinds, parts_of, rebuilt
+from .containers import FILE, FOREIGN, FUTURE, LAZY, LIST, PLAIN, SET, Kinds, parts_of, rebuilt
 
 
 class Lazy(TypeError):
@@ -53,8 +53,8 @@ others. Else the containers with holes, innermost first; the last is the argumen
 
 def scan(
     args: tuple[Any, ...], kwargs: Mapping[str, Any], kinds: Kinds, adopt: Callable[[Any], Any]
-) -> tuple[list[Any], Holes]:
-    """Find the futures in a call.
+) -> tuple[list[Any], Holes, Sequence[Any]]:
+    """Find the futures in a call, and its files.
 
     Args:
         args: positional arguments.
@@ -63,7 +63,7 @@ def scan(
         adopt: makes a future of the engine's own from any other awaitable.
 
     Returns:
-        The futures, each as often as it occurs, and the holes for `fill`.
+        The futures, each as often as it occurs; the holes for `fill`; and the files, each at least once.
 
     Raises:
         Lazy: what makes its items later is among them.
@@ -86,26 +86,15 @@ def scan(
             if kind > worst:
                 worst = kind
     if worst <= FUTURE:
-        return found, bool(found)
-    return scan_value([*args, *kwargs.values()], kinds, adopt)
+        return found, bool(found), ()
+    files: list[Any] = []
+    return *scan_value([*args, *kwargs.values()], kinds, adopt, files), files
 
 
-def has_containers(args: tuple[Any, ...], kwargs: Mapping[str, Any], kinds: Kinds) -> bool:
-    """Whether anything is to be looked into, and not only at.
-
-    Args:
-        args: positional arguments.
-        kwargs: keyword arguments.
-        kinds: what each class is.
-    """
-    for arg in args:
-        if kinds[type(arg)] > FOREIGN:
-            return True
-    return any(kinds[type(arg)] > FOREIGN for arg in kwargs.values())
-
-
-def scan_value(value: Any, kinds: Kinds, adopt: Callable[[Any], Any]) -> tuple[list[Any], Holes]:
-    """Find the futures in any value; as `scan`, with the holes for `fill_value`."""
+def scan_value(
+    value: Any, kinds: Kinds, adopt: Callable[[Any], Any], files: list[Any] | None = None
+) -> tuple[list[Any], Holes]:
+    """Find the futures in any value; as `scan`, with the holes for `fill_value`. Files are added to a list."""
     top = Node(LIST, [value], [value])
     found: list[Any] = []
     order: list[Node] = []
@@ -137,6 +126,8 @@ def scan_value(value: Any, kinds: Kinds, adopt: Callable[[Any], Any]) -> tuple[l
                 else:
                     node.inner.append((position, inner))
                 continue
+            if kind == FILE and files is not None:
+                files.append(part)
             parts = list(part) if kind <= SET else parts_of(kind, part)
             if _all_plain(parts, kinds):
                 continue

@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from .futures_in_text import refuse
 from .options import CommandOptions
+
+
+@dataclass(slots=True)
+class CommandOutcome:
+    """What is known of a command besides its value; the future of its task shows it."""
+
+    command: str | list[str | bytes] | None = None
+    returncode: int | None = None
+    stderr: str | None = None
 
 
 def script_of(argv: list[str | bytes], options: CommandOptions, cwd: bytes) -> bytes:

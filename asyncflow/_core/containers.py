@@ -34,6 +34,7 @@ ITEMS: Final = 13
 PROXY: Final = 14
 PARTIAL: Final = 15
 MODEL: Final = 16  # of pydantic
+FILE: Final = 17  # a dataclass, and to be told of
 
 _REMEMBERED = 4096  # classes; a notebook that redefines its classes all day must not keep each of them
 _NAMESPACES: Final = (
@@ -64,13 +65,22 @@ class Kinds(dict[type, int]):
         future: the engine's own future class.
         foreign: whether a class is of awaitables that have to be adopted.
         lazy: whether what makes its items later is told from a plain value.
+        file: the class of files; None if these are nothing special.
     """
 
-    def __init__(self, future: type, foreign: Callable[[type], bool], *, lazy: bool = True) -> None:
+    def __init__(
+        self,
+        future: type,
+        foreign: Callable[[type], bool],
+        *,
+        lazy: bool = True,
+        file: type | None = None,
+    ) -> None:
         super().__init__({future: FUTURE})
         self.future = future
         self._foreign = foreign
         self._lazy = lazy
+        self._file = file
 
     def __missing__(self, cls: type) -> int:
         if len(self) > _REMEMBERED:
@@ -85,6 +95,8 @@ class Kinds(dict[type, int]):
             return FOREIGN
         if issubclass(cls, _LAZY):
             return LAZY if self._lazy else PLAIN
+        if self._file is not None and issubclass(cls, self._file):
+            return FILE
         for base, kind in _BY_BASE:
             if issubclass(cls, base):
                 return kind
@@ -142,7 +154,7 @@ def parts_of(kind: int, value: Any) -> list[Any]:
     if kind in (DICT, PROXY, ITEMS):
         items = value if kind == ITEMS else value.items()
         return [part for item in items for part in item]
-    if kind in (DATACLASS, ATTRS):
+    if kind in (DATACLASS, ATTRS, FILE):
         return [getattr(value, name, None) for name in fields_of(kind, value)]
     if kind in (NAMESPACE, MODEL):
         inside = dict(vars(value))
@@ -157,7 +169,7 @@ def parts_of(kind: int, value: Any) -> list[Any]:
 
 def fields_of(kind: int, value: Any) -> list[str]:
     """The names of the fields of a dataclass's or of an attrs class's instance."""
-    fields: Any = dataclasses.fields(value) if kind == DATACLASS else type(value).__attrs_attrs__
+    fields: Any = type(value).__attrs_attrs__ if kind == ATTRS else dataclasses.fields(value)
     return [field.name for field in fields]
 
 
@@ -253,6 +265,7 @@ _REBUILD: Final[dict[int, Callable[[Any, list[Any], int], Any]]] = {
     SET: _like_a_list,
     DICT: _like_a_dict,
     DATACLASS: _like_an_object,
+    FILE: _like_an_object,
     ATTRS: _like_an_object,
     NAMESPACE: _like_a_namespace,
     KEYS: _like_a_view,

@@ -145,12 +145,21 @@ def declared(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Declared:
     Raises:
         ValueError: two outputs of one name, or a container that holds both itself and a file.
     """
-    found, holes = arguments.scan(args, kwargs, _KINDS, _never)
+    found, holes, _ = arguments.scan(args, kwargs, _KINDS, _never)
+    return Declared(*inputs_and_outputs(found), holes)
+
+
+def inputs_and_outputs(found: Sequence[Any]) -> tuple[list[InputFile], dict[str, OutputFile]]:
+    """The inputs among the files of a call, and the outputs by name.
+
+    Raises:
+        ValueError: two outputs of one name.
+    """
     outputs: dict[str, OutputFile] = {}
     for each in found:
         if isinstance(each, OutputFile) and outputs.setdefault(each.name, each) != each:
             raise ValueError(f"{each!r} and {outputs[each.name]!r} would be one file")
-    return Declared([each for each in found if isinstance(each, InputFile)], outputs, holes)
+    return [each for each in found if isinstance(each, InputFile)], outputs
 
 
 def with_paths(

@@ -164,15 +164,16 @@ class CallSite:
 class Extra:
     """What few tasks have; made when the first of it is there, because each slot of a task costs all of them."""
 
-    __slots__ = ("after", "blames", "cause", "children", "facts", "label")
+    __slots__ = ("after", "blames", "cause", "children", "files", "label", "outcome")
 
     def __init__(self) -> None:
         self.after: Sequence[Any] = ()
         self.blames: list[Cause] | None = None
         self.cause: Cause | None = None
         self.children: dict[int, Task] | None = None
-        self.facts: Any = None
+        self.files: Any = None
         self.label: str | None = None
+        self.outcome: Any = None
 
 
 def _in_extra(name: str, otherwise: Any = None) -> property:
@@ -213,8 +214,9 @@ class Task:
         blames = _in_extra("blames")
         cause = _in_extra("cause")
         children = _in_extra("children")
-        facts = _in_extra("facts")
+        files = _in_extra("files")
         own_label = _in_extra("label")
+        outcome = _in_extra("outcome")
 
     id: int
     """The task's number in its run; 1 for the first call."""
@@ -234,7 +236,8 @@ class Task:
     blames: list[Cause] | None  # why it will not run, as far as known
     cause: Cause | None  # its own failure or cancellation, for those who come to depend on it
     children: dict[int, Task] | None  # of a block: what was called inside and is not over
-    facts: Any  # what its place tells of it besides its value
+    files: Any  # of a command, or with files among its arguments: its `TaskFiles`
+    outcome: Any  # of a command: its `CommandOutcome`, once that has begun
     own_label: str | None  # that was given to this call alone
 
     def set_up(

@@ -8,11 +8,11 @@ from types import MemberDescriptorType
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from .facts import Facts
+    from .task_files import TaskFiles
 
 
 class Directory:
-    """A sandbox that is given back when this goes, with the facts that alone hold it.
+    """A sandbox that is given back when this goes, with the `TaskFiles` that alone hold it.
 
     Args:
         task_id: whose.
@@ -34,25 +34,25 @@ class HeldPath(PosixPath):
     """The path of an output, as a future gives it. It holds the sandbox; whoever does more with it than hand it on, as
     reading the file, may hold a text or a path made of it, so that the sandbox stays to the end of the run."""
 
-    _facts: Facts | None = None
+    _files: TaskFiles | None = None
     _plain: Path | None = None
 
     @classmethod
-    def to(cls, path: Path, facts: Facts) -> HeldPath:
+    def to(cls, path: Path, files: TaskFiles) -> HeldPath:
         """The same path, held.
 
         Args:
             path: in the sandbox of a task.
-            facts: of that task.
+            files: of that task.
         """
         held = cls(path)
         held._plain = path
-        held._facts = facts
+        held._files = files
         return held
 
     def _reached(self) -> None:
-        if self._facts is not None:
-            self._facts.reached()
+        if self._files is not None:
+            self._files.reached()
 
     def __str__(self) -> str:
         self._reached()

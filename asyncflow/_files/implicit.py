@@ -11,10 +11,10 @@ from pathlib import Path
 
 from .._core.files import Left, Stamp, all_left, left_behind
 from .copying import copy, is_inside
-from .facts import Facts
+from .task_files import TaskFiles
 
 
-def left_under(name: str, upstreams: Sequence[Facts]) -> Path | None:
+def left_under(name: str, upstreams: Sequence[TaskFiles]) -> Path | None:
     """A file of that name that a command has left.
 
     Args:
@@ -30,7 +30,7 @@ def left_under(name: str, upstreams: Sequence[Facts]) -> Path | None:
 
 
 def bring_left(
-    facts: Facts,
+    files: TaskFiles,
     is_hidden: Callable[[str], bool],
     place: Callable[[str], Path],
     wanted: Callable[[], bool],
@@ -38,7 +38,7 @@ def bring_left(
     """Copy what commands have left into a sandbox.
 
     Args:
-        facts: of the task that depends on them.
+        files: of the task that depends on them.
         is_hidden: whether the task itself declares a file of a name, or around it.
         place: gives the path of a new file in its sandbox.
         wanted: whether the copies are still wanted.
@@ -47,8 +47,8 @@ def bring_left(
         OSError: something could not be copied.
         ValueError: two commands have left files of one name.
     """
-    assert facts.sandbox is not None
-    for name, left in all_left(_of_each(facts.upstreams), is_hidden).items():
+    assert files.sandbox is not None
+    for name, left in all_left(_of_each(files.upstreams), is_hidden).items():
         target = place(name)
         if os.path.islink(left.path) and _stays_a_link(left.path, left.path.removesuffix(name)):
             os.symlink(os.readlink(left.path), target)
@@ -56,8 +56,8 @@ def bring_left(
             _copy(left, name, target, wanted)
         else:
             continue  # what is written through it would come to be where it leads
-        for inside, _, stamp in walk(facts.sandbox, name):  # more than one, if a link led to a directory
-            facts.brought[inside] = stamp, replace(left, path=left.path + inside.removeprefix(name))
+        for inside, _, stamp in walk(files.sandbox, name):  # more than one, if a link led to a directory
+            files.brought[inside] = stamp, replace(left, path=left.path + inside.removeprefix(name))
 
 
 def walk(sandbox: Path, inside: str = "") -> Iterator[tuple[str, str, Stamp]]:
@@ -85,7 +85,7 @@ def stamp_of(path: str | Path) -> Stamp:
     return status.st_mtime_ns, status.st_size
 
 
-def _of_each(upstreams: Sequence[Facts]) -> list[dict[str, Left]]:
+def _of_each(upstreams: Sequence[TaskFiles]) -> list[dict[str, Left]]:
     return [
         {
             name: left if left.owner is not None else replace(left, owner=each)
@@ -96,7 +96,7 @@ def _of_each(upstreams: Sequence[Facts]) -> list[dict[str, Left]]:
     ]
 
 
-def _left_by(maker: Facts) -> dict[str, Left]:
+def _left_by(maker: TaskFiles) -> dict[str, Left]:
     if maker.left is None:
         assert maker.sandbox is not None
         outputs = set()

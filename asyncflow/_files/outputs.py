@@ -17,7 +17,7 @@ from .path_standin import PathStandIn
 
 if TYPE_CHECKING:
     from .._runtime.future import TaskFuture
-    from .facts import Facts
+    from .task_files import TaskFiles
 
 
 class Outputs:
@@ -45,38 +45,38 @@ class Outputs:
 
     def _asked(self, name: str, caller: FrameType) -> TaskFuture[Any]:
         name = straight(str(name))
-        facts: Facts = self._future.facts
+        files: TaskFiles = self._future.files
         run = self._future._run
-        if name not in facts.declares and not facts.is_open:
-            run.lacks_output(self._future.name, _no_such(facts, name, facts.declares))
+        if name not in files.declares and not files.is_open:
+            run.lacks_output(self._future.name, _no_such(files, name, files.declares))
         # A block, because that runs on the loop whatever the backend is.
         name_told = f"{self._future.name}.outputs[{name!r}]"
         definition = Definition(path_of_output, "output", name=name_told)
-        args = (self._future, facts, name)
+        args = (self._future, files, name)
         if run.closed is not None:
             raise EngineClosed(f"{name_told!r} was asked for, but {run.closed}")
         path = run.call(definition, run.lane_for(definition), args, {}, caller.f_code, caller.f_lasti)
         if run.record is not None:
             run.record.alias(path.id, self._future.id)
-        path.facts = facts  # whoever depends on the file depends on its maker
+        path.files = files  # whoever depends on the file depends on its maker
         return path
 
     def __repr__(self) -> str:
         return f"<outputs of {self._future!r}>"
 
 
-def path_of_output(value: Any, facts: Facts, name: str) -> Any:
+def path_of_output(value: Any, files: TaskFiles, name: str) -> Any:
     """A path, when the task (whose value is of no use here) has succeeded."""
-    if facts.is_dry:
+    if files.is_dry:
         path = PathStandIn(name)
         return [path] if OutputFile.is_pattern(name) else path
-    if name not in facts.outputs:
-        raise _no_such(facts, name, facts.outputs)
-    made = facts.outputs[name]
-    return [HeldPath.to(each, facts) for each in made] if isinstance(made, list) else HeldPath.to(made, facts)
+    if name not in files.outputs:
+        raise _no_such(files, name, files.outputs)
+    made = files.outputs[name]
+    return [HeldPath.to(each, files) for each in made] if isinstance(made, list) else HeldPath.to(made, files)
 
 
-def _no_such(facts: Facts, name: str, known: Iterable[str]) -> KeyError:
+def _no_such(files: TaskFiles, name: str, known: Iterable[str]) -> KeyError:
     there = ", ".join(known) or "none"
     near = meant(name, known)
-    return KeyError(f"{facts.label} declares no output {name!r}; it has: {there}{near and '.' + near}")
+    return KeyError(f"{files.label} declares no output {name!r}; it has: {there}{near and '.' + near}")

@@ -12,9 +12,9 @@ from typing import Any, Final, Literal
 
 from .._core.task import Task
 from .copying import remove
-from .facts import Facts
 from .held_path import Directory
 from .owners import KEPT, forget_owner, sweep, write_owner
+from .task_files import TaskFiles
 
 Keep = Literal["failed", "all", "none"]
 FETCHED: Final = "fetched"
@@ -121,15 +121,15 @@ class Sandboxes:
             value: what it has given, which may tell where that is.
             give_back: takes its number then; on any thread.
         """
-        facts: Facts = task.facts
+        files: TaskFiles = task.files
         tells = type(value) not in _TELL_NOTHING and (
             type(value) is not str
             or len(value) > _LONG
-            or facts.sandbox is None
-            or facts.sandbox.name in value  # by its whole path, through a link, or from elsewhere by ..
+            or files.sandbox is None
+            or files.sandbox.name in value  # by its whole path, through a link, or from elsewhere by ..
         )
-        if task.id in self._made and self._keep != "all" and not (tells or facts.is_reached):
-            facts.directory = Directory(task.id, give_back)
+        if task.id in self._made and self._keep != "all" and not (tells or files.is_reached):
+            files.directory = Directory(task.id, give_back)
 
     def remove(self, task_ids: Iterable[int]) -> None:
         """Remove directories that nobody can reach any more; takes as long as the file system does.

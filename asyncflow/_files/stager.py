@@ -18,16 +18,25 @@ from pathlib import Path
 from typing import Any, Final, Protocol, TypeVar
 
 from .._core import urls
-from .._core.files import Declared, File, OutputFile, declared, is_plain_name, straight, with_paths
-from .._core.states import CANCELLING, NOW, READY, RUNNING
+from .._core.files import (
+    Declared,
+    File,
+    InputFile,
+    OutputFile,
+    declared,
+    inputs_and_outputs,
+    is_plain_name,
+    straight,
+    with_paths,
+)
 from .._core.task import Task
 from ..errors import StagingError
 from .aside import aside
 from .copying import Unwanted
-from .facts import Facts
 from .names_ahead import refuse_collisions
 from .sandboxes import FETCHED, Sandboxes
 from .staging import Staging, destination_of, missing, refuse_no_file
+from .task_files import TaskFiles
 
 T = TypeVar("T")
 AT_ONCE: Final = 16
@@ -35,8 +44,18 @@ AT_ONCE: Final = 16
 _REMEMBERED: Final = 10_000  # names of outputs whose makers are known, for errors
 
 
-class Told(Protocol):
-    """Who is told how it went; on the loop's thread."""
+class Tasks(Protocol):
+    """The tasks of the run: which of them still want their files, and who hears what became of these. What is asked
+    may be asked on any thread; all else happens on the loop's."""
+
+    def want_inputs(self, task: Task) -> bool:
+        """Whether a task still waits for what it reads."""
+
+    def want_outputs(self, task: Task) -> bool:
+        """Whether a task still is to end with what it has made."""
+
+    def are_over(self, tasks: Sequence[Task]) -> bool:
+        """Whether none of them will make anything any more."""
 
     def staged(self, task: Task) -> None:
         """All that a task reads is in its sandbox."""
@@ -55,18 +74,16 @@ class Stager:
     """The files of one run.
 
     Args:
-        sandboxes: of the run; None if nothing is to be staged.
+        sandboxes: None if nothing is to be staged.
         implicit: whether what commands have made without declaring it is brought along.
-        told: who is told.
-        loop: of the run.
     """
 
     def __init__(
-        self, sandboxes: Sandboxes | None, implicit: bool, told: Told, loop: asyncio.AbstractEventLoop
+        self, sandboxes: Sandboxes | None, implicit: bool, tasks: Tasks, loop: asyncio.AbstractEventLoop
     ) -> None:
         self._sandboxes = sandboxes
         self._implicit = implicit
-        self._told = told
+        self._tasks = tasks
         self._stopped = threading.Event()
         self._makers: dict[str, str] = {}
         self._staging = Staging(self._stopped, implicit, self._makers)
@@ -84,16 +101,16 @@ class Stager:
 
     # -- calls --------------------------------------------------------------------------------------------
 
-    def called(self, task: Task, dependencies: Sequence[Task], is_staged: bool) -> bool:
-        """Take note of a call that runs a command or declares files.
+    def called(
+        self, task: Task, dependencies: Sequence[Task], given: Sequence[File], is_staged: bool
+    ) -> bool:
+        """Take note of a call that runs a command or declares files, and tell whether there is anything to bring.
 
         Args:
-            task: just called, not yet known to the scheduler.
-            dependencies: what it depends on, whose files it may want.
+            task: not yet known to the scheduler.
+            dependencies: whose files it may want.
+            given: the files among its arguments.
             is_staged: whether files are staged where it is to run.
-
-        Returns:
-            Whether there is anything to bring.
 
         Raises:
             StagingError: another task that is not over publishes to the same place, no file can be there, or it is
@@ -104,79 +121,75 @@ class Stager:
         if not self._has_swept and self._sandboxes is not None:
             self._has_swept = True
             self._begin(aside(self._sandboxes.sweep, self._stopped.is_set), "engines that were killed")
-        files = declared(task.args, task.kwargs)
-        facts = task.facts = Facts(
+        inputs, outputs = inputs_and_outputs(given)
+        files = task.files = TaskFiles(
             label=f"{task.name!r} (#{task.id})",
             is_command=task.definition.is_command,
-            folder=Path.cwd() if files or task.holes else Path(),
+            folder=Path.cwd() if given or task.holes else Path(),
             is_dry=self._sandboxes is None or not is_staged,
             is_open=bool(task.holes),
-            upstreams=[each.facts for each in dependencies if isinstance(each.facts, Facts)],
+            upstreams=[each.files for each in dependencies if each.files is not None],
         )
+        inherits = self._implicit and files.is_command and any(each.is_command for each in files.upstreams)
         try:
-            refuse_collisions(facts, files.inputs)
+            refuse_collisions(files, inputs)
         except ValueError as error:
-            raise StagingError(f"{facts.label}: {error}") from None
-        if dependencies and all(
-            isinstance(each.facts, Facts) or each.story & NOW > CANCELLING for each in dependencies
-        ):
-            self._expect(facts, files)
-        self._declare(task, files.outputs)
-        has_inherited = (
-            self._implicit and facts.is_command and any(each.is_command for each in facts.upstreams)
-        )
-        if facts.is_dry or not (files or has_inherited):
-            facts.upstreams = ()
+            raise StagingError(f"{files.label}: {error}") from None
+        if dependencies and self._tasks.are_over([each for each in dependencies if each.files is None]):
+            self._expect(files, inputs)
+        self._declare(task, outputs)
+        if files.is_dry or not (given or inherits):
+            files.upstreams = ()
             return False
         return True
 
-    def _expect(self, facts: Facts, files: Declared) -> None:
+    def _expect(self, files: TaskFiles, inputs: Sequence[InputFile]) -> None:
         """Refuse an input by name that none of the tasks makes that come before; they all tell what they make."""
-        if facts.is_dry or (self._implicit and any(each.is_command for each in facts.upstreams)):
+        if files.is_dry or (self._implicit and any(each.is_command for each in files.upstreams)):
             return
-        named = {name for upstream in facts.upstreams for name in upstream.declares}
-        published = {place for upstream in facts.upstreams for place in upstream.destinations.values()}
-        for each in files.inputs:
+        named = {name for upstream in files.upstreams for name in upstream.declares}
+        published = {place for upstream in files.upstreams for place in upstream.destinations.values()}
+        for each in inputs:
             if (
                 isinstance(each.source, str)
                 and is_plain_name(each.source)
                 and straight(each.source) not in named
             ):
-                path = facts.folder / each.source
-                if not os.path.exists(path) and destination_of(path, facts.folder) not in published:
-                    told = missing(each.source, path, facts.upstreams, self._makers)
-                    raise StagingError(f"{facts.label}: {told}")
+                path = files.folder / each.source
+                if not os.path.exists(path) and destination_of(path, files.folder) not in published:
+                    told = missing(each.source, path, files.upstreams, self._makers)
+                    raise StagingError(f"{files.label}: {told}")
 
     def _declare(self, task: Task, outputs: Mapping[str, OutputFile]) -> None:
         """Note what a task makes, and keep the destinations for it until it is over."""
-        facts: Facts = task.facts
-        facts.declares = outputs
+        files: TaskFiles = task.files
+        files.declares = outputs
         destinations: dict[str, Path | str] = {}
         for name, each in outputs.items():
             if len(self._makers) < _REMEMBERED:
-                self._makers[name] = facts.label
-            if each.to is not None and not (facts.is_open and asyncio.isfuture(each.to)):
-                place = destination_of(each.target, facts.folder)
+                self._makers[name] = files.label
+            if each.to is not None and not (files.is_open and asyncio.isfuture(each.to)):
+                place = destination_of(each.target, files.folder)
                 if place in destinations.values():
-                    raise ValueError(f"{facts.label}: two of its outputs would go to {place}")
+                    raise ValueError(f"{files.label}: two of its outputs would go to {place}")
                 destinations[name] = place
         for place in destinations.values():
             if isinstance(place, Path):
                 try:
                     refuse_no_file(place)
                 except OSError as error:
-                    raise StagingError(f"{facts.label}: it cannot publish there: {error}") from None
+                    raise StagingError(f"{files.label}: it cannot publish there: {error}") from None
             other = self._publishers.get(place, task)
             if other is not task:
-                raise StagingError(f"{facts.label} would publish to {place}, and so does {other.facts.label}")
-        facts.destinations = destinations
+                raise StagingError(f"{files.label} would publish to {place}, and so does {other.files.label}")
+        files.destinations = destinations
         self._publishers.update(dict.fromkeys(destinations.values(), task))
 
     def release(self, task: Task) -> None:
         """A task is over: others may publish where it has, or would have. Not while it does."""
         if task.id in self._publishing:
             return
-        for place in task.facts.destinations.values():
+        for place in task.files.destinations.values():
             if self._publishers.get(place) is task:
                 del self._publishers[place]
 
@@ -188,37 +201,37 @@ class Stager:
             self._begin(self._bring(task), f"{task.name}#{task.id}")
 
     async def _bring(self, task: Task) -> None:
-        facts: Facts = task.facts
+        files: TaskFiles = task.files
         try:
             assert self._sandboxes is not None
             self._sandboxes.begin()
-            files = declared(task.args, task.kwargs)
-            if facts.is_open:  # more may have come as somebody's result
-                self._declare(task, files.outputs)
-                facts.is_open = False
-            fetched = await self._all_fetched(facts.label, files)
-            path_of = await aside(self._all_brought, task, files, fetched)
-            facts.upstreams = ()
-            if task.story & NOW == READY:  # else it is cancelled, and what it was given is gone
-                task.args, task.kwargs = with_paths(task.args, task.kwargs, files, path_of)
+            found = declared(task.args, task.kwargs)
+            if files.is_open:  # more may have come as somebody's result
+                self._declare(task, found.outputs)
+                files.is_open = False
+            fetched = await self._all_fetched(files.label, found)
+            path_of = await aside(self._all_brought, task, found, fetched)
+            files.upstreams = ()
+            if self._tasks.want_inputs(task):  # else it is cancelled, and what it was given is gone
+                task.args, task.kwargs = with_paths(task.args, task.kwargs, found, path_of)
         except asyncio.CancelledError:  # by somebody who cancels all that runs on the loop
-            self._told.not_staged(task, Unwanted())
+            self._tasks.not_staged(task, Unwanted())
         except Exception as error:
-            self._told.not_staged(task, error)
+            self._tasks.not_staged(task, error)
         else:
-            self._told.staged(task)
+            self._tasks.staged(task)
 
-    def _all_brought(self, task: Task, files: Declared, fetched: Mapping[str, Path]) -> Callable[[File], Any]:
+    def _all_brought(self, task: Task, found: Declared, fetched: Mapping[str, Path]) -> Callable[[File], Any]:
         def wanted() -> bool:
-            return task.story & NOW == READY and not self._stopped.is_set()
+            return self._tasks.want_inputs(task) and not self._stopped.is_set()
 
         assert self._sandboxes is not None
-        task.facts.sandbox = self._sandboxes.make(task)
-        return self._staging.stage_in(task.facts, files, fetched, wanted)
+        task.files.sandbox = self._sandboxes.make(task)
+        return self._staging.stage_in(task.files, found, fetched, wanted)
 
-    async def _all_fetched(self, label: str, files: Declared) -> dict[str, Path]:
+    async def _all_fetched(self, label: str, found: Declared) -> dict[str, Path]:
         """What comes from other places; each is fetched once, however many ask for it."""
-        wanted = [each.source for each in files.inputs if isinstance(each.source, str)]
+        wanted = [each.source for each in found.inputs if isinstance(each.source, str)]
         fetched = {}
         try:
             away = [url for url in wanted if urls.is_url(url) and urls.local_path(url) is None]
@@ -245,13 +258,13 @@ class Stager:
 
     def publish(self, task: Task, value: Any) -> None:
         """Begin to look for what a task has made, and to publish it; its value is what it ends with."""
-        facts: Facts = task.facts
-        if facts.declares and not facts.is_dry:
+        files: TaskFiles = task.files
+        if files.declares and not files.is_dry:
             self._publishing.add(task.id)
             self._begin(self._publish(task, value), f"{task.name}#{task.id}")
         else:  # there is nothing to wait for, as in a dry run, and the places are for others again
             self._hold(task, value)
-            self._told.published(task, value)
+            self._tasks.published(task, value)
             self.release(task)
 
     def is_publishing(self, task: Task) -> bool:
@@ -272,15 +285,15 @@ class Stager:
             problem = error
         self._publishing.discard(task.id)
         if done:
-            task.facts.outputs = done[0]
+            task.files.outputs = done[0]
             self._hold(task, value)
-            self._told.published(task, value)
+            self._tasks.published(task, value)
         else:
-            self._told.not_published(task, problem)
+            self._tasks.not_published(task, problem)
         self.release(task)
 
     def _all_published(self, task: Task, done: list[Mapping[str, Any]]) -> None:
-        done.append(self._staging.stage_out(task.facts, lambda: task.story & NOW == RUNNING))
+        done.append(self._staging.stage_out(task.files, lambda: self._tasks.want_outputs(task)))
 
     # -- what nobody can reach any more -------------------------------------------------------------------
 
@@ -315,7 +328,7 @@ class Stager:
         if self._sandboxes is not None and self._sandboxes.failed(task):
             with suppress(Exception):  # an exception class may refuse notes; the failure itself must arrive
                 if getattr(error, "sandbox", None) is None:
-                    error.add_note(f"its sandbox: {task.facts.sandbox}")
+                    error.add_note(f"its sandbox: {task.files.sandbox}")
 
     def stop(self) -> None:
         """Nobody wants anything any more: what is under way ends soon."""

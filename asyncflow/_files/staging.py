@@ -26,9 +26,9 @@ from .._core.files import Declared, File, InputFile, OutputFile, hides, made_ups
 from .._core.names_in_commands import is_plain, is_plain_path, unplain
 from ..errors import StagingError
 from .copying import Unwanted, copy, is_inside, remove
-from .facts import Facts
 from .held_path import plain_path
 from .implicit import bring_left, left_under, stamp_of, walk
+from .task_files import TaskFiles
 
 if TYPE_CHECKING:
     from .remote import Remote
@@ -93,12 +93,12 @@ class Staging:
     # -- in -----------------------------------------------------------------------------------------------
 
     def stage_in(
-        self, facts: Facts, files: Declared, fetched: Mapping[str, Path], wanted: Callable[[], bool]
+        self, files: TaskFiles, of_call: Declared, fetched: Mapping[str, Path], wanted: Callable[[], bool]
     ) -> Callable[[File], Any]:
         """Copy the inputs of a task into its sandbox, and make place for its outputs.
 
         Args:
-            facts: of the task.
+            files: of the task.
             files: what it declares.
             fetched: where files of other places are, by URL.
             wanted: whether all this is still wanted.
@@ -110,36 +110,38 @@ class Staging:
             StagingError: something is not there or is not what it should be, or two have one name.
             Unwanted: as told.
         """
-        sandbox = facts.sandbox
+        sandbox = files.sandbox
         assert sandbox is not None
-        path_class: Any = ShellPath if facts.is_command else Path
-        paths_class: Any = ShellPaths if facts.is_command else list
+        path_class: Any = ShellPath if files.is_command else Path
+        paths_class: Any = ShellPaths if files.is_command else list
         staged: dict[int, Any] = {}
         taken: dict[str, tuple[Hashable, str]] = {}
-        for each in files.inputs:
+        for each in of_call.inputs:
             try:
-                source = self._source(each, facts, fetched)
+                source = self._source(each, files, fetched)
                 if isinstance(source, Path):
-                    staged[id(each)] = path_class(sandbox / self._bring(each, source, facts, taken, wanted))
+                    staged[id(each)] = path_class(sandbox / self._bring(each, source, files, taken, wanted))
                 else:
-                    names = [self._bring(each, path, facts, taken, wanted) for path in source]
+                    names = [self._bring(each, path, files, taken, wanted) for path in source]
                     staged[id(each)] = paths_class(path_class(sandbox / name) for name in names)
             except (OSError, ValueError, TypeError, ImportError) as error:
-                raise StagingError(f"{facts.label}: {_why(each, error)}") from error
+                raise StagingError(f"{files.label}: {_why(each, error)}") from error
         try:
-            for name in files.outputs:
+            for name in of_call.outputs:
                 _place(sandbox, name, is_file=False)
-            if self._implicit and facts.is_command:
-                is_hidden = partial(hides, [*taken, *files.outputs])
-                bring_left(facts, is_hidden, partial(_place, sandbox), wanted)
+            if self._implicit and files.is_command:
+                is_hidden = partial(hides, [*taken, *of_call.outputs])
+                bring_left(files, is_hidden, partial(_place, sandbox), wanted)
         except (OSError, ValueError) as error:
-            raise StagingError(f"{facts.label}: {error}") from error
+            raise StagingError(f"{files.label}: {error}") from error
 
-        if facts.is_command:
+        if files.is_command:
             named = [
-                name for name, each in files.outputs.items() if not each.is_glob or not is_plain(_bare(name))
+                name
+                for name, each in of_call.outputs.items()
+                if not each.is_glob or not is_plain(_bare(name))
             ]
-            facts.unplain = unplain(str(sandbox), [*named, *facts.brought])
+            files.unplain = unplain(str(sandbox), [*named, *files.brought])
 
         def path_of(file: File) -> Any:
             return path_class(sandbox / file.name) if isinstance(file, OutputFile) else staged[id(file)]
@@ -150,29 +152,29 @@ class Staging:
         self,
         given: InputFile,
         source: Path,
-        facts: Facts,
+        files: TaskFiles,
         taken: dict[str, tuple[Hashable, str]],
         wanted: Callable[[], bool],
     ) -> str:
-        assert facts.sandbox is not None
+        assert files.sandbox is not None
         told = urls.shown(given.source) if isinstance(given.source, str) else str(source)
         is_new = (given.name or source.name) not in taken
         name = name_in_sandbox(given.name or source.name, os.path.normpath(source), told, taken)
-        target = _place(facts.sandbox, name)
+        target = _place(files.sandbox, name)
         if is_new:
             copy(source, target, wanted)
         if given.sha256 is not None:  # of the copy, which nobody else can change
             _verify(target, told, given.sha256.lower(), wanted)
         if is_new:
-            facts.brought.update((found, (stamp, None)) for found, _, stamp in walk(facts.sandbox, name))
+            files.brought.update((found, (stamp, None)) for found, _, stamp in walk(files.sandbox, name))
         return name
 
-    def _source(self, given: InputFile, facts: Facts, fetched: Mapping[str, Path]) -> Path | list[Path]:
-        source = made_upstream(given.source, facts.upstreams)
+    def _source(self, given: InputFile, files: TaskFiles, fetched: Mapping[str, Path]) -> Path | list[Path]:
+        source = made_upstream(given.source, files.upstreams)
         if source is None and isinstance(given.source, str):
             source = fetched.get(given.source)
             if source is None and self._implicit:
-                source = left_under(given.source, facts.upstreams)
+                source = left_under(given.source, files.upstreams)
         if source is None:
             source = given.source
         if isinstance(source, PosixPath):
@@ -181,20 +183,20 @@ class Staging:
             if given.name is not None or given.sha256 is not None:
                 raise ValueError(f"InputFile of {len(source)} files: neither name= nor sha256= fits them all")
             return [plain_path(each) for each in source]
-        path = _local(source, facts.folder)
+        path = _local(source, files.folder)
         if path is None:
             raise TypeError(f"InputFile({source!r}): a path or a URL is needed, or the name of an output")
         if not path.exists():
-            raise FileNotFoundError(missing(given.source, path, facts.upstreams, self._makers))
+            raise FileNotFoundError(missing(given.source, path, files.upstreams, self._makers))
         return path
 
     # -- out ----------------------------------------------------------------------------------------------
 
-    def stage_out(self, facts: Facts, wanted: Callable[[], bool]) -> dict[str, Any]:
+    def stage_out(self, files: TaskFiles, wanted: Callable[[], bool]) -> dict[str, Any]:
         """Look for what a task has made, and publish what is to be published, all of it or none.
 
         Args:
-            facts: of the task.
+            files: of the task.
             wanted: whether it is still wanted; asked for the last time just before the first file appears.
 
         Returns:
@@ -204,23 +206,23 @@ class Staging:
             StagingError: an output was not made, leads out of the sandbox, or cannot be published.
             Unwanted: as told.
         """
-        made = {name: _made(facts, each) for name, each in facts.declares.items()}
+        made = {name: _made(files, each) for name, each in files.declares.items()}
         ready: list[tuple[Path, Path]] = []
         try:
-            for name, destination in facts.destinations.items():
+            for name, destination in files.destinations.items():
                 if isinstance(destination, Path):
                     ready.append((self._beside(made[name], destination, wanted), destination))
             if not wanted():
                 raise Unwanted
-            for name, destination in facts.destinations.items():
+            for name, destination in files.destinations.items():
                 if isinstance(destination, str):
                     self._remote.send(made[name], destination)
             while ready:
                 self._publish(*ready[0])
                 del ready[0]
-            facts.published = sum(map(_size, (made[name] for name in facts.destinations)))
+            files.published = sum(map(_size, (made[name] for name in files.destinations)))
         except (OSError, ValueError, ImportError) as error:
-            raise StagingError(f"{facts.label}: its outputs could not be published: {error}") from error
+            raise StagingError(f"{files.label}: its outputs could not be published: {error}") from error
         finally:
             for halfway, _ in ready:
                 remove(halfway)
@@ -295,7 +297,7 @@ def refuse_no_file(place: Path) -> None:
             raise OSError(errno.EINVAL, told, str(place))
 
 
-def missing(source: Any, path: Path, upstreams: Iterable[Facts], makers: Mapping[str, str]) -> str:
+def missing(source: Any, path: Path, upstreams: Iterable[TaskFiles], makers: Mapping[str, str]) -> str:
     """The words for an input that is not there, with who could have made it.
 
     Args:
@@ -364,22 +366,22 @@ def _unused(destination: Path) -> Path:
     return Path(tempfile.mktemp(prefix=f".{destination.name[:50]}-", dir=destination.parent))
 
 
-def _made(facts: Facts, output: OutputFile) -> Any:
-    sandbox = facts.sandbox
+def _made(files: TaskFiles, output: OutputFile) -> Any:
+    sandbox = files.sandbox
     assert sandbox is not None
     if output.is_glob:
-        found = [path for path in sorted(sandbox.glob(output.name)) if not _is_as_brought(path, facts)]
+        found = [path for path in sorted(sandbox.glob(output.name)) if not _is_as_brought(path, files)]
     else:
         found = [sandbox / output.name]
     for path in found:
         if not path.exists():
-            raise StagingError(f"{facts.label} did not make its output {output.name!r}.\n  {_there(sandbox)}")
+            raise StagingError(f"{files.label} did not make its output {output.name!r}.\n  {_there(sandbox)}")
         if not is_inside(path, sandbox):
             raise StagingError(
-                f"{facts.label}: its output {output.name!r} is a link that leads out of the sandbox"
+                f"{files.label}: its output {output.name!r} is a link that leads out of the sandbox"
             )
     if not found:
-        raise StagingError(f"{facts.label} made no file {output.name!r}.\n  {_there(sandbox)}")
+        raise StagingError(f"{files.label} made no file {output.name!r}.\n  {_there(sandbox)}")
     return found if output.is_glob else found[0]
 
 
@@ -390,9 +392,9 @@ def _size(path: Path) -> int:
     )
 
 
-def _is_as_brought(path: Path, facts: Facts) -> bool:
-    assert facts.sandbox is not None
-    brought = facts.brought.get(str(path.relative_to(facts.sandbox)))
+def _is_as_brought(path: Path, files: TaskFiles) -> bool:
+    assert files.sandbox is not None
+    brought = files.brought.get(str(path.relative_to(files.sandbox)))
     with suppress(OSError):
         return brought is not None and brought[0] == stamp_of(path)
     return False

@@ -10,7 +10,7 @@ import inspect
 import os
 from typing import Any, NamedTuple
 
-from .._core.commands import argv_of
+from .._core.commands import CommandOutcome, argv_of
 from .._core.files import File, OutputFile, declared, with_paths
 from .._core.task import Task
 from .._files.staging import ShellPath, ShellPaths
@@ -29,7 +29,7 @@ class Failed(NamedTuple):
 
 
 def ask(task: Task) -> Failed | None:
-    """Call a task's function, and note its command in the task's facts; None if there is nothing wrong.
+    """Call a task's function, and note its command; None if there is nothing wrong.
 
     Args:
         task: an executable one, with its values put in.
@@ -49,7 +49,7 @@ def ask(task: Task) -> Failed | None:
         argv = argv_of(given, task.definition.options, task.name)
     except Exception as error:
         return Failed(error, False)
-    task.facts.command = given if isinstance(given, str) else argv
+    task.outcome = CommandOutcome(given if isinstance(given, str) else argv)
     return None
 
 

@@ -15,7 +15,7 @@ from .._core import arguments
 from .._core.files import declared
 from .._core.story import called_at, place_in
 from .._core.task import Definition, Lane, Task
-from .._files.facts import Facts
+from .._files.task_files import TaskFiles
 from .._runtime import inputs
 from .._runtime.dispatch import Dispatch
 from .._runtime.foreign import all_awaited
@@ -181,7 +181,7 @@ class DryRun(Run):
 
         They are copies where something was put in: what the caller does to a list later changes nothing.
         """
-        found, holes = arguments.scan(args, kwargs, inputs.KINDS, self.wiring.adopt)
+        found, holes, _ = arguments.scan(args, kwargs, inputs.KINDS, self.wiring.adopt)
         own = [self.own(future) for future in found]
         if isinstance(holes, list) or any(a is not b for a, b in zip(found, own, strict=True)):
             args, kwargs = arguments.fill(args, kwargs, holes, TaskFuture, self.own)
@@ -209,10 +209,10 @@ class DryRun(Run):
         lane = self._real.lane_for(definition)
         call.place = lane.place
         call.needs_pickle = bool(getattr(self._real.behind.get(lane), "needs_pickle", False))
-        if isinstance(future.facts, Facts):
+        if future.files is not None:
             files = declared(args, kwargs)
             call.inputs, call.outputs = files.inputs, files.outputs
-            call.folder = str(future.facts.folder)
+            call.folder = str(future.files.folder)
 
     def adopted(self, future: TaskFuture[Any], kind: str = "awaitable") -> None:
         """Take note of something that others do."""
@@ -337,7 +337,7 @@ class DryRun(Run):
             call.code, call.at = future.site.code, future.site.at
             if has_value(future):
                 call.value = asyncio.Future.result(future)
-        reads_of_all(self._calls, self._facts, self._waited)
+        reads_of_all(self._calls, self._files_of, self._waited)
         return [self._calls[number] for number in sorted(self._calls)]
 
     def is_over(self, first: int, then: int) -> bool:
@@ -353,8 +353,9 @@ class DryRun(Run):
         if len(self.lacks) < _LACKS:
             self.lacks.append(Lack(origin, cls, asked, place_in(code, instruction)))
 
-    def _facts(self, number: int) -> Any:
-        return self._futures[number].facts
+    def _files_of(self, number: int) -> TaskFiles | None:
+        files: TaskFiles | None = self._futures[number].files
+        return files
 
     def forget(self) -> None:
         """Let go of what was noted, once it has been told: the futures and their run would hold each other."""

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from .._core import urls
 from .._core.files import InputFile, straight
-from .._files.facts import Facts
 from .._files.staging import destination_of
+from .._files.task_files import TaskFiles
 from .._runtime.future import TaskFuture
 from ..plan.rehearsed import FileRead, RehearsedCall
 
@@ -24,12 +24,12 @@ Waited = Mapping[int, Mapping[int | None, int]]
 """Numbers of what code has waited for; with the blocks whose code that was, and each time the last call before."""
 
 
-def reads_of_all(calls: Calls, facts_of: Callable[[int], object], waited: Waited) -> None:
+def reads_of_all(calls: Calls, files_of: Callable[[int], TaskFiles | None], waited: Waited) -> None:
     """Work out what each call reads.
 
     Args:
         calls: all of a rehearsal, by number.
-        facts_of: gives what is known of a call that declares files.
+        files_of: gives those of a call; None if it declares none.
         waited: for what code has waited.
     """
     if not any(call.inputs for call in calls.values()):
@@ -37,9 +37,9 @@ def reads_of_all(calls: Calls, facts_of: Callable[[int], object], waited: Waited
     order = Order(calls, waited)
     publishers: Publishers = defaultdict(list)
     for number in sorted(calls):
-        facts = facts_of(number)
-        if isinstance(facts, Facts) and calls[number].kind != "output":
-            for name, place in facts.destinations.items():
+        files = files_of(number)
+        if files is not None and calls[number].kind != "output":
+            for name, place in files.destinations.items():
                 publishers[place].append((number, name))
     for call in calls.values():
         if call.inputs:

@@ -16,13 +16,13 @@ from functools import partial
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
-from .._core.commands import argv_of
+from .._core.commands import CommandOutcome, argv_of
 from .._core.names_in_commands import is_plain, misread, unplain
 from .._core.options import CommandOptions
 from .._core.task import Task
 from .._files.aside import aside
-from .._files.facts import Facts
 from .._files.sandboxes import Sandboxes
+from .._files.task_files import TaskFiles
 from .._worker.command import Command, Family, Lifeline, Watcher
 from ..backend import CANCELLED, FAILED, STARTED, SUCCEEDED, Report
 from ..errors import CommandFailed, CommandNotStarted
@@ -95,26 +95,26 @@ class Commands:
 
     async def _run(self, task: Task) -> str | bytes | Path:
         options: CommandOptions = task.definition.options
-        facts: Facts = task.facts
-        if facts.sandbox is None:
-            facts.sandbox = self._sandboxes.make(task)
+        files: TaskFiles = task.files
+        if files.sandbox is None:
+            files.sandbox = self._sandboxes.make(task)
         given = task.fn(*task.args, **task.kwargs)
         if task.is_coroutine:
             given = await given
         argv = argv_of(given, options, task.name)
-        facts.command = given if isinstance(given, str) else argv
-        _refuse_misread(task, facts.command)
+        outcome = task.outcome = CommandOutcome(given if isinstance(given, str) else argv)
+        _refuse_misread(task, outcome.command)
         env = options.environment(os.environ)
-        cwd = facts.sandbox if options.cwd is None else facts.sandbox / options.cwd
+        cwd = files.sandbox if options.cwd is None else files.sandbox / options.cwd
         if self._contains and self._groups is None:
             self._groups = _control_groups(task)
         try:
             with ExitStack() as opened:
                 command, streams = await self._begun(task, argv, env, cwd, opened)
                 try:
-                    facts.returncode = await self._end_of(command)
-                    facts.stderr = streams.complaints()
-                    if facts.returncode in options.ok_codes:
+                    outcome.returncode = await self._end_of(command)
+                    outcome.stderr = streams.complaints()
+                    if outcome.returncode in options.ok_codes:
                         return streams.value(task)
                     raise self._failed(task, streams, env, cwd)
                 except BaseException:  # also if it took too long
@@ -128,18 +128,18 @@ class Commands:
             self._for_room.clear()
 
     def _failed(self, task: Task, streams: Streams, env: Mapping[str, str], cwd: Path) -> CommandFailed:
-        facts: Facts = task.facts
-        assert facts.command is not None and facts.returncode is not None
+        outcome: CommandOutcome = task.outcome
+        assert outcome.command is not None and outcome.returncode is not None
         error = CommandFailed(
             task.id,
             task.name,
-            facts.command,
-            _how(facts.returncode),
-            facts.returncode,
+            outcome.command,
+            _how(outcome.returncode),
+            outcome.returncode,
             streams.last_complaints(),
-            str(facts.sandbox),
+            str(task.files.sandbox),
         )
-        note = note_of(facts.returncode, facts.command, env, cwd)
+        note = note_of(outcome.returncode, outcome.command, env, cwd)
         if note is not None:
             error.add_note(note)
         return error
@@ -153,7 +153,7 @@ class Commands:
         while True:
             with ExitStack() as undo:
                 try:
-                    streams = Streams(task.definition.options, task.facts.sandbox, self._sandboxes.root, undo)
+                    streams = Streams(task.definition.options, task.files.sandbox, self._sandboxes.root, undo)
                 except OSError as error:
                     if error.errno not in NO_ROOM:
                         raise
@@ -186,7 +186,7 @@ class Commands:
         group = None if self._groups is None else self._groups.new(task.id)
         try:
             if group is not None:
-                argv = group.entering(argv, isinstance(task.facts.command, str), env, cwd)
+                argv = group.entering(argv, isinstance(task.outcome.command, str), env, cwd)
             command = Command(
                 argv,
                 env=env,
@@ -197,7 +197,7 @@ class Commands:
                 lifeline=self._lifeline,
                 family=self._family,
                 task_id=task.id,
-                mark=task.facts.sandbox.as_posix(),
+                mark=task.files.sandbox.as_posix(),
                 group=group,
             )
         except BaseException:
@@ -285,10 +285,10 @@ async def _ended(command: Command) -> None:
 
 def _refuse_misread(task: Task, command: Any) -> None:
     """Refuse a command in which a name of the call's files is not quoted: a shell would run what is in it."""
-    facts: Facts = task.facts
-    pieces = facts.unplain
+    files: TaskFiles = task.files
+    pieces = files.unplain
     for path in _paths_in((*task.args, *task.kwargs.values())):
-        if not is_plain(str(path)) and facts.sandbox not in path.parents:  # those in it are known already
+        if not is_plain(str(path)) and files.sandbox not in path.parents:  # those in it are known already
             pieces = pieces | unplain("", path.parts)
     name = misread(command, pieces) if pieces else None
     if name is not None:

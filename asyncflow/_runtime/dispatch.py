@@ -9,13 +9,12 @@ from typing import Any
 
 from .._core.scheduler import MOST, Scheduler
 from .._core.task import Lane, Task
-from .._files.stager import Stager
 from .._record.record import Record
 from . import inputs
 from .blocks import Blocks
 from .coroutines import Coroutines
 from .endings import Endings
-from .file_reports import FileReports
+from .files import Files
 from .inbox import Inbox
 from .places import Places
 from .reports import Reports
@@ -33,8 +32,7 @@ class Dispatch:
         scheduler: gives the commands.
         places: where tasks run.
         inbox: knows whether starts have to be told.
-        stager: brings the files of tasks.
-        file_reports: takes that files could not be brought.
+        files: brings the files of tasks.
         reports: takes what is given back.
         blocks: resolves what blocks have returned.
         endings: ends tasks that have no value.
@@ -48,8 +46,7 @@ class Dispatch:
         scheduler: Scheduler,
         places: Places,
         inbox: Inbox,
-        stager: Stager,
-        file_reports: FileReports,
+        files: Files,
         reports: Reports,
         blocks: Blocks,
         endings: Endings,
@@ -60,8 +57,7 @@ class Dispatch:
         self._scheduler = scheduler
         self._behind = places.behind
         self._inbox = inbox
-        self._stager = stager
-        self._file_reports = file_reports
+        self._files = files
         self._reports = reports
         self._blocks = blocks
         self._endings = endings
@@ -89,8 +85,7 @@ class Dispatch:
             for _ in range(len(due)):
                 lane = scheduler.due.pop(0)
                 if lane.leads_to is not None:
-                    staged = inputs.fill(scheduler.take_to_stage(lane), self._file_reports.not_staged)
-                    self._stager.bring(staged)
+                    self._files.stage(scheduler.take_to_stage(lane))
                     continue
                 batch = scheduler.take(lane)
                 self.submit(lane, batch)

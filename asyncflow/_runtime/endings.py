@@ -11,7 +11,6 @@ from .._causes import brief
 from .._core.scheduler import Scheduler, end_of
 from .._core.states import CANCELLING, NOW
 from .._core.task import Task
-from .._files.facts import Facts
 from .._files.stager import Stager
 from .._record.record import Record
 from ..errors import TaskTimeout, UpstreamFailed
@@ -67,7 +66,7 @@ class Endings:
             return
         call = inputs.call_told(task)  # now, because the arguments go when it is over
         failure = as_failure(task, hidden_future(task, error), call)
-        if isinstance(task.facts, Facts):
+        if task.files is not None:
             self.stager.failed(task, failure)
         self._scheduler.failed(task, failure)
         if task.cause is not None:
@@ -85,7 +84,7 @@ class Endings:
             _log.warning("%s", error)
         call = inputs.call_told(task)
         failure = as_failure(task, error, call)
-        if isinstance(task.facts, Facts):
+        if task.files is not None:
             self.stager.failed(task, failure)
         self._scheduler.timed_out(task, failure)
         if task.cause is not None:
@@ -96,7 +95,7 @@ class Endings:
         """Give the future of a task that has no value its end."""
         if self.timeouts.armed:
             self.timeouts.disarm(task)
-        if isinstance(task.facts, Facts):
+        if task.files is not None:
             self.stager.release(task)
         cause = task.cause
         if self.record is not None and cause is not None:

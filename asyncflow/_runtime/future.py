@@ -9,6 +9,7 @@ from threading import get_ident
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from .._causes import spelled
+from .._core.commands import CommandOutcome
 from .._core.states import State, state_of
 from .._core.story import explain
 from .._core.task import FIELDS, Task
@@ -18,7 +19,7 @@ from .scope import check_thread
 from .touched import refuse_inside
 
 if TYPE_CHECKING:
-    from .._files.facts import Facts
+    from .._files.task_files import TaskFiles
     from .run import Run
 
 T = TypeVar("T")
@@ -64,24 +65,24 @@ class TaskFuture(Task, asyncio.Future[T]):
     @property
     def command(self) -> str | list[str | bytes] | None:
         """Of an executable task: what it ran; None until that is known."""
-        return self._of_command("command").command
+        return self._outcome("command").command
 
     @property
     def returncode(self) -> int | None:
         """Of an executable task: the command's exit code, of a signal its number below zero; None until its end."""
-        return self._of_command("returncode").returncode
+        return self._outcome("returncode").returncode
 
     @property
     def stderr(self) -> str | None:
         """Of an executable task: what the command wrote to its standard error; None until its end."""
-        return self._of_command("stderr").stderr
+        return self._outcome("stderr").stderr
 
     @property
     def sandbox(self) -> Path | None:
         """Of an executable task, or one that declares files: the directory that was made for it; None before that."""
-        facts = self._with_files("sandbox")
-        facts.reached()
-        return facts.sandbox
+        files = self._with_files("sandbox")
+        files.reached()
+        return files.sandbox
 
     @property
     def outputs(self) -> Outputs:
@@ -89,19 +90,18 @@ class TaskFuture(Task, asyncio.Future[T]):
         self._with_files("outputs")
         return Outputs(self)
 
-    def _of_command(self, what: str) -> Facts:
+    def _outcome(self, what: str) -> CommandOutcome:
         if not self.definition.is_command:
             raise AttributeError(f"{self!r} has no {what}: only executable tasks have")
-        facts: Facts = self.facts
-        return facts
+        return self.outcome or CommandOutcome()
 
-    def _with_files(self, what: str) -> Facts:
-        facts: Facts | None = self.facts
-        if facts is None or self.definition.is_block:
+    def _with_files(self, what: str) -> TaskFiles:
+        files: TaskFiles | None = self.files
+        if files is None or self.definition.is_block:
             raise AttributeError(
                 f"{self!r} has no {what}: only executable tasks and those that declare files have"
             )
-        return facts
+        return files
 
     def explain(self) -> str:
         """Why the task waits, ran, failed or did not run."""

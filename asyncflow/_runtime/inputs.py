@@ -9,12 +9,13 @@ from typing import Any, Final
 from .._core import arguments
 from .._core.calls import call_shown
 from .._core.containers import Kinds, is_waited_for
+from .._core.files import File
 from .._core.states import NOW, SUCCEEDED
 from .._core.task import Task
 from .._worker.chain import PREVIOUS, with_previous
 from .future import TaskFuture
 
-KINDS: Final = Kinds(TaskFuture, is_waited_for)
+KINDS: Final = Kinds(TaskFuture, is_waited_for, file=File)
 value_of: Final = asyncio.Future.result
 
 

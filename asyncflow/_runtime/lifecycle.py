@@ -84,7 +84,7 @@ async def close(run: Run, *, wait: bool, grace: float, skip_backends: bool) -> N
             raise asyncio.CancelledError
         run.close("the engine has been shut down; start it again:  async with engine: ...")
         run.stopping.cancel_all()
-        run.stager.stop()
+        run.files.stager.stop()
         await _wait_for_coroutines(run, grace)
         if run.commands is not None and run.commands.waiting:  # they end: each is killed after its grace time
             await asyncio.wait(run.commands.waiting.values(), timeout=grace + _KILLED)
@@ -133,9 +133,9 @@ async def _wait_for_coroutines(run: Run, grace: float) -> None:
 
 
 async def _wait_for_files(run: Run, grace: float) -> None:
-    if not run.stager.waiting:
+    if not run.files.stager.waiting:
         return
-    _, stuck = await asyncio.wait(run.stager.waiting, timeout=grace)
+    _, stuck = await asyncio.wait(run.files.stager.waiting, timeout=grace)
     for work in stuck:  # a file system that does not answer
         _log.warning("%s could not be stopped; left behind after %g s", work.get_name(), grace)
 
@@ -194,7 +194,7 @@ def abandon(run: Run) -> None:
     """Let go of a run whose loop is closed or whose engine was collected; there is no loop to wait on."""
     if run.closed is None:
         run.close("its event loop was closed")
-        run.stager.stop()
+        run.files.stager.stop()
         for backend in run.backends.values():
             backend.abandon()
         if run.commands is not None and run.sandboxes is not None:

@@ -11,7 +11,6 @@ from typing import Any, Final
 from .._core.scheduler import Scheduler
 from .._core.states import CANCELLING, HANDED, NOW, SUBMITTED
 from .._core.task import Task
-from .._files.facts import Facts
 from .._files.stager import Stager
 from .._record.record import Record
 from ..backend import CANCELLED, FAILED, LOADING, RAN, STARTED, SUCCEEDED, Event
@@ -150,7 +149,7 @@ class Reports:
             self._endings.failed(task, unfit(task, value))
         else:
             self._endings.timeouts.disarm(task)
-            if not isinstance(task.facts, Facts):
+            if task.files is None:
                 _set_result(task, value)
                 self._scheduler.succeeded(task)
                 return

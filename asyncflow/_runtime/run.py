@@ -19,7 +19,6 @@ from .._core.states import NOW, PENDING
 from .._core.states import SUCCEEDED as OVER
 from .._core.task import CallSite, Definition, Lane, Task
 from .._files.sandboxes import Sandboxes
-from .._files.stager import Stager
 from .._record.audience import Audience
 from .._record.journal import Journal
 from .._record.record import Record
@@ -31,7 +30,7 @@ from .commands import Commands
 from .coroutines import Coroutines
 from .dispatch import Dispatch
 from .endings import Endings
-from .file_reports import FileReports
+from .files import Files
 from .foreign import Foreign
 from .future import TaskFuture
 from .inbox import Inbox
@@ -47,6 +46,7 @@ from .unseen import Unseen
 from .wiring import Wiring
 
 _scope: Final = SCOPE.get  # called for every task: looked up in an instance it would cost twice as much
+_NOTHING: Final[tuple[tuple[Task, ...], tuple[Any, ...]]] = ((), ())  # dependencies, and files
 
 
 class Run:
@@ -119,9 +119,12 @@ class Run:
         self.endings = self.Endings(self, loop, scheduler, places, self.unseen, record)
         starts = Starts(scheduler, places, self.endings.timeouts, record)
         self.blocks = self.Blocks(scheduler, self.wiring, starts, self.endings, record)
-        files = FileReports(self, scheduler, self.endings, places, record)
-        self.stager = self.endings.stager = Stager(sandboxes, implicit_data, files, loop)
-        self.reports = self.Reports(self, scheduler, starts, self.blocks, self.stager, self.endings, record)
+        self.files = files = Files(
+            *(self, scheduler, self.wiring, self.endings, places, record),
+            *(sandboxes, implicit_data, loop),
+        )
+        stager = self.endings.stager = files.stager
+        self.reports = self.Reports(self, scheduler, starts, self.blocks, stager, self.endings, record)
 
         # Where they run.
         self.coroutines = Coroutines(
@@ -141,9 +144,9 @@ class Run:
             Commands(timed, sandboxes, grace, contains_commands) if sandboxes is not None else None
         )
         places.complete(self.coroutines, self.foreign, self.commands)
-        self.stopping = Stopping(self, loop, scheduler, places, self.stager, self.foreign)
+        self.stopping = Stopping(self, loop, scheduler, places, stager, self.foreign)
         self.dispatch = self.Dispatch(
-            *(self, scheduler, places, self.inbox, self.stager, files, self.reports, self.blocks),
+            *(self, scheduler, places, self.inbox, files, self.reports, self.blocks),
             *(self.endings, self.stopping, record),
         )
         self.teller = Teller(self, time(), audience or Audience(), journal) if report_limit else None
@@ -168,7 +171,7 @@ class Run:
         self.is_ours = self.open = False
         self.close("this process was forked from the engine's, where the run goes on")
         self.coroutines.let_go()
-        self.stager.stop()
+        self.files.stager.stop()
         own_ears(self.loop)
 
     # -- calls --------------------------------------------------------------------------------------------
@@ -230,9 +233,11 @@ class Run:
         task.story = PENDING
         task.attempt = task.waiting = 0
         task.dependents = task.link = task.holes = task.extra = None
-        dependencies = self.wiring.of_call(task, args, kwargs, after) if args or kwargs or after else ()
-        if definition.is_command or (task.extra is not None and task.facts is not None):  # type: ignore[unreachable]
-            self._with_files(task, dependencies)
+        dependencies, files = (
+            self.wiring.of_call(task, args, kwargs, after) if args or kwargs or after else _NOTHING
+        )
+        if files or definition.is_command:
+            self.files.called(task, dependencies, files)
         self.scheduler.called(task, dependencies)
         if dependencies and self.record is not None:
             self.record.edges[number] = dependencies
@@ -262,16 +267,6 @@ class Run:
         """Take no call any more."""
         self.closed = why
         self.last_site = None
-
-    def _with_files(self, task: Task, dependencies: Sequence[Task]) -> None:
-        try:
-            has_to_wait = self.stager.called(task, dependencies, self.places.stages(task.lane))
-        except BaseException:
-            self.wiring.call_off(task)
-            raise
-        task.definition = task.definition.staged
-        if has_to_wait:
-            task.lane = self.places.staging_for(task.lane)
 
     def lane_for(self, definition: Definition) -> Lane:
         """Where the calls of a function run."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from .._causes import spelled
 from .._core import arguments
-from .._core.files import declared
+from .._core.files import File
 from .._core.futures_in_text import place_of_text, refuse
 from .._core.signature import names_of
 from .._core.task import CallSite, Definition, Task
@@ -40,8 +40,8 @@ class Wiring:
 
     def of_call(
         self, task: Task, args: tuple[Any, ...], kwargs: Mapping[str, Any], after: Sequence[Any]
-    ) -> Sequence[Task]:
-        """What a call depends on; notes in the task where values are to be filled in.
+    ) -> tuple[Sequence[Task], Sequence[File]]:
+        """What a call depends on, and its files; notes in the task where values are to be filled in.
 
         Args:
             task: the call.
@@ -53,7 +53,7 @@ class Wiring:
             ForeignFuture: a future of another engine or of an earlier run.
             CircularDependency: the task would wait for the block in which it was called.
             TypeError: a generator, or something else that makes its items later; the text of a future.
-            ValueError: a container holds both itself and a future, or two outputs have one name.
+            ValueError: a container holds both itself and a future.
         """
         if not kwargs and not after and task.owner is None:
             run = self._run
@@ -62,25 +62,23 @@ class Wiring:
                     break
             else:  # nothing but futures: they are the dependencies, as they stand
                 task.holes = arguments.ALL
-                return args
+                return args, ()
         self._site = task.site
         try:
-            futures, task.holes = arguments.scan(args, kwargs, inputs.KINDS, self.adopt)
+            futures, task.holes, files = arguments.scan(args, kwargs, inputs.KINDS, self.adopt)
             if after:
                 task.after, _ = arguments.scan_value(all_awaited(after), inputs.KINDS, self.adopt)
                 futures += task.after
             self._check(futures, task, task.owner)
             if self._run.has_texts:
                 self._refuse_texts(task, args, kwargs)
-            if arguments.has_containers(args, kwargs, inputs.KINDS) and not task.definition.is_block:
-                task.facts = declared(args, kwargs) or None  # a block hands them on to tasks
         except arguments.Lazy as lazy:
             self.call_off(task)
             raise lazy_argument(task.definition, args, kwargs, lazy) from None
         except BaseException:
             self.call_off(task)
             raise
-        return futures
+        return futures, () if task.definition.is_block else files  # a block hands them on to tasks
 
     def _refuse_texts(self, task: Task, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
         """Refuse the text of a future among the arguments, made where its value was meant."""

@@ -153,7 +153,7 @@ class Drill:
         slot = self.slots[number] = Slot(f"value of {number}")
         slot.task = task
         self.tasks[number] = task
-        found, task.holes = arguments.scan(args, {}, KINDS, adopt)
+        found, task.holes, _ = arguments.scan(args, {}, KINDS, adopt)
         dependencies = [slot.task for slot in found if slot.task is not None]
         self.dependencies[task] = dependencies
         self.oracle.called(number, [each.id for each in dependencies], owner.id if owner else None)

@@ -29,7 +29,7 @@ async def engine(tmp_path: Path) -> AsyncIterator[WorkflowEngine]:
 
 async def tidied(engine: WorkflowEngine) -> None:
     """Until all that nobody can reach is removed."""
-    stager = engine._run.stager  # type: ignore[union-attr]
+    stager = engine._run.files.stager  # type: ignore[union-attr]
     await turns(5)  # what has ended lets go of it
     while stager.waiting:
         await asyncio.wait(stager.waiting)

@@ -1,4 +1,4 @@
-"""What is known of a call besides its value, if it runs a command or declares files."""
+"""The files of one task: what it declares, what was brought to it, and what it has made."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from .held_path import Directory
 
 
 @dataclass(slots=True, eq=False)
-class Facts:
-    """Of one call; its future shows them.
+class TaskFiles:
+    """Of a task that runs a command or has files among its arguments.
 
     Args:
         label: of the task, for messages: "'split' (#3)".
@@ -29,20 +29,17 @@ class Facts:
     folder: Path
     is_dry: bool
     is_open: bool
-    upstreams: Sequence[Facts] = ()
+    upstreams: Sequence[TaskFiles] = ()
     declares: Mapping[str, OutputFile] = field(default_factory=dict)  # by name
     destinations: dict[str, Path | str] = field(default_factory=dict)  # of those that are published
     sandbox: Path | None = None
     brought: dict[str, tuple[Stamp, Left | None]] = field(default_factory=dict)
     outputs: Mapping[str, Any] = field(default_factory=dict)  # paths of what was made
+    published: int = 0  # bytes
     unplain: dict[str, str] = field(default_factory=dict)  # what may stand in its command only as quoted
+    left: dict[str, Left] | None = None  # worked out when somebody wants to know
     directory: Directory | None = None  # holds the sandbox when the task has succeeded
     is_reached: bool = False  # whether somebody may know a path in it, whom nobody can see
-    left: dict[str, Left] | None = None  # worked out when somebody wants to know
-    published: int = 0  # bytes
-    command: str | list[str | bytes] | None = None
-    returncode: int | None = None
-    stderr: str | None = None
 
     def reached(self) -> None:
         """Somebody may know a path in the sandbox from now on: it stays until the run is over."""
