@@ -19,7 +19,20 @@ from .._tracebacks import trim
 from .._worker.far import FarTask
 from ..backend import HELD_UP
 from .option_names import shows_options
-from .typing import KeywordsDoNotFit, Later, Method, Plain, Promise, Takes1, Takes2, Takes3, Takes4
+from .typing import (
+    KeywordsDoNotFit,
+    Later,
+    Method,
+    NoFuture,
+    Plain,
+    Promise,
+    Takes1,
+    Takes2,
+    Takes3,
+    Takes4,
+    Waited,
+    deprecated,
+)
 
 if TYPE_CHECKING:
     from typing import Unpack
@@ -121,19 +134,60 @@ class FunctionTask(Generic[P, Fn, R]):
         **kwargs: Q.kwargs,
     ) -> TaskFuture[R]: ...
 
-    # 3. Keywords that are surely no futures, and by now do not fit; a call that lacks an argument, too.
+    # 3. Keywords that are surely no futures, and by now do not fit; a call that lacks an argument, too. Checkers flag
+    # what is deprecated also where nobody uses its type.
     @overload
-    def __call__(self, /, **kwargs: Plain) -> KeywordsDoNotFit: ...
+    @deprecated("the keyword arguments do not fit the function")
+    def __call__(self, /, **kwargs: Plain) -> KeywordsDoNotFit: ...  # type: ignore[overload-overlap]
     @overload
-    def __call__(self: Takes1[A, Q], a: Later[A], /, **kwargs: Plain) -> KeywordsDoNotFit: ...
+    @deprecated("the keyword arguments do not fit the function")
+    def __call__(  # type: ignore[overload-overlap]
+        self: Takes1[A, Q], a: Later[A], /, **kwargs: Plain
+    ) -> KeywordsDoNotFit: ...
     @overload
-    def __call__(self: Takes2[A, B, Q], a: Later[A], b: Later[B], /, **kwargs: Plain) -> KeywordsDoNotFit: ...
+    @deprecated("the keyword arguments do not fit the function")
+    def __call__(  # type: ignore[overload-overlap]
+        self: Takes2[A, B, Q], a: Later[A], b: Later[B], /, **kwargs: Plain
+    ) -> KeywordsDoNotFit: ...
     @overload
-    def __call__(
+    @deprecated("the keyword arguments do not fit the function")
+    def __call__(  # type: ignore[overload-overlap]
         self: Takes3[A, B, C, Q], a: Later[A], b: Later[B], c: Later[C], /, **kwargs: Plain
     ) -> KeywordsDoNotFit: ...
 
-    # 4. Futures by keyword, which no type can map: checked when the call is made.
+    # 4. Of futures and plain values by keyword some are futures: no type can map these, so the call looks at them.
+    @overload
+    def __call__(self, /, **kwargs: Plain | Waited[Any]) -> TaskFuture[R]: ...
+    @overload
+    def __call__(self: Takes1[A, Q], a: Later[A], /, **kwargs: Plain | Waited[Any]) -> TaskFuture[R]: ...
+    @overload
+    def __call__(
+        self: Takes2[A, B, Q], a: Later[A], b: Later[B], /, **kwargs: Plain | Waited[Any]
+    ) -> TaskFuture[R]: ...
+    @overload
+    def __call__(
+        self: Takes3[A, B, C, Q], a: Later[A], b: Later[B], c: Later[C], /, **kwargs: Plain | Waited[Any]
+    ) -> TaskFuture[R]: ...
+
+    # Objects of a user's classes among them, and likely no future: something with a hash that is no `TaskFuture`.
+    @overload
+    @deprecated("the keyword arguments do not fit the function, if none of them is a future")
+    def __call__(self, /, **kwargs: Plain | NoFuture) -> TaskFuture[R]: ...
+    @overload
+    @deprecated("the keyword arguments do not fit the function, if none of them is a future")
+    def __call__(self: Takes1[A, Q], a: Later[A], /, **kwargs: Plain | NoFuture) -> TaskFuture[R]: ...
+    @overload
+    @deprecated("the keyword arguments do not fit the function, if none of them is a future")
+    def __call__(
+        self: Takes2[A, B, Q], a: Later[A], b: Later[B], /, **kwargs: Plain | NoFuture
+    ) -> TaskFuture[R]: ...
+    @overload
+    @deprecated("the keyword arguments do not fit the function, if none of them is a future")
+    def __call__(
+        self: Takes3[A, B, C, Q], a: Later[A], b: Later[B], c: Later[C], /, **kwargs: Plain | NoFuture
+    ) -> TaskFuture[R]: ...
+
+    # 5. Whatever else, which no type can map: checked when the call is made.
     @overload
     def __call__(self, /, **kwargs: Any) -> TaskFuture[R]: ...
     @overload

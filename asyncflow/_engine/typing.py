@@ -4,7 +4,8 @@ A decorated function is one class, generic in the function's ParamSpec. Each ove
 signature through the type of ``self``, a protocol with the one attribute ``fn``: a checker matches that with the
 function's own type and so finds the first parameters one by one, and the rest with their names and defaults.
 Keywords cannot be mapped by a type, so futures given by keyword are checked when the call is made. Keywords that
-surely are no futures, and do not fit, make a call `KeywordsDoNotFit`, with which nothing can be done.
+surely are no futures, and do not fit, make a call `KeywordsDoNotFit`, with which nothing can be done; these overloads,
+and those for keywords that likely are none, are marked as deprecated, which checkers flag wherever they are chosen.
 """
 
 from __future__ import annotations
@@ -45,6 +46,8 @@ C_contra = TypeVar("C_contra", contravariant=True)
 D_contra = TypeVar("D_contra", contravariant=True)
 
 if TYPE_CHECKING:
+    from typing_extensions import deprecated as deprecated  # noqa: PLC0414
+
     # What these are to a checker: paths, because paths are what a task's function gets in their place.
 
     class InputFile(Path):
@@ -58,6 +61,12 @@ if TYPE_CHECKING:
 
         def __new__(cls, name: str, to: Any = None) -> Self: ...
         def __init__(self, name: str, to: Any = None) -> None: ...
+
+else:
+
+    def deprecated(_: str) -> Callable[[T], T]:
+        """As of `typing_extensions`, which only type checkers need here."""
+        return lambda function: function
 
 
 class Promise(Protocol[T_co]):
@@ -93,6 +102,13 @@ Plain: TypeAlias = (
 Waited: TypeAlias = Promise[T] | PoolPromise[T] | Coroutine[Any, Any, T]
 Later: TypeAlias = T | Waited[T] | Collection[Waited[Any]] | Mapping[Any, Waited[Any]]
 """What may stand where a ``T`` is asked for."""
+
+
+class NoFuture(Protocol):
+    """What has a hash and is no `TaskFuture`: no type can say "not a future", but an attribute can tell these apart."""
+
+    def __hash__(self) -> int: ...
+    def __sizeof__(self) -> int: ...
 
 
 class KeywordsDoNotFit:

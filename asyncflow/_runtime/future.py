@@ -84,6 +84,9 @@ class TaskFuture(Task, asyncio.Future[T]):
         files.reached()
         return files.sandbox
 
+    if TYPE_CHECKING:
+        __sizeof__: None  # type: ignore[assignment]  # by which type checkers tell it from what is no future
+
     @property
     def outputs(self) -> Outputs:
         """The files that the task declares to make, by name, each a future of its path."""

@@ -9,6 +9,7 @@ import asyncio
 import concurrent.futures
 from collections import deque
 from collections.abc import Generator, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, assert_type
@@ -160,15 +161,54 @@ def options_may_be_given_beside_the_function() -> None:
 
 
 async def keywords_that_do_not_fit_are_refused_where_none_is_a_future(number: TaskFuture[int]) -> None:
-    await fit(rows=[1.0], degre=2)  # type: ignore[misc]
-    await fit([1.0], degre=2)  # type: ignore[misc]
-    await fit(load("a.csv"), degre=2)  # type: ignore[misc]
-    await fit(rows=[1.0], degree="2")  # type: ignore[misc]
-    await fit(load("a.csv"), number, weigth=0.5)  # type: ignore[misc]
-    await fit()  # type: ignore[misc]
-    fit(load(pth="a.csv"))  # type: ignore[call-overload]
+    await fit(rows=[1.0], degre=2)  # type: ignore[misc, deprecated]
+    await fit([1.0], degre=2)  # type: ignore[misc, deprecated]
+    await fit(load("a.csv"), degre=2)  # type: ignore[misc, deprecated]
+    await fit(rows=[1.0], degree="2")  # type: ignore[misc, deprecated]
+    await fit(load("a.csv"), number, weigth=0.5)  # type: ignore[misc, deprecated]
+    await fit()  # type: ignore[misc, deprecated]
+    fit(load(pth="a.csv"))  # type: ignore[call-overload, deprecated]
     assert_type(fit(rows=load("a.csv"), degree=2), TaskFuture[bytes])
     assert_type(fit(rows=[1.0], degree=number), TaskFuture[bytes])
+
+
+class Model:
+    """Of a user, and no future."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The same, with a hash of its own."""
+
+    rounds: int
+
+
+@engine.function_task
+def train(rows: list[float], model: Model, settings: Settings | None = None) -> bytes:
+    return bytes(len(rows))
+
+
+def keywords_that_do_not_fit_are_refused_where_nobody_uses_the_future(model: Model) -> None:
+    fit([1.0], degre=3)  # type: ignore[deprecated]
+    fit(rows=[1.0], degree="2")  # type: ignore[deprecated]
+    fit(load("a.csv"), degre=3)  # type: ignore[deprecated]
+    fit([1.0], add(1), weigth=3)  # type: ignore[deprecated]
+    fit([1.0], degree=model)  # type: ignore[deprecated]
+    train([1.0], modl=model)  # type: ignore[deprecated]
+    train(rows=[1.0], modl=model)  # type: ignore[deprecated]
+    train(load("a.csv"), model, setings=Settings(3))  # type: ignore[deprecated]
+
+
+def futures_are_accepted_beside_objects_of_a_users_classes(
+    model: Model, made: TaskFuture[Model], settings: Settings, plain: asyncio.Future[int]
+) -> None:
+    assert_type(train(rows=load("a.csv"), model=model), TaskFuture[bytes])
+    assert_type(train(rows=load("a.csv"), model=model, settings=settings), TaskFuture[bytes])
+    assert_type(train([1.0], model=made, settings=settings), TaskFuture[bytes])
+    assert_type(train([1.0], model=model, settings=settings), TaskFuture[bytes])
+    assert_type(train(rows=[add(1), 2.0], model=model), TaskFuture[bytes])
+    assert_type(fit([1.0], degree=plain), TaskFuture[bytes])
+    assert_type(fit(rows=[1.0], degree=plain, weight=2.0), TaskFuture[bytes])
 
 
 async def outputs_are_paths(copied: TaskFuture[str]) -> None:
