@@ -12,7 +12,8 @@ What is done with a block says its language and the comment in the line before i
     <!-- not run: REASON -->        why it cannot be
 
 After `prints` and `raises`, and alone before a console block, `numbers differ` (after a `; `) lets numbers, with their
-units, and the spaces around them be others. A line `[...]` in an output stands for any lines.
+units, and the spaces around them be others. A line `[...]` in an output stands for any lines,
+and `[...]` inside of a line for any text.
 """
 
 from __future__ import annotations
@@ -82,5 +83,8 @@ def same(said: str, shown: str, numbers_differ: bool) -> bool:
     def settled(text: str) -> str:
         return re.sub(r" +", " ", _NUMBER.sub(" #", text)) if numbers_differ else text
 
-    parts = [re.escape(settled(part)) for part in re.split(r"^ *\[\.\.\.\]\n", shown, flags=re.M)]
-    return re.fullmatch("(?s:.*)".join(parts), settled(said)) is not None
+    def pattern(shown: str) -> str:
+        return r"[^\n]*".join(re.escape(part) for part in settled(shown).split("[...]"))
+
+    parts = re.split(r"^ *\[\.\.\.\]\n", shown, flags=re.M)
+    return re.fullmatch("(?s:.*)".join(map(pattern, parts)), settled(said)) is not None

@@ -25,11 +25,18 @@ class Page:
     def __init__(self, directory: Path) -> None:
         self.directory = directory
         self.session: subprocess.Popen[str] | None = None
+        (directory / "examples").symlink_to(ROOT / "examples")
         self.complaints = directory.with_name("complaints").open("w+")
-        bin_first = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        surroundings = {
+            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+            "PYTHONWARNINGS": "error",
+            "PYTHONIOENCODING": "utf-8",
+            # pytest-asyncio warns of its default, also where no test is asynchronous
+            "PYTEST_ADDOPTS": "-o asyncio_default_fixture_loop_scope=function",
+        }
         self.settings: dict[str, Any] = {
             "cwd": directory,
-            "env": {**os.environ, "PATH": bin_first, "PYTHONWARNINGS": "error", "PYTHONIOENCODING": "utf-8"},
+            "env": {**os.environ, **surroundings},
             "encoding": "utf-8",
         }
 
@@ -147,3 +154,7 @@ def test_the_links_of_a_page_lead_somewhere(page: Path) -> None:
         there = (page.parent / path).resolve() if path else page
         assert there.exists(), f"{page.name}: {target}"
         assert not anchor or anchor in headings(there), f"{page.name}: {target}"
+
+
+def test_the_readme_is_one_page_long() -> None:
+    assert len((ROOT / "README.md").read_text().splitlines()) <= 150

@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import json
 import os
-import re
 import subprocess
 import sys
 import sysconfig
@@ -17,7 +16,6 @@ from asyncflow import Report
 
 ROOT = Path(__file__).parents[1]
 EXAMPLES = ROOT / "examples"
-README = ROOT / "README.md"
 
 
 def run(example: str | Path, *args: str | Path, code: int = 0, cwd: Path | None = None) -> str:
@@ -113,35 +111,6 @@ def test_census_of_an_empty_folder_is_empty(tmp_path: Path) -> None:
 
 def test_census_of_no_folder_says_so(tmp_path: Path) -> None:
     assert "no such folder" in run("source_census.py", tmp_path / "none", code=2)
-
-
-def shown_in_the_readme() -> list[tuple[str, str, str]]:
-    """Name, source and output of each example that the README prints whole."""
-    pattern = r"<!-- example: (.+?) -->\n```python\n(.+?)```\n\n<!-- prints -->\n```\n(.+?)```"
-    return re.findall(pattern, README.read_text(), re.DOTALL)
-
-
-def test_the_readme_shows_examples() -> None:
-    assert {name for name, _, _ in shown_in_the_readme()} == {
-        "stations.py",
-        "squares.py",
-        "files.py",
-        "dry.py",
-        "failure.py",
-        "mistakes.py",
-        "plan.py",
-    }
-
-
-@pytest.mark.parametrize(
-    ("name", "source", "printed"), [pytest.param(*shown, id=shown[0]) for shown in shown_in_the_readme()]
-)
-def test_an_example_of_the_readme_prints_what_the_readme_says(
-    tmp_path: Path, name: str, source: str, printed: str
-) -> None:
-    script = tmp_path / name
-    script.write_text(source)
-    assert run(script, cwd=tmp_path).replace(f"{tmp_path}/", "") == printed
 
 
 def test_before_and_after_plans_runs_and_reports(tmp_path: Path) -> None:
