@@ -22,6 +22,7 @@ def mend(
         lanes: all of them.
         dependencies_of: what a task depends on that was not submitted.
     """
+    scheduler.telling.clear()  # who was to be told waits for more than will tell it, and is found by that
     for task in list(scheduler.live.values()):
         if task.id in scheduler.live and task.story & NOW > CANCELLING:
             _end(scheduler, task)

@@ -2,8 +2,9 @@
 
 Events are the methods `called`, `started`, `succeeded`, ... Each marks at once what it decides and leaves what is
 to be done in `due` (lanes with tasks that can run), `ended` (tasks whose futures are to be settled), `stop` (work
-to be cancelled), `returned` (blocks whose returned futures are done) and `quiet` (watched tasks of which nothing
-runs any more). The runtime carries these out, perhaps after many events.
+to be cancelled), `returned` (blocks whose returned futures are done), `quiet` (watched tasks of which nothing
+runs any more) and `telling` (who waits for what has no value, to be gone on with by `tell_more`). The runtime carries
+these out, perhaps after many events.
 
 A task whose dependencies end badly is decided when *all* of them have ended: only then are all reasons known,
 and its fate does not depend on which came first.
@@ -11,8 +12,7 @@ and its fate does not depend on which came first.
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from ..errors import Cause
@@ -45,7 +45,18 @@ _NO_KWARGS: Final[dict[str, Any]] = {}
 class Scheduler:
     """The graph of live tasks."""
 
-    __slots__ = ("closing", "due", "ended", "live", "quiet", "returned", "stop", "taking", "watched")
+    __slots__ = (
+        "closing",
+        "due",
+        "ended",
+        "live",
+        "quiet",
+        "returned",
+        "stop",
+        "taking",
+        "telling",
+        "watched",
+    )
 
     def __init__(self) -> None:
         # Any: of the runtime's own class of tasks, which this room does not know.
@@ -57,6 +68,9 @@ class Scheduler:
         self.stop: list[Any] = []
         self.returned: list[Any] = []
         self.quiet: list[Any] = []
+        self.telling: list[
+            tuple[Task, Iterator[Task]]
+        ] = []  # dependents that do not know yet that one has no value
         self.taking: list[Any] = []  # what was taken last; whoever has handed it on empties it
 
     # -- events -------------------------------------------------------------------------------------------
@@ -347,25 +361,54 @@ class Scheduler:
         self.stop.append(task)
 
     def _tell_dependents(self, task: Task) -> None:
-        """The task will give no value. Not recursive: a chain of any length may hang on it."""
-        queue = deque([task])
-        while queue:
-            bad = queue.popleft()
-            dependents, bad.dependents = bad.dependents, None
-            for dependent in each_of(dependents):
-                dependent.waiting -= 1
-                if dependent.story & NOW > RUNNING:
-                    continue  # cancelled itself: it will tell nobody
-                _blame(dependent, bad)
-                if dependent.waiting:
-                    continue
-                if dependent.story & NOW <= SUBMITTED:
-                    self._decide_not_to_run(dependent)
-                    queue.append(dependent)
-                else:
-                    self._all_in(dependent)
-            if bad is not task and bad.story & NOW != CANCELLING:
-                self._over(bad)
+        """The task will give no value. Who waits for it is told at once; of many, those behind the first by
+        `tell_more`, and these count it as undecided until then."""
+        dependents, task.dependents = task.dependents, None
+        if dependents is not None:
+            known = len(self.telling)
+            self.telling.append((task, iter(each_of(dependents))))
+            self.tell_more(known)
+
+    def tell_more(self, known: int = 0) -> int:
+        """Go on telling dependents that there will be no value for them, `MOST` at most. Returns how many it were.
+
+        What stands behind a task in a chain is its first dependent, so that it is told in the same step: its own report
+        may come next. Not recursive: a chain of any length may hang on one task.
+
+        Args:
+            known: how many tasks, of those whose dependents are to be told, are left for another time.
+        """
+        told = 0
+        while len(self.telling) > known and told < MOST:
+            bad, dependents = self.telling[-1]
+            for dependent in dependents:
+                told += 1
+                more = self._tell(dependent, bad)
+                if more is not None:
+                    self.telling.append((dependent, iter(each_of(more))))
+                    break
+                if told == MOST:
+                    break
+            else:
+                self.telling.pop()
+        return told
+
+    def _tell(self, dependent: Task, bad: Task) -> Any:
+        """What a task waits for gives no value. Returns who is to be told that this one gives none either."""
+        dependent.waiting -= 1
+        if dependent.story & NOW > RUNNING:
+            return None  # cancelled itself: it has told them
+        _blame(dependent, bad)
+        if dependent.waiting:
+            return None
+        if dependent.story & NOW > SUBMITTED:
+            self._all_in(dependent)
+            return None
+        self._decide_not_to_run(dependent)
+        dependents, dependent.dependents = dependent.dependents, None
+        if dependent.story & NOW != CANCELLING:
+            self._over(dependent)
+        return dependents
 
     # -- cancelling ---------------------------------------------------------------------------------------
 

@@ -72,13 +72,17 @@ class Dispatch:
         stop: list[Any] = []
         submitted = 0
         try:
-            if scheduler.ended:
+            told = scheduler.tell_more()
+            if (
+                scheduler.ended and not scheduler.telling
+            ):  # nobody hears of an end before all know it who wait for it
                 ended = scheduler.ended[:MOST]
                 del scheduler.ended[:MOST]
                 settle = self._endings.settle
                 for task in ended:
                     settle(task)
-            if scheduler.returned and not scheduler.ended:  # these ask the futures, which have their ends now
+            # These ask the futures, which have their ends now.
+            if scheduler.returned and not scheduler.ended and not scheduler.telling:
                 scheduler.returned, returned = [], scheduler.returned
                 for block in returned:
                     self._blocks.resolve(block)
@@ -100,7 +104,7 @@ class Dispatch:
             scheduler.stop = [task for task in stop if task.id in scheduler.live] + scheduler.stop
             self._steps.cut_short(scheduler.taking)
             raise
-        return max(submitted, len(ended))
+        return max(submitted, len(ended), told)
 
     def submit(self, lane: Lane, batch: list[Task]) -> None:
         """Hand a lane's tasks to where they run, with the values of what they depend on."""

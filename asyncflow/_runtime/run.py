@@ -335,7 +335,7 @@ class Run:
         if record is not None and has_called:  # whoever has made calls has given the loop back
             record.pause(self.last, perf_counter())
         due = scheduler.due if self.open else ()
-        while due or scheduler.ended or scheduler.returned or scheduler.stop:
+        while due or scheduler.telling or scheduler.ended or scheduler.returned or scheduler.stop:
             if self.dispatch.carry_out(due) >= MOST:
                 if not self._flush_due:
                     self._flush_soon()

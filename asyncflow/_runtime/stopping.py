@@ -130,11 +130,13 @@ class Stopping:
 
     def end_all(self) -> None:
         """Give each future its end whose end has come. Else, of many, the loop has its turns in between."""
-        while self._scheduler.ended:
+        while self._scheduler.ended or self._scheduler.telling:
             self._steps.flush()
 
     def cancel_all(self) -> None:
-        """Cancel all that is live."""
+        """Cancel all that is live, and has not got its end by what it waits for."""
+        while self._scheduler.telling:
+            self._scheduler.tell_more()
         for task in list(self._scheduler.live.values()):
             self._scheduler.cancel(task)
         self._steps.flush()

@@ -94,6 +94,9 @@ class Drill:
 
     def _happens(self, event: Any) -> None:
         event()
+        while self.scheduler.telling:
+            check_invariants(self.scheduler, self.dependencies, self.lanes)
+            self.scheduler.tell_more()
         self._collect()
         check_invariants(self.scheduler, self.dependencies, self.lanes)
         self._compare()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from copy import copy
 
 from asyncflow._core.scheduler import Scheduler
 from asyncflow._core.states import State
@@ -24,6 +25,7 @@ def check_invariants(
         lanes: all that tasks were called for.
     """
     where = {task: task.state for task in dependencies}
+    untold = Counter(each.id for _, rest in scheduler.telling for each in copy(rest))
     live = {task for task, state in where.items() if not state.terminal}
     assert set(scheduler.live.values()) == live
     assert all(number == task.id for number, task in scheduler.live.items())
@@ -31,7 +33,7 @@ def check_invariants(
         if state.terminal:
             _holds_nothing(task)
         elif state in UNDECIDED:
-            _counts_right(task, dependencies[task])
+            _counts_right(task, dependencies[task], untold[task.id])
         _keeps_its_children(task, scheduler)
     _are_told(live, dependencies)
     for lane in lanes:
@@ -48,8 +50,9 @@ def _holds_nothing(task: Task) -> None:
     assert (task.cause is None) == (task.state is State.SUCCEEDED), task
 
 
-def _counts_right(task: Task, dependencies: Sequence[Task]) -> None:
-    assert task.waiting == sum(dependency.state in UNDECIDED for dependency in dependencies), task
+def _counts_right(task: Task, dependencies: Sequence[Task], untold: int) -> None:
+    """It waits for what is undecided, and for what has no value if it has not been told so."""
+    assert task.waiting == sum(dependency.state in UNDECIDED for dependency in dependencies) + untold, task
     if task.state is State.PENDING:
         assert task.waiting, task
     elif task.state is State.READY:

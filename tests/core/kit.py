@@ -82,6 +82,7 @@ class Bench:
         self.scheduler = Scheduler()
         self.lane = Lane("backend 'thread'", capacity, "workers")
         self.count = 0
+        self.dependencies: dict[Task, Sequence[Task]] = {}
 
     def call(
         self,
@@ -103,6 +104,7 @@ class Bench:
             context=object(),
             owner=owner,
         )
+        self.dependencies[task] = dependencies
         self.scheduler.called(task, dependencies)
         return task
 
@@ -123,6 +125,8 @@ class Bench:
 
     def ended(self) -> list[Task]:
         """Those whose futures are to be settled since this was asked last."""
+        while self.scheduler.telling:
+            self.scheduler.tell_more()
         self.scheduler.ended, ended = [], self.scheduler.ended
         return ended
 

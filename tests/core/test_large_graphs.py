@@ -73,6 +73,7 @@ def test_everything_of_a_long_failed_chain_can_be_shown_and_collected() -> None:
     tasks = chain(bench, MANY)
     bench.take()
     bench.scheduler.failed(tasks[0], BROKEN)
+    bench.ended()
     last = tasks[-1]
     assert last.cause is not None
     error = UpstreamFailed(last.id, last.name, last.cause)
@@ -89,7 +90,6 @@ def test_everything_of_a_long_failed_chain_can_be_shown_and_collected() -> None:
     assert len(str(error)) < 1_000
     gone = weakref.ref(error)
     tasks.clear()
-    bench.ended()
     del bench, error, last
     gc.collect()
     assert gone() is None

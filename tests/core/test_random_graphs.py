@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from random import Random
+from typing import Any
+from unittest.mock import patch
 
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 from profiles import examples
 
+from asyncflow._core import scheduler as deciding
 from asyncflow.errors import Cause
 
 from .drill import Drill, Habits
+from .invariants import check_invariants
 from .kit import Bench
 from .oracle import CANCELLED, FAILED, SUCCEEDED, TIMED_OUT, in_sequence
 
@@ -39,12 +43,14 @@ def test_a_small_graph_is_in_order_after_every_event(random: Random, size: int, 
 
 
 @settings(examples(40))
-@given(st.integers(0, 2**64), st.integers(20, 200), habits)
+@given(st.integers(0, 2**64), st.integers(20, 200), habits, st.sampled_from([(3, 2), (500, 127)]))
 def test_a_graph_of_up_to_200_tasks_is_in_order_after_every_event(
-    seed: int, size: int, habits: Habits
+    seed: int, size: int, habits: Habits, at_a_time: tuple[int, int]
 ) -> None:
     drill = Drill(Random(seed), size, habits)
-    drill.run()
+    most, longest = at_a_time  # tasks that are told; in a chain
+    with patch.multiple(deciding, MOST=most, _LONGEST_CHAIN=longest):
+        drill.run()
     for state in {task.state for task in drill.tasks.values()}:
         event(f"some task is {state} in the end")
     assert len(drill.tasks) >= size
@@ -68,14 +74,27 @@ def plans(draw: st.DrawFn) -> list[tuple[list[int], str]]:
     ]
 
 
-@settings(examples(150))
-@given(plans(), st.randoms(use_true_random=False), st.integers(0, 30))
+@settings(examples(300))
+@given(plans(), st.randoms(use_true_random=False), st.integers(0, 30), st.sampled_from([1, 2, 500]))
 def test_ends_and_root_causes_are_the_same_in_whatever_order_tasks_end(
-    plan: list[tuple[list[int], str]], random: Random, called_at_first: int
+    plan: list[tuple[list[int], str]], random: Random, called_at_first: int, most: int
 ) -> None:
+    with patch.object(deciding, "MOST", most):  # dependents that are told at a time
+        came_out = _run_in_some_order(plan, random, called_at_first)
+    assert came_out == list(in_sequence(plan))
+
+
+def _run_in_some_order(plan: list[tuple[list[int], str]], random: Random, called_at_first: int) -> list[Any]:
     bench = Bench()
     scheduler = bench.scheduler
     tasks, under_way = [], []
+
+    def something_happens() -> None:
+        if scheduler.telling and random.randrange(2):
+            scheduler.tell_more()
+        else:
+            something_ends()
+        check_invariants(scheduler, {task: bench.dependencies[task] for task in tasks}, [bench.lane])
 
     def something_ends() -> None:
         under_way.extend(bench.take())
@@ -98,13 +117,11 @@ def test_ends_and_root_causes_are_the_same_in_whatever_order_tasks_end(
 
     for dependencies, _ in plan:
         if len(tasks) >= called_at_first:
-            something_ends()
+            something_happens()
         tasks.append(bench.call(*(tasks[each] for each in dependencies)))
     while scheduler.live:
-        something_ends()
-
-    came_out = [(task.state, tuple(root.task_id - 1 for root in roots_of(task.cause))) for task in tasks]
-    assert came_out == list(in_sequence(plan))
+        something_happens()
+    return [(task.state, tuple(root.task_id - 1 for root in roots_of(task.cause))) for task in tasks]
 
 
 def roots_of(cause: Cause | None) -> tuple[Cause, ...]:
