@@ -90,6 +90,7 @@ class Journal:
     def _queue_lost(self) -> None:
         self._queued += 1
         self._queue.put((EventsLost(time(), self._left_out),))
+        _log.info("journal %r: %d events are lost: it did not keep up", self._path, self._left_out)
         self._left_out = 0
 
     def _tell(self, what: str) -> None:
@@ -137,6 +138,12 @@ class Journal:
             except Exception as error:  # a full disk must not end the run
                 self._tell(f"cannot be written, until there is room again: {error}")
             else:
+                if self._lost > len(events):
+                    _log.info(
+                        "journal %r: %d events are lost: they could not be written",
+                        self._path,
+                        self._lost - len(events),
+                    )
                 self._lost = 0
             self._done += len(events)
 

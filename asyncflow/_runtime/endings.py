@@ -17,6 +17,7 @@ from ..errors import TaskTimeout, UpstreamFailed
 from . import inputs
 from .failure import as_failure
 from .future import TaskFuture, end_without_value
+from .log import RunLog
 from .places import Places
 from .steps import Steps
 from .timeouts import Timeouts
@@ -58,6 +59,7 @@ class Endings:
         self.unseen = unseen
         self.record = record
         self.timeouts = Timeouts(loop, self.expired)
+        self.log = RunLog()
 
     def failed(self, task: Task, error: BaseException) -> None:
         """A task's work has raised an error."""
@@ -98,6 +100,7 @@ class Endings:
         if task.files is not None:
             self.stager.release(task)
         cause = task.cause
+        self.log.without_value(task)
         if self.record is not None and cause is not None:
             roots = tuple(root.task_id for root in cause.roots[:_ROOTS]) if cause.upstream else ()
             error_told = "" if cause.error is None else brief(cause.error)

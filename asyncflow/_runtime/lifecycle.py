@@ -43,6 +43,7 @@ async def start(run: Run) -> None:
             await backend.shutdown(grace=0)
         raise
     except BaseException as error:
+        run.endings.log.could_not_begin(run, error)
         run.close(f"its backend could not be started: {error!r}")
         _fail_all(run, error)
         for backend in started:
@@ -51,6 +52,7 @@ async def start(run: Run) -> None:
             run.teller.end()
             run.teller.close()
         raise
+    run.endings.log.began(run)
     run.open = True
     run.flush()
 
@@ -99,6 +101,7 @@ async def close(run: Run, *, wait: bool, grace: float, skip_backends: bool) -> N
             if run.sandboxes.used:
                 await aside(run.sandboxes.clear)
         _abandon_rest(run)
+        run.endings.log.ended(run)
         run.unseen.tell()
         if run.teller is not None:
             run.teller.end()
@@ -200,6 +203,7 @@ def abandon(run: Run) -> None:
         if run.commands is not None and run.sandboxes is not None:
             run.commands.abandon()
             run.sandboxes.clear()
+        run.endings.log.ended(run)
         run.unseen.tell()
         if run.teller is not None:
             run.teller.end()

@@ -33,7 +33,8 @@ class Teller:
         self._run = run
         self._record: Record = run.record
         self._began = began
-        self._name = uuid4().hex[:12]
+        self.name = uuid4().hex[:12]
+        """Tells the run from others."""
         self.audience = audience
         self.journal = journal
         self._news: News | None = None
@@ -65,7 +66,7 @@ class Teller:
             late = audience.late[:]
             audience.late.clear()
             audience.tell(
-                [RunBegan(self._began, self._name, self._run.places.workers(), self._run.is_dry)], late
+                [RunBegan(self._began, self.name, self._run.places.workers(), self._run.is_dry)], late
             )
         if self._news is None and not audience.listeners:
             return
@@ -113,7 +114,7 @@ class Teller:
             now,
             self._run.scheduler.live,
             self._run.left_behind,
-            run=self._name,
+            run=self.name,
             began=self._began,
             is_over=self._ended is not None,
             workers=self._run.places.workers(),

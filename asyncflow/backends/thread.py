@@ -33,6 +33,7 @@ from ..backend import (
 )
 
 _log = logging.getLogger("asyncflow")
+_worker_log = logging.getLogger("asyncflow.worker")
 
 
 def usable_cpus() -> int:
@@ -149,6 +150,7 @@ class _Crew:
                 self._tell_of_fewer(error)
                 return
             self._threads.append(thread)
+            _worker_log.debug("thread %s was started", name)
 
     def _work(self, me: str) -> None:
         get, begin, running = self._queue.get, self._waiting.pop, self._running
@@ -255,4 +257,6 @@ class _Crew:
             return [task_id for task_id, _ in self._running.values()]
         for thread in self._threads:
             thread.join()  # past its last task: it has nothing left to do but to return
+        if self._threads:
+            _worker_log.debug("%d threads have ended", len(self._threads))
         return []

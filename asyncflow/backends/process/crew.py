@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import pickle
 import platform
@@ -23,6 +24,7 @@ from .hand import Hand, Record
 from .porter import Porter
 from .waiting import Waiting
 
+_log = logging.getLogger("asyncflow.worker")
 _PATIENCE: Final = 0.005  # seconds that a call may wait in one worker's frame while another worker is idle
 _FALSE_STARTS: Final = 3  # processes in a row that end before they are up, until that is an error
 _KILLED: Final = 0.1
@@ -136,6 +138,7 @@ class Crew:
             ):  # else these go on, and it is tried again when one of them has ended something
                 self._fail_waiting(lambda _: problem)
             return
+        _log.debug("%s was started", hand.name)
         self._hands.append(hand)
         self._loop.add_reader(hand.records, self._read, hand)
         self._loop.add_reader(hand.pidfd, self._ended, hand)
@@ -299,6 +302,7 @@ class Crew:
         how, peak = hand.reap()
         running = hand.running
         packed = hand.take(running)
+        self._log_end(hand, how, packed)
         self._begin_again(hand, list(hand.given))  # first, since what was to follow was never going to run
         if packed is not None:
             stopped = running in self._stopping
@@ -315,6 +319,16 @@ class Crew:
             self._false_start(hand, how, peak)
         self._gone.set()
         self._feed()
+
+    def _log_end(self, hand: Hand, how: str, packed: Packed | None) -> None:
+        if packed is not None:
+            _log.info("%s died by %s while it ran %r (#%d)", hand.name, how, packed.work.name, packed.work.id)
+        elif hand.retires or self._closing:
+            _log.debug("%s has ended, after %d tasks", hand.name, hand.done)
+        else:
+            _log.info(
+                "%s died by %s %s", hand.name, how, "while it was idle" if hand.is_up else "before it was up"
+            )
 
     def _died(self, work: Work, hand: Hand, how: str, peak: int) -> WorkerDied:
         return WorkerDied(work.id, work.name, how, hand.pid, platform.node(), peak, hand.err.tail())

@@ -1,0 +1,123 @@
+"""What the logger ``asyncflow`` hears of a run at INFO and DEBUG, when it begins and ends and when something fails.
+
+Of a task that goes well nothing is logged, nor is text made of anything that no handler is going to see.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from time import perf_counter
+from typing import TYPE_CHECKING, Final
+
+from .._causes import Cause, brief, spelled
+from .._core.scheduler import end_of
+from .._core.states import CANCELLED, FAILED, SKIPPED, UPSTREAM_FAILED
+from .._core.task import Task
+from .._show.words import counted
+
+if TYPE_CHECKING:
+    from .run import Run
+
+_runs: Final = logging.getLogger("asyncflow.run")
+_tasks: Final = logging.getLogger("asyncflow.task")
+_INFO: Final = logging.INFO
+_DEBUG: Final = logging.DEBUG
+_FAILURES: Final = 100  # of a run, at INFO; the others are at DEBUG
+_ROOTS: Final = 20  # at the end of a run
+_ENDS: Final = {
+    FAILED: "failed",
+    UPSTREAM_FAILED: "did not run because others failed",
+    SKIPPED: "were skipped",
+    CANCELLED: "were cancelled",
+}
+
+
+class RunLog:
+    """Lines about one run; there are none about a rehearsal."""
+
+    def __init__(self) -> None:
+        self._began = 0.0  # seconds; 0 for not yet, or no more
+        self._ends: Counter[int] = Counter()
+        self._roots: dict[int, str] = {}
+        self._held_up: Counter[int] = Counter()  # tasks that did not run, by roots
+
+    def began(self, run: Run) -> None:
+        """The backends have been started."""
+        if run.is_rehearsal:
+            return
+        self._began = perf_counter()
+        if _runs.isEnabledFor(_INFO):
+            places = ", ".join(
+                place if workers is None else f"{place} ({workers:,} at once)"
+                for place, workers in run.places.workers().items()
+            )
+            _runs.info("%s began: %s", _name(run), places)
+
+    def could_not_begin(self, run: Run, error: BaseException) -> None:
+        """A backend could not be started."""
+        if _runs.isEnabledFor(_INFO):
+            _runs.info("%s could not begin: %s", _name(run), brief(error))
+
+    def without_value(self, task: Task) -> None:
+        """A task has got an end that is no value."""
+        self._ends[CANCELLED if task.cause is None else end_of(task)] += 1
+        if not self._began or not _tasks.isEnabledFor(_INFO):
+            return
+        cause = task.cause
+        if cause is not None and cause.upstream:
+            self._did_not_run(task, cause)
+        elif cause is not None and cause.error is not None:
+            self._failed(cause, cause.error)
+        else:
+            _tasks.debug("%r (#%d) was cancelled", task.name_shown, task.id)
+
+    def _failed(self, cause: Cause, error: BaseException) -> None:
+        failures = self._ends[FAILED]
+        level = _INFO if failures <= _FAILURES else _DEBUG
+        if _tasks.isEnabledFor(level):
+            call = f"; called as {cause.call}" if cause.call else ""
+            _tasks.log(level, "%r (#%d) failed: %s%s", cause.name_shown, cause.task_id, brief(error), call)
+        if failures == _FAILURES:
+            _tasks.info("%d tasks have failed; further failures of this run are logged at DEBUG", failures)
+
+    def _did_not_run(self, task: Task, cause: Cause) -> None:
+        for root in cause.firsts:
+            if root.task_id in self._roots or len(self._roots) < _ROOTS:
+                self._roots[root.task_id] = spelled(str(root))
+                self._held_up[root.task_id] += 1
+        if _tasks.isEnabledFor(_DEBUG):
+            roots = ", ".join(spelled(str(root)) for root in cause.firsts)
+            _tasks.debug("%r (#%d) did not run because of %s", task.name_shown, task.id, roots)
+
+    def ended(self, run: Run) -> None:
+        """The run is over; is said once."""
+        if not self._began:
+            return
+        seconds, self._began = perf_counter() - self._began, 0.0
+        if not _runs.isEnabledFor(_INFO):
+            return
+        succeeded = run.last - len(run.scheduler.live) - self._ends.total()
+        ends = [f"{many:,} {words}" for end, words in _ENDS.items() if (many := self._ends[end])]
+        if run.left_behind:
+            ends.append(f"{len(run.left_behind):,} left behind")
+        of_these = f": {', '.join([f'{succeeded:,} succeeded', *ends])}" if run.last else ""
+        roots = "".join(
+            f"\n  {self._held_up[number]:,} did not run because of {root}"
+            for number, root in self._roots.items()
+        )
+        _runs.info(
+            "%s ended after %.3g s with %s%s%s",
+            _name(run),
+            seconds,
+            counted(run.last, "task"),
+            of_these,
+            roots,
+        )
+        if run.reports.dropped:
+            _runs.debug("%s: reports about tasks unknown or over: %d", _name(run), run.reports.dropped)
+
+
+def _name(run: Run) -> str:
+    kind = "dry run" if run.is_dry else "run"
+    return kind if run.teller is None else f"{kind} {run.teller.name}"
