@@ -6,7 +6,7 @@ nothing in them does something to a terminal.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 
@@ -58,9 +58,9 @@ class Outline:
     Args:
         noun: what it is: "Plan".
         title: what there is in it, in numbers.
-        parts: in the order in which they are shown; those that have nothing in them are left out.
+        parts: makes them, in the order in which they are shown; those that have nothing in them are left out.
     """
 
     noun: str
     title: str
-    parts: Sequence[Facts | Table | Notes]
+    parts: Callable[[], Iterable[Facts | Table | Notes]]

@@ -14,7 +14,7 @@ def as_html(outline: Outline) -> str:
         f'<div class="asyncflow-{outline.noun.lower()}">',
         f"<p>{outline.noun}: {escape(outline.title)}</p>",
     ]
-    for part in outline.parts:
+    for part in outline.parts():
         lines += _lines(part)
     return "\n".join([*lines, "</div>"])
 

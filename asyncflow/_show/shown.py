@@ -17,14 +17,12 @@ class Shown:
     @abstractmethod
     def _outline(self) -> Outline: ...
 
-    @abstractmethod
-    def _title(self) -> str: ...
-
     def __str__(self) -> str:
         return as_text(self._outline())
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__}: {self._title()}>"
+        outline = self._outline()
+        return f"<{outline.noun}: {outline.title}>"
 
     def _repr_html_(self) -> str:
         return as_html(self._outline())

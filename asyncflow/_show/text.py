@@ -9,7 +9,7 @@ from .outline import Facts, Notes, Outline, Table
 def as_text(outline: Outline) -> str:
     """Lines for a terminal, none of them too long."""
     lines = wrapped(f"{outline.noun}: {outline.title}")
-    for part in outline.parts:
+    for part in outline.parts():
         lines += _lines(part)
     return "\n".join(lines)
 

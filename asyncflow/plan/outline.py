@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING, Final
 
@@ -24,19 +24,17 @@ _NOTES: Final = 5  # of each sort
 
 def outline_of(plan: Plan, wiring: Wiring) -> Outline:
     """What is shown of a plan."""
-    return Outline(
-        "Plan",
-        title_of(plan),
-        (
-            Table("", ("stage", "tasks", "what", "waits for"), _rows(plan.stages, _Waits(wiring)), (1,)),
-            Facts(_facts(plan, wiring)),
-            _notes("Decisions on values that a plan cannot know", [[plain(text)] for text in plan.decisions]),
-            _notes("Findings", [wrong.lines(each) for each in plan.findings]),
-        ),
-    )
+    return Outline("Plan", _title(plan), lambda: _parts(plan, wiring))
 
 
-def title_of(plan: Plan) -> str:
+def _parts(plan: Plan, wiring: Wiring) -> Iterator[Table | Facts | Notes]:
+    yield Table("", ("stage", "tasks", "what", "waits for"), _rows(plan.stages, _Waits(wiring)), (1,))
+    yield Facts(_facts(plan, wiring))
+    yield _notes("Decisions on values that a plan cannot know", [[plain(text)] for text in plan.decisions])
+    yield _notes("Findings", [wrong.lines(each) for each in plan.findings])
+
+
+def _title(plan: Plan) -> str:
     """What there is in a plan: "12 tasks in 2 blocks, 14 edges (10 data, 4 file)"."""
     blocks = sum(task.kind == "block" for task in plan.tasks)
     told = counted(len(plan.tasks) - blocks, "task") + (f" in {counted(blocks, 'block')}" if blocks else "")

@@ -8,15 +8,15 @@ from operator import attrgetter
 from os import PathLike
 from typing import Any, Final
 
-from .._graph import network
 from .._show import words
 from .._show.outline import Outline
 from .._show.shown import Shown
 from ..errors import WiringError
 from . import stored, wfformat, wrong
 from .diff import PlanDiff, diff
+from .digraph import digraph
 from .durations import Durations, Lengths
-from .outline import outline_of, title_of
+from .outline import outline_of
 from .tasks import Checkpoint, Edge, Finding, PlannedTask
 from .times import Times
 from .wiring import Wiring
@@ -133,7 +133,7 @@ class Plan(Shown):
         Raises:
             LookupError: there is none.
         """
-        return self.tasks[self._point(id)]
+        return self.tasks[self._wiring.point_of(id)]
 
     def waits_for(self, task: PlannedTask | int) -> tuple[PlannedTask, ...]:
         """What has to be over before a task can start, in the order of their numbers.
@@ -147,7 +147,7 @@ class Plan(Shown):
         Raises:
             LookupError: there is none of that number.
         """
-        point = self._point(task if isinstance(task, int) else task.id)
+        point = self._wiring.point_of(task if isinstance(task, int) else task.id)
         return tuple(self.tasks[each] for each in sorted(set(self._wiring.waits_for(point))))
 
     @property
@@ -156,17 +156,7 @@ class Plan(Shown):
 
         Blocks are in none; the tasks in them are.
         """
-        steps: list[float] = [0 if task.kind == "block" else 1 for task in self.tasks]
-        begins, _ = network.earliest(
-            self._wiring.after, self._wiring.order, self._wiring.of_all_points(steps)
-        )
-        stages: list[list[PlannedTask]] = []
-        for task, begin in zip(self.tasks, begins, strict=False):
-            if task.kind != "block":
-                while len(stages) <= begin:
-                    stages.append([])
-                stages[int(begin)].append(task)
-        return tuple(map(tuple, stages))
+        return self._wiring.stages()
 
     # -- how well it could go ------------------------------------------------------------------------------
 
@@ -305,21 +295,7 @@ class Plan(Shown):
         Raises:
             ImportError: networkx is not installed.
         """
-        try:
-            import networkx
-        except ImportError:
-            mend = 'pip install "asyncflow-engine[plan]"'
-            raise ImportError(f"Plan.to_networkx() needs networkx:  {mend}", name="networkx") from None
-        graph = networkx.DiGraph()
-        names = [name for name in PlannedTask.__slots__ if name != "id"]
-        for task in self.tasks:
-            graph.add_node(task.id, **{name: getattr(task, name) for name in names})
-        for edge in self.edges:  # those of one pair are neighbours, and sorted
-            ends = graph.adj[edge.dependency].get(edge.dependent, {"kinds": (), "files": ()})
-            kinds = ends["kinds"] if edge.kind in ends["kinds"] else (*ends["kinds"], edge.kind)
-            files = ends["files"] if edge.file is None else (*ends["files"], edge.file)
-            graph.add_edge(edge.dependency, edge.dependent, kinds=kinds, files=files)
-        return graph
+        return digraph(self.tasks, self.edges)
 
     @classmethod
     def from_wfformat(cls, given: str | PathLike[str] | Mapping[str, Any]) -> Plan:
@@ -361,17 +337,6 @@ class Plan(Shown):
 
     def _outline(self) -> Outline:
         return outline_of(self, self._wiring)
-
-    def _title(self) -> str:
-        return title_of(self)
-
-    # -- inside --------------------------------------------------------------------------------------------
-
-    def _point(self, id: int) -> int:
-        try:
-            return self._wiring.index[id]
-        except KeyError:
-            raise LookupError(f"this plan has no task #{id}") from None
 
 
 def _restored(

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from .._graph.network import Network, circle, in_order
+from .._graph.network import Network, circle, earliest, in_order
 from .._show.words import name_of, path
 from ..errors import CircularDependency
 from .tasks import Checkpoint, Edge, PlannedTask
@@ -64,11 +64,34 @@ class Wiring:
                 return
             point = self.index[block]
 
+    def point_of(self, id: int) -> int:
+        """The point of a task.
+
+        Raises:
+            LookupError: there is none of that number.
+        """
+        try:
+            return self.index[id]
+        except KeyError:
+            raise LookupError(f"this plan has no task #{id}") from None
+
     def waited_for(self, point: int) -> Iterator[int]:
         """The points of what code had waited for last, before it called a task."""
         checkpoint = self.tasks[point].checkpoint
         if checkpoint is not None:
             yield from (self.index[each] for each in self.checkpoints[checkpoint].waited_for)
+
+    def stages(self) -> tuple[tuple[PlannedTask, ...], ...]:
+        """The tasks by how many come before them one after another; blocks are in none."""
+        steps: list[float] = [0 if task.kind == "block" else 1 for task in self.tasks]
+        begins, _ = earliest(self.after, self.order, self.of_all_points(steps))
+        stages: list[list[PlannedTask]] = []
+        for task, begin in zip(self.tasks, begins, strict=False):
+            if task.kind != "block":
+                while len(stages) <= begin:
+                    stages.append([])
+                stages[int(begin)].append(task)
+        return tuple(map(tuple, stages))
 
     def of_all_points(self, weights: list[float]) -> list[float]:
         """Weights of all points, given those of the tasks: nothing else takes time."""

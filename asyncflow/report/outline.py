@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
 from .._show.outline import Facts, Outline, Table
@@ -20,23 +21,20 @@ _CLOSE: Final = 0.0005  # what is less than this part of all is told as nothing
 
 def outline_of(report: Report) -> Outline:
     """What is shown of a report."""
-    if not report.counts:
-        return Outline("Report", title_of(report), ())
-    notes = {"First failure": _failure(report), "Tail": _tail(report)}
-    return Outline(
-        "Report",
-        title_of(report),
-        (
-            Facts(_facts(report)),
-            _ledger(report),
-            _functions(report),
-            _path(report),
-            Facts({name: note for name, note in notes.items() if note}),
-        ),
-    )
+    return Outline("Report", _title(report), lambda: _parts(report))
 
 
-def title_of(report: Report) -> str:
+def _parts(report: Report) -> Iterator[Table | Facts]:
+    if report.counts:
+        notes = {"First failure": _failure(report), "Tail": _tail(report)}
+        yield Facts(_facts(report))
+        yield _ledger(report)
+        yield _functions(report)
+        yield _path(report)
+        yield Facts({name: note for name, note in notes.items() if note})
+
+
+def _title(report: Report) -> str:
     """What there is in a report: "12 tasks in 3.2 s: 11 SUCCEEDED, 1 FAILED"."""
     counts = report.counts
     told = "dry run, nothing ran: " if report.dry_run else ""

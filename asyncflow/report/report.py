@@ -35,7 +35,7 @@ from .blocks import BlockReport
 from .busy import Busy, Tail
 from .failures import FirstFailure
 from .functions import FunctionReport
-from .outline import outline_of, step_in_words, title_of
+from .outline import outline_of, step_in_words
 from .path import Path
 from .rows import NOBODY, Rows
 from .same import same
@@ -329,9 +329,6 @@ class Report(Shown):
 
     def _outline(self) -> Outline:
         return outline_of(self)
-
-    def _title(self) -> str:
-        return title_of(self)
 
     # -- inside --------------------------------------------------------------------------------------------
 
