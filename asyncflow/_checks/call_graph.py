@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from .._core.containers import is_waited_for
 from .._core.files import File, OutputFile
@@ -15,9 +15,7 @@ from .._inspect.hints import is_open
 from .._inspect.parts import walk
 from .._inspect.uses import Uses
 from .._stand_ins.opaque import StandIn
-from ..plan.rehearsed import Lack, RehearsedCall, given_by
-
-_INTERNED: Final = (type(None), bool, int, str, bytes)  # the same object may have come from anywhere
+from ..plan.rehearsed import INTERNED, Lack, RehearsedCall, given_by
 
 
 @dataclass(eq=False)
@@ -109,17 +107,15 @@ class CallGraph:
 
     @cached_property
     def _values(self) -> dict[int, RehearsedCall]:
-        return {
-            id(call.value): call for call in reversed(self.calls) if not isinstance(call.value, _INTERNED)
-        }
+        return {id(call.value): call for call in reversed(self.calls) if not isinstance(call.value, INTERNED)}
 
     def awaited(self, value: Any) -> RehearsedCall | None:
         """The call whose value something is, that was awaited and passed on; None if that is not certain."""
-        return None if isinstance(value, _INTERNED) else self._values.get(id(value))
+        return None if isinstance(value, INTERNED) else self._values.get(id(value))
 
     def made(self, value: Any, block: RehearsedCall) -> RehearsedCall | None:
         """The call inside of a block whose value something is, that was awaited there; None if that is not certain."""
-        if isinstance(value, _INTERNED) or value is ...:
+        if isinstance(value, INTERNED) or value is ...:
             return None
         return next((each for each in self._inside.get(block.id, ()) if each.value is value), None)
 

@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
-import collections.abc
-import concurrent.futures
-import typing
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Any
 
 from .._core.files import File
 from .._inspect.fits import clash
 from .._inspect.functions import Argument, is_silent
-from .._inspect.hints import members
+from .._inspect.hints import asks_for_futures
 from .._inspect.values import Refusal, refusal
 from .._stand_ins.opaque import StandIn
 from ..plan.rehearsed import RehearsedCall
 from . import wording
 from .call_graph import CallGraph
 from .problems import Problem
-
-_AWAITED: Final = (collections.abc.Awaitable, asyncio.Future, concurrent.futures.Future)
 
 
 def problems_of(call: RehearsedCall, graph: CallGraph) -> Iterator[Problem]:
@@ -63,7 +57,7 @@ def _told(call: RehearsedCall, argument: Argument, refused: Refusal, graph: Call
     maker = graph.maker(culprit)
     if maker is not None:
         gives = graph.gives(maker)
-        if _asks_for_futures(takes):
+        if asks_for_futures(takes):
             yield wording.wants_future(maker, call, name, gives, takes)
         elif culprit is value:
             yield wording.edge(maker, call, name, gives, takes, refused.reason)
@@ -87,13 +81,3 @@ def _place(call: RehearsedCall, value: Any) -> int | str:
         if each is value:
             return number
     return next((name for name, each in call.kwargs.items() if each is value), 0)
-
-
-def _asks_for_futures(hint: Any) -> bool:
-    for each in members(hint):
-        cls = typing.get_origin(each) or each
-        if isinstance(cls, type) and issubclass(cls, _AWAITED):
-            return True
-        if cls is not each and any(map(_asks_for_futures, typing.get_args(each))):
-            return True
-    return False

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import reprlib
 from collections.abc import Hashable, Iterable
 from types import NoneType
 from typing import Any, Final
 
 from .._core.hidden import Hidden
 from .._inspect.functions import Argument
-from .._inspect.hints import shown
+from .._inspect.hints import brief_value, shown
 from .._show.words import name_of, plain
 from .._stand_ins.opaque import StandIn
 from ..plan.rehearsed import RehearsedCall
 from ..plan.tasks import Finding
 from .problems import Problem
 
-_SHOWN: Final = (int, float, complex, bool, str, bytes, NoneType, tuple, list, dict, set, frozenset)
 _LONGEST: Final = 60
 
 
@@ -151,10 +149,8 @@ def value_of(value: Any, most: int = _LONGEST) -> str:
         return "a stand-in"
     if value is None:
         return "None"
-    if cls not in _SHOWN or not most:
-        return _article(shown(cls))
-    text = reprlib.repr(value)
-    return f"{plain(text, most)}, {_article(shown(cls))}"
+    text = brief_value(value) if most else ""
+    return f"{plain(text, most)}, {_article(shown(cls))}" if text else _article(shown(cls))
 
 
 # -- what code does with results --------------------------------------------------------------------------

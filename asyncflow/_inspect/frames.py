@@ -1,4 +1,4 @@
-"""Finds, where code of the user's has failed, the line that counts and the values that the expression there names."""
+"""Finds the user's line: which made a call, or has failed; and the values that the expression there names."""
 
 from __future__ import annotations
 
@@ -7,15 +7,20 @@ import builtins
 import dis
 import inspect
 import linecache
+import sys
 import textwrap
 from collections.abc import Iterator
-from types import FrameType, TracebackType
+from types import CodeType, FrameType, TracebackType
 from typing import Any, Final, NamedTuple, TypeGuard
 
-from .libraries import OURS, is_library
+from .libraries import OURS, is_library, is_users
 from .source import Position, position_at
 
 _LOOKUPS: Final = ("__getattr__", "__getattribute__")
+
+
+Site = tuple[CodeType | None, int]
+"""Some code, and an instruction in it."""
 
 
 class Place(NamedTuple):
@@ -32,6 +37,42 @@ class Place(NamedTuple):
     at: int
     is_raise: bool
     is_theirs: bool
+
+
+def caller() -> FrameType | None:
+    """The innermost code that runs and is not ours; None if there is none."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None and frame.f_code.co_filename.startswith(OURS):
+        frame = frame.f_back
+    return frame
+
+
+def users_frame() -> FrameType | None:
+    """The innermost code that runs and is the user's; None if there is none."""
+    frame = caller()
+    while frame is not None and not is_users(frame.f_code.co_filename):
+        frame = frame.f_back
+    return frame
+
+
+def users_site(code: CodeType | None, at: int, otherwise: Site) -> Site:
+    """The line of the user's from which a call comes that was made on their behalf.
+
+    Args:
+        code: that made it.
+        at: where in it.
+        otherwise: if none of the user's code is among those who asked for it.
+    """
+    if code is None or not code.co_filename.startswith(OURS):
+        return code, at
+    frame = caller()
+    if frame is None or str(frame.f_globals.get("__name__")).partition(".")[0] == "asyncio":
+        return otherwise  # the target itself, which the rehearsal has called
+    return frame.f_code, frame.f_lasti
+
+
+HERE: Final[Site] = users_site.__code__, 0
+"""Stands for whoever of us asks."""
 
 
 def place_of(traceback: TracebackType | None) -> Place | None:

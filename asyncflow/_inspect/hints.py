@@ -11,6 +11,7 @@ import concurrent.futures
 import dataclasses
 import functools
 import operator
+import reprlib
 import types
 import typing
 from collections.abc import Callable
@@ -24,6 +25,10 @@ from .annotations import substituted
 _WRAPPERS: Final = ("ClassVar", "Final", "NotRequired", "ReadOnly", "Required", "Unpack")
 _BARE: Final = (typing.LiteralString, typing.Never, typing.NoReturn, typing.Self, typing.Any)
 _DEEPEST: Final = 40
+_PYTHONS: Final = (
+    *(int, float, complex, bool, str, bytes, types.NoneType),
+    *(tuple, list, dict, set, frozenset, slice),
+)
 _AWAITED: Final = (collections.abc.Awaitable, asyncio.Future, concurrent.futures.Future)
 _COMPARED: Final = (int, str, bytes, bool, type(None))  # what a Literal may hold, beside members of enums
 
@@ -134,6 +139,17 @@ def class_of(hint: Any) -> type | None:
     origin = typing.get_origin(hint)
     cls = origin if origin is not None else hint
     return cls if isinstance(cls, type) else None
+
+
+def asks_for_futures(hint: Any) -> bool:
+    """Whether an annotation speaks of futures, or of other awaitables, anywhere inside."""
+    for each in members(hint):
+        cls = typing.get_origin(each) or each
+        if isinstance(cls, type) and issubclass(cls, _AWAITED):
+            return True
+        if cls is not each and any(map(asks_for_futures, typing.get_args(each))):
+            return True
+    return False
 
 
 # -- with other parts -----------------------------------------------------------------------------------
@@ -270,3 +286,8 @@ def _named(hint: Any) -> str:
     if not isinstance(name, str):
         name = str(hint).removeprefix("typing.")
     return name.rpartition("<locals>.")[2]
+
+
+def brief_value(value: Any) -> str:
+    """A value of Python's own in a few characters; "" of any other: that would run code of its class."""
+    return reprlib.repr(value) if type(value) in _PYTHONS else ""

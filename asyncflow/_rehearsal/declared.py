@@ -22,10 +22,9 @@ from .._inspect.frames import named
 from .._inspect.functions import Functions, function_of
 from .._inspect.hints import class_of, members, plain
 from .._inspect.source import COMPREHENSIONS, FUNCTIONS, Position, Source, names_in, position_at, position_of
-from ..plan.rehearsed import RehearsedCall, given_by
+from ..plan.rehearsed import INTERNED, RehearsedCall, given_by
 
 _DEEPEST = 20
-_INTERNED = (type(None), bool, int, str, bytes)  # the same object may have come from anywhere
 _SCOPES = (*FUNCTIONS, ast.Lambda, ast.Module, ast.ClassDef)
 
 
@@ -119,7 +118,7 @@ class Declared:
 
     def _named(self, node: ast.Name, depth: int) -> Given | None:
         value = self.stands_for(node)
-        if value is not ... and not isinstance(value, _INTERNED):
+        if value is not ... and not isinstance(value, INTERNED):
             for call in self._calls:
                 if call.is_used and self._value_of(call) is value:
                     return self._gives(call)

@@ -9,17 +9,16 @@ from __future__ import annotations
 
 import asyncio
 import difflib
-import inspect
-import sys
 from collections.abc import Callable, Iterable, Sequence
-from types import CodeType, CoroutineType, FrameType
+from types import CoroutineType
 from typing import Any, Final
 
 from .._causes import brief
 from .._core.story import called_at, place_in
 from .._core.task import Task
+from .._inspect.annotations import returned_by
 from .._inspect.frames import is_worded, place_of, values_at
-from .._inspect.libraries import OURS, is_users
+from .._inspect.hints import shown
 from ..errors import AsyncflowError
 from ..plan.rehearsed import RehearsedCall
 from ..plan.tasks import Finding
@@ -27,42 +26,10 @@ from . import certain, forgotten
 from .commands import Failed
 from .declared import Declared
 
-Site = tuple[CodeType | None, int]
-"""Some code, and an instruction in it."""
 _NAMED: Final = 3
 _ON_ANY_FILE: Final = (TypeError, AttributeError, NameError, LookupError, ArithmeticError)
 """What does not come of files that are not there yet."""
 _PRETENDED: Final = {"DictStandIn": "dict", "PathStandIn": "PosixPath"}  # and what they stand in for
-
-
-def users_site(code: CodeType | None, at: int, otherwise: Site) -> Site:
-    """The line of the user's from which a call comes that was made on their behalf.
-
-    Args:
-        code: that made it.
-        at: where in it.
-        otherwise: if none of the user's code is among those who asked for it.
-    """
-    if code is None or not code.co_filename.startswith(OURS):
-        return code, at
-    frame: FrameType | None = sys._getframe(1)
-    while frame is not None and frame.f_code.co_filename.startswith(OURS):
-        frame = frame.f_back
-    if frame is None or str(frame.f_globals.get("__name__")).partition(".")[0] == "asyncio":
-        return otherwise  # the target itself, which the rehearsal has called
-    return frame.f_code, frame.f_lasti
-
-
-def users_frame() -> FrameType | None:
-    """The innermost code that runs and is the user's; None if there is none."""
-    frame: FrameType | None = sys._getframe(1)
-    while frame is not None and not is_users(frame.f_code.co_filename):
-        frame = frame.f_back
-    return frame
-
-
-HERE: Final[Site] = users_site.__code__, 0
-"""Stands for whoever of us asks."""
 
 
 def endless(name: str, most: int, where: str) -> Finding:
@@ -259,13 +226,5 @@ def _given(call: RehearsedCall, value: Any) -> str:
     told = f"{call.name!r} (#{call.id}) gives a value of type {kind}"
     if call.example is not ...:
         return f"{told}, as its example= says"
-    annotation = _annotation(call)
-    return told if annotation is None else f"{told}, being annotated {_shown(annotation)}"
-
-
-def _annotation(call: RehearsedCall) -> Any:
-    return getattr(call.fn, "__annotations__", {}).get("return") if call.returns is None else None
-
-
-def _shown(annotation: Any) -> str:
-    return annotation if isinstance(annotation, str) else inspect.formatannotation(annotation)
+    annotation = Any if call.returns is not None else returned_by(call.fn)
+    return told if annotation is Any else f"{told}, being annotated {shown(annotation)}"

@@ -17,6 +17,7 @@ from .._core import arguments
 from .._core.states import CANCELLING, NOW
 from .._core.story import place_in
 from .._core.task import Definition, Lane, Task
+from .._inspect.frames import HERE, Site, users_frame, users_site
 from .._runtime import inputs
 from .._runtime.endings import Endings
 from .._runtime.foreign import all_awaited
@@ -79,7 +80,7 @@ class ForgivingRun(DryRun):
         self.found = Found()
         self.interrupt: BaseException | None = None
         self.has_enough = False
-        self.site: findings.Site = (None, 0)
+        self.site: Site = (None, 0)
         """Where it was asked for, which counts where no other line of the user's does."""
         self.unseen = self.endings.unseen = cast(Unseen, _Unseen())
 
@@ -101,7 +102,7 @@ class ForgivingRun(DryRun):
         except TooManyTasks as error:
             if not self.has_enough:
                 self.has_enough = True
-                where = place_in(*findings.users_site(code, at, self.site))
+                where = place_in(*users_site(code, at, self.site))
                 self.found.take(findings.endless(error.name, error.most, where))
             raise Enough from None
         except Exception as error:
@@ -134,7 +135,7 @@ class ForgivingRun(DryRun):
             if isinstance(each._run, DryRun):  # perhaps of another engine
                 each._run.used(each)
         ends = (*[each.name for each in given], definition.name)
-        code, at = findings.users_site(code, at, self.site)
+        code, at = users_site(code, at, self.site)
         self.found.take(findings.of_call(error, place_in(code, at), ends))
         alone = copy(definition)
         alone.is_block = alone.is_command = False
@@ -157,12 +158,12 @@ class ForgivingRun(DryRun):
             name: of the task.
             error: what would have been raised.
         """
-        site = findings.users_site(*findings.HERE, self.site)
+        site = users_site(*HERE, self.site)
         self.found.take(findings.of_call(error, place_in(*site), (name,)))
 
     def misused(self, future: TaskFuture[Any], error: TypeError) -> None:
         """Take note of a future that code has taken for its value."""
-        frame = findings.users_frame() if self.closed is None else None
+        frame = users_frame() if self.closed is None else None
         if frame is not None:  # else it is we who look at it
             where = place_in(frame.f_code, frame.f_lasti)
             in_words = TypeError(str(error).replace(repr(future), f"what {future.name!r} gives"))
@@ -170,7 +171,7 @@ class ForgivingRun(DryRun):
 
     def lacks_output(self, name: str, error: KeyError) -> None:
         """Take note of an output that a task does not declare."""
-        where = place_in(*findings.users_site(*findings.HERE, self.site))
+        where = place_in(*users_site(*HERE, self.site))
         self.found.take(findings.of_call(error, where, (name,)))
 
     def _futures_in(self, value: Any) -> list[TaskFuture[Any]]:

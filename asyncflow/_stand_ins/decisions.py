@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import dis
 import logging
-import sys
 from collections.abc import Callable
 from types import CodeType, FrameType
 from typing import Any, Final
 
 from .._inspect.attributes import ITERATION, lacks
+from .._inspect.frames import caller
 from .._inspect.libraries import is_library
 from .._inspect.source import NOWHERE, position_at
 from .._inspect.statements import Statements
@@ -23,7 +23,6 @@ Lacked = Callable[[str, type, str, CodeType, int], None]
 attribute or "[]", "()", "iteration"; the code that asks, and the instruction."""
 
 _log = logging.getLogger("asyncflow")
-_PACKAGE: Final = __name__.partition(".")[0]
 _ENOUGH: Final = 100_000  # times in a row that one place asks about one result: a loop that would never end
 _ENDLESS: Final = ("bool", "length", "membership")  # what such a loop asks
 _ATTRIBUTES: Final = ("LOAD_ATTR", "LOAD_METHOD")
@@ -137,7 +136,7 @@ class Decisions:
         Returns:
             How many items there are: 1 or 0; in an unpacking as many as it takes.
         """
-        frame = _caller()
+        frame = caller()
         if frame is None:
             return 1
         place = self._place(frame, operation)
@@ -151,7 +150,7 @@ class Decisions:
 
     def opens_descriptor(self) -> bool:
         """Whether whoever asks for a whole number takes it for an open file: 1 is the program's standard output."""
-        frame = _caller()
+        frame = caller()
         if frame is None:
             return False
         calls = set(self._place(frame, "index").calls)
@@ -173,7 +172,7 @@ class Decisions:
         """
         if self._lacked is None or not lacks(cls, what):
             return
-        frame = _caller()
+        frame = caller()
         if frame is None or is_library(frame.f_code.co_filename):
             return
         code, instruction = frame.f_code, frame.f_lasti
@@ -217,14 +216,6 @@ class Decisions:
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Decisions, ()  # code does not travel
-
-
-def _caller() -> FrameType | None:
-    """Whoever asks: the first frame that is not ours."""
-    frame: FrameType | None = sys._getframe(2)
-    while frame is not None and str(frame.f_globals.get("__name__")).partition(".")[0] == _PACKAGE:
-        frame = frame.f_back
-    return frame
 
 
 def _operation(code: CodeType, instruction: int) -> tuple[str, int]:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import reprlib
 import sys
 from collections.abc import AsyncIterator, Callable, Generator, Iterator
-from types import NoneType
 from typing import Any, Final
 
 from .._inspect.attributes import CALL, INDEX, ITERATION
+from .._inspect.hints import brief_value
 from .decisions import Decisions
 
 _LONGEST: Final = 120  # characters of what a stand-in says that it stands for
-_SHOWN: Final = (int, float, complex, bool, str, bytes, NoneType, tuple, list, dict, set, slice)
 _OF_NAMED_TUPLES: Final = ("_asdict", "_fields", "_make", "_replace")
 
 _Method = Callable[[Any, Any], "StandIn"]
@@ -289,4 +287,4 @@ def _shown(value: Any) -> str:
     """A value in a few characters, and without running code of its class."""
     if isinstance(value, StandIn):
         return value._origin
-    return reprlib.repr(value) if type(value) in _SHOWN else f"<{type(value).__name__}>"
+    return brief_value(value) or f"<{type(value).__name__}>"

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from types import MethodType
 from typing import Any, Final
 
 from .._inspect.annotations import returned_by
+from .._inspect.functions import owner_of
 from .._stand_ins.decisions import Decided, Decisions, Lacked
 from .._stand_ins.example_values import is_constant
 from .._stand_ins.examples import example_of
@@ -114,21 +114,10 @@ class _Returned:
         described = f"{work.name}#{work.id}"
         if self._annotation is Any:
             return StandIn(described, decisions)
-        value = example_of(self._annotation, described, decisions, _owner(work))
+        value = example_of(self._annotation, described, decisions, owner_of(work.fn, work.args))
         if is_constant(value):
             self._constant = (value,)
         return value
-
-
-def _owner(work: Work) -> type | None:
-    """The class that ``Self`` is, if the function is a method."""
-    if isinstance(work.fn, MethodType):
-        bound = work.fn.__self__
-    elif work.args:
-        bound = work.args[0]
-    else:
-        return None
-    return bound if isinstance(bound, type) else type(bound)
 
 
 def _as_told(work: Work) -> Event:

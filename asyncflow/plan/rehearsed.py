@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import CodeType
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from .._core.files import InputFile, OutputFile
 from .._inspect.functions import Functions
+
+INTERNED: Final = (type(None), bool, int, str, bytes)
+"""Of these the same object may have come from anywhere, and says nothing of the call that gave it."""
 
 
 class FileRead(NamedTuple):

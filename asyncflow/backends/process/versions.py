@@ -7,23 +7,18 @@ the same list: what changes belongs into the arguments.
 
 from __future__ import annotations
 
-import os
 import sys
-import sysconfig
 from itertools import repeat
 from operator import is_
 from types import FunctionType, MappingProxyType, ModuleType
 from typing import Any, Final
 
+from ..._inspect.libraries import is_users
 from ..._worker.by_value.functions import mentioned
 from ..._worker.by_value.modules import importable
 
 _NOTHING: Final = object()
 _HEAP: Final = 1 << 9  # the flag of classes that are not built in
-_LIBRARIES: Final = (
-    *{os.path.join(sysconfig.get_path(kind), "") for kind in ("stdlib", "platstdlib", "purelib", "platlib")},
-    os.path.join(os.path.dirname(os.path.dirname(os.path.dirname(__file__))), ""),
-)
 
 
 class Version:
@@ -116,7 +111,7 @@ class Reloads:
             origin = getattr(spec, "origin", None)
             if not isinstance(module, ModuleType) or not isinstance(origin, str):
                 continue
-            if spec is not None and spec.has_location and not origin.startswith(_LIBRARIES):
+            if spec is not None and spec.has_location and is_users(origin):
                 self._names.append(name)
                 self._modules.append(module)
                 self._spaces.append(module.__dict__)
