@@ -125,7 +125,7 @@ class WorkflowEngine(Life):
             contain_commands=contain_commands,
         )
         chosen = chosen_of(backend, backends)
-        super().__init__(all_made(chosen, workers, dry_run), chosen, settings)
+        super().__init__(all_made(chosen, workers, dry_run, backends is not None), chosen, settings)
         self._submitted: OrderedDict[Any, FunctionTask[..., Any, Any]] = OrderedDict()
 
     # -- life ---------------------------------------------------------------------------------------------

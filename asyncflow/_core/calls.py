@@ -8,11 +8,13 @@ from __future__ import annotations
 import enum
 import re
 from collections.abc import Callable, Iterator, Mapping
-from itertools import chain, islice
+from dataclasses import fields
+from itertools import chain, islice, pairwise
 from types import FunctionType
 from typing import Any, Final, Generic, TypeVar
 
 from .._show.words import plain
+from .files import File
 from .signature import names_of
 from .task import Task
 
@@ -23,8 +25,10 @@ _ITEMS: Final = 3  # of a container
 _DEEP: Final = 2  # containers in one another
 _BITS: Final = 256  # of a number
 _HIDDEN: Final = "<hidden>"
+_WORD: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")  # of a name: snake_case and camelCase
 _SECRET: Final = re.compile(
-    r"passw|passphrase|secret|token|credential|api_?key|access_?key|private_?key|^auth|_auth$", re.IGNORECASE
+    r"passw\w*|passphrases?|\w*(passwords?|passwd|secrets?|tokens?|credentials?|(api|access|private|secret)keys?)|"
+    r"o?auth|authorization|authentication"
 )
 _LOGIN: Final = re.compile(r"://[^/@\s]*@")  # in a URL
 # Of these the representation is short, and no code of anybody's.
@@ -64,7 +68,7 @@ def call_shown(task: Task) -> str:
     room = _MOST
     try:
         for parameter, value in zip(_names(fn, args, kwargs), chain(args, kwargs.values()), strict=False):
-            text = _HIDDEN if _SECRET.search(parameter) else _value(value, _DEEP)
+            text = _HIDDEN if is_secret(parameter) else _value(value, _DEEP)
             shown.append(text if parameter[:1].isdigit() or parameter[:1] == "*" else f"{parameter}={text}")
             room -= len(shown[-1]) + 2
             if room < 0 and len(shown) < len(args) + len(kwargs):
@@ -73,6 +77,13 @@ def call_shown(task: Task) -> str:
     except Exception:  # an object may lie about anything, and this must not hide the failure itself
         shown.append("...")
     return f"{plain(task.name)}({', '.join(shown)})"
+
+
+def is_secret(name: str) -> bool:
+    """Whether a word of a name, or two that follow one another, says that its value is not to be shown."""
+    words = [word.lower() for word in _WORD.findall(name)]
+    pairs = ("".join(pair) for pair in pairwise(words))
+    return any(map(_SECRET.fullmatch, chain(words, pairs)))
 
 
 def _names(fn: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> list[str]:
@@ -138,7 +149,7 @@ def _container(value: Any, kind: type, deep: int) -> str | None:
     if kind is dict:
         items = (
             f"{_value(key, deep - 1)}: "
-            + (_HIDDEN if type(key) is str and _SECRET.search(key) else _value(each, deep - 1))
+            + (_HIDDEN if type(key) is str and is_secret(key) else _value(each, deep - 1))
             for key, each in value.items()
         )
         return "{" + _items(items, len(value), deep) + "}"
@@ -158,10 +169,10 @@ def _items(items: Iterator[str], count: int, deep: int) -> str:
 
 def _other(value: Any, kind: type, deep: int) -> str:
     """An object: what its class shows of it, if that was made by a library that tells which fields are shown."""
-    fields = _fields(value, kind)
-    if fields is not None:
+    own = _fields(value, kind)
+    if own is not None:
         known = vars(value) if hasattr(value, "__dict__") else None
-        names = [name for name in fields if not _SECRET.search(name)]
+        names = [name for name in own if not is_secret(name)]
         items = (
             f"{name}={_value(known[name] if known is not None else getattr(value, name), deep - 1)}"
             for name in names
@@ -178,6 +189,8 @@ def _other(value: Any, kind: type, deep: int) -> str:
 
 def _fields(value: Any, kind: type) -> list[str] | None:
     shows: Any = kind.__repr__
+    if isinstance(value, File):  # what was not given tells nothing
+        return [each.name for each in fields(kind) if getattr(value, each.name) is not each.default]
     if hasattr(kind, "__dataclass_fields__"):  # what makes it is marked so; another is a user's own
         return (
             [name for name, field in kind.__dataclass_fields__.items() if field.repr]

@@ -77,7 +77,16 @@ def sh(template: str, /, *values: Any, **named: Any) -> str:
         ValueError: a value holds a null character, or a place for one stands inside quotes or a heredoc.
         IndexError: there are more places than values.
         KeyError: nothing was given for a name.
+        TypeError: the template is no text.
     """
+    given: Any = template
+    if not isinstance(given, str):
+        mend = (
+            "\n  A list of arguments needs no sh: return it as it is"
+            if isinstance(given, (list, tuple))
+            else ""
+        )
+        raise TypeError(f"sh({given!r}): the command is needed as text, with {{}} where values go in{mend}")
     try:
         return _Quoting(iter(_places(template))).vformat(template, values, named)
     except (KeyError, IndexError) as error:

@@ -295,8 +295,11 @@ def run_target(
     else:
         if inspect.iscoroutine(target):
             target.close()
+        name = target.__name__ if inspect.iscoroutine(target) else name_of(target)
+        if not name.isidentifier():  # as of a lambda
+            name = "target"
         raise WrongLoop(
-            "engine.run() starts an event loop, and here one runs already; say:  await target(...)"
+            f"engine.run() starts an event loop, and here one runs already; say:  await {name}(...)"
         )
 
     if isinstance(target, FunctionTask) and target._engine is not engine:

@@ -62,8 +62,8 @@ def chosen_of(backend: Any, backends: Any) -> dict[str, Any]:
     return dict(backends)
 
 
-def made(backend: str | ExecutionBackend | Executor, workers: int | None) -> ExecutionBackend:
-    """The backend for what was given as ``backend=``."""
+def made(backend: object, workers: int | None, by_name: str | None = None) -> ExecutionBackend:
+    """The backend for what was given as ``backend=``, or by name as one of ``backends=``."""
     if isinstance(backend, str):
         cls: Any = backend_class(backend)
         backend_made: ExecutionBackend = cls() if workers is None else cls(workers=workers)
@@ -72,23 +72,32 @@ def made(backend: str | ExecutionBackend | Executor, workers: int | None) -> Exe
         return backend
     if isinstance(backend, Executor):
         return ExecutorBackend(backend)
+    before, after = ("backend=", "") if by_name is None else (f"backends={{{by_name!r}: ", "}")
+    mend = ""
+    if isinstance(backend, type):
+        mend = f"; that is a class, so make one:  {before}{backend.__name__}(){after}"
     raise TypeError(
-        f"backend={backend!r}: expected a name, an ExecutionBackend or a concurrent.futures.Executor"
-        + (
-            "; that is a class, so make one:  backend=" + backend.__name__ + "()"
-            if isinstance(backend, type)
-            else ""
-        )
+        f"{before}{backend!r}{after}: expected a name, an ExecutionBackend or a concurrent.futures.Executor{mend}"
     )
 
 
 def all_made(
-    chosen: Mapping[str, str | ExecutionBackend | Executor], workers: int | None, dry_run: bool
+    chosen: Mapping[str, str | ExecutionBackend | Executor],
+    workers: int | None,
+    dry_run: bool,
+    by_name: bool = False,
 ) -> dict[str, ExecutionBackend]:
-    """The backends of an engine, by the names that tasks use; of a dry run one that stands in for all."""
+    """The backends of an engine, by the names that tasks use; of a dry run one that stands in for all.
+
+    Args:
+        chosen: what the user gave for each.
+        workers: of those that are made here.
+        dry_run: whether nothing runs.
+        by_name: whether it was given as ``backends=``, for the words of an error.
+    """
     if dry_run:
         return dict.fromkeys(chosen, made("noop", workers))
-    return {name: made(each, workers) for name, each in chosen.items()}
+    return {name: made(each, workers, name if by_name else None) for name, each in chosen.items()}
 
 
 def is_coroutine_function(fn: Any) -> bool:

@@ -12,7 +12,7 @@ from uuid import UUID
 
 import pytest
 
-from asyncflow import InputFile, Secret
+from asyncflow import InputFile, OutputFile, Secret
 from asyncflow._core.calls import call_shown
 
 from .kit import Bench, definition
@@ -81,6 +81,9 @@ class Text(str):
         ([], "[]"),
         ({1}, "{1}"),
         (Point(1, 2), "Point(x=1, y=2)"),
+        (InputFile("a.csv"), "InputFile(source='a.csv')"),
+        (InputFile("a.csv", name="b"), "InputFile(source='a.csv', name='b')"),
+        (OutputFile("c"), "OutputFile(name='c')"),
         ([[[[1]]]], "[[[...]]]"),
         (range(10), "<range>"),
         (Login("ann", "1234"), "Login(user='ann')"),
@@ -108,11 +111,19 @@ def test_the_name_of_each_parameter_is_shown() -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["password", "db_passwd", "API_KEY", "apikey", "token", "secret", "access_key", "auth", "credentials"],
-)
+    ["password", "db_passwd", "API_KEY", "apikey", "token", "secret", "access_key", "auth", "credentials",
+     "authToken", "accesstoken", "x_auth", "oauth", "Authorization", "clientSecret", "private_keys", "PASSWORD2"],
+)  # fmt: skip
 def test_what_is_named_like_a_secret_is_not_shown(name: str) -> None:
     assert shown(**{name: "1234"}) == f"trim({name}=<hidden>)"
     assert shown({name: "1234"}) == f"trim(sample={{{name!r}: <hidden>}})"
+
+
+@pytest.mark.parametrize(
+    "name", ["author", "authors", "tokenizer", "secretary", "key", "keyboard", "compass", "api"]
+)
+def test_what_only_begins_like_a_secret_is_shown(name: str) -> None:
+    assert shown(**{name: "1234"}) == f"trim({name}='1234')"
 
 
 def test_the_parameters_of_a_method_are_those_of_its_call() -> None:

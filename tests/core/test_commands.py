@@ -145,6 +145,13 @@ def test_the_template_is_the_shells_and_what_is_put_in_is_not() -> None:
     assert sh("awk '{{print $1}}' {}", "f") == "awk '{print $1}' f"
 
 
+@pytest.mark.parametrize("template", [["cat"], ("cat", "a"), b"cat", None, PurePosixPath("cat")])
+def test_sh_takes_text(template: Any) -> None:
+    with pytest.raises(TypeError, match=r"^sh\(.*\): the command is needed as text") as caught:
+        sh(template)
+    assert ("needs no sh" in str(caught.value)) == isinstance(template, (list, tuple))
+
+
 def test_bytes_and_null_characters_cannot_be_put_in() -> None:
     with pytest.raises(TypeError, match="is bytes; decode it first"):
         sh("cat {}", b"x")

@@ -52,7 +52,7 @@ WRONG_TYPES = [
     ("workers", "2"), ("workers", 2.5), ("workers", True), ("max_coroutines", "3"), ("executables", 1.5),
     ("report_limit", "3"), ("max_tasks", None), ("grace", "5"), ("grace", True), ("journal", 3), ("work_dir", 3),
     ("dry_run", "no"), ("implicit_data", 1), ("check_types", None), ("backends", ["thread"]),
-    ("backends", {1: "thread"}), ("backend", 3),
+    ("backends", {1: "thread"}), ("backend", 3), ("backends", {"a": 3}), ("backends", {"a": ManualBackend}),
 ]  # fmt: skip
 
 

@@ -78,8 +78,14 @@ async def test_run_inside_a_running_loop_says_to_await(engine: WorkflowEngine) -
     async def main() -> None:
         never_called()
 
-    for target in (engine.block(main), main, main()):
-        with pytest.raises(WrongLoop, match=r"say:  await target"):
+    for target, name in (
+        (engine.block(main), "main"),
+        (main, "main"),
+        (main(), "main"),
+        (engine.block(main, name="flow"), "main"),
+        (lambda: main(), "target"),
+    ):
+        with pytest.raises(WrongLoop, match=rf"say:  await {name}\(\.\.\.\)$"):
             engine.run(target)
 
 
