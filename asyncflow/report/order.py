@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from heapq import merge
 from typing import Final
 
-_PIECE: Final = 1 << 14
+_PIECE: Final = 1 << 17  # 4 MB as Python has them
 
 
 def in_order(column: array[float]) -> array[float]:

@@ -69,6 +69,16 @@ async def on_the_first_loop(_: Any = None) -> bool:
 # -- workers ------------------------------------------------------------------------------------------------
 
 
+async def test_workers_are_started_side_by_side_and_no_more_than_there_is_work() -> None:
+    async with WorkflowEngine(ProcessBackend(workers=4)) as engine:
+        futures = [engine.submit(os.getpid) for _ in range(3)]
+        for _ in range(10):  # turns of the loop, in which no process can be up
+            await asyncio.sleep(0)
+        crew = engine._run.backends["process"]._crew
+        assert len(crew._hands) == 3
+        await asyncio.gather(*futures)
+
+
 async def test_coroutines_of_a_worker_run_on_one_loop_that_lives_as_long_as_it_does() -> None:
     async with WorkflowEngine("process", workers=1) as engine:
         one = engine.function_task(on_the_first_loop, backend="process")

@@ -105,6 +105,7 @@ class Crew:
         starting = sum(not hand.is_up for hand in up)
         if len(up) < self._size and starting < len(self._waiting.heads) and not self._closing:
             self._hire()
+            self._loop.call_soon(self._feed)  # the next of them: in one turn, many would hold up the loop
         ready = [hand for hand in up if hand.is_up and hand.load < AHEAD]
         return min(ready, key=lambda hand: hand.load, default=None)
 
