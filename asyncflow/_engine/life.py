@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import inspect
+import sys
 import threading
 import weakref
 from collections.abc import Mapping
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, nullcontext
 from types import CodeType
 from typing import TYPE_CHECKING, Any, Final
 
@@ -117,7 +118,8 @@ class Life:
         self._entered -= 1
         if self._entered <= 0 or self._rehearsal() is not None:
             self._entered = max(self._entered, 0)
-            await self._shut_down(wait, False)
+            with nullcontext() if wait else _shielded():
+                await self._shut_down(wait, False)
 
     def _begin(self) -> Run:
         settings = self._settings
@@ -230,6 +232,15 @@ class Life:
             self._finalizer.detach()  # it would keep the run
         self._run = None
         self._entered = 0
+
+
+def _shielded() -> AbstractContextManager[object]:
+    """Under a cancelled scope of anyio a cancel comes again at each await, which would leave a shutdown to itself.
+
+    Whoever has not loaded anyio, which takes its while, is under none.
+    """
+    anyio = sys.modules.get("anyio")
+    return nullcontext() if anyio is None else anyio.CancelScope(shield=True)
 
 
 def from_thread(
