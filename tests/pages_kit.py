@@ -55,6 +55,13 @@ class Block:
     def numbers_differ(self) -> bool:
         return self.mark.endswith("numbers differ")
 
+    def write(self, directory: Path) -> Path:
+        """Write it under its name."""
+        path = directory / self.name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(self.text)
+        return path
+
     def __str__(self) -> str:
         return f"{self.page.relative_to(ROOT)}:{self.line}"
 
@@ -70,11 +77,18 @@ def blocks(page: Path) -> list[Block]:
     return found
 
 
-def examples() -> dict[str, str]:
-    """The sources of all scripts that pages show whole, by name."""
+def examples() -> dict[str, Block]:
+    """All scripts that pages show whole, by name."""
     shown = [block for page in PAGES for block in blocks(page) if block.verb == "example"]
     assert len(shown) == len({block.name for block in shown}), "two examples have one name"
-    return {block.name: block.text for block in shown}
+    return {block.name: block for block in shown}
+
+
+def write_files(page: Path, directory: Path) -> None:
+    """Write the files that a page shows."""
+    for block in blocks(page):
+        if block.verb == "file":
+            block.write(directory)
 
 
 def same(said: str, shown: str, numbers_differ: bool) -> bool:

@@ -66,8 +66,7 @@ class Page:
         assert same(got, shown, output is not None and output.numbers_differ), f"{block} prints:\n{got}"
 
     def script(self, block: Block) -> tuple[str, str]:
-        (self.directory / block.name).write_text(block.text)
-        command = [sys.executable, self.directory / block.name]
+        command = [sys.executable, block.write(self.directory)]
         done = subprocess.run(
             command,
             **self.settings,
@@ -125,8 +124,7 @@ def test_the_blocks_of_a_page_print_what_it_shows(page: Path, tmp_path: Path) ->
         for block, after in pairwise([*blocks(page), None]):
             assert block is not None
             if block.verb == "file":
-                (tmp_path / block.name).parent.mkdir(parents=True, exist_ok=True)
-                (tmp_path / block.name).write_text(block.text)
+                block.write(tmp_path)
             elif block.verb in ("not run", "command"):
                 assert block.name, f"{block} says no reason"
             elif block.verb == "example" or block.language in CODE:

@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 from graphs_kit import recorded
-from pages_kit import examples
+from pages_kit import examples, write_files
 from test_examples import EXAMPLES
 
 import asyncflow
@@ -105,8 +105,8 @@ async def test_a_plan_of_an_example_of_a_page_equals_its_run(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    script = tmp_path / name
-    script.write_text(PAGES[name])
+    write_files(PAGES[name].page, tmp_path)
+    script = PAGES[name].write(tmp_path)
     example = Script(script, monkeypatch)
     plan, real = await compared(example.engine, example.target, *example.args)
     assert plan.findings == ()
@@ -115,8 +115,7 @@ async def test_a_plan_of_an_example_of_a_page_equals_its_run(
 
 async def test_the_dry_example_equals_its_dry_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # Its tasks cannot run: that is what it shows.
-    script = tmp_path / "dry.py"
-    script.write_text(PAGES["dry.py"])
+    script = PAGES["dry.py"].write(tmp_path)
     example = Script(script, monkeypatch)
     plan = await example.engine.plan(example.target, *example.args)
     async with example.engine:
@@ -128,8 +127,7 @@ async def test_the_dry_example_equals_its_dry_run(tmp_path: Path, monkeypatch: p
 
 async def test_the_mistakes_shown_are_findings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # A run refuses them and a plan goes on, so the two differ: the call that does not fit is a task of the plan.
-    script = tmp_path / "mistakes.py"
-    script.write_text(PAGES["mistakes.py"])
+    script = PAGES["mistakes.py"].write(tmp_path)
     example = Script(script, monkeypatch)
     plan = await example.engine.plan(example.target)
     (finding,) = plan.findings
