@@ -1,15 +1,18 @@
-"""Tells in the call already that two of its inputs would have one name in the sandbox, as far as that is certain."""
+"""Tells in the call already that two of its inputs would have one name in the sandbox, or that one will not be there,
+as far as that is certain."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from pathlib import Path, PurePath
 from typing import Any
 
 from .._core import urls
 from .._core.files import InputFile, OutputFile, is_plain_name, name_in_sandbox, straight
 from .._core.task import Task
+from ..errors import StagingError
+from .destinations import destination_of
 from .held_path import plain_path
 from .path_standin import TEXT, PathStandIn
 from .task_files import TaskFiles
@@ -25,6 +28,35 @@ def refuse_collisions(files: TaskFiles, inputs: Sequence[InputFile]) -> None:
         if found is not None:
             name, file, told = found
             name_in_sandbox(each.name or name, file, told, taken)
+
+
+def refuse_missing(files: TaskFiles, inputs: Sequence[InputFile], makers: Mapping[str, str]) -> None:
+    """Refuse an input by name that none of the tasks makes that come before; they all tell what they make."""
+    named = {name for upstream in files.upstreams for name in upstream.declares}
+    published = {place for upstream in files.upstreams for place in upstream.destinations.values()}
+    for source in [each.source for each in inputs if isinstance(each.source, str)]:
+        if is_plain_name(source) and straight(source) not in named:
+            path = files.folder / source
+            if not os.path.exists(path) and destination_of(path, files.folder) not in published:
+                raise StagingError(f"{files.label}: {missing(source, path, files.upstreams, makers)}")
+
+
+def missing(source: Any, path: Path, upstreams: Iterable[TaskFiles], makers: Mapping[str, str]) -> str:
+    """The words for an input that is not there, with who could have made it.
+
+    Args:
+        source: of the `InputFile`.
+        path: where it would be.
+        upstreams: of the tasks that its reader depends on.
+        makers: labels of tasks by the names of outputs that they declare.
+    """
+    names = sorted({name for upstream in upstreams for name in upstream.declares})
+    told = f"input {str(source)!r} is not there (looked at {path}); "
+    if source in makers:
+        return told + f"{makers[source]} makes it: pass its  future.outputs[{source!r}]  or say  after="
+    if names:
+        return told + f"the tasks that it depends on declare {', '.join(names)}"
+    return told + "no task that it depends on declares an output"
 
 
 def _made(source: Any, files: TaskFiles) -> tuple[str, Hashable, str] | None:

@@ -7,41 +7,36 @@ for: a task is not over, and others may not publish where it does, before its ow
 from __future__ import annotations
 
 import asyncio
-import os
 import threading
 from collections import deque
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from contextvars import Context
-from itertools import count
 from pathlib import Path
 from typing import Any, Final, Protocol, TypeVar
 
-from .._core import urls
 from .._core.files import (
     Declared,
     File,
-    InputFile,
-    OutputFile,
     declared,
     inputs_and_outputs,
-    is_plain_name,
-    straight,
     with_paths,
 )
 from .._core.task import Task
 from ..errors import StagingError
 from .aside import aside
+from .claims import Claims
 from .copying import Unwanted
-from .names_ahead import refuse_collisions
+from .names_ahead import refuse_collisions, refuse_missing
+from .other_places import OtherPlaces
+from .publishing import Publishing
 from .sandboxes import FETCHED, Sandboxes
-from .staging import Staging, destination_of, missing, refuse_no_file
+from .staging import StageIn
 from .task_files import TaskFiles
 
 T = TypeVar("T")
 AT_ONCE: Final = 16
 """Tasks of one lane whose inputs are on their way or wait there for a slot; and tasks that publish at the same time."""
-_REMEMBERED: Final = 10_000  # names of outputs whose makers are known, for errors
 
 
 class Tasks(Protocol):
@@ -85,13 +80,11 @@ class Stager:
         self._implicit = implicit
         self._tasks = tasks
         self._stopped = threading.Event()
-        self._makers: dict[str, str] = {}
-        self._staging = Staging(self._stopped, implicit, self._makers)
-        self._publishers: dict[Path | str, Task] = {}  # who has claimed a destination
-        self._publishing: set[int] = set()
+        self._claims = Claims()
+        self._elsewhere = OtherPlaces(self._stopped, self._begin)
+        self._publishing = Publishing(self._elsewhere.send)
+        self._under_way: set[int] = set()  # tasks that publish
         self._slots = asyncio.Semaphore(AT_ONCE)
-        self._fetches: dict[str, asyncio.Task[Path]] = {}
-        self._numbers = count(1)
         self._has_swept = False
         self._unreachable: deque[int] = deque()  # tasks whose sandboxes nobody can reach any more
         self._is_told = False  # whether the loop has been told of them
@@ -130,68 +123,19 @@ class Stager:
             is_open=bool(task.holes),
             upstreams=[each.files for each in dependencies if each.files is not None],
         )
-        inherits = self._implicit and files.is_command and any(each.is_command for each in files.upstreams)
+        inherits_any = self._implicit and any(each.is_command for each in files.upstreams)
         try:
             refuse_collisions(files, inputs)
         except ValueError as error:
             raise StagingError(f"{files.label}: {error}") from None
-        if dependencies and self._tasks.are_over([each for each in dependencies if each.files is None]):
-            self._expect(files, inputs)
-        self._declare(task, outputs)
-        if files.is_dry or not (given or inherits):
+        tell_all = self._tasks.are_over([each for each in dependencies if each.files is None])
+        if dependencies and tell_all and not (files.is_dry or inherits_any):
+            refuse_missing(files, inputs, self._claims.makers)
+        self._claims.declare(task, outputs)
+        if files.is_dry or not (given or (inherits_any and files.is_command)):
             files.upstreams = ()
             return False
         return True
-
-    def _expect(self, files: TaskFiles, inputs: Sequence[InputFile]) -> None:
-        """Refuse an input by name that none of the tasks makes that come before; they all tell what they make."""
-        if files.is_dry or (self._implicit and any(each.is_command for each in files.upstreams)):
-            return
-        named = {name for upstream in files.upstreams for name in upstream.declares}
-        published = {place for upstream in files.upstreams for place in upstream.destinations.values()}
-        for each in inputs:
-            if (
-                isinstance(each.source, str)
-                and is_plain_name(each.source)
-                and straight(each.source) not in named
-            ):
-                path = files.folder / each.source
-                if not os.path.exists(path) and destination_of(path, files.folder) not in published:
-                    told = missing(each.source, path, files.upstreams, self._makers)
-                    raise StagingError(f"{files.label}: {told}")
-
-    def _declare(self, task: Task, outputs: Mapping[str, OutputFile]) -> None:
-        """Note what a task makes, and keep the destinations for it until it is over."""
-        files: TaskFiles = task.files
-        files.declares = outputs
-        destinations: dict[str, Path | str] = {}
-        for name, each in outputs.items():
-            if len(self._makers) < _REMEMBERED:
-                self._makers[name] = files.label
-            if each.to is not None and not (files.is_open and asyncio.isfuture(each.to)):
-                place = destination_of(each.target, files.folder)
-                if place in destinations.values():
-                    raise ValueError(f"{files.label}: two of its outputs would go to {place}")
-                destinations[name] = place
-        for place in destinations.values():
-            if isinstance(place, Path):
-                try:
-                    refuse_no_file(place)
-                except OSError as error:
-                    raise StagingError(f"{files.label}: it cannot publish there: {error}") from None
-            other = self._publishers.get(place, task)
-            if other is not task:
-                raise StagingError(f"{files.label} would publish to {place}, and so does {other.files.label}")
-        files.destinations = destinations
-        self._publishers.update(dict.fromkeys(destinations.values(), task))
-
-    def release(self, task: Task) -> None:
-        """A task is over: others may publish where it has, or would have. Not while it does."""
-        if task.id in self._publishing:
-            return
-        for place in task.files.destinations.values():
-            if self._publishers.get(place) is task:
-                del self._publishers[place]
 
     # -- in -----------------------------------------------------------------------------------------------
 
@@ -207,9 +151,9 @@ class Stager:
             self._sandboxes.begin()
             found = declared(task.args, task.kwargs)
             if files.is_open:  # more may have come as somebody's result
-                self._declare(task, found.outputs)
+                self._claims.declare(task, found.outputs)
                 files.is_open = False
-            fetched = await self._all_fetched(files.label, found)
+            fetched = await self._elsewhere.fetched(files.label, found.inputs, self._sandboxes.root / FETCHED)
             path_of = await aside(self._all_brought, task, found, fetched)
             files.upstreams = ()
             if self._tasks.want_inputs(task):  # else it is cancelled, and what it was given is gone
@@ -227,32 +171,7 @@ class Stager:
 
         assert self._sandboxes is not None
         task.files.sandbox = self._sandboxes.make(task)
-        return self._staging.stage_in(task.files, found, fetched, wanted)
-
-    async def _all_fetched(self, label: str, found: Declared) -> dict[str, Path]:
-        """What comes from other places; each is fetched once, however many ask for it."""
-        wanted = [each.source for each in found.inputs if isinstance(each.source, str)]
-        fetched = {}
-        try:
-            away = [url for url in wanted if urls.is_url(url) and urls.local_path(url) is None]
-            for url, fetch in [(url, self._fetch(url)) for url in dict.fromkeys(away)]:
-                fetched[url] = await asyncio.shield(fetch)
-        except (OSError, ValueError, ImportError) as error:
-            raise StagingError(f"{label}: {error}") from error
-        return fetched
-
-    def _fetch(self, url: str) -> asyncio.Task[Path]:
-        fetch = self._fetches.get(url)
-        if fetch is None:
-            assert self._sandboxes is not None
-            folder = self._sandboxes.root / FETCHED / str(next(self._numbers))
-            fetch = self._fetches[url] = self._begin(aside(self._staging.fetch, url, folder), url)
-            fetch.add_done_callback(lambda done: self._fetched(url, done))
-        return fetch
-
-    def _fetched(self, url: str, done: asyncio.Task[Path]) -> None:
-        if done.cancelled() or done.exception() is not None:
-            del self._fetches[url]  # whoever asks later is worth another attempt
+        return StageIn(task.files, fetched, self._implicit, self._claims.makers, wanted).all(found)
 
     # -- out ----------------------------------------------------------------------------------------------
 
@@ -260,16 +179,21 @@ class Stager:
         """Begin to look for what a task has made, and to publish it; its value is what it ends with."""
         files: TaskFiles = task.files
         if files.declares and not files.is_dry:
-            self._publishing.add(task.id)
+            self._under_way.add(task.id)
             self._begin(self._publish(task, value), f"{task.name}#{task.id}")
         else:  # there is nothing to wait for, as in a dry run, and the places are for others again
             self._hold(task, value)
             self._tasks.published(task, value)
             self.release(task)
 
+    def release(self, task: Task) -> None:
+        """A task is over: others may publish where it has, or would have. Not while it does."""
+        if task.id not in self._under_way:
+            self._claims.release(task)
+
     def is_publishing(self, task: Task) -> bool:
         """Whether the work of a task is over and its files are on their way: nobody else tells when it stops."""
-        return task.id in self._publishing
+        return task.id in self._under_way
 
     async def _publish(self, task: Task, value: Any) -> None:
         problem: BaseException = Unwanted()
@@ -283,7 +207,7 @@ class Stager:
             pass
         except Exception as error:
             problem = error
-        self._publishing.discard(task.id)
+        self._under_way.discard(task.id)
         if done:
             task.files.outputs = done[0]
             self._hold(task, value)
@@ -293,7 +217,7 @@ class Stager:
         self.release(task)
 
     def _all_published(self, task: Task, done: list[Mapping[str, Any]]) -> None:
-        done.append(self._staging.stage_out(task.files, lambda: self._tasks.want_outputs(task)))
+        done.append(self._publishing.all(task.files, lambda: self._tasks.want_outputs(task)))
 
     # -- what nobody can reach any more -------------------------------------------------------------------
 

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from .._core.commands import CommandOutcome, argv_of
 from .._core.files import File, OutputFile, declared, with_paths
 from .._core.task import Task
-from .._files.staging import ShellPath, ShellPaths
+from .._files.shell_paths import ShellPath, ShellPaths
 
 
 class Failed(NamedTuple):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from .._core import urls
 from .._core.files import InputFile, straight
-from .._files.staging import destination_of
+from .._files.destinations import destination_of
 from .._files.task_files import TaskFiles
 from .._runtime.future import TaskFuture
 from ..plan.rehearsed import FileRead, RehearsedCall

@@ -323,7 +323,8 @@ class Held:
         self.begun = threading.Semaphore(0)
         self.go_on = threading.Event()
         self.wanted: list[bool] = []
-        monkeypatch.setattr("asyncflow._files.staging.copy", self.copy)
+        for room in ("staging", "publishing"):
+            monkeypatch.setattr(f"asyncflow._files.{room}.copy", self.copy)
 
     def copy(self, source: Path, target: Path, wanted: Callable[[], bool]) -> None:
         self.begun.release()

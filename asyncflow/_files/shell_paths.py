@@ -1,0 +1,23 @@
+"""Paths that an f-string and `str.format` put into a command quoted for the shell."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import PosixPath
+
+from .._core.names_in_commands import is_plain_path
+
+
+class ShellPath(PosixPath):
+    """One path."""
+
+    def __format__(self, spec: str) -> str:
+        text = format(str(self), spec)
+        return text if is_plain_path(text) else shlex.quote(text)
+
+
+class ShellPaths(list[ShellPath]):
+    """Several, one word each."""
+
+    def __format__(self, spec: str) -> str:
+        return " ".join(format(path, spec) for path in self)
