@@ -122,7 +122,7 @@ def definition_of(
         rehearsal = engine._rehearsal()
         if rehearsal is None:
             raise unknown
-        rehearsal.misnamed(options.name or name, unknown)
+        rehearsal.forgiving.misnamed(options.name or name, unknown)
         options = replace(options, backend=None)
     if is_coroutine is None:
         is_coroutine = is_coroutine_function(fn)

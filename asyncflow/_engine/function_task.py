@@ -13,6 +13,7 @@ from .._causes import spelled
 from .._core.options import Labels, TaskOptions, labels_of
 from .._core.signature import Parameters
 from .._core.task import Definition, Lane
+from .._runtime.call import Call
 from .._runtime.future import TaskFuture
 from .._runtime.inputs import KINDS
 from .._tracebacks import trim
@@ -235,23 +236,16 @@ class FunctionTask(Generic[P, Fn, R]):
                     if rehearsal is None:
                         raise
                     caller = sys._getframe(1)
-                    return rehearsal.refused(
-                        self._definition, args, kwargs, caller.f_code, caller.f_lasti, misfit, self._after
-                    )
+                    made = Call(self._definition, args, kwargs, caller.f_code, caller.f_lasti, self._after)
+                    return rehearsal.forgiving.refused(made, misfit)
             run = self._engine._run
             # The first call of a burst asks whether it may be made here; the others would be told the same.
             if run is None or run.last_site is None or run.thread != get_ident() or HELD_UP:
                 run = self._engine._run_for(self._definition.name)
                 if run.is_rehearsal:  # which is over soon and not to be remembered
                     caller = sys._getframe(1)
-                    return run.call(
-                        self._definition,
-                        run.lane_for(self._definition),
-                        args,
-                        kwargs,
-                        caller.f_code,
-                        caller.f_lasti,
-                        self._after,
+                    return run.take(
+                        Call(self._definition, args, kwargs, caller.f_code, caller.f_lasti, self._after)
                     )
             if run is not self._run:
                 self._run, self._lane = run, run.lane_for(self._definition)

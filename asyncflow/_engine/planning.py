@@ -24,6 +24,7 @@ from .function_task import FunctionTask, made_at
 from .options import made, name_of
 
 if TYPE_CHECKING:
+    from .._rehearsal.notes import Notes
     from ..plan.rehearsed import RehearsedCall
     from ..plan.tasks import Finding
     from .life import Life
@@ -44,7 +45,7 @@ async def plan_of(
         kwargs: its keyword arguments.
         site: where the plan was asked for.
     """
-    name = _checked(engine, target, args, kwargs)
+    name = _name_of_target(engine, target, args, kwargs)
     begin = _beginner(target, args, kwargs, site)
 
     async def body() -> Any:
@@ -61,14 +62,14 @@ async def plan_of(
             for each in rehearsal.together:  # may grow
                 await each.starting
                 await lifecycle.close(each, wait=is_whole, grace=engine._settings.grace, skip_backends=False)
-    if rehearsal.interrupt is not None:
-        raise rehearsal.interrupt
-    calls = rehearsal.calls()
+    if rehearsal.forgiving.interrupt is not None:
+        raise rehearsal.forgiving.interrupt
+    calls = rehearsal.notes.calls()
     plan = of_rehearsal.planned(
         calls,
         decisions=rehearsal.decided.told(),
-        findings=[*rehearsal.found.findings, *_checked_together(engine, rehearsal, calls)],
-        checkpoints=rehearsal.checkpoints,
+        findings=[*rehearsal.forgiving.found.findings, *_checked_together(engine, rehearsal, calls)],
+        checkpoints=rehearsal.notes.checkpoints,
         start=_starter(target, name, begin),
     )
     for each in rehearsal.together:
@@ -89,12 +90,12 @@ async def plan_so_far(engine: Life) -> Plan:
     if run is None:
         return Plan([])
     if isinstance(run, DryRun):
-        calls = run.calls()
+        calls = run.notes.calls()
         return of_rehearsal.planned(
             calls,
             decisions=run.decided.told(),
-            findings=_checked_wiring(engine, run, calls),
-            checkpoints=run.checkpoints,
+            findings=_checked(engine, run.notes, calls),
+            checkpoints=run.notes.checkpoints,
         )
     if run.teller is None:
         raise RuntimeError(
@@ -112,25 +113,21 @@ def _checked_together(engine: Life, rehearsal: Rehearsal, calls: Sequence[Rehear
     """
     others = [each for each in rehearsal.together if each is not rehearsal]
     if not others:
-        return _checked_wiring(engine, rehearsal, calls)
-    found = [(rehearsal, calls), *((each, each.calls()) for each in others)]
+        return _checked(engine, rehearsal.notes, calls)
+    found = [(rehearsal.notes, calls), *((each.notes, each.notes.calls()) for each in others)]
     return [
-        finding
-        for run, theirs in found
-        for finding in findings_of(
-            theirs,
-            run.task_of,
-            exists=lambda path: True,
-            implicit_data=engine._settings.implicit_data,
-            is_over=run.is_over,
-            lacks=run.lacks,
-        )
+        each for notes, theirs in found for each in _checked(engine, notes, theirs, exists=lambda path: True)
     ]
 
 
-def _checked_wiring(engine: Life, run: DryRun, calls: Sequence[RehearsedCall]) -> list[Finding]:
+def _checked(engine: Life, notes: Notes, calls: Sequence[RehearsedCall], **options: Any) -> list[Finding]:
     return findings_of(
-        calls, run.task_of, implicit_data=engine._settings.implicit_data, is_over=run.is_over, lacks=run.lacks
+        calls,
+        notes.task_of,
+        implicit_data=engine._settings.implicit_data,
+        is_over=notes.is_over,
+        lacks=notes.lacks,
+        **options,
     )
 
 
@@ -201,7 +198,7 @@ class _NotInstalled:
 # -- targets ----------------------------------------------------------------------------------------------
 
 
-def _checked(engine: Life, target: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str:
+def _name_of_target(engine: Life, target: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str:
     """The name of a target that can be rehearsed."""
     if isinstance(target, FunctionTask):
         if target._engine is not engine:

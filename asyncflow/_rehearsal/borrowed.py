@@ -43,5 +43,5 @@ class Borrowed:
         given.set_result(asyncio.Future.result(future) if has_value(future) else run.hands.stand_in(future))
         own = run.wiring.adopt(given)
         own.definition = Definition(type(future), name=future.name)
-        run.renamed(own)
+        run.notes.renamed(own)
         return own

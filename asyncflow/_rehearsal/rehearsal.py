@@ -1,33 +1,36 @@
 """A dry run of one target, beside whatever its engine really runs.
 
 The target runs inside of a block that belongs to the rehearsal, and so does all that it begins: that is how calls find
-here. Owns the life of the target, and which engines are rehearsed with its own. What is wrong is noted in
-`forgiving.py`; what stands in for futures of the real run is `borrowed.py`'s.
+here. Owns the life of the target, and which engines are rehearsed with its own. What is wrong is
+`forgiving.py`'s; what stands in for futures of the real run is `borrowed.py`'s.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from threading import get_ident
 from types import CodeType
-from typing import Any, Final
+from typing import Any, Final, cast
 
-from .._core.task import Definition, Lane
+from .._core.task import Definition, Task
 from .._runtime import lifecycle
+from .._runtime.call import Call
 from .._runtime.future import TaskFuture
-from .._runtime.places import Places
 from .._runtime.run import Run
 from .._runtime.scope import SCOPE
+from .._runtime.unseen import Unseen
 from ..backend import ExecutionBackend
-from ..errors import EngineClosed, ForeignFuture, WrongLoop
+from ..errors import EngineClosed, ForeignFuture, TooManyTasks, WrongLoop
+from ..plan.tasks import Finding
 from . import findings
 from .borrowed import Borrowed
-from .forgiving import ForgivingRun
+from .dry_run import DryRun
+from .forgiving import Forgiving, ForgivingEndings, Unwatched
 
 _OVER: Final = "was called by something that a rehearsal (engine.plan) had begun, and the rehearsal is over"
 
 
-class Rehearsal(ForgivingRun):
+class Rehearsal(DryRun):
     """One rehearsal.
 
     Args:
@@ -38,6 +41,8 @@ class Rehearsal(ForgivingRun):
     """
 
     is_rehearsal = True
+    keeps_time = False
+    Endings = ForgivingEndings
 
     def __init__(
         self,
@@ -45,13 +50,11 @@ class Rehearsal(ForgivingRun):
         beside: Run | None,
         another: Callable[[Any], Rehearsal],
         backends: Mapping[str, ExecutionBackend],
-        *,
-        real: Places,
-        max_tasks: int,
-        implicit_data: bool,
-        grace: float,
+        **options: Any,
     ) -> None:
-        super().__init__(backends, real=real, max_tasks=max_tasks, implicit_data=implicit_data, grace=grace)
+        super().__init__(backends, **options)
+        self.forgiving = Forgiving(self)
+        self.unseen = self.endings.unseen = cast(Unseen, Unwatched())
         self._engine = engine
         self._beside = beside
         self._another = another
@@ -74,7 +77,8 @@ class Rehearsal(ForgivingRun):
         if self.closed is not None:
             return self  # which takes no call any more
         other = self._another(engine)
-        other.together, other.found, other.site = self.together, self.found, self.site
+        other.together = self.together
+        other.forgiving.found, other.forgiving.site = self.forgiving.found, self.forgiving.site
         other.decided, other.hands.decided = self.decided, self.decided.take
         self.together.append(other)
         return other
@@ -94,9 +98,9 @@ class Rehearsal(ForgivingRun):
             code: that asked for the rehearsal.
             at: the instruction in it.
         """
-        self.site = code, at
+        self.forgiving.site = code, at
         definition = Definition(body, "block", name=name, is_coroutine=True)
-        return self._call_as(0, definition, self.lane_for(definition), (), {}, code, at)
+        return self.called_as(0, Call(definition, (), {}, code, at))
 
     async def shut_down(self) -> None:
         """What the target does with ``async with engine``: wait until all that it has called is over."""
@@ -115,28 +119,24 @@ class Rehearsal(ForgivingRun):
 
     # -- calls --------------------------------------------------------------------------------------------
 
-    def call(
-        self,
-        definition: Definition,
-        lane: Lane,
-        args: tuple[Any, ...],
-        kwargs: Mapping[str, Any],
-        code: CodeType | None,
-        at: int,
-        after: Sequence[Any] = (),
-    ) -> TaskFuture[Any]:
-        """Take a call that was made inside of the target."""
+    def take(self, call: Call) -> TaskFuture[Any]:
+        """Take a call that was made inside of the target; one that a run would refuse, too."""
+        name = call.definition.name
         if self.closed is not None:
-            raise EngineClosed(f"{definition.name!r} {_OVER}")
+            raise EngineClosed(f"{name!r} {_OVER}")
         if get_ident() != self.thread:  # whose code came along with its context
-            raise WrongLoop(f"{definition.name!r} was called on another event loop than the engine's.")
-        if self._is_shut_down:
-            closed = EngineClosed(
-                f"{definition.name!r} was called, but the engine has been shut down.\n"
-                "  Start it again:  async with engine: ..."
-            )
-            return self.refused(definition, args, kwargs, code, at, closed, after)
-        return super().call(definition, lane, args, kwargs, code, at, after)
+            raise WrongLoop(f"{name!r} was called on another event loop than the engine's.")
+        try:
+            if self._is_shut_down:
+                raise EngineClosed(
+                    f"{name!r} was called, but the engine has been shut down.\n"
+                    "  Start it again:  async with engine: ..."
+                )
+            return super().take(call)
+        except TooManyTasks as error:
+            raise self.forgiving.too_many(call, error) from None
+        except Exception as error:
+            return self.forgiving.refused(call, error)
 
     def used(self, future: TaskFuture[Any], *, waited: bool = False) -> None:
         """Somebody has use for a result: somebody in a rehearsal, or they would go on with a value that is none.
@@ -168,11 +168,24 @@ class Rehearsal(ForgivingRun):
 
     # -- what goes wrong ----------------------------------------------------------------------------------
 
+    def has_no_command(self, task: Task, error: BaseException, finding: Finding) -> bool:
+        """Take note of it, and let something stand in."""
+        self.forgiving.found.take(finding)
+        return False
+
+    def misused(self, future: TaskFuture[Any], error: TypeError) -> None:
+        """Take note of a future that code has taken for its value."""
+        self.forgiving.misused(future, error)
+
+    def lacks_output(self, name: str, error: KeyError) -> None:
+        """Take note of an output that a task does not declare."""
+        self.forgiving.misnamed(name, error)
+
     def was_dropped(self, coroutine: Any) -> bool:
         """Take note of a coroutine that was never awaited, if it was dropped inside of the target."""
         block: Any = SCOPE.get().block
         if block is None or block._run not in self.together:
             return False
-        if not self.has_enough and self.closed is None:  # else whoever was to await it was stopped
-            self.found.take(findings.dropped(coroutine))
+        if not self.forgiving.has_enough and self.closed is None:  # else whoever was to await it was stopped
+            self.forgiving.found.take(findings.dropped(coroutine))
         return True

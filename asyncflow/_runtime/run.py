@@ -26,6 +26,7 @@ from .._worker.forks import held_here, own_ears
 from ..backend import ExecutionBackend
 from . import inputs
 from .blocks import Blocks
+from .call import Call
 from .commands import Commands
 from .coroutines import Coroutines
 from .dispatch import Dispatch
@@ -202,7 +203,7 @@ class Run:
         if owner is not None:
             owner = self.owner(owner)
             if owner is None and (rehearsal := self.rehearsal_around(scope.block)) is not None:
-                return rehearsal.call(definition, lane, args, kwargs, code, at, after)
+                return rehearsal.take(Call(definition, args, kwargs, code, at, after))
         snapshot = copy_context()
         number = self.last = self.last + 1
         site = self.last_site
@@ -284,6 +285,10 @@ class Run:
     def engine(self) -> Any:
         """What all runs of one engine have in common, and its rehearsals."""
         return self.backends
+
+    def take(self, call: Call) -> TaskFuture[Any]:
+        """Take a call that belongs here."""
+        return self.call(call.definition, self.lane_for(call.definition), *call[1:])
 
     def rehearsal_around(self, block: Any) -> Run | None:
         """The rehearsal that a call inside of a block belongs to, if the block is none of this run's."""

@@ -1,0 +1,185 @@
+"""What a dry run takes note of: each call as it was made, who has use for its value, what code has waited for."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Sequence
+from types import CodeType
+from typing import TYPE_CHECKING, Any, Final
+
+from .._core.files import declared
+from .._core.story import called_at, place_in
+from .._core.task import Task
+from .._files.task_files import TaskFiles
+from .._runtime.call import Call
+from .._runtime.future import TaskFuture
+from .._runtime.places import Places
+from .._runtime.scope import SCOPE
+from ..plan.rehearsed import Lack, RehearsedCall
+from .checkpoints import Checkpoint, checkpoint_of, waits_for
+from .files import Order, reads_of_all
+from .future import RehearsedFuture, has_value
+
+if TYPE_CHECKING:
+    from .dry_run import DryRun
+
+_LACKS: Final = 10_000  # that are remembered
+
+
+class Notes:
+    """The notes of one dry run.
+
+    Args:
+        run: the dry run.
+        real: where tasks would run if they did.
+    """
+
+    def __init__(self, run: DryRun, real: Places) -> None:
+        self._run = run
+        self._real = real
+        self.by_id: dict[int, RehearsedCall] = {}
+        self._inside: dict[int | None, list[RehearsedCall]] = defaultdict(list)  # by block
+        self._futures: dict[int, TaskFuture[Any]] = {}  # held, so that their values can be told
+        self._waited: dict[int, dict[int | None, int]] = {}
+        self.checkpoints: list[Checkpoint] = []
+        self.lacks: list[Lack] = []
+        self.site: tuple[CodeType | None, int] = (None, 0)
+        """Of the call that is being made, to which what is adopted belongs."""
+
+    # -- taken note of while the run goes on --------------------------------------------------------------
+
+    def called(self, future: TaskFuture[Any], given: Call, dependencies: Sequence[Any]) -> None:
+        """A call was made; its arguments and what it waits for are of this run."""
+        definition = given.definition
+        call = self._noted(future, definition.kind, definition.fn, given.args, given.kwargs)
+        call.checkpoint = checkpoint_of(future.id, SCOPE.get().block, self._futures, self.checkpoints)
+        call.dependencies = tuple(each.id for each in dependencies)
+        call.after = tuple(each.id for each in given.after)
+        lane = self._real.lane_for(definition)
+        call.place = lane.place
+        call.needs_pickle = bool(getattr(self._real.behind.get(lane), "needs_pickle", False))
+        if future.files is not None:
+            files = declared(given.args, given.kwargs)
+            call.inputs, call.outputs = files.inputs, files.outputs
+            call.folder = str(future.files.folder)
+
+    def refused(
+        self, future: TaskFuture[Any], given: Call, dependencies: Sequence[Any], after: Sequence[Any]
+    ) -> None:
+        """A call was made in place of one that a run would have refused, which is what it is to look like."""
+        call = self.by_id[future.id]
+        call.args, call.kwargs, call.is_refused = given.args, given.kwargs, True
+        call.example = given.definition.options.example
+        call.dependencies = tuple(each.id for each in dependencies)
+        call.after = tuple(each.id for each in after)
+        call.place = self._real.lane_for(given.definition).place
+
+    def adopted(self, future: TaskFuture[Any]) -> None:
+        """Something that others do was made a node of the graph."""
+        future.site = future.site.changed(code=self.site[0], at=self.site[1])
+        self._noted(future, "awaitable", future.definition.fn, (), {})
+
+    def _noted(
+        self, future: TaskFuture[Any], kind: str, fn: Any, args: tuple[Any, ...], kwargs: Any
+    ) -> RehearsedCall:
+        definition, owner = future.definition, future.owner
+        future.__class__ = RehearsedFuture
+        call = RehearsedCall(
+            id=future.id,
+            name=definition.name,
+            kind=kind,
+            fn=fn,
+            args=args,
+            kwargs=kwargs,
+            called_at="",
+            block=owner.id if owner is not None and owner.id in self.by_id else None,
+            place=self._real.foreign.place,
+            needs_pickle=False,
+            returns=definition.returns,
+            example=definition.options.example,
+            expected=definition.options.expected,
+        )
+        self.by_id[future.id] = call
+        self._inside[call.block].append(call)
+        self._futures[future.id] = future
+        return call
+
+    def renamed(self, future: TaskFuture[Any]) -> None:
+        """A future's name has changed."""
+        self.by_id[future.id].name = future.name
+
+    def used(self, future: TaskFuture[Any], waited: bool) -> None:
+        """Somebody has use for a result; `waited` if their code goes on after it only."""
+        call = self.by_id.get(future.id)
+        if call is None or self._futures[future.id] is not future:
+            return
+        call.is_used = True
+        if waited:
+            waits_for(SCOPE.get().block, future.id)
+            block = self._run.owner(SCOPE.get().block)
+            inside = block.id if block is not None and block.id in self.by_id else None
+            self._waited.setdefault(future.id, {}).setdefault(inside, self._run.last)
+
+    def returned(self, block: Task, value: Any) -> None:
+        """The body of a block has returned a value, with or without futures."""
+        call = self.by_id.get(block.id)
+        if call is not None:
+            call.returned = value
+
+    def lacked(self, origin: str, cls: type, asked: str, code: CodeType, instruction: int) -> None:
+        """Code has asked a result for what its class has not; as `NoopBackend` tells it."""
+        if len(self.lacks) < _LACKS:
+            self.lacks.append(Lack(origin, cls, asked, place_in(code, instruction)))
+
+    # -- told ---------------------------------------------------------------------------------------------
+
+    def beside(self, task: Task) -> list[RehearsedCall]:
+        """All calls until now in the block that a task was called in; none if the task was not noted."""
+        call = self.by_id.get(task.id)
+        return [] if call is None else self.inside(call.block)
+
+    def inside(self, block: int | None) -> list[RehearsedCall]:
+        """All calls until now in a block, or outside of all."""
+        for call in self._inside[block]:
+            site = self._futures[call.id].site
+            call.code, call.at = site.code, site.at
+        return self._inside[block]
+
+    def value_of(self, call: RehearsedCall) -> Any:
+        """What stands in for a call's value; `...` if there is none yet."""
+        future = self._futures[call.id]
+        return asyncio.Future.result(future) if has_value(future) else ...
+
+    def task_of(self, value: Any) -> int | None:
+        """The number of the task whose future a value is; None if it is none."""
+        if isinstance(value, TaskFuture) and value._run is self._run:
+            return value.id
+        return None
+
+    def calls(self) -> list[RehearsedCall]:
+        """All calls so far, in the order of their numbers, and with them "outputs"."""
+        for number, future in self._futures.items():
+            call = self.by_id[number]
+            call.called_at = called_at(future)
+            call.code, call.at = future.site.code, future.site.at
+            if has_value(future):
+                call.value = asyncio.Future.result(future)
+        reads_of_all(self.by_id, self._files_of, self._waited)
+        return [self.by_id[number] for number in sorted(self.by_id)]
+
+    def _files_of(self, number: int) -> TaskFiles | None:
+        files: TaskFiles | None = self._futures[number].files
+        return files
+
+    def is_over(self, first: int, then: int) -> bool:
+        """Whether a task is over when a later one begins: because that waits for it, or code did before it called."""
+        return Order(self.by_id, self._waited).is_before(first, self.by_id[then])
+
+    def forget(self) -> None:
+        """Let go of it all, once it has been told: the futures and their run would hold each other."""
+        self.by_id.clear()
+        self._inside.clear()
+        self._futures.clear()
+        self._waited.clear()
+        self.checkpoints.clear()
