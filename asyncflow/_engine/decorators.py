@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from .._core.options import BlockOptions, CommandOptions, TaskOptions
 from .._core.task import Definition
+from .class_methods import note_class_body
 from .executable_task import ExecutableTask
 from .function_task import FunctionTask
 from .option_names import shows_options
@@ -84,6 +85,7 @@ def _decorated(
             getattr(engine, decorator), **options
         )  # no function of ours, which would be in tracebacks
     check_function(decorator, fn)
+    note_class_body(fn)
     return made(engine, engine._definition(fn, kind, defaults, options))
 
 

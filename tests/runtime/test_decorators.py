@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import functools
 import inspect
 from collections.abc import AsyncIterator, Iterator
+from enum import Enum
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 import pytest
 
@@ -190,3 +192,72 @@ def test_docstring_of_a_method_task_is_the_functions() -> None:
     assert Model.fit.__doc__ == "Fits."
     assert Model().fit.__doc__ == "Fits."
     assert Model().fit.__name__ == "fit"
+
+
+@pytest.mark.parametrize("backend", ["sequential", "thread", "process"])
+async def test_a_task_under_classmethod_has_all_members_of_a_task_and_they_know_the_class(
+    backend: str,
+) -> None:
+    async with WorkflowEngine(backend) as engine:
+
+        class Measure:
+            unit = "K"
+
+            @classmethod
+            @engine.function_task
+            def of(cls, day: int) -> str:
+                return f"{day} {cls.unit}"
+
+            @classmethod
+            @engine.block(timeout=60)
+            async def both(cls, day: int) -> list[str]:
+                return await asyncio.gather(*cls.of.map([day, day + 1]))
+
+            @classmethod
+            @engine.executable_task
+            def told(cls, day: int) -> list[str]:
+                return ["printf", f"{day} {cls.unit}"]
+
+        class Fahrenheit(Measure):
+            unit = "F"
+
+        for cls in (Measure, Fahrenheit, Fahrenheit()):
+            assert isinstance(cls.of, type(engine.function_task(never_called)))
+            assert await asyncio.gather(*cls.of.map([1, 2])) == [f"1 {cls.unit}", f"2 {cls.unit}"]
+            assert await cls.of.with_options(name="other", label="a")(3) == f"3 {cls.unit}"
+            assert await cls.of.on(engine)(day=4) == f"4 {cls.unit}"
+            assert await cls.both(5) == [f"5 {cls.unit}", f"6 {cls.unit}"]
+            assert await cls.told.with_options(name="other")(7) == f"7 {cls.unit}"
+            assert await engine.submit(cls.of, 8) == f"8 {cls.unit}"
+            assert cls.of.fn(9) == f"9 {cls.unit}"
+            assert list(inspect.signature(cls.of).parameters) == ["day"]
+        assert not [name for name in vars(Measure) if "asyncflow" in name]
+
+
+@pytest.mark.parametrize("make", ["enum", "dataclass", "slots", "protocol"])
+def test_classes_of_all_kinds_hold_tasks_under_classmethod(make: str) -> None:
+    engine = WorkflowEngine("sequential")
+    bases: dict[str, Any] = {"enum": Enum, "protocol": Protocol}
+
+    made: dict[str, Any] = {}
+    exec(SOURCE, {"engine": engine, "Kind": bases.get(make, object), "made": made})
+    cls = made["cls"]
+    if make in ("dataclass", "slots"):
+        cls = dataclasses.dataclass(slots=make == "slots")(cls)
+
+    async def flow() -> list[str]:
+        return list(await asyncio.gather(*cls.of.map([1, 2])))
+
+    assert engine.run(flow) == ["1 Cls", "2 Cls"]
+    assert not [name for name in vars(cls) if "asyncflow" in name]
+
+
+SOURCE = """
+class Cls(Kind):
+    @classmethod
+    @engine.function_task
+    def of(cls, day):
+        return f"{day} {cls.__name__}"
+
+made["cls"] = Cls
+"""
