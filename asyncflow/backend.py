@@ -24,6 +24,7 @@ __all__ = [
     "CANCELLED",
     "FAILED",
     "HELD_UP",
+    "INTERRUPTED",
     "LOADING",
     "PREVIOUS",
     "RAN",
@@ -56,6 +57,10 @@ LOADING: Final = 6
 """Since when a worker was being made ready for the work: its process was started, or what the work needs was imported
 there. Told before the work is told to be over, if it took long enough to be worth it. Payload: the moment, by the clock
 of `time.perf_counter` in this process."""
+
+INTERRUPTED: Final = 7
+"""Something like Ctrl-C came out of the backend's own code on the engine's loop: the engine asks it to `recover`. The
+id and the payload mean nothing."""
 
 Event = tuple[int, int, Any]
 """What became of one piece of work: kind, task id, payload."""
@@ -214,6 +219,18 @@ class ExecutionBackend(ABC):
 
     def look_now(self) -> None:  # noqa: B027 - most report all they know by themselves
         """Report what is known and was not worth a report: somebody asks for a state."""
+
+    def recover(self, submitted: Sequence[int], lost: Sequence[int]) -> Sequence[int]:
+        """Put right what was cut short: Ctrl-C, as Python's shells have it, came out of the loop, which goes on.
+
+        Args:
+            submitted: ids of all work that was submitted and not reported over, as far as the engine has heard.
+            lost: those among them which may have been cut short on their way into `submit`.
+
+        Returns:
+            The ids of work that is not here, and will not be reported: it has failed.
+        """
+        return lost
 
     def abandon(self) -> None:  # noqa: B027 - nothing to release is a fine default
         """Release what can be released without a loop: the engine was garbage-collected or its loop closed."""

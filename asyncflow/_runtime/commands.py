@@ -66,7 +66,7 @@ class Commands:
         for task in batch:
             running = asyncio.Task(self._carry_out(task), name=f"{task.name}#{task.id}", context=task.context)
             self.waiting[task.id] = running
-            running.add_done_callback(partial(self._never_began, task.id))
+            running.add_done_callback(partial(self._untold, task.id))
 
     async def cancel(self, task_id: int) -> bool:
         """End a command with all that it has started: asked first, killed after the grace time."""
@@ -75,10 +75,18 @@ class Commands:
             running.cancel()
         return True
 
-    def _never_began(self, task_id: int, running: asyncio.Task[None]) -> None:
-        if self.waiting.get(task_id) is running:  # somebody has cancelled all that ran on the loop
-            del self.waiting[task_id]
+    def recover(self, submitted: Sequence[int], lost: Sequence[int]) -> Sequence[int]:
+        """Tell what does not run here."""
+        return [task_id for task_id in submitted if task_id not in self.waiting]
+
+    def _untold(self, task_id: int, running: asyncio.Task[None]) -> None:
+        if self.waiting.get(task_id) is not running:
+            return
+        del self.waiting[task_id]
+        if running.cancelled():  # before it began: somebody has cancelled all that ran on the loop
             self._report([(CANCELLED, task_id, None)])
+        else:  # Ctrl-C came when its end was to be told, which then perhaps was
+            self._report([(FAILED, task_id, running.exception() or KeyboardInterrupt())])
 
     async def _carry_out(self, task: Task) -> None:
         try:
@@ -90,8 +98,7 @@ class Commands:
             self._report([(FAILED, task.id, error)])
         else:
             self._report([(SUCCEEDED, task.id, value)])
-        finally:
-            self.waiting.pop(task.id, None)
+        self.waiting.pop(task.id, None)
 
     async def _run(self, task: Task) -> str | bytes | Path:
         options: CommandOptions = task.definition.options

@@ -166,11 +166,17 @@ async def readable(descriptor: int) -> None:
     """Wait until there is something to read."""
     loop = asyncio.get_running_loop()
     there = loop.create_future()
-    loop.add_reader(descriptor, _settle, there)
     try:
-        await there
-    finally:
+        try:
+            loop.add_reader(descriptor, _settle, there)
+            await there
+        finally:
+            loop.remove_reader(descriptor)
+    except (
+        BaseException
+    ):  # Ctrl-C, perhaps before the line above: the next to have this number would never be heard
         loop.remove_reader(descriptor)
+        raise
 
 
 def _settle(waiter: asyncio.Future[None]) -> None:

@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from contextvars import Context
 from typing import Final
 
-from ..backend import Event
+from ..backend import RETURNED, SUCCEEDED, Event
 
 _WINDOW: Final = 0.001  # seconds; the finest that epoll waits
 _MOST: Final = 1000  # events handled at a time
@@ -70,6 +70,10 @@ class Inbox:
         except BaseException:  # Ctrl-C, and nobody knows whether the loop was woken
             self._awake = False
             raise
+
+    def over(self) -> set[int]:
+        """The ids of work that was reported over, which nobody has looked at yet."""
+        return {task_id for kind, task_id, _ in list(self._events) if SUCCEEDED <= kind <= RETURNED}
 
     def look_now(self) -> None:
         """Handle what is there; on the loop's thread only."""

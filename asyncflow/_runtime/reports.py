@@ -13,7 +13,7 @@ from .._core.states import CANCELLING, HANDED, NOW, SUBMITTED
 from .._core.task import Task
 from .._files.stager import Stager
 from .._record.record import Record
-from ..backend import CANCELLED, FAILED, LOADING, RAN, STARTED, SUCCEEDED, Event
+from ..backend import CANCELLED, FAILED, INTERRUPTED, LOADING, RAN, STARTED, SUCCEEDED, Event
 from ..errors import ImpossibleTransition
 from . import inputs
 from .blocks import Blocks
@@ -81,7 +81,10 @@ class Reports:
                     continue
                 task = live.get(task_id)
                 if task is None:
-                    self.dropped += 1
+                    if kind == INTERRUPTED:
+                        self._steps.cut_short()
+                    else:
+                        self.dropped += 1
                 elif kind == SUCCEEDED:
                     self.succeeded(task, payload)
                 elif kind == STARTED:

@@ -81,9 +81,11 @@ class Stopping:
 
     def _has_told(self, tasks: list[Task], stopping: asyncio.Task[None]) -> None:
         self.under_way.discard(stopping)
-        if (
-            stopping.cancelled() and not self._loop.is_closed()
-        ):  # by somebody who cancelled all that ran on the loop
+        if self._loop.is_closed():
+            return
+        # By somebody who cancelled all that ran on the loop, or by Ctrl-C that came out of it.
+        if stopping.cancelled() or stopping.exception() is not None:
+            self._steps.cut_short()
             self._loop.call_soon(self.stop, [each for each in tasks if each.id in self._scheduler.live])
 
     async def _stop_elsewhere(self, tasks: list[tuple[Any, Task]]) -> None:

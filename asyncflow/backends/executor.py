@@ -57,6 +57,7 @@ class ExecutorBackend(ExecutionBackend):
         self._futures: dict[int, Future[Any]] = {}
         self._run = secrets.token_hex(8)
         self._numbers = count()
+        self._cut_short: set[int] = set()
 
     @property
     def needs_pickle(self) -> bool:  # type: ignore[override]  # here it depends on the executor
@@ -90,12 +91,13 @@ class ExecutorBackend(ExecutionBackend):
         assert report is not None
         for work in batch:
             try:
-                future = self._handed_on(report, work)
+                future = self._futures[work.id] = self._handed_on(report, work)
+                future.add_done_callback(partial(self._done, report, work.id))
             except Exception as error:
                 report([(FAILED, work.id, error)])
-            else:
-                self._futures[work.id] = future
-                future.add_done_callback(partial(self._done, report, work.id))
+            except BaseException:  # Ctrl-C: perhaps it runs, and nobody will hear of its end
+                self._cut_short.add(work.id)
+                raise
 
     def _handed_on(self, report: Report, work: Work) -> Future[Any]:
         assert self._executor is not None
@@ -126,8 +128,16 @@ class ExecutorBackend(ExecutionBackend):
         return outcome, perf_counter() - began, worker
 
     def _done(self, report: Report, task_id: int, future: Future[Any]) -> None:
-        if self._futures.get(task_id) is future:
+        if self._futures.get(task_id) is not future:
+            return  # it was told, or is of an earlier start
+        try:
             del self._futures[task_id]
+            self._tell(report, task_id, future)
+        except BaseException:  # Ctrl-C, if this runs on the loop's thread: it is told once more, by `recover`
+            self._futures[task_id] = future
+            raise
+
+    def _tell(self, report: Report, task_id: int, future: Future[Any]) -> None:
         if future.cancelled():
             report([(CANCELLED, task_id, None)])
         elif (error := future.exception()) is not None:  # the executor's own, as BrokenProcessPool
@@ -145,6 +155,15 @@ class ExecutorBackend(ExecutionBackend):
         """Take work back that has not begun."""
         future = self._futures.get(task_id)
         return future is not None and future.cancel()
+
+    def recover(self, submitted: Sequence[int], lost: Sequence[int]) -> Sequence[int]:
+        """Tell once more what was perhaps not told."""
+        assert self._report is not None
+        gone = [task_id for task_id in {*lost, *self._cut_short} if task_id not in self._futures]
+        self._cut_short.clear()
+        for task_id, future in list(self._futures.items()):
+            future.add_done_callback(partial(self._done, self._report, task_id))
+        return gone
 
     async def shutdown(self, *, grace: float) -> list[int]:
         """Wait for what runs; shut the executor down if it is ours."""

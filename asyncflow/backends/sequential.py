@@ -19,6 +19,7 @@ from ..backend import (
     CANCELLED,
     FAILED,
     HELD_UP,
+    INTERRUPTED,
     RAN,
     STARTED,
     SUCCEEDED,
@@ -88,6 +89,7 @@ class SequentialBackend(ExecutionBackend):
                 self._waiting.pop(work.id, None)
                 # Perhaps after its end was told, which then counts.
                 self._report([(FAILED, work.id, error)])
+            self._report([(INTERRUPTED, 0, None)])
             raise
         finally:
             work = None  # as in `_run`
@@ -120,6 +122,13 @@ class SequentialBackend(ExecutionBackend):
             return False
         self._report([(CANCELLED, task_id, None)])
         return True
+
+    def recover(self, submitted: Sequence[int], lost: Sequence[int]) -> Sequence[int]:
+        """Go on with what waits: nothing runs now, since this does."""
+        self._order = sorted(self._waiting)
+        self._next_due = False
+        self._continue()
+        return [task_id for task_id in submitted if task_id not in self._waiting]
 
     async def shutdown(self, *, grace: float) -> list[int]:
         """Drop what has not begun; nothing runs now, since this does."""

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
+from itertools import count
 from queue import SimpleQueue
 from time import perf_counter
 from typing import Any
@@ -78,6 +79,10 @@ class ThreadBackend(ExecutionBackend):
         if self._crew is not None:
             self._crew.look_now()
 
+    def recover(self, submitted: Sequence[int], lost: Sequence[int]) -> Sequence[int]:
+        """Take back what no thread has begun of what was being submitted."""
+        return self._crew.recover(lost) if self._crew is not None else submitted
+
     async def shutdown(self, *, grace: float) -> list[int]:
         """Let the threads end."""
         crew, self._crew = self._crew, None
@@ -102,6 +107,8 @@ class _Crew:
         self._running: dict[str, tuple[int, float]] = {}
         self._told: dict[str, int] = {}  # whose start each thread's last was that was told
         self._threads: list[threading.Thread] = []
+        self._names = count(1)
+        self._taken_back: set[int] = set()
         self._gone: Callable[[], None] | None = None
         self._has_fewer = False
         held_here(self)
@@ -139,17 +146,18 @@ class _Crew:
 
     def _hire(self, wanted: int) -> None:
         while len(self._threads) < wanted:
-            name = f"asyncflow-{len(self._threads) + 1}"
+            name = f"asyncflow-{next(self._names)}"
             # a daemon: a task that never ends must not keep the interpreter from ending
             thread = threading.Thread(target=self._work, args=(name,), name=name, daemon=True)
+            self._threads.append(thread)  # first: Ctrl-C may come when it has begun, and before this knows
             try:
                 thread.start()
             except RuntimeError as error:  # no room for one more: `ulimit -u`, a container's pids.max
+                self._threads.pop()
                 if not self._threads:
                     raise
                 self._tell_of_fewer(error)
                 return
-            self._threads.append(thread)
             _worker_log.debug("thread %s was started", name)
 
     def _work(self, me: str) -> None:
@@ -164,6 +172,7 @@ class _Crew:
             else:
                 self._run_chain(me, work)
             del work  # so that nothing is held while the thread waits
+        self._queue.put(None)  # for the next one: there may be more of them than are known
         if self._gone is not None:
             self._gone()
 
@@ -228,16 +237,36 @@ class _Crew:
             self._report(begun)
 
     def take_back(self, task_id: int) -> bool:
-        if self._waiting.pop(task_id, None) is None:
+        if task_id in self._waiting:
+            self._taken_back.add(task_id)
+        if self._waiting.pop(task_id, None) is None and not self._was_taken_back(task_id):
             return False
         self._report(((CANCELLED, task_id, None),))
+        self._taken_back.discard(task_id)
         return True
+
+    def _was_taken_back(self, task_id: int) -> bool:
+        """Whether Ctrl-C came when it was, before that was told."""
+        if task_id not in self._taken_back:
+            return False
+        self._taken_back.discard(task_id)
+        return all(task_id != running for running, _ in list(self._running.values()))
+
+    def recover(self, lost: Sequence[int]) -> list[int]:
+        self._threads = [thread for thread in self._threads if thread.is_alive()]
+        if self._waiting:
+            self._hire(min(self._size, len(self._waiting) + len(self._running)))
+        begun = {task_id for task_id, _ in list(self._running.values())}
+        return [
+            task_id
+            for task_id in lost
+            if self._waiting.pop(task_id, None) is not None or task_id not in begun
+        ]
 
     def dismiss(self) -> None:
         for task_id in list(self._waiting):
             self.take_back(task_id)
-        for _ in self._threads:
-            self._queue.put(None)
+        self._queue.put(None)
 
     async def leave(self, grace: float) -> list[int]:
         loop, one_less = asyncio.get_running_loop(), asyncio.Event()

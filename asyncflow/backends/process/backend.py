@@ -128,6 +128,10 @@ class ProcessBackend(ExecutionBackend):
         if self._crew is not None:
             self._crew.look_now()
 
+    def recover(self, submitted: Sequence[int], lost: Sequence[int]) -> Sequence[int]:
+        """Replace the processes of which nobody knows any more what they have."""
+        return self._crew.recover(submitted) if self._crew is not None else submitted
+
     async def shutdown(self, *, grace: float) -> list[int]:
         """End all processes."""
         crew, self._crew = self._crew, None

@@ -17,7 +17,19 @@ from ..._causes import add_note
 from ..._core.pace import AHEAD, share
 from ..._worker import wire
 from ..._worker.parcel import unpack_outcome
-from ...backend import CANCELLED, FAILED, LOADING, RAN, RETURNED, STARTED, SUCCEEDED, Event, Report, Work
+from ...backend import (
+    CANCELLED,
+    FAILED,
+    INTERRUPTED,
+    LOADING,
+    RAN,
+    RETURNED,
+    STARTED,
+    SUCCEEDED,
+    Event,
+    Report,
+    Work,
+)
 from ...errors import WorkerDied
 from .calls import HEAVY, Packed
 from .hand import Hand, Record
@@ -69,6 +81,7 @@ class Crew:
         self._waiting = Waiting(report, self._porter, size, self._feed)
         self._hands: list[Hand] = []
         self._stopping: dict[int, asyncio.TimerHandle | None] = {}
+        self._loading: set[int] = set()  # tasks whose results are being taken in
         self._told: set[int] = set()  # tasks whose start was reported
         self._false_starts = 0.0
         self._closing = False
@@ -88,14 +101,18 @@ class Crew:
 
     def _feed(self) -> None:
         """Give out what can be given out."""
-        self._waiting.call_heavy()
-        most = share(len(self._waiting.heads), len(self._hands))
-        while self._waiting.heads:
-            hand = self._next_hand()
-            if hand is None or not self._give(hand, most):
-                break
-        if not self._waiting.heads:
-            self._spread()
+        try:
+            self._waiting.call_heavy()
+            most = share(len(self._waiting.heads), len(self._hands))
+            while self._waiting.heads:
+                hand = self._next_hand()
+                if hand is None or not self._give(hand, most):
+                    break
+            if not self._waiting.heads:
+                self._spread()
+        except BaseException:
+            self._interrupted()
+            raise
 
     def _next_hand(self) -> Hand | None:
         up = [hand for hand in self._hands if not hand.retires]
@@ -116,12 +133,17 @@ class Crew:
             return bool(self._waiting.heads)
         try:
             is_sent = hand.send(frame)
+            if is_sent:
+                self._waiting.sent(frame)
         except OSError as error:
             self._waiting.cannot_be_sent(frame, error)
             return True
-        if is_sent:
+        except BaseException:  # Ctrl-C: perhaps it has them, perhaps not
+            hand.is_in_doubt = True
+            hand.given.update((each.work.id, each) for each in frame)
             self._waiting.sent(frame)
-        else:
+            raise
+        if not is_sent:
             self._waiting.not_sent(frame, heads)
         return is_sent
 
@@ -139,24 +161,34 @@ class Crew:
             ):  # else these go on, and it is tried again when one of them has ended something
                 self._fail_waiting(lambda _: problem)
             return
-        _log.debug("%s was started", hand.name)
-        self._hands.append(hand)
-        self._loop.add_reader(hand.records, self._read, hand)
-        self._loop.add_reader(hand.pidfd, self._ended, hand)
-        for relay in (hand.out, hand.err):
-            self._loop.add_reader(relay.fd, self._relay, relay)
+        try:
+            self._hands.append(hand)
+            self._loop.add_reader(hand.records, self._read, hand)
+            self._loop.add_reader(hand.pidfd, self._ended, hand)
+            for relay in (hand.out, hand.err):
+                self._loop.add_reader(relay.fd, self._relay, relay)
+            _log.debug("%s was started", hand.name)
+        except BaseException:  # Ctrl-C: nobody would hear it
+            hand.is_in_doubt = True
+            if hand not in self._hands:
+                self._hands.append(hand)
+            raise
 
     def _relay(self, relay: Any) -> None:
         if not relay.read():
             self._loop.remove_reader(relay.fd)
 
     def _read(self, hand: Hand) -> None:
-        records = hand.read()
-        if not records:
-            return
-        hand.out.read()  # what a task has printed comes before its result
-        hand.err.read()
-        self._take_records(hand, records)
+        try:
+            records = hand.read()
+            if not records:
+                return
+            hand.out.read()  # what a task has printed comes before its result
+            hand.err.read()
+            self._take_records(hand, records)
+        except BaseException:
+            self._interrupted(hand)
+            raise
         if self._recycle_after and hand.done >= self._recycle_after and not hand.retires:
             self._retire(hand)
         self._feed()
@@ -225,8 +257,14 @@ class Crew:
             size = sum(size for way, size in payload if way)  # what is mapped is not copied
         if size <= HEAVY:
             return load()
-        self._porter.carry(lambda: self._report([ran, load()]))
+        self._loading.add(task_id)
+        self._porter.carry(partial(self._load, task_id, ran, load))
         return None
+
+    def _load(self, task_id: int, ran: Event, load: Callable[[], Event]) -> None:
+        """On the porter's thread."""
+        self._report([ran, load()])
+        self._loading.discard(task_id)
 
     def _forget(self, task_id: int) -> None:
         self._told.discard(task_id)
@@ -261,6 +299,13 @@ class Crew:
         if events:
             self._report(events)
 
+    def _take_unread(self, hand: Hand) -> None:
+        try:
+            self._begin_again(hand, hand.take_unread())
+        except BaseException:
+            self._interrupted(hand)
+            raise
+
     # -- balance ------------------------------------------------------------------------------------------
 
     def _spread(self) -> None:
@@ -280,7 +325,7 @@ class Crew:
             return
         for hand in self._hands:
             if len(hand.given) > 1:
-                self._begin_again(hand, hand.take_unread())
+                self._take_unread(hand)
                 hand.order(wire.TAKE_BACK)
         self._feed()
 
@@ -288,18 +333,26 @@ class Crew:
 
     def _retire(self, hand: Hand) -> None:
         hand.retires = True
-        self._begin_again(hand, hand.take_unread())
+        self._take_unread(hand)
         hand.dismiss()
 
     def _ended(self, hand: Hand) -> None:
         """A process has ended: as it was told to, or by what it ran, or by somebody's hand."""
+        try:
+            self._take_end(hand)
+        except BaseException:
+            self._interrupted(hand)
+            raise
+        self._gone.set()
+        self._feed()
+
+    def _take_end(self, hand: Hand) -> None:
         for fd in (hand.records, hand.pidfd, hand.out.fd, hand.err.fd):
             self._loop.remove_reader(fd)
         while (records := hand.read()) or hand.came:
             self._take_records(hand, records)
         hand.out.finish()
         hand.err.finish()
-        self._hands.remove(hand)
         how, peak = hand.reap()
         running = hand.running
         packed = hand.take(running)
@@ -316,10 +369,9 @@ class Crew:
                 ]
             )
         hand.close()
+        self._hands.remove(hand)
         if not hand.is_up and not self._closing:
             self._false_start(hand, how, peak)
-        self._gone.set()
-        self._feed()
 
     def _log_end(self, hand: Hand, how: str, packed: Packed | None) -> None:
         if packed is not None:
@@ -345,6 +397,49 @@ class Crew:
     def _fail_waiting(self, error: Callable[[Work], Exception]) -> None:
         self._report([(FAILED, work.id, error(work)) for work in self._waiting.give_up()])
 
+    # -- Ctrl-C -------------------------------------------------------------------------------------------
+
+    def _interrupted(self, hand: Hand | None = None) -> None:
+        """Ctrl-C came out of this: perhaps in the midst of what a process was told, or has told."""
+        if hand is not None:
+            hand.is_in_doubt = True
+        self._report([(INTERRUPTED, 0, None)])
+
+    def recover(self, submitted: Sequence[int]) -> list[int]:
+        """Replace the processes that are in doubt, and queue what was lost on its way.
+
+        Args:
+            submitted: what should be here.
+
+        Returns:
+            What of it is not, what those processes had among it.
+        """
+        for hand in [hand for hand in self._hands if hand.is_in_doubt]:
+            self._forgo(hand)
+        if self._recall is not None:  # perhaps it was just being carried out
+            self._recall.cancel()
+            self._recall = None
+        there = {task_id for hand in self._hands for task_id in hand.given} | self._loading
+        for task_id in [*self._told, *self._stopping]:
+            if task_id not in there:
+                self._forget(task_id)
+        gone = [task_id for task_id in submitted if task_id not in there and task_id not in self._waiting]
+        self._waiting.recover()
+        self._gone.set()
+        self._feed()
+        return gone
+
+    def _forgo(self, hand: Hand) -> None:
+        """Kill a process and hear nothing of it any more."""
+        for fd in hand.fds:
+            self._loop.remove_reader(fd)
+        hand.reap()
+        for packed in hand.given.values():
+            packed.drop()
+        hand.given.clear()
+        hand.close()
+        self._hands.remove(hand)
+
     # -- cancelling ---------------------------------------------------------------------------------------
 
     def cancel(self, task_id: int) -> bool:
@@ -352,10 +447,10 @@ class Crew:
         if self._waiting.cancel(task_id):
             return True
         hand = self._with(task_id)
-        if hand is None or task_id in self._stopping:
+        if hand is None or self._stopping.get(task_id) is not None:
             return hand is not None
         self._stopping[task_id] = None
-        self._begin_again(hand, hand.take_unread())
+        self._take_unread(hand)
         if task_id in self._stopping:  # else it was among them
             hand.order(wire.STOP, task_id)
             self._stopping[task_id] = self._loop.call_later(self._stop_grace, self._kill, task_id)

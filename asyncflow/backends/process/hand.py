@@ -68,14 +68,17 @@ class Hand:
         self.done = 0  # tasks that it has run
         self.is_up = False
         self.retires = False
+        self.is_in_doubt = False
+        """Ctrl-C came in the midst of what was being read from it or written to it: nobody knows what it has."""
         self._bytes = b""
         self.came = 0  # bytes that the last read has brought, perhaps of a record that is not complete
         with ExitStack() as undo:  # a machine may have no process, descriptor or memory left
             self._start(python, environment, most_memory, undo)
+            self.pid = self.process.pid
+            self.name = f"process {self.pid}"
+            self.pidfd = os.pidfd_open(self.pid)
+            self.fds = [self.records, self.out.fd, self.err.fd, self.pidfd, self._hold]
             undo.pop_all()
-        self.pid = self.process.pid
-        self.name = f"process {self.pid}"
-        self.pidfd = os.pidfd_open(self.pid)
         self._engine = os.getpid()
         _HANDS.add(self)
 
@@ -111,6 +114,8 @@ class Hand:
             env=environment | {WORKER_OF: str(os.getpid())},
             process_group=0,  # Ctrl-C in a terminal is for the engine, which then decides
         )
+        undo.callback(self.process.wait)
+        undo.callback(self.process.kill)
         worker_orders.close()
         for fd in (worker_records, worker_out, worker_err, page, lifeline):
             os.close(fd)
@@ -276,6 +281,8 @@ class Hand:
         What its tasks have started and left behind in its process group ends here: before the process is reaped, while
         its number surely is its own.
         """
+        if self.process.returncode is not None:  # Ctrl-C came after it: the number may be another's by now
+            return "", 0
         self.kill()
         _, status, usage = os.wait4(self.pid, 0)
         code = self.process.returncode = os.waitstatus_to_exitcode(status)
@@ -289,8 +296,8 @@ class Hand:
         self.orders.close()
         for relay in (self.out, self.err):
             relay.close()
-        for fd in (self.records, self.out.fd, self.err.fd, self.pidfd, self._hold):
-            os.close(fd)
+        while self.fds:  # one by one: Ctrl-C may come in between, and numbers are soon somebody else's
+            os.close(self.fds.pop())
         self._page.release()
         self._map.close()
         _HANDS.discard(self)

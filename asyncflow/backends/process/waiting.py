@@ -36,7 +36,7 @@ class Waiting:
         self.heads: deque[int] = deque()  # numbers of those that begin a chain, or are alone
         self._heavy: deque[int] = deque()  # heads for whose memory it is not yet time
         self._most_written = workers + 1
-        self._carrying = 0  # calls that the porter writes or will
+        self._carried: set[int] = set()  # heads of which the porter writes a call, or will
 
     def is_outdated(self) -> bool:
         """As for `Book`."""
@@ -73,8 +73,19 @@ class Waiting:
 
     def _room(self) -> int:
         """How many more heavy calls may be written into memory. All that wait at once would take all there is."""
-        ahead = self._carrying + sum(each.file >= 0 for each in self._written.values())
+        ahead = len(self._carried) + sum(each.file >= 0 for each in self._written.values())
         return max(0, self._most_written - ahead)
+
+    def recover(self) -> None:
+        """Queue what was cut short on its way: all that begins a chain and is not queued goes before all others."""
+        linked = {work.link.id for work in self._works.values() if work.link is not None}
+        queued = {*self.heads, *self._heavy, *self._carried}
+        self.heads.extendleft(
+            [number for number in self._works if number not in queued and number not in linked][::-1]
+        )
+
+    def __contains__(self, task_id: int) -> bool:
+        return task_id in self._works
 
     # -- frames -------------------------------------------------------------------------------------------
 
@@ -149,7 +160,7 @@ class Waiting:
         if not self._room():
             self._heavy.append(head)  # and packed again in time: what is packed may hold as much again
             return
-        self._carrying += 1
+        self._carried.add(head)
         self._porter.carry(partial(self._write, packed, head))
 
     def _write(self, packed: Packed, head: int) -> None:
@@ -164,7 +175,7 @@ class Waiting:
 
     def _was_written(self, packed: Packed, head: int, error: Exception | None) -> None:
         task_id = packed.work.id
-        self._carrying -= 1
+        self._carried.discard(head)
         if task_id not in self._works:
             packed.drop()  # cancelled meanwhile
         elif error is not None:
