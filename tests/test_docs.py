@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
 import re
@@ -14,9 +15,12 @@ from typing import Any
 import pytest
 from pages_kit import PAGES, ROOT, Block, blocks, same
 
+from asyncflow import Plan, Report, TaskFuture, WorkflowEngine
+
 SESSION = Path(__file__).with_name("pages_session.py")
 OUTPUTS = ("prints", "raises")
 CODE = ("python", "console", "sh", "bash", "shell")
+EACH_PAGE = [pytest.param(page, id=str(page.relative_to(ROOT))) for page in PAGES]
 
 
 class Page:
@@ -118,13 +122,13 @@ class Page:
         assert self.session.returncode == 0 and complained == "", complained
 
 
-@pytest.mark.parametrize("page", [pytest.param(page, id=str(page.relative_to(ROOT))) for page in PAGES])
-def test_the_blocks_of_a_page_print_what_it_shows(page: Path, tmp_path: Path) -> None:
-    with Page(tmp_path) as running:
+def run_page(page: Path, directory: Path) -> None:
+    """Run all blocks of a page, in order, and compare what they print with what it shows."""
+    with Page(directory) as running:
         for block, after in pairwise([*blocks(page), None]):
             assert block is not None
             if block.verb == "file":
-                block.write(tmp_path)
+                block.write(directory)
             elif block.verb in ("not run", "command"):
                 assert block.name, f"{block} says no reason"
             elif block.verb == "example" or block.language in CODE:
@@ -135,6 +139,71 @@ def test_the_blocks_of_a_page_print_what_it_shows(page: Path, tmp_path: Path) ->
         running.end()
 
 
+@pytest.mark.parametrize("page", EACH_PAGE)
+def test_the_blocks_of_a_page_print_what_it_shows(page: Path, tmp_path: Path) -> None:
+    run_page(page, tmp_path)
+
+
+CELL = "```python\n{}\n```\n"
+SHOWN = "<!-- {} -->\n```\n{}\n```\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        pytest.param(CELL.format("1 + 1") + SHOWN.format("prints", "3"), "prints: 2", id="other output"),
+        pytest.param(CELL.format("print(2)"), "prints: 2", id="output that is not shown"),
+        pytest.param(CELL.format("1 / 0"), "ZeroDivisionError", id="an error that is not shown"),
+        pytest.param(CELL.format("1") + SHOWN.format("raises", "E"), "raises nothing", id="no error"),
+        pytest.param(CELL.format("open('f', 'w')\n_ = None"), "unclosed file", id="a complaint"),
+        pytest.param("<!-- example: a.py -->\n" + CELL.format("print(2)"), "prints: 2", id="a script"),
+        pytest.param("```console\n$ echo a\nb\n```\n", "prints: a", id="a command"),
+        pytest.param("```sh\nls\n```\n", "neither run", id="a language that is not run"),
+        pytest.param("<!-- not run -->\n```sh\nls\n```\n", "says no reason", id="no reason"),
+        pytest.param("<!-- pritns -->\n```\n3\n```\n", "nobody knows what 'pritns'", id="a wrong mark"),
+    ],
+)
+def test_a_page_that_is_wrong_is_found(text: str, said: str, tmp_path: Path) -> None:
+    page, directory = tmp_path / "page.md", tmp_path / "directory"
+    directory.mkdir()
+    page.write_text(text)
+    with pytest.raises(AssertionError) as caught:
+        run_page(page, directory)
+    assert said in " ".join(str(caught.value).split())
+
+
+@pytest.mark.parametrize(
+    ("said", "shown", "numbers_differ"),
+    [
+        ("a\nb\nc\n", "a\n[...]\nc\n", False),
+        ("a\nc\n", "a\n[...]\nc\n", False),
+        ("a b c\n", "a [...]c\n", False),
+        ("run   1.5 ms   3 %\n", "run  22.25 s  0.5 %\n", True),
+        ("fit (#2)\n", "fit (#2)\n", True),
+    ],
+)
+def test_what_a_page_leaves_open_may_differ(said: str, shown: str, numbers_differ: bool) -> None:
+    assert same(said, shown, numbers_differ)
+    assert not same(said + "more\n", shown, numbers_differ)
+
+
+def test_of_numbers_that_differ_no_names_of_tasks_are() -> None:
+    assert not same("fit (#2)\n", "fit (#3)\n", True)
+    assert not same("1.5 ms\n", "1.6 ms\n", False)
+
+
+MEMBERS = {"engine": WorkflowEngine, "plan": Plan, "report": Report, "future": TaskFuture}
+
+
+@pytest.mark.parametrize("page", EACH_PAGE)
+def test_what_a_page_names_exists(page: Path) -> None:
+    for name, member in re.findall(r"`(?:await )?(engine|plan|report|future)\.([a-z]\w+)", page.read_text()):
+        assert hasattr(MEMBERS[name], member), f"{page.name}: {name}.{member}"
+    options = inspect.signature(WorkflowEngine).parameters
+    for option in re.findall(r"`WorkflowEngine\((\w+)=", page.read_text()):
+        assert option in options, f"{page.name}: WorkflowEngine({option}=)"
+
+
 def headings(page: Path) -> set[str]:
     """The anchors of a page's headings, as repository viewers and the docs site make them."""
     text = re.sub(r"^```.*?^```$", "", page.read_text(), flags=re.M | re.S)
@@ -142,7 +211,7 @@ def headings(page: Path) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
 
 
-@pytest.mark.parametrize("page", [pytest.param(page, id=str(page.relative_to(ROOT))) for page in PAGES])
+@pytest.mark.parametrize("page", EACH_PAGE)
 def test_the_links_of_a_page_lead_somewhere(page: Path) -> None:
     prose = re.sub(r"^```.*?^```$|`[^`\n]*`(?!\]\()", "", page.read_text(), flags=re.M | re.S)
     for target in re.findall(r"\]\(([^)\s]+)\)", prose):
