@@ -18,12 +18,7 @@ from .problems import Problem
 
 
 def problems_of(call: RehearsedCall, graph: CallGraph) -> Iterator[Problem]:
-    """What is wrong with the arguments of a call.
-
-    Args:
-        call: that was rehearsed.
-        graph: all calls.
-    """
+    """What is wrong with the arguments of a call."""
     if call.kind in ("awaitable", "output") or call.is_refused:
         return
     replaced = graph.replaced_in(call)
@@ -38,12 +33,7 @@ def problems_of(call: RehearsedCall, graph: CallGraph) -> Iterator[Problem]:
 
 
 def example_problems(call: RehearsedCall, graph: CallGraph) -> Iterator[Problem]:
-    """What is wrong with the example that a user gives of a task's value.
-
-    Args:
-        call: that was rehearsed.
-        graph: all calls.
-    """
+    """What is wrong with the example that a user gives of a task's value."""
     if call.example is ... or callable(call.example) or call.kind == "block":
         return
     gives = graph.gives(call)

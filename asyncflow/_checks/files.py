@@ -29,11 +29,7 @@ _MOST: Final = (
 
 
 def input_problems(graph: CallGraph) -> Iterator[Problem]:
-    """Inputs that are not there, or could be two files.
-
-    Args:
-        graph: all calls.
-    """
+    """Inputs that are not there, or could be two files."""
     made = _Made(graph)
     missing = 0
     for call in graph.calls:
@@ -54,11 +50,7 @@ def input_problems(graph: CallGraph) -> Iterator[Problem]:
 
 
 def writer_problems(graph: CallGraph) -> Iterator[Problem]:
-    """Tasks that publish to one place though nothing says which of them comes first.
-
-    Args:
-        graph: all calls.
-    """
+    """Tasks that publish to one place though nothing says which of them comes first."""
     last: dict[str, RehearsedCall] = {}
     pairs = 0
     for call in graph.calls:
@@ -72,12 +64,7 @@ def writer_problems(graph: CallGraph) -> Iterator[Problem]:
 
 
 def place(given: Any, folder: str) -> str | None:
-    """The path on this machine that a source or destination means; None if it is elsewhere, or not known yet.
-
-    Args:
-        given: as its user has it.
-        folder: what a path is relative to.
-    """
+    """The path on this machine that a source or destination means; None if it is elsewhere, or not known yet."""
     if isinstance(given, PathStandIn) or not isinstance(given, (str, PurePath)):
         return None
     if isinstance(given, str) and urls.is_url(given):
@@ -144,12 +131,7 @@ class _Made:
         self._mentioned: dict[str, int] = {}
 
     def may_be_before(self, call: RehearsedCall, path: str) -> bool:
-        """Whether an earlier call publishes a file, or mentions its name: then it may be what writes it.
-
-        Args:
-            call: that reads it.
-            path: of the file.
-        """
+        """Whether an earlier call publishes a file, or mentions its name: then it may be what writes it."""
         name = os.path.basename(path)
         first = self._mentioned.get(name)
         if first is None:

@@ -24,11 +24,7 @@ _CANNOT: Final = {INDEX: "cannot be indexed", CALL: "cannot be called", ITERATIO
 
 
 def lack_problems(graph: CallGraph) -> Iterator[Problem]:
-    """What code has asked results for that their classes have not.
-
-    Args:
-        graph: all calls.
-    """
+    """What code has asked results for that their classes have not."""
     for lack in graph.lacks:
         maker = _maker(lack, graph)
         if maker is not None and (is_silent(graph.gives(maker)) or lack.asked in _set_by(maker)):
@@ -60,11 +56,7 @@ def _meant(lack: Lack) -> str | None:
 
 
 def hidden_problems(graph: CallGraph) -> Iterator[Problem]:
-    """Futures in arguments where calls do not look for them: the function gets them as they are.
-
-    Args:
-        graph: all calls.
-    """
+    """Futures in arguments where calls do not look for them: the function gets them as they are."""
     kinds = Kinds(_NoFuture, lambda cls: False, lazy=False)
     known: dict[int, Hidden | None] = {}
     for call in graph.calls:

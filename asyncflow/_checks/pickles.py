@@ -96,11 +96,7 @@ class Sent:
         self._why: dict[int, str | None] = {}
 
     def problems_of(self, call: RehearsedCall) -> Iterator[Problem]:
-        """What of a call cannot leave this process.
-
-        Args:
-            call: that was rehearsed.
-        """
+        """What of a call cannot leave this process."""
         if not call.needs_pickle or call.kind != "function" or call.is_refused:
             return
         for argument in self._graph.arguments(call):
@@ -136,22 +132,14 @@ class Sent:
 
 
 def argument_problems(graph: CallGraph) -> Iterator[Problem]:
-    """Arguments and functions that cannot be sent.
-
-    Args:
-        graph: all calls.
-    """
+    """Arguments and functions that cannot be sent."""
     sent = Sent(graph)
     for call in graph.calls:
         yield from sent.problems_of(call)
 
 
 def result_problems(graph: CallGraph) -> Iterator[Problem]:
-    """Results that cannot be any anywhere, or not those of another process.
-
-    Args:
-        graph: all calls.
-    """
+    """Results that cannot be any anywhere, or not those of another process."""
     known: dict[int, tuple[Any, bool, bool]] = {}
     for call in graph.calls:
         if call.kind != "function":

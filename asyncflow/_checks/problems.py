@@ -23,11 +23,7 @@ class Problem:
 
 
 def findings(problems: Iterable[Problem]) -> list[Finding]:
-    """The problems, each told once, in the order in which they were first found.
-
-    Args:
-        problems: of all calls.
-    """
+    """The problems, each told once, in the order in which they were first found."""
     times: dict[Hashable, int] = {}
     first: dict[Hashable, Finding] = {}
     for problem in problems:

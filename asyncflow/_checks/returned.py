@@ -22,11 +22,7 @@ from .problems import Problem
 
 
 def nothing_problems(graph: CallGraph) -> Iterator[Problem]:
-    """Functions that never return anything, and have to.
-
-    Args:
-        graph: all calls.
-    """
+    """Functions that never return anything, and have to."""
     looked_at: set[Any] = set()
     for call in graph.calls:
         code = code_of(call.fn)
@@ -43,12 +39,7 @@ def nothing_problems(graph: CallGraph) -> Iterator[Problem]:
 
 
 def handed_on_problems(call: RehearsedCall, graph: CallGraph) -> Iterator[Problem]:
-    """A block that returns what a task gives, and is annotated to give something else.
-
-    Args:
-        call: that was rehearsed.
-        graph: all calls.
-    """
+    """A block that returns what a task gives, and is annotated to give something else."""
     if call.kind != "block" or call.is_refused or call.returned is ... or call.returned is None:
         return
     gives = graph.gives(call)

@@ -22,11 +22,7 @@ from .problems import Problem
 
 
 def problems_of_all(graph: CallGraph) -> Iterator[Problem]:
-    """Calls whose results go nowhere.
-
-    Args:
-        graph: all calls.
-    """
+    """Calls whose results go nowhere."""
     wanted = {number for call in graph.calls for number in (*call.dependencies, *call.after)}
     for call in graph.calls:
         if (

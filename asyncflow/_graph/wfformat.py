@@ -32,12 +32,7 @@ def task_id(name: str, number: int, used: set[str]) -> str:
 
 
 def unused(id: str, used: set[str]) -> str:
-    """The id, or if it is taken, with a number behind it.
-
-    Args:
-        id: that is wanted.
-        used: those of others.
-    """
+    """The id, or if it is taken, with a number behind it."""
     if id not in used:
         return id
     numbered = (f"{id}_{number}" for number in count(len(used)))

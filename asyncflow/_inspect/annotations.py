@@ -46,11 +46,7 @@ def _returned_by(fn: Any) -> Any:
 
 
 def taken_by(fn: Callable[..., Any]) -> dict[str, Any]:
-    """The annotations of a plain function's parameters, by name, each by itself, for one may be unreadable.
-
-    Args:
-        fn: a function or method of Python's.
-    """
+    """The annotations of a plain function's parameters, by name, each by itself, for one may be unreadable."""
     written = getattr(fn, "__annotations__", None) or {}
     inner, outer = _namespaces(fn)
     return {name: _resolved(each, inner, outer) for name, each in written.items() if name != "return"}
@@ -121,21 +117,12 @@ class _Names(dict[str, Any]):
 def bindings(cls: Any, args: tuple[Any, ...]) -> dict[Any, Any]:
     """What the type variables of a generic class stand for. In a class that it derives from, the same variables may
     stand for something else: see `arguments_of`.
-
-    Args:
-        cls: the class.
-        args: what it is parametrised with.
     """
     return dict(zip(getattr(cls, "__parameters__", ()), args, strict=False))
 
 
 def arguments_of(cls: Any, args: tuple[Any, ...]) -> dict[Any, tuple[Any, ...]]:
-    """What each generic class is parametrised with that a class derives from, and the class itself.
-
-    Args:
-        cls: the class.
-        args: what it is parametrised with.
-    """
+    """What each generic class is parametrised with that a class derives from, and the class itself."""
     found: dict[Any, tuple[Any, ...]] = {cls: args} if args else {}
     bound = bindings(cls, args)
     for base in vars(cls).get("__orig_bases__", ()) if isinstance(cls, type) else ():

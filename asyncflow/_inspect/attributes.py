@@ -64,21 +64,12 @@ def _is_closed_model(cls: Any) -> bool:
 
 
 def has_method(cls: type, name: str) -> bool:
-    """Whether objects of a class can do what a method with underscores stands for; of the class itself, type tells.
-
-    Args:
-        cls: any class.
-        name: of the method.
-    """
+    """Whether objects of a class can do what a method with underscores stands for; of the class itself, type tells."""
     return next((vars(each)[name] is not None for each in cls.__mro__ if name in vars(each)), False)
 
 
 def known(cls: type) -> frozenset[str]:
-    """The names without an underscore that objects of a class surely have: to find the one that was meant.
-
-    Args:
-        cls: any class.
-    """
+    """The names without an underscore that objects of a class surely have: to find the one that was meant."""
     names = {name for each in cls.__mro__ for name in (*vars(each), *_annotated(each))}
     for each in cls.__mro__:
         names |= _stored(each) or frozenset()
@@ -154,11 +145,7 @@ def stored_in(module: str) -> frozenset[str]:
 
 
 def stored_by(node: ast.AST) -> list[str]:
-    """The names of attributes that a statement assigns to; changing one in place does not make it.
-
-    Args:
-        node: of a syntax tree.
-    """
+    """The names of attributes that a statement assigns to; changing one in place does not make it."""
     match node:
         case ast.Assign(targets=targets):
             pass

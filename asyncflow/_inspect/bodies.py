@@ -32,21 +32,13 @@ _IDLE: Final = frozenset(
 
 
 def code_of(fn: Any) -> CodeType | None:
-    """The code of a plain function or method; None of anything else.
-
-    Args:
-        fn: any callable.
-    """
+    """The code of a plain function or method; None of anything else."""
     code = getattr(function_in(fn), "__code__", None)
     return code if isinstance(code, CodeType) else None
 
 
 def returns(code: CodeType) -> Iterator[bool]:
-    """Of each place where code returns, whether it gives something.
-
-    Args:
-        code: of a function.
-    """
+    """Of each place where code returns, whether it gives something."""
     before: Any = None
     for each in dis.get_instructions(code):
         if each.opname == "RETURN_CONST":
@@ -58,11 +50,7 @@ def returns(code: CodeType) -> Iterator[bool]:
 
 
 def forgets_to_return(code: CodeType) -> bool:
-    """Whether a body does something, comes to an end and never returns anything but None.
-
-    Args:
-        code: of a function.
-    """
+    """Whether a body does something, comes to an end and never returns anything but None."""
     ways_out = list(returns(code))
     does_something = any(each.opname not in _IDLE for each in dis.get_instructions(code))
     return bool(ways_out) and not any(ways_out) and does_something

@@ -18,11 +18,7 @@ _GENERATORS: Final = (collections.abc.Generator, collections.abc.AsyncGenerator)
 
 
 def items(hint: Any) -> Any:
-    """What going over a value gives; `Any` where the annotation does not say.
-
-    Args:
-        hint: a plain annotation.
-    """
+    """What going over a value gives; `Any` where the annotation does not say."""
     cls, args = class_of(hint), typing.get_args(hint)
     if cls is None:
         return Any
@@ -85,10 +81,6 @@ def is_typed_dict(cls: Any) -> bool:
 
 def parameters(hint: Any, cls: type) -> tuple[Any, ...] | None:
     """What a class of the user's that is generic is parametrised with, for an annotation of it or of one below it.
-
-    Args:
-        hint: a plain annotation.
-        cls: the generic class.
 
     Returns:
         One for each of its variables; None if that is not to be had.

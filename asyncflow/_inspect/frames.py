@@ -76,11 +76,7 @@ HERE: Final[Site] = users_site.__code__, 0
 
 
 def place_of(traceback: TracebackType | None) -> Place | None:
-    """The innermost place in the user's code, or else in what is not ours.
-
-    Args:
-        traceback: of what was raised.
-    """
+    """The innermost place in the user's code, or else in what is not ours."""
     found: Place | None = None
     theirs: Place | None = None
     while traceback is not None:
@@ -100,11 +96,7 @@ def place_of(traceback: TracebackType | None) -> Place | None:
 
 
 def is_worded(error: BaseException) -> TypeGuard[Exception]:
-    """Whether an error is one of ours that says what would mend it, on a line of its own.
-
-    Args:
-        error: that was raised.
-    """
+    """Whether an error is one of ours that says what would mend it, on a line of its own."""
     traceback = error.__traceback__
     while traceback is not None and traceback.tb_next is not None:
         traceback = traceback.tb_next
@@ -117,11 +109,7 @@ def is_worded(error: BaseException) -> TypeGuard[Exception]:
 
 
 def values_at(place: Place) -> Iterator[Any]:
-    """The values of the names in an expression, and what is called by a dotted one; none if its source cannot be had.
-
-    Args:
-        place: of the expression.
-    """
+    """The values of the names in an expression, and what is called by a dotted one; none if its source cannot be had."""
     frame = place.frame
     try:
         tree = ast.parse(_segment(frame, position_at(frame.f_code, place.at)), mode="eval")
@@ -136,12 +124,7 @@ def values_at(place: Place) -> Iterator[Any]:
 
 
 def named(node: ast.AST, frame: FrameType) -> Any:
-    """What a name or a dotted name stands for, found without running code of its class; `...` if that is not known.
-
-    Args:
-        node: of the source.
-        frame: in which it is.
-    """
+    """What a name or a dotted name stands for, found without running code of its class; `...` if that is not known."""
     if isinstance(node, ast.Name):
         return frame.f_locals.get(node.id, frame.f_globals.get(node.id, vars(builtins).get(node.id, ...)))
     if isinstance(node, ast.Attribute):

@@ -51,12 +51,7 @@ class Function:
     gives: Any
 
     def arguments(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> list[Argument]:
-        """The arguments of a call; with names of their own and no hints, where the function tells nothing.
-
-        Args:
-            args: positional ones, with or without futures.
-            kwargs: keyword ones.
-        """
+        """The arguments of a call; with names of their own and no hints, where the function tells nothing."""
         try:
             if self.signature is None:
                 raise TypeError
@@ -112,12 +107,7 @@ def function_of(fn: Callable[..., Any], *, is_block: bool, owner: type | None = 
 
 
 def owner_of(fn: Any, args: tuple[Any, ...]) -> type | None:
-    """The class that ``Self`` is, if a method is called.
-
-    Args:
-        fn: what is called.
-        args: positional arguments of the call.
-    """
+    """The class that ``Self`` is, if a method is called."""
     if (
         not isinstance(fn, MethodType)
         and "." not in getattr(fn, "__qualname__", "").rpartition("<locals>.")[2]

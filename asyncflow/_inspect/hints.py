@@ -36,9 +36,6 @@ _COMPARED: Final = (int, str, bytes, bool, type(None))  # what a Literal may hol
 def plain(hint: Any) -> Any:
     """An annotation without what says nothing of the type: `Annotated`, `Required`, an alias, a bound variable.
 
-    Args:
-        hint: any annotation.
-
     Returns:
         A class, a parametrised class, a `Literal`, a union, a `NewType`, `typing.Never` or `typing.Any`.
     """
@@ -93,11 +90,7 @@ def is_union(annotation: Any) -> bool:
 
 
 def members(hint: Any) -> list[Any]:
-    """What a value of this type may be, each a plain annotation by itself; of a union its members.
-
-    Args:
-        hint: any annotation.
-    """
+    """What a value of this type may be, each a plain annotation by itself; of a union its members."""
     found: list[Any] = []
     _collect(hint, found, 0)
     return found
@@ -202,11 +195,7 @@ def with_owner(hint: Any, owner: type | None) -> Any:
 
 
 def with_paths(hint: Any) -> Any:
-    """An annotation with a path in place of each file: type checkers take the one for the other, too.
-
-    Args:
-        hint: any annotation.
-    """
+    """An annotation with a path in place of each file: type checkers take the one for the other, too."""
     return changed(hint, _as_path)
 
 
@@ -218,11 +207,7 @@ def _as_path(part: Any) -> Any:
 
 
 def settled(hint: Any) -> Any:
-    """An annotation with the value in place of each future: what becomes of a block's result.
-
-    Args:
-        hint: any annotation.
-    """
+    """An annotation with the value in place of each future: what becomes of a block's result."""
     return changed(hint, _awaited)
 
 
@@ -239,12 +224,7 @@ def _awaited(hint: Any) -> Any:
 
 
 def shown(hint: Any, most: int = 60) -> str:
-    """An annotation as its user might have written it: "list[float]".
-
-    Args:
-        hint: any annotation.
-        most: characters that are left of it.
-    """
+    """An annotation as its user might have written it: "list[float]"."""
     try:
         text = _shown(hint, 0)
     except Exception:  # a class may refuse to say its name

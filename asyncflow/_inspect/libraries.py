@@ -21,19 +21,11 @@ _LIBRARIES: Final = tuple(
 
 
 def is_users(filename: str) -> bool:
-    """Whether a file is neither ours nor of a library.
-
-    Args:
-        filename: as code has it.
-    """
+    """Whether a file is neither ours nor of a library."""
     return not filename.startswith(OURS) and not is_library(filename)
 
 
 @lru_cache(4096)
 def is_library(filename: str) -> bool:
-    """Whether code is Python's own, or was installed.
-
-    Args:
-        filename: as code has it.
-    """
+    """Whether code is Python's own, or was installed."""
     return filename.startswith("<frozen") or os.path.realpath(filename).startswith(_LIBRARIES)

@@ -18,11 +18,7 @@ _WALKED: Final = 10_000  # parts of one value
 
 
 def walk(value: Any) -> Iterator[Any]:
-    """A value and what is in it: in containers of Python's and dataclasses, as deep and as far as anybody looks.
-
-    Args:
-        value: any.
-    """
+    """A value and what is in it: in containers of Python's and dataclasses, as deep and as far as anybody looks."""
     return itertools.islice(_walk(value, 0), _WALKED)
 
 

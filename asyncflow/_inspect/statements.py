@@ -41,11 +41,7 @@ class Statements:
             self._tried += [(_range(part), "try") for part in _tried_in(node)]
 
     def is_tried(self, position: Position) -> bool:
-        """Whether somebody is prepared for an error of an instruction.
-
-        Args:
-            position: of the instruction.
-        """
+        """Whether somebody is prepared for an error of an instruction."""
         return _innermost(self._tried, position) is not None
 
     def kind_at(self, position: Position, operation: str) -> str | None:

@@ -51,12 +51,7 @@ class Uses:
         self._files: dict[str, Source] = {}
 
     def drops(self, code: CodeType, instruction: int) -> bool:
-        """Whether the value of a call surely goes nowhere.
-
-        Args:
-            code: that makes the call.
-            instruction: of the call in it.
-        """
+        """Whether the value of a call surely goes nowhere."""
         source, call = self._call(code, instruction)
         return call is not None and _is_dropped(call, source.parents)
 

@@ -65,10 +65,6 @@ def refusal(value: Any, hint: Any, replaced: Replaced | None = None) -> Refusal 
 def problem_with(value: Any, hint: Any) -> tuple[str, Any] | None:
     """Why a value that has come is not of a type, in words, and the part of it that is not; None if it is. All of it is
     looked at.
-
-    Args:
-        value: any.
-        hint: annotation of what is asked for.
     """
     if is_silent(hint) or isinstance(value, File):  # a file that is not brought, as where nothing runs
         return None

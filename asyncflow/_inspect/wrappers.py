@@ -28,11 +28,7 @@ class PassesOn(NamedTuple):
 
 
 def passed_on(fn: Any) -> PassesOn:
-    """What is passed on by all wrappers around a function; all of it where there is none.
-
-    Args:
-        fn: a function of Python's.
-    """
+    """What is passed on by all wrappers around a function; all of it where there is none."""
     arguments = result = True
     for _ in range(40):
         if not hasattr(fn, "__wrapped__"):

@@ -27,11 +27,7 @@ class Borrowed:
         self._known: dict[TaskFuture[Any], TaskFuture[Any]] = {}
 
     def own(self, future: TaskFuture[Any]) -> TaskFuture[Any]:
-        """A future of the dry run that stands in for one; always the same.
-
-        Args:
-            future: which.
-        """
+        """A future of the dry run that stands in for one; always the same."""
         known = self._known.get(future)
         if known is None:
             known = self._known[future] = self._stand_in_for(future)

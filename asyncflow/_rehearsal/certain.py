@@ -34,12 +34,7 @@ Found = Sequence[RehearsedCall] | None
 
 
 def wrong(error: BaseException, declared: Declared) -> Found:
-    """Whether an error that a line of the user's has raised would be raised on all values.
-
-    Args:
-        error: which.
-        declared: tells of the expressions there.
-    """
+    """Whether an error that a line of the user's has raised would be raised on all values."""
     if type(error) is NameError and "free variable" not in str(
         error
     ):  # others are of branches that were not taken

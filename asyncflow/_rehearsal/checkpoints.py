@@ -41,12 +41,7 @@ _CODE: Final[ContextVar[_Code]] = ContextVar("asyncflow_code", default=_Code(Non
 
 
 def waits_for(block: Any, number: int) -> None:
-    """Take note that the code which runs waits for a task.
-
-    Args:
-        block: that the code belongs to.
-        number: of the task.
-    """
+    """Take note that the code which runs waits for a task."""
     _CODE.set(_CODE.get().waits_for(block, number))
 
 

@@ -36,11 +36,7 @@ class Decided:
             self._first[place] = f"{kind} on {origin}, {filename}:{line}"
 
     def note(self, told: str) -> None:
-        """Take note of something else that depends on values.
-
-        Args:
-            told: in words.
-        """
+        """Take note of something else that depends on values."""
         if len(self._notes) < _MOST:
             self._notes.setdefault(NUMBERED.sub("", told), told)
 

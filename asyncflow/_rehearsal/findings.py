@@ -49,11 +49,7 @@ def endless(name: str, most: int, where: str) -> Finding:
 
 
 def dropped(coroutine: CoroutineType[Any, Any, Any]) -> Finding:
-    """A coroutine that nobody has awaited.
-
-    Args:
-        coroutine: which.
-    """
+    """A coroutine that nobody has awaited."""
     if coroutine.cr_origin:
         filename, line, function = coroutine.cr_origin[0]
         where = f"{filename}:{line}, in {function}"

@@ -72,9 +72,5 @@ RehearsedFuture.__name__ = RehearsedFuture.__qualname__ = TaskFuture.__name__
 
 
 def has_value(future: TaskFuture[Any]) -> bool:
-    """Whether a future has a value; to ask is no use of it.
-
-    Args:
-        future: of any run.
-    """
+    """Whether a future has a value; to ask is no use of it."""
     return future.done() and not future.cancelled() and asyncio.Future.exception(future) is None

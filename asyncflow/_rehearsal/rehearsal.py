@@ -90,14 +90,7 @@ class Rehearsal(DryRun):
     # -- the target ---------------------------------------------------------------------------------------
 
     def begin(self, body: Callable[[], Any], name: str, code: CodeType, at: int) -> TaskFuture[Any]:
-        """Run the target, as a block that is no part of the plan.
-
-        Args:
-            body: calls it.
-            name: of it.
-            code: that asked for the rehearsal.
-            at: the instruction in it.
-        """
+        """Run the target, as a block that is no part of the plan."""
         self.forgiving.site = code, at
         definition = Definition(body, "block", name=name, is_coroutine=True)
         return self.called_as(0, Call(definition, (), {}, code, at))

@@ -13,12 +13,7 @@ _SIZES: Final = ("B", "kB", "MB", "GB", "TB", "PB")
 
 
 def plain(text: str, most: int = 200) -> str:
-    """Text in one line that only shows: what would do something else, as escape sequences do, is spelled out.
-
-    Args:
-        text: from anywhere.
-        most: characters that are left of it.
-    """
+    """Text in one line that only shows: what would do something else, as escape sequences do, is spelled out."""
     shown = spelled(text[: most + 1])
     return shown if len(shown) <= most else shown[: most - 3] + "..."
 
@@ -36,21 +31,12 @@ def name_of(text: str, most: int = _CLIPPED) -> str:
 
 
 def counted(number: int, noun: str) -> str:
-    """A number and what it counts: "1 task", "2,000 tasks".
-
-    Args:
-        number: of them.
-        noun: for one of them.
-    """
+    """A number and what it counts: "1 task", "2,000 tasks"."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def seconds(duration: float) -> str:
-    """A duration: "12.3 s", "2 h 5 min".
-
-    Args:
-        duration: in seconds.
-    """
+    """A duration: "12.3 s", "2 h 5 min"."""
     if 0 < duration < 0.9995e-3:
         return f"{duration * 1e6:.3g} µs"
     if 0 < duration < 0.9995:
@@ -113,11 +99,7 @@ def _fitting(texts: Sequence[str], width: int, between: int) -> int:
 
 
 def given(value: object) -> str:
-    """What somebody has given in place of something else, for an error: "3, an int".
-
-    Args:
-        value: any.
-    """
+    """What somebody has given in place of something else, for an error: "3, an int"."""
     kind = type(value).__name__
     try:
         text = repr(value)

@@ -70,14 +70,7 @@ def _is_abstract(numpy: Any, cls: Any) -> bool:
 
 
 def frame_of(maker: Maker, cls: Any, args: tuple[Any, ...], path: str) -> Any:
-    """A table, a series or an index of pandas with one row, or a moment.
-
-    Args:
-        maker: makes what is none of these.
-        cls: a class of pandas.
-        args: what it is parametrised with.
-        path: what the object stands for.
-    """
+    """A table, a series or an index of pandas with one row, or a moment."""
     pandas = sys.modules["pandas"]
     if cls is pandas.DataFrame:
         return pandas.DataFrame([[1.0]])

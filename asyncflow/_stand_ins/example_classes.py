@@ -29,14 +29,7 @@ _SCALARS: Final[tuple[tuple[type, Any], ...]] = (
 
 
 def object_of(maker: Maker, cls: Any, args: tuple[Any, ...], path: str) -> Any:
-    """An object of a class that is no container of Python's own.
-
-    Args:
-        maker: makes its parts.
-        cls: the class.
-        args: what it is parametrised with.
-        path: what the object stands for.
-    """
+    """An object of a class that is no container of Python's own."""
     try:
         for is_kind, make in _KINDS:
             if is_kind(cls):

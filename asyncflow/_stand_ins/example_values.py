@@ -62,11 +62,7 @@ _CONSTANT: Final = frozenset(map(type, _PLAIN.values()))
 
 
 def is_constant(value: Any) -> bool:
-    """Whether one value can stand in for many results: nobody can change it, and it tells of no task.
-
-    Args:
-        value: an example.
-    """
+    """Whether one value can stand in for many results: nobody can change it, and it tells of no task."""
     if type(value) is tuple or type(value) is frozenset:
         return all(map(is_constant, value))
     return type(value) in _CONSTANT or isinstance(value, enum.Enum)

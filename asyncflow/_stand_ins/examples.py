@@ -56,12 +56,7 @@ class Maker:
         self._choices = 0  # one of several things is being made, and the real value may be another
 
     def make(self, annotation: Any, path: str) -> Any:
-        """One part.
-
-        Args:
-            annotation: of the part.
-            path: what it stands for.
-        """
+        """One part."""
         self._left -= 1
         if self._left < 0 or self._depth > _DEEPEST:
             return self.opaque(path)
@@ -76,12 +71,7 @@ class Maker:
             self._depth -= 1
 
     def remake(self, annotation: Any, path: str) -> Callable[[], Any]:
-        """What makes a part whenever it is called.
-
-        Args:
-            annotation: of the part.
-            path: what it stands for.
-        """
+        """What makes a part whenever it is called."""
         return partial(example_of, annotation, path, self._decisions, self._owner)
 
     def opaque(self, path: str, cls: type | None = None) -> StandIn:
@@ -95,12 +85,7 @@ class Maker:
 
     @contextmanager
     def inside(self, cls: Any, args: tuple[Any, ...]) -> Iterator[None]:
-        """While the parts of an object are made: one of them may be of its own class, and so on without an end.
-
-        Args:
-            cls: the object's class.
-            args: what it is parametrised with.
-        """
+        """While the parts of an object are made: one of them may be of its own class, and so on without an end."""
         self._open.append((cls, args))
         try:
             yield
@@ -108,11 +93,7 @@ class Maker:
             self._open.pop()
 
     def is_open(self, annotation: Any) -> bool:
-        """Whether a part would be of a class that it is part of.
-
-        Args:
-            annotation: of the part.
-        """
+        """Whether a part would be of a class that it is part of."""
         if annotation is typing.Self:
             return bool(self._open)
         return self._is_open(typing.get_origin(annotation) or annotation, typing.get_args(annotation))

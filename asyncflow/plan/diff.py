@@ -67,13 +67,7 @@ class PlanDiff:
 
 
 def diff(before: Plan, after: Plan, wirings: tuple[Wiring, Wiring]) -> PlanDiff:
-    """What is different in two plans.
-
-    Args:
-        before: the earlier one.
-        after: the later one.
-        wirings: of both.
-    """
+    """What is different in two plans."""
     pairs = matched(*wirings)
     ids = {before.tasks[point].id: after.tasks[partner].id for point, partner in pairs.items()}
     partners = set(ids.values())

@@ -23,12 +23,7 @@ _NOBODY: Final = -1
 
 
 def matched(ours: Wiring, theirs: Wiring) -> dict[int, int]:
-    """Points of tasks in one plan, and of the same tasks in the other.
-
-    Args:
-        ours: wiring of the one.
-        theirs: of the other.
-    """
+    """Points of tasks in one plan, and of the same tasks in the other."""
     one, other = Side(ours), Side(theirs)
     _sign(one, other)
     for look, in_block, rules in _ROUNDS:

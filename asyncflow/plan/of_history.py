@@ -16,9 +16,6 @@ def planned(history: History) -> Plan:
     A history is bounded, and a plan tells of what it has: what a task waited for that has no row any more is left
     out, and what was inside of a block that has none is outside of all. Which file was handed over is not recorded: who
     waited for a file waited for its maker.
-
-    Args:
-        history: of the run, at any time.
     """
     rows = {number: row for row, number in enumerate(history.id)}
     tasks = [_task(history, row, rows) for row in rows.values()]

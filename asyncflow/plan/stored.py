@@ -30,15 +30,7 @@ def to_json(
     findings: Sequence[Finding],
     checkpoints: Sequence[Checkpoint],
 ) -> str:
-    """Text that tells all that these are; what is as it mostly is, is left out.
-
-    Args:
-        tasks: of the plan.
-        edges: of it.
-        decisions: of it.
-        findings: of it.
-        checkpoints: of it.
-    """
+    """Text that tells all that these are; what is as it mostly is, is left out."""
     told: dict[str, Any] = {
         "format": FORMAT,
         "version": VERSION,

@@ -177,10 +177,6 @@ def _is_text(*values: object) -> bool:
 def checked_seconds(duration: object, name: str) -> float:
     """A duration, if it is one.
 
-    Args:
-        duration: in seconds.
-        name: of it, for the error.
-
     Raises:
         TypeError: it is no number.
         ValueError: it is below zero, or not finite, or longer than anything lasts.

@@ -49,13 +49,6 @@ def written(
 ) -> dict[str, Any]:
     """The format's whole document, for `json.dump`.
 
-    Args:
-        tasks: of the plan.
-        wiring: of the plan.
-        name: of the workflow.
-        executed_at: date and time.
-        makespan: in seconds.
-
     Raises:
         ValueError: there are no tasks.
     """

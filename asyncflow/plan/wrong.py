@@ -11,11 +11,7 @@ _LONGEST = 2_000  # characters of each part
 
 
 def told(findings: Sequence[Finding]) -> str:
-    """Each finding with the user's line, the two ends and what would mend it.
-
-    Args:
-        findings: one at least.
-    """
+    """Each finding with the user's line, the two ends and what would mend it."""
     text = [f"{counted(len(findings), 'thing')} wrong with the wiring:"]
     for finding in findings:
         where, *rest = lines(finding)
@@ -24,11 +20,7 @@ def told(findings: Sequence[Finding]) -> str:
 
 
 def lines(finding: Finding) -> list[str]:
-    """One finding: the user's line, and below it what is wrong, the two ends and the mend.
-
-    Args:
-        finding: which.
-    """
+    """One finding: the user's line, and below it what is wrong, the two ends and the mend."""
     told = [plain(finding.where, _LONGEST) or "somewhere", plain(finding.what, _LONGEST)]
     if len(finding.ends) > 1:
         told.append(f"between: {' -> '.join(map(name_of, finding.ends))}")

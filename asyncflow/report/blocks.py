@@ -29,11 +29,7 @@ class BlockReport:
 
 
 def blocks(rows: Rows) -> View[BlockReport]:
-    """In the order of their calls.
-
-    Args:
-        rows: of the history.
-    """
+    """In the order of their calls."""
     history = rows.history
     kinds = rows.kinds
     called = array("I", (row for row, site in enumerate(history.site) if kinds[site] == "block"))

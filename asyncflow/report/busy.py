@@ -69,11 +69,7 @@ class Busy:
 
 
 def busy(rows: Rows) -> Busy:
-    """How busy workers were.
-
-    Args:
-        rows: of the history.
-    """
+    """How busy workers were."""
     history = rows.history
     begins, ends = array("d"), array("d")
     by_site = [0.0] * len(history.sites)
@@ -97,12 +93,7 @@ def busy(rows: Rows) -> Busy:
 
 
 def tail(rows: Rows, told: Busy) -> Tail | None:
-    """The end of a run in which most workers had nothing to do; None if there was no such time.
-
-    Args:
-        rows: of the history.
-        told: how busy they were.
-    """
+    """The end of a run in which most workers had nothing to do; None if there was no such time."""
     since = told.tail
     if since is None:
         return None

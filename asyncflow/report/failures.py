@@ -25,11 +25,7 @@ class FirstFailure:
 
 
 def first_failure(rows: Rows) -> FirstFailure | None:
-    """Of the tasks that have rows; None if none of them failed.
-
-    Args:
-        rows: of the history.
-    """
+    """Of the tasks that have rows; None if none of them failed."""
     history, ends = rows.history, rows.ends
     failed = (row for row, state in enumerate(history.state) if state == FAILED)
     first = min(failed, key=ends.__getitem__, default=NOBODY)

@@ -16,9 +16,6 @@ _UNKNOWN = ("", ())
 def frame(rows: Rows) -> Any:
     """A `pandas.DataFrame` with a row for each task, in the order of their calls.
 
-    Args:
-        rows: of the history.
-
     Raises:
         ImportError: pandas is not installed.
     """

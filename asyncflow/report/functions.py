@@ -68,11 +68,7 @@ class _Calls:
 
 
 def functions(rows: Rows) -> dict[str, FunctionReport]:
-    """By name, in the order of their first calls; blocks are not among them.
-
-    Args:
-        rows: of the history.
-    """
+    """By name, in the order of their first calls; blocks are not among them."""
     history = rows.history
     named: dict[str, _Calls] = {}
     blocks = {site.name for site in history.sites if site.kind == "block"}
@@ -150,12 +146,7 @@ def _told(name: str, calls: _Calls, earlier: Totals | None) -> FunctionReport:
 
 
 def quantile(sorted_runs: Sequence[float], part: float) -> float | None:
-    """The value that this part of all are not above; between two, in proportion (Hyndman and Fan 1996, type 7).
-
-    Args:
-        sorted_runs: all, the smallest first.
-        part: from 0 to 1.
-    """
+    """The value that this part of all are not above; between two, in proportion (Hyndman and Fan 1996, type 7)."""
     if not sorted_runs:
         return None
     place = part * (len(sorted_runs) - 1)
@@ -165,9 +156,5 @@ def quantile(sorted_runs: Sequence[float], part: float) -> float | None:
 
 
 def durations(told: Mapping[str, FunctionReport]) -> dict[str, float]:
-    """Mean seconds of each function of which a call ran.
-
-    Args:
-        told: of functions, by name.
-    """
+    """Mean seconds of each function of which a call ran."""
     return {name: each.mean for name, each in told.items() if each.mean is not None}

@@ -11,11 +11,7 @@ _PIECE: Final = 1 << 17  # 4 MB as Python has them
 
 
 def in_order(column: array[float]) -> array[float]:
-    """The same times, the smallest first.
-
-    Args:
-        column: of times.
-    """
+    """The same times, the smallest first."""
     if len(column) <= _PIECE:
         return array("d", sorted(column))
     pieces = [array("d", sorted(column[at : at + _PIECE])) for at in range(0, len(column), _PIECE)]
@@ -23,12 +19,7 @@ def in_order(column: array[float]) -> array[float]:
 
 
 def latest_first(rows: array[int], time: Callable[[int], float]) -> Iterator[int]:
-    """The same rows, that of the largest time first; of those that are equal, the first given first.
-
-    Args:
-        rows: of tasks.
-        time: of a row.
-    """
+    """The same rows, that of the largest time first; of those that are equal, the first given first."""
     pieces = [
         array("I", sorted(rows[at : at + _PIECE], key=time, reverse=True))
         for at in range(0, len(rows), _PIECE)

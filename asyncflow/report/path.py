@@ -60,11 +60,7 @@ class Path:
 
 
 def walked(rows: Rows) -> Path:
-    """The way through a run, from its beginning to now, as it is told above.
-
-    Args:
-        rows: of the history.
-    """
+    """The way through a run, from its beginning to now, as it is told above."""
     path = _Walk(rows).walked()
     path.rows.reverse()
     path.begins.reverse()
@@ -72,13 +68,7 @@ def walked(rows: Rows) -> Path:
 
 
 def shares(rows: Rows, path: Path, place: int) -> dict[str, float]:
-    """Seconds by category that a step takes.
-
-    Args:
-        rows: of the history.
-        path: through it.
-        place: of the step, from 0 on.
-    """
+    """Seconds by category that a step takes."""
     row, is_code, begin, end = path.step(place)
     if is_code:
         return {**dict.fromkeys(waits.CATEGORIES, 0.0), CODE: end - begin}

@@ -23,10 +23,6 @@ _LATEST: Final = 253402300799.0  # the last second of the year 9999
 def recorded(rows: Rows, name: str) -> dict[str, Any]:
     """The format's whole document, for `json.dump`.
 
-    Args:
-        rows: of the history.
-        name: of the workflow.
-
     Raises:
         ValueError: there are no tasks.
     """

@@ -10,12 +10,7 @@ from .._record.history import History
 
 
 def same(one: History, other: History) -> bool:
-    """Whether they do.
-
-    Args:
-        one: of them.
-        other: the other.
-    """
+    """Whether they do."""
     return one is other or all(
         _same(getattr(one, each.name), getattr(other, each.name)) for each in fields(History)
     )

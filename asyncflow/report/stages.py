@@ -37,11 +37,7 @@ class StageReport:
 
 
 def stages(rows: Rows) -> View[StageReport]:
-    """The first stage first.
-
-    Args:
-        rows: of the history.
-    """
+    """The first stage first."""
     history, kinds, ends = rows.history, rows.kinds, rows.ends
     counts, runs, first, last = array("I"), array("d"), array("d"), array("d")
     for row, depth in enumerate(_depths(rows)):

@@ -25,11 +25,7 @@ _PLAIN: Final = {"run": str, "began": float, "now": float, "is_over": bool, "pla
 
 
 def to_json(history: History) -> str:
-    """Text that tells all that a history does.
-
-    Args:
-        history: of the run.
-    """
+    """Text that tells all that a history does."""
     return "".join(_parts(history))
 
 
@@ -149,9 +145,6 @@ def _column(values: Any, name: str) -> array[Any]:
 
 def check(history: History) -> None:
     """See that what refers to something refers to something that is there.
-
-    Args:
-        history: from anywhere.
 
     Raises:
         ValueError: it does not.

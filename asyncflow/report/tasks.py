@@ -80,12 +80,7 @@ class TaskReport:
 
 
 def task(rows: Rows, row: int) -> TaskReport:
-    """What is told of the task in a row.
-
-    Args:
-        rows: of the history.
-        row: of the task.
-    """
+    """What is told of the task in a row."""
     history = rows.history
     id, site = history.id[row], history.sites[history.site[row]]
     ending = history.endings.get(id, _UNKNOWN)
@@ -118,13 +113,7 @@ def task(rows: Rows, row: int) -> TaskReport:
 
 
 def bytes_of(history: History, row: int, column: str) -> int:
-    """How much was brought or published; the whole column may be missing.
-
-    Args:
-        history: of the run.
-        row: of the task.
-        column: "bytes_in" or "bytes_out".
-    """
+    """How much was brought or published; the whole column may be missing."""
     sizes = history.bytes_in if column == "bytes_in" else history.bytes_out
     return sizes[row] if sizes else 0
 

@@ -63,11 +63,7 @@ class _Worker:
 
 
 def trace(rows: Rows) -> dict[str, Any]:
-    """The whole trace, for `json.dump`.
-
-    Args:
-        rows: of the history.
-    """
+    """The whole trace, for `json.dump`."""
     return _Trace(rows).told()
 
 

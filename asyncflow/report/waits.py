@@ -48,11 +48,7 @@ class Times(NamedTuple):
 
 
 def phases(site: Site) -> tuple[int, ...]:
-    """What the time up to each of a task's times counts as, from `ready` on.
-
-    Args:
-        site: where it was called.
-    """
+    """What the time up to each of a task's times counts as, from `ready` on."""
     if site.kind == "block":
         return _OF_BLOCKS
     if site.kind == "awaitable":
@@ -66,10 +62,6 @@ def times(history: History, row: int) -> Times:
     Between two that are known, the task was where the first of them had brought it: one that was called and cancelled
     before it was ready has waited for others all the time. But what has run has begun, also if its backend told only
     of the end: it then ran from when it was submitted. Nothing is later than the end, which is now if there is none.
-
-    Args:
-        history: of the run.
-        row: of the task.
     """
     called, ready, staged = history.called[row], history.ready[row], history.staged[row]
     submitted, started, finished = history.submitted[row], history.started[row], history.finished[row]
