@@ -84,7 +84,7 @@ class _Pickler(Pickler):
         return "" if self._leaves_out(value) else None
 
 
-class Sent:
+class PickleTrials:
     """What has been tried already: one object may be an argument of many calls.
 
     Args:
@@ -133,9 +133,9 @@ class Sent:
 
 def argument_problems(graph: CallGraph) -> Iterator[Problem]:
     """Arguments and functions that cannot be sent."""
-    sent = Sent(graph)
+    trials = PickleTrials(graph)
     for call in graph.calls:
-        yield from sent.problems_of(call)
+        yield from trials.problems_of(call)
 
 
 def result_problems(graph: CallGraph) -> Iterator[Problem]:

@@ -23,7 +23,7 @@ Site = tuple[CodeType | None, int]
 """Some code, and an instruction in it."""
 
 
-class Place(NamedTuple):
+class RaisedAt(NamedTuple):
     """Where something was raised.
 
     Args:
@@ -75,10 +75,10 @@ HERE: Final[Site] = users_site.__code__, 0
 """Stands for whoever of us asks."""
 
 
-def place_of(traceback: TracebackType | None) -> Place | None:
+def place_of(traceback: TracebackType | None) -> RaisedAt | None:
     """The innermost place in the user's code, or else in what is not ours."""
-    found: Place | None = None
-    theirs: Place | None = None
+    found: RaisedAt | None = None
+    theirs: RaisedAt | None = None
     while traceback is not None:
         frame, at = traceback.tb_frame, traceback.tb_lasti
         filename, name = frame.f_code.co_filename, frame.f_code.co_name
@@ -86,13 +86,13 @@ def place_of(traceback: TracebackType | None) -> Place | None:
             name in _LOOKUPS and theirs is not None and is_library(filename)
         )  # as a model's of pydantic
         if not filename.startswith(OURS) and not is_lookup:
-            found = Place(frame, at, _is_raise(frame, at), False)
+            found = RaisedAt(frame, at, _is_raise(frame, at), False)
             if not is_library(filename):
                 theirs = found
         traceback = traceback.tb_next
     if found is None or theirs is None:
         return found
-    return Place(theirs.frame, theirs.at, found.is_raise, theirs is found)
+    return RaisedAt(theirs.frame, theirs.at, found.is_raise, theirs is found)
 
 
 def is_worded(error: BaseException) -> TypeGuard[Exception]:
@@ -108,8 +108,8 @@ def is_worded(error: BaseException) -> TypeGuard[Exception]:
     return is_ours and isinstance(error, (TypeError, ValueError)) and "\n  " in str(error)
 
 
-def values_at(place: Place) -> Iterator[Any]:
-    """The values of the names in an expression, and what is called by a dotted one; none if its source cannot be had."""
+def values_at(place: RaisedAt) -> Iterator[Any]:
+    """The values of the names in an expression, and what is called by a dotted one; none without a source."""
     frame = place.frame
     try:
         tree = ast.parse(_segment(frame, position_at(frame.f_code, place.at)), mode="eval")

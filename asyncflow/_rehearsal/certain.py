@@ -29,11 +29,11 @@ _OF_ITEMS: Final = tuple(
 )
 _NOT_AWAITABLE: Final = (*COMPREHENSIONS, ast.List, ast.Tuple, ast.Set, ast.Dict, ast.Constant)
 
-Found = Sequence[RehearsedCall] | None
+Blamed = Sequence[RehearsedCall] | None
 """The calls whose values are in question, if something is wrong for sure; else None."""
 
 
-def wrong(error: BaseException, declared: Declared) -> Found:
+def blamed(error: BaseException, declared: Declared) -> Blamed:
     """Whether an error that a line of the user's has raised would be raised on all values."""
     if type(error) is NameError and "free variable" not in str(
         error
@@ -69,7 +69,7 @@ def is_no_awaitable(declared: Declared) -> bool:
     return given.is_result or _all_lack(given, "__await__")
 
 
-def _attribute(error: AttributeError, declared: Declared) -> Found:
+def _attribute(error: AttributeError, declared: Declared) -> Blamed:
     node = declared.node
     if not isinstance(node, ast.Attribute) or node.attr != error.name:
         return None
@@ -80,7 +80,7 @@ def _attribute(error: AttributeError, declared: Declared) -> Found:
     return given.calls
 
 
-def _part(declared: Declared) -> Found:
+def _part(declared: Declared) -> Blamed:
     """A key or an index, where the type tells which there are."""
     node = declared.node
     if not isinstance(node, ast.Subscript) or not isinstance(node.slice, (ast.Constant, ast.UnaryOp)):
@@ -116,7 +116,7 @@ def _lacks(cls: type, what: str) -> bool:
     return not has_method(cls, what) if what.startswith("__") else lacks(cls, what)
 
 
-def _index(node: ast.AST, declared: Declared) -> Found:
+def _index(node: ast.AST, declared: Declared) -> Blamed:
     if not isinstance(node, ast.Subscript):
         return None
     given = declared.given(node.value)
@@ -143,7 +143,7 @@ def _is_of_arguments(error: TypeError, node: ast.AST, declared: Declared) -> boo
     return str(error).startswith(f"{name}() ") and "argument" in str(error)
 
 
-def _call(node: ast.AST, declared: Declared) -> Found:
+def _call(node: ast.AST, declared: Declared) -> Blamed:
     if not isinstance(node, ast.Call):
         return None
     called = declared.given(node.func)
@@ -157,7 +157,7 @@ def _call(node: ast.AST, declared: Declared) -> Found:
     return given.calls if given is not None and asked and _all_lack(given, *asked) else None
 
 
-def _iteration(node: ast.AST, declared: Declared) -> Found:
+def _iteration(node: ast.AST, declared: Declared) -> Blamed:
     """What a loop or an assignment to several names goes over."""
     if declared.operation.startswith("UNPACK"):
         around = declared.parent(node) if isinstance(node, (ast.Tuple, ast.List)) else node
@@ -171,7 +171,7 @@ def _iteration(node: ast.AST, declared: Declared) -> Found:
     return given.calls if given is not None and _all_lack(given, ITERATION) else None
 
 
-def _operator(node: ast.AST, declared: Declared) -> Found:
+def _operator(node: ast.AST, declared: Declared) -> Blamed:
     known: tuple[type, ...] = _PLAIN
     match node:
         case ast.BinOp(left=left, op=ast.Mod()) if not isinstance(left, ast.Constant):

@@ -14,6 +14,7 @@ from .._core.commands import CommandOutcome, argv_of
 from .._core.files import File, OutputFile, declared, with_paths
 from .._core.task import Task
 from .._files.shell_paths import ShellPath, ShellPaths
+from .._stand_ins.opaque import StandIn
 
 
 class Failed(NamedTuple):
@@ -85,4 +86,4 @@ def _name(source: Any) -> str:
 
 
 def _is_opaque(value: Any) -> bool:
-    return type(value).__module__ == "asyncflow._stand_ins.opaque"
+    return issubclass(type(value), StandIn)  # which says that it is of another class

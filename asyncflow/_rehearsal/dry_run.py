@@ -25,7 +25,7 @@ from ..backend import ExecutionBackend
 from ..errors import TooManyTasks
 from ..plan.tasks import Finding
 from . import commands, findings
-from .decided import Decided
+from .decision_log import DecisionLog
 from .notes import Notes
 
 
@@ -92,7 +92,7 @@ class DryRun(Run):
     ) -> None:
         super().__init__(backends, max_coroutines=None, executables=1, sandboxes=None, **options)
         self.hands = cast(Hands, next(iter(backends.values())))
-        self.decided = Decided()
+        self.decided = DecisionLog()
         self.notes = Notes(self, real)
         self.hands.decided, self.hands.lacked = self.decided.take, self.notes.lacked
         self.max_tasks = max_tasks

@@ -111,7 +111,7 @@ def of_code(
     if isinstance(error, asyncio.InvalidStateError):
         what, _, mend = str(error).partition("; say:  ")
         return Finding(what, where, (task.name,), mend)
-    wrong = None if declared is None else certain.wrong(error, declared)
+    wrong = None if declared is None else certain.blamed(error, declared)
     if place is None and isinstance(error, TypeError):
         wrong = ()  # the target itself was called with what it does not take
     if wrong is not None:

@@ -25,7 +25,7 @@ from .._runtime.scope import SCOPE, waits_for
 from ..errors import TooManyTasks
 from ..plan.tasks import Finding
 from . import findings
-from .decided import NUMBERED
+from .decision_log import NUMBERED
 from .dry_run import DryRun
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class Enough(BaseException):
     """Ends code that calls tasks without end. No Exception: a loop may catch those, and go on."""
 
 
-class Found:
+class Findings:
     """What is wrong; what is wrong again and again, once."""
 
     def __init__(self) -> None:
@@ -90,7 +90,7 @@ class Forgiving:
 
     def __init__(self, run: Rehearsal) -> None:
         self._run = run
-        self.found = Found()
+        self.found = Findings()
         self.interrupt: BaseException | None = None
         self.has_enough = False
         self.site: Site = (None, 0)

@@ -14,11 +14,11 @@ from .._inspect.libraries import is_library
 from .._inspect.source import NOWHERE, position_at
 from .._inspect.statements import Statements
 
-Decided = Callable[[str, str, str, int], None]
+OnDecision = Callable[[str, str, str, int], None]
 """Is told of a decision: its kind ("if", "while", "for", or what was asked of the stand-in, as "length"), what the
 stand-in stands for, the file, and the line."""
 
-Lacked = Callable[[str, type, str, CodeType, int], None]
+OnLack = Callable[[str, type, str, CodeType, int], None]
 """Is told what a result was asked for that its class lacks: what the stand-in stands for, the class, the name of an
 attribute or "[]", "()", "iteration"; the code that asks, and the instruction."""
 
@@ -54,7 +54,7 @@ class Count:
         self.streak = 0
 
 
-class Place:
+class DecisionPoint:
     """One instruction of the user's code that decides.
 
     Args:
@@ -114,10 +114,10 @@ class Decisions:
         lacked: is told of what results are asked for in vain; nor can this.
     """
 
-    def __init__(self, decided: Decided | None = None, lacked: Lacked | None = None) -> None:
+    def __init__(self, decided: OnDecision | None = None, lacked: OnLack | None = None) -> None:
         self._decided = decided
         self._lacked = lacked
-        self._places: dict[tuple[int, int], Place] = {}
+        self._places: dict[tuple[int, int], DecisionPoint] = {}
         self._counts: dict[Any, Count] = {}
         self._files: dict[str, Statements] = {}
 
@@ -189,12 +189,12 @@ class Decisions:
             self._lacked = None
             _log.exception("what was to be told of what results lack failed, and is told no more")
 
-    def _place(self, frame: FrameType, operation: str) -> Place:
+    def _place(self, frame: FrameType, operation: str) -> DecisionPoint:
         code = frame.f_code
         key = id(code), frame.f_lasti
         place = self._places.get(key)
         if place is None:
-            place = self._places[key] = Place(code, frame.f_lasti, operation, self._statements(frame))
+            place = self._places[key] = DecisionPoint(code, frame.f_lasti, operation, self._statements(frame))
             place.count = self._counts.setdefault(place.key, place.count)
         return place
 

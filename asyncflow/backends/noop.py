@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from .._inspect.annotations import returned_by
 from .._inspect.functions import owner_of
-from .._stand_ins.decisions import Decided, Decisions, Lacked
+from .._stand_ins.decisions import Decisions, OnDecision, OnLack
 from .._stand_ins.example_values import is_constant
 from .._stand_ins.examples import example_of
 from .._stand_ins.opaque import StandIn
@@ -37,7 +37,7 @@ class NoopBackend(ExecutionBackend):
     stages_files = False
 
     def __init__(
-        self, workers: int | None = None, *, decided: Decided | None = None, lacked: Lacked | None = None
+        self, workers: int | None = None, *, decided: OnDecision | None = None, lacked: OnLack | None = None
     ) -> None:
         self.decided = decided
         """As given; what is set later holds from the next start."""

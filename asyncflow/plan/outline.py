@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from .._show.outline import Facts, Notes, Outline, Table
 from .._show.words import counted, listed, name_of, path, plain, size
-from . import wrong
+from . import findings_text
 from .tasks import PlannedTask
 from .times import Times
 from .wiring import Wiring
@@ -31,7 +31,7 @@ def _parts(plan: Plan, wiring: Wiring) -> Iterator[Table | Facts | Notes]:
     yield Table("", ("stage", "tasks", "what", "waits for"), _rows(plan.stages, _Waits(wiring)), (1,))
     yield Facts(_facts(plan, wiring))
     yield _notes("Decisions on values that a plan cannot know", [[plain(text)] for text in plan.decisions])
-    yield _notes("Findings", [wrong.lines(each) for each in plan.findings])
+    yield _notes("Findings", [findings_text.as_lines(each) for each in plan.findings])
 
 
 def _title(plan: Plan) -> str:

@@ -12,7 +12,7 @@ from .._show import words
 from .._show.outline import Outline
 from .._show.shown import Shown
 from ..errors import WiringError
-from . import stored, wfformat, wrong
+from . import findings_text, stored, wfformat
 from .diff import PlanDiff, diff
 from .digraph import digraph
 from .durations import Durations, Lengths
@@ -105,7 +105,7 @@ class Plan(Shown):
             WiringError: something is; the message tells of all of it, and `findings` has it as data.
         """
         if self.findings:
-            raise WiringError(wrong.told(self.findings), self.findings)
+            raise WiringError(findings_text.all_as_text(self.findings), self.findings)
         return self
 
     async def run(self) -> Any:

@@ -8,10 +8,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import Any, Final, TypeVar
 
-from .._show import words
+from .._show import document, words
 from .tasks import Checkpoint, Edge, Finding, PlannedFile, PlannedTask
 
-FORMAT: Final = "asyncflow plan"
 VERSION: Final = 1
 _LONGEST: Final = 500  # characters of why something is refused
 
@@ -32,7 +31,7 @@ def to_json(
 ) -> str:
     """Text that tells all that these are; what is as it mostly is, is left out."""
     told: dict[str, Any] = {
-        "format": FORMAT,
+        "format": document.format_of("Plan"),
         "version": VERSION,
         "tasks": tasks,
         "edges": edges,
@@ -50,18 +49,7 @@ def from_json(given: str | bytes) -> Parts:
     Raises:
         ValueError: it is no such text, or of a version that is not known here.
     """
-    if not isinstance(given, (str, bytes)):
-        raise TypeError(f"Plan.from_json() takes text, and was given {words.given(given)}")
-    try:
-        told = json.loads(given)
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"no plan: the text is not JSON ({error})") from None
-    if not isinstance(told, dict) or told.get("format") != FORMAT:
-        raise ValueError(f'no plan: the text has no "format": "{FORMAT}"')
-    if told.get("version") != VERSION:
-        raise ValueError(
-            f"a plan of version {told.get('version')!r}, and {VERSION} is known here; a later asyncflow may read it"
-        )
+    told = document.read(given, "Plan", VERSION)
     decisions = _list(told, "decisions")
     if not all(isinstance(each, str) for each in decisions):
         raise ValueError("no plan: its decisions are not all text")

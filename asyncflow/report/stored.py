@@ -12,9 +12,8 @@ from typing import Any, Final, NoReturn
 
 from .._core.states import STATES, State
 from .._record.history import DATA, NOT_YET, ORDER, Ending, History, Site, Totals
-from .._show import words
+from .._show import document
 
-FORMAT: Final = "asyncflow report"
 VERSION: Final = 1
 
 _TIMES: Final = ("called", "ready", "staged", "submitted", "started", "finished", "over")
@@ -31,7 +30,7 @@ def to_json(history: History) -> str:
 
 def _parts(history: History) -> Iterator[str]:
     head = {
-        "format": FORMAT,
+        "format": document.format_of("Report"),
         "version": VERSION,
         **{name: getattr(history, name) for name in _PLAIN},
         "dry_run": history.dry_run,
@@ -60,18 +59,7 @@ def from_json(given: str | bytes) -> History:
     Raises:
         ValueError: it is no such text, or of a version that is not known here.
     """
-    if not isinstance(given, (str, bytes)):
-        raise TypeError(f"Report.from_json() takes text, and was given {words.given(given)}")
-    try:
-        told = json.loads(given, parse_constant=_no_number)
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"no report: the text is not JSON ({error})") from None
-    if not isinstance(told, dict) or told.get("format") != FORMAT:
-        raise ValueError(f'no report: the text has no "format": "{FORMAT}"')
-    if told.get("version") != VERSION:
-        raise ValueError(
-            f"a report of version {told.get('version')!r}, and {VERSION} is known here; a later asyncflow may read it"
-        )
+    told = document.read(given, "Report", VERSION, _no_number)
     try:
         history = _history(told)
         check(history)

@@ -10,7 +10,7 @@ NUMBERED: Final = re.compile(r"#\d+")
 """The number of a task in a text: what differs by that alone is told once."""
 
 
-class Decided:
+class DecisionLog:
     """What has been decided in one dry run."""
 
     def __init__(self) -> None:
