@@ -13,13 +13,7 @@ T = TypeVar("T")
 
 
 async def aside(fn: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """Call a function on a new thread and wait for it; also when cancelled, since nothing can stop it half-way.
-
-    Args:
-        fn: what to call.
-        args: its positional arguments.
-        kwargs: its keyword arguments.
-    """
+    """Call a function on a new thread and wait for it; also when cancelled, since nothing can stop it half-way."""
     loop = asyncio.get_running_loop()
     over: asyncio.Future[None] = loop.create_future()
     outcome: list[tuple[T | None, BaseException | None]] = []

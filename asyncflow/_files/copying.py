@@ -24,19 +24,14 @@ class Unwanted(Exception):
 
 
 def copy(source: Path, target: Path, wanted: Callable[[], bool]) -> None:
-    """Copy a file or a directory with all that is in it.
+    """Copy a file, or a directory with all that is in it, to where nothing is; after a failure nothing is there again.
 
-    Links inside a directory stay links where they lead to something in it. Others are followed: whoever writes into the
-    copy would write to where they lead.
-
-    Args:
-        source: what to copy; a link is followed.
-        target: where to; must not be there. It is not there either when this fails.
-        wanted: whether the copy is still wanted; asked now and then.
+    Links inside a directory stay links where they lead to something in it. Others are followed, the source too: whoever
+    writes into the copy would write to where they lead.
 
     Raises:
         OSError: it could not be read or written, holds the place of the copy, or is neither a file nor a directory.
-        Unwanted: as told.
+        Unwanted: `wanted`, which is asked now and then, has said no.
     """
     if os.path.lexists(target):
         raise FileExistsError(errno.EEXIST, "something is there already", str(target))
@@ -51,11 +46,7 @@ def copy(source: Path, target: Path, wanted: Callable[[], bool]) -> None:
 
 
 def remove(path: Path) -> None:
-    """Remove a file or a directory, as far as that can be done.
-
-    Args:
-        path: may be gone.
-    """
+    """Remove a file or a directory, as far as that can be done; it may be gone."""
     if not path.is_dir() or path.is_symlink():
         with suppress(OSError):
             path.unlink()
@@ -69,12 +60,7 @@ def remove(path: Path) -> None:
 
 
 def is_inside(path: str | Path, folder: str | Path) -> bool:
-    """Whether a path leads to somewhere in a directory, or to that itself, with all links followed.
-
-    Args:
-        path: need not be there.
-        folder: the same.
-    """
+    """Whether a path leads to somewhere in a directory, or to that itself, with all links followed."""
     return Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder))
 
 

@@ -24,10 +24,6 @@ def local_path(given: Any, folder: Path) -> Path | None:
 def destination_of(to: Any, folder: Path) -> Path | str:
     """Where an output is published: a path of this machine, with the links of its directory followed, or a URL.
 
-    Args:
-        to: as its user has it.
-        folder: what a path is relative to.
-
     Raises:
         TypeError: it is neither.
     """
@@ -41,14 +37,7 @@ def destination_of(to: Any, folder: Path) -> Path | str:
 
 
 def refuse_no_file(place: Path) -> None:
-    """Refuse to publish where a device, a pipe or a socket is: a rename would put a file in its place.
-
-    Args:
-        place: a destination on this machine.
-
-    Raises:
-        OSError: there is one.
-    """
+    """Raise OSError where a device, a pipe or a socket is: to publish there, a rename would put a file in its place."""
     with suppress(FileNotFoundError, NotADirectoryError):
         mode = os.stat(place).st_mode
         leads_to = os.readlink(place) if place.is_symlink() else ""

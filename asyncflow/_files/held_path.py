@@ -12,12 +12,7 @@ if TYPE_CHECKING:
 
 
 class Directory:
-    """A sandbox that is given back when this goes, with the `TaskFiles` that alone hold it.
-
-    Args:
-        task_id: whose.
-        give_back: takes the number of the task; None for never. May be called on any thread, by the collector, too.
-    """
+    """Gives the number of a task back when this goes, on any thread, with the `TaskFiles` that alone hold it."""
 
     __slots__ = ("give_back", "task_id")
 
@@ -39,12 +34,7 @@ class HeldPath(PosixPath):
 
     @classmethod
     def to(cls, path: Path, files: TaskFiles) -> HeldPath:
-        """The same path, held.
-
-        Args:
-            path: in the sandbox of a task.
-            files: of that task.
-        """
+        """The same path, in the sandbox of a task that it holds."""
         held = cls(path)
         held._plain = path
         held._files = files
@@ -93,11 +83,7 @@ _INSIDE: Final = ("_parts", "_raw_paths")  # what another path is made of that i
 
 
 def plain_path(path: Path) -> Path:
-    """The same path, which nobody has asked for: it is only handed on.
-
-    Args:
-        path: held, or any other.
-    """
+    """The same path, which nobody has asked for: it is only handed on."""
     return (path._plain if isinstance(path, HeldPath) else None) or Path(path)
 
 

@@ -15,15 +15,7 @@ from .task_files import TaskFiles
 
 
 def left_under(name: str, upstreams: Sequence[TaskFiles]) -> Path | None:
-    """A file of that name that a command has left.
-
-    Args:
-        name: in its sandbox.
-        upstreams: of the tasks that its reader depends on.
-
-    Raises:
-        ValueError: two of them have left one.
-    """
+    """A file of that name that one of the commands before has left; ValueError if two have."""
     found = [{name: left[name]} for left in _of_each(upstreams) if name in left]
     left = all_left(found, lambda name: False).get(name)
     return None if left is None else Path(left.path)
@@ -35,13 +27,11 @@ def bring_left(
     place: Callable[[str], Path],
     wanted: Callable[[], bool],
 ) -> None:
-    """Copy what commands have left into a sandbox.
+    """Copy what commands have left into the sandbox of a task that depends on them.
 
     Args:
-        files: of the task that depends on them.
         is_hidden: whether the task itself declares a file of a name, or around it.
         place: gives the path of a new file in its sandbox.
-        wanted: whether the copies are still wanted.
 
     Raises:
         OSError: something could not be copied.
@@ -61,12 +51,7 @@ def bring_left(
 
 
 def walk(sandbox: Path, inside: str = "") -> Iterator[tuple[str, str, Stamp]]:
-    """Each file and link at or below a place in a sandbox: its name there, its path and its stamp.
-
-    Args:
-        sandbox: with nothing in it that changes now.
-        inside: the place.
-    """
+    """Each file and link at or below a place in a sandbox: its name there, its path and its stamp."""
     start = os.path.join(sandbox, inside) if inside else str(sandbox)
     if inside and (os.path.islink(start) or not os.path.isdir(start)):
         yield inside, start, stamp_of(start)

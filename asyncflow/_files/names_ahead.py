@@ -42,14 +42,7 @@ def refuse_missing(files: TaskFiles, inputs: Sequence[InputFile], makers: Mappin
 
 
 def missing(source: Any, path: Path, upstreams: Iterable[TaskFiles], makers: Mapping[str, str]) -> str:
-    """The words for an input that is not there, with who could have made it.
-
-    Args:
-        source: of the `InputFile`.
-        path: where it would be.
-        upstreams: of the tasks that its reader depends on.
-        makers: labels of tasks by the names of outputs that they declare.
-    """
+    """The words for an input that is not there, with who could have made it."""
     names = sorted({name for upstream in upstreams for name in upstream.declares})
     told = f"input {str(source)!r} is not there (looked at {path}); "
     if source in makers:

@@ -22,12 +22,7 @@ Begin = Callable[[Coroutine[Any, Any, Path], str], asyncio.Task[Path]]
 
 
 class OtherPlaces:
-    """What has a URL, for the tasks of one run.
-
-    Args:
-        stopped: set when nobody wants anything any more.
-        begin: has work done that has a name.
-    """
+    """What has a URL, for the tasks of one run."""
 
     def __init__(self, stopped: threading.Event, begin: Begin) -> None:
         self._stopped = stopped
@@ -46,13 +41,7 @@ class OtherPlaces:
         self._remote.send(path, url)
 
     async def fetched(self, label: str, inputs: Iterable[InputFile], folder: Path) -> dict[str, Path]:
-        """Where the inputs of a task are that come from other places, by URL.
-
-        Args:
-            label: of the task.
-            inputs: also those that are here.
-            folder: of the run, for all of its tasks.
-        """
+        """Paths of the inputs that come from other places, by URL: below a directory that all tasks share."""
         wanted = [each.source for each in inputs if isinstance(each.source, str)]
         away = dict.fromkeys(url for url in wanted if urls.is_url(url) and urls.local_path(url) is None)
         fetched = {}

@@ -22,11 +22,7 @@ if TYPE_CHECKING:
 
 class Outputs:
     """``future.outputs["name"]`` is a future of the path of a file that the task declared;
-    ``future.outputs.all("*.csv")``, of a glob, is one of all paths.
-
-    Args:
-        future: of a task that declares outputs.
-    """
+    ``future.outputs.all("*.csv")``, of a glob, is one of all paths."""
 
     def __init__(self, future: TaskFuture[Any]) -> None:
         self._future = future

@@ -25,25 +25,14 @@ _YOUNG: Final = 60.0  # seconds in which a directory is left alone, whatever it 
 
 
 def write_owner(root: Path, keep: str) -> None:
-    """Say that a directory is this process's.
-
-    Args:
-        root: the directory.
-        keep: whose sandboxes stay in it.
-    """
+    """Say that a directory is this process's, and whose sandboxes stay in it."""
     with suppress(OSError):  # who cannot say it, as on a full disk, is never swept
         said = {"host": socket.gethostname(), "keep": keep, "name": root.name, **_process(os.getpid())}
         (root / OWNER).write_text(json.dumps(said))
 
 
 def sweep(folder: Path, prefix: str, stopped: Callable[[], bool]) -> None:
-    """Remove what engines of this user have left that were killed on this machine, except for evidence.
-
-    Args:
-        folder: where directories of runs are.
-        prefix: how their names begin.
-        stopped: whether to end early.
-    """
+    """Remove what engines of this user have left that were killed on this machine, except for evidence."""
     with suppress(OSError), os.scandir(folder) as listing:
         for entry in listing:
             if stopped():
@@ -78,11 +67,7 @@ def _clear(root: Path) -> None:
 
 
 def forget_owner(root: Path) -> None:
-    """Leave a directory to its user, if there is still something in it.
-
-    Args:
-        root: of a run that is over.
-    """
+    """Leave the directory of a run that is over to its user, if there is still something in it."""
     for name in (OWNER, KEPT):
         (root / name).unlink(missing_ok=True)
     with suppress(OSError):  # something is kept in it

@@ -21,11 +21,7 @@ _SHOWN: Final = 20  # files that an error lists
 
 
 class Publishing:
-    """What one run publishes.
-
-    Args:
-        send: puts a file where a URL says.
-    """
+    """What one run publishes; to a URL by `send`."""
 
     def __init__(self, send: Callable[[Path, str], None]) -> None:
         self._send = send
@@ -35,15 +31,14 @@ class Publishing:
         """Look for what a task has made, and publish what is to be published, all of it or none.
 
         Args:
-            files: of the task.
-            wanted: whether it is still wanted; asked for the last time just before the first file appears.
+            wanted: asked for the last time just before the first file appears.
 
         Returns:
             Paths by name; of a glob, a list.
 
         Raises:
             StagingError: an output was not made, leads out of the sandbox, or cannot be published.
-            Unwanted: as told.
+            Unwanted: nobody wants it any more.
         """
         made = {name: _made(files, each) for name, each in files.declares.items()}
         ready: list[tuple[Path, Path]] = []

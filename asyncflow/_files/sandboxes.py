@@ -29,7 +29,7 @@ class Sandboxes:
     """Directories below ``<work_dir>/run-.../``.
 
     Args:
-        work_dir: where; None for the system's place for temporary files.
+        work_dir: None for the system's place for temporary files.
         keep: whose stay when the run is over.
     """
 
@@ -60,11 +60,7 @@ class Sandboxes:
         return Path(tempfile.gettempdir()), "asyncflow-run-"
 
     def sweep(self, stopped: Callable[[], bool]) -> None:
-        """Remove what engines have left there that were killed; takes as long as the file system does.
-
-        Args:
-            stopped: whether to end early.
-        """
+        """Remove what engines have left there that were killed; takes as long as the file system does."""
         sweep(*self._place(), stopped)
 
     @property
@@ -86,11 +82,7 @@ class Sandboxes:
         return self._keep != "none"
 
     def make(self, task: Task) -> Path:
-        """A new, empty directory.
-
-        Args:
-            task: whose.
-        """
+        """A new, empty directory for a task."""
         name = re.sub(r"[^\w.-]+", "_", task.name)[:_NAME].strip(".") or "task"
         path = self._made[task.id] = self.root / f"{name}-{task.id}"
         path.mkdir()
@@ -114,12 +106,9 @@ class Sandboxes:
         return self._keep != "none" and task.id in self._made
 
     def succeeded(self, task: Task, value: Any, give_back: Callable[[int], None]) -> None:
-        """A task has succeeded: its directory may go when nobody can reach it any more.
+        """A task has succeeded: when nobody can reach its directory any more, `give_back` takes its number, on any thread.
 
-        Args:
-            task: with a directory, or without.
-            value: what it has given, which may tell where that is.
-            give_back: takes its number then; on any thread.
+        Its value may tell somebody where the directory is; then that stays.
         """
         files: TaskFiles = task.files
         tells = type(value) not in _TELL_NOTHING and (
@@ -132,11 +121,7 @@ class Sandboxes:
             files.directory = Directory(task.id, give_back)
 
     def remove(self, task_ids: Iterable[int]) -> None:
-        """Remove directories that nobody can reach any more; takes as long as the file system does.
-
-        Args:
-            task_ids: whose.
-        """
+        """Remove directories of tasks that nobody can reach any more; takes as long as the file system does."""
         if self._is_elsewhere():
             return
         for task_id in task_ids:
@@ -165,10 +150,5 @@ def _remove(sandbox: Path) -> None:
 
 
 def beside(sandbox: Path, stream: str) -> Path:
-    """Where the output of a command goes that wants it in files: beside its sandbox, in which there is nothing of ours.
-
-    Args:
-        sandbox: of its task.
-        stream: one of `STREAMS`.
-    """
+    """The file for one of `STREAMS` of a command: beside its sandbox, in which there is nothing of ours."""
     return sandbox.with_name(f"{sandbox.name}.{stream}")

@@ -24,10 +24,7 @@ def info(fs: Any, path: str) -> Any:
 def listing(fs: Any, folder: str, is_page: bool) -> dict[str, tuple[str, bool]]:
     """What is in a directory: by name, what the place calls it and whether it is a directory.
 
-    Args:
-        fs: the file system of fsspec.
-        folder: as that calls it.
-        is_page: whether the listing is a page of the web, with links of all kinds.
+    It may be a page of the web, with links of all kinds.
     """
     fs.invalidate_cache()
     found: dict[str, tuple[str, bool]] = {}

@@ -82,14 +82,7 @@ def _kind(error: Exception) -> type[Exception]:
 
 
 def told(error: Exception, shown: str, url: str, attempts: int) -> Exception:
-    """An error for whoever asked for the transfer, with nothing in it that is secret.
-
-    Args:
-        error: what a driver has raised.
-        shown: the place, as it may be shown.
-        url: of the place.
-        attempts: how often it was tried.
-    """
+    """An error for whoever asked for the transfer, with nothing in it that is secret, and how often it was tried."""
     again = f" ({attempts} attempts)" if attempts > 1 and not isinstance(error, InterruptedError) else ""
     problem = _kind(error)(f"{shown}: {scrubbed(said(error), url)}{again}")
     if isinstance(problem, OSError) and isinstance(error, OSError):

@@ -53,9 +53,7 @@ class Remote:
     def fetch(self, url: str, target: Path) -> None:
         """Bring a file here; with a slash at the end of its URL, a directory and all that is in it.
 
-        Args:
-            url: where from.
-            target: a path where nothing is yet; after a failure, nothing is there again.
+        Where it goes nothing may be yet, and after a failure nothing is.
 
         Raises:
             OSError: it is not there, or could not be brought here; `InterruptedError`: nobody wants it any more.
@@ -71,10 +69,6 @@ class Remote:
 
         To object stores and over HTTP, each file of a directory goes by itself, next to those that are there already.
         Elsewhere a directory appears as a whole, and only where nothing is yet.
-
-        Args:
-            path: of a file, or of a directory that holds files and directories alone.
-            url: what it is to be called there.
 
         Raises:
             OSError: it could not be put there; `InterruptedError`: nobody wants it any more.
@@ -127,13 +121,7 @@ class Remote:
             self._pour(stream, file, size)
 
     def _pour(self, source: Any, sink: Any, size: int | None) -> None:
-        """Copy until there is no more.
-
-        Args:
-            source: what is read.
-            sink: what is written.
-            size: bytes that there should be; None if nobody knows.
-        """
+        """Copy until there is no more, and see that as many bytes came as there should be, if somebody knows."""
         done = 0
         while block := source.read(_BLOCK):
             self._go_on()
@@ -193,12 +181,9 @@ class Remote:
     # -- again --------------------------------------------------------------------------------------------
 
     def _tried(self, place: Place, below: str, step: Callable[[], T]) -> T:
-        """Take a step, again and again while that may help.
+        """Take a step, and again while that may help, from its beginning and newly connected.
 
-        Args:
-            place: where; connected to anew for each attempt.
-            below: which part of the directory that moves, for errors.
-            step: what to do, from its beginning.
+        Errors say which part of a directory it was: `below`.
         """
         attempt = 1
         while True:
