@@ -469,7 +469,7 @@ class Scheduler:
         task.snapshot = task.dependents = task.holes = task.link = None
         if task.extra is not None:
             task.extra.after = ()
-            task.extra.blames = None
+            task.extra.blames = task.extra.returned = None
 
     def _leave_owner(self, task: Task) -> None:
         """The last to leave closes a block that waits for it, and so on outwards; blocks may nest without limit."""

@@ -164,7 +164,7 @@ class CallSite:
 class Extra:
     """What few tasks have; made when the first of it is there, because each slot of a task costs all of them."""
 
-    __slots__ = ("after", "blames", "cause", "children", "files", "label", "outcome")
+    __slots__ = ("after", "blames", "cause", "children", "files", "label", "outcome", "returned")
 
     def __init__(self) -> None:
         self.after: Sequence[Any] = ()
@@ -174,6 +174,7 @@ class Extra:
         self.files: Any = None
         self.label: str | None = None
         self.outcome: Any = None
+        self.returned: Any = None
 
 
 def _in_extra(name: str, otherwise: Any = None) -> property:
@@ -217,6 +218,7 @@ class Task:
         files = _in_extra("files")
         own_label = _in_extra("label")
         outcome = _in_extra("outcome")
+        returned = _in_extra("returned")
 
     id: int
     """The task's number in its run; 1 for the first call."""
@@ -230,7 +232,7 @@ class Task:
     waiting: int
     dependents: Task | list[Task] | None
     link: Task | None  # what was submitted behind it, in a chain
-    holes: Any  # where results are to be filled in
+    holes: Any  # where values are to be filled into its arguments; of a submitted link, the one before, whose value is
     extra: Extra | None  # where the following are, if there is any
     after: Sequence[Any]  # the futures that it waits for and that are not among its arguments
     blames: list[Cause] | None  # why it will not run, as far as known
@@ -238,6 +240,9 @@ class Task:
     children: dict[int, Task] | None  # of a block: what was called inside and is not over
     files: Any  # of a command, or with files among its arguments: its `TaskFiles`
     outcome: Any  # of a command: its `CommandOutcome`, once that has begun
+    returned: (
+        Any  # of a block whose body is over: the futures that it returned, and where their values belong
+    )
     own_label: str | None  # that was given to this call alone
 
     def set_up(

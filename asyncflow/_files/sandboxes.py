@@ -106,7 +106,7 @@ class Sandboxes:
         return self._keep != "none" and task.id in self._made
 
     def succeeded(self, task: Task, value: Any, give_back: Callable[[int], None]) -> None:
-        """A task has succeeded: when nobody can reach its directory any more, `give_back` takes its number, on any thread.
+        """A task has succeeded: when nobody can reach its directory any more, `give_back` takes its number.
 
         Its value may tell somebody where the directory is; then that stays.
         """

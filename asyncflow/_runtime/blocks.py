@@ -61,14 +61,14 @@ class Blocks:
             self._starts.started(block, began, LOOP)
         if self.record is not None:
             self.record.body_ended(block.id)
-        block.holes = futures, holes
+        block.returned = futures, holes
         self._scheduler.returned_futures(block, futures)
 
     def resolve(self, block: Task) -> None:
         """All that a block returned is done: it fails with the first that failed, or is cancelled with what was."""
         if block.story & NOW != RUNNING:
             return  # cancelled meanwhile
-        futures, holes = block.holes
+        futures, holes = block.returned
         bad = [future for future in futures if future.cause is not None]
         failed = [future for future in bad if not future.cancelled()]
         try:

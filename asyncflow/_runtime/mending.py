@@ -30,7 +30,7 @@ def go_on(run: Run, lost: Sequence[Task]) -> None:
             scheduler.cancel(task)
         elif task.done():
             scheduler.succeeded(task)
-        elif type(task.holes) is tuple and not task.waiting and task not in scheduler.returned:
+        elif task.returned is not None and not task.waiting and task not in scheduler.returned:
             scheduler.returned.append(task)
     mend(scheduler, behind, run.awaited)
     _recover(run, lost)
@@ -40,7 +40,7 @@ def go_on(run: Run, lost: Sequence[Task]) -> None:
             for task in scheduler.live.values()
             if behind[task.lane] is coroutines
             and task.id not in scheduler.closing
-            and (type(task.holes) is not tuple or task.story & NOW == CANCELLING)  # else its body is over
+            and (task.returned is None or task.story & NOW == CANCELLING)  # else its body is over
         ]
     )
 
