@@ -455,10 +455,12 @@ time.sleep(3600)
     assert script.end() == (-signal.SIGTERM, "", "")
 
 
-def test_a_program_with_its_own_loop_is_cleaned_up_by_the_line_of_the_readme(start: Any) -> None:
-    tail = """
+def test_a_program_with_its_own_loop_is_cleaned_up_by_the_line_that_the_docs_say(start: Any) -> None:
+    page = Path(__file__).parents[2] / "docs" / "how-to" / "scripts.md"
+    (line,) = [line for line in page.read_text().splitlines() if ".add_signal_handler(" in line]
+    tail = f"""
 async def own():
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, asyncio.current_task().cancel)
+    {line}
     async with engine:
         await main()
 
