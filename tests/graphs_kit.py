@@ -13,8 +13,8 @@ from unittest.mock import patch
 
 from asyncflow._core.files import InputFile, declared
 from asyncflow._core.story import called_at
-from asyncflow._files.outputs import path_of_output
 from asyncflow._runtime import inputs
+from asyncflow._runtime.outputs import path_of_output
 from asyncflow._runtime.run import Run
 from asyncflow.plan import Edge, Plan, PlannedFile, PlannedTask
 

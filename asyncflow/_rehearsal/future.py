@@ -7,8 +7,8 @@ from collections.abc import Callable, Generator
 from contextvars import Context
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from .._files.outputs import Outputs
 from .._runtime.future import TaskFuture
+from .._runtime.outputs import Outputs
 
 if TYPE_CHECKING:
     from .dry_run import DryRun

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import operator
+from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
@@ -132,6 +133,20 @@ async def test_options_never_travel_in_the_users_keywords(threads: WorkflowEngin
         return name, timeout, after
 
     assert await call_me(name="Ishmael", timeout=1, after=2) == ("Ishmael", 1, 2)
+
+
+async def test_a_container_among_the_arguments_is_looked_into_once(threads: WorkflowEngine) -> None:
+    class Counted(list[int]):
+        looks = 0
+
+        def __iter__(self) -> Iterator[int]:
+            Counted.looks += 1
+            return super().__iter__()
+
+    numbers = Counted([1, 2])
+    length = threads.function_task(len)(numbers)
+    assert Counted.looks == 1
+    assert await length == 2
 
 
 async def test_methods_are_tasks_of_their_instance(threads: WorkflowEngine) -> None:

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 from .._core.files import OutputFile, straight
 from .._core.given import meant
 from .._core.task import Definition
+from .._files.held_path import HeldPath
+from .._files.path_standin import PathStandIn
 from ..errors import EngineClosed
-from .held_path import HeldPath
-from .path_standin import PathStandIn
 
 if TYPE_CHECKING:
-    from .._runtime.future import TaskFuture
-    from .task_files import TaskFiles
+    from .._files.task_files import TaskFiles
+    from .future import TaskFuture
 
 
 class Outputs:
