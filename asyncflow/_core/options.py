@@ -7,9 +7,19 @@ Decorators, ``with_options``, hints, signatures and type checkers follow. Pure.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
-from dataclasses import dataclass, field, fields
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Final, Generic, NamedTuple, Self, TypeAlias, TypedDict, TypeVar
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    ClassVar,
+    Final,
+    Generic,
+    NamedTuple,
+    Self,
+    TypeAlias,
+    TypedDict,
+    TypeVar,
+)
 
 from . import given as check
 from .given import meant
@@ -23,8 +33,6 @@ Duration: TypeAlias = "float | timedelta"
 R = TypeVar("R")
 _AFTER: Final = "after"  # what only ``with_options`` takes: futures, which belong to calls and not to a task
 
-_DECLARED: dict[type, dict[str, Option]] = {}
-
 
 class Option(NamedTuple):
     """One option, as its class declares it."""
@@ -37,7 +45,7 @@ class Option(NamedTuple):
 
 def option(check: Callable[[str, Any], Any], default: Any = None, *, left_open: Any = None) -> Any:
     """Declare an option: the default is kept as it is, all else goes through the check."""
-    return field(default=default, metadata={"option": Option(default, check, left_open, False)})
+    return Option(default, check, left_open, False)
 
 
 def barred(why: str, default: Any = None) -> Any:
@@ -46,12 +54,94 @@ def barred(why: str, default: Any = None) -> Any:
     def refusal(option: str, given: Any) -> Any:
         raise TypeError(f"{option}={given!r}: {why}")
 
-    return field(default=default, metadata={"option": Option(default, refusal, default, True)})
+    return Option(default, refusal, default, True)
 
 
-@dataclass(frozen=True, kw_only=True)
-class TaskOptions:
-    """The options of a task that is a function. What is given is checked, and kept as the fields are annotated."""
+class _Options:
+    """Options that are checked when they are given, and do not change."""
+
+    _declared: ClassVar[Mapping[str, Option]] = {}
+
+    def __init_subclass__(cls) -> None:
+        own = {name: each for name, each in vars(cls).items() if isinstance(each, Option)}
+        cls._declared = {**cls._declared, **own}
+
+    def __init__(self, **given: Any) -> None:
+        self.__dict__.update((name, each.default) for name, each in self._declared.items())
+        self.__dict__.update(self._checked(given))
+
+    def changed(self, **given: Any) -> Self:
+        """The same with some options set; one that is given as None, or ``example=...``, stays as it is.
+
+        Raises:
+            TypeError: there is no such option, or it is of the wrong type, or of no use to this kind of tasks.
+            ValueError: what is given is out of range.
+        """
+        changed = object.__new__(type(self))
+        changed.__dict__.update(self.__dict__)  # checked when it was given
+        changed.__dict__.update(self._checked(given))
+        return changed
+
+    def without(self, name: str) -> Self:
+        """The same as if one option had not been given."""
+        changed = self.changed()
+        changed.__dict__[name] = self._declared[name].default
+        return changed
+
+    def _checked(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        known = self._declared
+        if not given.keys() <= known.keys():
+            self.check_names(given.keys())
+        return {
+            name: known[name].check(name, value)
+            for name, value in given.items()
+            if value is not known[name].left_open
+        }
+
+    @classmethod
+    def defaults(cls) -> dict[str, Any]:
+        """The options that can be given, by name, as they are where nothing was given."""
+        return {name: each.default for name, each in cls._declared.items() if not each.is_barred}
+
+    @classmethod
+    def names(cls) -> list[str]:
+        """The names of all options that calls can be given beforehand."""
+        return sorted([*cls.defaults(), _AFTER])
+
+    @classmethod
+    def check_names(cls, given: Set[str]) -> None:
+        """Refuse an option that there is not."""
+        unknown = min(given - cls._declared.keys(), default=None)
+        if unknown == _AFTER:
+            raise TypeError(
+                "after= goes before a call, not to the function:  task.with_options(after=...)(...)"
+            )
+        if unknown is not None:
+            names = cls.names()
+            raise TypeError(
+                f"no option is called {unknown!r}.{meant(unknown, names)}\n  There are: {', '.join(names)}."
+            )
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"options do not change; make others:  options.changed({name}=...)")
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other) and self.__dict__ == other.__dict__
+
+    def __hash__(self) -> int:
+        return hash((type(self), self.__dict__["name"]))
+
+    def __repr__(self) -> str:
+        given = (
+            f"{name}={value!r}"
+            for name, value in self.__dict__.items()
+            if value is not self._declared[name].default
+        )
+        return f"{type(self).__name__}({', '.join(given)})"
+
+
+class TaskOptions(_Options):
+    """The options of a task that is a function."""
 
     name: str | None = option(check.text)
     timeout: float | None = option(check.limit)
@@ -64,55 +154,7 @@ class TaskOptions:
 
         def __init__(self, **given: Unpack[TaskKeywords[Any]]) -> None: ...
 
-    def __post_init__(self) -> None:
-        for name, each in _options(type(self)).items():
-            given = getattr(self, name)
-            if given is not each.default:
-                object.__setattr__(self, name, each.check(name, given))
 
-    def changed(self, **given: Any) -> Self:
-        """The same with some options set; one that is given as None, or ``example=...``, stays as it is.
-
-        Raises:
-            TypeError: there is no such option, or it is of the wrong type, or of no use to this kind of tasks.
-            ValueError: what is given is out of range.
-        """
-        known = _options(type(self))
-        if not given.keys() <= known.keys():
-            self.check_names(given.keys())
-        changed = object.__new__(type(self))
-        changed.__dict__.update(self.__dict__)  # checked when it was given
-        for name, value in given.items():
-            if value is not known[name].left_open:
-                changed.__dict__[name] = known[name].check(name, value)
-        return changed
-
-    @classmethod
-    def defaults(cls) -> dict[str, Any]:
-        """The options that can be given, by name, as they are where nothing was given."""
-        return {name: each.default for name, each in _options(cls).items() if not each.is_barred}
-
-    @classmethod
-    def names(cls) -> list[str]:
-        """The names of all options that calls can be given beforehand."""
-        return sorted([*cls.defaults(), _AFTER])
-
-    @classmethod
-    def check_names(cls, given: Set[str]) -> None:
-        """Refuse an option that there is not."""
-        unknown = min(given - _options(cls).keys(), default=None)
-        if unknown == _AFTER:
-            raise TypeError(
-                "after= goes before a call, not to the function:  task.with_options(after=...)(...)"
-            )
-        if unknown is not None:
-            names = cls.names()
-            raise TypeError(
-                f"no option is called {unknown!r}.{meant(unknown, names)}\n  There are: {', '.join(names)}."
-            )
-
-
-@dataclass(frozen=True, kw_only=True)
 class BlockOptions(TaskOptions):
     """The options of a block."""
 
@@ -121,7 +163,6 @@ class BlockOptions(TaskOptions):
     expected: None = barred("a block takes as long as what is inside")
 
 
-@dataclass(frozen=True, kw_only=True)
 class CommandOptions(TaskOptions):
     """The options of an executable task: how its commands are run, too."""
 
@@ -146,13 +187,6 @@ class CommandOptions(TaskOptions):
             parents: environment of this process.
         """
         return {**({} if self.clean_env else parents), **(self.env or {})}
-
-
-def _options(cls: type[TaskOptions]) -> dict[str, Option]:
-    known = _DECLARED.get(cls)
-    if known is None:
-        known = _DECLARED[cls] = {each.name: each.metadata["option"] for each in fields(cls)}
-    return known
 
 
 Labels: TypeAlias = "Iterable[str] | Callable[..., str] | None"

@@ -26,13 +26,17 @@ class Parameters:
             that shows the signature of what it wraps, its own parameters count: it may add arguments or drop some.
         name: the task's name, for the error.
         kinds: what each class is, for futures among the defaults; None if there are none.
-        options: that the task has, for the error.
+        options: tells the names of those that the task has, for the error.
     """
 
     __slots__ = ("_accept", "_defaults", "_futures", "_name", "_options", "least", "most", "signature")
 
     def __init__(
-        self, fn: Callable[..., Any], name: str, kinds: Kinds | None = None, options: Sequence[str] = ()
+        self,
+        fn: Callable[..., Any],
+        name: str,
+        kinds: Kinds | None = None,
+        options: Callable[[], Sequence[str]] = tuple,
     ) -> None:
         self._name = name
         self._options = options
@@ -119,7 +123,7 @@ class Parameters:
             return ""
         close = difflib.get_close_matches(unknown, there, 1)
         near = f" (did you mean {close[0]!r}?)" if close else ""
-        if unknown in self._options:
+        if unknown in self._options():
             near += f" (options go before the call:  {self._name}.with_options({unknown}=...)(...))"
         return near
 

@@ -6,7 +6,6 @@ They are methods of `WorkflowEngine`. What a type checker knows of them is in `t
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -125,7 +124,7 @@ def definition_of(
         if rehearsal is None:
             raise unknown
         rehearsal.forgiving.misnamed(options.name or name, unknown)
-        options = replace(options, backend=None)
+        options = options.without("backend")
     if is_coroutine is None:
         is_coroutine = is_coroutine_function(fn)
     return Definition(fn, kind, options, is_coroutine=is_coroutine, returns=_value_class(options))

@@ -65,7 +65,7 @@ class FunctionTask(Generic[P, Fn, R]):
         )  # first: a callable's own attributes must not win over ours
         self._engine = engine
         self._definition = definition
-        self._parameters = Parameters(definition.fn, definition.name, KINDS, definition.options.names())
+        self._parameters = Parameters(definition.fn, definition.name, KINDS, definition.options.names)
         definition.fn = self._parameters.without_futures(definition.fn)
         self._leading: tuple[Any, ...] = ()  # the instance, of a method
         self._after: tuple[Any, ...] = ()

@@ -3,14 +3,28 @@
 from __future__ import annotations
 
 import inspect
+import re
+import sys
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from .._core.given import meant
 from .._core.options import TaskOptions
 from .._tracebacks import trim
 
+_KEY: Final = re.compile(r'^    (\w+): .*\n    """((?:.|\n)*?)"""$', re.MULTILINE)
+_OPTIONS: Final = re.compile(r"^( +)options: .*\n", re.MULTILINE)
+
+
+def _told() -> dict[str, str]:
+    """What is told of each option at its key, for editors. The interpreter drops it, so it is read from the source."""
+    spec = sys.modules[TaskOptions.__module__].__spec__
+    source = getattr(spec and spec.loader, "get_source", lambda _: None)(TaskOptions.__module__)
+    return dict(_KEY.findall(source or ""))
+
+
+_TOLD: Final = _told()
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -46,7 +60,7 @@ def _no_option(function: Any, option: str, known: frozenset[str]) -> TypeError:
 
 
 def shows_options(options: type[TaskOptions]) -> Callable[[F], F]:
-    """Have a function that passes options on show them by name in its signature, to `help` and in notebooks."""
+    """Have a function that passes options on show them one by one in its signature and its documentation."""
 
     def showing(function: F) -> F:
         signature = inspect.signature(function)
@@ -64,7 +78,13 @@ def shows_options(options: type[TaskOptions]) -> Callable[[F], F]:
                 trim(error)
                 raise
 
+        shown.__doc__ = _OPTIONS.sub(lambda line: _lines(line[1], options), function.__doc__ or "")
         shown.__signature__ = signature.replace(parameters=[*own, *named])  # type: ignore[attr-defined]
         return shown  # type: ignore[return-value]
 
     return showing
+
+
+def _lines(indent: str, options: type[TaskOptions]) -> str:
+    lines = [f"{name}: {_TOLD.get(name, '')}" for name in options.defaults()]
+    return "".join(indent + line.replace("\n    ", f"\n{indent}    ") + "\n" for line in lines)

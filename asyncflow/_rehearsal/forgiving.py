@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 from copy import copy
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from .._core import arguments
@@ -121,7 +120,7 @@ class Forgiving:
         alone.is_block = alone.is_command = False
         alone.timeout, alone.ends_plainly = None, True
         if callable(definition.options.example):
-            alone.options = replace(definition.options, example=...)
+            alone.options = definition.options.without("example")
         future = DryRun.take(self._run, Call(alone, (), {}, code, at))
         self._run.notes.refused(future, call, futures, order)
         return future

@@ -181,7 +181,7 @@ def test_checking_never_runs_the_function() -> None:
 def test_a_refusal_names_the_task_the_problem_and_the_parameters(
     args: tuple[int, ...], kwargs: dict[str, int], message: str
 ) -> None:
-    error = problem(lambda: Parameters(defaulted, "fit", options=["timeout"]).fitted(args, kwargs))
+    error = problem(lambda: Parameters(defaulted, "fit", options=lambda: ["timeout"]).fitted(args, kwargs))
     assert error is not None
     assert str(error).startswith(message)
     assert "(a: 'int', b: 'int' = 2)" in str(error)

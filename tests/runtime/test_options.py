@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import asyncio
 import inspect
+import re
 from concurrent.futures import Future
 from datetime import timedelta
 from itertools import pairwise
@@ -210,6 +211,8 @@ def test_an_option_is_known_to_all_that_take_options(decorator: str, options: An
     names = set(options.defaults())
     assert set(keywords.__annotations__) == names  # what type checkers know
     assert options_of(getattr(engine, decorator)) == names  # what editors and notebooks show
+    told = inspect.getdoc(getattr(engine, decorator))
+    assert told is not None and all(re.search(rf"    {name}: \w", told) for name in names)
     task = getattr(engine, decorator)(never_called)
     assert options_of(type(task).with_options) >= {"after", *names}
     with pytest.raises(TypeError, match="'never_called': no option is called 'no'") as caught:
