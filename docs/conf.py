@@ -24,6 +24,7 @@ default_role = "code"
 autoclass_content = "both"
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
+napoleon_use_ivar = True  # or an attribute that is annotated, too, would be described twice
 autodoc_default_options = {"members": True, "inherited-members": False, "undoc-members": False}
 python_use_unqualified_type_names = True
 
