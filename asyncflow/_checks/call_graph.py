@@ -10,8 +10,8 @@ from typing import Any
 
 from .._core.containers import is_waited_for
 from .._core.files import File, OutputFile
+from .._inspect.annotations import is_open
 from .._inspect.functions import Argument, Functions
-from .._inspect.hints import is_open
 from .._inspect.parts import walk
 from .._inspect.uses import Uses
 from .._stand_ins.opaque import StandIn

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from .._core.files import File
+from .._inspect.annotations import asks_for_futures
 from .._inspect.fits import clash
 from .._inspect.functions import Argument, is_silent
-from .._inspect.hints import asks_for_futures
 from .._inspect.values import Refusal, refusal
 from .._stand_ins.opaque import StandIn
 from ..plan.rehearsed import RehearsedCall

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from .._causes import brief
 from .._core.files import File
-from .._inspect.hints import class_of, members
+from .._inspect.annotations import class_of, members
 from .._stand_ins.opaque import StandIn
 from .._worker.by_value.modules import importable
 from .._worker.by_value.pickler import Pickler

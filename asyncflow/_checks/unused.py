@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from types import NoneType
 from typing import Never
 
+from .._inspect.annotations import members
 from .._inspect.bodies import code_of, returns
 from .._inspect.functions import is_silent
-from .._inspect.hints import members
 from ..plan.rehearsed import RehearsedCall
 from . import wording
 from .call_graph import CallGraph

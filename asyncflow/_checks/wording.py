@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from .._core.hidden import Hidden
 from .._inspect.functions import Argument
-from .._inspect.hints import brief_value, shown
+from .._inspect.shown import brief_value, shown
 from .._show.words import name_of, plain
 from .._stand_ins.opaque import StandIn
 from ..plan.rehearsed import RehearsedCall

@@ -1,150 +1,213 @@
-"""Reads annotations: what a function is said to return, what the parts of a class are said to be.
+"""Takes annotations apart, and changes parts of them. It does not judge them: `fits.py` does.
 
-A name that cannot be found, because it was imported for type checkers only or is local to some function, stands for
-anything; it never makes the rest unreadable.
+What cannot be known (a name that is nowhere, a variable without a bound, a form of the future) is `Any`.
 """
 
 from __future__ import annotations
 
-import builtins
+import asyncio
+import collections.abc
+import concurrent.futures
+import dataclasses
 import functools
-import inspect
-import sys
+import operator
+import types
 import typing
-from collections.abc import Callable, Mapping
-from types import MethodType, SimpleNamespace
-from typing import Any, TypeVar
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+from .._core.files import File, OutputFile
+from .resolve import substituted
+
+_WRAPPERS: Final = ("ClassVar", "Final", "NotRequired", "ReadOnly", "Required", "Unpack")
+_BARE: Final = (typing.LiteralString, typing.Never, typing.NoReturn, typing.Self, typing.Any)
+_DEEPEST: Final = 40
+_AWAITED: Final = (collections.abc.Awaitable, asyncio.Future, concurrent.futures.Future)
 
 
-def returned_by(fn: Callable[..., Any]) -> Any:
-    """The annotation of what a function returns; `typing.Any` if there is none to be had.
+def plain(hint: Any) -> Any:
+    """An annotation without what says nothing of the type: `Annotated`, `Required`, an alias, a bound variable.
+
+    Returns:
+        A class, a parametrised class, a `Literal`, a union, a `NewType`, `typing.Never` or `typing.Any`.
+    """
+    for _ in range(_DEEPEST):
+        origin = typing.get_origin(hint)
+        if hint is None:
+            return types.NoneType
+        if origin is typing.Annotated or getattr(origin, "_name", None) in _WRAPPERS:
+            hint = typing.get_args(hint)[0]
+        elif getattr(origin, "_name", None) in ("TypeGuard", "TypeIs"):
+            return bool
+        elif origin is not None and hasattr(origin, "__value__"):  # ``type Pair[T] = ...``
+            hint = substituted(
+                origin.__value__, dict(zip(origin.__type_params__, typing.get_args(hint), strict=False))
+            )
+        elif isinstance(hint, dataclasses.InitVar):
+            hint = hint.type
+        elif isinstance(hint, TypeVar):
+            hint = _of_variable(hint)
+        elif hasattr(hint, "__value__") and not isinstance(hint, type):
+            hint = hint.__value__
+        else:
+            return _leaf(hint, origin)
+    return Any
+
+
+def _of_variable(variable: TypeVar) -> Any:
+    if variable.__constraints__:
+        return typing.Union[variable.__constraints__]  # noqa: UP007 - made of a tuple
+    return Any if variable.__bound__ is None else variable.__bound__
+
+
+def _leaf(hint: Any, origin: Any) -> Any:
+    if hint is typing.LiteralString:
+        return str
+    if hint is typing.NoReturn:
+        return typing.Never
+    if isinstance(origin, type) and not hasattr(hint, "__args__"):
+        return origin  # ``typing.List`` without anything
+    if (
+        isinstance(hint, (type, typing.NewType))
+        or hint is typing.Never
+        or origin in (typing.Literal, typing.Union)
+    ):
+        return hint
+    return hint if isinstance(origin, type) else Any
+
+
+def is_union(annotation: Any) -> bool:
+    """Whether an annotation leaves a choice at its outside."""
+    return typing.get_origin(annotation) in (typing.Union, types.UnionType)
+
+
+def members(hint: Any) -> list[Any]:
+    """What a value of this type may be, each a plain annotation by itself; of a union its members."""
+    found: list[Any] = []
+    _collect(hint, found, 0)
+    return found
+
+
+def _collect(hint: Any, found: list[Any], depth: int) -> None:
+    hint = plain(hint)
+    if is_union(hint) and depth < _DEEPEST:
+        for member in typing.get_args(hint):
+            _collect(member, found, depth + 1)
+    else:
+        found.append(hint)
+
+
+def is_open(hint: Any) -> bool:
+    """Whether an annotation leaves a choice somewhere inside, so that an example of it shows one case of several."""
+    hint = plain(hint)
+    return (
+        hint is Any
+        or is_union(hint)
+        or any(is_open(each) for each in typing.get_args(hint) if _is_hint(each))
+    )
+
+
+def _is_hint(part: Any) -> bool:
+    return (
+        isinstance(part, type)
+        or typing.get_origin(part) is not None
+        or isinstance(part, (TypeVar, typing.NewType))
+    )
+
+
+def class_of(hint: Any) -> type | None:
+    """The class that values of a plain annotation are of; None if it is not one."""
+    for _ in range(_DEEPEST):
+        if not isinstance(hint, typing.NewType):
+            break
+        hint = plain(hint.__supertype__)
+    origin = typing.get_origin(hint)
+    cls = origin if origin is not None else hint
+    return cls if isinstance(cls, type) else None
+
+
+def asks_for_futures(hint: Any) -> bool:
+    """Whether an annotation speaks of futures, or of other awaitables, anywhere inside."""
+    for each in members(hint):
+        cls = typing.get_origin(each) or each
+        if isinstance(cls, type) and issubclass(cls, _AWAITED):
+            return True
+        if cls is not each and any(map(asks_for_futures, typing.get_args(each))):
+            return True
+    return False
+
+
+# -- with other parts -----------------------------------------------------------------------------------
+
+
+def changed(annotation: Any, change: Callable[[Any], Any]) -> Any:
+    """An annotation with other parts; itself if none is another. Of a part that cannot be put together again, anything.
 
     Args:
-        fn: any callable; a class returns what it is.
+        annotation: any.
+        change: tells what comes in place of a part; `...` if that is to be looked into.
     """
+    return _changed(annotation, change, 0)
+
+
+def _changed(annotation: Any, change: Callable[[Any], Any], depth: int) -> Any:
+    new = change(annotation)
+    if new is not ...:
+        return new
+    args = typing.get_args(annotation)
+    if not args or depth > _DEEPEST or typing.get_origin(annotation) is typing.Literal:
+        return annotation
+    inner = tuple(_changed(each, change, depth + 1) for each in args)
+    if all(each is old for each, old in zip(inner, args, strict=True)):
+        return annotation
     try:
-        return _returned_by(fn)
-    except Exception:  # annotations are code of the user's
-        return Any
-
-
-def function_in(fn: Any) -> Any:
-    """The callable inside of partials and bound methods."""
-    while isinstance(fn, (functools.partial, MethodType)):
-        fn = fn.func if isinstance(fn, functools.partial) else fn.__func__
-    return fn
-
-
-def _returned_by(fn: Any) -> Any:
-    fn = function_in(fn)
-    if isinstance(fn, type):
-        return fn
-    if "return" not in (getattr(fn, "__annotations__", None) or {}):
-        fn = type(fn).__call__
-    written = fn.__annotations__
-    return _resolved(written["return"], *_namespaces(fn)) if "return" in written else Any
-
-
-def taken_by(fn: Callable[..., Any]) -> dict[str, Any]:
-    """The annotations of a plain function's parameters, by name, each by itself, for one may be unreadable."""
-    written = getattr(fn, "__annotations__", None) or {}
-    inner, outer = _namespaces(fn)
-    return {name: _resolved(each, inner, outer) for name, each in written.items() if name != "return"}
-
-
-def _namespaces(fn: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-    """What names mean in the annotations of a function: around it, and in its module."""
-    plain = inspect.unwrap(fn)
-    code = getattr(plain, "__code__", None)
-    closure = getattr(plain, "__closure__", None) or ()
-    inner = {each.__name__: each for each in getattr(plain, "__type_params__", ())}
-    for name, cell in zip(code.co_freevars if code is not None else (), closure, strict=False):
-        try:
-            inner[name] = cell.cell_contents
-        except ValueError:  # not bound yet
-            pass
-    return inner, getattr(plain, "__globals__", {})
-
-
-def hints_of(cls: type, args: tuple[Any, ...] = ()) -> dict[str, Any]:
-    """The annotations in a class and those that it derives from, each by itself, for one may be unreadable.
-
-    Args:
-        cls: any class.
-        args: what it is parametrised with: type variables in the annotations are replaced by that.
-    """
-    given = arguments_of(cls, args) if hasattr(cls, "__orig_bases__") else {}
-    if not given:
-        try:
-            return typing.get_type_hints(cls, include_extras=True)
-        except Exception:
-            pass
-    hints: dict[str, Any] = {}
-    for each in reversed(cls.__mro__):
-        inner = {parameter.__name__: parameter for parameter in getattr(each, "__type_params__", ())}
-        inner |= {**vars(each), cls.__name__: cls, each.__name__: each}
-        outer = vars(sys.modules[each.__module__]) if each.__module__ in sys.modules else {}
-        bound = bindings(each, given.get(each, ()))
-        written = vars(each).get("__annotations__")
-        for name, annotation in written.items() if isinstance(written, dict) else ():
-            hints[name] = substituted(_resolved(annotation, inner, outer), bound)
-    return hints
-
-
-def _resolved(annotation: Any, inner: Mapping[str, Any], outer: dict[str, Any]) -> Any:
-    """An annotation with what is text in it evaluated; `typing.Any` if that cannot be."""
-    holder = SimpleNamespace(__annotations__={"it": annotation})
-    try:
-        return typing.get_type_hints(holder, outer, _Names(inner, outer), include_extras=True)["it"]
+        return _with(annotation, inner)
     except Exception:
         return Any
 
 
-class _Names(dict[str, Any]):
-    """Names as an annotation sees them; one that is nowhere is a type variable, which may be anything."""
-
-    def __init__(self, *namespaces: Mapping[str, Any]) -> None:
-        super().__init__()
-        self._namespaces = (*namespaces, vars(builtins))
-
-    def __missing__(self, name: str) -> Any:
-        for namespace in self._namespaces:
-            if name in namespace:
-                return namespace[name]
-        return TypeVar(name)
+def _with(annotation: Any, inner: tuple[Any, ...]) -> Any:
+    if is_union(annotation):
+        return functools.reduce(operator.or_, inner)
+    if typing.get_origin(annotation) is typing.Annotated:
+        return inner[0]
+    if hasattr(annotation, "copy_with"):
+        return annotation.copy_with(inner)
+    return annotation.__origin__[inner]
 
 
-def bindings(cls: Any, args: tuple[Any, ...]) -> dict[Any, Any]:
-    """What the type variables of a generic class stand for. In a class that it derives from, the same variables may
-    stand for something else: see `arguments_of`.
-    """
-    return dict(zip(getattr(cls, "__parameters__", ()), args, strict=False))
-
-
-def arguments_of(cls: Any, args: tuple[Any, ...]) -> dict[Any, tuple[Any, ...]]:
-    """What each generic class is parametrised with that a class derives from, and the class itself."""
-    found: dict[Any, tuple[Any, ...]] = {cls: args} if args else {}
-    bound = bindings(cls, args)
-    for base in vars(cls).get("__orig_bases__", ()) if isinstance(cls, type) else ():
-        origin = typing.get_origin(base) or base
-        if origin not in (typing.Generic, typing.Protocol):
-            given = tuple(substituted(each, bound) for each in typing.get_args(base))
-            found = {**arguments_of(origin, given), **found}
-    for base in getattr(cls, "__bases__", ()):
-        found = {**arguments_of(base, ()), **found} if base not in found else found
-    return found
-
-
-def substituted(annotation: Any, bound: Mapping[Any, Any]) -> Any:
-    """An annotation with what its type variables stand for.
+def with_owner(hint: Any, owner: type | None) -> Any:
+    """An annotation in which ``Self`` is said.
 
     Args:
-        annotation: any.
-        bound: what some variables stand for; others stay.
+        hint: any annotation.
+        owner: the class that ``Self`` is; None if there is none to be had.
     """
-    if isinstance(annotation, TypeVar):
-        return bound.get(annotation, annotation)
-    parameters = () if isinstance(annotation, type) else getattr(annotation, "__parameters__", ())
-    if not parameters or not bound:
-        return annotation
-    return annotation[tuple(bound.get(each, each) for each in parameters)]
+    return changed(hint, lambda part: (Any if owner is None else owner) if part is typing.Self else ...)
+
+
+def with_paths(hint: Any) -> Any:
+    """An annotation with a path in place of each file: type checkers take the one for the other, too."""
+    return changed(hint, _as_path)
+
+
+def _as_path(part: Any) -> Any:
+    """A path in place of a file, or several where its name may be a pattern; `...` if it is none."""
+    if not isinstance(part, type) or not issubclass(part, File):
+        return ...
+    return Path if part is OutputFile else Path | list[Path]
+
+
+def settled(hint: Any) -> Any:
+    """An annotation with the value in place of each future: what becomes of a block's result."""
+    return changed(hint, _awaited)
+
+
+def _awaited(hint: Any) -> Any:
+    """The value of a future; `...` if it is none."""
+    origin = typing.get_origin(hint) or hint
+    if isinstance(origin, type) and issubclass(origin, _AWAITED):
+        args = typing.get_args(hint)
+        return settled(args[0]) if len(args) == 1 else Any
+    return ...

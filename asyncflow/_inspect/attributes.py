@@ -11,6 +11,8 @@ from enum import EnumMeta
 from functools import lru_cache
 from typing import Any, Final
 
+from .source import bindings
+
 INDEX: Final = "[]"
 CALL: Final = "()"
 ITERATION: Final = "iteration"
@@ -146,16 +148,9 @@ def stored_in(module: str) -> frozenset[str]:
 
 def stored_by(node: ast.AST) -> list[str]:
     """The names of attributes that a statement assigns to; changing one in place does not make it."""
-    match node:
-        case ast.Assign(targets=targets):
-            pass
-        case ast.AnnAssign(target=target) | ast.For(target=target) | ast.AsyncFor(target=target):
-            targets = [target]
-        case ast.withitem(optional_vars=ast.expr() as target):
-            targets = [target]
-        case _:
-            return []
-    parts = [part for target in targets for part in ast.walk(target)]
+    if isinstance(node, ast.AugAssign):
+        return []
+    parts = [part for target, _ in bindings(node) for part in ast.walk(target)]
     return [
         part.attr for part in parts if isinstance(part, ast.Attribute) and isinstance(part.ctx, ast.Store)
     ]

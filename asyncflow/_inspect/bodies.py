@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from types import CodeType
 from typing import Any, Final
 
-from .annotations import function_in
+from .resolve import function_in
 
 _IDLE: Final = frozenset(
     (

@@ -15,7 +15,7 @@ from functools import lru_cache
 from typing import Any, Final
 
 from .attributes import has_method, lacks
-from .hints import shown
+from .shown import shown
 
 _PLAIN_METACLASSES: Final = (type, abc.ABCMeta, enum.EnumMeta, type(typing.Protocol), type(typing.NamedTuple))
 _NUMBERS: Final = (bool, int, float, complex)

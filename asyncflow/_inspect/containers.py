@@ -7,8 +7,8 @@ import collections.abc
 import typing
 from typing import Any, Final
 
-from .annotations import arguments_of, bindings, hints_of, substituted
-from .hints import class_of, plain
+from .annotations import class_of, plain
+from .resolve import arguments_of, bindings, hints_of, substituted
 
 _OF_ONE_KIND: Final = (
     (str, str),

@@ -16,9 +16,10 @@ from types import NoneType
 from typing import Any, Final
 
 from . import classes
-from .annotations import hints_of
+from .annotations import class_of, members, plain
 from .containers import is_typed_dict, items, pairs, parameters, tuple_of
-from .hints import class_of, members, plain, shown
+from .resolve import hints_of
+from .shown import shown
 
 _DEEPEST: Final = 12
 _ITERATED: Final = collections.abc.Iterable

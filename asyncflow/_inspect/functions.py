@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from types import MethodType
 from typing import Any, Final
 
-from .annotations import function_in, hints_of, returned_by, taken_by
-from .hints import plain, settled, with_owner, with_paths
+from .annotations import plain, settled, with_owner, with_paths
+from .resolve import function_in, hints_of, returned_by, taken_by
 from .wrappers import passed_on
 
 _REMEMBERED: Final = 4096  # functions; a program that submits lambdas all day must not keep each of them

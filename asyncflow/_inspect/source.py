@@ -68,6 +68,20 @@ def position_at(code: CodeType, instruction: int) -> Position:
     return next(islice(code.co_positions(), instruction // 2, None), NOWHERE)
 
 
+def bindings(node: ast.AST) -> list[tuple[ast.expr, ast.expr | None]]:
+    """What a node assigns to, each with the expression whose value, or whose items, that takes; None for no value."""
+    match node:
+        case ast.Assign(targets=targets, value=value):
+            return [(target, value) for target in targets]
+        case ast.AnnAssign() | ast.NamedExpr() | ast.AugAssign():
+            return [(node.target, node.value)]
+        case ast.For() | ast.AsyncFor() | ast.comprehension():
+            return [(node.target, node.iter)]
+        case ast.withitem(context_expr=value, optional_vars=ast.expr() as target):
+            return [(target, value)]
+    return []
+
+
 def names_in(node: ast.AST) -> set[str]:
     """All names in a part of the source."""
     return {each.id for each in ast.walk(node) if isinstance(each, ast.Name)}

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from types import CodeType
 from typing import Final
 
-from .source import FUNCTIONS, Source, position_at
+from .source import FUNCTIONS, Source, bindings, names_in, position_at
 
 _DISPLAYS: Final = (
     ast.List,
@@ -146,24 +146,14 @@ def _has_result(node: ast.AST, function: ast.AST, known: set[str]) -> bool:
     return False
 
 
-def _bound(function: ast.AST, name: str) -> list[ast.AST]:
+def _bound(function: ast.AST, name: str) -> list[ast.expr]:
     """The expressions that a name stands for, or for parts of, in a function."""
-    found: list[ast.AST] = []
-    for node in ast.walk(function):
-        match node:
-            case ast.Assign(targets=targets, value=value):
-                pass
-            case ast.AnnAssign(target=target, value=ast.expr() as value):
-                targets = [target]
-            case ast.NamedExpr(target=target, value=value) | ast.AugAssign(target=target, value=value):
-                targets = [target]
-            case ast.For(target=target, iter=value) | ast.comprehension(target=target, iter=value):
-                targets = [target]
-            case _:
-                continue
-        if any(isinstance(part, ast.Name) and part.id == name for each in targets for part in ast.walk(each)):
-            found.append(value)
-    return found
+    return [
+        value
+        for node in ast.walk(function)
+        for target, value in bindings(node)
+        if value is not None and name in names_in(target)
+    ]
 
 
 def _names(target: ast.AST) -> Iterator[str | None]:

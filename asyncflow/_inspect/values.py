@@ -19,12 +19,13 @@ from typing import Any, Final, NamedTuple
 from .._core.files import File
 from .._show import words
 from . import classes
-from .annotations import hints_of
+from .annotations import class_of, members, plain
 from .containers import is_typed_dict, items, pairs, tuple_of
 from .fits import clash, is_callable, is_literal, literal_clash
 from .functions import is_silent
-from .hints import class_of, members, plain, shown
 from .parts import CONTAINERS, DEEPEST, LOOKED_AT, is_small, walk
+from .resolve import hints_of
+from .shown import shown
 
 Replaced = Callable[[Any], Any]
 """Of what is replaced before a call is made, as a future, the type of what will be there; `...` of what stays."""

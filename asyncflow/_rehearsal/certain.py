@@ -12,10 +12,10 @@ from collections.abc import Sequence
 from types import FunctionType, NoneType
 from typing import Final
 
-from .._inspect.annotations import hints_of
+from .._inspect.annotations import plain
 from .._inspect.attributes import CALL, INDEX, ITERATION, has_method, lacks
 from .._inspect.containers import is_typed_dict, tuple_of
-from .._inspect.hints import plain
+from .._inspect.resolve import hints_of
 from .._inspect.source import COMPREHENSIONS
 from ..plan.rehearsed import RehearsedCall
 from .declared import Declared, Given

@@ -16,12 +16,21 @@ from types import FrameType
 from typing import Any, NamedTuple
 
 from .._core.task import Task
-from .._inspect.annotations import hints_of
+from .._inspect.annotations import class_of, members, plain
 from .._inspect.containers import is_typed_dict, items, pairs, tuple_of
 from .._inspect.frames import named
 from .._inspect.functions import Functions, function_of
-from .._inspect.hints import class_of, members, plain
-from .._inspect.source import COMPREHENSIONS, FUNCTIONS, Position, Source, names_in, position_at, position_of
+from .._inspect.resolve import hints_of
+from .._inspect.source import (
+    COMPREHENSIONS,
+    FUNCTIONS,
+    Position,
+    Source,
+    bindings,
+    names_in,
+    position_at,
+    position_of,
+)
 from ..plan.rehearsed import INTERNED, RehearsedCall, given_by
 
 _DEEPEST = 20
@@ -285,29 +294,26 @@ def _stores(scope: ast.AST, name: str) -> Iterator[tuple[str, ast.AST, int | Non
         match node:
             case ast.arg(arg=arg) if arg == name:
                 yield ("parameter", node, None) if _is_own(scope, node) else None
-            case ast.Assign(targets=[ast.Name(id=bound) as target], value=value) if bound == name:
-                known.add(target)
-                yield "value", value, None
-            case ast.AnnAssign(target=ast.Name(id=bound) as target, value=ast.expr() as value) if (
-                bound == name
-            ):
-                known.add(target)
-                yield "value", value, None
-            case ast.NamedExpr(target=ast.Name(id=bound) as target, value=value) if bound == name:
-                known.add(target)
-                yield "value", value, None
-            case ast.Assign(targets=[ast.Tuple(elts=parts)], value=value):
-                for place, part in enumerate(parts):
-                    if isinstance(part, ast.Name) and part.id == name:
-                        known.add(part)
-                        yield "value", value, place
-            case ast.For(target=ast.Name(id=bound) as target, iter=value) if bound == name:
-                known.add(target)
-                yield "each", value, None
+            case ast.Assign() | ast.AnnAssign() | ast.NamedExpr() | ast.For():
+                kind = "each" if isinstance(node, ast.For) else "value"
+                for target, value in bindings(node):
+                    for part, place in _parts_of(target) if kind == "value" else [(target, None)]:
+                        if value is not None and isinstance(part, ast.Name) and part.id == name:
+                            known.add(part)
+                            yield kind, value, place
             case ast.Name(id=bound, ctx=ast.Store() | ast.Del()) if bound == name and node not in known:
                 yield None
             case ast.ExceptHandler(name=bound) if bound == name:
                 yield None
+
+
+def _parts_of(target: ast.expr) -> list[tuple[ast.expr, int | None]]:
+    """What a target takes of a value: all, or of several names each its item."""
+    return (
+        [(part, place) for place, part in enumerate(target.elts)]
+        if isinstance(target, ast.Tuple)
+        else [(target, None)]
+    )
 
 
 def _is_own(scope: ast.AST, parameter: ast.arg) -> bool:

@@ -16,9 +16,9 @@ from typing import Any, Final
 from .._causes import brief
 from .._core.story import called_at, place_in
 from .._core.task import Task
-from .._inspect.annotations import returned_by
 from .._inspect.frames import is_worded, place_of, values_at
-from .._inspect.hints import shown
+from .._inspect.resolve import returned_by
+from .._inspect.shown import shown
 from ..errors import AsyncflowError
 from ..plan.rehearsed import RehearsedCall
 from ..plan.tasks import Finding

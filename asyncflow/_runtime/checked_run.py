@@ -12,8 +12,9 @@ from typing import Any, NamedTuple
 
 from .._core.states import CANCELLING, NOW
 from .._core.task import Lane, Task
+from .._inspect.annotations import settled
 from .._inspect.functions import Function, Functions
-from .._inspect.hints import settled, shown
+from .._inspect.shown import shown
 from .._inspect.values import problem_with
 from ..errors import TypeMismatch
 from . import inputs

@@ -10,9 +10,9 @@ import types
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from .._inspect.annotations import hints_of
+from .._inspect.annotations import plain
 from .._inspect.containers import is_typed_dict
-from .._inspect.hints import plain
+from .._inspect.resolve import hints_of
 from .example_arrays import array_of, frame_of
 from .example_containers import Awaited
 

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any, Final
 
-from .._inspect.hints import class_of, is_union, members, plain
+from .._inspect.annotations import class_of, is_union, members, plain
 from .decisions import Decisions
 from .example_classes import object_of
 from .example_containers import CONTAINERS

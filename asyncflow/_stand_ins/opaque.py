@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from typing import Any, Final
 
 from .._inspect.attributes import CALL, INDEX, ITERATION
-from .._inspect.hints import brief_value
+from .._inspect.shown import brief_value
 from .decisions import Decisions
 
 _LONGEST: Final = 120  # characters of what a stand-in says that it stands for

@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any, Final
 
-from .._inspect.annotations import returned_by
 from .._inspect.functions import owner_of
+from .._inspect.resolve import returned_by
 from .._stand_ins.decisions import Decisions, OnDecision, OnLack
 from .._stand_ins.example_values import is_constant
 from .._stand_ins.examples import example_of

@@ -29,7 +29,7 @@ from typing import (
 import numpy as np
 import pytest
 
-from asyncflow._inspect.annotations import returned_by
+from asyncflow._inspect.resolve import returned_by
 from asyncflow._stand_ins.examples import example_of
 from asyncflow._stand_ins.opaque import StandIn
 

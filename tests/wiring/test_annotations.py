@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asyncflow._inspect.hints import changed, is_union
+from asyncflow._inspect.annotations import changed, is_union
 
 
 class Box(typing.Generic[typing.TypeVar("T")]):

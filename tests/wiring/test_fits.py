@@ -17,8 +17,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asyncflow._checks import findings_of
+from asyncflow._inspect.annotations import members
 from asyncflow._inspect.fits import clash
-from asyncflow._inspect.hints import members, shown
+from asyncflow._inspect.shown import shown
 from asyncflow.plan.rehearsed import RehearsedCall
 
 from .between import (
