@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from test_examples import EXAMPLES, shown_in_the_readme
+from pages_kit import write_files
+from test_examples import EXAMPLES
+from test_plans_of_examples import NOT_COMPARED, PAGES
 
 from asyncflow import WorkflowEngine
 from asyncflow.plan import Plan
 
 from .kit import told
-
-SHOWN = {name: source for name, source, _ in shown_in_the_readme()}
 
 
 class Planned(Exception):
@@ -60,16 +60,17 @@ def test_an_example_has_no_findings(name: str, plan_of: Any) -> None:
     assert plan.tasks
 
 
-@pytest.mark.parametrize("name", sorted(SHOWN.keys() - {"mistakes.py", "plan.py"}))
-def test_an_example_of_the_readme_has_no_findings(name: str, plan_of: Any, tmp_path: Path) -> None:
-    script = tmp_path / name
-    script.write_text(SHOWN[name])
+@pytest.mark.parametrize(
+    "name", sorted(PAGES.keys() - NOT_COMPARED.keys() - {"where.py"})
+)  # which runs nothing
+def test_an_example_of_a_page_has_no_findings(name: str, plan_of: Any, tmp_path: Path) -> None:
+    write_files(PAGES[name].page, tmp_path)
+    script = PAGES[name].write(tmp_path)
     plan = plan_of(script)
     assert not plan.findings, told(plan.findings)
     assert plan.tasks
 
 
 def test_the_example_of_mistakes_has_one(plan_of: Any, tmp_path: Path) -> None:
-    script = tmp_path / "mistakes.py"
-    script.write_text(SHOWN["mistakes.py"])
+    script = PAGES["mistakes.py"].write(tmp_path)
     assert "'degree'" in plan_of(script).findings[0].what
