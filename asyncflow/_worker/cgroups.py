@@ -144,7 +144,7 @@ def _own_group() -> Path:
         mount, _, kind = line.partition(" - ")
         root, point = mount.split()[3:5]
         if kind.startswith("cgroup2 ") and PurePosixPath(own or "").is_relative_to(root):
-            folder = point.encode().decode("unicode_escape")  # a space is written \040
+            folder = re.sub(r"\\(\d{3})", lambda octal: chr(int(octal[1], 8)), point)  # as \040, a space
             return Path(folder, PurePosixPath(own or "").relative_to(root))
     raise FileNotFoundError(errno.ENOENT, "this process sees no cgroup v2 that it is in")
 
