@@ -31,7 +31,7 @@ _MOST_WORKERS: Final = 1 << 16
 class Record:
     """What has happened in one run.
 
-    The attributes that are not methods are for whoever calls for every task; what they mean is said where they are set.
+    Its logs are written through its methods, and read by `rows`, `news` and `sums`.
 
     Args:
         limit: for how many tasks there are to be rows.
@@ -50,8 +50,6 @@ class Record:
         "limit",
         "names",
         "planning",
-        "ran",
-        "ran_ids",
         "running",
         "segment",
         "segments",
@@ -76,10 +74,8 @@ class Record:
         self.giving_up: Iterator[None] | None = None
         self._cached: dict[Any, tuple[Any, ...]] = {}
         self._held_since: float | None = None
-        # Calls that wait for others, and for what: until the next pause. Runs that were told: until they are taken.
         self.edges: dict[int, Sequence[Task]] = {}
-        self.ran_ids: list[int] = []
-        self.ran: list[tuple[float, float, str]] = []
+        """Calls that wait for others, and for what: whoever makes a call puts it here, until the next pause."""
         self._begin_segment(1, began)
 
     # -- calls --------------------------------------------------------------------------------------------
@@ -179,6 +175,28 @@ class Record:
         if self.tells:
             self.segment.begun.append((task_id, now, worker))
 
+    # -- on the event loop --------------------------------------------------------------------------------
+
+    def ran_on_loop(self, task_id: int, now: float) -> None:
+        """A body has run on the loop, since the one before it was over."""
+        segment = self.segment
+        segment.loop_id.append(task_id)
+        segment.loop_at.append(now)
+
+    def paused(self, now: float) -> None:
+        """The next body on the loop begins now, and not when the one before it was over."""
+        self.ran_on_loop(PAUSE, now)
+
+    @property
+    def loop_since(self) -> float:
+        """When the body on the loop began that is not over yet."""
+        return self.segment.loop_at[-1]
+
+    @property
+    def last_on_loop(self) -> float:
+        """When the body began that was the last to be over on the loop."""
+        return self.segment.loop_at[-2]
+
     def body_ended(self, task_id: int) -> None:
         """The body of a block is over on the event loop, as the log there tells; the block is not."""
         self.running.pop(task_id, None)
@@ -196,15 +214,20 @@ class Record:
         """Work has stopped of which nobody has told when it ran; if it had begun, it ran until now."""
         began = self.running.pop(task_id, None)
         if began is not None:
-            self.ran_ids.append(task_id)
-            self.ran.append((began[0], now, began[1]))
+            self.ran([task_id], [(began[0], now, began[1])], now)
 
-    def taken(self, now: float) -> None:
-        """The runs that were told up to now have been seen to."""
-        if not self.ran:
+    def ran(self, task_ids: list[int], runs: Sequence[tuple[float, float, str]], now: float) -> None:
+        """Workers have run tasks.
+
+        Args:
+            task_ids: their numbers.
+            runs: of each when it began, when it ended, and which worker it was.
+            now: the time at which that was heard.
+        """
+        if not runs:
             return
-        segment, task_ids = self.segment, self.ran_ids
-        began, ended, workers = zip(*self.ran, strict=True)
+        segment = self.segment
+        began, ended, workers = zip(*runs, strict=True)
         numbers = self.workers
         for worker in set(workers) - numbers.keys():
             self._hire(worker)
@@ -217,8 +240,6 @@ class Record:
         if self.running:
             for task_id in task_ids:
                 self.running.pop(task_id, None)
-        task_ids.clear()
-        self.ran.clear()
 
     def over(self, task_id: int, now: float) -> None:
         """A task has its value later than its work was done."""

@@ -57,7 +57,7 @@ class Blocks:
             self.succeeded(block, value)
             return
         if block.story & NOW == SUBMITTED:  # a `def`, over before anybody could ask
-            began = perf_counter() if self.record is None else self.record.segment.loop_at[-2]
+            began = perf_counter() if self.record is None else self.record.last_on_loop
             self._starts.started(block, began, LOOP)
         if self.record is not None:
             self.record.body_ended(block.id)

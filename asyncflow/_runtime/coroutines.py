@@ -23,7 +23,6 @@ from weakref import getweakrefcount
 from .._core.states import CANCELLING, HANDED, NOW, SUBMITTED
 from .._core.task import Task
 from .._record.record import Record
-from .._record.segment import PAUSE
 from .._worker.forks import leave, leave_with
 from ..backend import CANCELLED, FAILED, RAN, RETURNED, STARTED, SUCCEEDED, Event
 from ..errors import CircularDependency, TaskTimeout
@@ -110,7 +109,7 @@ class Coroutines:
         """Hand on the events that the driver has gathered."""
         if self._begun is not None and self._begun.story & NOW == SUBMITTED:
             # It began when the one before it ended, which is the last that was noted.
-            began = None if self._record is None else (self._record.segment.loop_at[-1], LOOP)
+            began = None if self._record is None else (self._record.loop_since, LOOP)
             self._events.append((STARTED, self._begun.id, began))
         if self._events:
             self._handle(self._events)
@@ -237,9 +236,7 @@ class Coroutines:
                         # One look at the clock each: what the engine does from one body to the next counts as theirs.
                         began = ended
                         if record is not None:
-                            segment = record.segment
-                            segment.loop_id.append(task.id)
-                            segment.loop_at.append(began)
+                            record.ran_on_loop(task.id, began)
                         succeeded(task, value)
                         if link is not None:
                             self._follow(link, value)
@@ -304,9 +301,7 @@ class Coroutines:
     def _goes_on(self, now: float) -> float:
         """The next body begins now, and not when the last one ended."""
         if self._record is not None:
-            segment = self._record.segment
-            segment.loop_id.append(PAUSE)
-            segment.loop_at.append(now)
+            self._record.paused(now)
         return now
 
     def _become(

@@ -70,14 +70,15 @@ class Reports:
         live, record = self._scheduler.live, self.record
         many = min(len(events), most)  # not "while events": threads may add to them for ever
         now = perf_counter() if many else 0.0
-        ran_ids, ran = ([], []) if record is None else (record.ran_ids, record.ran)
+        ran_ids: list[int] = []
+        runs: list[tuple[float, float, str]] = []
         task, kind = None, RAN  # while none is at hand
         for _ in range(many):
             try:
                 kind, task_id, payload = events.popleft()
                 if kind == RAN:
                     ran_ids.append(task_id)
-                    ran.append(payload)
+                    runs.append(payload)
                     continue
                 task = live.get(task_id)
                 if task is None:
@@ -117,10 +118,12 @@ class Reports:
                 has_begun = task is not None and kind == STARTED and task.story & NOW != SUBMITTED
                 if task is not None and not task.done() and not has_begun:
                     events.appendleft((kind, task_id, payload))
+                if record is not None:
+                    record.ran(ran_ids, runs, now)
                 self._steps.cut_short()
                 raise
-        if record is not None and many:
-            record.taken(now)
+        if record is not None:
+            record.ran(ran_ids, runs, now)
         self._steps.flush()
 
     def succeeded(self, task: Any, value: Any) -> None:

@@ -124,4 +124,3 @@ class Teller:
     def _catch_up(self, now: float) -> None:
         if self._record.last != self._run.last:
             self._record.pause(self._run.last, now)
-        self._record.taken(now)

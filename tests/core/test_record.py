@@ -21,7 +21,6 @@ from asyncflow._record.lines import events_in, last_run, line_of
 from asyncflow._record.news import News
 from asyncflow._record.record import Record
 from asyncflow._record.rows import history_of
-from asyncflow._record.segment import PAUSE
 from asyncflow._record.sums import OTHERS
 from asyncflow._record.told import history_told
 from asyncflow.events import Event, RunBegan, RunEnded, TaskCalled, TaskEnded, TaskStarted, TaskSubmitted
@@ -45,6 +44,8 @@ class Play:
         self.last_called: Any = None
         self.definitions: dict[str, Definition] = {}
         self.news = News(self.record, 1000.0)
+        self.ran_ids: list[int] = []
+        self.runs: list[tuple[float, float, str]] = []
         self.told: list[Event] = [RunBegan(self.now + 1000, "run", {"backend 'thread'": 2})]
 
     def call(self, name: str, *waits: Task, site: Any = None, block: Task | None = None) -> Task:
@@ -71,14 +72,15 @@ class Play:
         self.record.submitted(tasks, self.now)
 
     def end(self, task: Task, began: float, ended: float, worker: str = "w") -> None:
-        self.record.ran_ids.append(task.id)
-        self.record.ran.append((began, ended, worker))
+        self.ran_ids.append(task.id)
+        self.runs.append((began, ended, worker))
         task.story = DONE
         del self.live[task.id]
 
     def taken(self, seconds: float = 0.0) -> None:
         self.now += seconds
-        self.record.taken(self.now)
+        self.record.ran(self.ran_ids, self.runs, self.now)
+        self.ran_ids, self.runs = [], []
 
     def listen(self) -> None:
         self.told += self.news.since(self.live)
@@ -144,11 +146,9 @@ def test_what_runs_on_the_loop_begins_when_the_one_before_has_ended() -> None:
     play.pause()
     play.submit(*tasks)
     record = play.record
-    record.segment.loop_id.append(PAUSE)
-    record.segment.loop_at.append(101.0)
+    record.paused(101.0)
     for task, at in zip(tasks, (102.0, 104.0, 107.0), strict=True):
-        record.segment.loop_id.append(task.id)
-        record.segment.loop_at.append(at)
+        record.ran_on_loop(task.id, at)
         del play.live[task.id]
     play.now = 110.0
     assert rows(play.history(), "started", "finished", "over") == [(1, 2, 2), (2, 4, 4), (4, 7, 7)]
@@ -313,8 +313,8 @@ def test_burst_that_ends_when_its_segment_is_over_is_counted_by_name(told: int) 
     play.record.go_on(play.live)
     for task in tasks:
         play.end(task, 100, 101)
-    play.record.ran_ids *= told
-    play.record.ran *= told
+    play.ran_ids *= told
+    play.runs *= told
     play.taken()
     for _ in range(2):
         play.call("last")
@@ -379,13 +379,10 @@ def short_memories(draw: st.DrawFn) -> tuple[Play, dict[int, str], dict[int, int
                 step = steps.pop(0)
                 play.now += 1
                 if step == "ran":
-                    play.record.ran_ids.append(task.id)
-                    play.record.ran.append((play.now - 1, play.now, "w"))
-                    play.record.taken(play.now)
+                    play.record.ran([task.id], [(play.now - 1, play.now, "w")], play.now)
                 elif step == "loop":
-                    for task_id, at in ((PAUSE, play.now - 1), (task.id, play.now)):
-                        play.record.segment.loop_id.append(task_id)
-                        play.record.segment.loop_at.append(at)
+                    play.record.paused(play.now - 1)
+                    play.record.ran_on_loop(task.id, play.now)
                 elif step == "late":
                     play.record.over(task.id, play.now)
                 else:
@@ -428,16 +425,14 @@ def test_tasks_with_rows_and_sums_of_the_rest_are_all_that_there_were(
 def test_body_that_runs_while_a_segment_ends_began_when_it_did() -> None:
     play = Play(1)
     play.record.size = 2
-    play.record.segment.loop_id.append(PAUSE)
-    play.record.segment.loop_at.append(103.0)
+    play.record.paused(103.0)
     body = play.call("body")
     for _ in range(3):
         play.call("called inside of it")
     play.pause(4.0)
     assert play.record.is_full
     play.record.go_on(play.live)
-    play.record.segment.loop_id.append(body.id)
-    play.record.segment.loop_at.append(105.0)
+    play.record.ran_on_loop(body.id, 105.0)
     del play.live[body.id]
     assert rows(play.history(), "started", "finished")[0] == (3.0, 5.0)
 
@@ -568,8 +563,8 @@ def test_task_whose_end_is_reported_apart_from_its_run_is_told_to_end() -> None:
     task = play.call("load")
     play.pause()
     play.submit(task)
-    play.record.ran_ids.append(task.id)
-    play.record.ran.append((101.0, 102.0, "w"))
+    play.ran_ids.append(task.id)
+    play.runs.append((101.0, 102.0, "w"))
     play.taken(3)
     play.listen()  # between the two: it is live
     assert not any(isinstance(event, TaskEnded) for event in play.told)
