@@ -68,8 +68,8 @@ class Shell:
             return None
         if frame.f_code.co_name in ("_main", "_flush_now", "_run_next", "_look"):
             return None  # at their first line they have not begun, and asyncio has lost what it was to call
-        if frame.f_code.co_name == "_ended" and "commands.py" in frame.f_code.co_filename:
-            return None  # just where a descriptor is opened or closed, that one may stay
+        if frame.f_code.co_name in ("_ended", "_begun", "_run") and "commands.py" in frame.f_code.co_filename:
+            return None  # just where descriptors are opened or closed, one may stay
         caller = frame
         while caller is not None:
             if caller.f_code.co_name in ("call", "cancel", "catch_up"):
