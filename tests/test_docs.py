@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pages_kit import PAGES, ROOT, Block, blocks, same
+from pages_kit import PAGES, ROOT, Block, blocks, examples, same
 
 from asyncflow import Plan, Report, TaskFuture, WorkflowEngine
 
@@ -21,6 +21,10 @@ SESSION = Path(__file__).with_name("pages_session.py")
 OUTPUTS = ("prints", "raises")
 CODE = ("python", "console", "sh", "bash", "shell")
 EACH_PAGE = [pytest.param(page, id=str(page.relative_to(ROOT))) for page in PAGES]
+OTHER_PAGES = [
+    pytest.param(ROOT / name, id=name)
+    for name in ("CHANGELOG.md", "backends/README.md", "benchmarks/README.md")
+]
 
 
 class Page:
@@ -211,7 +215,7 @@ def headings(page: Path) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
 
 
-@pytest.mark.parametrize("page", EACH_PAGE)
+@pytest.mark.parametrize("page", [*EACH_PAGE, *OTHER_PAGES])
 def test_the_links_of_a_page_lead_somewhere(page: Path) -> None:
     prose = re.sub(r"^```.*?^```$|`[^`\n]*`(?!\]\()", "", page.read_text(), flags=re.M | re.S)
     for target in re.findall(r"\]\(([^)\s]+)\)", prose):
@@ -221,6 +225,10 @@ def test_the_links_of_a_page_lead_somewhere(page: Path) -> None:
         there = (page.parent / path).resolve() if path else page
         assert there.exists(), f"{page.name}: {target}"
         assert not anchor or anchor in headings(there), f"{page.name}: {target}"
+
+
+def test_the_typed_example_is_the_one_that_the_type_checkers_see() -> None:
+    assert examples()["typed.py"].text == (ROOT / "tests" / "typing" / "typed.py").read_text()
 
 
 def test_the_readme_is_one_page_long() -> None:
