@@ -13,7 +13,7 @@ from .tasks import Edge, Finding, PlannedFile, PlannedTask
 
 if TYPE_CHECKING:
     from .plan import Plan
-    from .wiring import Wiring
+    from .task_network import TaskNetwork
 
 Thing = TypeVar("Thing", PlannedTask, Edge, Finding, str)
 
@@ -66,9 +66,9 @@ class PlanDiff:
         return "\n".join(self.lines) or "no difference"
 
 
-def diff(before: Plan, after: Plan, wirings: tuple[Wiring, Wiring]) -> PlanDiff:
+def diff(before: Plan, after: Plan, nets: tuple[TaskNetwork, TaskNetwork]) -> PlanDiff:
     """What is different in two plans."""
-    pairs = matched(*wirings)
+    pairs = matched(*nets)
     ids = {before.tasks[point].id: after.tasks[partner].id for point, partner in pairs.items()}
     partners = set(ids.values())
     tasks = Change(

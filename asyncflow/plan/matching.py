@@ -12,8 +12,8 @@ from collections import deque
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import TYPE_CHECKING, Final
 
+from .task_network import TaskNetwork
 from .tasks import PlannedTask
-from .wiring import Wiring
 
 if TYPE_CHECKING:
     Look = Callable[["Side", int], Hashable]
@@ -22,7 +22,7 @@ _LINE: Final = re.compile(r":\d+(?=, in |$)")
 _NOBODY: Final = -1
 
 
-def matched(ours: Wiring, theirs: Wiring) -> dict[int, int]:
+def matched(ours: TaskNetwork, theirs: TaskNetwork) -> dict[int, int]:
     """Points of tasks in one plan, and of the same tasks in the other."""
     one, other = Side(ours), Side(theirs)
     _sign(one, other)
@@ -35,24 +35,24 @@ class Side:
     """One of the two plans.
 
     Attributes:
-        wiring: of the plan.
+        net: of the plan.
         order: points of tasks, each after its block and its dependencies.
         partners: of each task; -1 while there is none.
         signs: what depends on a task, and on that, and so on, as one number; the same in both plans.
     """
 
-    __slots__ = ("order", "partners", "signs", "wiring")
+    __slots__ = ("net", "order", "partners", "signs")
 
-    def __init__(self, wiring: Wiring) -> None:
-        self.wiring = wiring
-        self.order = [point for point in wiring.order if point < len(wiring.tasks)]
-        self.partners = [_NOBODY] * len(wiring.tasks)
-        self.signs = [0] * len(wiring.tasks)
+    def __init__(self, net: TaskNetwork) -> None:
+        self.net = net
+        self.order = [point for point in net.order if point < len(net.tasks)]
+        self.partners = [_NOBODY] * len(net.tasks)
+        self.signs = [0] * len(net.tasks)
 
     def block(self, point: int) -> int | None:
         """The point of the block around a task."""
-        block = self.wiring.tasks[point].block
-        return None if block is None else self.wiring.index[block]
+        block = self.net.tasks[point].block
+        return None if block is None else self.net.index[block]
 
 
 # -- what two tasks have in common ------------------------------------------------------------------------
@@ -63,27 +63,27 @@ def _at(task: PlannedTask) -> Hashable:
 
 
 def _to_the_letter(side: Side, point: int) -> Hashable:
-    task = side.wiring.tasks[point]
+    task = side.net.tasks[point]
     return _exactly(side, point), task.place, task.expected
 
 
 def _exactly(side: Side, point: int) -> Hashable:
-    task = side.wiring.tasks[point]
+    task = side.net.tasks[point]
     files = tuple(file.name for file in task.inputs), tuple(file.name for file in task.outputs)
     return _at(task), files, side.signs[point]
 
 
 def _at_the_same_line(side: Side, point: int) -> Hashable:
-    return _at(side.wiring.tasks[point])
+    return _at(side.net.tasks[point])
 
 
 def _at_any_line(side: Side, point: int) -> Hashable:
-    task = side.wiring.tasks[point]
+    task = side.net.tasks[point]
     return task.name, task.kind, _LINE.sub("", task.called_at)
 
 
 def _anywhere(side: Side, point: int) -> Hashable:
-    task = side.wiring.tasks[point]
+    task = side.net.tasks[point]
     return task.name, task.kind
 
 
@@ -91,12 +91,12 @@ def _sign(one: Side, other: Side) -> None:
     """Number what depends on each task, the same on both sides."""
     numbers: dict[Hashable, int] = {}
     for side in (one, other):
-        wiring = side.wiring
-        signs: list[list[int]] = [[] for _ in wiring.tasks]
+        net = side.net
+        signs: list[list[int]] = [[] for _ in net.tasks]
         for point in reversed(side.order):
-            key = _at(wiring.tasks[point]), tuple(sorted(signs[point]))
+            key = _at(net.tasks[point]), tuple(sorted(signs[point]))
             side.signs[point] = sign = numbers.setdefault(key, len(numbers))
-            for dependency in wiring.needs[point]:
+            for dependency in net.needs[point]:
                 signs[dependency].append(sign)
 
 
@@ -126,12 +126,12 @@ def _play(one: Side, other: Side, look: Look, in_block: bool, rules: Sequence[st
         if other.partners[point] == _NOBODY:
             own = look(other, point), in_block and other.block(point)
             for rule in rules:
-                for key in _keys(rule, own, other.wiring.needs[point]):
+                for key in _keys(rule, own, other.net.needs[point]):
                     free.setdefault(key, deque()).append(point)
     for point in left:
         block = one.block(point)
         own = look(one, point), in_block and (block if block is None else one.partners[block])
-        needs = [one.partners[each] for each in one.wiring.needs[point]]
+        needs = [one.partners[each] for each in one.net.needs[point]]
         for rule in rules:
             partner = _first_free(free, _keys(rule, own, needs), other.partners)
             if partner != _NOBODY:

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Final
 from .._show.outline import Facts, Notes, Outline, Table
 from .._show.words import counted, listed, name_of, path, plain, size
 from . import findings_text
+from .task_network import TaskNetwork
 from .tasks import PlannedTask
 from .times import Times
-from .wiring import Wiring
 
 if TYPE_CHECKING:
     from .plan import Plan
@@ -22,14 +22,14 @@ _HEAD, _TAIL = 14, 4  # rows
 _NOTES: Final = 5  # of each sort
 
 
-def outline_of(plan: Plan, wiring: Wiring) -> Outline:
+def outline_of(plan: Plan, net: TaskNetwork) -> Outline:
     """What is shown of a plan."""
-    return Outline("Plan", _title(plan), lambda: _parts(plan, wiring))
+    return Outline("Plan", _title(plan), lambda: _parts(plan, net))
 
 
-def _parts(plan: Plan, wiring: Wiring) -> Iterator[Table | Facts | Notes]:
-    yield Table("", ("stage", "tasks", "what", "waits for"), _rows(plan.stages, _Waits(wiring)), (1,))
-    yield Facts(_facts(plan, wiring))
+def _parts(plan: Plan, net: TaskNetwork) -> Iterator[Table | Facts | Notes]:
+    yield Table("", ("stage", "tasks", "what", "waits for"), _rows(plan.stages, _Waits(net)), (1,))
+    yield Facts(_facts(plan, net))
     yield _notes("Decisions on values that a plan cannot know", [[plain(text)] for text in plan.decisions])
     yield _notes("Findings", [findings_text.as_lines(each) for each in plan.findings])
 
@@ -77,13 +77,13 @@ def _counted(tasks: Iterable[PlannedTask]) -> str:
 class _Waits:
     """Names of what tasks wait for; tasks of one block share what it waits for."""
 
-    def __init__(self, wiring: Wiring) -> None:
-        self._wiring = wiring
+    def __init__(self, net: TaskNetwork) -> None:
+        self._network = net
         self._of_checkpoints: dict[int | None, frozenset[str]] = {None: frozenset()}
         self._of_blocks: dict[int | None, frozenset[str]] = {None: frozenset()}
-        for point in wiring.order:  # a block comes before what is inside
-            if point < len(wiring.tasks) and wiring.tasks[point].kind == "block":
-                task = wiring.tasks[point]
+        for point in net.order:  # a block comes before what is inside
+            if point < len(net.tasks) and net.tasks[point].kind == "block":
+                task = net.tasks[point]
                 around, own = self._of_blocks[task.block], self._own(point)
                 self._of_blocks[task.id] = around if around.issuperset(own) else around.union(own)
 
@@ -92,26 +92,26 @@ class _Waits:
         for block in {task.block for task in tasks}:
             names |= self._of_blocks[block]
         for task in tasks:
-            names |= self._own(self._wiring.index[task.id])
+            names |= self._own(self._network.index[task.id])
         return listed([name_of(name) for name in sorted(names)], _CELL) or "nothing"
 
     def _own(self, point: int) -> set[str]:
-        wiring = self._wiring
-        checkpoint = wiring.tasks[point].checkpoint
+        net = self._network
+        checkpoint = net.tasks[point].checkpoint
         if checkpoint not in self._of_checkpoints:  # many tasks may share one
-            waited = frozenset(wiring.tasks[each].name for each in wiring.waited_for(point))
+            waited = frozenset(net.tasks[each].name for each in net.waited_for(point))
             self._of_checkpoints[checkpoint] = waited
-        return {wiring.tasks[each].name for each in wiring.needs[point]} | self._of_checkpoints[checkpoint]
+        return {net.tasks[each].name for each in net.needs[point]} | self._of_checkpoints[checkpoint]
 
 
-def _facts(plan: Plan, wiring: Wiring) -> dict[str, str]:
+def _facts(plan: Plan, net: TaskNetwork) -> dict[str, str]:
     if not plan.tasks:
         return {}
-    times = Times(wiring)
+    times = Times(net)
     points, length = times.critical_path()
     facts = {"Critical path": times.amount(length)}
     if points:
-        facts["Critical path"] += f": {path([wiring.label(point) for point in points])}"
+        facts["Critical path"] += f": {path([net.label(point) for point in points])}"
     if times.left_open:
         facts["Critical path"] += f" ({times.left_open})"
     facts["Parallelism"] = f"{times.most_at_once():,} at most, {plan.average_parallelism:,.1f} on average"

@@ -17,9 +17,9 @@ from .diff import PlanDiff, diff
 from .digraph import digraph
 from .durations import Durations, Lengths
 from .outline import outline_of
+from .task_network import TaskNetwork
 from .tasks import Checkpoint, Edge, Finding, PlannedTask
 from .times import Times
-from .wiring import Wiring
 
 _AS_EDGES_ARE_KEPT: Final = attrgetter("dependent", "dependency", "kind", "file")
 
@@ -69,7 +69,7 @@ class Plan(Shown):
     findings: tuple[Finding, ...]
     checkpoints: tuple[Checkpoint, ...]
     _start: Callable[[], Awaitable[Any]] | None = field(compare=False, repr=False)
-    _wiring: Wiring = field(compare=False, repr=False)
+    _network: TaskNetwork = field(compare=False, repr=False)
 
     def __init__(
         self,
@@ -90,7 +90,7 @@ class Plan(Shown):
         put(self, "findings", tuple(findings))
         put(self, "checkpoints", tuple(checkpoints))
         put(self, "_start", start)
-        put(self, "_wiring", Wiring(in_order, unique, self.checkpoints))
+        put(self, "_network", TaskNetwork(in_order, unique, self.checkpoints))
 
     def __reduce__(self) -> Any:
         # nothing to run elsewhere
@@ -133,7 +133,7 @@ class Plan(Shown):
         Raises:
             LookupError: there is none.
         """
-        return self.tasks[self._wiring.point_of(id)]
+        return self.tasks[self._network.point_of(id)]
 
     def waits_for(self, task: PlannedTask | int) -> tuple[PlannedTask, ...]:
         """What has to be over before a task can start, in the order of their numbers.
@@ -147,8 +147,8 @@ class Plan(Shown):
         Raises:
             LookupError: there is none of that number.
         """
-        point = self._wiring.point_of(task if isinstance(task, int) else task.id)
-        return tuple(self.tasks[each] for each in sorted(set(self._wiring.waits_for(point))))
+        point = self._network.point_of(task if isinstance(task, int) else task.id)
+        return tuple(self.tasks[each] for each in sorted(set(self._network.waits_for(point))))
 
     @property
     def stages(self) -> tuple[tuple[PlannedTask, ...], ...]:
@@ -156,7 +156,7 @@ class Plan(Shown):
 
         Blocks are in none; the tasks in them are.
         """
-        return self._wiring.stages()
+        return self._network.stages()
 
     # -- how well it could go ------------------------------------------------------------------------------
 
@@ -171,12 +171,12 @@ class Plan(Shown):
 
         What is waited for and not run, and what takes no time, does not count.
         """
-        return Times(self._wiring).most_at_once()
+        return Times(self._network).most_at_once()
 
     @property
     def average_parallelism(self) -> float:
         """All work, divided by the length of the critical path; 0 where nothing takes time."""
-        times = Times(self._wiring)
+        times = Times(self._network)
         longest = times.critical_path()[1]
         return times.work() / longest if longest else 0.0
 
@@ -190,7 +190,7 @@ class Plan(Shown):
             TypeError: a duration is no number.
             ValueError: a number that no task has, or a duration that is none.
         """
-        points, length = Times(self._wiring, durations).critical_path()
+        points, length = Times(self._network, durations).critical_path()
         return CriticalPath(tuple(self.tasks[point] for point in points), length)
 
     def makespan(self, workers: int, durations: Durations | None = None) -> float:
@@ -214,7 +214,7 @@ class Plan(Shown):
             TypeError: a duration, or the number of workers, is no number.
             ValueError: less than one worker, a number that no task has, or a duration that is none.
         """
-        return Times(self._wiring, durations).makespan(workers)
+        return Times(self._network, durations).makespan(workers)
 
     def limits(self, workers: int, durations: Durations | None = None) -> str:
         """What keeps it from being quicker on so many workers, in words and numbers.
@@ -227,7 +227,7 @@ class Plan(Shown):
             TypeError: a duration, or the number of workers, is no number.
             ValueError: less than one worker, a number that no task has, or a duration that is none.
         """
-        return Times(self._wiring, durations).limits(workers)
+        return Times(self._network, durations).limits(workers)
 
     @property
     def bytes_staged(self) -> int:
@@ -268,7 +268,7 @@ class Plan(Shown):
         Args:
             other: the later one.
         """
-        return diff(self, other, (self._wiring, other._wiring))
+        return diff(self, other, (self._network, other._network))
 
     def to_json(self) -> str:
         """The plan as text, from which `from_json` makes an equal one."""
@@ -331,12 +331,12 @@ class Plan(Shown):
         Raises:
             ValueError: the plan has no tasks, which the format cannot tell of.
         """
-        return wfformat.written(self.tasks, self._wiring, name, executed_at, self.critical_path().length)
+        return wfformat.written(self.tasks, self._network, name, executed_at, self.critical_path().length)
 
     # -- as people see it ----------------------------------------------------------------------------------
 
     def _outline(self) -> Outline:
-        return outline_of(self, self._wiring)
+        return outline_of(self, self._network)
 
 
 def _restored(

@@ -7,14 +7,14 @@ from math import ceil, fsum
 from .._graph import network
 from .._show.words import counted, path, seconds
 from .durations import Durations, Lengths
-from .wiring import Wiring
+from .task_network import TaskNetwork
 
 
 class Times:
     """One plan with durations of its tasks.
 
     Args:
-        wiring: of the plan.
+        net: of the plan.
         durations: before what is expected of the tasks.
 
     Raises:
@@ -22,21 +22,19 @@ class Times:
         ValueError: a number that no task has, or a duration that is none.
     """
 
-    __slots__ = ("_run", "_weights", "_wiring", "lengths")
+    __slots__ = ("_network", "_run", "_weights", "lengths")
 
-    def __init__(self, wiring: Wiring, durations: Durations | None = None) -> None:
-        self._wiring = wiring
-        self.lengths = Lengths(wiring.tasks, durations)
-        self._weights = wiring.of_all_points(self.lengths.weights)
-        self._run = [
-            point for point, task in enumerate(wiring.tasks) if task.kind in ("function", "executable")
-        ]
+    def __init__(self, net: TaskNetwork, durations: Durations | None = None) -> None:
+        self._network = net
+        self.lengths = Lengths(net.tasks, durations)
+        self._weights = net.of_all_points(self.lengths.weights)
+        self._run = [point for point, task in enumerate(net.tasks) if task.kind in ("function", "executable")]
 
     def critical_path(self) -> tuple[list[int], float]:
         """The tasks that take longest one after another, without the blocks around them, and how long they take."""
-        wiring = self._wiring
-        points, length = network.longest_path(wiring.after, wiring.order, self._weights)
-        tasks = wiring.tasks
+        net = self._network
+        points, length = network.longest_path(net.after, net.order, self._weights)
+        tasks = net.tasks
         return [each for each in points if each < len(tasks) and tasks[each].kind != "block"], length
 
     def work(self) -> float:
@@ -45,7 +43,7 @@ class Times:
 
     def most_at_once(self) -> int:
         """How many tasks run at once if no worker is ever missing."""
-        begins, _ = network.earliest(self._wiring.after, self._wiring.order, self._weights)
+        begins, _ = network.earliest(self._network.after, self._network.order, self._weights)
         run = [(begins[point], begins[point] + self._weights[point]) for point in self._run]
         return network.most_at_once([begin for begin, _ in run], [end for _, end in run])
 
@@ -60,11 +58,11 @@ class Times:
             raise TypeError(f"workers={workers!r}: a whole number is needed")
         if workers < 1:
             raise ValueError(f"workers={workers!r}: without one nothing is ever done")
-        wiring, weights = self._wiring, self._weights
+        net, weights = self._network, self._weights
         works = [False] * len(weights)
         for point in self._run:
             works[point] = True
-        begins = network.list_schedule(wiring.after, wiring.order, weights, works, workers)
+        begins = network.list_schedule(net.after, net.order, weights, works, workers)
         return max(map(sum, zip(begins, weights, strict=True)), default=0)
 
     def limits(self, workers: int) -> str:
@@ -79,7 +77,7 @@ class Times:
             return "Nothing limits it: there is nothing that takes time."
         points, longest = self.critical_path()
         work = self.work()
-        way = path([self._wiring.label(point) for point in points])
+        way = path([self._network.label(point) for point in points])
         share = f"{self.amount(work)} of work on {counted(workers, 'worker')}"
         if longest * workers >= work:
             told = (

@@ -15,8 +15,8 @@ from .._graph import wfformat
 from .._graph.wfformat import VERSION
 from .._show import words
 from .._show.words import plain
+from .task_network import TaskNetwork
 from .tasks import Edge, PlannedFile, PlannedTask
-from .wiring import Wiring
 
 _ID: Final = re.compile(r"[0-9a-zA-Z\-_.]+")
 _NOT_IN_FILES: Final = re.compile(r"[^0-9a-zA-Z\-_./:#]")
@@ -45,7 +45,7 @@ def read(given: str | PathLike[str] | Mapping[str, Any]) -> tuple[list[PlannedTa
 
 
 def written(
-    tasks: Sequence[PlannedTask], wiring: Wiring, name: str, executed_at: str, makespan: float
+    tasks: Sequence[PlannedTask], net: TaskNetwork, name: str, executed_at: str, makespan: float
 ) -> dict[str, Any]:
     """The format's whole document, for `json.dump`.
 
@@ -56,7 +56,7 @@ def written(
     if not points:
         raise ValueError("a plan without tasks cannot be told in WfFormat, which demands one")
     ids = _ids(tasks, points)
-    waits_for = wfformat.parents(wiring.after, wiring.order, [task.kind != "block" for task in tasks])
+    waits_for = wfformat.parents(net.after, net.order, [task.kind != "block" for task in tasks])
     files = _files([tasks[point] for point in points])
 
     def files_of(point: int) -> tuple[list[str], list[str]]:

@@ -16,7 +16,7 @@ from ..errors import CircularDependency
 from .tasks import Checkpoint, Edge, PlannedTask
 
 
-class Wiring:
+class TaskNetwork:
     """The network of a plan. Points up to the number of tasks are these, and openings of blocks; then come closings,
     and checkpoints.
 
