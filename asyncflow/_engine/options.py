@@ -72,11 +72,16 @@ def made(backend: object, workers: int | None, by_name: str | None = None) -> Ex
         return backend
     if isinstance(backend, Executor):
         return ExecutorBackend(backend)
+    raise _no_backend(backend, by_name)
+
+
+def _no_backend(backend: object, by_name: str | None) -> TypeError:
+    """The error for what is no backend."""
     before, after = ("backend=", "") if by_name is None else (f"backends={{{by_name!r}: ", "}")
     mend = ""
     if isinstance(backend, type):
         mend = f"; that is a class, so make one:  {before}{backend.__name__}(){after}"
-    raise TypeError(
+    return TypeError(
         f"{before}{backend!r}{after}: expected a name, an ExecutionBackend or a concurrent.futures.Executor{mend}"
     )
 
@@ -96,6 +101,9 @@ def all_made(
         by_name: whether it was given as ``backends=``, for the words of an error.
     """
     if dry_run:
+        for name, each in chosen.items():
+            if not isinstance(each, (str, ExecutionBackend, Executor)):
+                raise _no_backend(each, name if by_name else None)
         return dict.fromkeys(chosen, made("noop", workers))
     return {name: made(each, workers, name if by_name else None) for name, each in chosen.items()}
 

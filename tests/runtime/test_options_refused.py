@@ -64,6 +64,14 @@ def test_an_option_of_an_engine_of_the_wrong_type_is_named_with_its_value(option
 
 
 @pytest.mark.parametrize(
+    "given", [{"backend": 3}, {"backends": {"a": 3}}, {"backends": {"a": ManualBackend}}]
+)
+def test_a_dry_run_refuses_what_is_no_backend_too(given: dict[str, Any]) -> None:
+    with pytest.raises(TypeError, match=r"^backend.*: expected a name, an ExecutionBackend"):
+        WorkflowEngine(**given, dry_run=True)
+
+
+@pytest.mark.parametrize(
     ("option", "given"),
     [("workers", 0), ("grace", -1), ("grace", float("nan")), ("grace", timedelta(-1)), ("report_limit", -1),
      ("backends", {})],
