@@ -137,6 +137,7 @@ def test_what_a_script_sets_for_its_process_at_its_top_reaches_workers(tmp_path:
         socket.setdefaulttimeout(3.5)
         logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s", stream=sys.stdout)
         logging.getLogger("loud").setLevel(logging.ERROR)
+        logging.getLogger("asyncflow").setLevel(logging.WARNING)  # it tells of the run at INFO
         logging.getLogger("kept").addHandler(logging.FileHandler("kept.log"))
         log = logging.getLogger("mine")
         engine = WorkflowEngine(backend="process", workers=1)
