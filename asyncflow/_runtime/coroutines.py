@@ -2,7 +2,7 @@
 
 A coroutine that never waits needs no `asyncio.Task` of its own. So one asyncio task, the driver, runs the queued
 bodies one after another, each in its own context. The moment a body waits for something, the driver it happens
-to run in becomes that body's own task, and a new driver takes over the queue. ``asyncio.current_task``,
+to run in becomes that body's own task (see `body`), and a new driver takes over the queue. ``asyncio.current_task``,
 ``asyncio.timeout`` and cancelling therefore work in a body as anywhere. A driver that anybody holds when a body is
 over, be it by a key of a `WeakKeyDictionary`, runs no other: what is kept by asyncio task is kept by body.
 """
@@ -12,28 +12,45 @@ from __future__ import annotations
 import asyncio
 import types
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
+from contextlib import suppress
 from contextvars import Context
-from functools import partial
 from sys import getrefcount
 from time import perf_counter
-from typing import Any, Final
+from typing import Any, Final, Protocol
 from weakref import getweakrefcount
 
 from .._core.states import CANCELLING, HANDED, NOW, SUBMITTED
 from .._core.task import Task
 from .._record.record import Record
 from .._worker.forks import leave, leave_with
-from ..backend import CANCELLED, FAILED, RAN, RETURNED, STARTED, SUCCEEDED, Event
-from ..errors import CircularDependency, TaskTimeout
+from ..backend import CANCELLED, FAILED, RAN, STARTED, SUCCEEDED, Event
+from ..errors import TaskTimeout
 from . import inputs
+from .body import Carrier, Over, Runner, given_back, new_runner, raised, to_its_end
 from .failure import NO_VALUES
-from .future import TaskFuture
-from .scope import circle, enter_block, waits_for
+from .scope import enter_block
 
-Runner = Generator[Any, Any, None]
 LOOP: Final = "the event loop"
 """What the loop is called as a worker."""
+
+
+class Sink(Protocol):
+    """Takes what becomes of bodies, on the loop's thread."""
+
+    record: Record | None
+
+    def handle(self, events: deque[Event], /) -> None:
+        """Take events, which are removed, and carry out what follows from them."""
+
+    def succeeded(self, task: Task, value: Any, /) -> None:
+        """Take a task that has ended and its value; what follows is carried out later."""
+
+    def flush(self) -> None:
+        """Carry out what follows."""
+
+    def cut_short(self) -> None:
+        """Something like Ctrl-C has come out of a driver."""
 
 
 class Coroutines:
@@ -41,51 +58,33 @@ class Coroutines:
 
     Args:
         loop: the engine's.
-        handle: takes events on the loop's thread.
-        succeeded: takes a task that has ended and its value.
-        flush: carries out what follows from it.
-        record: is told when bodies have run; None if nobody wants to know.
+        sink: takes what becomes of them.
         slice_seconds: for which bodies may run before everything else on the loop gets its turn; below 0, one body.
         keeps_time: whether a body fails that holds the loop up past its timeout.
-        cut_short: called when something like Ctrl-C has come out of the driver.
     """
 
     def __init__(
-        self,
-        loop: asyncio.AbstractEventLoop,
-        handle: Callable[[deque[Event]], None],
-        succeeded: Callable[[Task, Any], None],
-        flush: Callable[[], None],
-        record: Record | None,
-        slice_seconds: float,
-        keeps_time: bool,
-        cut_short: Callable[[], None],
+        self, loop: asyncio.AbstractEventLoop, sink: Sink, slice_seconds: float, keeps_time: bool
     ) -> None:
         self._loop = loop
-        self._handle = handle
-        self._succeeded = succeeded
-        self._flush = flush
-        self._record = record
+        self._sink = sink
+        self._record = sink.record
         self._slice = slice_seconds
         self._keeps_time = keeps_time
-        self._cut_short = cut_short
         self._queue: deque[Task] = deque()
         self._events: deque[Event] = deque()
-        self._active: asyncio.Task[None] | None = None
+        self._active: Carrier | None = None
         self._begun: Task | None = None  # runs at this moment; said to have started only when somebody asks
-        self._over = _Over()
-        self._first: Any = None  # what the body waits for that is just about to be an asyncio task of its own
-        self._runner = _new_runner(self._over)
-        self.waiting: dict[
-            int, asyncio.Task[None]
-        ] = {}  # the asyncio task of each body that waits for something
+        self._over = Over()
+        self._runner = new_runner(self._over)
+        self.waiting: dict[int, Carrier] = {}
+        """The asyncio task of each body that waits for something."""
 
     def let_go(self) -> None:
         """In a forked child there is at most the body that forked, to be finished."""
         self._queue.clear()
         if self._begun is not None or asyncio.current_task(self._loop) in self.waiting.values():
-            self._handle = partial(leave_with, SUCCEEDED, FAILED)
-            self._flush = partial(leave, None)
+            self._sink = _Leaving()
 
     def submit(self, batch: Sequence[Task]) -> None:
         """Queue tasks."""
@@ -99,7 +98,7 @@ class Coroutines:
             driver.cancel(msg)
         elif task is not self._begun:
             # Queued, where its state makes the driver pass over it; or a block that waits for what it returned.
-            self._handle(deque([(CANCELLED, task.id, None)]))
+            self._sink.handle(deque([(CANCELLED, task.id, None)]))
 
     def is_inside(self) -> bool:
         """Whether the code that asks is part of a body."""
@@ -112,19 +111,19 @@ class Coroutines:
             began = None if self._record is None else (self._record.loop_since, LOOP)
             self._events.append((STARTED, self._begun.id, began))
         if self._events:
-            self._handle(self._events)
+            self._sink.handle(self._events)
 
     def _carry_on(self) -> None:
         """Carry out what follows from all that has ended since the last time."""
         if self._events:
-            self._handle(self._events)
+            self._sink.handle(self._events)
         else:
-            self._flush()
+            self._sink.flush()
 
     def _follow(self, link: Task, value: Any) -> None:
         """Run a link of a chain next, unless it was cancelled meanwhile."""
         if type(value) in NO_VALUES:
-            self._events.extend(_given_back(link))
+            self._events.extend(given_back(link))
         elif link.story & NOW == SUBMITTED:
             inputs.fill((link,), _cannot_be)
             self._queue.appendleft(link)
@@ -141,11 +140,10 @@ class Coroutines:
         if self._begun is not None:
             begun.add(self._begun.id)
             self._begun = None
-        if (
-            self._active is None or self._active.done()
-        ):  # else another goes on, in the midst of what it has at hand
-            self._active = self._over.value = self._first = None
-            self._runner = _new_runner(self._over)
+        if self._active is None or self._active.done():
+            # Else another goes on, in the midst of what it has at hand.
+            self._active = self._over.value = None
+            self._runner = new_runner(self._over)
         known = {task.id for task in self._queue}
         for task in live:
             now = task.story & NOW
@@ -154,7 +152,7 @@ class Coroutines:
             if now == SUBMITTED and task.id not in begun:
                 self._queue.append(task)
             elif SUBMITTED <= now <= CANCELLING:
-                self._events.extend(_given_back(task.link))
+                self._events.extend(given_back(task.link))
                 self._events.append((FAILED, task.id, KeyboardInterrupt()))
         self._carry_on()
         self._ensure_driver()
@@ -162,12 +160,11 @@ class Coroutines:
     def _ensure_driver(self) -> None:
         if self._active is None and self._queue:
             driver = self._main()
-            driver.send(
-                None
-            )  # or a cancel before its first step would end it unseen, and nobody drove the queue
+            # Or a cancel before its first step would end it unseen, and nobody drove the queue.
+            driver.send(None)
             # Not loop.create_task: a factory of eager tasks would begin it before it is known here.
             # A context of its own: one cannot be entered twice, as a loop inside of a body would.
-            self._active = asyncio.Task(driver, loop=self._loop, name="asyncflow", context=Context())
+            self._active = Carrier(driver, loop=self._loop, context=Context())
 
     async def _main(self) -> None:
         try:
@@ -177,126 +174,123 @@ class Coroutines:
                 self._active = None
                 self._ensure_driver()
                 return
-            await self._drive()
+            me = self._active
+            assert me is not None
+            await self._drive(me)
+            self._hand_over(me)
         except GeneratorExit:  # the loop was closed under it
             raise
         except BaseException:
-            self._cut_short()
+            self._sink.cut_short()
             raise
 
+    def _hand_over(self, me: Carrier) -> None:
+        """Leave what is queued to another driver, if this one still has it."""
+        if self._active is me:
+            self._active = self._begun = None
+        self._carry_on()
+        self._ensure_driver()
+
     @types.coroutine
-    def _drive(self) -> Generator[Any, Any, None]:
-        queue, over, record = self._queue, self._over, self._record
-        succeeded, slice_ = self._succeeded, self._slice
-        me: asyncio.Task[None] | None = self._active
-        assert me is not None
-        cancelling = me.cancelling
+    def _drive(self, me: Carrier) -> Generator[Any, Any, None]:
+        """Run what is queued, until the asyncio task is somebody else's or another one drives the queue."""
+        queue, over, record, succeeded = self._queue, self._over, self._record, self._sink.succeeded
         strong, weak = getrefcount(me), getweakrefcount(me)
-        began = self._goes_on(perf_counter())
-        slice_end = began + slice_
-        runner = self._runner
-        send = runner.send
+        began, runner = self._goes_on(perf_counter()), self._runner
+        send, slice_end = runner.send, began + self._slice
         while queue:
             task = queue.popleft()
             if task.story != HANDED and task.story & NOW != SUBMITTED:
                 continue  # cancelled while it was queued
             self._begun = task
-            definition = task.site.definition
-            link = task.link
-            context = task.snapshot.copy()
+            definition, link, context = task.site.definition, task.link, task.snapshot.copy()
             try:
                 if definition.is_block:
-                    task.snapshot = context  # in which what it returns is looked at, too
-                    awaited = context.run(self._enter_block, task)
+                    awaited = self._enter_block(task, context)
                 elif task.kwargs:
                     awaited = context.run(send, definition.fn(*task.args, **task.kwargs))
                 else:
                     awaited = context.run(send, definition.fn(*task.args))
             except BaseException as error:
-                runner = self._runner = _new_runner(self._over)
+                began, runner = self._raised(task, error, link, began)
                 send = runner.send
-                began = self._gave_nothing(task, _ended_by(task, error, False), link, began)
-                del (
-                    task,
-                    link,
-                    context,
-                )  # or the frames of its error would hold its future, which holds the error
+                del task, link, context  # or the error's frames would hold the future, which holds the error
             else:
-                if awaited is over:
-                    value = over.value
-                    over.value = None
-                    ended = perf_counter()
-                    if (
-                        definition.timeout is not None
-                        and ended - began > definition.timeout
-                        and self._keeps_time
-                    ):
-                        began = self._gave_nothing(task, (SUCCEEDED, task.id, None), link, began)
-                    else:
-                        # One look at the clock each: what the engine does from one body to the next counts as theirs.
-                        began = ended
-                        if record is not None:
-                            record.ran_on_loop(task.id, began)
-                        succeeded(task, value)
-                        if link is not None:
-                            self._follow(link, value)
-                    value = None  # or it would be kept while another body waits in this frame
-                else:
-                    self._first, awaited = awaited, None  # for the same reason
+                if awaited is not over:
+                    over.value, awaited = awaited, None  # or it would be kept as long as the body waits
                     yield from self._become(task, me, began, runner, context.run)
                     if self._active is not me:
-                        break
-                    runner = self._runner
-                    send = runner.send
+                        break  # another has taken the queue, and keeps it
+                    began, runner = self._goes_on(perf_counter()), self._runner
+                    send, slice_end = runner.send, began + min(self._slice, 0)  # what is queued has waited
+                elif definition.timeout is not None and self._was_late(task, link, began):
                     began = self._goes_on(perf_counter())
-                    slice_end = began + min(slice_, 0)  # what is queued now has waited
-            # Also when a body cancelled the asyncio task in which it happened to run, or left somebody who holds it, or
-            # has run a loop inside the loop, where another driver has taken the queue.
-            if cancelling() or getrefcount(me) != strong or getweakrefcount(me) != weak or me._callbacks:
+                else:
+                    began = perf_counter()  # one look each: what the engine does now counts as the next's
+                    if record is not None:
+                        record.ran_on_loop(task.id, began)
+                    succeeded(task, over.value)
+                    if link is not None:
+                        self._follow(link, over.value)
+                    over.value = None  # or it would be kept until the next body is over
+            if not queue or began > slice_end:
+                began, slice_end = yield from self._pause(slice_end)
+            # A body may have left somebody who holds this asyncio task: it is the body's own then, and runs no other.
+            # One that has run a loop inside of the loop has made another the active one, and so one less holds this.
+            if me.touched or getrefcount(me) != strong or getweakrefcount(me) != weak:
                 break
-            if not queue:
-                self._begun = None
-                self._carry_on()
-                began = self._goes_on(perf_counter())
-            if began > slice_end:
-                self._begun = None
-                self._carry_on()
-                try:
-                    yield
-                except asyncio.CancelledError:
-                    break
-                began = self._goes_on(perf_counter())
-                slice_end = began + slice_
-        if self._active is me:
-            self._active = None
-            self._begun = None
-        self._carry_on()
-        self._ensure_driver()
 
-    def _enter_block(self, block: Task) -> Any:
+    def _pause(self, slice_end: float) -> Generator[None, None, tuple[float, float]]:
+        """Carry out what follows; when bodies have had their time, give the rest of the loop its turn. Tells when the
+        next one begins, and until when bodies may run."""
+        self._begun = None
+        self._carry_on()
+        if perf_counter() > slice_end:
+            with suppress(asyncio.CancelledError):  # it is touched now, and runs no other body
+                yield
+            slice_end = perf_counter() + self._slice
+        return self._goes_on(perf_counter()), slice_end
+
+    def _enter_block(self, block: Task, context: Context) -> Any:
         """Run a block's body up to where it first waits; a plain ``def``, to its end."""
-        enter_block(block)
-        body = block.definition.fn(*block.args, **block.kwargs)
+        block.snapshot = context  # in which what it returns is looked at, too
+        context.run(enter_block, block)
+        awaited = context.run(block.definition.fn, *block.args, **block.kwargs)
         if block.definition.is_coroutine:
-            return self._runner.send(body)
-        self._over.value = body
+            return context.run(self._runner.send, awaited)
+        self._over.value = awaited
         return self._over
 
-    def _gave_nothing(self, task: Task, event: Event, link: Task | None, began: float) -> float:
-        """A body has ended by an error, or too late; tells when the next begins."""
+    def _raised(
+        self, task: Task, error: BaseException, link: Task | None, began: float
+    ) -> tuple[float, Runner]:
+        """A body has raised an error before it has waited. Tells when the next begins, and what runs it."""
+        self._runner = new_runner(self._over)
         ended = perf_counter()
-        if link is not None:
-            self._events.extend(_given_back(link))
-        self._events.append((RAN, task.id, (began, ended, LOOP)))
-        self._events.append(self._unless_late(task, event, ended - began))
-        return self._goes_on(ended)
+        self._ended(task, raised(task, error, False), link, began, ended)
+        return self._goes_on(ended), self._runner
 
-    def _unless_late(self, task: Task, event: Event, took: float) -> Event:
-        """How a body has ended, which has failed if it held the loop up and so its own timeout's clock."""
+    def _was_late(self, task: Task, link: Task | None, began: float) -> bool:
+        """Whether a body has had a value too late; then that is its end."""
+        ended = perf_counter()
         timeout = task.definition.timeout
-        if timeout is None or took <= timeout or event[0] == CANCELLED or not self._keeps_time:
-            return event
-        return FAILED, task.id, TaskTimeout(task.id, task.name, timeout, LOOP, None)
+        if timeout is None or ended - began <= timeout or not self._keeps_time:
+            return False
+        self._over.value = None
+        self._ended(task, (SUCCEEDED, task.id, None), link, began, ended)
+        return True
+
+    def _ended(self, task: Task, event: Event, link: Task | None, began: float, ended: float) -> bool:
+        """Note how a body has ended, and when it has run. If it held the loop up past its timeout, and with it the
+        timeout's own clock, it has failed. Tells whether it has succeeded."""
+        timeout = task.definition.timeout
+        if timeout is not None and ended - began > timeout and event[0] != CANCELLED and self._keeps_time:
+            event = FAILED, task.id, TaskTimeout(task.id, task.name, timeout, LOOP, None)
+        if link is not None and event[0] != SUCCEEDED:
+            self._events.extend(given_back(link))
+        self._events.append((RAN, task.id, (began, ended, LOOP)))
+        self._events.append(event)
+        return event[0] == SUCCEEDED
 
     def _goes_on(self, now: float) -> float:
         """The next body begins now, and not when the last one ended."""
@@ -305,7 +299,7 @@ class Coroutines:
         return now
 
     def _become(
-        self, task: Task, me: asyncio.Task[None], began: float, runner: Runner, run: Callable[..., Any]
+        self, task: Task, me: Carrier, began: float, runner: Runner, run: Callable[..., Any]
     ) -> Generator[Any, Any, None]:
         """Leave the queue to another driver and be the asyncio task of one body, until that is over."""
         link = task.link
@@ -317,20 +311,18 @@ class Coroutines:
         if self._begun is task:
             self._begun = None
         if self._events:
-            self._handle(self._events)
+            self._sink.handle(self._events)
         self._ensure_driver()
-        event = yield from self._wait(task, me, runner, run)
-        ended = perf_counter()
-        event = self._unless_late(task, event, ended - began)
-        # another driver may have come and gone meanwhile, which a type checker cannot know
-        if self._active is None and not me.cancelling():
+        try:
+            event = yield from to_its_end(task, me, runner, self._over, run)
+        finally:
+            del self.waiting[task.id]
+        # Another driver may have come and gone meanwhile.
+        if self._active is None and not me.touched:
             self._active = me
-        if link is not None and event[0] != SUCCEEDED:
-            self._events.extend(_given_back(link))
-        self._events.append((RAN, task.id, (began, ended, LOOP)))
-        self._events.append(event)
+        succeeded = self._ended(task, event, link, began, perf_counter())
         self.look_now()
-        if link is not None and event[0] == SUCCEEDED:
+        if link is not None and succeeded:
             self._follow(link, event[2])
 
     def make_way(self) -> None:
@@ -343,46 +335,26 @@ class Coroutines:
             self._ensure_driver()
 
     def _leave_queue(self) -> None:
-        self._runner = _new_runner(self._over)
+        self._runner = new_runner(self._over)
         self._active = None
 
-    def _wait(
-        self, task: Task, me: asyncio.Task[None], runner: Runner, run: Callable[..., Any]
-    ) -> Generator[Any, Any, Event]:
-        """Carry a body that waits through to its end, as `asyncio.Task` would, but in its own context."""
-        awaited, self._first = self._first, None
-        torn_down = False
-        me.set_name(f"{task.name}#{task.id}")
-        try:
-            while awaited is not self._over:
-                if isinstance(awaited, TaskFuture) and waits_for(task, awaited):
-                    awaited._asyncio_future_blocking = False
-                    awaited = run(runner.throw, CircularDependency(circle(task, awaited)))
-                    continue
-                try:
-                    yield awaited
-                except GeneratorExit:  # the loop was closed under it
-                    torn_down = True
-                    runner.close()
-                    raise
-                except BaseException as error:
-                    awaited = run(runner.throw, error)
-                else:
-                    awaited = run(runner.send, None)
-            value, self._over.value = self._over.value, None
-            return SUCCEEDED, task.id, value
-        except BaseException as error:
-            if torn_down:
-                raise
-            return _ended_by(task, error, me.cancelling() > 0)
-        finally:
-            del self.waiting[task.id]
 
+class _Leaving:
+    """In a forked child: the task that it came out of has ended, and so does the process."""
 
-class _Over:
-    """What the runners of one run yield when a body is over: nothing that a body waits for can be mistaken for it."""
+    record: Record | None = None
 
-    value: Any = None
+    def handle(self, events: deque[Event], /) -> None:
+        leave_with(SUCCEEDED, FAILED, events)
+
+    def succeeded(self, task: Task, value: Any, /) -> None:
+        leave(None)
+
+    def flush(self) -> None:
+        leave(None)
+
+    def cut_short(self) -> None:
+        """There is nothing that could go on."""
 
 
 @types.coroutine
@@ -391,38 +363,5 @@ def _turn() -> Generator[None, None, None]:
     yield
 
 
-@types.coroutine
-def _runner(over: _Over) -> Generator[Any, Any, None]:
-    """Runs one body after another. ``body.send(None)`` would tell the end of each by raising StopIteration, which costs
-    as much as all the rest of the driver; a ``yield from`` inside the interpreter does not."""
-    while True:
-        body = yield over
-        if type(body) is not types.CoroutineType:
-            body = body.__await__()
-        over.value = yield from body
-
-
-def _new_runner(over: _Over) -> Runner:
-    runner: Runner = _runner(over)
-    runner.send(None)
-    return runner
-
-
 def _cannot_be(link: Task, error: Exception) -> None:
     raise error  # where futures stand as arguments of their own, any value fits
-
-
-def _ended_by(task: Task, error: BaseException, cancelling: bool) -> Event:
-    # A block that awaits what was cancelled is cancelled with it. A function that raises this by itself has failed:
-    # taking it for a cancel would tell a lie about who wanted what.
-    if isinstance(error, asyncio.CancelledError) and (cancelling or task.definition.is_block):
-        return CANCELLED, task.id, None
-    return FAILED, task.id, error
-
-
-def _given_back(link: Task | None) -> Iterator[Event]:
-    """What follows a body that gave no value is not begun."""
-    while link is not None:
-        if link.story & NOW == SUBMITTED:
-            yield RETURNED, link.id, None
-        link = link.link

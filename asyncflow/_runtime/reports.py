@@ -138,6 +138,14 @@ class Reports:
         _set_result(task, value)
         self._scheduler.succeeded(task)
 
+    def flush(self) -> None:
+        """Carry out what follows from what was taken."""
+        self._steps.flush()
+
+    def cut_short(self) -> None:
+        """Ctrl-C came out of the midst of a step."""
+        self._steps.cut_short()
+
     def given_back(self, task: Task) -> None:
         """A backend has given back what it had not begun."""
         if self.record is not None and task.story & NOW != CANCELLING:  # or that is its end

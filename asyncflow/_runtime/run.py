@@ -128,16 +128,7 @@ class Run:
         self.reports = self.Reports(self, scheduler, starts, self.blocks, stager, self.endings, record)
 
         # Where they run.
-        self.coroutines = Coroutines(
-            loop,
-            self.reports.handle,
-            self.reports.succeeded,
-            self.flush,
-            record,
-            self.slice_seconds,
-            self.keeps_time,
-            self.cut_short,
-        )
+        self.coroutines = Coroutines(loop, self.reports, self.slice_seconds, self.keeps_time)
         self.inbox = Inbox(loop, self.reports.handle, places.under_way)
         timed = Timed(self.inbox.report)
         self.foreign = Foreign(timed)

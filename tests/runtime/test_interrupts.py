@@ -17,7 +17,16 @@ from asyncflow import TaskFuture, WorkflowEngine
 from asyncflow.backends.executor import ExecutorBackend
 from asyncflow.errors import CommandFailed
 
-_STEPS = ("coroutines.py", "run.py", "scheduler.py", "inputs.py", "inbox.py", "dispatch.py", "reports.py")
+_STEPS = (
+    "coroutines.py",
+    "body.py",
+    "run.py",
+    "scheduler.py",
+    "inputs.py",
+    "inbox.py",
+    "dispatch.py",
+    "reports.py",
+)
 _ROOMS = {
     "sequential": (*_STEPS, "sequential.py"),
     "thread": ("thread.py", "dispatch.py", "reports.py", "inbox.py"),
