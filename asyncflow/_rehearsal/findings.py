@@ -10,15 +10,18 @@ from __future__ import annotations
 import asyncio
 import difflib
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import PosixPath
 from types import CoroutineType
 from typing import Any, Final
 
 from .._causes import brief
 from .._core.story import called_at, place_in
 from .._core.task import Task
+from .._files.path_standin import PathStandIn
 from .._inspect.frames import is_worded, place_of, values_at
 from .._inspect.resolve import returned_by
 from .._inspect.shown import shown
+from .._stand_ins.example_containers import DictStandIn
 from ..errors import AsyncflowError
 from ..plan.rehearsed import RehearsedCall
 from ..plan.tasks import Finding
@@ -29,7 +32,7 @@ from .declared import Declared
 _NAMED: Final = 3
 _ON_ANY_FILE: Final = (TypeError, AttributeError, NameError, LookupError, ArithmeticError)
 """What does not come of files that are not there yet."""
-_PRETENDED: Final = {"DictStandIn": "dict", "PathStandIn": "PosixPath"}  # and what they stand in for
+_STANDS_IN_FOR: Final[dict[type, type]] = {DictStandIn: dict, PathStandIn: PosixPath}
 
 
 def endless(name: str, most: int, where: str) -> Finding:
@@ -155,8 +158,8 @@ def of_command(
 def _brief(error: BaseException) -> str:
     """An error in words that know nothing of what stands in."""
     told = brief(error)
-    for ours, theirs in _PRETENDED.items():
-        told = told.replace(ours, theirs)
+    for ours, theirs in _STANDS_IN_FOR.items():
+        told = told.replace(ours.__name__, theirs.__name__)
     return told
 
 
@@ -218,7 +221,7 @@ class _Sources:
 
 
 def _given(call: RehearsedCall, value: Any) -> str:
-    kind = _PRETENDED.get(type(value).__name__, type(value).__name__)
+    kind = _STANDS_IN_FOR.get(type(value), type(value)).__name__
     told = f"{call.name!r} (#{call.id}) gives a value of type {kind}"
     if call.example is not ...:
         return f"{told}, as its example= says"
