@@ -1,6 +1,6 @@
 """Keeps what happens in a run, as it happens: times and numbers, in arrays, bounded. Pure: times are handed in.
 
-It is written to for every task, so it does as little as can be: what can be worked out later is left to `rows` (a
+It is written to for every task, so it does as little as can be: what can be worked out later is left to `from_logs` (a
 history of all) and `news` (events, for those who listen). Calls in a row from one place, inside one burst, are one
 entry; that something was handed over or has ended is a number and a time in a log, in the order in which it happens.
 
@@ -31,7 +31,7 @@ _MOST_WORKERS: Final = 1 << 16
 class Record:
     """What has happened in one run.
 
-    Its logs are written through its methods, and read by `rows`, `news` and `sums`.
+    Its logs are written through its methods, and read by `from_logs`, `news` and `sums`.
 
     Args:
         limit: for how many tasks there are to be rows.

@@ -1,4 +1,4 @@
-"""What has happened during some thousand calls, in arrays. It only holds: `record` writes, `rows` and `news` read."""
+"""What has happened during some thousand calls, in arrays, which `record` writes, and `from_logs` and `news` read."""
 
 from __future__ import annotations
 

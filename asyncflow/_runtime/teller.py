@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from .._record.audience import Audience
+from .._record.from_logs import history_of
 from .._record.history import History
 from .._record.journal import Journal
 from .._record.news import News
 from .._record.record import Record
-from .._record.rows import history_of
 from ..events import RunBegan, RunEnded, TaskLeftBehind
 
 if TYPE_CHECKING:

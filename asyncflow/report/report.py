@@ -11,9 +11,9 @@ from os import PathLike
 from typing import Any
 
 from .._core.states import STATES
+from .._record.from_events import history_told
 from .._record.history import History
 from .._record.lines import events_in, last_run
-from .._record.told import history_told
 from .._show import words
 from .._show.outline import Outline
 from .._show.shown import Shown

@@ -16,13 +16,13 @@ from profiles import examples
 
 from asyncflow._core.states import CANCELLED, DONE, FAILED, PENDING, STATES, SUCCEEDED, UPSTREAM_FAILED
 from asyncflow._core.task import FIELDS, CallSite, Definition, Lane, Task
+from asyncflow._record.from_events import history_told
+from asyncflow._record.from_logs import history_of
 from asyncflow._record.history import DATA, ORDER, Ending, History, Totals
 from asyncflow._record.lines import events_in, last_run, line_of
 from asyncflow._record.news import News
 from asyncflow._record.record import Record
-from asyncflow._record.rows import history_of
 from asyncflow._record.sums import OTHERS
-from asyncflow._record.told import history_told
 from asyncflow.events import Event, RunBegan, RunEnded, TaskCalled, TaskEnded, TaskStarted, TaskSubmitted
 
 TIMES = ("called", "ready", "staged", "submitted", "started", "finished", "over")

@@ -1,0 +1,164 @@
+"""Builds a history: its columns while they are filled, and what follows from them. Pure.
+
+Who fills them are `from_logs`, of a run that is there, and `from_events`, of one of which only a journal is left.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable, Iterable, Sequence
+from math import isnan
+from typing import Any, Final
+
+from .._core.states import CANCELLING, FAILED, PENDING, READY, RUNNING, SUBMITTED, SUCCEEDED
+from .history import DATA, NOT_YET, ORDER, Ending, History, Site
+
+_TIMES: Final = ("called", "ready", "staged", "submitted", "started", "finished", "over")
+_NUMBERS: Final = ("site", "block", "state", "attempts", "worker", "bytes_in", "bytes_out")
+
+
+class Columns:
+    """The columns of a history, by row, and what else is known of tasks, by number. What they mean is said there; but
+    times are by a clock of the one who fills them in.
+
+    Args:
+        size: how many rows.
+    """
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self.sites: dict[Site, int] = {}
+        self.site = array("I", [0]) * size
+        self.block = array("I", [0]) * size
+        self.state = array("B", [PENDING]) * size
+        self.attempts = array("H", [0]) * size
+        self.worker = array("H", [0]) * size
+        empty = array("d", [NOT_YET]) * size
+        self.called, self.ready, self.staged, self.submitted = empty[:], empty[:], empty[:], empty[:]
+        self.started, self.finished, self.over = empty[:], empty[:], empty
+        self.bytes_in = array("Q")
+        self.bytes_out = array("Q")
+        self.starts = array("I", [0])
+        self.dependencies = array("I")
+        self.edges = array("B")
+        self.endings: dict[int, Ending] = {}
+        self.loading: dict[int, float] = {}
+
+    def number_of(self, site: Site) -> int:
+        """The number of a site in the column."""
+        return self.sites.setdefault(site, len(self.sites))
+
+    def add_edges(self, dependencies: Sequence[int], orders: int) -> None:
+        """Of the next row, in order: what it waits for, and how many of these, the last, give it no value."""
+        self.dependencies.extend(dependencies)
+        self.edges.extend([DATA] * (len(dependencies) - orders) + [ORDER] * orders)
+        self.starts.append(len(self.dependencies))
+
+    def brought(self, row: int, at: float, size: int) -> None:
+        """The files of a task were there."""
+        self.staged[row] = at
+        self.bytes_in = self.bytes_in or array("Q", [0]) * self.size
+        self.bytes_in[row] = size
+
+    def published(self, row: int, size: int) -> None:
+        """So many bytes of what a task has made were published."""
+        self.bytes_out = self.bytes_out or array("Q", [0]) * self.size
+        self.bytes_out[row] = size
+
+    def given_back(self, row: int) -> None:
+        """What was handed over came back, and had not begun."""
+        self.attempts[row] = max(0, self.attempts[row] - 1)
+
+    def left_behind(self, row: int) -> None:
+        """The work of a task went on when the run ended."""
+        self.state[row] = CANCELLING
+        self.over[row] = self.finished[row] = NOT_YET
+
+    def history(
+        self,
+        kept: Sequence[int],
+        numbers: Iterable[int],
+        zero: float,
+        is_staged: Callable[[int], bool],
+        **known: Any,
+    ) -> History:
+        """The history, its times put in order.
+
+        Args:
+            kept: the rows that there are to be.
+            numbers: of their tasks.
+            zero: when the run began, by the clock of the columns.
+            is_staged: whether the files are there of a task, by number, that was not handed over.
+            known: what is known of the run.
+        """
+        history = History(
+            id=array("I", numbers),
+            sites=tuple(self.sites),
+            starts=self.starts,
+            dependencies=self.dependencies,
+            edges=self.edges,
+            endings=self.endings,
+            loading={number: since - zero for number, since in self.loading.items()},
+            **known,
+        )
+        for name in _NUMBERS:
+            column = getattr(self, name)
+            if column and len(kept) < self.size:
+                column = array(column.typecode, [column[row] for row in kept])
+            setattr(history, name, column)
+        for name in _TIMES:
+            column = getattr(self, name)
+            setattr(history, name, array("d", [column[row] - zero for row in kept]))
+        _put_in_order(history, is_staged)
+        return history
+
+
+_HANDED: Final = frozenset({SUBMITTED, RUNNING, SUCCEEDED})
+_READY_ONLY: Final = frozenset({READY, FAILED})  # what fails before it is handed over could not be staged
+
+
+def _put_in_order(history: History, is_staged: Callable[[int], bool]) -> None:
+    """Work out when tasks were ready, staged and handed over, where that is not known, and hold all of it in order.
+
+    A task was ready when the last that it waits for was over. A link of a chain goes with the one before it and is not
+    told of by itself; it may have begun before that was known to be over here.
+
+    Args:
+        history: with all that was told; changed in place.
+        is_staged: whether the files are there of a task, by number, that was not handed over.
+    """
+    row_of = _rows(history)
+    over = history.over
+    for row, task_id in enumerate(history.id):
+        started, state = history.started[row], history.state[row]
+        was_handed = state in _HANDED or not isnan(started) or not isnan(history.submitted[row])
+        if not was_handed and state not in _READY_ONLY:
+            continue
+        ready = history.called[row]
+        for dependency in history.dependencies[history.starts[row] : history.starts[row + 1]]:
+            before = row_of(dependency)
+            if before is not None and over[before] > ready:
+                ready = over[before]
+        end = min(each for each in (started, over[row], history.now) if not isnan(each))
+        ready = history.ready[row] = min(ready, end)
+        if was_handed:
+            staged = history.staged[row] = _between(ready, history.staged[row], end)
+            history.submitted[row] = _between(staged, history.submitted[row], end)
+            history.attempts[row] = history.attempts[row] or 1
+        elif is_staged(task_id):
+            history.staged[row] = _between(ready, history.staged[row], end)
+
+
+def _rows(history: History) -> Callable[[int], int | None]:
+    """Finds the row of a number; None if it has none any more."""
+    numbers = history.id
+    if not numbers:
+        return lambda task_id: None
+    first, last = numbers[0], numbers[-1]
+    if last - first + 1 == len(numbers):
+        return lambda task_id: task_id - first if task_id >= first else None
+    return {task_id: row for row, task_id in enumerate(numbers)}.get
+
+
+def _between(least: float, time: float, most: float) -> float:
+    return least if isnan(time) or time < least else min(time, most)

@@ -1,0 +1,147 @@
+"""Makes a history of events, as `from_logs` makes one of a record: for a run of which only a journal is left. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from .._core.states import PENDING, READY, RUNNING, STATES, SUBMITTED, SUCCEEDED, State
+from ..events import (
+    EventsLost,
+    RunBegan,
+    RunEnded,
+    TaskCalled,
+    TaskEnded,
+    TaskLeftBehind,
+    TaskReturned,
+    TaskStaged,
+    TaskStarted,
+    TaskSubmitted,
+)
+from .columns import Columns
+from .history import NOT_YET, Ending, History, Site
+from .lines import Written
+
+
+def history_told(events: Iterable[Written]) -> History:
+    """All that can be known of a run from the events of it, up to where these end.
+
+    Args:
+        events: of one run, each task's in order. Of tasks whose call is not among them, nothing is known.
+    """
+    known = list(events)
+    reader = _Reader(sum(isinstance(event, TaskCalled) for event in known))
+    for event in known:
+        reader.read(event)
+    return reader.history()
+
+
+class _Reader:
+    """Fills in the columns from events, by whose times they go.
+
+    Args:
+        size: how many calls there are, at most.
+    """
+
+    def __init__(self, size: int) -> None:
+        self._columns = Columns(size)
+        self._rows: dict[int, int] = {}
+        self._names: dict[str, int] = {"": 0}
+        self._run: dict[str, Any] = {}
+        self._began = self._last = 0.0
+
+    def read(self, event: Written) -> None:
+        """Fill in what an event says."""
+        self._last = max(self._last, event.time)
+        if isinstance(event, TaskCalled):
+            if event.id not in self._rows:
+                self._called(event)
+        elif isinstance(event, RunBegan):
+            self._began = event.time
+            self._run.update(run=event.run, workers=event.workers, dry_run=event.dry_run)
+        elif isinstance(event, RunEnded):
+            self._run.update(is_over=True, planning=event.planning)
+        elif not isinstance(event, EventsLost):
+            row = self._rows.get(event.id)
+            if row is not None:
+                self._step(row, event)
+
+    def _called(self, event: TaskCalled) -> None:
+        columns = self._columns
+        row = self._rows[event.id] = len(self._rows)
+        columns.site[row] = columns.number_of(Site(*event[2:8]))
+        columns.block[row] = event.block
+        columns.called[row] = event.time
+        columns.add_edges(event.dependencies, len(event.order))
+
+    def _step(
+        self,
+        row: int,
+        event: TaskStaged | TaskSubmitted | TaskReturned | TaskStarted | TaskEnded | TaskLeftBehind,
+    ) -> None:
+        columns = self._columns
+        if isinstance(event, TaskEnded):
+            self._ended(row, event)
+        elif isinstance(event, TaskLeftBehind):
+            columns.left_behind(row)
+        elif isinstance(event, TaskSubmitted):
+            columns.submitted[row] = event.time
+            columns.attempts[row] += 1
+            columns.state[row] = SUBMITTED
+        elif isinstance(event, TaskStarted):
+            columns.started[row] = event.time
+            columns.worker[row] = self._number(event.worker)
+            columns.state[row] = RUNNING
+        elif isinstance(event, TaskStaged):
+            columns.brought(row, event.time, event.bytes)
+        else:
+            columns.given_back(row)
+            columns.started[row] = NOT_YET
+            columns.worker[row] = 0
+            columns.state[row] = PENDING  # or READY, which follows from what it waits for
+
+    def _ended(self, row: int, event: TaskEnded) -> None:
+        columns = self._columns
+        columns.state[row] = STATES.index(State(event.state)) + 1
+        columns.over[row] = event.time
+        if event.started is not None and event.finished is not None:
+            columns.started[row], columns.finished[row] = event.started, event.finished
+            columns.worker[row] = self._number(event.worker)
+        if event.loading is not None:
+            columns.loading[event.id] = event.loading
+        if event.bytes:
+            columns.published(row, event.bytes)
+        if columns.state[row] != SUCCEEDED:
+            columns.endings[event.id] = Ending(event.error, event.roots)
+
+    def _number(self, worker: str) -> int:
+        return self._names.setdefault(worker, len(self._names))
+
+    def history(self) -> History:
+        """What has come of it."""
+        kept = range(len(self._rows))
+        first = min(self._columns.called[: len(kept)], default=self._last)
+        # A clock that was put back makes a run begin after its first call: no time is before the run's beginning.
+        zero = min(self._began or first, first)
+        self._make_ready()
+        return self._columns.history(
+            kept,
+            self._rows,
+            zero,
+            lambda task_id: True,
+            began=zero,
+            now=max(0.0, self._last - zero),
+            names=tuple(self._names),
+            **self._run,
+        )
+
+    def _make_ready(self) -> None:
+        """No event says when a task can run: when all that it waits for has ended well."""
+        columns = self._columns
+        state = columns.state
+        for row in self._rows.values():
+            if state[row] == PENDING:
+                waits = columns.dependencies[columns.starts[row] : columns.starts[row + 1]]
+                before = [self._rows.get(each) for each in waits]
+                if all(each is None or state[each] == SUCCEEDED for each in before):
+                    state[row] = READY
