@@ -13,7 +13,7 @@ from asyncflow._core.states import State
 from asyncflow._core.task import Lane, Task
 
 from .invariants import UNDECIDED, check_invariants
-from .kit import KINDS, Record, Slot, adopt, definition, value_of
+from .kit import KINDS, PlainTask, Slot, adopt, definition, value_of
 from .oracle import CANCELLED, Oracle
 
 Pair = namedtuple("Pair", "left right")
@@ -152,7 +152,7 @@ class Drill:
             args, self.expected[number] = (slot,), (slot.value,)
         else:
             args, self.expected[number] = self._arguments([self.slots[each.id] for each in chosen])
-        task = Record(number, definition(f"f{number}", is_block=is_block), lane, args, {}, object(), owner)
+        task = PlainTask(number, definition(f"f{number}", is_block=is_block), lane, args, {}, object(), owner)
         slot = self.slots[number] = Slot(f"value of {number}")
         slot.task = task
         self.tasks[number] = task

@@ -55,7 +55,7 @@ def definition(
     return Definition(body, kind, TaskOptions(name=name, timeout=timeout), is_coroutine=is_coroutine)
 
 
-class Record(Task):
+class PlainTask(Task):
     """A task without a future."""
 
     __slots__ = FIELDS
@@ -95,7 +95,7 @@ class Bench:
     ) -> Task:
         """Make a call."""
         self.count += 1
-        task = Record(
+        task = PlainTask(
             self.count,
             definition(name, is_block=is_block),
             lane or self.lane,

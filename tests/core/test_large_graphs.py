@@ -13,7 +13,7 @@ from asyncflow._core.task import Lane, Task
 from asyncflow.errors import UpstreamFailed
 
 from .invariants import check_invariants
-from .kit import Bench, Record, states
+from .kit import Bench, PlainTask, states
 
 MANY = 100_000
 BROKEN = ValueError("need 2 rows")
@@ -100,11 +100,11 @@ def test_a_long_waiting_chain_can_be_shown_and_collected() -> None:
     tasks = chain(bench, MANY)
     assert repr(tasks[-1]) == f"<Task fit#{MANY} PENDING>"
     assert "waits for 1 of 1 dependencies" in explain(tasks[-1], tasks[-2:-1])
-    before = sum(type(each) is Record for each in gc.get_objects())
+    before = sum(type(each) is PlainTask for each in gc.get_objects())
     tasks.clear()
     del bench
     gc.collect()
-    assert sum(type(each) is Record for each in gc.get_objects()) <= before - MANY
+    assert sum(type(each) is PlainTask for each in gc.get_objects()) <= before - MANY
 
 
 def test_a_task_may_have_100_000_dependencies() -> None:

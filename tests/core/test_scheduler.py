@@ -25,7 +25,7 @@ from asyncflow._core.story import explain
 from asyncflow._core.task import Lane, Task
 from asyncflow.errors import ImpossibleTransition
 
-from .kit import Bench, Record, body, definition, states
+from .kit import Bench, PlainTask, body, definition, states
 
 BROKEN = ValueError("need 2 rows")
 
@@ -102,7 +102,9 @@ def test_tasks_of_different_lanes_are_taken_apart() -> None:
 @pytest.mark.parametrize("is_coroutine", [False, True])
 @pytest.mark.parametrize("timeout", [None, 30.0])
 def test_a_task_tells_a_backend_what_it_has_to_know(is_coroutine: bool, timeout: float | None) -> None:
-    task = Record(1, definition("fit", is_coroutine=is_coroutine, timeout=timeout), Lane("x"), (1,), {"a": 2})
+    task = PlainTask(
+        1, definition("fit", is_coroutine=is_coroutine, timeout=timeout), Lane("x"), (1,), {"a": 2}
+    )
     assert (task.name, task.fn, task.args, task.kwargs) == ("fit", body, (1,), {"a": 2})
     assert task.is_coroutine is is_coroutine
     assert task.timeout is timeout
@@ -817,7 +819,7 @@ def test_a_task_that_is_over_holds_nothing_that_nobody_can_ask_for(is_watched: b
 def test_a_task_that_is_over_can_be_collected_without_the_cycle_collector() -> None:
     bench = Bench()
 
-    class Marked(Record):
+    class Marked(PlainTask):
         __slots__ = ("__weakref__",)
 
     gc.disable()

@@ -14,7 +14,7 @@ from asyncflow._core.states import KEPT, LEGAL, NOW, STATES, STEP, TRANSITIONS, 
 from asyncflow._core.task import Lane, Task
 from asyncflow.errors import AsyncflowError, ImpossibleTransition
 
-from .kit import Record, definition
+from .kit import PlainTask, definition
 
 ALIVE = [State.PENDING, State.READY, State.SUBMITTED, State.RUNNING, State.CANCELLING]
 OVER = [State.SUCCEEDED, State.FAILED, State.UPSTREAM_FAILED, State.SKIPPED, State.CANCELLED]
@@ -41,7 +41,7 @@ WAYS = ways()
 
 
 def brought_to(state: State) -> Task:
-    task = Record(7, definition("fit"), Lane("backend 'thread'"), (), {})
+    task = PlainTask(7, definition("fit"), Lane("backend 'thread'"), (), {})
     for step in WAYS[state][1:]:
         task.enter(number(step))
     return task

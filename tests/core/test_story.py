@@ -11,7 +11,7 @@ from asyncflow._core.states import SKIPPED
 from asyncflow._core.story import called_at, explain
 from asyncflow._core.task import Lane, Task
 
-from .kit import Bench, Record, definition
+from .kit import Bench, PlainTask, definition
 
 BROKEN = ValueError("need 2 rows")
 
@@ -225,7 +225,7 @@ def test_of_many_root_causes_the_first_few_are_named() -> None:
 
 
 def test_a_skipped_task_says_why() -> None:
-    task = Record(1, definition(), Lane("backend 'thread'"), (), {})
+    task = PlainTask(1, definition(), Lane("backend 'thread'"), (), {})
     task.enter(SKIPPED)
     assert told(task) == "never ran: its branch was not taken"
 
@@ -239,7 +239,7 @@ def where() -> tuple[CodeType, int]:
 
 
 def task_called_at(code: CodeType | None, instruction: int) -> Task:
-    return Record(1, definition(), Lane("backend 'thread'"), (), {}, code=code, at=instruction)
+    return PlainTask(1, definition(), Lane("backend 'thread'"), (), {}, code=code, at=instruction)
 
 
 def test_a_task_knows_the_line_that_called_it() -> None:

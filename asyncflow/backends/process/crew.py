@@ -32,7 +32,7 @@ from ...backend import (
 )
 from ...errors import WorkerDied
 from .calls import HEAVY, Packed
-from .hand import Hand, Record
+from .hand import Hand, Message
 from .porter import Porter
 from .waiting import Waiting
 
@@ -193,7 +193,7 @@ class Crew:
             self._retire(hand)
         self._feed()
 
-    def _take_records(self, hand: Hand, records: Iterable[Record]) -> None:
+    def _take_records(self, hand: Hand, records: Iterable[Message]) -> None:
         events: list[Event] = []
         if hand.hired:
             events += _waited_for(hand, records)
@@ -525,7 +525,7 @@ class Crew:
         self.close()
 
 
-def _waited_for(hand: Hand, records: Iterable[Record]) -> Iterator[Event]:
+def _waited_for(hand: Hand, records: Iterable[Message]) -> Iterator[Event]:
     """The first task that a process has run has waited for its start."""
     for _, task_id, began, _, _ in records:
         if began:

@@ -30,7 +30,7 @@ _READ: Final = 1 << 15  # bytes at a time: some hundred small results, after whi
 _PIPE: Final = 1 << 20
 _KEPT: Final = 1024  # functions that it is sent, before it is told which of them nobody will ask for again
 
-Record = tuple[int, int, float, float, Any]
+Message = tuple[int, int, float, float, Any]
 
 _HANDS: Final[weakref.WeakSet[Hand]] = weakref.WeakSet()
 
@@ -225,7 +225,7 @@ class Hand:
         with suppress(OSError):  # it is just ending
             self.orders.send(pickle.dumps((what, task_id)))
 
-    def read(self) -> list[Record]:
+    def read(self) -> list[Message]:
         """What has happened since."""
         try:
             data = os.read(self.records, _READ)
