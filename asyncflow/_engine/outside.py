@@ -8,7 +8,6 @@ always is.
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable, Collection
 from functools import wraps
 from pathlib import Path
@@ -23,8 +22,8 @@ from .settings import path as absolute
 F = TypeVar("F", bound=Callable[..., Any])
 _OWN: Final = {command.MARK, watch.WATCHER, marks.WORKER_OF}  # variables with which processes are told apart
 _IN_FILE: Final = tuple(name for name, setting in OUTSIDE.items() if setting.in_file)
-# A file that may have our table: the parser takes a while to load.
-_TABLE: Final = rb"""(?m)tool["']?\s*\.\s*["']?asyncflow\b|^\s*["']?asyncflow["']?\s*[.=]"""
+# What a file has, without its spaces, that may have our table: the parser takes a while.
+_TABLES: Final = (b"tool.asyncflow", b'tool."asyncflow"', b"tool.'asyncflow'", b"[tool]")
 
 
 def filled_in(init: F) -> F:
@@ -108,21 +107,26 @@ def _of_file() -> dict[str, tuple[str, Any, bool]]:
 def _nearest() -> tuple[Path, Any]:
     """The nearest ``pyproject.toml``, upwards from the working directory, and what is in its table."""
     try:
-        here = Path.cwd()
+        folder = os.getcwd()
     except OSError:  # it is gone
         return Path(), {}
-    for folder in (here, *here.parents):
-        file = folder / "pyproject.toml"
+    while True:
         try:
-            content = file.read_bytes()
-        except OSError:
-            continue
-        if b"asyncflow" not in content or re.search(_TABLE, content) is None:
+            with open(os.path.join(folder, "pyproject.toml"), "rb", buffering=0) as file:
+                content = file.readall()
             break
-        import tomllib
+        except OSError:
+            above = os.path.dirname(folder)
+            if above == folder:
+                return Path(), {}
+            folder = above
+    squeezed = content.replace(b" ", b"")
+    if b"asyncflow" not in content or not any(each in squeezed for each in _TABLES):
+        return Path(), {}
+    import tomllib
 
-        try:
-            return file, tomllib.loads(content.decode()).get("tool", {}).get("asyncflow", {})
-        except ValueError as error:
-            raise ValueError(f"{file}: {error}") from None
-    return Path(), {}
+    path = Path(folder, "pyproject.toml")
+    try:
+        return path, tomllib.loads(content.decode()).get("tool", {}).get("asyncflow", {})
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None

@@ -44,6 +44,11 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+def setting_of(engine: WorkflowEngine, name: str) -> Any:
+    settings = engine._settings
+    return getattr(settings.defaults["executable"] if name == "shell" else settings, name)
+
+
 def in_file(project: Path, lines: str) -> None:
     (project / "pyproject.toml").write_text(f"[tool.asyncflow]\n{lines}\n")
 
@@ -72,7 +77,7 @@ def test_a_variable_sets_what_an_argument_does(
     name: str, text: str, value: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(PREFIX + name.upper(), text)
-    assert getattr(WorkflowEngine()._settings, name) == value
+    assert setting_of(WorkflowEngine(), name) == value
 
 
 @pytest.mark.parametrize(("name", "value"), [(name, given) for name, (_, given) in GIVEN.items()])
@@ -81,7 +86,7 @@ def test_a_line_of_the_file_sets_what_an_argument_does(name: str, value: Any, pr
         str(value).lower() if isinstance(value, bool) else repr(list(value) if name == "shell" else value)
     )
     in_file(project, f"{name} = {written}")
-    assert getattr(WorkflowEngine()._settings, name) == value
+    assert setting_of(WorkflowEngine(), name) == value
 
 
 def test_backend_and_workers_are_set_outside(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -259,7 +264,8 @@ def test_tracebacks_are_shown_in_full_as_the_variable_says(
     WorkflowEngine()
 
 
-def test_nothing_is_read_where_nothing_is_set() -> None:
+def test_nothing_is_parsed_where_nothing_is_set(project: Path) -> None:
+    (project / "pyproject.toml").write_text("[project.entry-points.pytest11]\nasyncflow = 'asyncflow.mine'\n")
     done = script(
         """
         import sys
