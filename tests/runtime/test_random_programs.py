@@ -6,11 +6,13 @@ from __future__ import annotations
 import asyncio
 import os
 import random
-import threading
+import signal
+import tempfile
 import warnings
 from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -27,6 +29,27 @@ class Failure(Exception):
     """Raised by a task of the program."""
 
 
+def body(ran: str, call: int, end: str, *values: Any) -> int:
+    """What a function does, wherever it runs: tells that it was here, and ends in one way or the other.
+
+    Args:
+        ran: the file where all tell it.
+    """
+    with open(ran, "a") as file:
+        file.write(f"{call}\n")
+    if end == "fails":
+        raise Failure(call)
+    if end == "kills":
+        os.kill(os.getpid(), signal.SIGKILL)
+    return call
+
+
+async def coroutine(ran: str, call: int, end: str, waits: int, *values: Any) -> int:
+    for _ in range(waits):
+        await asyncio.sleep(0)
+    return body(ran, call, end)
+
+
 @dataclass
 class Pair:
     """A container that a block may return."""
@@ -41,36 +64,27 @@ class Program:
     Args:
         backend: where its functions run.
         chance: decides what it does.
+        folder: is its own.
+        kills: whether a function may end the process that it runs in.
     """
 
-    def __init__(self, backend: str, chance: random.Random) -> None:
+    def __init__(self, backend: str, chance: random.Random, folder: str, kills: bool) -> None:
         self.engine = WorkflowEngine(backend, workers=2)
         self.called: list[TaskFuture[Any]] = []
-        self.ran: Counter[int] = Counter()
+        self._ran = Path(folder, "ran")
+        self._ran.touch()
         self._calls = 0
         self._chance = chance
-        self._lock = threading.Lock()
         self._requests: list[asyncio.Task[Any]] = []
         self._tests_own: set[asyncio.Task[Any]] = set()
-        self._plain = self.engine.function_task(self._body)
-        self._quick = self.engine.function_task(self._coroutine)
+        self._kills = kills
+        self._plain = self.engine.function_task(body)
+        self._quick = self.engine.function_task(coroutine)
         self._block = self.engine.block(self._wire)
         self._asking = self.engine.block(self._ask)
         self.bodies: dict[int, TaskFuture[Any]] = {}
 
-    # -- what tasks do ------------------------------------------------------------------------------------
-
-    def _body(self, call: int, fails: bool, *values: Any) -> int:
-        with self._lock:
-            self.ran[call] += 1
-        if fails:
-            raise Failure(call)
-        return call
-
-    async def _coroutine(self, call: int, fails: bool, waits: int, *values: Any) -> int:
-        for _ in range(waits):
-            await asyncio.sleep(0)
-        return self._body(call, fails)
+    # -- what blocks do -----------------------------------------------------------------------------------
 
     def _wire(self, depth: int, *values: Any) -> Any:
         inside = [self.call(depth + 1) for _ in range(self._chance.randrange(5))]
@@ -101,14 +115,19 @@ class Program:
             future: Any = (self._block if kind < 6 else self._asking)(depth, *before)
         else:
             self._calls += 1
-            number, fails = self._calls, chance.random() < 0.25
+            number, end = self._calls, self._end()
             if kind < 2:
-                future = self._plain(number, fails, *before)
+                future = self._plain(str(self._ran), number, end, *before)
             else:
-                future = self._quick(number, fails, chance.randrange(3), *before)
+                future = self._quick(str(self._ran), number, end, chance.randrange(3), *before)
             self.bodies[number] = future
         self.called.append(future)
         return future
+
+    def _end(self) -> str:
+        if self._kills and self._chance.random() < 0.1:
+            return "kills"
+        return "fails" if self._chance.random() < 0.25 else ""
 
     async def _request(self) -> None:
         """Somebody else who enters the engine, and leaves it in one way or the other."""
@@ -167,14 +186,26 @@ class Program:
             assert future.cancelled() == (future.state == "CANCELLED")
             if not future.cancelled():
                 assert (future.exception() is None) == (future.state == "SUCCEEDED")
+        ran = Counter(map(int, self._ran.read_text().split()))
         for number, future in self.bodies.items():
-            assert self.ran[number] <= 1
-            assert self.ran[number] == future.attempts or future.state == "CANCELLED"
+            assert ran[number] <= 1
+            assert ran[number] == future.attempts or future.state == "CANCELLED"
             if future.state == "SUCCEEDED":
                 assert future.result() == number
         for task in self.engine.report().tasks:
             if task.kind != "awaitable":
                 assert task.state in {each.state for each in self.called if each.id == task.id}
+
+
+def _run(backend: str, seed: int, kills: bool = False) -> None:
+    async def main(folder: str) -> None:
+        program = Program(backend, random.Random(seed), folder, kills)
+        async with asyncio.timeout(15):
+            await program.run()
+        program.check()
+
+    with tempfile.TemporaryDirectory() as folder:
+        asyncio.run(main(folder))
 
 
 @pytest.mark.parametrize("backend", ["sequential", "thread"])
@@ -183,10 +214,11 @@ class Program:
 def test_whatever_is_done_to_a_program_each_future_has_its_end_and_all_tell_the_same(
     backend: str, seed: int
 ) -> None:
-    async def main() -> None:
-        program = Program(backend, random.Random(seed))
-        async with asyncio.timeout(15):
-            await program.run()
-        program.check()
+    _run(backend, seed)
 
-    asyncio.run(main())
+
+@pytest.mark.parametrize("kills", [False, True])
+@given(seed=st.integers(0, 2**32))
+@settings(examples(5))
+def test_so_it_is_where_it_runs_in_processes_even_if_these_are_killed(kills: bool, seed: int) -> None:
+    _run("process", seed, kills)
