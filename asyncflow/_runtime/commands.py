@@ -204,7 +204,6 @@ class Commands:
                 lifeline=self._lifeline,
                 family=self._family,
                 task_id=task.id,
-                mark=task.files.sandbox.as_posix(),
                 group=group,
             )
         except BaseException:

@@ -55,13 +55,18 @@ class Family:
     """How what the commands of a run have started is told from all else.
 
     Args:
-        run: the directory of the run; sandboxes are in it, and their names end in a hyphen and a task's number.
+        run: the directory of the run.
     """
 
     def __init__(self, run: Path) -> None:
         self._name = run.name
-        self.mark = f"{MARK}={run.as_posix()}/"
+        self._run = run.as_posix()
+        self.mark = f"{MARK}={self._run}/"
         self.badge = f"/memfd:{run.name}-"
+
+    def mark_of(self, task_id: int) -> str:
+        """The value of `MARK` for a command: what is behind the last hyphen is the number of its task."""
+        return f"{self._run}/task-{task_id}"
 
     def badge_of(self, task_id: int) -> int:
         """A new file without a name in any directory, for a command and all that it starts to hold."""
@@ -91,7 +96,6 @@ class Command:
         lifeline: of the run.
         family: of the run.
         task_id: number of its task.
-        mark: value of the environment variable `MARK`; no other command has it.
         group: its control group, if it is to have one; `argv` goes into it.
 
     Raises:
@@ -110,7 +114,6 @@ class Command:
         lifeline: Lifeline,
         family: Family,
         task_id: int,
-        mark: str,
         group: Group | None = None,
     ) -> None:
         self.number = str(task_id)
@@ -124,7 +127,7 @@ class Command:
             self.process = subprocess.Popen(
                 argv,
                 cwd=cwd,
-                env={**env, MARK: mark},
+                env={**env, MARK: family.mark_of(task_id)},
                 stdin=stdin,
                 stdout=stdout,
                 stderr=stderr,
