@@ -23,7 +23,6 @@ from ._worker.chain import PREVIOUS
 __all__ = [
     "CANCELLED",
     "FAILED",
-    "HELD_UP",
     "INTERRUPTED",
     "LOADING",
     "PREVIOUS",
@@ -64,9 +63,6 @@ id and the payload mean nothing."""
 
 Event = tuple[int, int, Any]
 """What became of one piece of work: kind, task id, payload."""
-
-HELD_UP: Final[set[int]] = set()
-"""Threads whose event loop a backend holds up while it runs a function there, which finds no loop running."""
 
 Report = Callable[[Sequence[Event]], None]
 """Tells the engine. May be called from any thread, at any time, with one event or many; it never raises and never
@@ -176,7 +172,11 @@ class ExecutionBackend(ABC):
     stages_files: ClassVar[bool] = True
     """Whether the files that tasks declare are brought to them, and what they make is looked for."""
     shares_filesystem: ClassVar[bool] = True
-    """Whether a path means the same there as here."""
+    """Whether a path means the same there as here. Where it does not, tasks that declare files are refused."""
+    workers: int | None = None
+    """How many pieces of work can run at once; None if that is not known, or not limited. It may change while the
+    backend runs: how far ahead work is submitted goes by what it was when the engine started, reports by what it is
+    when they are made."""
 
     @abstractmethod
     async def start(self, report: Report) -> None:

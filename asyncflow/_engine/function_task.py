@@ -18,7 +18,7 @@ from .._runtime.future import TaskFuture
 from .._runtime.inputs import KINDS
 from .._tracebacks import trim
 from .._worker.far import FarTask
-from ..backend import HELD_UP
+from .._worker.held_up import HELD_UP
 from .option_names import shows_options
 from .typing import (
     KeywordsDoNotFit,

@@ -28,13 +28,14 @@ from ..backend import CANCELLED, FAILED, STARTED, SUCCEEDED, Report
 from ..errors import CommandFailed, CommandNotStarted
 from .ending import Ending, readable
 from .not_started import not_started, note_of
+from .place import Local
 from .streams import NO_ROOM, Streams
 
 if TYPE_CHECKING:
     from .._worker.cgroups import ControlGroups
 
 
-class Commands:
+class Commands(Local):
     """The place where commands run.
 
     Args:
@@ -43,9 +44,6 @@ class Commands:
         grace: seconds that a command which is told to end may take.
         contains: whether each is to run in a control group of its own.
     """
-
-    can_kill = True
-    reports_starts = True
 
     def __init__(self, report: Report, sandboxes: Sandboxes, grace: float, contains: bool) -> None:
         self._report = report

@@ -29,6 +29,7 @@ from ..errors import TaskTimeout
 from . import inputs
 from .body import Carrier, Over, Runner, given_back, new_runner, raised, to_its_end
 from .failure import NO_VALUES
+from .place import Local
 from .scope import enter_block
 
 LOOP: Final = "the event loop"
@@ -53,7 +54,7 @@ class Sink(Protocol):
         """Something like Ctrl-C has come out of a driver."""
 
 
-class Coroutines:
+class Coroutines(Local):
     """The event loop as a place where tasks run.
 
     Args:

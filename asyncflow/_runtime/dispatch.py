@@ -121,7 +121,7 @@ class Dispatch:
                     inputs.fill_links(task)
         if not ready:
             return
-        if self._inbox.starts_matter and not getattr(place, "reports_starts", True):
+        if self._inbox.starts_matter and not place.reports_starts:
             self._endings.timeouts.arm(ready)
         try:
             place.submit(ready)

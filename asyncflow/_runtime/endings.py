@@ -80,7 +80,7 @@ class Endings:
         if task.id not in self._scheduler.live or task.story & NOW == CANCELLING:
             return
         assert task.definition.timeout is not None
-        stoppable = getattr(self._behind[task.lane], "can_kill", True)
+        stoppable = self._behind[task.lane].can_kill
         error = TaskTimeout(task.id, task.name, task.definition.timeout, task.lane.place, stoppable)
         if not stoppable:
             _log.warning("%s", error)

@@ -63,6 +63,8 @@ class Files:
         """Take a call that runs a command or has files among its arguments; it may be refused for them."""
         places = self._places
         try:
+            if not task.definition.is_command:
+                places.check_files(task)
             has_to_wait = self.stager.called(task, dependencies, given, places.stages(task.lane))
         except BaseException:
             self._wiring.call_off(task)

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from .._core.containers import is_waited_for
 from .._core.task import Task
 from ..backend import CANCELLED, FAILED, STARTED, SUCCEEDED, Report
+from .place import Local
 
 T = TypeVar("T")
 _Waited = asyncio.Future[Any] | concurrent.futures.Future[Any]
@@ -47,7 +48,7 @@ def all_awaited(order: Iterable[Any]) -> list[Any]:
     ]
 
 
-class Foreign:
+class Foreign(Local):
     """Waits for awaitables of others.
 
     Args:

@@ -13,7 +13,7 @@ from .._core.commands import CommandOutcome
 from .._core.states import State, state_of
 from .._core.story import explain
 from .._core.task import FIELDS, Task
-from ..backend import HELD_UP
+from .._worker.held_up import HELD_UP
 from .outputs import Outputs
 from .scope import check_thread
 from .touched import refuse_inside

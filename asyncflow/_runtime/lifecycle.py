@@ -36,7 +36,7 @@ async def start(run: Run) -> None:
     try:
         for backend in run.backends.values():
             report = run.inbox.report
-            await backend.start(report if getattr(backend, "reports_runs", False) else Timed(report))
+            await backend.start(report if backend.reports_runs else Timed(report))
             started.append(backend)
     except asyncio.CancelledError:
         for backend in started:

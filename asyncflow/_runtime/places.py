@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 from .._core.pace import window
-from .._core.task import Definition, Lane
+from .._core.task import Definition, Lane, Task
 from .._files.stager import AT_ONCE
 from ..backend import Concurrency, ExecutionBackend
+from ..errors import StagingError
 from .commands import Commands
 from .coroutines import Coroutines
 from .foreign import Foreign
+from .place import Place
 
 _EACH: Final = 2  # tasks with files that are handed to a backend, for each of its workers
 
@@ -40,7 +42,7 @@ class Places:
         self._loop = Lane("the event loop", max_coroutines, "max_coroutines", links=max_coroutines is None)
         self._blocks = Lane("the event loop")  # a block holds no slot
         self.foreign = Lane("the event loop")
-        self.behind: dict[Lane, Any] = {lane: backends[name] for name, lane in self._named.items()}
+        self.behind: dict[Lane, Place] = {lane: backends[name] for name, lane in self._named.items()}
         self._commands = self._named[self._default]
         if runs_commands:
             self._commands = Lane("this machine", executables, "executables")
@@ -89,7 +91,20 @@ class Places:
 
     def stages(self, lane: Lane) -> bool:
         """Whether tasks of a lane are to have their files."""
-        return getattr(self.behind[lane], "stages_files", True)
+        return self.behind[lane].stages_files
+
+    def check_files(self, task: Task) -> None:
+        """Refuse a task that has files and is to run where they are not.
+
+        Raises:
+            StagingError: the place neither shares this machine's files nor can they be carried there.
+        """
+        place = self.behind[task.lane]
+        if place.stages_files and not place.shares_filesystem:
+            raise StagingError(
+                f"{task.name!r} (#{task.id}) declares files, and {task.lane.place} does not share the files of this "
+                "machine.\n  Name a backend that does:  .with_options(backend=...); or pass what is in the files"
+            )
 
     def staging_for(self, lane: Lane) -> Lane:
         """The lane where files are staged for tasks that are then to run in another."""
@@ -97,7 +112,7 @@ class Places:
         if staging is None:
             target = lane
             place = self.behind[lane]
-            workers = _told_workers(place)
+            workers = place.workers
             if lane.links or (workers is not None and not lane.limit):
                 # What follows such a task waits until its outputs have been looked at: no chains. And enough are handed
                 # over to keep the workers busy, and no more: the files of the rest need not be there yet.
@@ -119,12 +134,7 @@ class Places:
 
 
 def _workers(backend: ExecutionBackend) -> int | None:
-    return 1 if backend.concurrency is Concurrency.SEQUENTIAL else _told_workers(backend)
-
-
-def _told_workers(place: Any) -> int | None:
-    workers = getattr(place, "workers", None)  # no part of the contract: it may be anything
-    return workers if isinstance(workers, int) else None
+    return 1 if backend.concurrency is Concurrency.SEQUENTIAL else backend.workers
 
 
 def _lane(name: str, backend: ExecutionBackend) -> Lane:

@@ -15,10 +15,10 @@ from typing import Final
 
 from .._worker.attempt import run_attempt
 from .._worker.forks import held_here, leave_with
+from .._worker.held_up import HELD_UP
 from ..backend import (
     CANCELLED,
     FAILED,
-    HELD_UP,
     INTERRUPTED,
     RAN,
     STARTED,

@@ -57,7 +57,7 @@ class ThreadBackend(ExecutionBackend):
     reports_runs = True
 
     def __init__(self, workers: int | None = None) -> None:
-        self.workers = whole_or_none("workers", workers) or usable_cpus()
+        self.workers: int = whole_or_none("workers", workers) or usable_cpus()
         self._crew: _Crew | None = None
 
     async def start(self, report: Report) -> None:

@@ -20,6 +20,7 @@ from asyncflow import (
     UpstreamFailed,
     WorkflowEngine,
 )
+from asyncflow.testing import ManualBackend
 
 
 @pytest.fixture(params=["thread", "process", "sequential"])
@@ -238,3 +239,20 @@ async def test_the_noop_backend_stages_nothing(tmp_path: Path) -> None:
 def test_a_file_cannot_hide_in_a_partial() -> None:
     with pytest.raises(TypeError, match="which holds a file from before the call"):
         WorkflowEngine().function_task(partial(shout, InputFile("x")))  # type: ignore[arg-type]
+
+
+async def test_files_are_refused_where_they_are_not_in_words(tmp_path: Path) -> None:
+    class Elsewhere(ManualBackend):
+        shares_filesystem = False
+
+    (tmp_path / "a.txt").write_text("one")
+    here, there = ManualBackend("here"), Elsewhere("elsewhere")
+    async with WorkflowEngine(backends={"here": here, "elsewhere": there}, work_dir=tmp_path) as engine:
+        with pytest.raises(
+            StagingError, match=r"'shout' \(#1\) declares files, and backend 'elsewhere' does not"
+        ):
+            engine.function_task(shout, backend="elsewhere")(InputFile(tmp_path / "a.txt"))
+        without = engine.submit(len, "abc")
+        await here.received("len")
+        here.succeed("len", 3)
+        assert await without == 3

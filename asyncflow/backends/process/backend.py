@@ -70,7 +70,7 @@ class ProcessBackend(ExecutionBackend):
         initializer: Callable[..., object] | None = None,
         initargs: Iterable[Any] = (),
     ) -> None:
-        self.workers = whole_or_none("workers", workers) or usable_cpus()
+        self.workers: int = whole_or_none("workers", workers) or usable_cpus()
         self._recycle_after = whole("recycle_after", recycle_after, 0)
         self._most_memory = whole("most_memory", most_memory, 0)
         self._stop_grace = duration("stop_grace", stop_grace)

@@ -55,10 +55,12 @@ class Contract(Conformance):
             "takes_chains",
             "reports_starts",
             "reports_runs",
+            "stages_files",
             "shares_filesystem",
         ):
             assert isinstance(getattr(self.backend, capability), bool), capability
         assert self.backend.takes_coroutines or not self.backend.runs_coroutines
+        assert self.backend.workers is None or self.backend.workers >= 1
 
     # -- submit -------------------------------------------------------------------------------------------
 
