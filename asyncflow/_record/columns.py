@@ -127,26 +127,37 @@ def _put_in_order(history: History, is_staged: Callable[[int], bool]) -> None:
         history: with all that was told; changed in place.
         is_staged: whether the files are there of a task, by number, that was not handed over.
     """
-    row_of = _rows(history)
-    over = history.over
-    for row, task_id in enumerate(history.id):
-        started, state = history.started[row], history.state[row]
-        was_handed = state in _HANDED or not isnan(started) or not isnan(history.submitted[row])
+    row_of, starts, now = _rows(history), history.starts, history.now
+    called, readied, over = history.called, history.ready, history.over
+    staged, submitted = history.staged, history.submitted
+    for row, (task_id, state, started) in enumerate(
+        zip(history.id, history.state, history.started, strict=True)
+    ):
+        was_handed = state in _HANDED or started == started or not isnan(submitted[row])  # noqa: PLR0124 - not NaN
         if not was_handed and state not in _READY_ONLY:
             continue
-        ready = history.called[row]
-        for dependency in history.dependencies[history.starts[row] : history.starts[row + 1]]:
-            before = row_of(dependency)
-            if before is not None and over[before] > ready:
-                ready = over[before]
-        end = min(each for each in (started, over[row], history.now) if not isnan(each))
-        ready = history.ready[row] = min(ready, end)
+        ready = called[row]
+        if starts[row] < starts[row + 1]:
+            for dependency in history.dependencies[starts[row] : starts[row + 1]]:
+                before = row_of(dependency)
+                if before is not None and over[before] > ready:
+                    ready = over[before]
+        if (
+            ready <= submitted[row] <= started <= over[row]
+            and started <= now
+            and isnan(staged[row])
+            and history.attempts[row]
+        ):
+            readied[row] = staged[row] = ready  # nearly all: nothing else is missing
+            continue
+        end = min(each for each in (started, over[row], now) if not isnan(each))
+        ready = readied[row] = min(ready, end)
         if was_handed:
-            staged = history.staged[row] = _between(ready, history.staged[row], end)
-            history.submitted[row] = _between(staged, history.submitted[row], end)
+            staged[row] = _between(ready, staged[row], end)
+            submitted[row] = _between(staged[row], submitted[row], end)
             history.attempts[row] = history.attempts[row] or 1
         elif is_staged(task_id):
-            history.staged[row] = _between(ready, history.staged[row], end)
+            staged[row] = _between(ready, staged[row], end)
 
 
 def _rows(history: History) -> Callable[[int], int | None]:
