@@ -195,7 +195,8 @@ class Coroutines(Local):
     @types.coroutine
     def _drive(self, me: Carrier) -> Generator[Any, Any, None]:
         """Run what is queued, until the asyncio task is somebody else's or another one drives the queue."""
-        queue, over, record, succeeded = self._queue, self._over, self._record, self._sink.succeeded
+        queue, over, succeeded = self._queue, self._over, self._sink.succeeded
+        ran = None if self._record is None else self._record.ran_on_loop
         strong, weak = getrefcount(me), getweakrefcount(me)
         began, runner = self._goes_on(perf_counter()), self._runner
         send, slice_end = runner.send, began + self._slice
@@ -228,8 +229,8 @@ class Coroutines(Local):
                     began = self._goes_on(perf_counter())
                 else:
                     began = perf_counter()  # one look each: what the engine does now counts as the next's
-                    if record is not None:
-                        record.ran_on_loop(task.id, began)
+                    if ran is not None:
+                        ran(task.id, began)
                     succeeded(task, over.value)
                     if link is not None:
                         self._follow(link, over.value)
