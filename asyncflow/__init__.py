@@ -5,7 +5,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ._core.calls import Secret
+    from ._core.limits import Limit
     from ._core.quoting import sh
+    from ._core.retries import Backoff
     from ._core.states import State
     from ._engine.typing import InputFile, OutputFile
     from ._runtime.foreign import awaited
@@ -17,11 +19,14 @@ if TYPE_CHECKING:
         CommandFailed,
         CommandNotFound,
         CommandNotStarted,
+        DeadlinePassed,
         EngineClosed,
         ForeignFuture,
+        GiveUp,
         HiddenFuture,
         OutputNotText,
         OutputTooLarge,
+        Retry,
         StagingError,
         TaskCrashed,
         TaskTimeout,
@@ -40,19 +45,24 @@ __version__ = "0.1.0"
 
 __all__ = [
     "AsyncflowError",
+    "Backoff",
     "CircularDependency",
     "CommandFailed",
     "CommandNotFound",
     "CommandNotStarted",
+    "DeadlinePassed",
     "EngineClosed",
     "ForeignFuture",
+    "GiveUp",
     "HiddenFuture",
     "InputFile",
+    "Limit",
     "OutputFile",
     "OutputNotText",
     "OutputTooLarge",
     "Plan",
     "Report",
+    "Retry",
     "Secret",
     "StagingError",
     "State",
@@ -72,6 +82,8 @@ __all__ = [
 ]
 
 _HOME = {
+    "Backoff": "_core.retries",
+    "Limit": "_core.limits",
     "InputFile": "_core.files",
     "OutputFile": "_core.files",
     "Plan": "plan",

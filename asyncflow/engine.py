@@ -15,6 +15,7 @@ from os import PathLike
 from types import MethodType, TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec, Self, TypeVar, overload
 
+from ._core.limits import Limit
 from ._engine import decorators
 from ._engine.function_task import FunctionTask, made_at
 from ._engine.life import Life, from_thread, run_target
@@ -350,6 +351,34 @@ class WorkflowEngine(Life):
             if len(self._submitted) > _SUBMITTED_KEPT:
                 self._submitted.popitem(last=False)
         return task
+
+    def limit(
+        self,
+        name: str,
+        *,
+        concurrency: float | None = None,
+        rate: float | None = None,
+        per: float = 1.0,
+        burst: float = 1,
+    ) -> Limit:
+        """Make a limit that tasks of this engine may name in ``limits=``, as ``limits={"api": 1}``.
+
+        Args:
+            name: what tasks, messages and reports call it.
+            concurrency: how much of it may be in use at once; any amount if not given.
+            rate: how much may begin in `per` seconds, on average; any amount if not given.
+            per: seconds.
+            burst: how much may begin at once after a pause.
+
+        Raises:
+            ValueError: a number is not above 0, neither `concurrency` nor `rate` is given, or the name is taken.
+        """
+        limit = Limit(name, concurrency=concurrency, rate=rate, per=per, burst=burst)
+        if self._limits.setdefault(name, limit) is not limit:
+            raise ValueError(
+                f"limit({name!r}): there is {self._limits[name]!r} already.\n  To change it:  limit.change(...)"
+            )
+        return limit
 
     def workflow_scope(self, workflow: str) -> AbstractContextManager[str]:
         """Tag all calls of this engine's tasks made inside, for logs and reports; also those made in tasks and

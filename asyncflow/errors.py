@@ -18,13 +18,16 @@ __all__ = [
     "CommandFailed",
     "CommandNotFound",
     "CommandNotStarted",
+    "DeadlinePassed",
     "EngineClosed",
     "ForeignFuture",
+    "GiveUp",
     "HiddenFuture",
     "ImpossibleTransition",
     "OutputNotText",
     "OutputTooLarge",
     "RemoteError",
+    "Retry",
     "StagingError",
     "TaskCrashed",
     "TaskTimeout",
@@ -139,6 +142,43 @@ class HiddenFuture(_OfTask, TypeError):
         )
 
 
+class Retry(_WithFields):
+    """Raised by a task: this attempt has failed, and there is to be another one.
+
+    Attributes:
+        why: in words, for whoever reads of it when there are no attempts left.
+        after: seconds until then; None for what the task's ``retry_delay`` says.
+    """
+
+    why: str = "the task asked to be tried again"
+    after: float | None = None
+
+    def _message(self) -> str:
+        return self.why
+
+
+class GiveUp(_WithFields):
+    """Raised by a task: it has failed, and another attempt would be in vain.
+
+    Attributes:
+        cause: an error, or words.
+    """
+
+    cause: BaseException | str
+
+    def __init__(self, cause: BaseException | str) -> None:
+        super().__init__(cause)
+        if isinstance(cause, BaseException):
+            self.__cause__ = cause
+
+    def _message(self) -> str:
+        return (
+            f"{type(self.cause).__name__}: {self.cause}"
+            if isinstance(self.cause, BaseException)
+            else self.cause
+        )
+
+
 class CircularDependency(AsyncflowError, ValueError):
     """A task would wait for itself."""
 
@@ -233,6 +273,24 @@ class TaskTimeout(_OfTask, TimeoutError):
                 "it was told to stop." if self.stoppable else "it cannot be stopped there and keeps its slot."
             )
         return f"{self.name!r} (#{self.task_id}) ran longer than {self.timeout:g} s on {self.where}; {end}"
+
+
+class DeadlinePassed(_OfTask, TimeoutError):
+    """A task was not over when its ``deadline=`` had passed, which counts from its call.
+
+    Attributes:
+        task_id: number of the task.
+        name: the task's name as its user wrote it.
+        deadline: seconds from the call.
+        state: in which it was then.
+    """
+
+    deadline: float
+    state: str
+
+    def _message(self) -> str:
+        name, seconds = f"{self.name!r} (#{self.task_id})", f"{self.deadline:g} s"
+        return f"{name} was not over {seconds} after its call; it was {self.state} then."
 
 
 class TaskCrashed(_OfTask):

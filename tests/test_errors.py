@@ -370,6 +370,7 @@ MADE: dict[type[BaseException], Callable[[], BaseException]] = {
     TypeMismatch: lambda: TypeMismatch(4, "fit", "rows", "list[float]", "it is str, 'a'", ("load", 2)),
     WiringError: lambda: WiringError("1 thing wrong with the wiring: ...", (Finding("it does not fit"),)),
     TaskTimeout: lambda: TaskTimeout(4, "fit", 30, "the event loop", True),
+    errors.DeadlinePassed: lambda: errors.DeadlinePassed(4, "fit", 30, "PENDING"),
     TaskCrashed: lambda: TaskCrashed(4, "fit", "SystemExit: 3"),
     WorkerDied: lambda: WorkerDied(4, "fit", "exit code 1", 4711, "node7", 2**30, "last words"),
     RemoteError: lambda: RemoteError("LocalError", "LocalError: no", "Traceback"),

@@ -10,6 +10,8 @@ from math import isfinite
 from typing import Any, Final
 
 from .futures_in_text import refuse
+from .limits import Limit, Weight
+from .retries import Backoff, Delay, RetryOn
 
 SHELLS: Final = ("sh", "bash", "dash", "ksh", "zsh")
 """Shells that quote as `quoting` does; a path to one of them will do, too."""
@@ -137,6 +139,51 @@ def estimate(option: str, given: Any) -> float:
     return length
 
 
+def count(option: str, given: Any) -> int:
+    """A whole number, 0 or more."""
+    return whole(option, given, 0)
+
+
+def delay(option: str, given: Any) -> Delay:
+    """What is waited between two attempts: a duration, one for each in turn, a function, or a `Backoff`."""
+    if isinstance(given, (list, tuple)):
+        return tuple(duration(option, each) for each in given)
+    return given if isinstance(given, Backoff) or callable(given) else duration(option, given)
+
+
+def failures(option: str, given: Any) -> RetryOn:
+    """Classes of exceptions, or a function that is asked."""
+    classes = given if isinstance(given, tuple) else (given,)
+    if all(isinstance(each, type) and issubclass(each, BaseException) for each in classes) and classes:
+        return classes
+    if not callable(given) or isinstance(given, type):
+        raise TypeError(
+            f"{option}={given!r}: a class of exceptions is needed, a tuple of them, or a function that is given the "
+            "exception and returns whether it is worth another attempt"
+        )
+    function: RetryOn = given
+    return function
+
+
+def limits(option: str, given: Any) -> dict[Limit | str, Weight]:
+    """Limits, by name or as they are, each with how much of it is needed."""
+    several = given if isinstance(given, Iterable) and not isinstance(given, str) else [given]
+    weights: dict[Any, Any] = dict(given) if isinstance(given, Mapping) else dict.fromkeys(several, 1)
+    for each, weight in weights.items():
+        is_weight = callable(weight) or (isinstance(weight, (int, float)) and not isinstance(weight, bool))
+        if not isinstance(each, (str, Limit)) or not is_weight:
+            raise TypeError(
+                f"{option}={given!r}: names of limits, or limits, are needed; in a dict each with how much of it: "
+                "a number, or a function of the task's arguments"
+            )
+    return weights
+
+
+def own_limit(option: str, given: Any) -> Limit:
+    """A limit of one task alone, given as how many of its calls may run at once."""
+    return Limit(option, concurrency=whole(option, given))
+
+
 def backend(option: str, given: Any) -> str:
     """The name of a backend; whether there is such a one, the engine knows."""
     if not isinstance(given, str):
@@ -194,19 +241,3 @@ def variables(option: str, given: Any) -> dict[str, str]:
 def _value(given: Any) -> str:
     inner = given.__fspath__() if hasattr(given, "__fspath__") else given
     return inner.decode(errors="surrogateescape") if isinstance(inner, bytes) else str(inner)
-
-
-def meant(given: object, known: Iterable[str]) -> str:
-    """What somebody who gave an unknown name likely meant, in words to be put behind a sentence; "" if nothing is near.
-
-    Args:
-        given: the name.
-        known: those that there are.
-    """
-    if not isinstance(given, str):
-        return ""
-    from difflib import get_close_matches  # only for errors, and takes its while to load
-
-    by_lower = {name.lower(): name for name in known}
-    close = get_close_matches(given.lower(), by_lower, 1)
-    return f" Did you mean {by_lower[close[0]]!r}?" if close else ""

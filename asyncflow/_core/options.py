@@ -22,7 +22,9 @@ from typing import (
 )
 
 from . import given as check
-from .given import meant
+from .limits import Limit, Weight
+from .near import meant
+from .retries import Backoff, Delay, RetryOn
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -146,6 +148,12 @@ class TaskOptions(_Options):
     name: str | None = option(check.text)
     timeout: float | None = option(check.limit)
     label: str | None = option(check.text)
+    retries: int = option(check.count, 0, left_open=None)
+    retry_delay: Delay = option(check.delay, Backoff(), left_open=None)
+    retry_on: RetryOn | None = option(check.failures)
+    deadline: float | None = option(check.limit)
+    limits: Mapping[Limit | str, Weight] | None = option(check.limits)
+    max_concurrent: Limit | None = option(check.own_limit)
     backend: str | None = option(check.backend)
     example: Any = option(check.anything, ..., left_open=...)
     expected: float | None = option(check.estimate)
@@ -220,7 +228,21 @@ class BlockKeywords(TypedDict, total=False):
     name: str | None
     """What the task is called in messages, reports and plans; the function's own name if not given."""
     timeout: Duration | None
-    """Seconds or `timedelta` that it may run; any time if not given."""
+    """Seconds or `timedelta` that one attempt may run; any time if not given."""
+    deadline: Duration | None
+    """Seconds or `timedelta` from the call to the end, with all that it waits for; any time if not given."""
+    retries: int | None
+    """Attempts after the first, if that fails; none if not given."""
+    retry_delay: Duration | Sequence[Duration] | Callable[[int, BaseException], float] | Backoff | None
+    """What is waited between two attempts: seconds or `timedelta`, one for each in turn, a function of the number of
+    the attempt that failed and its error, or a `Backoff`; that is `Backoff()` if not given."""
+    retry_on: RetryOn | None
+    """Failures that are worth another attempt: classes of exceptions, or a function that is asked; all if not given."""
+    limits: str | Limit | Iterable[str | Limit] | Mapping[str | Limit, Weight] | None
+    """Limits that it needs something of while it runs, by name or as `Limit`; in a mapping each with how much: a
+    number, or a function that makes one of the task's arguments. 1 of each, if not given."""
+    max_concurrent: int | None
+    """How many of these calls may run at once; any number if not given."""
     label: str | None
     """Tells these calls from others in errors, logs and `TaskFuture.explain`: "trim[S17]". Reports and plans have them
     under one name all the same."""

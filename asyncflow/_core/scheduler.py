@@ -12,10 +12,11 @@ and its fate does not depend on which came first.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from ..errors import Cause
+from .limits import Limit, give_back_all
 from .states import (
     CANCELLED,
     CANCELLING,
@@ -49,8 +50,11 @@ class Scheduler:
         "closing",
         "due",
         "ended",
+        "freed",
+        "left",
         "live",
         "quiet",
+        "retrying",
         "returned",
         "stop",
         "taking",
@@ -62,6 +66,8 @@ class Scheduler:
         # Any: of the runtime's own class of tasks, which this room does not know.
         self.live: dict[int, Any] = {}
         self.closing: set[int] = set()  # blocks whose body has stopped and whose inner tasks have not yet
+        # Blocks of which an attempt has failed, until all inside has stopped; where the next begins, once it is due.
+        self.retrying: dict[int, Lane | None] = {}
         self.watched: set[int] = set()  # whoever added an id wants to hear of it in `quiet`
         self.due: list[Lane] = []
         self.ended: list[Any] = []
@@ -71,6 +77,10 @@ class Scheduler:
         self.telling: list[
             tuple[Task, Iterator[Task]]
         ] = []  # dependents that do not know yet that one has no value
+        self.left: list[Any] = []  # tasks that wait for limits no more
+        self.freed = (
+            False  # something of a limit was given back; whoever has looked at those that wait takes it down
+        )
         self.taking: list[Any] = []  # what was taken last; whoever has handed it on empties it
 
     # -- events -------------------------------------------------------------------------------------------
@@ -189,6 +199,8 @@ class Scheduler:
                 task.attempt -= 1
             self.stopped(task)
             return
+        if task.story & NOW != SUBMITTED:
+            raise task.impossible(READY)
         task.enter(PENDING if task.waiting else READY)
         task.link = None  # the next time another may follow, or none
         task.attempt -= 1
@@ -206,6 +218,60 @@ class Scheduler:
         if SUBMITTED <= task.story & NOW <= RUNNING:
             self._cancel_inside(task)
             self._give_up(task, error)
+
+    def stop_attempt(self, task: Task) -> None:
+        """An attempt is to be stopped that takes too long, and another is to follow when it has. It runs until then."""
+        if task.id not in self.retrying:
+            self.stop.append(task)
+
+    def overdue(self, task: Task, error: BaseException) -> None:
+        """The task's deadline has passed, whether it runs or not."""
+        if task.story & NOW <= READY:
+            self.failed(task, error)
+        else:
+            self.timed_out(task, error)
+
+    def attempt_failed(self, task: Task) -> None:
+        """An attempt has failed and there is to be another, when `again` says so. Until then the task holds nothing."""
+        if not SUBMITTED <= task.story & NOW <= RUNNING:
+            raise task.impossible(READY)
+        self._cancel_inside(task)
+        if task.children:
+            self.retrying[task.id] = None  # it runs until what it had started has stopped
+        else:
+            self._hold(task)
+
+    def _hold(self, task: Task) -> None:
+        """The task waits for its next attempt."""
+        task.enter(READY)
+        task.holes = None  # its arguments are filled in
+        task.returned = None
+        task.is_held = True
+        lane = task.lane
+        lane.taken -= 1
+        if lane.ready:
+            self._is_due(lane)
+        self._release(task)
+
+    def again(self, task: Task, lane: Lane) -> None:
+        """The time for the next attempt has come, which begins in a lane. Nothing happens if the task is over."""
+        if task.id in self.retrying:
+            self.retrying[task.id] = lane
+        elif task.story & NOW == READY and task.is_held:
+            task.is_held = False
+            task.lane = lane
+            self._enqueue(task)
+
+    def admitted(self, task: Task, amounts: Mapping[Limit, float]) -> None:
+        """A task has all that it needs of limits, and goes on to where it runs."""
+        gate = task.lane
+        assert gate.leads_to is not None
+        self._less_held(gate)
+        task.is_held = False
+        task.wants = None
+        task.amounts = amounts
+        task.lane = gate.leads_to
+        self._enqueue(task)
 
     def returned_futures(self, block: Task, dependencies: Sequence[Task]) -> None:
         """A block's body has returned futures: it is over when all of them are (see `returned`)."""
@@ -253,13 +319,29 @@ class Scheduler:
                     self._link(task, lane)
         return batch
 
+    def take_to_hold(self, gate: Lane) -> list[Task]:
+        """The tasks of a gate, which are to wait for limits now. They stay READY."""
+        gate.is_due = False
+        batch = [task for task in gate.ready if task.story & NOW == READY]
+        gate.ready.clear()
+        gate.dropped = 0
+        gate.held += len(batch)
+        for task in batch:
+            task.is_held = True
+        return batch
+
+    def _less_held(self, gate: Lane) -> None:
+        gate.held -= 1
+        if gate.staging is not None and gate.staging.ready:
+            self._is_due(gate.staging)
+
     def take_to_stage(self, lane: Lane) -> list[Task]:
         """The tasks of a staging lane whose files are to be brought now. They stay READY. No more are on their way, or
         wait with their files for a slot, than the lane has room for: files of tasks that are not soon to run would fill
         the disk."""
         assert lane.capacity is not None and lane.leads_to is not None
         lane.is_due = False
-        room = lane.capacity - lane.taken - len(lane.leads_to.ready)
+        room = lane.capacity - lane.taken - len(lane.leads_to.ready) - lane.leads_to.held
         batch: list[Task] = []
         while lane.ready and len(batch) < room:
             task = lane.ready.popleft()
@@ -430,7 +512,10 @@ class Scheduler:
         task.cause = Cause(task.id, task.name, task.attempt, error, label=task.label)
         task.enter(CANCELLING)
         self.ended.append(task)
-        self.stop.append(task)
+        if self.retrying.pop(task.id, None) is None:
+            self.stop.append(task)
+        else:
+            self.closing.add(task.id)  # its body is over, and what it had started is being stopped
         self._tell_dependents(task)
 
     def _cancel_inside(self, block: Task) -> None:
@@ -463,13 +548,26 @@ class Scheduler:
             if task.lane.ready:
                 self._is_due(task.lane)
         elif task.story >> STEP & NOW == READY:
-            _drop(task.lane)
+            if not task.is_held:
+                _drop(task.lane)
+            elif task.lane.is_gate:
+                self._less_held(task.lane)
+                self.left.append(task)
         task.args = ()
         task.kwargs = _NO_KWARGS
         task.snapshot = task.dependents = task.holes = task.link = None
         if task.extra is not None:
             task.extra.after = ()
             task.extra.blames = task.extra.returned = None
+            if task.extra.amounts is not None:
+                self._release(task)
+
+    def _release(self, task: Task) -> None:
+        """Give back what a task uses of limits."""
+        amounts, task.amounts = task.amounts, None
+        if amounts is not None:
+            give_back_all(amounts)
+            self.freed = True
 
     def _leave_owner(self, task: Task) -> None:
         """The last to leave closes a block that waits for it, and so on outwards; blocks may nest without limit."""
@@ -480,6 +578,12 @@ class Scheduler:
             del children[task.id]
             task.owner = None
             if children:
+                return
+            if owner.id in self.retrying:
+                lane = self.retrying.pop(owner.id)
+                self._hold(owner)
+                if lane is not None:
+                    self.again(owner, lane)
                 return
             if owner.id not in self.closing:
                 if self.watched and owner.id not in self.live:

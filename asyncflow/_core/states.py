@@ -32,12 +32,14 @@ class State(enum.StrEnum):
 
 
 TRANSITIONS: Final[dict[State, frozenset[State]]] = {
-    State.PENDING: frozenset({State.READY, State.UPSTREAM_FAILED, State.SKIPPED, State.CANCELLED}),
-    State.READY: frozenset(
-        {State.SUBMITTED, State.FAILED, State.CANCELLED}
-    ),  # FAILED: no backend could be started
+    # FAILED: its deadline has passed; of what is ready, also that no backend could be started.
+    State.PENDING: frozenset(
+        {State.READY, State.FAILED, State.UPSTREAM_FAILED, State.SKIPPED, State.CANCELLED}
+    ),
+    State.READY: frozenset({State.SUBMITTED, State.FAILED, State.CANCELLED}),
     State.SUBMITTED: frozenset(
-        # READY: the backend gave it back untouched; PENDING: together with what it was to follow in a chain.
+        # READY: the backend gave it back untouched, or an attempt has failed and another is to be made; PENDING: it was
+        # given back together with what it was to follow in a chain.
         # SUCCEEDED, FAILED: a backend may report the end only.
         {
             State.PENDING,
@@ -49,7 +51,8 @@ TRANSITIONS: Final[dict[State, frozenset[State]]] = {
             State.CANCELLED,
         }
     ),
-    State.RUNNING: frozenset({State.CANCELLING, State.SUCCEEDED, State.FAILED, State.CANCELLED}),
+    # READY: an attempt has failed, and another is to be made.
+    State.RUNNING: frozenset({State.READY, State.CANCELLING, State.SUCCEEDED, State.FAILED, State.CANCELLED}),
     # The end is decided, the work still runs. FAILED: it had run out of its time. UPSTREAM_FAILED: it was submitted
     # in a chain behind what failed.
     State.CANCELLING: frozenset({State.CANCELLED, State.FAILED, State.UPSTREAM_FAILED}),

@@ -88,6 +88,8 @@ def _reason(task: Task, dependencies: Sequence[Task]) -> str:
             return "waits for " + _awaited(dependencies) + _known_already(task)
         case State.READY:
             lane = task.lane
+            if task.is_held:
+                return _held(task)
             if lane.leads_to is not None:
                 return f"could run on {place}, but for staging: its files are being brought"
             if lane.capacity is not None and lane.taken >= lane.capacity:
@@ -115,6 +117,17 @@ def _reason(task: Task, dependencies: Sequence[Task]) -> str:
             return "never ran: its branch was not taken"
         case _:
             return _why_not(task)
+
+
+def _held(task: Task) -> str:
+    """What keeps a task that is in no queue: limits, or the delay before its next attempt."""
+    if task.failed_attempts and task.wants is None:
+        last = task.failed_attempts[-1]
+        return f"waits {last.delay:.3g} s after attempt {last.number} has failed, {brief(last.error)}"
+    wants = task.wants or {}
+    return "could run, but for " + " and ".join(
+        f"limit {limit.name!r}: it needs {weight:g}, and {limit.told()}" for limit, weight in wants.items()
+    )
 
 
 def _awaited(dependencies: Sequence[Task]) -> str:

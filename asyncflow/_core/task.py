@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from .._causes import spelled
 from ..errors import AsyncflowError, Cause, ImpossibleTransition
+from .limits import Limit, needs_of
 from .options import TaskOptions
+from .retries import Attempt, Retries
 from .states import KEPT, LEGAL, NOW, PENDING, STATES, STEP, State, state_of, steps_of
 
 BODIES: Final = ("block", "output")
@@ -28,14 +30,18 @@ class Definition:
 
     __slots__ = (
         "_staged",
+        "deadline",
         "ends_plainly",
         "fn",
         "is_block",
         "is_command",
         "is_coroutine",
+        "is_special",
         "kind",
         "name",
+        "needs",
         "options",
+        "retries",
         "returns",
         "timeout",
     )
@@ -60,8 +66,16 @@ class Definition:
         self.is_block = kind in BODIES
         self.is_command = kind == "executable"
         self.timeout = options.timeout
+        self.deadline = options.deadline
+        self.is_special = self.is_command or self.deadline is not None  # more is to be done with its calls
+        self.needs = needs_of(options.limits, options.max_concurrent)
+        self.retries = (
+            Retries(options.retries, options.retry_delay, options.retry_on) if options.retries else None
+        )
         # What its function returns is its future's value, and nothing else is to be done then.
-        self.ends_plainly = not self.is_block and not self.is_command and self.timeout is None
+        self.ends_plainly = (
+            not self.is_block and not self.is_command and self.timeout is self.deadline is None
+        )
         self._staged: Definition | None = None
 
     @property
@@ -89,7 +103,10 @@ class Lane:
     __slots__ = (
         "capacity",
         "dropped",
+        "gate",
+        "held",
         "is_due",
+        "is_gate",
         "leads_to",
         "limit",
         "links",
@@ -107,14 +124,22 @@ class Lane:
         limit: str = "",
         links: bool = False,
         leads_to: Lane | None = None,
+        is_gate: bool = False,
     ) -> None:
         self.place = place  # in words, for messages: "backend 'thread'"
         self.capacity = capacity
         self.limit = limit  # the option that set the capacity; "" if none did
         self.links = links  # whether chains may be submitted as a whole
-        self.leads_to = leads_to  # where its tasks run; here their files are staged before
+        self.leads_to = (
+            leads_to  # where its tasks go next; here their files are staged before, or they wait for limits
+        )
+        self.is_gate = is_gate  # they wait for limits
+        self.held = 0  # tasks that do so, and are in no queue of lanes
         self.staging: Lane | None = None  # that leads here
-        if leads_to is not None:
+        self.gate: Lane | None = None  # that leads here
+        if leads_to is not None and is_gate:
+            leads_to.gate = self
+        elif leads_to is not None:
             leads_to.staging = self
         self.is_due = False
         self.tells = False  # starts are to be told at once
@@ -164,7 +189,20 @@ class CallSite:
 class Extra:
     """What few tasks have; made when the first of it is there, because each slot of a task costs all of them."""
 
-    __slots__ = ("after", "blames", "cause", "children", "files", "label", "outcome", "returned")
+    __slots__ = (
+        "after",
+        "amounts",
+        "attempts",
+        "blames",
+        "cause",
+        "children",
+        "files",
+        "is_held",
+        "label",
+        "outcome",
+        "returned",
+        "wants",
+    )
 
     def __init__(self) -> None:
         self.after: Sequence[Any] = ()
@@ -175,6 +213,10 @@ class Extra:
         self.label: str | None = None
         self.outcome: Any = None
         self.returned: Any = None
+        self.attempts: list[Attempt] = []  # those that have failed
+        self.is_held = False  # READY and in no lane's queue: it waits for limits, or for its next attempt
+        self.wants: Mapping[Limit, float] | None = None  # of limits, that it waits for
+        self.amounts: Mapping[Limit, float] | None = None  # of limits, that it uses
 
 
 def _in_extra(name: str, otherwise: Any = None) -> property:
@@ -219,6 +261,10 @@ class Task:
         own_label = _in_extra("label")
         outcome = _in_extra("outcome")
         returned = _in_extra("returned")
+        is_held = _in_extra("is_held", False)
+        amounts = _in_extra("amounts")
+        wants = _in_extra("wants")
+        failed_attempts = _in_extra("attempts", ())
 
     id: int
     """The task's number in its run; 1 for the first call."""
@@ -244,6 +290,10 @@ class Task:
         Any  # of a block whose body is over: the futures that it returned, and where their values belong
     )
     own_label: str | None  # that was given to this call alone
+    is_held: bool  # READY and in no lane's queue: it waits for limits, or for its next attempt
+    amounts: Mapping[Limit, float] | None  # of limits, that it uses
+    wants: Mapping[Limit, float] | None  # of limits, that it waits for
+    failed_attempts: Sequence[Attempt]  # before the present one
 
     def set_up(
         self,

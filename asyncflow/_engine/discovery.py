@@ -6,7 +6,7 @@ from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
-from .._core.given import meant
+from .._core.near import meant
 from ..backend import ExecutionBackend
 from ..errors import UnknownBackend
 

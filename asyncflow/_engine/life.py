@@ -13,6 +13,7 @@ from contextlib import AbstractAsyncContextManager, AbstractContextManager, null
 from types import CodeType
 from typing import TYPE_CHECKING, Any, Final
 
+from .._core.limits import Limit
 from .._files.sandboxes import Sandboxes
 from .._record.audience import Audience
 from .._record.journal import Journal
@@ -48,6 +49,7 @@ class Life:
         self._chosen = chosen
         self._settings = settings
         self._audience = Audience()
+        self._limits: dict[str, Limit] = {}
         self._run: Run | None = None
         self._starting: asyncio.Task[None] | None = None
         self._closing: asyncio.Task[None] | None = None
@@ -180,6 +182,7 @@ class Life:
             implicit_data=self._settings.implicit_data,
             grace=self._settings.grace,
             contains_commands=self._settings.contain_commands,
+            limits=self._limits,
             report_limit=self._settings.report_limit,
             audience=self._audience,
             journal=journal,

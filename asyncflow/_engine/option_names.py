@@ -9,7 +9,7 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any, Final, TypeVar
 
-from .._core.given import meant
+from .._core.near import meant
 from .._core.options import TaskOptions
 from .._tracebacks import trim
 

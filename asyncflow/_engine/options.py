@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 from .._causes import spelled
 from .._core.arguments import holds_futures
 from .._core.files import declared
-from .._core.given import mapping, meant
+from .._core.given import mapping
+from .._core.near import meant
 from .._core.task import name_of_function
 from .._runtime.future import TaskFuture
 from .._runtime.inputs import KINDS

@@ -13,7 +13,7 @@ from functools import wraps
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from .._core.given import meant
+from .._core.near import meant
 from .._tracebacks import trim
 from .._worker import command, marks, watch
 from .settings import OUTSIDE, PREFIX

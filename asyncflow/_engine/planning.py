@@ -158,7 +158,7 @@ def _rehearsal_of(engine: Life) -> Rehearsal:
         return Rehearsal(
             backends,
             beside,
-            lambda others: rehearsal(others, Places(others, None, 1, runs_commands=False), None),
+            lambda others: rehearsal(others, Places(others, None, 1, runs_commands=False, limits=None), None),
             dict.fromkeys(backends, made("noop", None)),
             real=real,
             max_tasks=engine._settings.max_tasks,
@@ -174,7 +174,14 @@ def _real_places(engine: Life) -> Places:
     backends: Mapping[str, Any] = engine._backends
     if engine._settings.dry_run:
         backends = {name: _would_be(each) for name, each in engine._chosen.items()}
-    return Places(backends, engine._settings.max_coroutines, engine._settings.executables, runs_commands=True)
+    settings = engine._settings
+    return Places(
+        backends,
+        settings.max_coroutines,
+        settings.executables,
+        runs_commands=True,
+        limits=engine._limits,
+    )
 
 
 def _would_be(backend: Any) -> Any:

@@ -9,8 +9,9 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, Final, NamedTuple, Self, get_args
 
-from .._core.given import duration, flag, meant, whole, whole_or_none
+from .._core.given import duration, flag, whole, whole_or_none
 from .._core.given import shell as check_shell
+from .._core.near import meant
 from .._core.options import BlockOptions, CommandOptions, TaskOptions
 from .._files.sandboxes import Keep
 from ..backends.thread import usable_cpus

@@ -37,8 +37,8 @@ class Sandboxes:
         self._work_dir = work_dir
         self._keep = keep
         self._root: Path | None = None
-        self._made: dict[int, Path] = {}
-        self._kept: set[int] = set()
+        self._made: dict[int, list[Path]] = {}  # one for each attempt of a task
+        self._kept: set[Path] = set()
         self._owner = os.getpid()
 
     def _is_elsewhere(self) -> bool:
@@ -84,20 +84,22 @@ class Sandboxes:
     def make(self, task: Task) -> Path:
         """A new, empty directory for a task."""
         name = re.sub(r"[^\w.-]+", "_", task.name)[:_NAME].strip(".") or "task"
-        path = self._made[task.id] = self.root / f"{name}-{task.id}"
+        made = self._made.setdefault(task.id, [])
+        path = self.root / (f"{name}-{task.id}" if not made else f"{name}-{task.id}-{len(made) + 1}")
+        made.append(path)
         path.mkdir()
         return path
 
     def failed(self, task: Task) -> bool:
         """A task has failed; its directory, if it has one, is evidence. Returns whether it is kept."""
-        path = self._made.get(task.id)
+        path = self._made.get(task.id, [None])[-1]
         if (
             self._keep == "failed"
             and path is not None
-            and task.id not in self._kept
+            and path not in self._kept
             and not self._is_elsewhere()
         ):
-            self._kept.add(task.id)
+            self._kept.add(path)
             with (
                 suppress(OSError),
                 open(path.parent / KEPT, "a") as file,
@@ -125,9 +127,9 @@ class Sandboxes:
         if self._is_elsewhere():
             return
         for task_id in task_ids:
-            path = self._made.pop(task_id, None)
-            if path is not None:
-                _remove(path)
+            for path in self._made.pop(task_id, ()):
+                if path not in self._kept:
+                    _remove(path)
 
     def clear(self) -> None:
         """Remove what is not to be kept; takes as long as the file system does."""
@@ -135,9 +137,8 @@ class Sandboxes:
             return
         if self._keep != "all":
             remove(self._root / FETCHED)
-            for task_id, path in list(self._made.items()):
-                if task_id not in self._kept:
-                    _remove(path)
+            for path in [path for paths in self._made.values() for path in paths if path not in self._kept]:
+                _remove(path)
             self._made.clear()
         forget_owner(self._root)
         self._root = None

@@ -154,6 +154,8 @@ class Stager:
                 self._claims.declare(task, found.outputs)
                 files.is_open = False
             fetched = await self._elsewhere.fetched(files.label, found.inputs, self._sandboxes.root / FETCHED)
+            if task.definition.retries is not None:
+                files.before = task.args, task.kwargs, files.upstreams
             path_of = await aside(self._all_brought, task, found, fetched)
             files.upstreams = ()
             if self._tasks.want_inputs(task):  # else it is cancelled, and what it was given is gone

@@ -15,6 +15,7 @@ from .blocks import Blocks
 from .coroutines import Coroutines
 from .endings import Endings
 from .files import Files
+from .gate import Gate
 from .inbox import Inbox
 from .places import Places
 from .reports import Reports
@@ -33,6 +34,7 @@ class Dispatch:
         places: where tasks run.
         inbox: knows whether starts have to be told.
         files: brings the files of tasks.
+        gate: holds tasks that wait for limits.
         reports: takes what is given back.
         blocks: resolves what blocks have returned.
         endings: ends tasks that have no value.
@@ -47,6 +49,7 @@ class Dispatch:
         places: Places,
         inbox: Inbox,
         files: Files,
+        gate: Gate,
         reports: Reports,
         blocks: Blocks,
         endings: Endings,
@@ -58,6 +61,7 @@ class Dispatch:
         self._behind = places.behind
         self._inbox = inbox
         self._files = files
+        self._gate = gate
         self._reports = reports
         self._blocks = blocks
         self._endings = endings
@@ -88,6 +92,9 @@ class Dispatch:
                     self._blocks.resolve(block)
             for _ in range(len(due)):
                 lane = scheduler.due.pop(0)
+                if lane.is_gate:
+                    self._gate.hold(inputs.fill(scheduler.take_to_hold(lane), self._endings.failed))
+                    continue
                 if lane.leads_to is not None:
                     self._files.stage(scheduler.take_to_stage(lane))
                     continue

@@ -7,14 +7,15 @@ import logging
 from time import perf_counter
 from typing import Any, Final
 
-from .._causes import brief
+from .._causes import add_note, brief
 from .._core.scheduler import Scheduler, end_of
-from .._core.states import CANCELLING, NOW
+from .._core.states import CANCELLING, NOW, READY, RUNNING, SUBMITTED, state_of
 from .._core.task import Task
 from .._files.stager import Stager
 from .._record.record import Record
-from ..errors import TaskTimeout, UpstreamFailed
+from ..errors import DeadlinePassed, TaskTimeout, UpstreamFailed
 from . import inputs
+from .attempts import Attempts
 from .failure import as_failure
 from .future import TaskFuture, end_without_value
 from .log import RunLog
@@ -26,6 +27,7 @@ from .unseen import Unseen
 
 _log = logging.getLogger("asyncflow")
 _ROOTS: Final = 100  # causes that are recorded of a task that did not run
+_ATTEMPTS: Final = 5  # failed ones that the last error tells of
 _set_exception: Final = asyncio.Future.set_exception
 _cancel: Final = asyncio.Future.cancel
 
@@ -40,6 +42,7 @@ class Endings:
         places: where tasks run.
         unseen: watches failures that nobody has looked at.
         record: where ends are recorded; None where nothing is.
+        is_dry: whether nothing is run, so that nothing is tried again.
     """
 
     stager: Stager  # which reports to parts that end tasks here: so it is given later
@@ -52,51 +55,112 @@ class Endings:
         places: Places,
         unseen: Unseen,
         record: Record | None,
+        is_dry: bool,
     ) -> None:
         self._steps = steps
         self._scheduler = scheduler
         self._behind = places.behind
         self.unseen = unseen
         self.record = record
-        self.timeouts = Timeouts(loop, self.expired)
+        self.timeouts = Timeouts(loop, self.expired, self.overdue)
+        self._stopping: dict[int, BaseException] = {}  # attempts that took too long, until they have stopped
         self.log = RunLog()
+        self._attempts = None if is_dry else Attempts(steps, loop, scheduler)
 
     def failed(self, task: Task, error: BaseException) -> None:
         """A task's work has raised an error."""
         if task.story & NOW == CANCELLING:
             self._scheduler.stopped(task, True)
             return
+        if task.definition.retries is not None and self._tries_again(
+            task, self._stopping.pop(task.id, error)
+        ):
+            return
         call = inputs.call_told(task)  # now, because the arguments go when it is over
-        failure = as_failure(task, hidden_future(task, error), call)
-        if task.files is not None:
-            self.stager.failed(task, failure)
+        failure = self._failure(task, hidden_future(task, error), call)
         self._scheduler.failed(task, failure)
         if task.cause is not None:
             task.cause.call = call
 
+    def _tries_again(self, task: Task, error: BaseException) -> bool:
+        """Whether there is to be another attempt; if so, it is seen to."""
+        if self._attempts is None or task.story & NOW == READY:  # its inputs could not be brought
+            return False
+        delay = self._attempts.delay_after(task, error)
+        if delay is None:
+            return False
+        self.timeouts.attempt_over(task)
+        failure = as_failure(task, hidden_future(task, error))
+        if task.files is not None:
+            self.stager.failed(task, failure)
+        self._attempts.again(task, failure, delay)
+        return True
+
+    def _failure(self, task: Task, error: BaseException, call: str) -> Exception:
+        """The exception that a task's future gets, which tells of attempts before the last."""
+        failure = as_failure(task, error, call)
+        if task.failed_attempts:
+            before = "; ".join(
+                f"{each.number}: {brief(each.error)}" for each in task.failed_attempts[-_ATTEMPTS:]
+            )
+            add_note(failure, f"attempt {task.attempt}; before it failed {before}")
+        if task.files is not None:
+            self.stager.failed(task, failure)
+        return failure
+
+    def stopped(self, task: Task, has_run: bool) -> None:
+        """The work of a task has stopped before its end; because it took too long, another attempt may follow."""
+        late = self._stopping.get(task.id)
+        if late is not None and task.story & NOW != CANCELLING:
+            self.failed(task, late)
+        else:
+            self._scheduler.stopped(task, has_run)
+
+    def is_late(self, task: Task) -> bool:
+        """Whether an attempt was to be stopped that took too long; whatever it gives is no more wanted."""
+        return task.id in self._stopping
+
     def expired(self, task: Task) -> None:
         """A task has run for longer than it may."""
         self._steps.catch_up()  # its end may have been reported already
-        if task.id not in self._scheduler.live or task.story & NOW == CANCELLING:
+        if task.id not in self._scheduler.live or not SUBMITTED <= task.story & NOW <= RUNNING:
             return
         assert task.definition.timeout is not None
         stoppable = self._behind[task.lane].can_kill
         error = TaskTimeout(task.id, task.name, task.definition.timeout, task.lane.place, stoppable)
         if not stoppable:
             _log.warning("%s", error)
+        elif (
+            self._attempts is not None and self._attempts.delay_after(task, error) is not None
+        ):  # but not before this one has stopped
+            self._stopping[task.id] = error
+            self._scheduler.stop_attempt(task)
+            self._steps.flush()
+            return
+        self._takes_too_long(task, error)
+
+    def overdue(self, task: Task) -> None:
+        """A task is not over when it was to be."""
+        self._steps.catch_up()
+        if task.id in self._scheduler.live and task.story & NOW != CANCELLING:
+            assert task.definition.deadline is not None
+            waited = state_of(task.story)
+            self._takes_too_long(task, DeadlinePassed(task.id, task.name, task.definition.deadline, waited))
+
+    def _takes_too_long(self, task: Task, error: TimeoutError) -> None:
         call = inputs.call_told(task)
-        failure = as_failure(task, error, call)
-        if task.files is not None:
-            self.stager.failed(task, failure)
-        self._scheduler.timed_out(task, failure)
+        failure = self._failure(task, error, call)
+        self._scheduler.overdue(task, failure)
         if task.cause is not None:
             task.cause.call = call
         self._steps.flush()
 
     def settle(self, task: TaskFuture[Any]) -> None:
         """Give the future of a task that has no value its end."""
-        if self.timeouts.armed:
-            self.timeouts.disarm(task)
+        self.timeouts.disarm(task)
+        if self._attempts is not None and task.failed_attempts:
+            self._attempts.over(task)
+        self._stopping.pop(task.id, None)
         if task.files is not None:
             self.stager.release(task)
         cause = task.cause

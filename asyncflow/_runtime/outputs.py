@@ -9,7 +9,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from .._core.files import OutputFile, straight
-from .._core.given import meant
+from .._core.near import meant
 from .._core.task import Definition
 from .._files.held_path import HeldPath
 from .._files.path_standin import PathStandIn

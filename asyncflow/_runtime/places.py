@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from .._core.limits import Limit
 from .._core.pace import window
 from .._core.task import Definition, Lane, Task
 from .._files.stager import AT_ONCE
@@ -26,6 +27,7 @@ class Places:
         max_coroutines: how many coroutine tasks may be under way on the loop at once; None for any number.
         executables: how many commands may run at once.
         runs_commands: whether they are run; else a backend stands in for them.
+        limits: of the engine, by name, to which others may be added; None if tasks are not to wait for any.
     """
 
     def __init__(
@@ -35,6 +37,7 @@ class Places:
         executables: int,
         *,
         runs_commands: bool,
+        limits: Mapping[str, Limit] | None,
     ) -> None:
         self._backends = backends
         self._default = next(iter(backends))
@@ -47,6 +50,9 @@ class Places:
         if runs_commands:
             self._commands = Lane("this machine", executables, "executables")
         self._staging: dict[Lane, Lane] = {}
+        self._alone: dict[Lane, Lane] = {}
+        self._gates: dict[Lane, Lane] = {}
+        self._limits = limits
 
     def complete(self, coroutines: Coroutines, foreign: Foreign, commands: Commands | None) -> None:
         """Add the places that report to the run, and so are made after this.
@@ -61,11 +67,14 @@ class Places:
             self.behind[self._commands] = commands
 
     def lane_for(self, definition: Definition) -> Lane:
-        """Where the calls of a function run.
+        """Where the calls of a function run."""
+        lane = self._lane_of_kind(definition)
+        if definition.needs is not None and self._limits is not None:
+            definition.needs.check(self._limits)
+            return self._behind_gate(lane)
+        return lane if definition.retries is None else self._without_chains(lane)
 
-        Args:
-            definition: of the function.
-        """
+    def _lane_of_kind(self, definition: Definition) -> Lane:
         if definition.is_block:
             return self._blocks
         if definition.is_command:
@@ -76,6 +85,32 @@ class Places:
         if definition.is_coroutine and not (backend.runs_coroutines or named):
             return self._loop
         return self._named[name]
+
+    def _without_chains(self, lane: Lane) -> Lane:
+        """The lane to the same place for tasks that may be tried again: what waits for them is not handed over yet."""
+        if not lane.links:
+            return lane
+        alone = self._alone.get(lane)
+        if alone is None:
+            alone = self._alone[lane] = Lane(lane.place, lane.capacity, lane.limit)
+            alone.tells = lane.tells
+            self.behind[alone] = self.behind[lane]
+        return alone
+
+    def _behind_gate(self, lane: Lane) -> Lane:
+        """The gate to the same place, where tasks wait for limits. Of those that have what they need no more are handed
+        over than can run: else they would hold it while they stand in a queue."""
+        gate = self._gates.get(lane)
+        if gate is None:
+            place = self.behind.get(lane)  # None for the loop, where nothing is to run
+            workers = None if place is None else place.workers
+            capacity = workers if workers and not lane.limit else lane.capacity
+            target = Lane(lane.place, capacity, lane.limit or "workers")
+            target.tells = lane.tells
+            gate = self._gates[lane] = Lane(lane.place, leads_to=target, is_gate=True)
+            if place is not None:
+                self.behind[target] = self.behind[gate] = place
+        return gate
 
     def tell_starts(self) -> None:
         """Have starts told at once: somebody listens."""
@@ -108,12 +143,12 @@ class Places:
 
     def staging_for(self, lane: Lane) -> Lane:
         """The lane where files are staged for tasks that are then to run in another."""
-        staging = lane if lane.leads_to is not None else self._staging.get(lane)
+        staging = lane if lane.leads_to is not None and not lane.is_gate else self._staging.get(lane)
         if staging is None:
             target = lane
             place = self.behind[lane]
             workers = place.workers
-            if lane.links or (workers is not None and not lane.limit):
+            if not lane.is_gate and (lane.links or (workers is not None and not lane.limit)):
                 # What follows such a task waits until its outputs have been looked at: no chains. And enough are handed
                 # over to keep the workers busy, and no more: the files of the rest need not be there yet.
                 target = Lane(lane.place, workers and _EACH * workers, f"{_EACH} × workers")
@@ -125,11 +160,10 @@ class Places:
     def under_way(self) -> int:
         """How much the backends have that is not over."""
         there = sum(lane.taken for lane in self._named.values())
-        if self._staging:
-            lanes = [staging.leads_to for staging in self._staging.values()]
-            there += sum(
-                lane.taken for lane in lanes if lane is not None and lane not in self._named.values()
-            )
+        if self._staging or self._alone or self._gates:
+            of_events = self._loop, self._blocks, self.foreign, self._commands
+            others = {self.behind[each] for each in of_events if each not in self._named.values()}
+            there = sum(lane.taken for lane, place in self.behind.items() if place not in others)
         return there
 
 

@@ -93,7 +93,7 @@ class Reports:
                 elif kind == FAILED:
                     self._endings.failed(task, payload)
                 elif kind == CANCELLED:
-                    self._scheduler.stopped(task, ran_ids[-1:] == [task_id])
+                    self._endings.stopped(task, ran_ids[-1:] == [task_id])
                 elif kind == LOADING:
                     if record is not None:
                         record.loading(task_id, payload)
@@ -157,6 +157,8 @@ class Reports:
         """A body has ended and its value is not simply the future's."""
         if task.story & NOW == CANCELLING:
             self._scheduler.stopped(task, True)
+        elif self._endings.is_late(task):
+            self._endings.stopped(task, True)
         elif task.definition.is_block:
             self._blocks.returned(task, value)
         elif type(value) in NO_VALUES:

@@ -14,6 +14,8 @@ from time import perf_counter, time
 from types import CodeType
 from typing import Any, ClassVar, Final
 
+from .._core.files import File
+from .._core.limits import Limit
 from .._core.scheduler import MOST, Scheduler
 from .._core.states import NOW, PENDING
 from .._core.states import SUCCEEDED as OVER
@@ -34,6 +36,7 @@ from .endings import Endings
 from .files import Files
 from .foreign import Foreign
 from .future import TaskFuture
+from .gate import Gate
 from .inbox import Inbox
 from .mending import go_on
 from .places import Places
@@ -61,6 +64,7 @@ class Run:
         implicit_data: whether what they have made without declaring it is brought to those that depend on them.
         grace: seconds that a command which is told to end may take.
         contains_commands: whether each command is to run in a control group of its own.
+        limits: of the engine, by name, to which others may be added; None if tasks are not to wait for any.
         report_limit: for how many tasks what happens is kept, one by one; 0 to keep nothing.
         audience: those who listen.
         journal: one of them; is closed at the end.
@@ -86,6 +90,7 @@ class Run:
         implicit_data: bool,
         grace: float,
         contains_commands: bool = False,
+        limits: Mapping[str, Limit] | None = None,
         report_limit: int = 0,
         audience: Audience | None = None,
         journal: Journal | None = None,
@@ -113,11 +118,11 @@ class Run:
         self.unseen = Unseen(loop)
         self.wiring = self.Wiring(self)
         self.places = places = Places(
-            backends, max_coroutines, executables, runs_commands=sandboxes is not None
+            backends, max_coroutines, executables, runs_commands=sandboxes is not None, limits=limits
         )
 
         # What tasks have come to goes down this list, and what follows comes back by the scheduler and `flush`.
-        self.endings = self.Endings(self, loop, scheduler, places, self.unseen, record)
+        self.endings = self.Endings(self, loop, scheduler, places, self.unseen, record, self.is_dry)
         starts = Starts(scheduler, places, self.endings.timeouts, record)
         self.blocks = self.Blocks(scheduler, self.wiring, starts, self.endings, record)
         self.files = files = Files(
@@ -125,6 +130,7 @@ class Run:
             *(sandboxes, implicit_data, loop),
         )
         stager = self.endings.stager = files.stager
+        self.gate = Gate(self, loop, scheduler, self.endings, {} if limits is None else limits)
         self.reports = self.Reports(self, scheduler, starts, self.blocks, stager, self.endings, record)
 
         # Where they run.
@@ -138,7 +144,7 @@ class Run:
         places.complete(self.coroutines, self.foreign, self.commands)
         self.stopping = Stopping(self, loop, scheduler, places, stager, self.foreign)
         self.dispatch = self.Dispatch(
-            *(self, scheduler, places, self.inbox, files, self.reports, self.blocks),
+            *(self, scheduler, places, self.inbox, files, self.gate, self.reports, self.blocks),
             *(self.endings, self.stopping, record),
         )
         self.teller = Teller(self, time(), audience or Audience(), journal) if report_limit else None
@@ -228,8 +234,8 @@ class Run:
         dependencies, files = (
             self.wiring.of_call(task, args, kwargs, after) if args or kwargs or after else _NOTHING
         )
-        if files or definition.is_command:
-            self.files.called(task, dependencies, files)
+        if files or definition.is_special:
+            self._is_special(task, dependencies, files)
         self.scheduler.called(task, dependencies)
         if dependencies and self.record is not None:
             self.record.edges[number] = dependencies
@@ -254,6 +260,13 @@ class Run:
         task.site = after
         if self.record is not None:
             self.record.moved(task)
+
+    def _is_special(self, task: Task, dependencies: Sequence[Task], files: Sequence[File]) -> None:
+        """A call has files among its arguments, or runs a command, or has a deadline."""
+        if files or task.definition.is_command:
+            self.files.called(task, dependencies, files)
+        if not self.is_dry:
+            self.endings.timeouts.called(task)
 
     def close(self, why: str) -> None:
         """Take no call any more."""
@@ -336,6 +349,8 @@ class Run:
                 if not self._flush_due:
                     self._flush_soon()
                 break
+        if scheduler.freed or scheduler.left:
+            self.gate.look()
         self.stopping.wake()
         if self.teller is not None and self.teller.audience.listeners:
             self.teller.tell()

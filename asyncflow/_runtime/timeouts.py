@@ -9,17 +9,25 @@ from .._core.task import Task
 
 
 class Timeouts:
-    """A timer for each task that runs and has a limit.
+    """A timer for each task that runs and may not for ever, and one for each that has a deadline.
 
     Args:
         loop: whose clock it is.
         expired: called with a task that has run for too long.
+        overdue: called with one whose deadline has passed.
     """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, expired: Callable[[Task], None]) -> None:
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        expired: Callable[[Task], None],
+        overdue: Callable[[Task], None],
+    ) -> None:
         self._loop = loop
         self._expired = expired
+        self._overdue = overdue
         self.armed: dict[int, asyncio.TimerHandle] = {}
+        self._deadlines: dict[int, asyncio.TimerHandle] = {}
 
     def arm(self, tasks: Iterable[Task], gone: float = 0.0) -> None:
         """Start the clocks of those that have one and that does not run yet.
@@ -33,8 +41,21 @@ class Timeouts:
             if timeout is not None and task.id not in self.armed:
                 self.armed[task.id] = self._loop.call_later(max(timeout - gone, 0.0), self._expired, task)
 
-    def disarm(self, task: Task) -> None:
-        """The task is over."""
+    def called(self, task: Task) -> None:
+        """A task with a deadline was called."""
+        if task.definition.deadline is not None:
+            self._deadlines[task.id] = self._loop.call_later(task.definition.deadline, self._overdue, task)
+
+    def attempt_over(self, task: Task) -> None:
+        """The task is over, or is tried again."""
         timer = self.armed.pop(task.id, None)
         if timer is not None:
             timer.cancel()
+
+    def disarm(self, task: Task) -> None:
+        """The task is over."""
+        self.attempt_over(task)
+        if self._deadlines:
+            timer = self._deadlines.pop(task.id, None)
+            if timer is not None:
+                timer.cancel()

@@ -38,6 +38,7 @@ _LENGTH: Final = Struct("=I")
 _TOLD: Final = 0.001  # seconds of imports before a call, from which on they are told
 _LOOK_AT_MEMORY: Final = 0.05  # seconds between two looks at how much memory the process holds
 _NOBODY: Final = 0
+_FIRST: Final = 1 << wire.ATTEMPT  # flags of first attempts are below
 _NEVER: Final = (0.0, 0.0)
 _NO_KWARGS: Final[dict[str, Any]] = {}
 
@@ -158,8 +159,9 @@ class Worker:
             self._record(wire.BEGUN, task_id, (perf_counter(), 0.0), None)
         try:
             try:
-                self._current = task_id  # what it is called with may take as long to load as the call itself
-                if self._to_stop == task_id:
+                # What it is called with may take as long to load as the call itself.
+                self._current = task_id if flags < _FIRST else wire.call_id(task_id, flags)
+                if self._to_stop == self._current:
                     raise Stopped
                 if file >= 0:
                     taken, file = file, -1
@@ -367,11 +369,11 @@ class Worker:
 
     def _obey(self) -> None:
         while data := self._orders.recv(wire.PACKET):
-            order, task_id = pickle.loads(data)
+            order, call = pickle.loads(data)
             self._hand_back()
             if order == wire.STOP:
-                self._to_stop = task_id  # seen by the main thread also if it is only about to begin the task
-                if self._current == task_id and self._main is not None:
+                self._to_stop = call  # seen by the main thread also if it is only about to begin the task
+                if self._current == call and self._main is not None:
                     signal.pthread_kill(self._main, signal.SIGUSR1)
         os._exit(0)
 

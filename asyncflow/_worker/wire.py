@@ -54,6 +54,7 @@ LINKED: Final = 2  # follows the call before in a chain, and is not begun if tha
 TELLS_START: Final = 4  # has a clock that starts with it: record BEGUN
 PLAIN_ARGUMENTS: Final = 8  # all of them are of the classes in PLAIN
 IN_FILE: Final = 16  # the payload is the sizes of what is in a memory file that comes with the packet
+ATTEMPT: Final = 8  # bits to shift by the number of the attempt, if it is not the first
 
 PATH: Final = 0
 """Stands, among the numbers of functions in a packet, for where to look for modules, and the program's arguments."""
@@ -63,6 +64,11 @@ START: Final = -1
 # Orders.
 TAKE_BACK: Final = 0  # hand back all that has not begun
 STOP: Final = 1  # the same, and stop what runs if it is the task named
+
+
+def call_id(task_id: int, flags: int) -> int:
+    """Tells the attempts of one task from each other, so that an order to stop one that comes late stops no other."""
+    return task_id | flags >> ATTEMPT << 48
 
 
 _INT: Final = array("i").itemsize

@@ -8,11 +8,12 @@ from random import Random
 from typing import Any
 
 from asyncflow._core import arguments
+from asyncflow._core.limits import Limit, Queue
 from asyncflow._core.scheduler import Scheduler
 from asyncflow._core.states import State
 from asyncflow._core.task import Lane, Task
 
-from .invariants import UNDECIDED, check_invariants
+from .invariants import UNDECIDED, check_invariants, check_limits
 from .kit import KINDS, PlainTask, Slot, adopt, definition, value_of
 from .oracle import CANCELLED, Oracle
 
@@ -36,6 +37,9 @@ class Habits:
     is_stopped: int = 5
     times_out: int = 5
     is_given_back: int = 5
+    tries_again: int = 5
+    is_overdue: int = 3
+    gates: int = 20  # calls that wait for limits first
     cancels: int = 5
     blocks: int = 25
     inside: int = 60
@@ -66,7 +70,12 @@ class Drill:
             Lane("backend 'thread'"),
             Lane("the event loop", habits.capacity, "max_coroutines"),
         ]
-        self.lanes = [self.block_lane, self.chain_lane, *self.plain_lanes]
+        limited = Lane("backend 'thread'", 2)
+        self.gate = Lane("backend 'thread'", leads_to=limited, is_gate=True)
+        self.lanes = [self.block_lane, self.chain_lane, *self.plain_lanes, limited, self.gate]
+        self.queue = Queue[Task]()
+        self.limits = [Limit("api", concurrency=2), Limit("memory", concurrency=3)]
+        self.delayed: list[Task] = []
         self.in_chains = 0
         self.dependencies: dict[Task, list[Task]] = {}
         self.tasks: dict[int, Task] = {}
@@ -74,6 +83,9 @@ class Drill:
         self.expected: dict[int, Any] = {}  # the arguments that each is to get
         self.ended: set[int] = set()
         self.told_to_stop: set[int] = set()
+        self.between: set[int] = (
+            set()
+        )  # given up between two attempts, when nothing but what is inside was to stop
         self.watched: set[int] = set()
         self.quiet: set[int] = set()
         self.detours = 10 * size + 10  # events left that need not bring the end nearer
@@ -93,12 +105,15 @@ class Drill:
         self._nothing_is_left()
 
     def _happens(self, event: Any) -> None:
+        between = set(self.scheduler.retrying)
         event()
+        self.between |= {each for each in between if self.tasks[each].state is State.CANCELLING}
         while self.scheduler.telling:
             check_invariants(self.scheduler, self.dependencies, self.lanes)
             self.scheduler.tell_more()
         self._collect()
         check_invariants(self.scheduler, self.dependencies, self.lanes)
+        check_limits(self.scheduler, self.dependencies, self.limits, self.queue)
         self._compare()
 
     def _anything(self) -> Any:
@@ -114,6 +129,10 @@ class Drill:
             possible.append(self._take)
         if self.scheduler.returned:
             possible.append(self._resolve)
+        if self.scheduler.freed or self.scheduler.left:
+            possible.append(self._admit)
+        if self.delayed:
+            possible.append(self._again)
         if self._in_hands():
             possible += [self._report, self._report]
         assert possible or not self.scheduler.live, "some tasks can never end"
@@ -133,7 +152,7 @@ class Drill:
     # -- events -------------------------------------------------------------------------------------------
 
     def _call(self) -> None:
-        bodies = [task for task in self.tasks.values() if task.definition.is_block and _can_call(task)]
+        bodies = [task for task in self.tasks.values() if task.definition.is_block and self._can_call(task)]
         self._call_in(self.random.choice(bodies) if bodies and self._often(self.habits.inside) else None)
 
     def _call_in(self, owner: Task | None) -> None:
@@ -165,10 +184,15 @@ class Drill:
     def _lane(self, is_block: bool) -> Lane:
         if is_block:
             return self.block_lane
+        if self._often(self.habits.gates):
+            return self.gate
         return self.chain_lane if self._often(self.habits.chains) else self.random.choice(self.plain_lanes)
 
     def _take(self) -> None:
         lane = self.scheduler.due.pop(self.random.randrange(len(self.scheduler.due)))
+        if lane.is_gate:
+            self._hold(lane)
+            return
         for task in self.scheduler.take(lane):
             link: Task | None = task
             while link is not None:
@@ -176,6 +200,24 @@ class Drill:
                 self._fill(link)
                 self.in_chains += link is not task
                 link = link.link
+
+    def _hold(self, gate: Lane) -> None:
+        for task in self.scheduler.take_to_hold(gate):
+            limits = self.random.sample(self.limits, self.random.choice((1, 2)))
+            weights = {limit: self.random.choice((1, 1, 2)) for limit in limits}
+            self.queue.join(task, weights, self.random.choice((0, 0, 1)))
+        self._admit()
+
+    def _admit(self) -> None:
+        scheduler = self.scheduler
+        scheduler.freed = False
+        while scheduler.left:
+            self.queue.leave(scheduler.left.pop())
+        for waiting in self.queue.admit(0.0):
+            scheduler.admitted(waiting.what, waiting.amounts)
+
+    def _again(self) -> None:
+        self.scheduler.again(self.delayed.pop(self.random.randrange(len(self.delayed))))
 
     def _fill(self, task: Task) -> None:
         if task.holes:
@@ -189,13 +231,17 @@ class Drill:
         number, scheduler, oracle, habits = task.id, self.scheduler, self.oracle, self.habits
         error = ValueError(number)
         if task.definition.is_block and len(self.tasks) < self.size and self._often(habits.inside):
-            if _can_call(task):
+            if self._can_call(task):
                 self._call_in(task)
             else:
                 oracle.started(number)
                 scheduler.started(task)
         elif task.state is State.CANCELLING:
             self._stops(task)
+        elif self._can_try_again(task) and self._detour(habits.tries_again):
+            oracle.tries_again(number)
+            scheduler.attempt_failed(task)
+            self.delayed.append(task)
         elif self._often(habits.times_out):
             oracle.timed_out(number, error)
             scheduler.timed_out(task, error)
@@ -216,6 +262,18 @@ class Drill:
         else:
             oracle.succeeded(number)
             scheduler.succeeded(task)
+
+    def _can_call(self, block: Task) -> bool:
+        is_over = block.id in self.scheduler.retrying
+        return block.state in (State.RUNNING, State.CANCELLING) and block.attempt > 0 and not is_over
+
+    def _can_try_again(self, task: Task) -> bool:
+        return (
+            task.id not in self.scheduler.retrying
+            and not task.lane.links
+            and not task.waiting
+            and task.state in (State.SUBMITTED, State.RUNNING)
+        )
 
     def _stops(self, task: Task) -> None:
         """The end of work that nobody wants: how it is reported makes no difference."""
@@ -281,6 +339,12 @@ class Drill:
         if task.state is State.SUBMITTED and self._often(50):
             self.oracle.given_back(task.id)
             self.scheduler.given_back(task)
+        elif task.state in UNDECIDED and self._often(self.habits.is_overdue):
+            if task.state in (State.PENDING, State.READY):
+                self.oracle.failed(task.id, error)
+            else:
+                self.oracle.timed_out(task.id, error)
+            self.scheduler.overdue(task, error)
         elif task.state is State.READY and self._often(20):  # nothing can run it
             self.oracle.failed(task.id, error)
             self.scheduler.failed(task, error)
@@ -316,7 +380,8 @@ class Drill:
                 assert task.cause is None, task
         no_value = {number for number, fate in fates.items() if fate.roots}
         assert self.ended == no_value
-        assert self.told_to_stop == {number for number in no_value if number in self.oracle.given_up}
+        given_up = {number for number in no_value if number in self.oracle.given_up}
+        assert self.told_to_stop == given_up - self.between
         assert self.quiet == {
             number for number in self.watched if fates[number].over and not fates[number].children
         }
@@ -343,10 +408,13 @@ class Drill:
     def _nothing_is_left(self) -> None:
         self.scheduler.returned.clear()  # blocks that were cancelled meanwhile
         while self.scheduler.due:
-            assert self.scheduler.take(self.scheduler.due.pop()) == []
+            lane = self.scheduler.due.pop()
+            assert (self.scheduler.take_to_hold(lane) if lane.is_gate else self.scheduler.take(lane)) == []
+        self._admit()
+        assert not len(self.queue) and not any(limit.used for limit in self.limits)
         assert not self.scheduler.closing and not self.scheduler.watched
         for lane in self.lanes:
-            assert lane.taken == 0 and not lane.ready
+            assert lane.taken == lane.held == 0 and not lane.ready
         for task in self.tasks.values():
             assert not task.children and task.state.terminal
 
@@ -415,10 +483,6 @@ class Drill:
                 case _:
                     given, wanted = [[given], given], [[wanted], wanted]
         return given, wanted
-
-
-def _can_call(block: Task) -> bool:
-    return block.state in (State.RUNNING, State.CANCELLING) and block.attempt > 0
 
 
 def _around(task: Task | None) -> list[Task]:

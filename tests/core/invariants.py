@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from copy import copy
 
+from asyncflow._core.limits import Limit, Queue
 from asyncflow._core.scheduler import Scheduler
 from asyncflow._core.states import State
 from asyncflow._core.task import Lane, Task, each_of
@@ -91,10 +92,41 @@ def _keeps_its_children(task: Task, scheduler: Scheduler) -> None:
 def _is_in_order(lane: Lane, where: dict[Task, State], scheduler: Scheduler) -> None:
     here = [task for task in where if task.lane is lane]
     held = Counter(task for task in lane.ready if where[task] is State.READY)
-    assert held == Counter(task for task in here if where[task] is State.READY), lane.place
+    assert held == Counter(task for task in here if where[task] is State.READY and not task.is_held), (
+        lane.place
+    )
+    if lane.is_gate:
+        waiting = sum(where[task] is State.READY and task.is_held for task in here)
+        assert lane.held == waiting, lane.place
     assert all(where[task] is State.READY or where[task].terminal for task in lane.ready), lane.place
     assert lane.taken == sum(where[task] in HAS_SLOT for task in here), lane.place
     full = lane.capacity is not None and lane.taken >= lane.capacity
     assert lane.capacity is None or lane.taken <= lane.capacity, lane.place
     assert scheduler.due.count(lane) == lane.is_due, lane.place
     assert lane.is_due or full or not held, lane.place
+
+
+def check_limits(
+    scheduler: Scheduler, tasks: Iterable[Task], limits: Iterable[Limit], queue: Queue[Task]
+) -> None:
+    """Raise `AssertionError` if a limit is exceeded, or held by a task that does not run and is not about to.
+
+    Args:
+        scheduler: whose tasks use limits.
+        tasks: all that were ever called.
+        limits: that they use.
+        queue: of those that wait for limits.
+    """
+    used = Counter[str]()
+    for task in tasks:
+        if task.amounts is not None:
+            assert task.state in HAS_SLOT | {State.READY} and not task.is_held, task
+            for limit, weight in task.amounts.items():
+                used[limit.name] += int(weight)
+    for limit in limits:
+        assert limit.concurrency is not None
+        assert limit.used == used[limit.name] <= limit.concurrency, limit
+    if not scheduler.left:
+        waiting = [task for task in tasks if task.lane.is_gate and task.is_held and task.state is State.READY]
+        assert len(queue) == len(waiting)
+        assert all(task in queue for task in waiting)

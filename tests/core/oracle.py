@@ -35,6 +35,7 @@ class Fact:
     error: BaseException | None = None
     in_hands: bool = False  # somebody has the work and has not said that it stopped
     begun: bool = False
+    retrying: bool = False  # an attempt has failed, and it was not submitted again
     attempts: int = 0
     attempts_at_end: int = 0
     returned: list[int] | None = None  # of a block whose body is over: what it waits for
@@ -68,7 +69,7 @@ class Oracle:
     def submitted(self, number: int) -> None:
         self._fates = None
         fact = self.facts[number]
-        fact.in_hands, fact.begun = True, False
+        fact.in_hands, fact.begun, fact.retrying = True, False, False
         fact.attempts += 1
 
     def started(self, number: int) -> None:
@@ -97,6 +98,12 @@ class Oracle:
         self._end(number, FAILED, error)
         self._fates = None
         self.facts[number].in_hands = False
+
+    def tries_again(self, number: int) -> None:
+        self._cancel_inside(number)
+        self._fates = None
+        fact = self.facts[number]
+        fact.in_hands, fact.returned, fact.retrying = False, None, True
 
     def cancelled(self, number: int) -> None:
         self._cancel_inside(number)
@@ -168,6 +175,8 @@ class Oracle:
                 if number not in self.given_up:
                     self.given_up.add(number)
                     fact.attempts -= fact.end is None  # a link in a chain that will never begin
+            if fact.retrying and fate.children and not fate.decided:  # it runs until all inside has stopped
+                fate.state = State.RUNNING if fact.begun else State.SUBMITTED
             fate.over = fate.state.terminal
             owner = self.owner_of(number)
             if owner is not None and not fate.over:

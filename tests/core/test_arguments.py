@@ -869,7 +869,8 @@ def test_a_future_in_one_row_of_a_large_table_is_found(row: Callable[[int, Any],
     (filled, _), _ = fill((table, 1), {}, holes, Slot, value_of)
     assert len(filled) == len(table)
     assert all(one is other for one, other in zip(filled[:at], table[:at], strict=True))
-    assert repr(filled[at]) == repr(row(at, "value"))
+    expected = row(at, "value")
+    assert filled[at] == expected or repr(filled[at]) == repr(expected)  # a set has no order to be shown in
 
 
 def test_a_field_that_cannot_be_read_in_a_large_table_says_why() -> None:

@@ -925,7 +925,8 @@ BROUGHT = {
 IMPOSSIBLE = [
     *[("started", state) for state in BROUGHT if state != "SUBMITTED"],
     *[("succeeded", state) for state in BROUGHT if state not in ("SUBMITTED", "RUNNING")],
-    *[("failed", state) for state in BROUGHT if state not in ("READY", "SUBMITTED", "RUNNING")],
+    *[("failed", state) for state in BROUGHT if state not in ("PENDING", "READY", "SUBMITTED", "RUNNING")],
+    *[("attempt_failed", state) for state in BROUGHT if state not in ("PENDING", "SUBMITTED", "RUNNING")],
     *[("given_back", state) for state in BROUGHT if state != "SUBMITTED"],
     *[("stopped", state) for state in BROUGHT if State(state).terminal],
 ]

@@ -336,10 +336,10 @@ async def _texts_are_refused(threads: WorkflowEngine) -> None:
                 assert "\n  Await the future first" in str(caught.value)
     with pytest.raises(TypeError, match=r"^argument '\*more' of 'save' has the text"):
         save(1, 2, texts[0])
-    with pytest.raises(TypeError, match=r"^name= of 'save' has the text of a future"):
+    with pytest.raises(TypeError, match=r"^'save': name= has the text of a future"):
         save.with_options(name=f"save-{number}")
     for option in ({"env": {"A": str(number)}}, {"cwd": str(number)}, {"stdin": f"{number}"}):
-        with pytest.raises(TypeError, match=r"^(env|cwd|stdin)= has the text of a future"):
+        with pytest.raises(TypeError, match=r"^'run': (env|cwd|stdin)= has the text of a future"):
             run.with_options(**option)
     with pytest.raises(TypeError, match=r"^the command of 'run' has the text of a future"):
         await run()

@@ -165,6 +165,8 @@ class Book:
         if known is None:
             args = (work.fn, *args)
         flags = work.is_coroutine * wire.COROUTINE | linked * wire.LINKED
+        if work.attempt > 1:
+            flags |= work.attempt << wire.ATTEMPT
         if work.tells_start:
             flags |= wire.TELLS_START
         try:

@@ -452,7 +452,7 @@ class Crew:
         self._stopping[task_id] = None
         self._take_unread(hand)
         if task_id in self._stopping:  # else it was among them
-            hand.order(wire.STOP, task_id)
+            hand.order(wire.STOP, wire.call_id(task_id, hand.given[task_id].flags))
             self._stopping[task_id] = self._loop.call_later(self._stop_grace, self._kill, task_id)
         self._feed()
         return True

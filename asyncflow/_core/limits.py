@@ -1,0 +1,342 @@
+"""Decides which tasks may go on that share something scarce: slots of a service, calls a second, memory, GPUs.
+
+Tasks wait in one queue, ordered by priority and then by when they came. All that a task needs is taken at once, so
+that no order of taking can end in a deadlock. Whoever cannot be served yet has a claim on what is free: those behind
+may take what is left over, and nothing that would keep it waiting. So a heavy task waits for what runs now, and no
+longer.
+
+Nothing here reads a clock: times are seconds on any clock that does not go back, given by the caller.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final, Generic, NamedTuple, TypeAlias, TypeVar
+
+from .near import meant
+
+T = TypeVar("T")
+_ROUNDING: Final = 1e-9  # sums of fractions are off by less
+
+
+class Limit:
+    """Something scarce that tasks share, as the slots of a service.
+
+    One object may limit the tasks of several engines on one event loop.
+
+    Args:
+        name: what errors and reports call it, and tasks with ``limits="name"``.
+        concurrency: how much may be in use at once; a task uses its weight from its start to its end.
+        rate: how much may begin in ``per`` seconds, on average; a task takes its weight when it begins.
+        per: seconds.
+        burst: how much may begin at once after a pause.
+
+    Raises:
+        ValueError: a number is not above 0, or neither `concurrency` nor `rate` is given.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        concurrency: float | None = None,
+        rate: float | None = None,
+        per: float = 1.0,
+        burst: float = 1,
+    ) -> None:
+        if concurrency is None and rate is None:
+            raise ValueError(f"limit {name!r} needs concurrency=... or rate=...")
+        self.name = name
+        self.used = 0.0
+        self._tokens = self._check("burst", burst)
+        self._refilled: float | None = None  # when the tokens were counted last
+        self.concurrency = concurrency
+        self.rate = rate
+        self.per = per
+        self.burst = burst
+        self.watchers: set[Callable[[], None]] = set()
+        """Called when it was changed: somebody who waits may go on."""
+        self.change(concurrency=concurrency, rate=rate, per=per, burst=burst)
+
+    def change(
+        self,
+        *,
+        concurrency: float | None = None,
+        rate: float | None = None,
+        per: float | None = None,
+        burst: float | None = None,
+    ) -> None:
+        """Set what is given anew, also while tasks wait for it; what runs goes on.
+
+        Args:
+            concurrency: as for the limit itself, and so on.
+
+        Raises:
+            ValueError: a number is not above 0.
+        """
+        if concurrency is not None:
+            self.concurrency = self._check("concurrency", concurrency)
+        if rate is not None:
+            self.rate = self._check("rate", rate)
+        if per is not None:
+            self.per = self._check("per", per)
+        if burst is not None:
+            self.burst = self._check("burst", burst)
+            self._tokens = min(self._tokens, burst)
+        for changed in list(self.watchers):
+            changed()
+
+    def _check(self, option: str, number: float) -> float:
+        if not _is_amount(number):
+            raise ValueError(f"limit {self.name!r}: {option}={number!r}; it must be a number above 0")
+        return number
+
+    def most(self) -> float:
+        """The largest weight that can ever be met."""
+        slots = float("inf") if self.concurrency is None else self.concurrency
+        return min(slots, float("inf") if self.rate is None else self.burst)
+
+    def free(self, now: float) -> float:
+        """How much could be taken now."""
+        slots = float("inf") if self.concurrency is None else self.concurrency - self.used
+        if self.rate is None:
+            return slots
+        if self._refilled is not None:
+            self._tokens = min(self.burst, self._tokens + (now - self._refilled) * self.rate / self.per)
+        self._refilled = now
+        return min(slots, self._tokens)
+
+    def take(self, weight: float) -> None:
+        """Use so much, from what `free` has told."""
+        self.used += weight
+        if self.rate is not None:
+            self._tokens -= weight
+
+    def give_back(self, weight: float) -> None:
+        """What has used so much is over. What has begun stays begun: tokens come back by time only."""
+        self.used -= weight
+        if abs(self.used) < _ROUNDING:
+            self.used = 0.0
+
+    def ready_in(self, weight: float) -> float | None:
+        """Seconds until there are tokens for so much; None if it is not for tokens that it waits.
+
+        Args:
+            weight: at most `burst`.
+        """
+        if self.rate is None or self._tokens >= weight - _ROUNDING:
+            return None
+        return (weight - self._tokens) * self.per / self.rate
+
+    def told(self) -> str:
+        """How much of it is in use, in words."""
+        slots = "" if self.concurrency is None else f"{self.used:g} of {self.concurrency:g} are in use"
+        pace = "" if self.rate is None else f"{self.rate:g} may begin in {self.per:g} s"
+        return f"{slots}; {pace}" if slots and pace else slots or pace
+
+    def __repr__(self) -> str:
+        return f"<Limit {self.name!r}: {self.told()}>"
+
+
+class Waiting(NamedTuple, Generic[T]):
+    """One that waits, ordered as it is to be served."""
+
+    priority: float  # below 0 first
+    number: int
+    what: T
+    amounts: Mapping[Limit, float]
+
+
+class Queue(Generic[T]):
+    """All that wait for limits, of all engines on one event loop.
+
+    What waits for the same limits is one line, so that a line which cannot move costs one look, however long it is.
+    """
+
+    def __init__(self) -> None:
+        self._lines: dict[tuple[Limit, ...], list[Waiting[T]]] = {}
+        self._numbers = 0
+        self._gone: set[int] = set()  # numbers of those who have left and stand in a line still
+        self._number_of: dict[T, int] = {}
+        self.wakes_at: float | None = None
+        """When tokens come in that somebody waits for; None if nobody does. As of the last `admit`."""
+
+    def __len__(self) -> int:
+        return len(self._number_of)
+
+    def __contains__(self, what: T) -> bool:
+        return what in self._number_of
+
+    def join(self, what: T, amounts: Mapping[Limit, float], priority: float = 0) -> None:
+        """Wait for amounts of limits. Higher priorities are served first.
+
+        Raises:
+            ValueError: there will never be so much of one.
+        """
+        check_amounts(amounts)
+        self._numbers += 1
+        self._number_of[what] = self._numbers
+        line = self._lines.setdefault(tuple(amounts), [])
+        heapq.heappush(line, Waiting(-priority, self._numbers, what, amounts))
+
+    def leave(self, what: T) -> None:
+        """Wait no longer, as what was cancelled. Nothing happens if it does not wait."""
+        number = self._number_of.pop(what, None)
+        if number is not None:
+            self._gone.add(number)
+
+    def admit(self, now: float) -> list[Waiting[T]]:
+        """Those that can go on, for whom all that they need has been taken, in order."""
+        self.wakes_at = None
+        free: dict[Limit, float] = {}
+        heads: list[tuple[Waiting[T], tuple[Limit, ...]]] = []
+        for limits in list(self._lines):
+            for limit in limits:
+                if limit not in free:
+                    free[limit] = limit.free(now)
+            self._step_up(limits, heads)
+        admitted: list[Waiting[T]] = []
+        passed: list[tuple[Waiting[T], tuple[Limit, ...]]] = []
+        while heads:
+            waiting, limits = heapq.heappop(heads)
+            goes_on = all(free[limit] >= weight - _ROUNDING for limit, weight in waiting.amounts.items())
+            for limit, weight in waiting.amounts.items():
+                free[limit] -= weight  # taken, or claimed before all that stand behind
+            if goes_on:
+                for limit, weight in waiting.amounts.items():
+                    limit.take(weight)
+                del self._number_of[waiting.what]
+                admitted.append(waiting)
+            else:
+                passed.append((waiting, limits))
+                self._note_tokens(waiting, now)
+            if goes_on or all(free[limit] > _ROUNDING for limit in limits):
+                self._step_up(limits, heads)
+        for waiting, limits in passed:
+            heapq.heappush(self._lines.setdefault(limits, []), waiting)
+        return admitted
+
+    def _step_up(self, limits: tuple[Limit, ...], heads: list[tuple[Waiting[T], tuple[Limit, ...]]]) -> None:
+        """The first of a line is to be looked at."""
+        line = self._lines[limits]
+        while line and line[0].number in self._gone:
+            self._gone.discard(heapq.heappop(line).number)
+        if line:
+            heapq.heappush(heads, (heapq.heappop(line), limits))
+        else:
+            del self._lines[limits]
+
+    def ahead_of(self, what: T) -> int:
+        """How many wait for the same limits and are to be served before."""
+        number = self._number_of[what]
+        for line in self._lines.values():
+            mine = next((each for each in line if each.number == number), None)
+            if mine is not None:
+                return sum(each[:2] < mine[:2] and each.number not in self._gone for each in line)
+        return 0
+
+    def _note_tokens(self, waiting: Waiting[T], now: float) -> None:
+        waits = [limit.ready_in(weight) for limit, weight in waiting.amounts.items()]
+        until = max((now + wait for wait in waits if wait is not None), default=None)
+        if until is not None and (self.wakes_at is None or until < self.wakes_at):
+            self.wakes_at = until
+
+
+Weight: TypeAlias = "float | Callable[..., float]"
+
+
+class Needs:
+    """What a task needs of limits, as its options say.
+
+    Args:
+        weights: of each limit, or of its name: a number, or a function that makes one of the task's arguments.
+    """
+
+    def __init__(self, weights: Mapping[Limit | str, Weight]) -> None:
+        self._weights = weights
+
+    def check(self, named: Mapping[str, Limit]) -> None:
+        """Refuse what is known already never to be met.
+
+        Raises:
+            LookupError: no limit has such a name.
+            ValueError: there will never be so much.
+        """
+        for limit, weight in self._weights.items():
+            known = _named(limit, named)
+            if not callable(weight):
+                check_amounts({known: weight})
+
+    def amounts(
+        self, named: Mapping[str, Limit], args: tuple[Any, ...], kwargs: Mapping[str, Any]
+    ) -> dict[Limit, float]:
+        """What one call needs; nothing of a limit of which its weight is 0.
+
+        Raises:
+            LookupError: no limit has such a name.
+            ValueError: a weight is no number, or there will never be so much.
+            Exception: what a function that makes a weight raised.
+        """
+        amounts: dict[Limit, float] = {}
+        for limit, weight in self._weights.items():
+            needed = weight(*args, **kwargs) if callable(weight) else weight
+            if needed != 0:
+                known = _named(limit, named)
+                amounts[known] = amounts.get(known, 0) + needed
+        check_amounts(amounts)
+        return amounts
+
+
+def needs_of(limits: Mapping[Limit | str, Weight] | None, own: Limit | None) -> Needs | None:
+    """What a task's options say that it needs; None for nothing.
+
+    Args:
+        limits: each with how much of it.
+        own: of this task alone.
+    """
+    if own is None:
+        return Needs(limits) if limits else None
+    return Needs({**(limits or {}), own: 1})
+
+
+def _named(limit: Limit | str, named: Mapping[str, Limit]) -> Limit:
+    if isinstance(limit, Limit):
+        return limit
+    known = named.get(limit)
+    if known is None:
+        there = f"There are: {', '.join(sorted(named))}" if named else "Make it first"
+        raise LookupError(
+            f"no limit is called {limit!r}.{meant(limit, named)}\n  {there}; engine.limit({limit!r}, concurrency=...)"
+        )
+    return known
+
+
+def check_amounts(amounts: Mapping[Limit, float]) -> None:
+    """Refuse what can never be met.
+
+    Raises:
+        ValueError: an amount is not above 0, or more than there will ever be.
+    """
+    for limit, weight in amounts.items():
+        if not _is_amount(weight):
+            raise ValueError(f"limit {limit.name!r}: a weight must be a number above 0, and not {weight!r}")
+        if weight > limit.most():
+            raise ValueError(
+                f"limit {limit.name!r}: {weight:g} can never be met, since there is {limit.most():g} at most"
+            )
+
+
+def _is_amount(number: object) -> bool:
+    return isinstance(number, (int, float)) and not isinstance(number, bool) and 0 < number < float("inf")
+
+
+def give_back_all(amounts: Mapping[Limit, float]) -> None:
+    """What has used these amounts is over."""
+    for limit, weight in amounts.items():
+        limit.give_back(weight)
+
+
+def holders_of(limit: Limit, held: Iterable[tuple[T, Mapping[Limit, float]]]) -> list[T]:
+    """Those that use a limit now."""
+    return [what for what, amounts in held if limit in amounts]

@@ -1,0 +1,21 @@
+"""Finds which name somebody likely meant who wrote one that there is not. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+
+def meant(given: object, known: Iterable[str]) -> str:
+    """What somebody who gave an unknown name likely meant, in words to be put behind a sentence; "" if nothing is near.
+
+    Args:
+        given: the name.
+        known: those that there are.
+    """
+    if not isinstance(given, str):
+        return ""
+    from difflib import get_close_matches  # only for errors, and takes its while to load
+
+    by_lower = {name.lower(): name for name in known}
+    close = get_close_matches(given.lower(), by_lower, 1)
+    return f" Did you mean {by_lower[close[0]]!r}?" if close else ""

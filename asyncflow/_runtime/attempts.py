@@ -1,0 +1,76 @@
+"""Has tasks tried again that have failed, when their delay is over. Meanwhile they hold nothing but their arguments."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from contextvars import Context
+from random import getrandbits
+from time import perf_counter
+
+from .._causes import add_note, brief
+from .._core.retries import Attempt
+from .._core.scheduler import Scheduler
+from .._core.task import Task
+from .steps import Steps
+
+_log = logging.getLogger("asyncflow")
+
+
+class Attempts:
+    """The attempts of one run's tasks.
+
+    Args:
+        steps: the run loop.
+        loop: the event loop, whose clock delays go by.
+        scheduler: is told when there is to be another attempt.
+    """
+
+    def __init__(self, steps: Steps, loop: asyncio.AbstractEventLoop, scheduler: Scheduler) -> None:
+        self._steps = steps
+        self._loop = loop
+        self._scheduler = scheduler
+        self._seed = getrandbits(64)
+        self._context = Context()  # else a caller's context variables would live on in a timer
+        self._timers: dict[int, asyncio.TimerHandle] = {}
+
+    def delay_after(self, task: Task, error: BaseException) -> float | None:
+        """Seconds until there is to be another attempt of a task, one of which has failed; None if there is none."""
+        retries = task.definition.retries
+        if retries is None:
+            return None
+        try:
+            return retries.after(error, task.attempt, task.id, self._seed)
+        except Exception as raised:  # by a function of the user's
+            add_note(error, f"no other attempt was made: retry_on or retry_delay raised {brief(raised)}")
+            return None
+
+    def again(self, task: Task, error: BaseException, delay: float) -> None:
+        """Have a task tried again, one attempt of which has failed."""
+        task.with_extra().attempts.append(Attempt(task.attempt, error, perf_counter(), delay))
+        if task.files is not None:
+            task.args, task.kwargs = task.files.start_over(task.args, task.kwargs)
+        self._scheduler.attempt_failed(task)
+        _log.info(
+            "%r (#%d) failed in attempt %d, %s; the next follows in %.3g s",
+            task.name_shown,
+            task.id,
+            task.attempt,
+            brief(error),
+            delay,
+        )
+        self._timers[task.id] = self._loop.call_later(delay, self._now, task, context=self._context)
+
+    def over(self, task: Task) -> None:
+        """A task is over: it is not tried again."""
+        timer = self._timers.pop(task.id, None)
+        if timer is not None:
+            timer.cancel()
+
+    def _now(self, task: Task) -> None:
+        del self._timers[task.id]
+        lane = task.lane.gate or task.lane
+        if task.files is not None and task.files.is_staged and lane.staging is not None:
+            lane = lane.staging
+        self._scheduler.again(task, lane)
+        self._steps.flush_soon()

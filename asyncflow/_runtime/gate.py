@@ -1,0 +1,100 @@
+"""Holds tasks that wait for limits, and lets them go on as soon as there is enough of all that they need."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from contextvars import Context
+from typing import Final
+from weakref import WeakKeyDictionary
+
+from .._core.limits import Limit, Queue
+from .._core.scheduler import Scheduler
+from .._core.task import Task
+from .endings import Endings
+from .steps import Steps
+
+
+class _Waiting:
+    """All that waits for limits on one event loop, of every engine there: a limit may be several engines'."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._context = Context()  # else a caller's context variables would live on in a timer
+        self._timer: asyncio.TimerHandle | None = None
+        self.queue = Queue[Task]()
+
+    def changed(self) -> None:
+        """A limit is another now."""
+        if not self._loop.is_closed():
+            self._loop.call_soon(self.look, context=self._context)
+
+    def look(self) -> None:
+        """Let go on what can."""
+        for waiting in self.queue.admit(self._loop.time()):
+            task = waiting.what
+            gate: Gate = task.site.run.gate
+            gate.admitted(task, waiting.amounts)
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self.queue.wakes_at is not None:
+            self._timer = self._loop.call_at(self.queue.wakes_at, self.look, context=self._context)
+
+
+_WAITING: Final[WeakKeyDictionary[asyncio.AbstractEventLoop, _Waiting]] = WeakKeyDictionary()
+
+
+class Gate:
+    """Where tasks of one run wait that need something of a limit.
+
+    Args:
+        steps: the run loop.
+        loop: the event loop, whose clock rates go by.
+        scheduler: is told what can go on.
+        endings: takes the failure of a task whose amounts cannot be told, or met.
+        named: the engine's limits; others may be added while it runs.
+    """
+
+    def __init__(
+        self,
+        steps: Steps,
+        loop: asyncio.AbstractEventLoop,
+        scheduler: Scheduler,
+        endings: Endings,
+        named: Mapping[str, Limit],
+    ) -> None:
+        self._steps = steps
+        self._scheduler = scheduler
+        self._endings = endings
+        self._named = named
+        self._waiting = _WAITING.get(loop) or _WAITING.setdefault(loop, _Waiting(loop))
+
+    def hold(self, tasks: Iterable[Task]) -> None:
+        """Have tasks wait for what they need; all values are among their arguments."""
+        for task in tasks:
+            needs = task.definition.needs
+            assert needs is not None
+            try:
+                amounts = needs.amounts(self._named, task.args, task.kwargs)
+                for limit in amounts:
+                    limit.watchers.add(self._waiting.changed)
+                self._waiting.queue.join(task, amounts)
+                task.wants = amounts
+            except Exception as error:
+                self._endings.failed(task, error)
+        self.look()
+
+    def look(self) -> None:
+        """Something of a limit has come free, or somebody has stopped waiting."""
+        scheduler = self._scheduler
+        scheduler.freed = False
+        for task in scheduler.left:
+            self._waiting.queue.leave(task)
+        scheduler.left.clear()
+        self._waiting.look()
+
+    def admitted(self, task: Task, amounts: Mapping[Limit, float]) -> None:
+        """A task has all that it needs."""
+        self._scheduler.admitted(task, amounts)
+        self._steps.flush_soon()
