@@ -47,7 +47,7 @@ class CallGraph:
         """Calls by number."""
         return {call.id: call for call in self.calls}
 
-    def maker(self, value: Any) -> RehearsedCall | None:
+    def maker(self, value: object) -> RehearsedCall | None:
         """The call whose future something is; None if it is none, or of a call that was not graph."""
         number = self.task_of(value)
         return None if number is None else self.by_id.get(number)
@@ -64,7 +64,7 @@ class CallGraph:
     def replaced_in(self, call: RehearsedCall) -> Callable[[Any], Any]:
         """What tells of parts of a call's arguments what type will be there instead; `...` of what stays."""
 
-        def replaced(value: Any) -> Any:
+        def replaced(value: object) -> Any:
             number = self.task_of(value)
             if number is not None:
                 maker = self.by_id.get(number)
@@ -78,7 +78,7 @@ class CallGraph:
 
         return replaced
 
-    def _path_of(self, file: Any) -> Any:
+    def _path_of(self, file: object) -> Any:
         """The type of what a task gets in place of a file: of a pattern as many paths as there are."""
         source = getattr(file, "source", None)
         maker = self.maker(source)
@@ -87,18 +87,18 @@ class CallGraph:
         is_pattern = isinstance(source, str) and OutputFile.is_pattern(source)
         return Path | list[Path] if is_pattern else Path
 
-    def is_known_to_fit(self, value: Any, hint: Any) -> bool:
+    def is_known_to_fit(self, value: object, hint: object) -> bool:
         """Whether it was found out before that values like this do for an annotation: another future of what gives the
         same does."""
         return (self._kind(value), id(hint)) in self._fit
 
-    def fits(self, value: Any, hint: Any) -> None:
+    def fits(self, value: object, hint: object) -> None:
         """Remember that a value does for an annotation."""
         kind = self._kind(value)
         if kind:
             self._fit[kind, id(hint)] = hint
 
-    def _kind(self, value: Any) -> int:
+    def _kind(self, value: object) -> int:
         """The identity of the type that a future's value is of; 0 of what is no future."""
         maker = self.maker(value)
         return 0 if maker is None else id(self.gives(maker))
@@ -109,11 +109,11 @@ class CallGraph:
     def _values(self) -> dict[int, RehearsedCall]:
         return {id(call.value): call for call in reversed(self.calls) if not isinstance(call.value, INTERNED)}
 
-    def awaited(self, value: Any) -> RehearsedCall | None:
+    def awaited(self, value: object) -> RehearsedCall | None:
         """The call whose value something is, that was awaited and passed on; None if that is not certain."""
         return None if isinstance(value, INTERNED) else self._values.get(id(value))
 
-    def made(self, value: Any, block: RehearsedCall) -> RehearsedCall | None:
+    def made(self, value: object, block: RehearsedCall) -> RehearsedCall | None:
         """The call inside of a block whose value something is, that was awaited there; None if that is not certain."""
         if isinstance(value, INTERNED) or value is ...:
             return None
@@ -129,7 +129,7 @@ class CallGraph:
             for part in walk(call.value)
         }
 
-    def is_one_of_several(self, value: Any) -> bool:
+    def is_one_of_several(self, value: object) -> bool:
         """Whether a value is an example where the real one may be of another type."""
         return id(value) in self._open
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 from .._core.files import File
 from .._inspect.annotations import asks_for_futures
@@ -65,7 +64,7 @@ def _told(call: RehearsedCall, argument: Argument, refused: Refusal, graph: Call
         yield wording.literal(call, name, value, takes, refused.reason)
 
 
-def _place(call: RehearsedCall, value: Any) -> int | str:
+def _place(call: RehearsedCall, value: object) -> int | str:
     """Where an argument is given: by its number, or by its name."""
     for number, each in enumerate(call.args):
         if each is value:

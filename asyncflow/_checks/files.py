@@ -63,7 +63,7 @@ def writer_problems(graph: CallGraph) -> Iterator[Problem]:
             last[where] = call
 
 
-def place(given: Any, folder: str) -> str | None:
+def place(given: object, folder: str) -> str | None:
     """The path on this machine that a source or destination means; None if it is elsewhere, or not known yet."""
     if isinstance(given, PathStandIn) or not isinstance(given, (str, PurePath)):
         return None

@@ -6,7 +6,7 @@ import difflib
 import inspect
 import re
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Final
 
 from .._core.containers import Kinds
 from .._core.hidden import Hidden, hidden_in
@@ -99,6 +99,6 @@ def iterator_problems(graph: CallGraph) -> Iterator[Problem]:
                 yield wording.shared_iterator(first[id(value)], call, value)
 
 
-def _is_iterator(value: Any) -> bool:
+def _is_iterator(value: object) -> bool:
     """Whether it can be read once, and is of Python's own: others may be locked, or begin anew."""
     return type(value).__module__ in ("builtins", "itertools") and hasattr(type(value), "__next__")

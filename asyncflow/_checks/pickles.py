@@ -80,7 +80,7 @@ class _Pickler(Pickler):
         super().__init__(_Nowhere(), buffer_callback=lambda buffer: None)
         self._leaves_out = leaves_out
 
-    def persistent_id(self, value: Any) -> Any:
+    def persistent_id(self, value: object) -> Any:
         return "" if self._leaves_out(value) else None
 
 
@@ -106,14 +106,14 @@ class PickleTrials:
         if importable(call.fn) is None and (why := self._why_not(call.fn)) is not None:
             yield wording.unsendable_function(call, why)
 
-    def _why_not(self, value: Any) -> str | None:
+    def _why_not(self, value: object) -> str | None:
         if type(value) in _PLAIN:
             return None
         if id(value) not in self._why:
             self._why[id(value)] = self._tried(value)
         return self._why[id(value)]
 
-    def _tried(self, value: Any) -> str | None:
+    def _tried(self, value: object) -> str | None:
         try:
             _Pickler(self._is_left_out).dump(value)
         except (_Enough, KeyboardInterrupt, MemoryError, RecursionError):
@@ -122,7 +122,7 @@ class PickleTrials:
             return brief(error)
         return None
 
-    def _is_left_out(self, value: Any) -> bool:
+    def _is_left_out(self, value: object) -> bool:
         cls = type(value)
         return (
             issubclass(cls, (StandIn, File))
@@ -154,7 +154,7 @@ def result_problems(graph: CallGraph) -> Iterator[Problem]:
             yield wording.unsendable_result(call, gives)
 
 
-def _judged(gives: Any) -> tuple[bool, bool]:
+def _judged(gives: object) -> tuple[bool, bool]:
     """Whether values of a type run only where they are read, and whether they belong to their process."""
     try:
         classes = [cls for each in members(gives) if (cls := class_of(each)) is not type(None)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable
 from types import NoneType
-from typing import Any, Final
+from typing import Final
 
 from .._core.hidden import Hidden
 from .._inspect.functions import Argument
@@ -56,7 +56,7 @@ def _at_call(
 
 
 def edge(
-    maker: RehearsedCall, taker: RehearsedCall, parameter: str, gives: Any, takes: Any, reason: str
+    maker: RehearsedCall, taker: RehearsedCall, parameter: str, gives: object, takes: object, reason: str
 ) -> Problem:
     """What one task gives is not what another takes."""
     what = f"{_takes(taker, parameter, takes)}, and {quoted(maker)} gives {shown(gives)}"
@@ -68,7 +68,7 @@ def edge(
 
 
 def part(
-    maker: RehearsedCall, taker: RehearsedCall, argument: Argument, gives: Any, reason: str, alone: bool
+    maker: RehearsedCall, taker: RehearsedCall, argument: Argument, gives: object, reason: str, alone: bool
 ) -> Problem:
     """What one task gives does not fit into the container in which it is passed to another.
 
@@ -90,7 +90,7 @@ def part(
 
 
 def wants_future(
-    maker: RehearsedCall, taker: RehearsedCall, parameter: str, gives: Any, takes: Any
+    maker: RehearsedCall, taker: RehearsedCall, parameter: str, gives: object, takes: object
 ) -> Problem:
     """A parameter that is annotated as a future gets its value."""
     name = plain(parameter)
@@ -99,7 +99,7 @@ def wants_future(
     return _at_call("edge", taker, what, mend, [maker, taker])
 
 
-def literal(call: RehearsedCall, parameter: str, value: Any, takes: Any, reason: str) -> Problem:
+def literal(call: RehearsedCall, parameter: str, value: object, takes: object, reason: str) -> Problem:
     """A value in a call is not what the function takes."""
     what = f"{_takes(call, parameter, takes)}, and is given {value_of(value)}"
     mend = f"pass {_article(shown(takes))}, or let {quoted(call)} take {shown(type(value))}"
@@ -107,14 +107,14 @@ def literal(call: RehearsedCall, parameter: str, value: Any, takes: Any, reason:
     return _at_call("literal", call, _because(what, reason, type(value), takes), mend, key=key)
 
 
-def uncalled(call: RehearsedCall, parameter: str, task: str, takes: Any) -> Problem:
+def uncalled(call: RehearsedCall, parameter: str, task: str, takes: object) -> Problem:
     """A task itself is passed instead of what it gives."""
     name = name_of(task)
     what = f"{_takes(call, parameter, takes)}, and is given the task '{name}' itself"
     return _at_call("literal", call, what, f"call it:  {name}(...)")
 
 
-def a_file(call: RehearsedCall, parameter: str, takes: Any) -> Problem:
+def a_file(call: RehearsedCall, parameter: str, takes: object) -> Problem:
     """A parameter for a file is annotated as something else than a path."""
     what = f"{_takes(call, parameter, takes)}, and in place of a file it gets a pathlib.Path"
     return _at_call(
@@ -122,17 +122,17 @@ def a_file(call: RehearsedCall, parameter: str, takes: Any) -> Problem:
     )
 
 
-def example(call: RehearsedCall, value: Any, gives: Any, reason: str) -> Problem:
+def example(call: RehearsedCall, value: object, gives: object, reason: str) -> Problem:
     """An example that is not what the function is said to return."""
     what = f"{quoted(call)} is said to give {shown(gives)}, and its example= is {value_of(value)}"
     return _at_call("example", call, _because(what, reason, type(value), gives), "make both say the same")
 
 
-def _takes(call: RehearsedCall, parameter: str, takes: Any) -> str:
+def _takes(call: RehearsedCall, parameter: str, takes: object) -> str:
     return f"{quoted(call)} takes {shown(takes)} as '{plain(parameter)}'"
 
 
-def _because(what: str, reason: str, gives: Any, takes: Any) -> str:
+def _because(what: str, reason: str, gives: object, takes: object) -> str:
     return what if reason in ("", f"{shown(gives)} is no {shown(takes)}") else f"{what}: {plain(reason, 100)}"
 
 
@@ -142,7 +142,7 @@ def _article(text: str) -> str:
     )
 
 
-def value_of(value: Any, most: int = _LONGEST) -> str:
+def value_of(value: object, most: int = _LONGEST) -> str:
     """A value in a few characters, without running code of its class: "'3', a str"."""
     cls = type(value)
     if issubclass(cls, StandIn):
@@ -156,7 +156,7 @@ def value_of(value: Any, most: int = _LONGEST) -> str:
 # -- what code does with results --------------------------------------------------------------------------
 
 
-def lacking(maker: str, cls: Any, problem: str, where: str, meant: str | None) -> Problem:
+def lacking(maker: str, cls: object, problem: str, where: str, meant: str | None) -> Problem:
     """A result has not what code asks it for.
 
     Args:
@@ -183,13 +183,15 @@ def no_command(call: RehearsedCall, where: str) -> Problem:
     return _at_function(where, "returned", call, what, "return the command:  return ...")
 
 
-def nothing_returned(call: RehearsedCall, gives: Any, where: str) -> Problem:
+def nothing_returned(call: RehearsedCall, gives: object, where: str) -> Problem:
     """A function that is said to give something returns nothing."""
     what = f"{quoted(call)} is said to give {shown(gives)}, and never returns anything"
     return _at_function(where, "returned", call, what, "return its result; or annotate it '-> None'")
 
 
-def handed_on(maker: RehearsedCall, call: RehearsedCall, gives: Any, said_to: Any, where: str) -> Problem:
+def handed_on(
+    maker: RehearsedCall, call: RehearsedCall, gives: object, said_to: object, where: str
+) -> Problem:
     """A block returns what one of its tasks gives, which is not what it is said to give itself."""
     what = f"{quoted(call)} is said to give {shown(said_to)}, and returns what {quoted(maker)} gives, {shown(gives)}"
     mend = f"annotate {quoted(call)} as what it returns, or let {quoted(maker)} return that"
@@ -245,7 +247,7 @@ def two_makers(first: RehearsedCall, second: RehearsedCall, call: RehearsedCall,
 # -- leaving the process ----------------------------------------------------------------------------------
 
 
-def unsendable(call: RehearsedCall, parameter: str, value: Any, why: str) -> Problem:
+def unsendable(call: RehearsedCall, parameter: str, value: object, why: str) -> Problem:
     """An argument that cannot be pickled, and has to be."""
     cls = type(value)
     kind = f"{cls.__module__}.{cls.__qualname__}".removeprefix("builtins.")
@@ -264,7 +266,7 @@ def unsendable_function(call: RehearsedCall, why: str) -> Problem:
     )
 
 
-def unsendable_result(call: RehearsedCall, gives: Any) -> Problem:
+def unsendable_result(call: RehearsedCall, gives: object) -> Problem:
     """A function that is said to return what cannot leave its process."""
     what = f"{quoted(call)} gives {_article(shown(gives))}, which cannot be sent back from {plain(call.place, 40)}"
     return _at_call("pickle", call, what, "return plain data or a path, or run it in threads")
@@ -281,13 +283,13 @@ def unused(call: RehearsedCall) -> Problem:
     return _at_call("unused", call, what, mend)
 
 
-def no_value(call: RehearsedCall, gives: Any) -> Problem:
+def no_value(call: RehearsedCall, gives: object) -> Problem:
     """A function that is said to return what is no value: what runs only where it is read."""
     what = f"{quoted(call)} gives {_article(shown(gives))}, which runs only where it is read, and so is no result"
     return _at_call("no value", call, what, "return a list of what it gives")
 
 
-def shared_iterator(first: RehearsedCall, second: RehearsedCall, value: Any) -> Problem:
+def shared_iterator(first: RehearsedCall, second: RehearsedCall, value: object) -> Problem:
     """One iterator for two tasks: each would get a part of what it gives."""
     what = f"{quoted(first)} and {quoted(second)} are given the same {shown(type(value))}, which can be read once"
     return _at_call("iterator", second, what, "make a list of it first and pass that", [first, second])

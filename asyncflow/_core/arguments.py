@@ -52,7 +52,7 @@ others. Else the containers with holes, innermost first; the last is the argumen
 
 
 def scan(
-    args: tuple[Any, ...], kwargs: Mapping[str, Any], kinds: Kinds, adopt: Callable[[Any], Any]
+    args: tuple[object, ...], kwargs: Mapping[str, object], kinds: Kinds, adopt: Callable[[Any], Any]
 ) -> tuple[list[Any], Holes, Sequence[Any]]:
     """Find the futures in a call, and its files.
 
@@ -92,7 +92,7 @@ def scan(
 
 
 def scan_value(
-    value: Any, kinds: Kinds, adopt: Callable[[Any], Any], files: list[Any] | None = None
+    value: object, kinds: Kinds, adopt: Callable[[Any], Any], files: list[Any] | None = None
 ) -> tuple[list[Any], Holes]:
     """Find the futures in any value; as `scan`, with the holes for `fill_value`. Files are added to a list."""
     top = Node(LIST, [value], [value])
@@ -154,7 +154,7 @@ def scan_value(
     return found, order or False
 
 
-def holds_futures(value: Any, kinds: Kinds) -> bool:
+def holds_futures(value: object, kinds: Kinds) -> bool:
     """Whether there is a future in a value, or what a call would refuse to look into.
 
     Args:
@@ -180,8 +180,8 @@ def _all_plain(parts: list[Any], kinds: Kinds) -> bool:
 
 
 def fill(
-    args: tuple[Any, ...],
-    kwargs: Mapping[str, Any],
+    args: tuple[object, ...],
+    kwargs: Mapping[str, object],
     holes: Holes,
     future: type,
     value_of: Callable[[Any], Any],

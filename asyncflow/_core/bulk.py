@@ -73,7 +73,7 @@ class Bulk:
         self._plain |= self._seen
         return True
 
-    def _held(self, cls: Any, kind: int, containers: list[Any]) -> list[Any] | None:
+    def _held(self, cls: object, kind: int, containers: list[Any]) -> list[Any] | None:
         """All that is in containers of one class, and maybe more; None if they are not to be looked into at once."""
         if cls in _LISTED or (kind == TUPLE and _is_named_tuple(cls)):
             size = sum(map(len, containers))

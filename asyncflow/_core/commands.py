@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from .futures_in_text import refuse
 from .options import CommandOptions
@@ -42,7 +41,7 @@ def _word(word: bytes) -> bytes:
     return b"'" + word.replace(b"'", b"'\\''") + b"'"
 
 
-def argv_of(given: Any, options: CommandOptions, name: str) -> list[str | bytes]:
+def argv_of(given: object, options: CommandOptions, name: str) -> list[str | bytes]:
     """What to execute.
 
     Args:
@@ -73,7 +72,7 @@ def argv_of(given: Any, options: CommandOptions, name: str) -> list[str | bytes]
     return argv
 
 
-def _argument(item: Any, name: str) -> str | bytes:
+def _argument(item: object, name: str) -> str | bytes:
     if isinstance(item, (str, bytes)):
         return item
     if hasattr(item, "__fspath__"):

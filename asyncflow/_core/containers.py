@@ -173,7 +173,7 @@ def fields_of(kind: int, value: Any) -> list[str]:
     return [field.name for field in fields]
 
 
-def rebuilt(kind: int, original: Any, parts: list[Any]) -> Any:
+def rebuilt(kind: int, original: object, parts: list[Any]) -> Any:
     """A container like another, with other parts.
 
     Args:
@@ -193,7 +193,7 @@ def _like_a_list(original: Any, parts: list[Any], kind: int) -> Any:
     return changed
 
 
-def _like_a_dict(original: Any, parts: list[Any], kind: int) -> Any:
+def _like_a_dict(original: object, parts: list[Any], kind: int) -> Any:
     changed: Any = {} if type(original) is dict else copy.copy(original)
     changed.clear()
     for key, value in _pairs(parts):  # not update(), which in a Counter adds up
@@ -201,7 +201,7 @@ def _like_a_dict(original: Any, parts: list[Any], kind: int) -> Any:
     return changed
 
 
-def _like_a_view(original: Any, parts: list[Any], kind: int) -> Any:
+def _like_a_view(original: object, parts: list[Any], kind: int) -> Any:
     if kind == KEYS:
         return dict.fromkeys(parts).keys()
     if kind == VALUES:
@@ -210,7 +210,7 @@ def _like_a_view(original: Any, parts: list[Any], kind: int) -> Any:
     return made.items() if kind == ITEMS else types.MappingProxyType(made)
 
 
-def _like_an_object(original: Any, parts: list[Any], kind: int) -> Any:
+def _like_an_object(original: object, parts: list[Any], kind: int) -> Any:
     copied = copy.copy(original)
     for name, part in zip(fields_of(kind, original), parts, strict=True):
         if hasattr(original, name):
@@ -218,7 +218,7 @@ def _like_an_object(original: Any, parts: list[Any], kind: int) -> Any:
     return copied
 
 
-def _like_a_namespace(original: Any, parts: list[Any], kind: int) -> Any:
+def _like_a_namespace(original: object, parts: list[Any], kind: int) -> Any:
     copied = (_copied_model if kind == MODEL else copy.copy)(original)
     inside = dict(_pairs(parts))
     for name in _SLOTS if kind == MODEL else ():
@@ -232,7 +232,7 @@ def _like_a_namespace(original: Any, parts: list[Any], kind: int) -> Any:
     return copied
 
 
-def _copied_model(original: Any) -> Any:
+def _copied_model(original: object) -> Any:
     """As the first of its classes does it: that of a root copies the root as well, and a future cannot be copied."""
     ways = [vars(base)["__copy__"] for base in type(original).__mro__ if "__copy__" in vars(base)]
     return ways[-1](original) if ways else copy.copy(original)

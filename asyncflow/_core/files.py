@@ -135,7 +135,7 @@ class Declared:
         return bool(self.inputs or self.outputs)
 
 
-def declared(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Declared:
+def declared(args: tuple[object, ...], kwargs: Mapping[str, object]) -> Declared:
     """Find the files in a call.
 
     Args:
@@ -149,7 +149,7 @@ def declared(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Declared:
     return Declared(*inputs_and_outputs(found), holes)
 
 
-def inputs_and_outputs(found: Sequence[Any]) -> tuple[list[InputFile], dict[str, OutputFile]]:
+def inputs_and_outputs(found: Sequence[object]) -> tuple[list[InputFile], dict[str, OutputFile]]:
     """The inputs among the files of a call, and the outputs by name.
 
     Raises:
@@ -163,7 +163,7 @@ def inputs_and_outputs(found: Sequence[Any]) -> tuple[list[InputFile], dict[str,
 
 
 def with_paths(
-    args: tuple[Any, ...], kwargs: Mapping[str, Any], files: Declared, path_of: Callable[[Any], Any]
+    args: tuple[object, ...], kwargs: Mapping[str, object], files: Declared, path_of: Callable[[Any], Any]
 ) -> tuple[tuple[Any, ...], Mapping[str, Any]]:
     """The arguments with a path in place of each file.
 
@@ -178,7 +178,7 @@ def with_paths(
     return arguments.fill(args, kwargs, files.holes, File, path_of)
 
 
-def _never(awaitable: Any) -> Any:
+def _never(awaitable: object) -> Any:
     raise AssertionError("no class is foreign here")
 
 
@@ -197,7 +197,7 @@ class Upstream(Protocol):
         """What it declared, by name: a path each, or of a glob a list of paths."""
 
 
-def made_upstream(source: Any, upstreams: Sequence[Upstream]) -> Any | None:
+def made_upstream(source: object, upstreams: Sequence[Upstream]) -> Any | None:
     """The path of an output that an input means by its name.
 
     Args:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 from .._show.words import plain
 from .containers import FOREIGN, Kinds, parts_of
@@ -18,7 +18,7 @@ _SHOWN: Final = 100  # characters of a text
 _MEND: Final = "Await the future first, and make the text of its value; or pass the future itself"
 
 
-def refuse(text: Any, where: str) -> None:
+def refuse(text: object, where: str) -> None:
     """Refuse a text that has the text of a future in it.
 
     Args:
@@ -33,7 +33,9 @@ def refuse(text: Any, where: str) -> None:
         raise TypeError(f"{where} {OF_TEXT} in it: {plain(repr(told), _SHOWN)}\n  {_MEND}")
 
 
-def place_of_text(args: tuple[Any, ...], kwargs: Mapping[str, Any], kinds: Kinds) -> tuple[int, str] | None:
+def place_of_text(
+    args: tuple[object, ...], kwargs: Mapping[str, object], kinds: Kinds
+) -> tuple[int, str] | None:
     """The argument of a call in which the text of a future stands, and all of that text; None if there is none.
 
     Args:
@@ -55,7 +57,7 @@ def place_of_text(args: tuple[Any, ...], kwargs: Mapping[str, Any], kinds: Kinds
     return None
 
 
-def _text_in(value: Any) -> str | None:
+def _text_in(value: object) -> str | None:
     if isinstance(value, InputFile):
         value = value.source
     elif isinstance(value, OutputFile):

@@ -40,12 +40,12 @@ def whole(option: str, given: Any, least: int = 1) -> int:
     return number
 
 
-def whole_or_none(option: str, given: Any, least: int = 1) -> int | None:
+def whole_or_none(option: str, given: object, least: int = 1) -> int | None:
     """The same where None leaves it open."""
     return None if given is None else whole(option, given, least)
 
 
-def flag(option: str, given: Any) -> bool:
+def flag(option: str, given: object) -> bool:
     """Yes or no.
 
     Args:
@@ -60,7 +60,7 @@ def flag(option: str, given: Any) -> bool:
     return given
 
 
-def duration(option: str, given: Any, *, is_limit: bool = False) -> float:
+def duration(option: str, given: object, *, is_limit: bool = False) -> float:
     """A duration in seconds, 0 or more.
 
     Args:
@@ -82,7 +82,7 @@ def duration(option: str, given: Any, *, is_limit: bool = False) -> float:
     return length
 
 
-def mapping(option: str, given: Any) -> Mapping[Any, Any]:
+def mapping(option: str, given: object) -> Mapping[Any, Any]:
     """Something by name.
 
     Args:
@@ -97,12 +97,12 @@ def mapping(option: str, given: Any) -> Mapping[Any, Any]:
     return given
 
 
-def anything(option: str, given: Any) -> Any:
+def anything(option: str, given: object) -> Any:
     """Whatever it is."""
     return given
 
 
-def text(option: str, given: Any) -> str:
+def text(option: str, given: object) -> str:
     """Text, and not that of a future."""
     if not isinstance(given, str):
         raise TypeError(f"{option}={given!r}: text is needed")
@@ -110,7 +110,7 @@ def text(option: str, given: Any) -> str:
     return given
 
 
-def path(option: str, given: Any) -> Any:
+def path(option: str, given: object) -> Any:
     """A path, as text or as an object."""
     if not isinstance(given, str) and not hasattr(given, "__fspath__"):
         raise TypeError(f"{option}={given!r}: a path is needed, as text or a pathlib.Path")
@@ -118,7 +118,7 @@ def path(option: str, given: Any) -> Any:
     return given
 
 
-def source(option: str, given: Any) -> Any:
+def source(option: str, given: object) -> Any:
     """Something that a command can read: text, bytes or a path."""
     if not isinstance(given, (str, bytes)) and not hasattr(given, "__fspath__"):
         raise TypeError(f"{option}={given!r}: text, bytes or a path (pathlib.Path) is needed")
@@ -126,12 +126,12 @@ def source(option: str, given: Any) -> Any:
     return given
 
 
-def limit(option: str, given: Any) -> float:
+def limit(option: str, given: object) -> float:
     """A duration in seconds that something may take: more than 0, and perhaps for ever."""
     return duration(option, given, is_limit=True)
 
 
-def estimate(option: str, given: Any) -> float:
+def estimate(option: str, given: object) -> float:
     """A duration in seconds that something is expected to take."""
     length = duration(option, given)
     if length > LONGEST:
@@ -139,19 +139,19 @@ def estimate(option: str, given: Any) -> float:
     return length
 
 
-def count(option: str, given: Any) -> int:
+def count(option: str, given: object) -> int:
     """A whole number, 0 or more."""
     return whole(option, given, 0)
 
 
-def delay(option: str, given: Any) -> Delay:
+def delay(option: str, given: object) -> Delay:
     """What is waited between two attempts: a duration, one for each in turn, a function, or a `Backoff`."""
     if isinstance(given, (list, tuple)):
         return tuple(duration(option, each) for each in given)
     return given if isinstance(given, Backoff) or callable(given) else duration(option, given)
 
 
-def failures(option: str, given: Any) -> RetryOn:
+def failures(option: str, given: object) -> RetryOn:
     """Classes of exceptions, or a function that is asked."""
     classes = given if isinstance(given, tuple) else (given,)
     if all(isinstance(each, type) and issubclass(each, BaseException) for each in classes) and classes:
@@ -165,7 +165,7 @@ def failures(option: str, given: Any) -> RetryOn:
     return function
 
 
-def limits(option: str, given: Any) -> dict[Limit | str, Weight]:
+def limits(option: str, given: object) -> dict[Limit | str, Weight]:
     """Limits, by name or as they are, each with how much of it is needed."""
     several = given if isinstance(given, Iterable) and not isinstance(given, str) else [given]
     weights: dict[Any, Any] = dict(given) if isinstance(given, Mapping) else dict.fromkeys(several, 1)
@@ -179,19 +179,19 @@ def limits(option: str, given: Any) -> dict[Limit | str, Weight]:
     return weights
 
 
-def own_limit(option: str, given: Any) -> Limit:
+def own_limit(option: str, given: object) -> Limit:
     """A limit of one task alone, given as how many of its calls may run at once."""
     return Limit(option, concurrency=whole(option, given))
 
 
-def backend(option: str, given: Any) -> str:
+def backend(option: str, given: object) -> str:
     """The name of a backend; whether there is such a one, the engine knows."""
     if not isinstance(given, str):
         raise TypeError(f"{option}={given!r}: text is needed, the name of one of the engine's backends")
     return given
 
 
-def shell(option: str, given: Any) -> str | tuple[str, ...]:
+def shell(option: str, given: object) -> str | tuple[str, ...]:
     """A program that runs a command given as text, or a list of it and its arguments up to the one before the command.
 
     Raises:
@@ -218,7 +218,7 @@ def shell(option: str, given: Any) -> str | tuple[str, ...]:
     return tuple(words)
 
 
-def codes(option: str, given: Any) -> frozenset[int]:
+def codes(option: str, given: object) -> frozenset[int]:
     """Exit codes: one, or several."""
     several = frozenset(given if isinstance(given, Iterable) else [given])
     if not all(isinstance(code, int) and not isinstance(code, bool) for code in several):
@@ -238,6 +238,6 @@ def variables(option: str, given: Any) -> dict[str, str]:
     return {key: _value(value) for key, value in given.items()}
 
 
-def _value(given: Any) -> str:
+def _value(given: object) -> str:
     inner = given.__fspath__() if hasattr(given, "__fspath__") else given
     return inner.decode(errors="surrogateescape") if isinstance(inner, bytes) else str(inner)

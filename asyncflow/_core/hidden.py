@@ -29,7 +29,7 @@ class Hidden(NamedTuple):
     holder: str
 
 
-def hidden_in(value: Any, name: str, kinds: Kinds, is_future: Callable[[Any], bool]) -> Hidden | None:
+def hidden_in(value: object, name: str, kinds: Kinds, is_future: Callable[[Any], bool]) -> Hidden | None:
     """The first future in a value that no call would find there; None if there is none.
 
     Args:
@@ -60,7 +60,7 @@ def hidden_in(value: Any, name: str, kinds: Kinds, is_future: Callable[[Any], bo
     return None
 
 
-def _inside(value: Any, path: str) -> Iterator[tuple[Any, str]]:
+def _inside(value: object, path: str) -> Iterator[tuple[Any, str]]:
     """What an object holds, and how it is reached; found without running code of its class."""
     if isinstance(value, MethodType):
         yield value.__self__, f"{path}.__self__"
@@ -90,7 +90,7 @@ def _inside(value: Any, path: str) -> Iterator[tuple[Any, str]]:
         yield from ((each, f"{path}.{name}") for name, each in attributes.items())
 
 
-def _of_array(value: Any) -> list[Any]:
+def _of_array(value: object) -> list[Any]:
     """What is in an array of objects, or in a table that has such."""
     array: Any = (
         value if hasattr(value, "ravel") else value.to_numpy() if hasattr(value, "to_numpy") else None

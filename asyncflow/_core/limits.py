@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Final, Generic, NamedTuple, TypeAlias, TypeVar
+from typing import Final, Generic, NamedTuple, TypeAlias, TypeVar
 
 from .near import meant
 
@@ -269,7 +269,7 @@ class Needs:
                 check_amounts({known: weight})
 
     def amounts(
-        self, named: Mapping[str, Limit], args: tuple[Any, ...], kwargs: Mapping[str, Any]
+        self, named: Mapping[str, Limit], args: tuple[object, ...], kwargs: Mapping[str, object]
     ) -> dict[Limit, float]:
         """What one call needs; nothing of a limit of which its weight is 0.
 

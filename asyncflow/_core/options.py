@@ -45,15 +45,15 @@ class Option(NamedTuple):
     is_barred: bool  # whether tasks of this kind cannot be given it; then the check says why
 
 
-def option(check: Callable[[str, Any], Any], default: Any = None, *, left_open: Any = None) -> Any:
+def option(check: Callable[[str, Any], Any], default: object = None, *, left_open: object = None) -> Any:
     """Declare an option: the default is kept as it is, all else goes through the check."""
     return Option(default, check, left_open, False)
 
 
-def barred(why: str, default: Any = None) -> Any:
+def barred(why: str, default: object = None) -> Any:
     """Declare that a kind of tasks cannot be given what others can."""
 
-    def refusal(option: str, given: Any) -> Any:
+    def refusal(option: str, given: object) -> Any:
         raise TypeError(f"{option}={given!r}: {why}")
 
     return Option(default, refusal, default, True)
@@ -72,7 +72,7 @@ class _Options:
         self.__dict__.update((name, each.default) for name, each in self._declared.items())
         self.__dict__.update(self._checked(given))
 
-    def changed(self, **given: Any) -> Self:
+    def changed(self, **given: object) -> Self:
         """The same with some options set; one that is given as None, or ``example=...``, stays as it is.
 
         Raises:
@@ -90,7 +90,7 @@ class _Options:
         changed.__dict__[name] = self._declared[name].default
         return changed
 
-    def _checked(self, given: Mapping[str, Any]) -> dict[str, Any]:
+    def _checked(self, given: Mapping[str, object]) -> dict[str, Any]:
         known = self._declared
         if not given.keys() <= known.keys():
             self.check_names(given.keys())
@@ -201,7 +201,7 @@ Labels: TypeAlias = "Iterable[str] | Callable[..., str] | None"
 """One label for each call, or what makes one of the arguments."""
 
 
-def labels_of(calls: Sequence[tuple[Any, ...]], label: Any, name: str) -> list[str]:
+def labels_of(calls: Sequence[tuple[object, ...]], label: object, name: str) -> list[str]:
     """The labels of many calls of a task, all of them before the first call is made.
 
     Raises:

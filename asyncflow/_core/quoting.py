@@ -24,7 +24,7 @@ _BRACES: Final = (
 _PLACE: Final = re.compile(r"\w*(?:[.\[]|$)")  # for a value; anything else was meant for the shell, or awk
 
 
-def quoted(value: Any) -> str:
+def quoted(value: object) -> str:
     """One value as one word of a shell command; of a list or tuple, one word for each item.
 
     Args:
@@ -54,7 +54,7 @@ class _Quoting(Formatter):
     def __init__(self, places: Iterator[Place]) -> None:
         self._places = places
 
-    def format_field(self, value: Any, format_spec: str) -> str:
+    def format_field(self, value: object, format_spec: str) -> str:
         text = format(value, format_spec) if format_spec else value
         word = quoted(text)
         place = next(self._places)
@@ -65,7 +65,7 @@ class _Quoting(Formatter):
         return word
 
 
-def sh(template: str, /, *values: Any, **named: Any) -> str:
+def sh(template: str, /, *values: object, **named: object) -> str:
     """A shell command with values put in, each quoted: ``sh("grep {} {}", pattern, path)``.
 
     Args:
@@ -105,7 +105,7 @@ class _Told(str):
         return str(self)
 
 
-def _lacking(template: str, values: tuple[Any, ...], named: dict[str, Any]) -> str | None:
+def _lacking(template: str, values: tuple[object, ...], named: dict[str, Any]) -> str | None:
     """The first place of a template for which there is no value."""
     places = (field for _, field, _, _ in Formatter().parse(template) if field is not None)
     for at, field in enumerate(places):

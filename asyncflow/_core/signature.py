@@ -53,7 +53,7 @@ class Parameters:
         self._accept: Callable[..., None] | None = None
 
     def fitted(
-        self, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+        self, args: tuple[object, ...], kwargs: Mapping[str, object]
     ) -> tuple[tuple[Any, ...], Mapping[str, Any]]:
         """The arguments of a call; with defaults put in that declare files or hold futures.
 
@@ -96,7 +96,7 @@ class Parameters:
         }
         return bare  # type: ignore[no-any-return]
 
-    def _check(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
+    def _check(self, args: tuple[object, ...], kwargs: Mapping[str, object]) -> None:
         if not kwargs and self.least <= len(args) <= self.most:  # callers in a hurry look themselves
             return
         if self.signature is None:
@@ -115,7 +115,7 @@ class Parameters:
             told = f"{self._name}() {problem}{meant}; its parameters are {self.signature}"
             raise TypeError(spelled(told)) from None
 
-    def _meant(self, kwargs: Mapping[str, Any]) -> str:
+    def _meant(self, kwargs: Mapping[str, object]) -> str:
         """What may have been meant by the first keyword that is no parameter; "" if nobody can say."""
         there: Mapping[str, Any] = {} if self.signature is None else self.signature.parameters
         unknown = next((name for name in kwargs if name not in there), None)
@@ -128,7 +128,7 @@ class Parameters:
         return near
 
 
-def names_of(fn: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> list[str]:
+def names_of(fn: Callable[..., Any], args: Sequence[object], kwargs: Mapping[str, object]) -> list[str]:
     """What each argument of a call is called: by its parameter, or where there is no knowing by its number.
 
     Args:

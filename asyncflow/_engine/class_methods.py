@@ -20,7 +20,7 @@ _BINDS: Final[bool] = sys.version_info < (3, 13)
 _NAME: Final = "__asyncflow_class_methods__"  # a name that enumerations and the like let pass
 
 
-def note_class_body(fn: Any) -> None:
+def note_class_body(fn: object) -> None:
     """Leave a note in the body of the class in which a function is decorated, if it is in one."""
     if _BINDS:
         return
@@ -44,7 +44,7 @@ class _Note:
 class _Binding(classmethod):  # type: ignore[type-arg]
     """A class method that is what the task makes of a class."""
 
-    def __get__(self, instance: Any, owner: type | None = None) -> Any:
+    def __get__(self, instance: object, owner: type | None = None) -> Any:
         cls = type(instance) if owner is None else owner
         return self.__func__.__get__(cls, type(cls))
 

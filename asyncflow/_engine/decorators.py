@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 @shows_options(TaskOptions)
-def function_task(engine: Any, fn: Any = None, /, **options: Any) -> Any:
+def function_task(engine: object, fn: object = None, /, **options: object) -> Any:
     """Make a function a task; bare or with options.
 
     Args:
@@ -39,7 +39,7 @@ def function_task(engine: Any, fn: Any = None, /, **options: Any) -> Any:
 
 
 @shows_options(BlockOptions)
-def block(engine: Any, fn: Any = None, /, **options: Any) -> Any:
+def block(engine: object, fn: object = None, /, **options: object) -> Any:
     """Make a function a sub-workflow: one node outside, a graph inside; bare or with options.
 
     Its body runs on the event loop. Futures that it returns are resolved before it is done.
@@ -56,7 +56,7 @@ def block(engine: Any, fn: Any = None, /, **options: Any) -> Any:
 
 
 @shows_options(CommandOptions)
-def executable_task(engine: Any, fn: Any = None, /, **options: Any) -> Any:
+def executable_task(engine: object, fn: object = None, /, **options: object) -> Any:
     """Make a function a task that runs the command that the function returns; bare or with options.
 
     Text is run by a shell, a list of arguments is run as it is: lists, and `asyncflow.sh` for shells, keep what
@@ -93,7 +93,7 @@ def definition_of(
     fn: Callable[..., Any],
     kind: str,
     options: TaskOptions,
-    given: Mapping[str, Any],
+    given: Mapping[str, object],
     is_coroutine: bool | None = None,
 ) -> Definition:
     """A function as a task of an engine, with options that are changed by what was given.

@@ -192,12 +192,12 @@ class FunctionTask(Generic[P, Fn, R]):
     @overload
     def __call__(self, /, **kwargs: Any) -> TaskFuture[R]: ...
     @overload
-    def __call__(self: Takes1[A, Q], a: Later[A], /, **kwargs: Any) -> TaskFuture[R]: ...
+    def __call__(self: Takes1[A, Q], a: Later[A], /, **kwargs: object) -> TaskFuture[R]: ...
     @overload
-    def __call__(self: Takes2[A, B, Q], a: Later[A], b: Later[B], /, **kwargs: Any) -> TaskFuture[R]: ...
+    def __call__(self: Takes2[A, B, Q], a: Later[A], b: Later[B], /, **kwargs: object) -> TaskFuture[R]: ...
     @overload
     def __call__(
-        self: Takes3[A, B, C, Q], a: Later[A], b: Later[B], c: Later[C], /, **kwargs: Any
+        self: Takes3[A, B, C, Q], a: Later[A], b: Later[B], c: Later[C], /, **kwargs: object
     ) -> TaskFuture[R]: ...
     @overload
     def __call__(
@@ -207,8 +207,8 @@ class FunctionTask(Generic[P, Fn, R]):
         c: Later[C],
         d: Later[D],
         /,
-        *args: Any,
-        **kwargs: Any,
+        *args: object,
+        **kwargs: object,
     ) -> TaskFuture[R]: ...
 
     def __call__(self: Any, /, *args: Any, **kwargs: Any) -> Any:
@@ -281,7 +281,7 @@ class FunctionTask(Generic[P, Fn, R]):
         """
         return self._with_options(after, options)
 
-    def _with_options(self, after: Any, options: Mapping[str, Any]) -> Self:
+    def _with_options(self, after: object, options: Mapping[str, object]) -> Self:
         futures = self._futures(after)
         variant, old = self._copy(), self._definition
         variant._definition = self._engine._definition(
@@ -339,7 +339,7 @@ class FunctionTask(Generic[P, Fn, R]):
         b: Iterable[Later[B]],
         c: Iterable[Later[C]],
         /,
-        *more: Iterable[Any],
+        *more: Iterable[object],
         label: Labels = None,
     ) -> list[TaskFuture[R]]: ...
 
@@ -401,7 +401,7 @@ class FunctionTask(Generic[P, Fn, R]):
         return spelled(f"<{kind} {self._definition.name}>")
 
 
-def _is_future(given: Any) -> bool:
+def _is_future(given: object) -> bool:
     return isinstance(given, Awaitable) or hasattr(given, "add_done_callback")
 
 

@@ -285,9 +285,9 @@ def from_thread(
 
 def run_target(
     engine: AbstractAsyncContextManager[Any],
-    target: Any,
-    args: tuple[Any, ...],
-    kwargs: Mapping[str, Any],
+    target: object,
+    args: tuple[object, ...],
+    kwargs: Mapping[str, object],
     site: tuple[CodeType, int],
 ) -> Any:
     """A whole life in one call, on an event loop of its own.

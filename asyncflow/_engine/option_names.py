@@ -39,7 +39,7 @@ def names_options(function: F) -> F:
     known = frozenset(code.co_varnames[first:last])
 
     @wraps(function)
-    def checked(*args: Any, **options: Any) -> Any:
+    def checked(*args: object, **options: object) -> Any:
         try:
             if not options.keys() <= known:
                 raise _no_option(function, min(options.keys() - known), known)
@@ -71,7 +71,7 @@ def shows_options(options: type[TaskOptions]) -> Callable[[F], F]:
         ]
 
         @wraps(function)
-        def shown(*args: Any, **given: Any) -> Any:
+        def shown(*args: object, **given: object) -> Any:
             try:
                 return function(*args, **given)
             except Exception as error:

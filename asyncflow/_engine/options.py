@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from .._runtime.run import Run
 
 
-def name_of(what: Any) -> str:
+def name_of(what: object) -> str:
     """What a function or a backend is called in messages."""
     if isinstance(what, str):
         return what
@@ -109,12 +109,12 @@ def all_made(
     return {name: made(each, workers, name if by_name else None) for name, each in chosen.items()}
 
 
-def is_coroutine_function(fn: Any) -> bool:
+def is_coroutine_function(fn: object) -> bool:
     """Whether calling it gives a coroutine; also of objects that can be called."""
     return inspect.iscoroutinefunction(fn) or inspect.iscoroutinefunction(getattr(type(fn), "__call__", None))  # noqa: B004
 
 
-def check_function(decorator: str, fn: Any) -> None:
+def check_function(decorator: str, fn: object) -> None:
     """Raise `TypeError` for what cannot be a task."""
     if isinstance(fn, partial) and declared(fn.args, fn.keywords):
         raise TypeError(

@@ -34,7 +34,7 @@ def filled_in(init: F) -> F:
     """
 
     @wraps(init)
-    def filled(self: Any, *args: Any, **options: Any) -> None:
+    def filled(self: object, *args: object, **options: object) -> None:
         try:
             given = {name for name, value in options.items() if value is not None}
             if (args and args[0] is not None) or "backends" in given:

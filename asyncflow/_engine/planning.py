@@ -34,7 +34,7 @@ Site = tuple[CodeType, int]
 
 
 async def plan_of(
-    engine: Life, target: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any], site: Site
+    engine: Life, target: object, args: tuple[object, ...], kwargs: Mapping[str, object], site: Site
 ) -> Plan:
     """Rehearse a target, to its end.
 
@@ -184,7 +184,7 @@ def _real_places(engine: Life) -> Places:
     )
 
 
-def _would_be(backend: Any) -> Any:
+def _would_be(backend: object) -> Any:
     """What tells of a backend that is not made: its class. One that is not installed is like most."""
     if not isinstance(backend, str):
         return made(backend, None)
@@ -205,7 +205,9 @@ class _NotInstalled:
 # -- targets ----------------------------------------------------------------------------------------------
 
 
-def _name_of_target(engine: Life, target: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str:
+def _name_of_target(
+    engine: Life, target: object, args: tuple[object, ...], kwargs: Mapping[str, object]
+) -> str:
     """The name of a target that can be rehearsed."""
     if isinstance(target, FunctionTask):
         if target._engine is not engine:
@@ -241,7 +243,7 @@ def _beginner(target: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any], sit
     return begin
 
 
-def _starter(target: Any, name: str, begin: Callable[[], Any]) -> Callable[[], Awaitable[Any]]:
+def _starter(target: object, name: str, begin: Callable[[], Any]) -> Callable[[], Awaitable[Any]]:
     async def start() -> Any:
         if inspect.iscoroutine(target):
             raise RuntimeError(

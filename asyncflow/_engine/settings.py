@@ -88,7 +88,7 @@ class Settings:
         )
 
 
-def path(option: str, given: Any) -> Path:
+def path(option: str, given: object) -> Path:
     """A path that no change of directory moves.
 
     Raises:
@@ -147,7 +147,7 @@ def _words(_: str, text: str) -> Any:
     return text if len(words) == 1 else words
 
 
-def _backend(option: str, given: Any) -> str:
+def _backend(option: str, given: object) -> str:
     if not isinstance(given, str):
         raise TypeError(f"{option}={given!r}: the name of a backend is needed")
     try:
@@ -157,7 +157,7 @@ def _backend(option: str, given: Any) -> str:
     return given
 
 
-def _whole_or_0(option: str, given: Any) -> int:
+def _whole_or_0(option: str, given: object) -> int:
     return whole(option, given, 0)
 
 

@@ -7,12 +7,11 @@ import os
 import stat
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 from .._core import urls
 
 
-def local_path(given: Any, folder: Path) -> Path | None:
+def local_path(given: object, folder: Path) -> Path | None:
     """A path of this machine as its user has it, also as a file: URL; None if it is none."""
     if isinstance(given, str) and (path := urls.local_path(given)) is not None:
         given = path
@@ -21,7 +20,7 @@ def local_path(given: Any, folder: Path) -> Path | None:
     return folder / os.path.expanduser(given)
 
 
-def destination_of(to: Any, folder: Path) -> Path | str:
+def destination_of(to: object, folder: Path) -> Path | str:
     """Where an output is published: a path of this machine, with the links of its directory followed, or a URL.
 
     Raises:

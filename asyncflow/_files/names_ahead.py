@@ -52,7 +52,7 @@ def missing(source: Any, path: Path, upstreams: Iterable[TaskFiles], makers: Map
     return told + "no task that it depends on declares an output"
 
 
-def _made(source: Any, files: TaskFiles) -> tuple[str, Hashable, str] | None:
+def _made(source: object, files: TaskFiles) -> tuple[str, Hashable, str] | None:
     """Name, file and words of an output of a task that comes before."""
     if isinstance(source, Task) and source.definition.kind == "output" and source.args:
         _, maker, name = source.args
@@ -68,7 +68,7 @@ def _made(source: Any, files: TaskFiles) -> tuple[str, Hashable, str] | None:
     return name.rpartition("/")[2], file, f"{name} of {maker.label}"
 
 
-def _there(source: Any, files: TaskFiles) -> tuple[str, Hashable, str] | None:
+def _there(source: object, files: TaskFiles) -> tuple[str, Hashable, str] | None:
     """The same of a file that is there, or at another place."""
     if isinstance(source, PathStandIn) or not isinstance(source, (str, PurePath)):
         return None

@@ -27,11 +27,11 @@ class PathStandIn(PosixPath):
         """As of a small file."""
         return _STATUS
 
-    def exists(self, *args: Any, **options: Any) -> bool:
+    def exists(self, *args: object, **options: object) -> bool:
         """It is taken to be there."""
         return True
 
-    def is_file(self, *args: Any, **options: Any) -> bool:
+    def is_file(self, *args: object, **options: object) -> bool:
         """It is taken to be one."""
         return True
 
@@ -39,7 +39,7 @@ class PathStandIn(PosixPath):
         """A file in memory, which is lost."""
         return io.BytesIO(TEXT.encode()) if "b" in mode else io.StringIO(TEXT)
 
-    def read_text(self, *args: Any, **options: Any) -> str:
+    def read_text(self, *args: object, **options: object) -> str:
         """One character."""
         return TEXT
 
@@ -47,7 +47,7 @@ class PathStandIn(PosixPath):
         """One byte."""
         return TEXT.encode()
 
-    def write_text(self, data: str, *args: Any, **options: Any) -> int:
+    def write_text(self, data: str, *args: object, **options: object) -> int:
         """Write nothing."""
         return len(data)
 
@@ -59,15 +59,15 @@ class PathStandIn(PosixPath):
         """One file, for code that takes it for a directory."""
         yield self / TEXT
 
-    def glob(self, pattern: Any, *args: Any, **options: Any) -> Generator[Self, None, None]:
+    def glob(self, pattern: object, *args: object, **options: object) -> Generator[Self, None, None]:
         """One file."""
         return self.iterdir()
 
-    def rglob(self, pattern: Any, *args: Any, **options: Any) -> Generator[Self, None, None]:
+    def rglob(self, pattern: object, *args: object, **options: object) -> Generator[Self, None, None]:
         """One file."""
         return self.iterdir()
 
-    def owner(self, **options: Any) -> str:
+    def owner(self, **options: object) -> str:
         """Nobody."""
         return TEXT
 
@@ -79,7 +79,7 @@ class PathStandIn(PosixPath):
 
     replace = rename
 
-    def _nothing(self, *args: Any, **options: Any) -> None:
+    def _nothing(self, *args: object, **options: object) -> None:
         """Do nothing."""
 
     chmod = lchmod = mkdir = rmdir = touch = unlink = symlink_to = hardlink_to = _nothing

@@ -58,7 +58,7 @@ class Tasks(Protocol):
     def not_staged(self, task: Task, error: BaseException) -> None:
         """It could not be brought; if it is `Unwanted`, because nobody wants it any more."""
 
-    def published(self, task: Task, value: Any) -> None:
+    def published(self, task: Task, value: object) -> None:
         """All that a task was to make is there, and where it was to go."""
 
     def not_published(self, task: Task, error: BaseException) -> None:
@@ -197,7 +197,7 @@ class Stager:
         """Whether the work of a task is over and its files are on their way: nobody else tells when it stops."""
         return task.id in self._under_way
 
-    async def _publish(self, task: Task, value: Any) -> None:
+    async def _publish(self, task: Task, value: object) -> None:
         problem: BaseException = Unwanted()
         done: list[Mapping[str, Any]] = []
         try:
@@ -223,7 +223,7 @@ class Stager:
 
     # -- what nobody can reach any more -------------------------------------------------------------------
 
-    def _hold(self, task: Task, value: Any) -> None:
+    def _hold(self, task: Task, value: object) -> None:
         if self._sandboxes is not None:
             self._sandboxes.succeeded(task, value, self._give_back)
 
@@ -260,7 +260,7 @@ class Stager:
         """Nobody wants anything any more: what is under way ends soon."""
         self._stopped.set()
 
-    def _begin(self, work: Coroutine[Any, Any, T], what: str) -> asyncio.Task[T]:
+    def _begin(self, work: Coroutine[object, object, T], what: str) -> asyncio.Task[T]:
         begun = asyncio.Task(work, name=f"files of {what}", context=self._context)
         self.waiting.add(begun)
         begun.add_done_callback(self.waiting.discard)

@@ -44,7 +44,7 @@ class TaskFiles:
     is_reached: bool = False  # whether somebody may know a path in it, whom nobody can see
 
     def start_over(
-        self, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+        self, args: tuple[object, ...], kwargs: Mapping[str, object]
     ) -> tuple[tuple[Any, ...], Mapping[str, Any]]:
         """Another attempt is made, in another sandbox; gives the arguments with which that begins."""
         if self.before is not None:

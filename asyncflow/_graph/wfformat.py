@@ -92,8 +92,8 @@ def specified(
 
 def document(
     name: str,
-    tasks: Sequence[Mapping[str, Any]],
-    files: Sequence[Mapping[str, Any]],
+    tasks: Sequence[Mapping[str, object]],
+    files: Sequence[Mapping[str, object]],
     execution: Mapping[str, Any] | None,
 ) -> dict[str, Any]:
     """The format's whole document, for `json.dump`.

@@ -26,7 +26,7 @@ _DEEPEST: Final = 40
 _AWAITED: Final = (collections.abc.Awaitable, asyncio.Future, concurrent.futures.Future)
 
 
-def plain(hint: Any) -> Any:
+def plain(hint: object) -> Any:
     """An annotation without what says nothing of the type: `Annotated`, `Required`, an alias, a bound variable.
 
     Returns:
@@ -61,7 +61,7 @@ def _of_variable(variable: TypeVar) -> Any:
     return Any if variable.__bound__ is None else variable.__bound__
 
 
-def _leaf(hint: Any, origin: Any) -> Any:
+def _leaf(hint: object, origin: object) -> Any:
     if hint is typing.LiteralString:
         return str
     if hint is typing.NoReturn:
@@ -77,19 +77,19 @@ def _leaf(hint: Any, origin: Any) -> Any:
     return hint if isinstance(origin, type) else Any
 
 
-def is_union(annotation: Any) -> bool:
+def is_union(annotation: object) -> bool:
     """Whether an annotation leaves a choice at its outside."""
     return typing.get_origin(annotation) in (typing.Union, types.UnionType)
 
 
-def members(hint: Any) -> list[Any]:
+def members(hint: object) -> list[Any]:
     """What a value of this type may be, each a plain annotation by itself; of a union its members."""
     found: list[Any] = []
     _collect(hint, found, 0)
     return found
 
 
-def _collect(hint: Any, found: list[Any], depth: int) -> None:
+def _collect(hint: object, found: list[Any], depth: int) -> None:
     hint = plain(hint)
     if is_union(hint) and depth < _DEEPEST:
         for member in typing.get_args(hint):
@@ -98,7 +98,7 @@ def _collect(hint: Any, found: list[Any], depth: int) -> None:
         found.append(hint)
 
 
-def is_open(hint: Any) -> bool:
+def is_open(hint: object) -> bool:
     """Whether an annotation leaves a choice somewhere inside, so that an example of it shows one case of several."""
     hint = plain(hint)
     return (
@@ -108,7 +108,7 @@ def is_open(hint: Any) -> bool:
     )
 
 
-def _is_hint(part: Any) -> bool:
+def _is_hint(part: object) -> bool:
     return (
         isinstance(part, type)
         or typing.get_origin(part) is not None
@@ -116,7 +116,7 @@ def _is_hint(part: Any) -> bool:
     )
 
 
-def class_of(hint: Any) -> type | None:
+def class_of(hint: object) -> type | None:
     """The class that values of a plain annotation are of; None if it is not one."""
     for _ in range(_DEEPEST):
         if not isinstance(hint, typing.NewType):
@@ -127,7 +127,7 @@ def class_of(hint: Any) -> type | None:
     return cls if isinstance(cls, type) else None
 
 
-def asks_for_futures(hint: Any) -> bool:
+def asks_for_futures(hint: object) -> bool:
     """Whether an annotation speaks of futures, or of other awaitables, anywhere inside."""
     for each in members(hint):
         cls = typing.get_origin(each) or each
@@ -141,7 +141,7 @@ def asks_for_futures(hint: Any) -> bool:
 # -- with other parts -----------------------------------------------------------------------------------
 
 
-def changed(annotation: Any, change: Callable[[Any], Any]) -> Any:
+def changed(annotation: object, change: Callable[[Any], Any]) -> Any:
     """An annotation with other parts; itself if none is another. Of a part that cannot be put together again, anything.
 
     Args:
@@ -151,7 +151,7 @@ def changed(annotation: Any, change: Callable[[Any], Any]) -> Any:
     return _changed(annotation, change, 0)
 
 
-def _changed(annotation: Any, change: Callable[[Any], Any], depth: int) -> Any:
+def _changed(annotation: object, change: Callable[[Any], Any], depth: int) -> Any:
     new = change(annotation)
     if new is not ...:
         return new
@@ -177,7 +177,7 @@ def _with(annotation: Any, inner: tuple[Any, ...]) -> Any:
     return annotation.__origin__[inner]
 
 
-def with_owner(hint: Any, owner: type | None) -> Any:
+def with_owner(hint: object, owner: type | None) -> Any:
     """An annotation in which ``Self`` is said.
 
     Args:
@@ -187,24 +187,24 @@ def with_owner(hint: Any, owner: type | None) -> Any:
     return changed(hint, lambda part: (Any if owner is None else owner) if part is typing.Self else ...)
 
 
-def with_paths(hint: Any) -> Any:
+def with_paths(hint: object) -> Any:
     """An annotation with a path in place of each file: type checkers take the one for the other, too."""
     return changed(hint, _as_path)
 
 
-def _as_path(part: Any) -> Any:
+def _as_path(part: object) -> Any:
     """A path in place of a file, or several where its name may be a pattern; `...` if it is none."""
     if not isinstance(part, type) or not issubclass(part, File):
         return ...
     return Path if part is OutputFile else Path | list[Path]
 
 
-def settled(hint: Any) -> Any:
+def settled(hint: object) -> Any:
     """An annotation with the value in place of each future: what becomes of a block's result."""
     return changed(hint, _awaited)
 
 
-def _awaited(hint: Any) -> Any:
+def _awaited(hint: object) -> Any:
     """The value of a future; `...` if it is none."""
     origin = typing.get_origin(hint) or hint
     if isinstance(origin, type) and issubclass(origin, _AWAITED):

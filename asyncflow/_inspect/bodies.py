@@ -31,7 +31,7 @@ _IDLE: Final = frozenset(
 """What there is in a body that does nothing, as ``...`` or a docstring alone, on one Python version or another."""
 
 
-def code_of(fn: Any) -> CodeType | None:
+def code_of(fn: object) -> CodeType | None:
     """The code of a plain function or method; None of anything else."""
     code = getattr(function_in(fn), "__code__", None)
     return code if isinstance(code, CodeType) else None

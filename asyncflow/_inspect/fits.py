@@ -25,7 +25,7 @@ _DEEPEST: Final = 12
 _ITERATED: Final = collections.abc.Iterable
 
 
-def clash(given: Any, wanted: Any, depth: int = 0) -> str | None:
+def clash(given: object, wanted: object, depth: int = 0) -> str | None:
     """Why no value of one type can be what another asks for; None if one can, or if that is not known.
 
     Args:
@@ -52,7 +52,7 @@ def clash(given: Any, wanted: Any, depth: int = 0) -> str | None:
     return f"{shown(given)} is no {shown(wanted)}" if reasons else None
 
 
-def _clash(given: Any, wanted: Any, depth: int) -> str | None:
+def _clash(given: object, wanted: object, depth: int) -> str | None:
     """The same for plain annotations that leave no choice."""
     if given is wanted or not {Any, object, typing.Never}.isdisjoint((given, wanted)):
         return None
@@ -70,7 +70,7 @@ def _clash(given: Any, wanted: Any, depth: int) -> str | None:
     return parts(given, wanted, depth)
 
 
-def parts(given: Any, wanted: Any, depth: int) -> str | None:
+def parts(given: object, wanted: object, depth: int) -> str | None:
     """The same for the parts of containers, and of classes that are generic, whose classes go together."""
     shape, asked_shape = tuple_of(given), tuple_of(wanted)
     if asked_shape is not None and shape is not None:
@@ -95,25 +95,25 @@ def parts(given: Any, wanted: Any, depth: int) -> str | None:
 
 
 def _first(
-    given: collections.abc.Sequence[Any], wanted: collections.abc.Sequence[Any], depth: int
+    given: collections.abc.Sequence[object], wanted: collections.abc.Sequence[object], depth: int
 ) -> str | None:
     pairs_of_parts = zip(given, wanted, strict=True)
     return next((reason for each in pairs_of_parts if (reason := clash(*each, depth + 1)) is not None), None)
 
 
-def _no(given: Any, wanted: Any) -> str:
+def _no(given: object, wanted: object) -> str:
     return f"{shown(given)} is no {shown(wanted)}"
 
 
 # -- kinds of annotations that are no classes -------------------------------------------------------------
 
 
-def is_literal(hint: Any) -> bool:
+def is_literal(hint: object) -> bool:
     """Whether an annotation names values."""
     return typing.get_origin(hint) is typing.Literal
 
 
-def _of_literals(given: Any, wanted: Any, depth: int) -> str | None:
+def _of_literals(given: object, wanted: object, depth: int) -> str | None:
     if is_literal(given):
         values = typing.get_args(given)
         does = any(literal_clash(value, wanted, depth) is None for value in values)
@@ -123,11 +123,11 @@ def _of_literals(given: Any, wanted: Any, depth: int) -> str | None:
     return None if does else _no(given, wanted)
 
 
-def _is_wider(given: Any, cls: type) -> bool:
+def _is_wider(given: object, cls: type) -> bool:
     return (there := class_of(given)) is not None and issubclass(cls, there)
 
 
-def literal_clash(value: Any, wanted: Any, depth: int) -> str | None:
+def literal_clash(value: object, wanted: object, depth: int) -> str | None:
     """Why a value of a kind that a `Literal` may hold is not what a plain annotation asks for."""
     if is_literal(wanted):
         same = any(type(value) is type(each) and value == each for each in typing.get_args(wanted))
@@ -138,11 +138,11 @@ def literal_clash(value: Any, wanted: Any, depth: int) -> str | None:
     return classes.clash(type(value), cls, exact=True) or parts(type(value), wanted, depth)
 
 
-def _value(value: Any) -> str:
+def _value(value: object) -> str:
     return f"{type(value).__qualname__}.{value.name}" if isinstance(value, enum.Enum) else repr(value)
 
 
-def _is_new_type(hint: Any) -> bool:
+def _is_new_type(hint: object) -> bool:
     return isinstance(hint, typing.NewType)
 
 
@@ -164,11 +164,11 @@ def _line(hint: Any) -> list[Any]:
     return found
 
 
-def _is_class_itself(hint: Any) -> bool:
+def _is_class_itself(hint: object) -> bool:
     return typing.get_origin(hint) is type
 
 
-def _of_classes(given: Any, wanted: Any, depth: int) -> str | None:
+def _of_classes(given: object, wanted: object, depth: int) -> str | None:
     if _is_class_itself(given) and _is_class_itself(wanted):
         return clash(typing.get_args(given)[0], typing.get_args(wanted)[0], depth + 1)
     there, asked = class_of(given), class_of(wanted)
@@ -177,11 +177,11 @@ def _of_classes(given: Any, wanted: Any, depth: int) -> str | None:
     return None if classes.clash(there, asked) is None else _no(given, wanted)
 
 
-def _is_typed(hint: Any) -> bool:
+def _is_typed(hint: object) -> bool:
     return is_typed_dict(class_of(hint))
 
 
-def _of_typed_dicts(given: Any, wanted: Any, depth: int) -> str | None:
+def _of_typed_dicts(given: object, wanted: object, depth: int) -> str | None:
     there, asked = class_of(given), class_of(wanted)
     if there is None or asked is None or there is asked:
         return None
@@ -207,12 +207,12 @@ def _dict_for_typed(given: Any, there: type, asked: Any, depth: int) -> str | No
     return clash(both[0], str, depth + 1) or _first([both[1]] * len(needed), needed, depth)
 
 
-def is_callable(hint: Any) -> bool:
+def is_callable(hint: object) -> bool:
     """Whether an annotation is of functions."""
     return class_of(hint) is collections.abc.Callable  # type: ignore[comparison-overlap]
 
 
-def _of_callables(given: Any, wanted: Any, depth: int) -> str | None:
+def _of_callables(given: object, wanted: object, depth: int) -> str | None:
     there, asked = class_of(given), class_of(wanted)
     if there is None or asked is None:
         return None

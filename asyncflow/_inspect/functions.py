@@ -50,7 +50,7 @@ class Function:
     hints: Mapping[str, Any]
     gives: Any
 
-    def arguments(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> list[Argument]:
+    def arguments(self, args: tuple[object, ...], kwargs: Mapping[str, object]) -> list[Argument]:
         """The arguments of a call; with names of their own and no hints, where the function tells nothing."""
         try:
             if self.signature is None:
@@ -73,7 +73,7 @@ class Functions:
     def __init__(self) -> None:
         self._known: dict[tuple[int, bool, type | None], Function] = {}
 
-    def of_call(self, fn: Callable[..., Any], args: tuple[Any, ...], *, is_block: bool) -> Function:
+    def of_call(self, fn: Callable[..., Any], args: tuple[object, ...], *, is_block: bool) -> Function:
         """What is known of a function that is called with these positional arguments."""
         owner = owner_of(fn, args)
         key = id(fn), is_block, owner
@@ -106,7 +106,7 @@ def function_of(fn: Callable[..., Any], *, is_block: bool, owner: type | None = 
     return Function(fn, signature, hints, gives)
 
 
-def owner_of(fn: Any, args: tuple[Any, ...]) -> type | None:
+def owner_of(fn: object, args: tuple[object, ...]) -> type | None:
     """The class that ``Self`` is, if a method is called."""
     if (
         not isinstance(fn, MethodType)
@@ -137,7 +137,7 @@ def _each(parameter: inspect.Parameter, given: Any, hint: Any) -> Iterator[Argum
         yield Argument(parameter.name, Any if given is parameter.default else hint, given)
 
 
-def _fields(hint: Any) -> Mapping[str, Any] | None:
+def _fields(hint: object) -> Mapping[str, Any] | None:
     """The types of keywords, where a typed dict says what they are."""
     return hints_of(typing.get_args(hint)[0]) if typing.get_origin(hint) is typing.Unpack else None
 
@@ -168,6 +168,6 @@ def _of_wrapper(fn: Any, signature: inspect.Signature) -> tuple[inspect.Signatur
     return inspect.signature(inner), taken_by(inner)
 
 
-def is_silent(hint: Any) -> bool:
+def is_silent(hint: object) -> bool:
     """Whether an annotation says nothing."""
     return plain(hint) in (Any, object)

@@ -17,12 +17,12 @@ DEEPEST: Final = 8
 _WALKED: Final = 10_000  # parts of one value
 
 
-def walk(value: Any) -> Iterator[Any]:
+def walk(value: object) -> Iterator[Any]:
     """A value and what is in it: in containers of Python's and dataclasses, as deep and as far as anybody looks."""
     return itertools.islice(_walk(value, 0), _WALKED)
 
 
-def _walk(value: Any, depth: int) -> Iterator[Any]:
+def _walk(value: object, depth: int) -> Iterator[Any]:
     yield value
     for part in _parts(value) if depth < DEEPEST else ():
         yield from _walk(part, depth + 1)
@@ -41,7 +41,7 @@ def _parts(value: Any) -> Iterable[Any]:
     return ()
 
 
-def is_small(value: Any) -> bool:
+def is_small(value: object) -> bool:
     """Whether it takes no time to look at all of a value."""
     seen = 0
     for each in walk(value):

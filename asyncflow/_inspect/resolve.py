@@ -28,14 +28,14 @@ def returned_by(fn: Callable[..., Any]) -> Any:
         return Any
 
 
-def function_in(fn: Any) -> Any:
+def function_in(fn: object) -> Any:
     """The callable inside of partials and bound methods."""
     while isinstance(fn, (functools.partial, MethodType)):
         fn = fn.func if isinstance(fn, functools.partial) else fn.__func__
     return fn
 
 
-def _returned_by(fn: Any) -> Any:
+def _returned_by(fn: object) -> Any:
     fn = function_in(fn)
     if isinstance(fn, type):
         return fn
@@ -91,7 +91,7 @@ def hints_of(cls: type, args: tuple[Any, ...] = ()) -> dict[str, Any]:
     return hints
 
 
-def _resolved(annotation: Any, inner: Mapping[str, Any], outer: dict[str, Any]) -> Any:
+def _resolved(annotation: object, inner: Mapping[str, object], outer: dict[str, Any]) -> Any:
     """An annotation with what is text in it evaluated; `typing.Any` if that cannot be."""
     holder = SimpleNamespace(__annotations__={"it": annotation})
     try:
@@ -114,14 +114,14 @@ class _Names(dict[str, Any]):
         return TypeVar(name)
 
 
-def bindings(cls: Any, args: tuple[Any, ...]) -> dict[Any, Any]:
+def bindings(cls: object, args: tuple[object, ...]) -> dict[Any, Any]:
     """What the type variables of a generic class stand for. In a class that it derives from, the same variables may
     stand for something else: see `arguments_of`.
     """
     return dict(zip(getattr(cls, "__parameters__", ()), args, strict=False))
 
 
-def arguments_of(cls: Any, args: tuple[Any, ...]) -> dict[Any, tuple[Any, ...]]:
+def arguments_of(cls: object, args: tuple[object, ...]) -> dict[Any, tuple[Any, ...]]:
     """What each generic class is parametrised with that a class derives from, and the class itself."""
     found: dict[Any, tuple[Any, ...]] = {cls: args} if args else {}
     bound = bindings(cls, args)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import reprlib
 import types
 import typing
-from typing import Any, Final
+from typing import Final
 
 from .._show import words
 from .annotations import is_union
@@ -17,7 +17,7 @@ _PYTHONS: Final = (
 )
 
 
-def shown(hint: Any, most: int = 60) -> str:
+def shown(hint: object, most: int = 60) -> str:
     """An annotation as its user might have written it: "list[float]"."""
     try:
         text = _shown(hint, 0)
@@ -26,7 +26,7 @@ def shown(hint: Any, most: int = 60) -> str:
     return words.plain(text, most)
 
 
-def _shown(hint: Any, depth: int) -> str:
+def _shown(hint: object, depth: int) -> str:
     if hint is None or hint is types.NoneType:
         return "None"
     if hint is ... or depth > 5:
@@ -45,7 +45,7 @@ def _shown(hint: Any, depth: int) -> str:
     return _named(hint)
 
 
-def _literal(value: Any) -> str:
+def _literal(value: object) -> str:
     return (
         repr(value)
         if type(value) in _COMPARED
@@ -53,7 +53,7 @@ def _literal(value: Any) -> str:
     )
 
 
-def _named(hint: Any) -> str:
+def _named(hint: object) -> str:
     name = (
         getattr(hint, "__qualname__", None) or getattr(hint, "__name__", None) or getattr(hint, "_name", None)
     )
@@ -62,6 +62,6 @@ def _named(hint: Any) -> str:
     return name.rpartition("<locals>.")[2]
 
 
-def brief_value(value: Any) -> str:
+def brief_value(value: object) -> str:
     """A value of Python's own in a few characters; "" of any other: that would run code of its class."""
     return reprlib.repr(value) if type(value) in _PYTHONS else ""

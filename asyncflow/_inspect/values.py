@@ -49,7 +49,7 @@ class Refusal(NamedTuple):
     culprit: Any
 
 
-def refusal(value: Any, hint: Any, replaced: Replaced | None = None) -> Refusal | None:
+def refusal(value: object, hint: object, replaced: Replaced | None = None) -> Refusal | None:
     """Why a value is not what is asked for; None if it is, or if that is not known.
 
     Args:
@@ -63,7 +63,7 @@ def refusal(value: Any, hint: Any, replaced: Replaced | None = None) -> Refusal 
     return _Look(_stays if replaced is None else replaced).refusal(value, hint, 0)
 
 
-def problem_with(value: Any, hint: Any) -> tuple[str, Any] | None:
+def problem_with(value: object, hint: object) -> tuple[str, Any] | None:
     """Why a value that has come is not of a type, in words, and the part of it that is not; None if it is. All of it is
     looked at.
     """
@@ -75,11 +75,11 @@ def problem_with(value: Any, hint: Any) -> tuple[str, Any] | None:
     return _in_words(value, refused)
 
 
-def _stays(value: Any) -> Any:
+def _stays(value: object) -> Any:
     return ...
 
 
-def _refused(value: Any, hint: Any, *, everything: bool) -> Exception | None:
+def _refused(value: object, hint: object, *, everything: bool) -> Exception | None:
     """What the library says."""
     import typeguard  # only who asks for checks pays for it
 
@@ -98,7 +98,7 @@ def _refused(value: Any, hint: Any, *, everything: bool) -> Exception | None:
     return None
 
 
-def _in_words(value: Any, error: Exception) -> tuple[str, Any]:
+def _in_words(value: object, error: Exception) -> tuple[str, Any]:
     """Which part of a value is wrong: "item 2 is str, '3.5'"."""
     steps = [str(step) for step in getattr(error, "_path", ())]
     part, where = value, []
@@ -113,7 +113,7 @@ def _in_words(value: Any, error: Exception) -> tuple[str, Any]:
     return f"{' of '.join(reversed(where))} is {_what(part)}", part
 
 
-def _what(value: Any) -> str:
+def _what(value: object) -> str:
     """The class of a value, and the value in short."""
     try:
         text = reprlib.repr(value)
@@ -139,7 +139,7 @@ class _Look:
             set()
         )  # classes of plain values, with the ids of hints that they do for
 
-    def refusal(self, value: Any, hint: Any, depth: int) -> Refusal | None:
+    def refusal(self, value: object, hint: object, depth: int) -> Refusal | None:
         """Why a value is not what is asked for.
 
         Args:
@@ -169,7 +169,7 @@ class _Look:
             self._fit.add(kind)
         return None
 
-    def _of_member(self, value: Any, hint: Any, depth: int) -> Refusal | None:
+    def _of_member(self, value: object, hint: object, depth: int) -> Refusal | None:
         """The same for a plain annotation that leaves no choice."""
         while isinstance(hint, typing.NewType):
             hint = plain(hint.__supertype__)
@@ -194,7 +194,7 @@ class _Look:
             return Refusal(f"it has {len(value)} items, not {len(shape)}", value)
         return self._first(self._parts(value, hint), depth)
 
-    def _parts(self, value: Any, hint: Any) -> Iterable[tuple[Any, Any]]:
+    def _parts(self, value: object, hint: object) -> Iterable[tuple[Any, Any]]:
         if not dataclasses.is_dataclass(value):
             return itertools.islice(_parts_of_container(value, hint), self._items)
         hints = hints_of(type(value))
@@ -204,7 +204,7 @@ class _Look:
         ]  # what is not replaced there is between the object and its class
         return [each for each in fields if any(self._replaced(inner) is not ... for inner in walk(each[0]))]
 
-    def _first(self, parts: Iterable[tuple[Any, Any]], depth: int) -> Refusal | None:
+    def _first(self, parts: Iterable[tuple[object, object]], depth: int) -> Refusal | None:
         for part, hint in parts:
             found = self.refusal(part, hint, depth + 1)
             if found is not None:
@@ -212,7 +212,7 @@ class _Look:
         return None
 
 
-def _told(reason: str | None, value: Any) -> Refusal | None:
+def _told(reason: str | None, value: object) -> Refusal | None:
     return None if reason is None else Refusal(reason, value)
 
 

@@ -27,7 +27,7 @@ class PassesOn(NamedTuple):
     result: bool
 
 
-def passed_on(fn: Any) -> PassesOn:
+def passed_on(fn: object) -> PassesOn:
     """What is passed on by all wrappers around a function; all of it where there is none."""
     arguments = result = True
     for _ in range(40):
@@ -72,7 +72,7 @@ def _takes_all(call: Any, parameters: ast.arguments) -> bool:
     return False
 
 
-def _gives(wrapper: Any, calls: list[ast.AST]) -> bool:
+def _gives(wrapper: object, calls: list[ast.AST]) -> bool:
     """Whether all that a wrapper returns is what a call gives, at once or by a name that stands for nothing else."""
     own = list(_own(wrapper))
     stores: Counter[str] = Counter()

@@ -30,7 +30,7 @@ class _Code(NamedTuple):
     checkpoint: int | None
     waited: tuple[int, Any] | None
 
-    def waits_for(self, block: Any, number: int) -> _Code:
+    def waits_for(self, block: object, number: int) -> _Code:
         """The same when it waits for a task; in another block, its beginning."""
         if block is not self.block:
             return _Code(block, None, (number, None))
@@ -40,13 +40,13 @@ class _Code(NamedTuple):
 _CODE: Final[ContextVar[_Code]] = ContextVar("asyncflow_code", default=_Code(None, None, None))  # noqa: B039
 
 
-def waits_for(block: Any, number: int) -> None:
+def waits_for(block: object, number: int) -> None:
     """Take note that the code which runs waits for a task."""
     _CODE.set(_CODE.get().waits_for(block, number))
 
 
 def checkpoint_of(
-    call: int, block: Any, futures: Mapping[int, TaskFuture[Any]], checkpoints: list[Checkpoint]
+    call: int, block: object, futures: Mapping[int, TaskFuture[Any]], checkpoints: list[Checkpoint]
 ) -> int | None:
     """The last checkpoint that the code has passed which makes a call; a new one if it has waited for more since.
 

@@ -85,5 +85,5 @@ def _name(source: Any) -> str:
     return str(text).rstrip("/").rpartition("/")[2] or "file"
 
 
-def _is_opaque(value: Any) -> bool:
+def _is_opaque(value: object) -> bool:
     return issubclass(type(value), StandIn)  # which says that it is of another class

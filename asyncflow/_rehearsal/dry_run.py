@@ -35,7 +35,7 @@ class Hands(Protocol):
     decided: Any
     lacked: Any
 
-    def stand_in(self, work: Any) -> Any:
+    def stand_in(self, work: object) -> Any:
         """Something of the type that a task's value has."""
 
 
@@ -44,13 +44,13 @@ class _NotedWiring(Wiring):
 
     _run: DryRun
 
-    def adopt(self, awaitable: Any) -> TaskFuture[Any]:
+    def adopt(self, awaitable: object) -> TaskFuture[Any]:
         """As any run."""
         task = super().adopt(awaitable)
         self._run.notes.adopted(task)
         return task
 
-    def of_returned(self, block: Task, value: Any) -> tuple[list[Any], arguments.Holes]:
+    def of_returned(self, block: Task, value: object) -> tuple[list[Any], arguments.Holes]:
         """As any run."""
         self._run.notes.site = block.site.code, block.site.at
         futures, holes = super().of_returned(block, value)
@@ -103,11 +103,11 @@ class DryRun(Run):
         self,
         definition: Definition,
         lane: Lane,
-        args: tuple[Any, ...],
-        kwargs: Mapping[str, Any],
+        args: tuple[object, ...],
+        kwargs: Mapping[str, object],
         code: CodeType | None,
         at: int,
-        after: Sequence[Any] = (),
+        after: Sequence[object] = (),
     ) -> TaskFuture[Any]:
         """Take a call, as any run, and take note of it."""
         call = Call(definition, args, kwargs, code, at, after)
@@ -147,7 +147,7 @@ class DryRun(Run):
             self.last, self.last_site = max(last, self.last), None
 
     def _taken(
-        self, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+        self, args: tuple[object, ...], kwargs: Mapping[str, object]
     ) -> tuple[list[Any], tuple[Any, ...], Mapping[str, Any]]:
         """The futures among arguments, and the arguments with futures of this run in them and nothing else to wait for.
 

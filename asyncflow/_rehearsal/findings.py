@@ -220,7 +220,7 @@ class _Sources:
         return [key for value in found for key in dict.keys(value)]
 
 
-def _given(call: RehearsedCall, value: Any) -> str:
+def _given(call: RehearsedCall, value: object) -> str:
     kind = _STANDS_IN_FOR.get(type(value), type(value)).__name__
     told = f"{call.name!r} (#{call.id}) gives a value of type {kind}"
     if call.example is not ...:

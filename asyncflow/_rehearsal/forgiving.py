@@ -125,7 +125,7 @@ class Forgiving:
         self._run.notes.refused(future, call, futures, order)
         return future
 
-    def _futures_in(self, value: Any) -> list[TaskFuture[Any]]:
+    def _futures_in(self, value: object) -> list[TaskFuture[Any]]:
         try:
             return arguments.scan_value(value, inputs.KINDS, self._run.wiring.adopt)[0]
         except Exception:

@@ -33,7 +33,7 @@ def finding_of(
     task: Task,
     error: BaseException,
     where: str,
-    values: Sequence[Any],
+    values: Sequence[object],
     is_no_awaitable: Callable[[], bool],
 ) -> Finding | None:
     """What was forgotten; None if it is something else that is wrong.
@@ -92,7 +92,7 @@ def _is_of_future(error: BaseException) -> bool:
     return isinstance(error, TypeError) and _FUTURE.search(told) is not None
 
 
-def _not_awaited(task: Task, error: BaseException, where: str, values: Sequence[Any]) -> Finding:
+def _not_awaited(task: Task, error: BaseException, where: str, values: Sequence[object]) -> Finding:
     names = list(dict.fromkeys(name for name in map(_name_of_awaitable, values) if name is not None))
     given = f"what {' or '.join(map(repr, names[:_NAMED]))} gives" if names else "this"
     if SAID in (told := str(error)):  # by the future itself
@@ -103,7 +103,7 @@ def _not_awaited(task: Task, error: BaseException, where: str, values: Sequence[
     return Finding(what, where, (*names, task.name), mend)
 
 
-def _name_of_awaitable(value: Any) -> str | None:
+def _name_of_awaitable(value: object) -> str | None:
     """The name of what gives a future or a coroutine; None for anything else."""
     if isinstance(value, TaskFuture):
         return value.name

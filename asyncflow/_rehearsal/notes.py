@@ -151,7 +151,7 @@ class Notes:
         future = self._futures[call.id]
         return asyncio.Future.result(future) if has_value(future) else ...
 
-    def task_of(self, value: Any) -> int | None:
+    def task_of(self, value: object) -> int | None:
         """The number of the task whose future a value is; None if it is none."""
         if isinstance(value, TaskFuture) and value._run is self._run:
             return value.id

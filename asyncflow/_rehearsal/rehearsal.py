@@ -69,7 +69,7 @@ class Rehearsal(DryRun):
         """As of the engine's own runs."""
         return self._engine
 
-    def rehearses(self, engine: Any) -> Run | None:
+    def rehearses(self, engine: object) -> Run | None:
         """This, or the rehearsal for another engine: of that nothing is to run either."""
         for each in self.together:
             if each.engine is engine:
@@ -83,7 +83,7 @@ class Rehearsal(DryRun):
         self.together.append(other)
         return other
 
-    def rehearsal_around(self, block: Any) -> Run | None:
+    def rehearsal_around(self, block: object) -> Run | None:
         """None: calls that come here are meant to."""
         return None
 

@@ -60,6 +60,6 @@ def _end(listener: tuple[int, Take]) -> None:
         setattr(warnings, _WARNS, _before)
 
 
-def _dropped(coroutine: Any) -> None:
+def _dropped(coroutine: object) -> None:
     if not any(take(coroutine) for _, take in tuple(_listening)):
         _before(coroutine)

@@ -133,7 +133,7 @@ class _Given(NamedTuple):
     kwargs: Mapping[str, Any]
     futures: Sequence[Any]
 
-    def source_of(self, function: Function, number: int, part: Any) -> tuple[str, int] | None:
+    def source_of(self, function: Function, number: int, part: object) -> tuple[str, int] | None:
         """Name and number of the task whose result is wrong.
 
         Args:

@@ -155,7 +155,7 @@ class TaskFuture(Task, asyncio.Future[T]):
         """
         raise RuntimeError(f"{self!r}.set_result(): a task's value is what its function returns")
 
-    def set_exception(self, exception: Any, /) -> NoReturn:
+    def set_exception(self, exception: object, /) -> NoReturn:
         """Refused, as by an `asyncio.Task`: a task fails by what its function raises.
 
         Raises:

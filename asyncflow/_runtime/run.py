@@ -178,11 +178,11 @@ class Run:
         self,
         definition: Definition,
         lane: Lane,
-        args: tuple[Any, ...],
-        kwargs: Mapping[str, Any],
+        args: tuple[object, ...],
+        kwargs: Mapping[str, object],
         code: CodeType | None,
         at: int,
-        after: Sequence[Any] = (),
+        after: Sequence[object] = (),
     ) -> TaskFuture[Any]:
         """Take a call that fits the function's signature.
 
@@ -299,7 +299,7 @@ class Run:
         rehearsal: Run | None = block._run.rehearses(self.engine)
         return rehearsal
 
-    def rehearses(self, engine: Any) -> Run | None:
+    def rehearses(self, engine: object) -> Run | None:
         """The rehearsal that takes the calls of an engine which are made inside of this run; None if this is none."""
         return None
 

@@ -29,7 +29,7 @@ class Scope:
         )
         self.variables = variables  # of its context that are set for it
 
-    def workflow_of(self, engine: Any) -> str | None:
+    def workflow_of(self, engine: object) -> str | None:
         """What calls of an engine's tasks are tagged with here.
 
         Args:
@@ -48,7 +48,7 @@ def enter_block(block: Task) -> None:
 
 
 @contextmanager
-def workflow_scope(engine: Any, workflow: str) -> Iterator[str]:
+def workflow_scope(engine: object, workflow: str) -> Iterator[str]:
     """Tag every call of an engine's tasks that is made inside.
 
     Args:

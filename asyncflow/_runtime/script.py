@@ -69,7 +69,7 @@ def _told_to_end(loop: asyncio.AbstractEventLoop, task: asyncio.Task[Any]) -> It
         yield come  # signals are none of this thread's business
         return
 
-    def on_signal(number: int, frame: Any) -> None:
+    def on_signal(number: int, frame: object) -> None:
         come.append(number)
         if len(come) > 1:
             if number == signal.SIGINT:

@@ -54,7 +54,7 @@ class Stopping:
         self.under_way: set[asyncio.Task[None]] = set()
         """Backends are being asked to stop work."""
 
-    def cancel(self, task: Task, msg: Any) -> None:
+    def cancel(self, task: Task, msg: object) -> None:
         """Carry on from a future that its user has cancelled."""
         if task.id not in self._scheduler.live:
             return

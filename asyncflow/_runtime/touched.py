@@ -65,7 +65,7 @@ def refuse_inside(future: TaskFuture[Any]) -> None:
 def _found(task: Task) -> tuple[str | None, Hidden] | None:
     from .inputs import KINDS
 
-    def is_future(value: Any) -> bool:
+    def is_future(value: object) -> bool:
         return isinstance(value, KINDS.future)
 
     names = names_of(task.fn, task.args, task.kwargs)

@@ -80,7 +80,7 @@ class Wiring:
             raise
         return futures, () if task.definition.is_block else files  # a block hands them on to tasks
 
-    def _refuse_texts(self, task: Task, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
+    def _refuse_texts(self, task: Task, args: tuple[object, ...], kwargs: Mapping[str, object]) -> None:
         """Refuse the text of a future among the arguments, made where its value was meant."""
         found = place_of_text(args, kwargs, inputs.KINDS)
         if found is not None:
@@ -100,7 +100,7 @@ class Wiring:
             scheduler.cancel(adopted)
         self._run.flush_soon()
 
-    def of_returned(self, block: Task, value: Any) -> tuple[list[Any], arguments.Holes]:
+    def of_returned(self, block: Task, value: object) -> tuple[list[Any], arguments.Holes]:
         """The futures in what a block returned, and where their values belong.
 
         Args:
@@ -136,7 +136,7 @@ class Wiring:
             if inside is not None and not future.done() and waits_for(inside, future):
                 raise CircularDependency(circle(task, future))
 
-    def adopt(self, awaitable: Any) -> TaskFuture[Any]:
+    def adopt(self, awaitable: object) -> TaskFuture[Any]:
         """Make an awaitable that is not ours a node of the graph."""
         run = self._run
         if isinstance(awaitable, asyncio.Future) and awaitable.get_loop() is not run.loop:
@@ -158,7 +158,7 @@ class Wiring:
 
 
 def lazy_argument(
-    definition: Definition, args: tuple[Any, ...], kwargs: Mapping[str, Any], lazy: arguments.Lazy
+    definition: Definition, args: tuple[object, ...], kwargs: Mapping[str, object], lazy: arguments.Lazy
 ) -> TypeError:
     """The error for an argument that makes its items later, as a generator does.
 
@@ -180,6 +180,6 @@ def lazy_argument(
     )
 
 
-def _with_article(value: Any) -> str:
+def _with_article(value: object) -> str:
     kind = type(value).__name__
     return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"

@@ -32,7 +32,7 @@ def array_of(maker: Maker, cls: Any, args: tuple[Any, ...], path: str) -> Any:
     return made if cls is numpy.ndarray else made.view(cls)
 
 
-def _shape(annotation: Any) -> tuple[int, ...]:
+def _shape(annotation: object) -> tuple[int, ...]:
     """One element in as many dimensions as are told."""
     dimensions = typing.get_args(annotation)
     return (1,) if not dimensions or Ellipsis in dimensions else (1,) * len(dimensions)

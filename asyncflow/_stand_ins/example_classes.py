@@ -57,7 +57,7 @@ def _parts(
 # -- enumerations, dicts and tuples with names ------------------------------------------------------------
 
 
-def _is_enum(cls: Any) -> bool:
+def _is_enum(cls: object) -> bool:
     return isinstance(cls, enum.EnumMeta)
 
 
@@ -104,7 +104,7 @@ def _dataclass(maker: Maker, cls: Any, args: tuple[Any, ...], path: str) -> Any:
     return made
 
 
-def _is_attrs(cls: Any) -> bool:
+def _is_attrs(cls: object) -> bool:
     return "attr" in sys.modules and _has_constructor_of(cls, "__attrs_attrs__")
 
 
@@ -132,7 +132,7 @@ def _pydantic(maker: Maker, cls: Any, args: tuple[Any, ...], path: str) -> Any:
 # -- others -----------------------------------------------------------------------------------------------
 
 
-def _module(cls: Any) -> str:
+def _module(cls: object) -> str:
     return str(cls.__module__).partition(".")[0]
 
 
@@ -156,11 +156,11 @@ def _error(maker: Maker, cls: Any, args: tuple[Any, ...], path: str) -> Any:
     return made
 
 
-def _is_awaitable(cls: Any) -> bool:
+def _is_awaitable(cls: object) -> bool:
     return hasattr(cls, "__await__")
 
 
-def _awaitable(maker: Maker, cls: Any, args: tuple[Any, ...], path: str) -> Any:
+def _awaitable(maker: Maker, cls: object, args: tuple[object, ...], path: str) -> Any:
     """It may not pretend: whoever takes it for a future would look for what only those have."""
     return Awaited(maker.make(args[-1] if args else Any, path))
 

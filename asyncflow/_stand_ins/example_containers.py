@@ -22,17 +22,17 @@ Make = Callable[["Maker", tuple[Any, ...], str], Any]
 """Makes an object: with a maker for its parts, the arguments of its class, and what it stands for."""
 
 
-def _items(maker: Maker, args: Sequence[Any], path: str) -> list[Any]:
+def _items(maker: Maker, args: Sequence[object], path: str) -> list[Any]:
     """One item; none if it would be of a class that the container itself is part of."""
     item = args[0] if args else Any
     return [] if maker.is_open(item) else [maker.make(item, f"{path}[0]")]
 
 
-def _hashable_items(maker: Maker, args: Sequence[Any], path: str) -> list[Any]:
+def _hashable_items(maker: Maker, args: Sequence[object], path: str) -> list[Any]:
     return [item for item in _items(maker, args, path) if _is_hashable(item)]
 
 
-def _pairs(maker: Maker, args: Sequence[Any], path: str) -> dict[Any, Any]:
+def _pairs(maker: Maker, args: Sequence[object], path: str) -> dict[Any, Any]:
     key, value = args if len(args) == 2 else (Any, Any)
     if maker.is_open(key) or maker.is_open(value):
         return {}
@@ -40,7 +40,7 @@ def _pairs(maker: Maker, args: Sequence[Any], path: str) -> dict[Any, Any]:
     return {made: maker.make(value, f"{path}[{made!r}]")} if _is_hashable(made) else {}
 
 
-def _is_hashable(value: Any) -> bool:
+def _is_hashable(value: object) -> bool:
     try:
         hash(value)
     except Exception:
@@ -56,8 +56,8 @@ def _of_hashable_items(container: Callable[[list[Any]], Any]) -> Make:
     return lambda maker, args, path: container(_hashable_items(maker, args, path))
 
 
-def _of_pairs(container: Callable[[dict[Any, Any]], Any], value: Any = None) -> Make:
-    def make(maker: Maker, args: tuple[Any, ...], path: str) -> Any:
+def _of_pairs(container: Callable[[dict[Any, Any]], Any], value: object = None) -> Make:
+    def make(maker: Maker, args: tuple[object, ...], path: str) -> Any:
         return container(_pairs(maker, (*args, value) if args and value is not None else args, path))
 
     return make
@@ -75,21 +75,21 @@ class DictStandIn(dict[Any, Any]):
         super().__init__(items)
         self._remake = remake
 
-    def __missing__(self, key: Any) -> Any:
+    def __missing__(self, key: object) -> Any:
         return self._remake()
 
 
-def _dict(maker: Maker, args: tuple[Any, ...], path: str) -> DictStandIn:
+def _dict(maker: Maker, args: tuple[object, ...], path: str) -> DictStandIn:
     value = args[1] if len(args) == 2 else Any
     return DictStandIn(_pairs(maker, args, path), maker.remake(value, f"{path}[...]"))
 
 
-def _defaultdict(maker: Maker, args: tuple[Any, ...], path: str) -> dict[Any, Any]:
+def _defaultdict(maker: Maker, args: tuple[object, ...], path: str) -> dict[Any, Any]:
     value = args[1] if len(args) == 2 else Any
     return collections.defaultdict(maker.remake(value, f"{path}[...]"), _pairs(maker, args, path))
 
 
-def _tuple(maker: Maker, args: tuple[Any, ...], path: str) -> tuple[Any, ...]:
+def _tuple(maker: Maker, args: tuple[object, ...], path: str) -> tuple[Any, ...]:
     if len(args) == 2 and args[1] is Ellipsis:
         return tuple(_items(maker, args, path))
     made: list[Any] = []
@@ -102,10 +102,10 @@ def _tuple(maker: Maker, args: tuple[Any, ...], path: str) -> tuple[Any, ...]:
     return tuple(made)
 
 
-def _function(maker: Maker, args: tuple[Any, ...], path: str) -> Callable[..., Any]:
+def _function(maker: Maker, args: tuple[object, ...], path: str) -> Callable[..., Any]:
     remake = maker.remake(args[-1] if args else Any, f"{path}(...)")
 
-    def example(*args: Any, **kwargs: Any) -> Any:
+    def example(*args: object, **kwargs: object) -> Any:
         return remake()
 
     return example
@@ -125,7 +125,7 @@ class Awaited(collections.abc.Coroutine[Any, Any, Any]):
         yield from ()
         return self._value
 
-    def send(self, value: Any) -> Any:
+    def send(self, value: object) -> Any:
         """Be over."""
         raise StopIteration(self._value)
 
@@ -137,27 +137,27 @@ class Awaited(collections.abc.Coroutine[Any, Any, Any]):
         """Nothing is open."""
 
 
-def _context(maker: Maker, args: tuple[Any, ...], path: str) -> Any:
+def _context(maker: Maker, args: tuple[object, ...], path: str) -> Any:
     return contextlib.nullcontext(maker.make(args[0] if args else Any, path))
 
 
-def _awaited(maker: Maker, args: tuple[Any, ...], path: str) -> Awaited:
+def _awaited(maker: Maker, args: tuple[object, ...], path: str) -> Awaited:
     return Awaited(maker.make(args[-1] if args else Any, path))
 
 
-def _text_file(maker: Maker, args: tuple[Any, ...], path: str) -> Any:
+def _text_file(maker: Maker, args: tuple[object, ...], path: str) -> Any:
     return io.StringIO(TEXT) if args != (bytes,) else io.BytesIO(TEXT.encode())
 
 
-def _binary_file(maker: Maker, args: tuple[Any, ...], path: str) -> Any:
+def _binary_file(maker: Maker, args: tuple[object, ...], path: str) -> Any:
     return io.BytesIO(TEXT.encode())
 
 
-def _pure_path(maker: Maker, args: tuple[Any, ...], path: str) -> pathlib.PurePath:
+def _pure_path(maker: Maker, args: tuple[object, ...], path: str) -> pathlib.PurePath:
     return pathlib.PurePosixPath("stand-in", path.replace("/", "_"))
 
 
-def _path(maker: Maker, args: tuple[Any, ...], path: str) -> PathStandIn:
+def _path(maker: Maker, args: tuple[object, ...], path: str) -> PathStandIn:
     return PathStandIn(_pure_path(maker, args, path))
 
 

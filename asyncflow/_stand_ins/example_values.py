@@ -61,7 +61,7 @@ VALUES: Final = {id(cls): value for cls, value in _PLAIN.items()}
 _CONSTANT: Final = frozenset(map(type, _PLAIN.values()))
 
 
-def is_constant(value: Any) -> bool:
+def is_constant(value: object) -> bool:
     """Whether one value can stand in for many results: nobody can change it, and it tells of no task."""
     if type(value) is tuple or type(value) is frozenset:
         return all(map(is_constant, value))

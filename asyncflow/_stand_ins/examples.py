@@ -23,7 +23,7 @@ _DEEPEST: Final = 40
 
 
 def example_of(
-    annotation: Any, describe: str, decisions: Decisions | None = None, owner: type | None = None
+    annotation: object, describe: str, decisions: Decisions | None = None, owner: type | None = None
 ) -> Any:
     """Make a value that an annotation allows; a `StandIn` of what it does not tell.
 
@@ -55,7 +55,7 @@ class Maker:
         self._open: list[tuple[Any, tuple[Any, ...]]] = []  # classes of which objects are being made
         self._choices = 0  # one of several things is being made, and the real value may be another
 
-    def make(self, annotation: Any, path: str) -> Any:
+    def make(self, annotation: object, path: str) -> Any:
         """One part."""
         self._left -= 1
         if self._left < 0 or self._depth > _DEEPEST:
@@ -70,7 +70,7 @@ class Maker:
         finally:
             self._depth -= 1
 
-    def remake(self, annotation: Any, path: str) -> Callable[[], Any]:
+    def remake(self, annotation: object, path: str) -> Callable[[], Any]:
         """What makes a part whenever it is called."""
         return partial(example_of, annotation, path, self._decisions, self._owner)
 
@@ -84,7 +84,7 @@ class Maker:
         return StandIn(path, self._decisions, pretends=cls, is_sure=not self._choices)
 
     @contextmanager
-    def inside(self, cls: Any, args: tuple[Any, ...]) -> Iterator[None]:
+    def inside(self, cls: object, args: tuple[object, ...]) -> Iterator[None]:
         """While the parts of an object are made: one of them may be of its own class, and so on without an end."""
         self._open.append((cls, args))
         try:
@@ -92,18 +92,18 @@ class Maker:
         finally:
             self._open.pop()
 
-    def is_open(self, annotation: Any) -> bool:
+    def is_open(self, annotation: object) -> bool:
         """Whether a part would be of a class that it is part of."""
         if annotation is typing.Self:
             return bool(self._open)
         return self._is_open(typing.get_origin(annotation) or annotation, typing.get_args(annotation))
 
-    def _is_open(self, cls: Any, args: tuple[Any, ...]) -> bool:
+    def _is_open(self, cls: object, args: tuple[object, ...]) -> bool:
         return any(each is cls and its_args == args for each, its_args in self._open)
 
     # -- kinds of annotations -----------------------------------------------------------------------------
 
-    def _made(self, annotation: Any, path: str) -> Any:
+    def _made(self, annotation: object, path: str) -> Any:
         if annotation is typing.Self:
             return self._of_self(path)
         annotation = plain(annotation)
@@ -121,7 +121,7 @@ class Maker:
         cls = annotation if origin is None else origin
         return self._of_class(cls, args, path) if isinstance(cls, type) else self.opaque(path)
 
-    def _of_union(self, members: Sequence[Any], path: str) -> Any:
+    def _of_union(self, members: Sequence[object], path: str) -> Any:
         array_like = getattr(sys.modules.get("numpy.typing"), "ArrayLike", None)
         if array_like is not None and members == typing.get_args(
             getattr(array_like, "__value__", array_like)
@@ -133,7 +133,7 @@ class Maker:
             return None  # or it would go on and on
         return self._one_of(ending or values, path, len(values))
 
-    def _one_of(self, members: Sequence[Any], path: str, among: int) -> Any:
+    def _one_of(self, members: Sequence[object], path: str, among: int) -> Any:
         self._choices += among > 1
         try:
             return self.make(members[0], path)
@@ -148,7 +148,7 @@ class Maker:
     def _self(self) -> Any:
         return self._open[-1][0] if self._open else self._owner
 
-    def _class(self, annotation: Any) -> Any:
+    def _class(self, annotation: object) -> Any:
         """A class, where it is a class itself that is wanted."""
         if annotation is typing.Self:
             return self._self() or object

@@ -19,24 +19,24 @@ _Method = Callable[[Any, Any], "StandIn"]
 def _operator(sign: str) -> tuple[_Method, _Method]:
     """The methods for an operator, and for one with the stand-in on its right."""
 
-    def left(self: StandIn, other: Any) -> StandIn:
+    def left(self: StandIn, other: object) -> StandIn:
         return self._made(f"({self._origin} {sign} {_shown(other)})")
 
-    def right(self: StandIn, other: Any) -> StandIn:
+    def right(self: StandIn, other: object) -> StandIn:
         return self._made(f"({_shown(other)} {sign} {self._origin})")
 
     return left, right
 
 
 def _function(name: str) -> Callable[..., StandIn]:
-    def called(self: StandIn, *others: Any) -> StandIn:
+    def called(self: StandIn, *others: object) -> StandIn:
         return self._made(f"{name}({', '.join([self._origin, *map(_shown, others)])})")
 
     return called
 
 
 def _comparison(sign: str) -> _Method:
-    def compared(self: StandIn, other: Any) -> StandIn:
+    def compared(self: StandIn, other: object) -> StandIn:
         return Comparison(f"({self._origin} {sign} {_shown(other)})", self._decisions, root=self._root)
 
     return compared
@@ -94,7 +94,7 @@ class StandIn:
     def __copy__(self) -> StandIn:
         return self
 
-    def __deepcopy__(self, memo: Any) -> StandIn:
+    def __deepcopy__(self, memo: object) -> StandIn:
         return self
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -113,36 +113,36 @@ class StandIn:
         if self._pretends is not None and self._is_sure:
             self._decisions.asked(self._pretends, what, self._root)
 
-    def __getitem__(self, key: Any) -> StandIn:
+    def __getitem__(self, key: object) -> StandIn:
         self._ask(INDEX)
         return self._item(key)
 
-    def _item(self, key: Any) -> StandIn:
+    def _item(self, key: object) -> StandIn:
         return self._part(f"{self._origin}[{_shown(key)}]")
 
-    def __setitem__(self, key: Any, value: Any) -> None:
+    def __setitem__(self, key: object, value: object) -> None:
         pass
 
-    def __delitem__(self, key: Any) -> None:
+    def __delitem__(self, key: object) -> None:
         pass
 
-    def __call__(self, *args: Any, **kwargs: Any) -> StandIn:
+    def __call__(self, *args: object, **kwargs: object) -> StandIn:
         self._ask(CALL)
         return self._part(f"{self._origin}(...)")
 
     def __enter__(self) -> StandIn:
         return self
 
-    def __exit__(self, *error: Any) -> None:
+    def __exit__(self, *error: object) -> None:
         pass
 
     async def __aenter__(self) -> StandIn:
         return self
 
-    async def __aexit__(self, *error: Any) -> None:
+    async def __aexit__(self, *error: object) -> None:
         pass
 
-    def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
+    def __array__(self, dtype: object = None, copy: object = None) -> Any:
         return sys.modules["numpy"].ones(1, dtype)  # whoever asks has loaded it
 
     # -- decisions ----------------------------------------------------------------------------------------
@@ -153,7 +153,7 @@ class StandIn:
     def __len__(self) -> int:
         return self._take("length")
 
-    def __contains__(self, item: Any) -> bool:
+    def __contains__(self, item: object) -> bool:
         return bool(self._take("membership"))
 
     def __iter__(self) -> Iterator[StandIn]:
@@ -190,10 +190,10 @@ class StandIn:
     __or__, __ror__ = _operator("|")
     __xor__, __rxor__ = _operator("^")
 
-    def __divmod__(self, other: Any) -> tuple[StandIn, StandIn]:
+    def __divmod__(self, other: object) -> tuple[StandIn, StandIn]:
         return self // other, self % other
 
-    def __rdivmod__(self, other: Any) -> tuple[StandIn, StandIn]:
+    def __rdivmod__(self, other: object) -> tuple[StandIn, StandIn]:
         return other // self, other % self
 
     def __neg__(self) -> StandIn:
@@ -217,13 +217,13 @@ class StandIn:
     __ge__ = _comparison(">=")
     __hash__ = object.__hash__
 
-    def __eq__(self, other: Any) -> Any:
+    def __eq__(self, other: object) -> Any:
         return self._equality("==", other, True)
 
-    def __ne__(self, other: Any) -> Any:
+    def __ne__(self, other: object) -> Any:
         return self._equality("!=", other, False)
 
-    def _equality(self, sign: str, other: Any, if_same: bool) -> Comparison:
+    def _equality(self, sign: str, other: object, if_same: bool) -> Comparison:
         compared = Comparison(f"({self._origin} {sign} {_shown(other)})", self._decisions, root=self._root)
         if isinstance(other, StandIn):  # so that each is found again among others
             compared._answer = (self is other) is if_same
@@ -283,7 +283,7 @@ def _restored(kind: type[StandIn], origin: str, pretends: type | None) -> StandI
     return kind(origin, pretends=pretends)
 
 
-def _shown(value: Any) -> str:
+def _shown(value: object) -> str:
     """A value in a few characters, and without running code of its class."""
     if isinstance(value, StandIn):
         return value._origin

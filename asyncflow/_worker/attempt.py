@@ -15,8 +15,8 @@ Outcome = tuple[bool, Any]
 def run_attempt(
     fn: Callable[..., Any],
     is_coroutine: bool,
-    args: tuple[Any, ...],
-    kwargs: Mapping[str, Any],
+    args: tuple[object, ...],
+    kwargs: Mapping[str, object],
     context: Context | None,
 ) -> Outcome:
     """Run a task in this thread.
@@ -41,11 +41,11 @@ def run_attempt(
         return False, error
 
 
-def _call(fn: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+def _call(fn: Callable[..., Any], *args: object, **kwargs: object) -> Any:
     return fn(*args, **kwargs)
 
 
-def _run_coroutine(fn: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+def _run_coroutine(fn: Callable[..., Any], args: tuple[object, ...], kwargs: Mapping[str, object]) -> Any:
     import asyncio  # a worker process that runs no coroutine never needs it
 
     async def body() -> Any:

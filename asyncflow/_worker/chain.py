@@ -20,7 +20,7 @@ PREVIOUS: Final = Previous()
 
 
 def with_previous(
-    args: tuple[Any, ...], kwargs: Mapping[str, Any], previous: Any
+    args: tuple[object, ...], kwargs: Mapping[str, object], previous: object
 ) -> tuple[tuple[Any, ...], Mapping[str, Any]]:
     """The arguments of a link, with the value of the call before in its places.
 

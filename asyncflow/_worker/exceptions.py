@@ -101,7 +101,7 @@ class Exceptions:
             return b"", what_hinders(error, self._pack_part) or brief(problem)
         return packed, ""
 
-    def _pack_part(self, part: Any) -> bytes:
+    def _pack_part(self, part: object) -> bytes:
         return self._pack(_Part(part))
 
 
@@ -120,7 +120,7 @@ def _group(error: BaseException) -> Group | None:
     return members, None if is_usual else error.args
 
 
-def _reduced(error: BaseException, group: Group | None, links: tuple[Any, ...]) -> Any:
+def _reduced(error: BaseException, group: Group | None, links: tuple[object, ...]) -> Any:
     cls: Any = type(error)
     way = copyreg.dispatch_table.get(cls)
     if way is None and _is_known(cls):
@@ -148,7 +148,7 @@ def _state(error: BaseException, base: type, group: Group | None) -> dict[str, A
     return fields | kept[1] if isinstance(kept, tuple) else fields
 
 
-def rebuilt(cls: type[BaseException], base: type[BaseException], args: tuple[Any, ...]) -> BaseException:
+def rebuilt(cls: type[BaseException], base: type[BaseException], args: tuple[object, ...]) -> BaseException:
     """A new exception, made by its built-in class alone."""
     error = base.__new__(cls, *args)
     with suppress(TypeError):  # its class has never called this, or with something else
@@ -156,7 +156,9 @@ def rebuilt(cls: type[BaseException], base: type[BaseException], args: tuple[Any
     return error
 
 
-def fill(error: BaseException, state: tuple[dict[str, Any], dict[str, Any] | None, tuple[Any, ...]]) -> None:
+def fill(
+    error: BaseException, state: tuple[dict[str, Any], dict[str, Any] | None, tuple[object, ...]]
+) -> None:
     """Set what it holds, also of one that is frozen."""
     fields, attributes, links = state
     for name, value in fields.items():
@@ -180,7 +182,7 @@ def fill_as_told(error: Any, state: tuple[tuple[Any, Any], tuple[Any, ...]]) -> 
         link(error, links)
 
 
-def link(error: BaseException, links: tuple[Any, ...]) -> None:
+def link(error: BaseException, links: tuple[object, ...]) -> None:
     """Set its cause and its context."""
     for name, value in zip(_LINKS, links, strict=True):  # the cause first, which sets the last
         object.__setattr__(error, name, value)
@@ -253,7 +255,7 @@ def _with_members(
 # -- what hinders ------------------------------------------------------------------------------------------------------
 
 
-def what_hinders_in(value: Any, pack: Callable[[Any], Any]) -> str:
+def what_hinders_in(value: object, pack: Callable[[Any], Any]) -> str:
     """The same for a value in which exceptions are: for the first of them that cannot be pickled.
 
     Args:
@@ -304,7 +306,7 @@ def _parts(error: BaseException) -> Iterator[tuple[str, Any]]:
         yield f"argument {index + 1}", value
 
 
-def _size(value: Any) -> int:
+def _size(value: object) -> int:
     try:
         return int(getattr(value, "nbytes", 0)) or sys.getsizeof(value)
     except Exception:

@@ -21,7 +21,7 @@ class FarTask:
         self.fn = fn
         self.name = name
 
-    def __call__(self, *args: Any, **kwargs: Any) -> NoReturn:
+    def __call__(self, *args: object, **kwargs: object) -> NoReturn:
         raise WrongLoop(
             f"{self.name!r} was called in a worker process, where no engine runs.\n"
             f"  Inside a task, call the plain function:  {self.name}.fn(...)\n"

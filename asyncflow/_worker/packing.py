@@ -12,7 +12,7 @@ from .wire import OUT_OF_BAND, Parts
 _LOOKED_AT: Final = 1000  # objects in which long bytes are looked for
 
 
-def packed(value: Any, parts: Parts, is_going_home: bool) -> memoryview:
+def packed(value: object, parts: Parts, is_going_home: bool) -> memoryview:
     """The pickle of a value.
 
     Args:

@@ -28,7 +28,7 @@ _LIMIT: Final = 100_000  # characters of a traceback's text that travel
 
 
 def pack_call(
-    fn: Callable[..., Any], is_coroutine: bool, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+    fn: Callable[..., Any], is_coroutine: bool, args: tuple[object, ...], kwargs: Mapping[str, object]
 ) -> bytes:
     """A call as bytes, with the function by value where it cannot be imported by name."""
     return dumps((HOME.name, fn, is_coroutine, args, dict(kwargs)))
@@ -92,7 +92,7 @@ def envelope(error: BaseException, why: str, told: str = "") -> RemoteError:
     return RemoteError(type(error).__qualname__, brief(error), told, why)
 
 
-def why_unpicklable(value: Any, error: BaseException) -> str:
+def why_unpicklable(value: object, error: BaseException) -> str:
     """The words for a value that cannot be sent to another process."""
     why = what_hinders_in(value, partial(dumps, is_going_home=True)) or brief(error)
     return f"a {type(value).__name__}, which cannot be sent to another process: {why}; return plain data"

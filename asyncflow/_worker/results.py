@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from io import TextIOWrapper
 from types import AsyncGeneratorType, CoroutineType, GeneratorType
-from typing import Any, Final
+from typing import Final
 
 UNFIT: Final[dict[type, str]] = {
     GeneratorType: "a generator, which runs only where it is read; return list(...) of it",
@@ -20,7 +20,7 @@ UNFIT_TO_SEND: Final = {
 """The same where results leave the process."""
 
 
-def why_unfit(value: Any) -> str:
+def why_unfit(value: object) -> str:
     """The words for a value of a class in `UNFIT_TO_SEND`; a coroutine is closed, as it will never be awaited."""
     if isinstance(value, CoroutineType):
         value.close()

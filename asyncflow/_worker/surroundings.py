@@ -73,7 +73,7 @@ def _begin_filters() -> None:
     warnings.resetwarnings()
 
 
-def _add_filter(each: tuple[Any, ...]) -> None:
+def _add_filter(each: tuple[object, ...]) -> None:
     warnings.filters.append(each)  # type: ignore[attr-defined]
 
 

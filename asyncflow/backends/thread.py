@@ -12,7 +12,6 @@ from functools import partial
 from itertools import count
 from queue import SimpleQueue
 from time import perf_counter
-from typing import Any
 
 from .._core.given import whole_or_none
 from .._worker.attempt import Outcome, run_attempt
@@ -177,7 +176,7 @@ class _Crew:
             self._gone()
 
     def _run(
-        self, me: str, work: Work, args: tuple[Any, ...], kwargs: Mapping[str, Any], link: Work | None
+        self, me: str, work: Work, args: tuple[object, ...], kwargs: Mapping[str, object], link: Work | None
     ) -> Outcome:
         began = perf_counter()
         self._running[me] = work.id, began

@@ -68,14 +68,14 @@ def _fields(record: Any) -> dict[str, Any]:
     return {name: value for name, value, default in values if value != default}
 
 
-def _list(told: Mapping[str, Any], name: str) -> list[Any]:
+def _list(told: Mapping[str, object], name: str) -> list[Any]:
     value = told.get(name)
     if not isinstance(value, list):
         raise ValueError(f"no plan: its {name} are no list")
     return value
 
 
-def _record(kind: type[Record], told: Any, **made: Any) -> Record:
+def _record(kind: type[Record], told: object, **made: object) -> Record:
     if not isinstance(told, dict):
         raise ValueError(f"no plan: {_repr(told)} is no {kind.__name__}")
     try:
@@ -87,11 +87,11 @@ def _record(kind: type[Record], told: Any, **made: Any) -> Record:
         raise ValueError(f"no plan: {_repr(told)} is no {kind.__name__}: {why}") from None
 
 
-def _repr(told: Any) -> str:
+def _repr(told: object) -> str:
     return words.plain(reprlib.repr(told))
 
 
-def _task(told: Any) -> PlannedTask:
+def _task(told: object) -> PlannedTask:
     made = {}
     for name in ("inputs", "outputs"):
         if isinstance(told, dict) and name in told:
@@ -99,11 +99,11 @@ def _task(told: Any) -> PlannedTask:
     return _record(PlannedTask, told, **made)
 
 
-def _finding(told: Any) -> Finding:
+def _finding(told: object) -> Finding:
     ends = _list(told, "ends") if isinstance(told, dict) and "ends" in told else []
     return _record(Finding, told, ends=tuple(ends))
 
 
-def _checkpoint(told: Any) -> Checkpoint:
+def _checkpoint(told: object) -> Checkpoint:
     waited = _list(told, "waited_for") if isinstance(told, dict) else []
     return _record(Checkpoint, told, waited_for=tuple(waited))

@@ -147,7 +147,7 @@ def _name(recorded: str, id: str, program: str | None) -> str:
     return program if program and name.startswith(program) else name
 
 
-def _shown(id: Any) -> str:
+def _shown(id: object) -> str:
     return repr(plain(str(id)))
 
 

@@ -118,12 +118,12 @@ def _site(told: Any) -> Site:
     return site
 
 
-def _totals(states: Mapping[str, Any], run: Any, longest: Any) -> Totals:
+def _totals(states: Mapping[str, object], run: object, longest: object) -> Totals:
     counts = {State(state).value: _of(number, int, "earlier") for state, number in states.items()}
     return Totals(counts, _of(run, float, "earlier"), _of(longest, float, "earlier"))
 
 
-def _column(values: Any, name: str) -> array[Any]:
+def _column(values: object, name: str) -> array[Any]:
     if type(values) is not list:
         raise TypeError(f"its {name!r} are no list")
     if name not in _TIMES:

@@ -222,5 +222,5 @@ def _at(piece: _Slice, moment: int) -> dict[str, Any]:
     return {"pid": piece.process, "tid": piece.thread, "ts": moment / 1000}
 
 
-def _named(name: str, process: int, thread: int, args: Mapping[str, Any]) -> dict[str, Any]:
+def _named(name: str, process: int, thread: int, args: Mapping[str, object]) -> dict[str, Any]:
     return {"ph": "M", "name": name, "pid": process, "tid": thread, "ts": 0, "args": args}

@@ -48,7 +48,7 @@ def total(numbers: list[int]) -> int:
     return sum(numbers)
 
 
-def same(value: Any) -> Any:
+def same(value: object) -> Any:
     """What it was given."""
     return value
 
@@ -63,7 +63,7 @@ async def linger_later(seconds: float) -> None:
     await asyncio.sleep(seconds)
 
 
-def through(door: Door, value: Any = None) -> Any:
+def through(door: Door, value: object = None) -> Any:
     """What it was given, once the gate is open."""
     door.pass_through()
     return value

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, Literal
+from typing import Literal
 
 from .._worker.attempt import run_attempt
 from ..backend import (
@@ -194,7 +194,7 @@ class ManualBackend(ExecutionBackend):
             self.tell(STARTED, work.id)
         return work
 
-    def succeed(self, which: str | int, value: Any = None) -> None:
+    def succeed(self, which: str | int, value: object = None) -> None:
         """Let a piece of work return, whether it has begun or not.
 
         Args:
@@ -246,7 +246,7 @@ class ManualBackend(ExecutionBackend):
         else:
             self.fail(work.id, payload)
 
-    def tell(self, kind: int, task_id: int, payload: Any = None) -> None:
+    def tell(self, kind: int, task_id: int, payload: object = None) -> None:
         """Report anything at all, true or not; from any thread.
 
         Args:

@@ -68,7 +68,7 @@ def _inside(engine: WorkflowEngine, body: Callable[..., Any]) -> Callable[..., A
     """A test that starts and ends the engine itself: it knows on which loop."""
 
     @wraps(body)
-    async def test(*args: Any, **kwargs: Any) -> None:
+    async def test(*args: object, **kwargs: object) -> None:
         async with engine:
             await body(*args, **kwargs)
 

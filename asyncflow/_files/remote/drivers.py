@@ -43,7 +43,7 @@ def listing(fs: Any, folder: str, is_page: bool) -> dict[str, tuple[str, bool]]:
     return found
 
 
-def check_size(fs: Any, path: str, size: int) -> None:
+def check_size(fs: object, path: str, size: int) -> None:
     arrived = (info(fs, path) or {}).get("size", 0)
     if arrived not in (None, size):
         raise OSError(f"{arrived:,} bytes arrived, of {size:,}")

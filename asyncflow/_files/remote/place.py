@@ -144,7 +144,7 @@ def _driver(name: str) -> Any:
         raise ValueError(f"nothing is known of {name}://") from None
 
 
-def _own(stream: Any) -> Any:
+def _own(stream: object) -> Any:
     """A stream with a position of its own: in memory://, all that read a file share one."""
     return io.BytesIO(stream.getvalue()) if isinstance(stream, io.BytesIO) else stream
 

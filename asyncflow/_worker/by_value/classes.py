@@ -204,7 +204,7 @@ def fill(cls: type, state: Any) -> None:
         abc.ABCMeta.register(cls, each)  # type: ignore[arg-type]
 
 
-def _set(cls: type, name: str, value: Any) -> None:
+def _set(cls: type, name: str, value: object) -> None:
     try:
         type.__setattr__(cls, name, value)
     except TypeError:  # the metaclass is written in C

@@ -46,7 +46,7 @@ class _Sink:
 
 
 class _Reader(pickle.Pickler):
-    def reducer_override(self, thing: Any) -> Any:
+    def reducer_override(self, thing: object) -> Any:
         if issubclass(type(thing), _SAME) and thing is not int:
             return int, (id(thing),)
         return NotImplemented

@@ -69,7 +69,7 @@ def without_strangers(content: dict[str, Any]) -> dict[str, Any]:
     return content | {"_value2member_map_": kept} if len(kept) != len(known) else content
 
 
-def set_members(cls: Any, members: list[tuple[Any, Any]]) -> None:
+def set_members(cls: object, members: list[tuple[Any, Any]]) -> None:
     """Give new members what they hold."""
     if _SHELLS.pop(id(cls), None) is None:
         return

@@ -92,7 +92,7 @@ def _default(variable: ContextVar[Any]) -> tuple[Any, ...]:
         return ()
 
 
-def context_variable(name: str, *default: Any) -> ContextVar[Any]:
+def context_variable(name: str, *default: object) -> ContextVar[Any]:
     """A context variable, with a default value or none."""
     return ContextVar(name, default=default[0]) if default else ContextVar(name)
 
@@ -155,7 +155,7 @@ def _param_spec(thing: Any) -> _Reduced:
     return param_spec, (thing.__name__, thing.__bound__, thing.__module__, options | _rest(thing))
 
 
-def param_spec(name: str, bound: Any, module: str, options: dict[str, Any]) -> Any:
+def param_spec(name: str, bound: object, module: str, options: dict[str, Any]) -> Any:
     """A `typing.ParamSpec`."""
     return _of_module(typing.ParamSpec(name, bound=bound, **options), module)
 
@@ -179,7 +179,7 @@ def _rest(thing: Any) -> dict[str, Any]:
     return rest
 
 
-def _of_module(thing: Any, module: str) -> Any:
+def _of_module(thing: object, module: str) -> Any:
     try:
         thing.__module__ = module
     except AttributeError:  # it cannot be said
@@ -202,7 +202,7 @@ def _valued(thing: Any) -> Any:
         return error
 
 
-def alias(name: str, module: str, value: Any, parameters: tuple[Any, ...]) -> Any:
+def alias(name: str, module: str, value: object, parameters: tuple[object, ...]) -> Any:
     """What ``type name[T] = value`` makes."""
     assert _Alias is not None
     names = {"__name__": module, "make": functools.partial(_Alias, name, value, type_params=parameters)}
@@ -230,7 +230,7 @@ class _Value:
 _VALUES: Final[dict[int, _Value]] = {}  # of aliases, which stay: they cannot be referred to weakly
 
 
-def fill_alias(thing: Any, value: Any) -> None:
+def fill_alias(thing: object, value: object) -> None:
     """Set what an alias stands for."""
     if id(thing) in _VALUES:
         _VALUES[id(thing)].held = value
@@ -252,7 +252,7 @@ def _cell(cell: CellType) -> _Reduced:
         return CellType, ()
 
 
-def fill_cell(cell: CellType, content: tuple[Any]) -> None:
+def fill_cell(cell: CellType, content: tuple[object]) -> None:
     """Set a variable."""
     cell.cell_contents = content[0]
 
@@ -284,7 +284,7 @@ OTHERS: Final[dict[type, Callable[[Any], Any]]] = {
 """Kinds of which pickle knows no good way."""
 
 
-def is_named_there(thing: Any) -> bool:
+def is_named_there(thing: object) -> bool:
     """Whether a worker finds a thing of `NAMED` by its name."""
     return _by_name(thing)
 

@@ -56,7 +56,7 @@ _SENT: Final[
 # -- identity -------------------------------------------------------------------------------------------------
 
 
-def token_of(thing: Any) -> Token:
+def token_of(thing: object) -> Token:
     """The token of an object, which is at home here if it has none.
 
     Args:
@@ -70,7 +70,7 @@ def token_of(thing: Any) -> Token:
         return token
 
 
-def remember(token: Token, thing: Any) -> None:
+def remember(token: Token, thing: object) -> None:
     """Let an object be found by its token, as long as it lives."""
     number = id(thing)
     with _LOCK:
@@ -81,11 +81,11 @@ def remember(token: Token, thing: Any) -> None:
         _TOKENS[number] = token
 
 
-def _itself(thing: Any) -> Any:
+def _itself(thing: object) -> Any:
     return thing
 
 
-def _forget(token: Token, number: int, reference: Any) -> None:
+def _forget(token: Token, number: int, reference: object) -> None:
     if _TOKENS.get(number) == token:
         del _TOKENS[number]
     if _OBJECTS.get(token) is reference:
@@ -165,7 +165,7 @@ def ever_newer(names: Iterable[str]) -> dict[str, int]:
     return dict.fromkeys(names, number)
 
 
-def _version(sent: dict[str, tuple[Any, Any, int]], name: str, value: Any, content: bytes | None) -> int:
+def _version(sent: dict[str, tuple[Any, Any, int]], name: str, value: object, content: bytes | None) -> int:
     before = sent.get(name)
     if before is not None and before[0] is value and before[1] == content:
         return before[2]
@@ -174,7 +174,7 @@ def _version(sent: dict[str, tuple[Any, Any, int]], name: str, value: Any, conte
     return number
 
 
-def newer(owner: Any, names: dict[str, int]) -> list[str]:
+def newer(owner: object, names: dict[str, int]) -> list[str]:
     """The names that have to be set here, and from now on are.
 
     Args:
@@ -187,7 +187,7 @@ def newer(owner: Any, names: dict[str, int]) -> list[str]:
     return fresh
 
 
-def gone(owner: Any, names: dict[str, int]) -> list[str]:
+def gone(owner: object, names: dict[str, int]) -> list[str]:
     """The names that were set here and are not among these any more."""
     done = _SET.get(owner, {})
     lost = [name for name in done if name not in names]

@@ -66,7 +66,7 @@ def _has_package(name: str) -> bool:
     return False
 
 
-def importable(thing: Any) -> tuple[str, str] | None:
+def importable(thing: object) -> tuple[str, str] | None:
     """The module and the name by which a worker finds a function or a class; None if it cannot.
 
     Args:

@@ -62,7 +62,7 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
         self._ways: dict[type, _Way | None] = {}
         self._exceptions: Exceptions | None = None
 
-    def reducer_override(self, thing: Any) -> Any:
+    def reducer_override(self, thing: object) -> Any:
         """Asked for each object that is not of the plainest kinds, so told by its class as fast as can be."""
         cls = type(thing)
         try:
@@ -121,7 +121,7 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
             return self._own_method(fn, space) or functions.reduced(fn, None, space)
         return self._own(fn) or functions.reduced(fn, known.token_of(fn), space)
 
-    def _named(self, thing: Any) -> Any:
+    def _named(self, thing: object) -> Any:
         if kinds.is_named_there(thing):
             return NotImplemented
         own = self._own(thing)
@@ -133,10 +133,10 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
     def _member(self, member: Enum) -> Any:
         return enums.reduced(member) if enums.is_named(member) else NotImplemented
 
-    def _other(self, thing: Any) -> Any:
+    def _other(self, thing: object) -> Any:
         return kinds.OTHERS[type(thing)](thing)
 
-    def _method(self, thing: Any) -> Any:
+    def _method(self, thing: object) -> Any:
         where = kinds.method(thing)
         if where is not None:
             return kinds.from_module, where
@@ -157,7 +157,7 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
         names = [each for each, value in module.__dict__.items() if self._can_be_sent(each, value)]
         return *way, space.told(names), None, None, fill_module
 
-    def _can_be_sent(self, name: str, value: Any) -> bool:
+    def _can_be_sent(self, name: str, value: object) -> bool:
         if name.startswith("__"):
             return False
         trial = Pickler(io.BytesIO(), is_going_home=self._is_going_home)
@@ -211,7 +211,7 @@ def _dispatcher(fn: FunctionType) -> Any:
     return made, (known.token_of(fn), way, args), registry, None, None, kinds.fill_dispatcher
 
 
-def made(token: known.Token, way: Callable[..., Any], args: tuple[Any, ...]) -> Any:
+def made(token: known.Token, way: Callable[..., Any], args: tuple[object, ...]) -> Any:
     """The object of a token, as it is here already or made."""
     found = known.known(token)
     if found is None:

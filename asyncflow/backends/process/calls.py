@@ -132,7 +132,7 @@ class Book:
             function.pace = known.pace  # it mentions something else, and takes about as long
         return self._keep(fn, function)
 
-    def caller(self, fn: Any) -> Function:
+    def caller(self, fn: object) -> Function:
         """The entry for what calls its first argument: one for each kind, since each has a run time of its own."""
         kind = fn.func if type(fn) is partial else getattr(fn, "__func__", None)
         if type(kind) is not FunctionType:
@@ -143,7 +143,7 @@ class Book:
             known = self._keep((call, kind), Function(number, _CALL, None, None))
         return known
 
-    def _keep(self, key: Any, function: Function) -> Function:
+    def _keep(self, key: object, function: Function) -> Function:
         self._functions[key] = function
         if len(self._functions) > _KEPT:
             self._functions.popitem(last=False)[1].is_current = False
@@ -191,7 +191,7 @@ class Book:
         return packed
 
 
-def _size(value: Any) -> int:
+def _size(value: object) -> int:
     """Bytes that a plain value takes in a pickle, at most; beyond ASCII, text is stored in less than it takes there."""
     return sys.getsizeof(value) * (2 if type(value) is str and not value.isascii() else 1)
 

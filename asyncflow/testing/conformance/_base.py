@@ -41,7 +41,7 @@ class Conformance:
     backend: ExecutionBackend
     _gates: list[Gate]
 
-    def __init_subclass__(cls, **options: Any) -> None:
+    def __init_subclass__(cls, **options: object) -> None:
         super().__init_subclass__(**options)
         unknown = [name for name in cls.excused if not hasattr(cls, name)]
         if unknown:
@@ -101,7 +101,7 @@ class Conformance:
         if unfit := self._unfit_for(case):
             pytest.skip(unfit)
 
-    def _unfit_for(self, case: Any) -> str:
+    def _unfit_for(self, case: object) -> str:
         """Why a case does not apply to the backend; empty where it does."""
         for trait, wanted in getattr(case, "asyncflow_applies", {}).items():
             if self.has(trait) is not wanted:

@@ -165,7 +165,7 @@ class Cancels(Conformance):
         "body", [bad.run_for_ever, bad.ignore_signals, bad.catch_everything, bad.hold_the_gil]
     )
     @pytest.mark.parametrize("how", ["timeout", "cancel", "shutdown"])
-    async def test_work_that_will_not_end_is_ended(self, engine: Engine, how: str, body: Any) -> None:
+    async def test_work_that_will_not_end_is_ended(self, engine: Engine, how: str, body: object) -> None:
         gate, other = self.gate(), self.gate()
         neighbour = engine.submit(bad.through, other.door, "unharmed")
         future = engine.function_task(body, timeout=0.3 if how == "timeout" else None)(gate.door)

@@ -59,7 +59,7 @@ class Failures(Conformance):
         assert self.seen(await returned) == there
         assert self.seen(await engine.submit(bad.same, bad.DEEP[kind]())) == there
 
-    def seen(self, error: Any) -> Any:
+    def seen(self, error: object) -> Any:
         """What an error is, and what is in it."""
         if isinstance(error, (list, tuple)):
             return [self.seen(each) for each in error]
@@ -82,7 +82,7 @@ class Failures(Conformance):
     @pytest.mark.parametrize("kind", bad.ENDS)
     @pytest.mark.parametrize("body", [bad.fail, bad.fail_at_once, bad.fail_later])
     async def test_what_would_end_a_program_is_a_crash_of_that_task_alone(
-        self, engine: Engine, body: Any, kind: str
+        self, engine: Engine, body: object, kind: str
     ) -> None:
         await self.check_crash(engine, engine.submit(body, kind), kind)
 
@@ -99,7 +99,7 @@ class Failures(Conformance):
     @pytest.mark.parametrize("kind", [kind for kind in bad.ENDS if kind != "CancelledError"])
     @pytest.mark.parametrize("body", [bad.fail, bad.fail_at_once, bad.fail_later])
     async def test_what_would_end_a_program_is_a_crash_of_a_block(
-        self, engine: Engine, body: Any, kind: str
+        self, engine: Engine, body: object, kind: str
     ) -> None:
         await self.check_crash(engine, engine.block(body)(kind), kind)
 
@@ -162,7 +162,7 @@ class Values(Conformance):
 
     @applies(in_process=False)
     @pytest.mark.parametrize(("body", "kind"), [(bad.open_file, "an open file"), (bad.lock, "lock")])
-    async def test_what_cannot_be_sent_is_no_result(self, engine: Engine, body: Any, kind: str) -> None:
+    async def test_what_cannot_be_sent_is_no_result(self, engine: Engine, body: object, kind: str) -> None:
         future = engine.submit(body)
         error = await failure_of(future)
         assert isinstance(error, TypeError)

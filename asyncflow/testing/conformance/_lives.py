@@ -14,7 +14,6 @@ import sys
 import time
 import uuid
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -199,7 +198,7 @@ class Scripts(Conformance):
             os.kill(pid, signal.SIGKILL)
         assert not left, f"{len(left)} processes live {_ALIVE:g} s after their parent was killed"
 
-    def script(self, body: str, door: Any = None, token: str = "") -> subprocess.Popen[bytes]:
+    def script(self, body: str, door: object = None, token: str = "") -> subprocess.Popen[bytes]:
         """Start a Python program with an engine on a backend of this suite.
 
         Args:

@@ -27,7 +27,7 @@ def _sizes(long: int, short: int) -> pytest.MarkDecorator:
 class Loads(Conformance):
     """Memory, descriptors and threads end where they began."""
 
-    async def window(self, engine: Engine, count: int, body: Any, cancel: bool = False) -> None:
+    async def window(self, engine: Engine, count: int, body: object, cancel: bool = False) -> None:
         """Run many tasks, a window of them at a time."""
         wide = min(10_000, count // 5)
         window: deque[Any] = deque()
@@ -56,7 +56,7 @@ class Loads(Conformance):
         ],
     )
     async def test_many_tasks_leave_everything_as_it_was(
-        self, engine: Engine, count: int, body: Any, cancel: bool
+        self, engine: Engine, count: int, body: object, cancel: bool
     ) -> None:
         await self.window(engine, 1_000, body, cancel)
         before = await self.measured(engine)

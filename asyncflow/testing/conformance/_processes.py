@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from typing import Any
 
 import pytest
 
@@ -41,7 +40,7 @@ class Processes(Conformance):
         ],
     )
     async def test_a_task_that_ends_its_process_fails_alone(
-        self, engine: Engine, body: Any, args: tuple[Any, ...], word: str
+        self, engine: Engine, body: object, args: tuple[object, ...], word: str
     ) -> None:
         gate = self.gate()
         neighbour = engine.submit(bad.through, gate.door, "unharmed")
@@ -87,7 +86,7 @@ class Processes(Conformance):
         ],
     )
     async def test_the_next_task_finds_a_clean_house(
-        self, engine: Engine, look: Any, mess: Any, args: tuple[Any, ...]
+        self, engine: Engine, look: object, mess: object, args: tuple[object, ...]
     ) -> None:
         look_args = args if look in (bad.variable, bad.descriptor_is_open, bad.setting) else ()
         clean = await engine.submit(look, *look_args)

@@ -40,7 +40,7 @@ async def workload(engine: Engine) -> None:
         future.exception()  # looked at
 
 
-def times_of(task: Any) -> list[float]:
+def times_of(task: object) -> list[float]:
     """Those that are known, in order."""
     return [time for name in _TIMES if (time := getattr(task, name)) is not None]
 
