@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields
 from itertools import chain, islice, pairwise
-from types import FunctionType
+from types import BuiltinFunctionType, FunctionType
 from typing import Any, Final, Generic, TypeVar
 
 from .._show.words import plain
@@ -34,7 +34,6 @@ _LOGIN: Final = re.compile(r"://[^/@\s]*@")  # in a URL
 # Of these the representation is short, and no code of anybody's.
 _SHORT: Final = {"datetime", "decimal", "fractions", "ipaddress", "uuid", "zoneinfo"}
 _ARRAYS: Final = {"numpy", "pandas", "polars", "torch", "xarray"}
-_PATHS: Final = {"pathlib", "asyncflow._files.path_standin"}
 
 
 class Secret(Generic[T]):
@@ -110,13 +109,9 @@ def _value(value: Any, deep: int) -> str:
         return f"{kind.__name__}.{value._name_}"
     if kind.__module__ in _SHORT:
         return _clipped(repr(value))
-    if kind.__module__.partition(".")[0] == "pathlib" or kind.__module__ in _PATHS:
+    if kind.__module__.partition(".")[0] == "pathlib" or "SHOWN_AS_PATH" in vars(kind):
         return _path(value)
-    if (
-        isinstance(value, type)
-        or hasattr(kind, "__code__")
-        or kind.__name__ in ("function", "builtin_function_or_method")
-    ):
+    if isinstance(value, type) or hasattr(kind, "__code__") or kind is BuiltinFunctionType:
         return _named(getattr(value, "__qualname__", kind.__name__))
     container = _container(value, kind, deep)
     if container is not None:

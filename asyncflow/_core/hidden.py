@@ -12,6 +12,7 @@ from typing import Any, Final, NamedTuple
 from .containers import FOREIGN, Kinds, parts_of
 
 _MOST: Final = 10_000  # objects that are looked at
+_PACKAGE: Final = __name__.partition(".")[0]
 _SKIPPED: Final = (str, bytes, bytearray, int, float, complex, type, ModuleType, type(None))
 
 
@@ -45,7 +46,7 @@ def hidden_in(value: object, name: str, kinds: Kinds, is_future: Callable[[Any],
             if holder is not None:
                 return Hidden(part, path, holder)
             continue
-        if isinstance(part, _SKIPPED) or len(left) > _MOST or type(part).__module__.startswith("asyncflow."):
+        if isinstance(part, _SKIPPED) or len(left) > _MOST or _is_ours(type(part)):
             continue
         kind = kinds[type(part)]
         if kind > FOREIGN:
@@ -58,6 +59,11 @@ def hidden_in(value: object, name: str, kinds: Kinds, is_future: Callable[[Any],
                 seen.add(id(each))
                 left.append((each, where, inside))
     return None
+
+
+def _is_ours(cls: type) -> bool:
+    """Whether a class is part of asyncflow: an engine or a task leads to every future of its run."""
+    return cls.__module__.partition(".")[0] == _PACKAGE
 
 
 def _inside(value: object, path: str) -> Iterator[tuple[Any, str]]:

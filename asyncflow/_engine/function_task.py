@@ -7,7 +7,7 @@ import sys
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from threading import get_ident
 from types import CodeType, MethodType
-from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Final, Generic, ParamSpec, Self, TypeVar, overload
 
 from .._causes import spelled
 from .._core.options import Labels, TaskOptions, labels_of
@@ -58,6 +58,8 @@ _NO_KWARGS: dict[str, Any] = {}  # shared, so that a burst of calls does not kee
 
 class FunctionTask(Generic[P, Fn, R]):
     """A decorated function. Calling it gives a `TaskFuture`; ``.fn`` is the plain function, for unit tests."""
+
+    _IS_ASYNCFLOW_TASK: Final = True  # workers look for this, for they do not load the engine
 
     def __init__(self, engine: WorkflowEngine, definition: Definition) -> None:
         functools.update_wrapper(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import sys
 import threading
 from collections.abc import Iterable, Mapping
 from concurrent.futures import Executor
@@ -166,10 +165,10 @@ def asked_for(name: str, backend: str, known: Iterable[str]) -> UnknownBackend:
 
 def _in_generator() -> bool:
     """Whether the user's code that makes the call is a generator's."""
-    frame = sys._getframe(1)
-    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("asyncflow."):
-        frame = frame.f_back
-    return bool(frame.f_code.co_flags & inspect.CO_GENERATOR)
+    from .._inspect.frames import caller  # reads source, as only errors and plans do
+
+    frame = caller()
+    return frame is not None and bool(frame.f_code.co_flags & inspect.CO_GENERATOR)
 
 
 def no_loop(name: str, run: Run | None) -> str:

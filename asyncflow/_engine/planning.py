@@ -200,6 +200,7 @@ class _NotInstalled:
     takes_coroutines = True
     takes_chains = False
     needs_pickle = False
+    workers = None
 
 
 # -- targets ----------------------------------------------------------------------------------------------

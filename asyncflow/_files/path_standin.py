@@ -7,7 +7,7 @@ import os
 import stat
 from collections.abc import Generator
 from pathlib import PosixPath
-from typing import Any, Self
+from typing import Any, Final, Self
 
 TEXT = "1"
 """What any text is that stands in for another: not empty, and a number, as much text is."""
@@ -18,6 +18,8 @@ _STATUS = os.stat_result((stat.S_IFREG | 0o644, 0, 0, 1, 0, 0, _SIZE, 0, 0, 0))
 class PathStandIn(PosixPath):
     """A path of a regular file with one character in it. What is made of it with ``/``, ``parent`` and the like is one,
     too; the functions of `os` and the built-in `open` take it for a file that is not there."""
+
+    SHOWN_AS_PATH: Final = True  # in errors, as other paths are: showing it runs no code of a user's
 
     def stat(self, *, follow_symlinks: bool = True) -> os.stat_result:
         """As of a small file."""

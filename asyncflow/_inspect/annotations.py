@@ -21,7 +21,6 @@ from .._core.files import File, OutputFile
 from .resolve import substituted
 
 _WRAPPERS: Final = ("ClassVar", "Final", "NotRequired", "ReadOnly", "Required", "Unpack")
-_BARE: Final = (typing.LiteralString, typing.Never, typing.NoReturn, typing.Self, typing.Any)
 _DEEPEST: Final = 40
 _AWAITED: Final = (collections.abc.Awaitable, asyncio.Future, concurrent.futures.Future)
 

@@ -31,7 +31,7 @@ from .by_value.known import HOME, hold_modules
 from .chain import with_previous
 from .exceptions import largest
 from .house import House
-from .marks import WORKER_OF
+from .marks import WORKER_OF, plain_function
 from .results import UNFIT_TO_SEND, why_unfit
 
 _LENGTH: Final = Struct("=I")
@@ -421,10 +421,7 @@ def _found(definition: Any) -> Callable[..., Any]:
         return fn
     module, path = definition
     found: Any = reduce(getattr, path.split("."), import_module(module))
-    # the name in the module may by now be the decorated task
-    plain: Callable[..., Any] = (
-        found.fn if type(found).__module__ == "asyncflow._engine.function_task" else found
-    )
+    plain: Callable[..., Any] = plain_function(found)  # by now the name may stand for the decorated task
     return plain
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import suppress
@@ -75,8 +76,9 @@ class ExecutorBackend(ExecutionBackend):
         executor = self._executor or self._theirs
         if executor is None:
             return True
-        # Python 3.14 makes its pool of interpreters out of that of threads.
-        is_apart = any(cls.__name__ == "InterpreterPoolExecutor" for cls in type(executor).__mro__)
+        # From Python 3.14 on a pool of interpreters is one of threads, too; whoever has one has loaded this.
+        interpreters: Any = sys.modules.get("concurrent.futures.interpreter")
+        is_apart = interpreters is not None and isinstance(executor, interpreters.InterpreterPoolExecutor)
         return isinstance(executor, ThreadPoolExecutor) and not is_apart
 
     async def start(self, report: Report) -> None:

@@ -16,6 +16,7 @@ from typing import Any, Final
 from ..._inspect.libraries import is_users
 from ..._worker.by_value.functions import mentioned
 from ..._worker.by_value.modules import importable
+from ..._worker.marks import plain_function
 
 _NOTHING: Final = object()
 _HEAP: Final = 1 << 9  # the flag of classes that are not built in
@@ -46,7 +47,7 @@ class Version:
         ahead, seen = [fn], set[int]()
         while ahead:
             each = ahead.pop()
-            each = getattr(each, "fn", each) if type(each).__module__.startswith("asyncflow.") else each
+            each = plain_function(each)
             kind = type(each)
             if id(each) in seen or not (kind is FunctionType or issubclass(kind, type)):
                 continue
