@@ -17,12 +17,8 @@ from .containers import FILE, FOREIGN, FUTURE, LAZY, LIST, PLAIN, SET, Kinds, pa
 
 
 class Lazy(TypeError):
-    """Something among the arguments makes its items when it is asked for them.
-
-    Args:
-        value: it.
-        place: of the argument in which it is, among all of them; -1 if there is but one value.
-    """
+    """An argument is, or contains, a generator or another iterator that makes its items when they are asked for.
+    ``place`` is the index of the argument among all of them; -1 if a single value was scanned."""
 
     def __init__(self, value: Any, place: int) -> None:
         super().__init__(value, place)
@@ -54,13 +50,8 @@ others. Else the containers with holes, innermost first; the last is the argumen
 def scan(
     args: tuple[object, ...], kwargs: Mapping[str, object], kinds: Kinds, adopt: Callable[[Any], Any]
 ) -> tuple[list[Any], Holes, Sequence[Any]]:
-    """Find the futures in a call, and its files.
-
-    Args:
-        args: positional arguments.
-        kwargs: keyword arguments.
-        kinds: what each class is.
-        adopt: makes a future of the engine's own from any other awaitable.
+    """Find the futures and the files in a call's arguments. ``adopt`` makes one of the engine's own futures from any
+    other awaitable.
 
     Returns:
         The futures, each as often as it occurs; the holes for `fill`; and the files, each at least once.
@@ -155,12 +146,7 @@ def scan_value(
 
 
 def holds_futures(value: object, kinds: Kinds) -> bool:
-    """Whether there is a future in a value, or what a call would refuse to look into.
-
-    Args:
-        value: anything.
-        kinds: what each class is.
-    """
+    """Whether a value contains a future, or something that a call would refuse to look into."""
     try:
         found, _ = scan_value([value], kinds, lambda awaitable: awaitable)
     except (Lazy, ValueError):
@@ -186,14 +172,8 @@ def fill(
     future: type,
     value_of: Callable[[Any], Any],
 ) -> tuple[tuple[Any, ...], Mapping[str, Any]]:
-    """The arguments with a value in place of each future.
-
-    Args:
-        args: positional arguments as they were scanned.
-        kwargs: keyword arguments as they were scanned.
-        holes: what `scan` returned.
-        future: the class of futures.
-        value_of: gives a future's value.
+    """The arguments of a scanned call, with ``value_of(future)`` in place of each future. ``holes`` is what `scan`
+    returned.
 
     Raises:
         TypeError: a value does not fit where the future stood, as a list in a set.

@@ -18,13 +18,8 @@ class CommandOutcome:
 
 
 def script_of(argv: list[str | bytes], options: CommandOptions, cwd: bytes) -> bytes:
-    """A script that runs a command once more, for a person. Values of variables are left out: they may be secrets.
-
-    Args:
-        argv: that was run.
-        options: of its task.
-        cwd: where it ran.
-    """
+    """A shell script with which a person can run a command again. The values of its variables are left out: they may
+    be secrets."""
     lines = [b"#!/bin/sh", b"cd " + _word(cwd) + b" || exit"]
     if options.env:
         lines.insert(1, b"# It had variables of its own: " + _coded(", ".join(options.env)))
@@ -42,12 +37,8 @@ def _word(word: bytes) -> bytes:
 
 
 def argv_of(given: object, options: CommandOptions, name: str) -> list[str | bytes]:
-    """What to execute.
-
-    Args:
-        given: what the task's function returned: text for a shell, or a list of arguments.
-        options: of the task.
-        name: of the task, for the error.
+    """The program and arguments to execute for what a task's function returned: text for a shell, or a list of
+    arguments.
 
     Raises:
         TypeError: it is neither, or an argument is none that a command can be given.

@@ -112,11 +112,7 @@ class Kinds(dict[type, int]):
 
 def is_waited_for(cls: type) -> bool:
     """Whether objects of a class are waited for unasked: futures, tasks of asyncio and coroutines. Not whatever can be
-    awaited: that may be a value, as a pool of connections is.
-
-    Args:
-        cls: of an argument.
-    """
+    awaited: that may be a value, as a pool of connections is."""
     if issubclass(cls, Coroutine):
         return True
     can_be_awaited = hasattr(cls, "__await__") or hasattr(cls, "set_running_or_notify_cancel")
@@ -143,12 +139,7 @@ def _has(cls: type, names: tuple[str, ...]) -> bool:
 
 
 def parts_of(kind: int, value: Any) -> list[Any]:
-    """All that a container holds, in one order; keys and values in turn.
-
-    Args:
-        kind: of its class.
-        value: the container.
-    """
+    """The contents of a container in a fixed order; of a dictionary, keys and values in turn."""
     if kind <= SET:  # most by far, in many calls
         return list(value)
     if kind in (DICT, PROXY, ITEMS):
@@ -174,13 +165,8 @@ def fields_of(kind: int, value: Any) -> list[str]:
 
 
 def rebuilt(kind: int, original: object, parts: list[Any]) -> Any:
-    """A container like another, with other parts.
-
-    Args:
-        kind: of its class.
-        original: the other one.
-        parts: as of `parts_of`; may become the container itself.
-    """
+    """A container of the same kind with other contents, which are in the order of `parts_of`. ``parts`` may become
+    the new container itself."""
     return _REBUILD[kind](original, parts, kind)
 
 

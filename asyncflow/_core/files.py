@@ -136,11 +136,7 @@ class Declared:
 
 
 def declared(args: tuple[object, ...], kwargs: Mapping[str, object]) -> Declared:
-    """Find the files in a call.
-
-    Args:
-        args: positional arguments.
-        kwargs: keyword arguments.
+    """Find the files that the arguments of a call declare.
 
     Raises:
         ValueError: two outputs of one name, or a container that holds both itself and a file.
@@ -165,14 +161,8 @@ def inputs_and_outputs(found: Sequence[object]) -> tuple[list[InputFile], dict[s
 def with_paths(
     args: tuple[object, ...], kwargs: Mapping[str, object], files: Declared, path_of: Callable[[Any], Any]
 ) -> tuple[tuple[Any, ...], Mapping[str, Any]]:
-    """The arguments with a path in place of each file.
-
-    Args:
-        args: positional arguments.
-        kwargs: keyword arguments.
-        files: what `declared` found in them; to be used once.
-        path_of: gives a file's path.
-    """
+    """The arguments with ``path_of(file)`` in place of each file. ``files`` is what `declared` found, and can be used
+    once."""
     if not files.holes:
         return args, kwargs
     return arguments.fill(args, kwargs, files.holes, File, path_of)
@@ -198,11 +188,8 @@ class Upstream(Protocol):
 
 
 def made_upstream(source: object, upstreams: Sequence[Upstream]) -> Any | None:
-    """The path of an output that an input means by its name.
-
-    Args:
-        source: of the `InputFile`.
-        upstreams: the tasks that the reader depends on.
+    """The path of the output that an input names, if one of the tasks that the reader depends on declares such an
+    output.
 
     Returns:
         None if none of these declared an output of that name.
@@ -224,22 +211,13 @@ def made_upstream(source: object, upstreams: Sequence[Upstream]) -> Any | None:
 
 
 def is_plain_name(source: str) -> bool:
-    """Whether a source is a name and no more, as outputs have them.
-
-    Args:
-        source: of an `InputFile`.
-    """
+    """Whether the source of an input is a bare name, as outputs have them, and no path or URL."""
     return "/" not in source and not source.startswith(("~", "data:"))
 
 
 def name_in_sandbox(name: str, file: Hashable, source: str, taken: dict[str, tuple[Hashable, str]]) -> str:
-    """The name that an input has in the sandbox, unless another file has it.
-
-    Args:
-        name: what its user wants, or that of its source.
-        file: the same for the same file.
-        source: its path or URL, as it may be shown.
-        taken: file and source by the names that they have there; is added to.
+    """The name that an input gets in the sandbox. ``taken`` holds the file and its source for each name in use; the
+    new name is added to it.
 
     Raises:
         ValueError: another input has that name.
@@ -281,14 +259,8 @@ def left_behind(
     brought: Mapping[str, tuple[Stamp, Left | None]],
     outputs: Container[str],
 ) -> dict[str, Left]:
-    """What a command has made and not declared, with what it was left by others and has not changed.
-
-    Args:
-        label: of its task.
-        there: path and stamp of each file in its sandbox, by name.
-        brought: what it was given, and of what others had left, whose it was.
-        outputs: paths of what it declared.
-    """
+    """The undeclared files that are in a sandbox after its command: those that the command has made, and those that
+    upstream tasks had left and the command did not change."""
     left = {}
     for name, (path, stamp) in there.items():
         before = brought.get(name)
@@ -303,12 +275,7 @@ def left_behind(
 
 def hides(declared_names: Iterable[str], name: str) -> bool:
     """Whether a file that nobody has declared is hidden by what a task declares: by the same, by a directory around it,
-    by something in it, or by a pattern.
-
-    Args:
-        declared_names: of inputs and outputs of the task.
-        name: of the file.
-    """
+    by something in it, or by a pattern."""
     return any(
         each == name or name.startswith(f"{each}/") or each.startswith(f"{name}/") or fnmatchcase(name, each)
         for each in (names.rstrip("/") for names in declared_names)
@@ -316,11 +283,8 @@ def hides(declared_names: Iterable[str], name: str) -> bool:
 
 
 def all_left(upstreams: Iterable[Mapping[str, Left]], is_hidden: Callable[[str], bool]) -> dict[str, Left]:
-    """What is visible in a sandbox without having been declared.
-
-    Args:
-        upstreams: what each of the tasks that it depends on has left.
-        is_hidden: whether a name is hidden by what the task itself declares.
+    """All undeclared files of upstream tasks that a task sees in its sandbox, but for those that ``is_hidden`` by
+    what it declares.
 
     Raises:
         ValueError: two of them have left files of one name.

@@ -19,11 +19,8 @@ _MEND: Final = "Await the future first, and make the text of its value; or pass 
 
 
 def refuse(text: object, where: str) -> None:
-    """Refuse a text that has the text of a future in it.
-
-    Args:
-        text: or a path, or anything else, which is let through.
-        where: it stands, in words: "argument 'path' of 'read'".
+    """Refuse a text or path that contains the text of a future; anything else is let through. ``where`` says what it
+    is: "argument 'path' of 'read'".
 
     Raises:
         TypeError: it has.
@@ -36,13 +33,8 @@ def refuse(text: object, where: str) -> None:
 def place_of_text(
     args: tuple[object, ...], kwargs: Mapping[str, object], kinds: Kinds
 ) -> tuple[int, str] | None:
-    """The argument of a call in which the text of a future stands, and all of that text; None if there is none.
-
-    Args:
-        args: positional arguments.
-        kwargs: keyword arguments.
-        kinds: what each class is.
-    """
+    """The argument of a call that contains the text of a future, as an f-string makes it, and all of that text; None
+    if there is none."""
     for place, arg in enumerate((*args, *kwargs.values())):
         left, seen = [arg], {id(arg)}
         for part in left:  # grows while it is gone over

@@ -20,12 +20,7 @@ LONGEST: Final = 1e15
 
 
 def whole(option: str, given: Any, least: int = 1) -> int:
-    """A whole number.
-
-    Args:
-        option: its name.
-        given: what was given for it.
-        least: the smallest that may be.
+    """Check that an option is a whole number of at least ``least``.
 
     Raises:
         TypeError: no whole number.
@@ -46,11 +41,7 @@ def whole_or_none(option: str, given: object, least: int = 1) -> int | None:
 
 
 def flag(option: str, given: object) -> bool:
-    """Yes or no.
-
-    Args:
-        option: its name.
-        given: what was given for it.
+    """Check that an option is True or False.
 
     Raises:
         TypeError: it is neither True nor False.
@@ -61,12 +52,8 @@ def flag(option: str, given: object) -> bool:
 
 
 def duration(option: str, given: object, *, is_limit: bool = False) -> float:
-    """A duration in seconds, 0 or more.
-
-    Args:
-        option: its name.
-        given: a number, or a `timedelta`.
-        is_limit: whether it is for something that takes time: more than 0, and perhaps for ever.
+    """Check a duration, and give it in seconds. One that limits how long something may take must be more than 0, and
+    may be infinite.
 
     Raises:
         TypeError: it is neither.
@@ -83,11 +70,7 @@ def duration(option: str, given: object, *, is_limit: bool = False) -> float:
 
 
 def mapping(option: str, given: object) -> Mapping[Any, Any]:
-    """Something by name.
-
-    Args:
-        option: its name.
-        given: what was given for it.
+    """Check that an option is a mapping.
 
     Raises:
         TypeError: it is no mapping.

@@ -17,13 +17,8 @@ _SKIPPED: Final = (str, bytes, bytearray, int, float, complex, type, ModuleType,
 
 
 class Hidden(NamedTuple):
-    """A future that a call did not find.
-
-    Args:
-        future: itself.
-        path: from the argument to it: "box.rows".
-        holder: the name of the class of what holds it.
-    """
+    """A future that a call did not find, the path to it from the argument ("box.rows"), and the name of the class of
+    the object that contains it."""
 
     future: Any
     path: str
@@ -31,14 +26,7 @@ class Hidden(NamedTuple):
 
 
 def hidden_in(value: object, name: str, kinds: Kinds, is_future: Callable[[Any], bool]) -> Hidden | None:
-    """The first future in a value that no call would find there; None if there is none.
-
-    Args:
-        value: of an argument, or a function.
-        name: of it.
-        kinds: what each class is.
-        is_future: whether something is a future.
-    """
+    """The first future that a value contains where a call does not look for futures; None if there is none."""
     left: list[tuple[Any, str, str | None]] = [(value, name, None)]
     seen = {id(value)}
     for part, path, holder in left:  # grows while it is gone over

@@ -15,13 +15,8 @@ from .task import Lane, Task, each_of
 def mend(
     scheduler: Scheduler, lanes: Iterable[Lane], dependencies_of: Callable[[Task], Iterable[Task]]
 ) -> None:
-    """Count anew what is counted, and queue what is in no queue.
-
-    Args:
-        scheduler: in which a step was not carried through to its end.
-        lanes: all of them.
-        dependencies_of: what a task depends on that was not submitted.
-    """
+    """Recompute all counters from the states of the tasks, and queue each task that should be in a queue and is not.
+    ``dependencies_of`` tells what a task depends on that was not submitted."""
     scheduler.telling.clear()  # who was to be told waits for more than will tell it, and is found by that
     for task in list(scheduler.live.values()):
         if task.id in scheduler.live and task.story & NOW > CANCELLING:

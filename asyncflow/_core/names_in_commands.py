@@ -43,12 +43,8 @@ def is_plain_path(path: str) -> bool:
 
 
 def unplain(sandbox: str, names: Iterable[str]) -> dict[str, str]:
-    """What may stand in a command only as quoted, with the name that it is of: names of files, and their parts.
-
-    Args:
-        sandbox: the path of its task's directory.
-        names: of files in it, also below directories.
-    """
+    """The names of files, and parts of them, that must be quoted wherever they stand in a command; each with the name
+    of its file."""
     found = {} if is_plain(sandbox) else {sandbox: sandbox}
     for part in dict.fromkeys(part for name in names for part in name.split("/")):
         if not is_plain(part):
@@ -59,12 +55,8 @@ def unplain(sandbox: str, names: Iterable[str]) -> dict[str, str]:
 
 
 def misread(given: str | Sequence[Any], unplain: dict[str, str]) -> str | None:
-    """The name of a file that a shell, or another language, would not read as a name.
-
-    Args:
-        given: the command: text for a shell, or arguments.
-        unplain: as `unplain` gives it.
-    """
+    """The name of a file that a shell, or another language in the command, would not read as that name; None if there
+    is none. ``unplain`` comes from `unplain`."""
     forms = {form: name for piece, name in unplain.items() for form in _forms(piece)}
     if isinstance(given, str):
         return _in_text(given, forms) if any(form in given for form in forms) else None

@@ -6,12 +6,7 @@ from collections.abc import Iterable
 
 
 def meant(given: object, known: Iterable[str]) -> str:
-    """What somebody who gave an unknown name likely meant, in words to be put behind a sentence; "" if nothing is near.
-
-    Args:
-        given: the name.
-        known: those that there are.
-    """
+    """A sentence that suggests the known name closest to an unknown one; "" if none is close."""
     if not isinstance(given, str):
         return ""
     from difflib import get_close_matches  # only for errors, and takes its while to load

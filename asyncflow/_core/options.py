@@ -189,11 +189,7 @@ class CommandOptions(TaskOptions):
         def __init__(self, **given: Unpack[AllCommandKeywords[Any]]) -> None: ...
 
     def environment(self, parents: Mapping[str, str]) -> dict[str, str]:
-        """The variables that the command sees.
-
-        Args:
-            parents: environment of this process.
-        """
+        """The variables that the command sees, given the environment of this process."""
         return {**({} if self.clean_env else parents), **(self.env or {})}
 
 

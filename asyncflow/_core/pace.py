@@ -34,22 +34,11 @@ class Pace:
 
 
 def window(workers: int) -> int:
-    """With how many tasks a backend is handed no more: it is busy while the engine is. A chain is not cut for it.
-
-    The rest of a hundred thousand would only be copied from one queue to another. And threads that are never short of
-    work keep the interpreter lock from the event loop, which is to take their results.
-
-    Args:
-        workers: how many tasks it runs at once.
-    """
+    """The number of tasks after which a backend is handed no more: it is busy while the engine does other things. A
+    chain is not cut for it."""
     return max(_WINDOW, _WINDOW_EACH * workers)
 
 
 def share(waiting: int, workers: int) -> int:
-    """The most calls for one frame, so that few calls are spread over all workers.
-
-    Args:
-        waiting: calls that wait for a worker.
-        workers: workers that could take some.
-    """
+    """The most calls to send in one frame, so that few waiting calls are spread over all free workers."""
     return min(_MOST, -(-waiting // max(1, workers)))

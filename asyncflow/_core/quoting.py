@@ -45,11 +45,7 @@ def quoted(value: object) -> str:
 
 
 class _Quoting(Formatter):
-    """Of one command.
-
-    Args:
-        places: where each value stands.
-    """
+    """Formats one command. ``places`` tells where each value stands."""
 
     def __init__(self, places: Iterator[Place]) -> None:
         self._places = places

@@ -202,19 +202,11 @@ class _Reader:
 
 
 def read(text: str) -> list[Span]:
-    """The pieces of a command, one behind the other, with where each stands.
-
-    Args:
-        text: for a shell that quotes as POSIX has it; a null character stands for a value that is to be put in.
-    """
+    """The pieces of a command, one after another, each with where it stands. A null character is a value that is to
+    be put in."""
     return _Reader(text).read()
 
 
 def places(text: str, mark: str = "\0") -> list[Place]:
-    """Where each of the marks in a command stands.
-
-    Args:
-        text: the command.
-        mark: one character.
-    """
+    """Where each of the marks (one character) in a command stands."""
     return [place for start, end, place in read(text) for _ in range(text.count(mark, start, end))]

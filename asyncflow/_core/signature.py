@@ -55,11 +55,7 @@ class Parameters:
     def fitted(
         self, args: tuple[object, ...], kwargs: Mapping[str, object]
     ) -> tuple[tuple[Any, ...], Mapping[str, Any]]:
-        """The arguments of a call; with defaults put in that declare files or hold futures.
-
-        Args:
-            args: positional arguments.
-            kwargs: keyword arguments.
+        """The arguments of a call, completed by those defaults that declare files or contain futures.
 
         Raises:
             TypeError: they do not fit; the words are those of calling the function.
@@ -76,12 +72,8 @@ class Parameters:
         return bound.args, bound.kwargs
 
     def without_futures(self, fn: Callable[..., Any]) -> Callable[..., Any]:
-        """The function, with None in place of each default that holds a future: calls put its value in, and what is
-        sent elsewhere must not have it.
-
-        Args:
-            fn: whose parameters these are.
-        """
+        """The function, with None in place of each default that contains a future: calls pass the value of that
+        instead, and a copy of the function that goes to another process must not contain a future."""
         if not self._futures or not isinstance(fn, FunctionType):
             return fn
         bare: Any = FunctionType(fn.__code__, fn.__globals__, fn.__name__, None, fn.__closure__)
@@ -129,13 +121,7 @@ class Parameters:
 
 
 def names_of(fn: Callable[..., Any], args: Sequence[object], kwargs: Mapping[str, object]) -> list[str]:
-    """What each argument of a call is called: by its parameter, or where there is no knowing by its number.
-
-    Args:
-        fn: the function.
-        args: positional arguments.
-        kwargs: keyword arguments.
-    """
+    """The names of the arguments of a call: the parameter's, or a number where the signature is not known."""
     names: list[str] = []
     signature = _signature(fn)
     for parameter in signature.parameters.values() if signature is not None else ():

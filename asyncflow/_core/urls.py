@@ -26,11 +26,7 @@ _SHOWN: Final = 60  # characters of a data: URL
 
 
 def delay_before(attempt: int, delays: Sequence[float] = DELAYS) -> float | None:
-    """How long to wait before another attempt.
-
-    Args:
-        attempt: which; 2 follows the first.
-        delays: seconds before the second, the third, and so on.
+    """The seconds to wait before an attempt (2 is the first retry); None if there are no more attempts.
 
     Returns:
         Seconds; None if there is to be no such attempt.
@@ -113,11 +109,7 @@ def name_of(url: str) -> str:
 
 
 def name_in_listing(folder: str, entry: str) -> str | None:
-    """The name of a file that a place has listed, as one part of a path.
-
-    Args:
-        folder: what was listed.
-        entry: the file or directory, as the place calls it, in full.
+    """The name, as one part of a path, of a file that a remote directory lists in full.
 
     Returns:
         None if it is no file of that folder: the folder itself, or a page's link to somewhere else.
@@ -139,22 +131,13 @@ def name_in_listing(folder: str, entry: str) -> str | None:
 
 
 def joined(folder: str, name: str) -> str:
-    """The path, or for HTTP the URL, of something below a folder.
-
-    Args:
-        folder: as the place calls it.
-        name: below it; parts divided by slashes.
-    """
+    """The path, or for HTTP the URL, of something below a folder."""
     return f"{folder.rstrip('/')}/{quote(name) if is_web(folder) else name}"
 
 
 def below(folder: str, name: str) -> str:
-    """The URL of something in the directory of a URL that ends in a slash; another URL, or a chain, stays as it is.
-
-    Args:
-        folder: the URL.
-        name: one part of a path.
-    """
+    """The URL of a file in the directory that a URL with a slash at its end means; any other URL, or a chain, stays
+    as it is."""
     if not is_directory(folder) or len(links(folder)) > 1:
         return folder
     return folder + (quote(name) if is_web(folder) or scheme(folder) == "file" else name)
@@ -195,12 +178,8 @@ def shown(url: str) -> str:
 
 
 def scrubbed(text: str, url: str) -> str:
-    """A message of somebody else's, with all URLs in it as they may be shown.
-
-    Args:
-        text: the message.
-        url: one that it may hold, and that may hold spaces.
-    """
+    """A message of another library, with each URL in it reduced to what may be shown. ``url`` is one that it is
+    likely to contain, perhaps with spaces in it."""
     return re.sub(_URL.pattern + r"\S*", lambda found: shown(found[0]), text.replace(url, shown(url)))
 
 

@@ -31,10 +31,7 @@ def installed() -> dict[str, EntryPoint]:
 
 
 def backend_class(name: str) -> type[Any]:
-    """The class of a backend.
-
-    Args:
-        name: as its entry point is called.
+    """The class of an installed backend, by the name of its entry point.
 
     Raises:
         UnknownBackend: no such backend is installed.

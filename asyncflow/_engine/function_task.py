@@ -408,12 +408,7 @@ def _is_future(given: object) -> bool:
 
 
 def made_at(code: CodeType, at: int, future: TaskFuture[Any]) -> TaskFuture[Any]:
-    """Say of a call that was made on somebody's behalf where that was: the user's own line.
-
-    Args:
-        code: that asked for it.
-        at: where in it.
-        future: of the call, the last that was made.
-    """
+    """Record the user's own line as the place of a call that was made on the user's behalf; it must be the last call
+    that was made."""
     future._run.moved(future, code, at)
     return future

@@ -249,15 +249,7 @@ def _shielded() -> AbstractContextManager[object]:
 def from_thread(
     engine: Any, task: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any], site: tuple[CodeType, int]
 ) -> concurrent.futures.Future[Any]:
-    """A call that is made on the engine's event loop for another thread.
-
-    Args:
-        engine: which runs.
-        task: what is called there.
-        args: its positional arguments.
-        kwargs: its keyword arguments.
-        site: the user's code that asks for it, and the instruction in it.
-    """
+    """Call a task on the engine's event loop for another thread. ``site`` is the user's line that asks for it."""
     run: Run | None = engine._run
     name = task._definition.name if isinstance(task, FunctionTask) else name_of(task)
     if isinstance(task, FunctionTask) and task._engine is not engine:
@@ -290,14 +282,8 @@ def run_target(
     kwargs: Mapping[str, object],
     site: tuple[CodeType, int],
 ) -> Any:
-    """A whole life in one call, on an event loop of its own.
-
-    Args:
-        engine: starts when it is entered and ends when it is left.
-        target: what is called, or awaited.
-        args: its positional arguments.
-        kwargs: its keyword arguments.
-        site: the user's code that asks for it, and the instruction in it.
+    """Start an engine on an event loop of its own, call or await a target, and shut the engine down. ``site`` is the
+    line of the user's that asks for it.
 
     Returns:
         What awaiting the target gives.

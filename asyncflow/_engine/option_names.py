@@ -29,11 +29,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def names_options(function: F) -> F:
-    """Have a function say which of its options somebody likely meant who gave one that it does not have.
-
-    Args:
-        function: with keyword arguments.
-    """
+    """Have a function that is given an unknown option suggest the option that was likely meant."""
     code = function.__code__
     first, last = code.co_posonlyargcount, code.co_argcount + code.co_kwonlyargcount
     known = frozenset(code.co_varnames[first:last])

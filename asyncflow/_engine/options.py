@@ -149,13 +149,7 @@ def check_function(decorator: str, fn: object) -> None:
 
 
 def asked_for(name: str, backend: str, known: Iterable[str]) -> UnknownBackend:
-    """The error for a task that asks for a backend which its engine lacks.
-
-    Args:
-        name: of the task.
-        backend: what it asks for.
-        known: names of those that there are.
-    """
+    """The error for a task that asks for a backend which its engine does not have."""
     return UnknownBackend(
         f"{name!r} asks for backend {backend!r}, which this engine lacks. It has: {', '.join(sorted(known))}."
         f"{meant(backend, known)}\n"

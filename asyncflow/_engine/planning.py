@@ -36,15 +36,7 @@ Site = tuple[CodeType, int]
 async def plan_of(
     engine: Life, target: object, args: tuple[object, ...], kwargs: Mapping[str, object], site: Site
 ) -> Plan:
-    """Rehearse a target, to its end.
-
-    Args:
-        engine: whose tasks it calls.
-        target: a task or block, a function that calls tasks, or a coroutine.
-        args: its positional arguments.
-        kwargs: its keyword arguments.
-        site: where the plan was asked for.
-    """
+    """Rehearse a target to its end. ``site`` is the line of the user's that asks for the plan."""
     name = _name_of_target(engine, target, args, kwargs)
     begin = _beginner(target, args, kwargs, site)
 
@@ -79,9 +71,6 @@ async def plan_of(
 
 async def plan_so_far(engine: Life) -> Plan:
     """The plan of what was called until now; of a real run, with the times that tasks have taken.
-
-    Args:
-        engine: whose.
 
     Raises:
         RuntimeError: it records nothing.
@@ -135,12 +124,7 @@ def _checked(engine: Life, notes: Notes, calls: Sequence[RehearsedCall], **optio
 
 
 def dry_run_of(engine: Life, journal: Journal | None) -> DryRun:
-    """A run for an engine with ``dry_run=True``, not started.
-
-    Args:
-        engine: whose.
-        journal: of it.
-    """
+    """A run for an engine with ``dry_run=True``, not started."""
     return DryRun(
         engine._backends,
         real=_real_places(engine),

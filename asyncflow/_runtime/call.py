@@ -10,16 +10,7 @@ from .._core.task import Definition
 
 
 class Call(NamedTuple):
-    """One call. A real run gets its parts one by one, for that is a tuple less on the way of each task.
-
-    Args:
-        definition: of what was called.
-        args: positional arguments, futures anywhere among them.
-        kwargs: keyword arguments.
-        code: that makes the call; None if that is not known.
-        at: the instruction of the call in it.
-        after: futures to wait for and not to be passed.
-    """
+    """The parts of one call, as `Run.call` takes them one by one: a real run does without this tuple."""
 
     definition: Definition
     args: tuple[Any, ...]

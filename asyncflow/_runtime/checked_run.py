@@ -28,11 +28,7 @@ from .run import Run
 
 
 class _Checks:
-    """Whether arguments and results are of the types that their annotations say.
-
-    Args:
-        endings: takes the failure of a task whose result is not.
-    """
+    """Checks arguments and results against their annotations, and reports tasks with a wrong result as failed."""
 
     def __init__(self, endings: Endings) -> None:
         self._endings = endings
@@ -121,26 +117,14 @@ class CheckedRun(Run):
 
 
 class _Given(NamedTuple):
-    """The arguments of a call before the values were put in.
-
-    Args:
-        args: positional ones.
-        kwargs: keyword ones.
-        futures: among them.
-    """
+    """The arguments of a call before values were put in for its futures."""
 
     args: tuple[Any, ...]
     kwargs: Mapping[str, Any]
     futures: Sequence[Any]
 
     def source_of(self, function: Function, number: int, part: object) -> tuple[str, int] | None:
-        """Name and number of the task whose result is wrong.
-
-        Args:
-            function: that was called.
-            number: of the argument.
-            part: of the argument that is wrong.
-        """
+        """The name and number of the task whose result is the wrong part of an argument."""
         whole = function.arguments(self.args, self.kwargs)[number].value
         if isinstance(whole, TaskFuture):
             return whole.name, whole.id

@@ -20,13 +20,8 @@ _KILLED: Final = 5.0  # seconds that are waited for the kernel where there is no
 
 
 class Ending:
-    """What lives of the commands of a run, and its end.
-
-    Args:
-        family: of the run.
-        since: when the first could begin, in ticks.
-        live: the commands that are not reaped.
-    """
+    """The processes that the commands of a run have started, and their end. ``since`` is when the first could begin,
+    in clock ticks; ``live`` are the commands that are not reaped."""
 
     def __init__(self, family: Family, since: int, live: Collection[Command]) -> None:
         self._family = family
@@ -38,13 +33,8 @@ class Ending:
         self._adopted: set[int] = set()
 
     async def stop(self, command: Command, ended: asyncio.Future[None], grace: float) -> None:
-        """Ask all of it to end, and kill it after the grace time.
-
-        Args:
-            command: not reaped.
-            ended: is done when the command itself has ended.
-            grace: seconds.
-        """
+        """Ask a command and all its processes to end, and kill those that live on after ``grace`` seconds. ``ended``
+        is done when the command's own process has ended, which is not reaped before."""
         asked: list[int] = []
         try:
             asked = command.send(signal.SIGTERM, await self._family_of(command))
@@ -76,11 +66,8 @@ class Ending:
                 _reap_all(killed)
 
     def kill_now(self, commands: Collection[Command]) -> None:
-        """Kill all of them without a loop to wait on.
-
-        Args:
-            commands: not reaped.
-        """
+        """Kill commands and all their processes at once, where there is no event loop to wait on. None of them may
+        have been reaped."""
         until = monotonic() + _KILLED
         quiet = 0
         while quiet < _QUIET and monotonic() < until:
@@ -116,11 +103,7 @@ class Ending:
             return self._family.look(self._since, live)
 
     async def adopt(self, command: Command) -> None:
-        """See to it that what a command has left to this process is reaped when it ends.
-
-        Args:
-            command: that has ended, and was reaped.
-        """
+        """Reap the processes that a command, itself over and reaped, has left to this process, when they end."""
         if not self._adopts:
             return
         for pid, parent, _, _ in await self._family_of(command):

@@ -38,13 +38,7 @@ def unfit(task: Task, value: Any) -> TypeError:
 
 
 def as_failure(task: Task, error: BaseException, call: str = "") -> Exception:
-    """The exception that the future of a failed task gets.
-
-    Args:
-        task: the task that raised it.
-        error: what it raised.
-        call: the call with its arguments, in words.
-    """
+    """The exception that the future of a failed task gets. ``call`` shows the call with its arguments."""
     if isinstance(error, RuntimeError) and isinstance(error.__cause__, StopIteration):
         error = error.__cause__  # what Python makes of a StopIteration that leaves a coroutine
     if isinstance(error, Exception) and not isinstance(error, (StopIteration, StopAsyncIteration)):

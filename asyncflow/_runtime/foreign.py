@@ -19,14 +19,7 @@ _Waited = asyncio.Future[Any] | concurrent.futures.Future[Any]
 
 
 def awaited(awaitable: Awaitable[T]) -> Coroutine[Any, Any, T]:
-    """Have something waited for, and what it gives passed on: for what is no future, task or coroutine.
-
-    Those are waited for unasked where they are among the arguments of a call. Anything else with an ``__await__``, as a
-    connection that is opened by awaiting it, is passed as it is, unless it is given as ``awaited(...)``.
-
-    Args:
-        awaitable: what to wait for, once.
-    """
+    """A coroutine that awaits any awaitable, once, and gives its value: for what is no future, task or coroutine."""
     coroutine: Any = _waiting_for(awaitable)
     coroutine.__name__ = coroutine.__qualname__ = type(awaitable).__qualname__  # as messages call it
     return coroutine  # type: ignore[no-any-return]

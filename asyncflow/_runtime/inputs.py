@@ -77,11 +77,8 @@ def unlink(task: Task) -> None:
 
 
 def call_told(task: Task) -> str:
-    """The call of a task with its arguments, in words.
-
-    Args:
-        task: whose inputs were all there; it is about to be over, and its arguments will go.
-    """
+    """The call of a task in words, with its arguments. To be asked before the task is over, when its arguments are
+    dropped."""
     before = task.holes
     if isinstance(before, TaskFuture) and before.story & NOW == SUCCEEDED:  # of a link: the one before it
         task.args, task.kwargs = with_previous(task.args, task.kwargs, value_of(before))

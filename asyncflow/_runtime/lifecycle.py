@@ -23,10 +23,7 @@ _closing: Final[set[asyncio.Task[None]]] = (
 
 
 async def start(run: Run) -> None:
-    """Start the backends, then all that was called meanwhile.
-
-    Args:
-        run: not started.
+    """Start the backends, and then the tasks that were called meanwhile.
 
     Raises:
         asyncio.CancelledError: the start can be begun again.

@@ -16,12 +16,8 @@ if TYPE_CHECKING:
 
 
 def go_on(run: Run, lost: Sequence[Task]) -> None:
-    """Carry through what was begun. A body, or what was being handed to a backend, has failed by it.
-
-    Args:
-        run: in which something like Ctrl-C came out of the loop.
-        lost: what was to be submitted, and perhaps was not.
-    """
+    """Bring a run into order after an exception such as Ctrl-C came out of the midst of the loop. A body that was
+    interrupted has failed; ``lost`` is what was being submitted and may not have arrived."""
     scheduler, coroutines, behind = run.scheduler, run.coroutines, run.places.behind
     for task in list(scheduler.live.values()):
         if not SUBMITTED <= task.story & NOW < CANCELLING:

@@ -23,15 +23,7 @@ _WORDS: Final = 1 << 16  # characters of a line that are looked at
 def not_started(
     task: Task, error: OSError, argv: Sequence[str | bytes], env: Mapping[str, str], cwd: Path
 ) -> OSError:
-    """The error to raise in its place.
-
-    Args:
-        task: whose command it was.
-        error: what the system said.
-        argv: what was to be run.
-        env: the command's environment.
-        cwd: where it was to run.
-    """
+    """The error for a command that could not be started, with the likely reason for what the system said."""
     if isinstance(error, FileNotFoundError | NotADirectoryError) and not cwd.is_dir():
         return FileNotFoundError(f"{task.name!r} (#{task.id}): cwd {str(cwd)!r} is not there")
     program = os.fsdecode(argv[0])
@@ -68,11 +60,7 @@ def _why(
 
 
 def wrong_start(path: Path) -> str | None:
-    """What is wrong with the first line of a script, which says what program reads it; None if nothing is.
-
-    Args:
-        path: of any file.
-    """
+    """What is wrong with the first line of a script, which names the program that reads it; None if nothing is."""
     try:
         with path.open("rb") as file:
             first = file.read(_FIRST_LINE).partition(b"\n")[0]
@@ -92,14 +80,8 @@ def wrong_start(path: Path) -> str | None:
 
 
 def note_of(returncode: int, given: str | list[str | bytes], env: Mapping[str, str], cwd: Path) -> str | None:
-    """What it means if a script that is there was "not found", by a shell or by ``/usr/bin/env`` in its first line.
-
-    Args:
-        returncode: of the command.
-        given: a line for a shell, or a list of arguments.
-        env: the command's environment.
-        cwd: where it ran.
-    """
+    """A note for a script that exists and was still "not found", by a shell or by ``/usr/bin/env`` in its first line;
+    None for another failure. ``given`` is the shell's line or the list of arguments."""
     if returncode != _NOT_FOUND:
         return None
     words = [os.fsdecode(word) for word in given[:1]]

@@ -30,11 +30,8 @@ class Scope:
         self.variables = variables  # of its context that are set for it
 
     def workflow_of(self, engine: object) -> str | None:
-        """What calls of an engine's tasks are tagged with here.
-
-        Args:
-            engine: what all of its runs have in common.
-        """
+        """The workflow that calls of an engine's tasks are tagged with here. An engine is known by the object that
+        all of its runs share."""
         return next((workflow for its, workflow in self.workflows if its is engine), None)
 
 
@@ -49,12 +46,8 @@ def enter_block(block: Task) -> None:
 
 @contextmanager
 def workflow_scope(engine: object, workflow: str) -> Iterator[str]:
-    """Tag every call of an engine's tasks that is made inside.
-
-    Args:
-        engine: what all of its runs have in common.
-        workflow: the tag.
-    """
+    """Tag all calls of an engine's tasks that are made inside of this context manager. An engine is known by the
+    object that all of its runs share."""
     scope = SCOPE.get()
     token = SCOPE.set(Scope(scope.block, ((engine, workflow), *scope.workflows)))
     try:
@@ -99,12 +92,7 @@ def circle(task: Task, block: Task) -> str:
 
 
 def check_thread(thread: int, what: str) -> None:
-    """Raise `WrongLoop` unless this is the thread of an engine's event loop.
-
-    Args:
-        thread: that one's identifier.
-        what: was called.
-    """
+    """Raise `WrongLoop`, with the name of what was called, unless this is the thread of the engine's event loop."""
     if get_ident() != thread:
         raise WrongLoop(
             f"{what} was called from another thread than the engine's event loop.\n"

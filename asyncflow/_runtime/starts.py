@@ -14,14 +14,8 @@ from .timeouts import Timeouts
 
 
 class Starts:
-    """What follows when a task has started.
-
-    Args:
-        scheduler: is told.
-        places: where tasks run.
-        timeouts: the clocks that start with tasks.
-        record: where starts are recorded; None where nothing is.
-    """
+    """Carries out what follows when a task has started: its state, the clocks of its timeouts, the record (None:
+    nothing is recorded)."""
 
     def __init__(
         self, scheduler: Scheduler, places: Places, timeouts: Timeouts, record: Record | None

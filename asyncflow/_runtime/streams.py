@@ -24,13 +24,7 @@ _TAIL: Final = 64 << 10  # bytes in which these are looked for
 
 
 class Streams:
-    """Of one command.
-
-    Args:
-        options: of its task.
-        sandbox: of its task.
-        folder: where files are that nobody else sees.
-        opened: closes them.
+    """The standard streams of one command: files, those without a name in ``folder``, closed by ``opened``.
 
     Raises:
         OSError: the input cannot be read, or no file can be opened.
@@ -80,10 +74,7 @@ class Streams:
         return descriptor
 
     def value(self, task: Task) -> str | bytes | Path:
-        """What the command wrote to its standard output.
-
-        Args:
-            task: for the error.
+        """The standard output of the command.
 
         Raises:
             OutputTooLarge: there is too much of it.
@@ -114,13 +105,7 @@ class Streams:
         return "\n".join(tail.splitlines()[-_LINES:])
 
     def keep(self, argv: list[str | bytes], options: CommandOptions, cwd: Path) -> None:
-        """Put what a command was and what it has written into its sandbox, which is kept.
-
-        Args:
-            argv: that was run.
-            options: of its task.
-            cwd: where it ran.
-        """
+        """Write the command, its options and its output into its sandbox, which is kept."""
         with suppress(OSError):  # a full disk, say: the command's own failure is what has to be told
             self._free("command.sh").write_bytes(script_of(argv, options, os.fsencode(cwd)))
             for name, descriptor in zip(STREAMS, (self.stdout, self.stderr), strict=True):

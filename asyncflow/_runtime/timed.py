@@ -9,11 +9,7 @@ from ..backend import RAN, RETURNED, STARTED, SUCCEEDED, Event, Report
 
 
 class Timed:
-    """Passes reports on, with what can be said of when work has run.
-
-    Args:
-        report: takes them.
-    """
+    """Passes reports on to ``report``, with the time at which work ran as far as that is known."""
 
     def __init__(self, report: Report) -> None:
         self._report = report

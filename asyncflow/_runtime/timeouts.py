@@ -30,12 +30,7 @@ class Timeouts:
         self._deadlines: dict[int, asyncio.TimerHandle] = {}
 
     def arm(self, tasks: Iterable[Task], gone: float = 0.0) -> None:
-        """Start the clocks of those that have one and that does not run yet.
-
-        Args:
-            tasks: that run.
-            gone: seconds for which they have run.
-        """
+        """Start the clock of each task that has a timeout and no clock yet; they have run for ``gone`` seconds."""
         for task in tasks:
             timeout = task.definition.timeout
             if timeout is not None and task.id not in self.armed:

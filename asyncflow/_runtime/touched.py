@@ -21,12 +21,8 @@ _RETURNED: Final = "returned <TaskFuture"
 
 
 def hidden_future(task: Task, error: BaseException) -> BaseException:
-    """The error of a task in words that say where the future came from, if one is to blame for it.
-
-    Args:
-        task: that has failed, its arguments still there.
-        error: with which.
-    """
+    """The error of a failed task, with words that say where a future came from that no call had found, if that is to
+    blame. The task must still have its arguments."""
     if not isinstance(error, Exception) or isinstance(error, HiddenFuture) or task.definition.is_block:
         return error
     try:
@@ -43,10 +39,7 @@ def hidden_future(task: Task, error: BaseException) -> BaseException:
 
 
 def refuse_inside(future: TaskFuture[Any]) -> None:
-    """Refuse that a future is asked for its value by the body of a task, which goes well only if it is done by chance.
-
-    Args:
-        future: that is asked.
+    """Refuse that the body of a task asks a future for its value: it would be done only by chance.
 
     Raises:
         HiddenFuture: it is a body that asks.

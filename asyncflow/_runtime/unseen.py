@@ -19,11 +19,7 @@ _log = logging.getLogger("asyncflow")
 
 
 class Unseen:
-    """Failures of one run that have not been retrieved.
-
-    Args:
-        loop: on which the run goes on; this is made on its thread.
-    """
+    """The failures of one run that nobody has retrieved. Is made on the thread of its event loop."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
@@ -99,11 +95,7 @@ class _Failures:
                 self._held_up[root.task_id] = first, many + 1
 
     def tell(self, why: str) -> None:
-        """Log them.
-
-        Args:
-            why: nobody has looked at them.
-        """
+        """Log the failures; ``why`` says why nobody has looked at them."""
         if not self.roots:
             return
         more = len(self.roots) - len(self._lines)

@@ -28,11 +28,7 @@ if TYPE_CHECKING:
 
 
 class Wiring:
-    """The edges of one run's graph.
-
-    Args:
-        run: whose futures may be depended on.
-    """
+    """Finds the edges of one run's graph."""
 
     def __init__(self, run: Run) -> None:
         self._run = run
@@ -41,13 +37,8 @@ class Wiring:
     def of_call(
         self, task: Task, args: tuple[Any, ...], kwargs: Mapping[str, Any], after: Sequence[Any]
     ) -> tuple[Sequence[Task], Sequence[File]]:
-        """What a call depends on, and its files; notes in the task where values are to be filled in.
-
-        Args:
-            task: the call.
-            args: positional arguments, futures anywhere among them.
-            kwargs: keyword arguments.
-            after: futures to wait for and not to be passed.
+        """The futures that a call depends on, and its files. Where their values are to be filled in is noted in the
+        task.
 
         Raises:
             ForeignFuture: a future of another engine or of an earlier run.
@@ -101,11 +92,7 @@ class Wiring:
         self._run.flush_soon()
 
     def of_returned(self, block: Task, value: object) -> tuple[list[Any], arguments.Holes]:
-        """The futures in what a block returned, and where their values belong.
-
-        Args:
-            block: whose body is over.
-            value: what it returned.
+        """The futures in the value that a block's body returned, and where their values belong.
 
         Raises:
             Exception: as for `of_call`.
@@ -160,14 +147,7 @@ class Wiring:
 def lazy_argument(
     definition: Definition, args: tuple[object, ...], kwargs: Mapping[str, object], lazy: arguments.Lazy
 ) -> TypeError:
-    """The error for an argument that makes its items later, as a generator does.
-
-    Args:
-        definition: of the task that was called.
-        args: positional arguments.
-        kwargs: keyword arguments.
-        lazy: what was found.
-    """
+    """The error for an argument that makes its items later, as a generator does."""
     name = names_of(definition.fn, args, kwargs)[lazy.place]
     if isinstance(lazy.value, (cycle, repeat)) and length_hint(lazy.value, -1) < 0:
         mend = "It has no end, so that no list can be made of it: make it in the task"

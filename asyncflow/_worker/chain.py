@@ -22,13 +22,7 @@ PREVIOUS: Final = Previous()
 def with_previous(
     args: tuple[object, ...], kwargs: Mapping[str, object], previous: object
 ) -> tuple[tuple[Any, ...], Mapping[str, Any]]:
-    """The arguments of a link, with the value of the call before in its places.
-
-    Args:
-        args: positional arguments.
-        kwargs: keyword arguments.
-        previous: the value.
-    """
+    """The arguments of a link, with the value of the call before it in its places."""
     args = tuple([previous if arg is PREVIOUS else arg for arg in args])
     if kwargs:
         kwargs = {name: previous if arg is PREVIOUS else arg for name, arg in kwargs.items()}

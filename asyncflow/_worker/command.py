@@ -52,11 +52,8 @@ class Lifeline:
 
 
 class Family:
-    """How what the commands of a run have started is told from all else.
-
-    Args:
-        run: the directory of the run.
-    """
+    """Tells the processes that the commands of a run have started from all others. ``run`` is the directory of the
+    run."""
 
     def __init__(self, run: Path) -> None:
         self._name = run.name
@@ -73,12 +70,8 @@ class Family:
         return os.memfd_create(f"{self._name}-{task_id}")
 
     def look(self, since: int, commands: Iterable[Command]) -> dict[str, list[Process]]:
-        """What lives, by the numbers of tasks.
-
-        Args:
-            since: as for `watch.look`.
-            commands: that are not reaped.
-        """
+        """The living processes of commands that are not reaped, by the numbers of their tasks. ``since`` is as for
+        `watch.look`."""
         roots = {pid: command.number for command in commands for pid in command.roots()}
         return watch.look(os.fsencode(self.mark), self.badge, since, roots)
 
@@ -169,11 +162,7 @@ class Command:
                 yield pid
 
     def send(self, number: int, family: Collection[Process]) -> list[int]:
-        """Send a signal to all of it, also to what has left its group.
-
-        Args:
-            number: of the signal.
-            family: what lives of it.
+        """Send a signal to all processes of the command, also to those of its ``family`` that have left its group.
 
         Returns:
             A descriptor for each process that got it by itself, readable when that has ended; -1 if there is none.

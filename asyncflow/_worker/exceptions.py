@@ -276,12 +276,7 @@ def what_hinders_in(value: object, pack: Callable[[Any], Any]) -> str:
 
 
 def what_hinders(error: BaseException, pack: Callable[[Any], Any]) -> str:
-    """Which part of an exception cannot be pickled, in words; nothing if it is none of them.
-
-    Args:
-        error: the exception.
-        pack: pickles one part.
-    """
+    """The part of an exception that cannot be pickled, in words; "" if each of them can. ``pack`` pickles one part."""
     for name, value in _parts(error):
         try:
             pack(value)

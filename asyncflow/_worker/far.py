@@ -10,12 +10,7 @@ from ..errors import WrongLoop
 
 
 class FarTask:
-    """A decorated function that came along with a function which mentions it.
-
-    Args:
-        fn: the plain function.
-        name: the task's name.
-    """
+    """A decorated function that came along with a function which mentions it."""
 
     def __init__(self, fn: Callable[..., Any], name: str) -> None:
         self.fn = fn

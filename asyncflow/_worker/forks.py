@@ -28,20 +28,13 @@ _held: Final[weakref.WeakSet[Any]] = weakref.WeakSet()
 
 
 def held_here(thing: Held) -> None:
-    """Have something let go of in children that the program forks.
-
-    Args:
-        thing: is not kept.
-    """
+    """Have an object release what belongs to the parent (``let_go()``) in children that the program forks. Only a
+    weak reference to it is kept."""
     _held.add(thing)
 
 
 def not_held(thing: Held) -> None:
-    """There is nothing to let go of any more.
-
-    Args:
-        thing: that was held.
-    """
+    """The object has nothing to release in children any more."""
     _held.discard(thing)
 
 
@@ -61,14 +54,8 @@ os.register_at_fork(after_in_child=_let_go)
 
 
 def own_ears(loop: Any) -> None:
-    """Give a forked child an event loop that waits for nothing of its parent's.
-
-    Both have the same file by which the loop waits. When the child's loop is closed, as `asyncio.run` does, the
-    parent's would no longer hear of its own threads, which bare asyncio leaves to its users.
-
-    Args:
-        loop: of the parent; one that is not asyncio's own stays as it is.
-    """
+    """Give a forked child an event loop that waits for nothing of its parent's. A loop that is not asyncio's own
+    stays as it is."""
     selector = getattr(loop, "_selector", None)
     kind = getattr(selectors, "EpollSelector", None)  # Linux has it
     if loop.is_closed() or kind is None or not isinstance(selector, kind):
@@ -97,11 +84,8 @@ def leave_with(succeeded: int, failed: int, events: Iterable[tuple[int, int, Any
 
 
 def leave(error: BaseException | None) -> NoReturn:
-    """End this process as an interpreter would, but for what the parent has set up for its own end.
-
-    Args:
-        error: that was raised; None if there was none.
-    """
+    """End this process as an interpreter would after an error (None: without one), but without the exit handlers of
+    its parent."""
     code = 0
     try:
         if isinstance(error, SystemExit) and (error.code is None or isinstance(error.code, int)):

@@ -199,11 +199,8 @@ class House:
     # -- what tasks set goes ---------------------------------------------------------------------------------
 
     def send_children_away(self, error: BaseException | None = None) -> None:
-        """End this process if it is a child that a task has forked and that came out of the task: it is no worker.
-
-        Args:
-            error: by what it came out.
-        """
+        """End this process if it is a child that a task has forked and that came out of the task, by an error or by
+        returning: it is no worker."""
         if os.getpid() == self._pid:
             return
         status = 1

@@ -393,11 +393,7 @@ class Worker:
 
 
 class NoFunctions(dict[int, tuple[Callable[..., Any], bool]]):
-    """Stands for the functions of a worker whose initializer has failed: whatever is called fails as that did.
-
-    Args:
-        error: of the initializer.
-    """
+    """Takes the place of the functions of a worker whose initializer has failed: each call fails with that error."""
 
     def __init__(self, error: BaseException) -> None:
         self._error = error
@@ -451,17 +447,8 @@ def die_with(lifeline: int) -> None:
 def main(
     calls: int, orders: int, records: int, page: int, lifeline: int, most_memory: int, engine: int
 ) -> NoReturn:
-    """The whole life of a worker process.
-
-    Args:
-        calls: descriptors, as for `Worker`.
-        orders: the same.
-        records: the same.
-        page: the same.
-        lifeline: as for `die_with`.
-        most_memory: as for `Worker`.
-        engine: the process id of the engine.
-    """
+    """The whole life of a worker process. The descriptors are as for `Worker` and `die_with`; ``engine`` is the
+    process id of the engine."""
     die_with(lifeline)
     os.environ.pop(WORKER_OF, None)  # before tasks start processes, which are none
     if os.getppid() != engine:

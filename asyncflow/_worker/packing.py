@@ -13,13 +13,7 @@ _LOOKED_AT: Final = 1000  # objects in which long bytes are looked for
 
 
 def packed(value: object, parts: Parts, is_going_home: bool) -> memoryview:
-    """The pickle of a value.
-
-    Args:
-        value: what to pack.
-        parts: takes what does not go into the pickle.
-        is_going_home: whether it goes back to the engine.
-    """
+    """The pickle of a value. ``parts`` takes the long bytes that stay out of it."""
     stream = io.BytesIO()
     if _has_long_bytes(value):
         _Packer(stream, parts, is_going_home).dump(value)

@@ -82,13 +82,7 @@ def pack_error(error: BaseException) -> bytes:
 
 
 def envelope(error: BaseException, why: str, told: str = "") -> RemoteError:
-    """What stands for an exception that cannot be sent.
-
-    Args:
-        error: the exception.
-        why: in words.
-        told: its traceback as text.
-    """
+    """An exception that stands for one that cannot be sent, says why, and shows its traceback."""
     return RemoteError(type(error).__qualname__, brief(error), told, why)
 
 

@@ -164,11 +164,7 @@ def _owner(pid: str, mark: bytes, badge: str | None) -> str | None:
 
 
 def send(process: Process, number: int) -> int | None:
-    """Send a signal to a process that was seen.
-
-    Args:
-        process: as it was then: its number may be another's by now.
-        number: of the signal.
+    """Send a signal to a process that was seen earlier, unless its number belongs to another process by now.
 
     Returns:
         A descriptor that becomes readable when it has ended; -1 if this process may open no more; None if it has ended

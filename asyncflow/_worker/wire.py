@@ -93,12 +93,7 @@ def blocking(channel: socket.socket) -> socket.socket:
 
 
 def receive(channel: socket.socket, flags: int = 0) -> tuple[bytes, list[int]]:
-    """A packet and the descriptors that came with it.
-
-    Args:
-        channel: where to read.
-        flags: as for ``recv``; `socket.recv_fds` takes them too and, up to Python 3.12, forgets them.
-    """
+    """A packet and the descriptors that came with it."""
     data, extra, _, _ = channel.recvmsg(
         PACKET, socket.CMSG_SPACE(_MOST_FILES * _INT), flags | socket.MSG_CMSG_CLOEXEC
     )

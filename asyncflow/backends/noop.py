@@ -61,11 +61,8 @@ class NoopBackend(ExecutionBackend):
         return _as_told(work) if work.example is not ... else (SUCCEEDED, work.id, self.stand_in(work))
 
     def stand_in(self, work: Work) -> Any:
-        """Something of the type that a task's value has, whatever its ``example=`` is.
-
-        Args:
-            work: the task; it need not have been submitted.
-        """
+        """A value of the type that a task is annotated to return, whatever its ``example=`` is. The task need not
+        have been submitted."""
         if work.returns is not None:
             return _Returned(work.fn, work.returns).value(work, self._decisions)
         fn = work.fn
@@ -93,12 +90,7 @@ class NoopBackend(ExecutionBackend):
 
 
 class _Returned:
-    """What is known of one function's values.
-
-    Args:
-        fn: the function; held, so that its id stays its own.
-        annotation: of what it returns.
-    """
+    """The return annotation of one function. The function is held, so that its id stays its own."""
 
     __slots__ = ("_annotation", "_constant", "_fn")
 

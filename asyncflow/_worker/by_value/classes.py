@@ -40,12 +40,7 @@ _WORD: Final = re.compile(r"[^\W\d]\w*")
 
 
 def reduced(cls: type, space: Space) -> tuple[Any, ...]:
-    """How to rebuild a class.
-
-    Args:
-        cls: the class.
-        space: of its module.
-    """
+    """How to rebuild a class; ``space`` holds the names of its module."""
     token = known.token_of(cls)
     content = _content(cls)
     start = {name: content[name] for name in _FOR_A_START if name in content}

@@ -23,11 +23,7 @@ _SAME: Final = (
 
 
 def digest(value: Any) -> bytes | None:
-    """Of what is in an object; None if it has nothing that changes, or cannot be told.
-
-    Args:
-        value: what a name stands for.
-    """
+    """A digest of an object's contents; None if nothing in it can change, or if it cannot be read."""
     if issubclass(type(value), _SAME):
         return None
     from hashlib import blake2b  # which takes a while to load, and workers seldom need it

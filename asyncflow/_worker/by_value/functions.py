@@ -37,13 +37,8 @@ Source = tuple[str, tuple[str, ...]] | None
 
 
 def reduced(fn: FunctionType, token: Token | None, space: Space) -> tuple[Any, ...]:
-    """How to rebuild a function.
-
-    Args:
-        fn: the function.
-        token: of it; None for one with variables around it, which is copied each time.
-        space: of its module.
-    """
+    """How to rebuild a function; ``space`` holds the names of its module. The token is None for a function with
+    variables around it, which is copied each time."""
     annotations = annotations_of(fn)
     state = {
         "__code__": fn.__code__,

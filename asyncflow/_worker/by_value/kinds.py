@@ -33,12 +33,7 @@ _Reduced = tuple[Any, ...]
 
 
 class Fresh:
-    """Stands in a pickle for something of a module that each process has its own of, as a lock.
-
-    Args:
-        make: makes it.
-        args: what for.
-    """
+    """Stands in a pickle for an object that each process makes for itself, such as a lock of a module."""
 
     def __init__(self, make: Callable[..., Any], *args: Any) -> None:
         self._reduced = make, args
@@ -57,14 +52,8 @@ _OWN: Final[dict[type, Callable[[], Any]]] = {
 
 
 def sendable(names: dict[str, Any], module: str | None) -> dict[str, Any]:
-    """Names of a module or a class, with something that stands for what each process has of its own.
-
-    As an argument such a thing is refused: there it would be another one unseen.
-
-    Args:
-        names: with their values.
-        module: that workers may import them from.
-    """
+    """The names of a module or a class with their values, where a stand-in takes the place of each value that every
+    process has of its own, such as a lock. ``module`` is where workers may import them from."""
     return {name: _standing(name, value, module) for name, value in names.items()}
 
 
@@ -293,11 +282,7 @@ def is_named_there(thing: object) -> bool:
 
 
 def method(thing: Any) -> tuple[str, str] | None:
-    """The module and name of a method of a hidden object, as `random.random`: each process has that object itself.
-
-    Args:
-        thing: a bound method.
-    """
+    """The module and name of a method of a hidden object, as `random.random`: each process has that object itself."""
     owner, name = thing.__self__, getattr(thing, "__name__", None)
     if name is None or owner is None or isinstance(owner, type) or type(owner) is type(sys):
         return None

@@ -57,11 +57,7 @@ _SENT: Final[
 
 
 def token_of(thing: object) -> Token:
-    """The token of an object, which is at home here if it has none.
-
-    Args:
-        thing: a class, a function or the like.
-    """
+    """The token of a class, a function or the like. One that has none is given one: its home is this process."""
     with _LOCK:
         token = _TOKENS.get(id(thing))
         if token is None:
@@ -115,12 +111,8 @@ def is_own(token: Token) -> bool:
 
 
 def own(token: Token, module: str, path: str) -> Any:
-    """What comes home, looked up.
-
-    Args:
-        token: of the object.
-        module: where it was defined.
-        path: its name there, in case that the object is gone since it was defined anew.
+    """The program's own object for a token that comes home; if it is gone, what is now defined at its module and
+    path.
 
     Raises:
         LookupError: neither is there.
@@ -137,12 +129,7 @@ def own(token: Token, module: str, path: str) -> Any:
 
 
 def versions(owner: str, names: dict[str, Any]) -> dict[str, int]:
-    """For each name of a module or a class, when it got the value that it has. Later is more.
-
-    Args:
-        owner: whose names they are.
-        names: with their values.
-    """
+    """The version of each name of a module or a class: a number that grows when the name gets another value."""
     digests = {name: digest(value) for name, value in names.items()}  # others' code runs here
     with _LOCK:
         sent = _SENT.setdefault(owner, {})
@@ -175,12 +162,8 @@ def _version(sent: dict[str, tuple[Any, Any, int]], name: str, value: object, co
 
 
 def newer(owner: object, names: dict[str, int]) -> list[str]:
-    """The names that have to be set here, and from now on are.
-
-    Args:
-        owner: whose names they are: a token, or a space by home and name.
-        names: with their versions.
-    """
+    """The names that have a newer version than was set here; they count as set from now on. The owner is a token, or
+    a module by its home and name."""
     done = _SET.setdefault(owner, {})
     fresh = [name for name, version in names.items() if version > done.get(name, 0)]
     done.update((name, names[name]) for name in fresh)
@@ -217,20 +200,12 @@ class Script(ModuleType):
 
 
 def place_of(space: dict[str, Any]) -> Place | None:
-    """The place of a module that came by value; None for another one.
-
-    Args:
-        space: its names.
-    """
+    """The home and name of the module whose names these are, if it came by value; None for any other."""
     return _PLACES.get(id(space))
 
 
 def space_at(place: Place) -> dict[str, Any]:
-    """The names of a module that travels by value, here.
-
-    Args:
-        place: of the module.
-    """
+    """The names of a module that travels by value, in this process."""
     home, name = place
     if home == HOME.name and name in sys.modules:
         return sys.modules[name].__dict__
@@ -256,11 +231,7 @@ def hold_modules() -> None:
 
 
 def module_at(place: Place) -> ModuleType:
-    """The module itself.
-
-    Args:
-        place: of the module.
-    """
+    """A module that travels by value, in this process."""
     home, name = place
     if home == HOME.name and name in sys.modules:
         return sys.modules[name]
@@ -269,13 +240,8 @@ def module_at(place: Place) -> ModuleType:
 
 
 def set_names(place: Place | None, names: dict[str, Any], versions: dict[str, int]) -> None:
-    """Set names of a module that travels by value, as far as they have changed at its home since.
-
-    Args:
-        place: of the module; None for nothing that stays.
-        names: with their values.
-        versions: of the names.
-    """
+    """Set those names of a module that travels by value which have changed at its home. Without a place nothing is
+    remembered."""
     if place is not None and place[0] != HOME.name:
         space = space_at(place)
         for name in newer(place, versions):

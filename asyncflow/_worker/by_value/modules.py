@@ -14,13 +14,7 @@ _JUDGED: Final[dict[str, tuple[Any, list[str] | None, bool]]] = {}
 
 
 def found_anew(name: str) -> bool:
-    """Whether a fresh interpreter finds a module of this program.
-
-    Not those that only this process has: made in code, loaded from a path, the main script, or what its parent has run.
-
-    Args:
-        name: of the module.
-    """
+    """Whether a fresh interpreter finds a module of this program."""
     if name.startswith(_OURS):
         return True
     module = sys.modules.get(name)
@@ -67,11 +61,8 @@ def _has_package(name: str) -> bool:
 
 
 def importable(thing: object) -> tuple[str, str] | None:
-    """The module and the name by which a worker finds a function or a class; None if it cannot.
-
-    Args:
-        thing: what is looked for; the plain function of a decorated task is found under the task's name.
-    """
+    """The module and the name by which a worker can import a function or a class; None if it cannot. The plain
+    function of a decorated task is found under the task's name."""
     module, path = getattr(thing, "__module__", None), getattr(thing, "__qualname__", None)
     if not isinstance(module, str) or not isinstance(path, str) or "<" in path or not found_anew(module):
         return None
@@ -80,12 +71,7 @@ def importable(thing: object) -> tuple[str, str] | None:
 
 
 def named(module: str, path: str) -> Any:
-    """What has this name in a module of this process; None if nothing has.
-
-    Args:
-        module: its name; it is not imported.
-        path: names with dots between.
-    """
+    """The object of this name in a module that is loaded; None if there is none."""
     try:
         return reduce(getattr, path.split("."), sys.modules[module])
     except (AttributeError, KeyError):
@@ -93,11 +79,7 @@ def named(module: str, path: str) -> Any:
 
 
 def module_of(space: dict[str, Any]) -> ModuleType | None:
-    """The module whose names these are; None for a dict that is no module's.
-
-    Args:
-        space: the globals of a function.
-    """
+    """The module that has a function's globals as its names; None for a dict that is no module's."""
     name = space.get("__name__")
     module = sys.modules.get(name) if isinstance(name, str) else None
     return module if isinstance(module, ModuleType) and module.__dict__ is space else None

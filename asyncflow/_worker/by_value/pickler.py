@@ -42,13 +42,8 @@ def dumps(value: Any, *, is_going_home: bool = False, is_changed: bool = False) 
 
 
 class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
-    """Packs functions and classes that the other side cannot import by value.
-
-    Args:
-        stream: where to write.
-        is_going_home: as for `dumps`.
-        buffer_callback: as for `pickle.Pickler`.
-    """
+    """Packs functions and classes by value that the other side cannot import. The parameters are those of `dumps` and
+    `pickle.Pickler`."""
 
     def __init__(
         self, stream: Any, *, is_going_home: bool = False, buffer_callback: Callable[[Any], Any] | None = None

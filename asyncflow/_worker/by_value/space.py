@@ -18,12 +18,7 @@ class Space:
     """Stands in a pickle for the names of a module.
 
     One that the other side cannot import is made there, and has in time all that was mentioned of it. Of one that
-    it can import, and of what is no module, each pickle has a copy of what it mentions, as it was at the time.
-
-    Args:
-        names: of the module.
-        is_going_home: whether the pickle goes back to the process that has sent the work.
-    """
+    it can import, and of what is no module, each pickle has a copy of what it mentions, as it was at the time."""
 
     def __init__(self, names: dict[str, Any], is_going_home: bool) -> None:
         self.names = names  # kept, so that its id stays its own
@@ -43,11 +38,7 @@ class Space:
         return dict, ({name: self.names[name] for name in _OF_A_MODULE if name in self.names},)
 
     def told(self, wanted: Iterable[str]) -> tuple[Place | None, dict[str, Any], dict[str, int]]:
-        """What is told of names, for `known.set_names`.
-
-        Args:
-            wanted: the names; those that the module does not have are left out.
-        """
+        """What `known.set_names` is given for names; those that the module does not have are left out."""
         if self._is_there:
             return self.place, {}, {}
         names = {name: self.names[name] for name in sorted(wanted) if name in self.names}

@@ -150,11 +150,7 @@ class Book:
         return function
 
     def pack(self, work: Work, linked: bool) -> Packed:
-        """Pack one call.
-
-        Args:
-            work: what to call.
-            linked: whether it follows the call before in a chain.
+        """Pack one call; ``linked`` if it follows the call before it in a chain.
 
         Raises:
             TypeError: something in it cannot be sent; names the task and the argument.

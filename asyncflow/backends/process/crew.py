@@ -406,13 +406,10 @@ class Crew:
         self._report([(INTERRUPTED, 0, None)])
 
     def recover(self, submitted: Sequence[int]) -> list[int]:
-        """Replace the processes that are in doubt, and queue what was lost on its way.
-
-        Args:
-            submitted: what should be here.
+        """Replace the processes whose state is in doubt, and queue the work that was lost on its way.
 
         Returns:
-            What of it is not, what those processes had among it.
+            The numbers of the submitted work that is no longer here, also of what those processes had begun.
         """
         for hand in [hand for hand in self._hands if hand.is_in_doubt]:
             self._forgo(hand)

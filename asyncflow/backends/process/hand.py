@@ -121,12 +121,7 @@ class Hand:
             os.close(fd)
 
     def rise(self, out: str, err: str) -> None:
-        """It is up.
-
-        Args:
-            out: the encoding of what it prints.
-            err: the same, of its standard error.
-        """
+        """The process is up; ``out`` and ``err`` are the encodings of its standard streams."""
         self.is_up = True
         self.out.speaks(out)
         self.err.speaks(err)

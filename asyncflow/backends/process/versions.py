@@ -23,11 +23,7 @@ _HEAP: Final = 1 << 9  # the flag of classes that are not built in
 
 
 class Version:
-    """What a function that travels by value mentions, at a time.
-
-    Args:
-        fn: the function.
-    """
+    """The values that a function which travels by value mentioned when it was sent."""
 
     __slots__ = ("_cells", "_names")
 

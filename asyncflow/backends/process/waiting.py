@@ -43,11 +43,7 @@ class Waiting:
         return self._book.is_outdated()
 
     def add(self, batch: Sequence[Work]) -> None:
-        """Take work, with what is linked to it.
-
-        Args:
-            batch: heads of chains.
-        """
+        """Take the heads of chains, with all that is linked to them."""
         for head in batch:
             self.heads.append(head.id)
             work: Work | None = head
@@ -56,12 +52,8 @@ class Waiting:
                 work = work.link
 
     def add_again(self, works: Sequence[Work], heads: Sequence[int]) -> None:
-        """Take work back that a process has not begun; it goes before all others.
-
-        Args:
-            works: all of it.
-            heads: numbers of those among it that begin a chain.
-        """
+        """Take back work that a process has not begun; it goes before all other work. ``heads`` are the numbers of
+        those that begin a chain."""
         self._works.update((work.id, work) for work in works)
         self.heads.extendleft(reversed(heads))
 
@@ -90,12 +82,8 @@ class Waiting:
     # -- frames -------------------------------------------------------------------------------------------
 
     def frame(self, most: int, known: Container[int]) -> tuple[list[Packed], list[int]]:
-        """What is to be sent next, perhaps nothing, and which of it are heads; it waits on until it is `sent`.
-
-        Args:
-            most: calls that are wanted; a chain is not cut for it.
-            known: numbers of the functions that need not be sent.
-        """
+        """The calls to send next, perhaps none, and those of them that are heads of chains; they stay here until
+        `sent`. A chain is not cut for ``most``; functions that are ``known`` need not be sent."""
         frame: list[Packed] = []
         heads: list[int] = []
         size = 0
@@ -200,10 +188,7 @@ class Waiting:
     # -- what does not go ---------------------------------------------------------------------------------
 
     def cancel(self, task_id: int) -> bool:
-        """Let go of work, and give back what was linked to it.
-
-        Args:
-            task_id: number of the work.
+        """Drop a task that waits here, and give back what was linked to it.
 
         Returns:
             False if it does not wait here.
