@@ -11,7 +11,7 @@ Nothing here reads a clock: times are seconds on any clock that does not go back
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Final, Generic, NamedTuple, TypeAlias, TypeVar
 
 from .near import meant
@@ -335,8 +335,3 @@ def give_back_all(amounts: Mapping[Limit, float]) -> None:
     """What has used these amounts is over."""
     for limit, weight in amounts.items():
         limit.give_back(weight)
-
-
-def holders_of(limit: Limit, held: Iterable[tuple[T, Mapping[Limit, float]]]) -> list[T]:
-    """Those that use a limit now."""
-    return [what for what, amounts in held if limit in amounts]

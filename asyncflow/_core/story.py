@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from types import CodeType
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from .._causes import brief, spelled
+from .._show.words import counted
 from .calls import call_shown
-from .states import CANCELLING, NOW, State, state_of, steps_of
+from .limits import Limit
+from .states import CANCELLING, NOW, READY, State, state_of, steps_of
 from .task import Task
 
 _SHOWN = 5
+_HOLDERS: Final = 3
 _FILE: Final = re.compile(r'(?<=^  )File "([^"\n]+)"', re.MULTILINE)
 
 
@@ -64,17 +67,33 @@ def file_told(name: str) -> str:
     return str(cell).replace("In[", "In [")
 
 
-def explain(task: Task, dependencies: Sequence[Task] = ()) -> str:
+class Line(NamedTuple):
+    """Where a task stands that waits for limits.
+
+    Args:
+        holders: tasks that use something of a limit, by limit.
+        ahead: how many that wait for the same limits are to be served before.
+    """
+
+    holders: Mapping[Limit, Sequence[Task]]
+    ahead: int
+
+
+def explain(
+    task: Task, dependencies: Sequence[Task] = (), line: Line | None = None, now: float | None = None
+) -> str:
     """The task's state, the reason for it, and the way it came there.
 
     Args:
         task: what to explain.
         dependencies: what it depends on, as far as that is still known.
+        line: where it stands among those that wait for limits, if it does.
+        now: the time, by the clock of attempts; None if it is not to be told how long something lasts.
     """
     story = " -> ".join(steps_of(task.story))
     call = task.cause.call if task.cause is not None and task.cause.call else call_shown(task)
     lines = [
-        f"{task.name_shown!r} (#{task.id}) {_reason(task, dependencies)}",
+        f"{task.name_shown!r} (#{task.id}) {_held(task, line, now) or _reason(task, dependencies)}",
         f"  called at {called_at(task)}{call and f', as {call}'}",
         f"  story: {story}",
     ]
@@ -88,8 +107,6 @@ def _reason(task: Task, dependencies: Sequence[Task]) -> str:
             return "waits for " + _awaited(dependencies) + _known_already(task)
         case State.READY:
             lane = task.lane
-            if task.is_held:
-                return _held(task)
             if lane.leads_to is not None:
                 return f"could run on {place}, but for staging: its files are being brought"
             if lane.capacity is not None and lane.taken >= lane.capacity:
@@ -101,33 +118,64 @@ def _reason(task: Task, dependencies: Sequence[Task]) -> str:
         case State.SUBMITTED if task.waiting:
             return f"was handed to {place} together with what it waits for"
         case State.SUBMITTED:
-            return f"was handed to {place}, which has not begun it"
+            return f"was handed to {place}, which has not begun it" + _attempt(task)
         case State.RUNNING:
-            return f"runs on {place}" + _inner(task)
+            return f"runs on {place}" + _attempt(task) + _inner(task)
         case State.CANCELLING if task.cause is not None and task.cause.upstream:
             return f"{_why_not(task)}; {place} has not given it back yet"
         case State.CANCELLING:
             why = "was cancelled" if _error(task) is None else f"failed: {_error(task)}"
             return f"{why}; its work on {place} has not stopped yet" + _inner(task)
         case State.SUCCEEDED:
-            return f"succeeded on {place}"
+            return f"succeeded on {place}" + _attempt(task)
         case State.FAILED:
-            return f"failed on {place}: {_error(task)}"
+            return f"failed on {place}{_attempt(task)}: {_error(task)}"
         case State.SKIPPED:
             return "never ran: its branch was not taken"
         case _:
             return _why_not(task)
 
 
-def _held(task: Task) -> str:
-    """What keeps a task that is in no queue: limits, or the delay before its next attempt."""
-    if task.failed_attempts and task.wants is None:
+def _held(task: Task, line: Line | None, now: float | None) -> str:
+    """What keeps a task that is in no queue: limits, or the delay before its next attempt; "" for one that is."""
+    if not task.is_held or task.story & NOW != READY:
+        return ""
+    if task.wants is None and task.failed_attempts:
         last = task.failed_attempts[-1]
-        return f"waits {last.delay:.3g} s after attempt {last.number} has failed, {brief(last.error)}"
-    wants = task.wants or {}
-    return "could run, but for " + " and ".join(
-        f"limit {limit.name!r}: it needs {weight:g}, and {limit.told()}" for limit, weight in wants.items()
+        left = last.delay if now is None else max(0.0, last.ended + last.delay - now)
+        ago = "" if now is None else f" {max(0.0, now - last.ended):.3g} s ago"
+        return (
+            f"waits for attempt {last.number + 1}{_of_how_many(task)}, {left:.3g} s from now; "
+            f"attempt {last.number} failed{ago}: {brief(last.error)}"
+        )
+    since = task.held_since
+    waits = "but" if now is None or since is None else f"and has waited {max(0.0, now - since):.3g} s"
+    wanted = " and ".join(
+        f"limit {limit.name!r}: it needs {weight:g}, and {limit.told()}{_holders(line, limit)}"
+        for limit, weight in (task.wants or {}).items()
     )
+    ahead = "" if line is None or not line.ahead else f"; {counted(line.ahead, 'task')} before it"
+    return f"could run, {waits} for {wanted}{ahead}{_attempt(task)}"
+
+
+def _holders(line: Line | None, limit: Limit) -> str:
+    holders = () if line is None else line.holders.get(limit, ())
+    if not holders:
+        return ""
+    shown = [f"{each.name_shown} (#{each.id})" for each in holders[:_HOLDERS]]
+    more = len(holders) - len(shown)
+    return ", by " + ", ".join(shown) + (f" and {more:,} more" if more else "")
+
+
+def _attempt(task: Task) -> str:
+    """Which attempt it is, or was; "" for the first."""
+    failed = len(task.failed_attempts)
+    return f", attempt {failed + 1}{_of_how_many(task)}" if failed else ""
+
+
+def _of_how_many(task: Task) -> str:
+    retries = task.definition.retries
+    return f" of {retries.most + 1}" if retries is not None else ""
 
 
 def _awaited(dependencies: Sequence[Task]) -> str:

@@ -197,6 +197,7 @@ class Extra:
         "cause",
         "children",
         "files",
+        "held_since",
         "is_held",
         "label",
         "outcome",
@@ -216,6 +217,7 @@ class Extra:
         self.attempts: list[Attempt] = []  # those that have failed
         self.is_held = False  # READY and in no lane's queue: it waits for limits, or for its next attempt
         self.wants: Mapping[Limit, float] | None = None  # of limits, that it waits for
+        self.held_since: float | None = None  # since when it waits for limits, by the clock of attempts
         self.amounts: Mapping[Limit, float] | None = None  # of limits, that it uses
 
 
@@ -264,6 +266,7 @@ class Task:
         is_held = _in_extra("is_held", False)
         amounts = _in_extra("amounts")
         wants = _in_extra("wants")
+        held_since = _in_extra("held_since")
         failed_attempts = _in_extra("attempts", ())
 
     id: int
@@ -293,6 +296,7 @@ class Task:
     is_held: bool  # READY and in no lane's queue: it waits for limits, or for its next attempt
     amounts: Mapping[Limit, float] | None  # of limits, that it uses
     wants: Mapping[Limit, float] | None  # of limits, that it waits for
+    held_since: float | None  # since when it waits for them, in seconds of `time.perf_counter`
     failed_attempts: Sequence[Attempt]  # before the present one
 
     def set_up(

@@ -6,6 +6,7 @@ import asyncio
 import concurrent.futures
 from pathlib import Path
 from threading import get_ident
+from time import perf_counter
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from .._causes import spelled
@@ -109,7 +110,7 @@ class TaskFuture(Task, asyncio.Future[T]):
     def explain(self) -> str:
         """Why the task waits, ran, failed or did not run."""
         self._run.catch_up()
-        return explain(self, self._run.awaited(self))
+        return explain(self, self._run.awaited(self), self._run.gate.line(self), perf_counter())
 
     def cancel(self, msg: Any | None = None) -> bool:
         """Cancel the future at once and ask its work to stop.

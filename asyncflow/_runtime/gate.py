@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Mapping
 from contextvars import Context
+from time import perf_counter
 from typing import Final
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, WeakSet
 
 from .._core.limits import Limit, Queue
 from .._core.scheduler import Scheduler
+from .._core.story import Line
 from .._core.task import Task
 from .endings import Endings
 from .steps import Steps
@@ -23,6 +25,7 @@ class _Waiting:
         self._context = Context()  # else a caller's context variables would live on in a timer
         self._timer: asyncio.TimerHandle | None = None
         self.queue = Queue[Task]()
+        self.gates = WeakSet[Gate]()
 
     def changed(self) -> None:
         """A limit is another now."""
@@ -69,9 +72,11 @@ class Gate:
         self._endings = endings
         self._named = named
         self._waiting = _WAITING.get(loop) or _WAITING.setdefault(loop, _Waiting(loop))
+        self._waiting.gates.add(self)
 
     def hold(self, tasks: Iterable[Task]) -> None:
         """Have tasks wait for what they need; all values are among their arguments."""
+        now = perf_counter()
         for task in tasks:
             needs = task.definition.needs
             assert needs is not None
@@ -81,6 +86,7 @@ class Gate:
                     limit.watchers.add(self._waiting.changed)
                 self._waiting.queue.join(task, amounts)
                 task.wants = amounts
+                task.held_since = now
             except Exception as error:
                 self._endings.failed(task, error)
         self.look()
@@ -93,6 +99,19 @@ class Gate:
             self._waiting.queue.leave(task)
         scheduler.left.clear()
         self._waiting.look()
+
+    def line(self, task: Task) -> Line | None:
+        """Where a task stands that waits for limits; None for one that does not."""
+        if task not in self._waiting.queue:
+            return None
+        wants = task.wants or {}
+        using = [each for gate in self._waiting.gates for each in gate.using()]
+        holders = {limit: [each for each in using if limit in (each.amounts or ())] for limit in wants}
+        return Line(holders, self._waiting.queue.ahead_of(task))
+
+    def using(self) -> list[Task]:
+        """The tasks of this run that use something of a limit."""
+        return [task for task in self._scheduler.live.values() if task.amounts is not None]
 
     def admitted(self, task: Task, amounts: Mapping[Limit, float]) -> None:
         """A task has all that it needs."""

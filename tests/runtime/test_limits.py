@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -11,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from asyncflow import TaskFuture, WorkflowEngine
+from asyncflow import WorkflowEngine
 from asyncflow._core.limits import Limit
 
 
@@ -205,11 +206,22 @@ async def test_what_can_never_be_met_is_refused_at_the_call() -> None:
             engine.function_task(one_at_a_time, limits="gqu")("x")
 
 
-async def test_a_task_that_waits_for_a_limit_says_so() -> None:
-    async with cut_short() as engine:
-        engine.limit("api", concurrency=1)
-        held = Held(engine, limits="api")
-        held.task("a")
-        waits: TaskFuture[Any] = held.task("b")
+async def test_a_task_that_waits_for_a_limit_says_since_when_who_holds_it_and_who_is_before_it() -> None:
+    limit = Limit("api", concurrency=4)
+    async with cut_short() as one, cut_short() as other:
+        first, second = Held(one, limits=limit), Held(other, limits=limit)
+        for name in "abc":
+            first.task(name)
+        second.task("d")
+        waits = [first.task("e"), second.task.with_options(label="f")("f")]
         await turns()
-        assert "limit 'api'" in waits.explain()
+        told = re.sub(r"waited [-\de.]+ s", "waited # s", waits[0].explain().splitlines()[0])
+        assert told == (
+            "'body' (#4) could run, and has waited # s for limit 'api': it needs 1, and 4 of 4 are in use, "
+            "by body (#1), body (#2), body (#3) and 1 more"
+        )
+        assert waits[1].explain().splitlines()[0].endswith("and 1 more; 1 task before it")
+        first.go["a"].set_result(None)
+        await turns()
+        assert waits[0].explain().startswith("'body' (#4) runs on the event loop\n")
+        assert "before it" not in waits[1].explain()

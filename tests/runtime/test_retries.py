@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import threading
 import time
 from collections.abc import AsyncIterator
@@ -196,6 +197,49 @@ async def test_on_threads_a_timeout_is_the_end_since_two_attempts_never_run_at_o
             await future
         gate.set()
     assert future.attempts == 1
+
+
+async def test_explain_tells_which_attempt_it_is_and_why_there_is_another() -> None:
+    gate = asyncio.Event()
+    seen: list[int] = []
+
+    async def fetch() -> None:
+        seen.append(1)
+        if len(seen) == 2:
+            await gate.wait()
+        raise OSError(f"reset {len(seen)}")
+
+    def told() -> str:
+        return re.sub(r"[-\de.]+ s\b", "# s", future.explain().splitlines()[0])
+
+    async with WorkflowEngine() as engine:
+        future = engine.function_task(fetch, retries=3, retry_delay=[0.05, 1000])()
+        while not future.attempts or future.state is not State.READY:
+            await asyncio.sleep(0)
+        assert (
+            told()
+            == "'fetch' (#1) waits for attempt 2 of 4, # s from now; attempt 1 failed # s ago: OSError: reset 1"
+        )
+        while len(seen) == 1:
+            await asyncio.sleep(0.01)
+        assert told() == "'fetch' (#1) runs on the event loop, attempt 2 of 4"
+        gate.set()
+        while future.state is not State.READY:
+            await asyncio.sleep(0)
+        assert told().startswith("'fetch' (#1) waits for attempt 3 of 4, # s from now; attempt 2 failed")
+        future.cancel()
+
+
+@pytest.mark.parametrize(
+    ("times", "told"), [(1, "succeeded on # attempt 2 of 3"), (9, "failed on # attempt 3 of 3: ValueError")]
+)
+async def test_explain_tells_after_the_end_how_many_attempts_there_were(
+    engine: WorkflowEngine, tmp_path: Path, times: int, told: str
+) -> None:
+    future = engine.function_task(failing, retries=2, retry_delay=0)(str(tmp_path / "count"), times)
+    await asyncio.wait([future])
+    assert re.search(told.replace("#", "backend .*,"), future.explain())
+    future.exception()
 
 
 async def test_the_last_error_tells_of_the_attempts_before(tmp_path: Path) -> None:
