@@ -12,6 +12,8 @@ __all__ = [
     "EventsLost",
     "RunBegan",
     "RunEnded",
+    "TaskAdmitted",
+    "TaskAttemptFailed",
     "TaskCalled",
     "TaskEnded",
     "TaskLeftBehind",
@@ -120,6 +122,42 @@ class TaskStarted(NamedTuple):
     worker: str
 
 
+class TaskAdmitted(NamedTuple):
+    """A task has all that it needs of limits, for which it has waited.
+
+    Args:
+        time: when.
+        id: number of the task.
+        since: since when it has waited for them.
+    """
+
+    time: float
+    id: int
+    since: float
+
+
+class TaskAttemptFailed(NamedTuple):
+    """An attempt has failed, and another is to follow.
+
+    Args:
+        time: when.
+        id: number of the task.
+        error: class and message: "OSError: connection reset".
+        delay: seconds until the next attempt can begin.
+        started: when a worker began this one; None if none did.
+        finished: when the worker was done with it; None if none began it.
+        worker: which; "" if none began it, or it is not known.
+    """
+
+    time: float
+    id: int
+    error: str
+    delay: float
+    started: float | None
+    finished: float | None
+    worker: str
+
+
 class TaskEnded(NamedTuple):
     """A task is over.
 
@@ -191,6 +229,8 @@ Event = (
     | TaskSubmitted
     | TaskReturned
     | TaskStarted
+    | TaskAdmitted
+    | TaskAttemptFailed
     | TaskEnded
     | TaskLeftBehind
     | RunEnded

@@ -17,6 +17,8 @@ from .events import (
     Event,
     RunBegan,
     RunEnded,
+    TaskAdmitted,
+    TaskAttemptFailed,
     TaskCalled,
     TaskEnded,
     TaskReturned,
@@ -90,7 +92,8 @@ class OpenTelemetry:
                 self._run_ended(event)
             elif event.id in self._tasks:
                 span, _ = self._tasks[event.id]
-                span.add_event(_STEPS[type(event)], timestamp=_nanoseconds(event.time))
+                told = {"exception.message": event.error} if isinstance(event, TaskAttemptFailed) else None
+                span.add_event(_STEPS[type(event)], told, timestamp=_nanoseconds(event.time))
 
     def _called(self, event: TaskCalled) -> None:
         waits = dict.fromkeys(event.dependencies)
@@ -165,6 +168,8 @@ class OpenTelemetry:
 
 
 _STEPS: Final[dict[type[Any], str]] = {
+    TaskAdmitted: "admitted",
+    TaskAttemptFailed: "attempt failed",
     TaskReturned: "returned",
     TaskStaged: "staged",
     TaskSubmitted: "submitted",

@@ -9,7 +9,7 @@ from types import CodeType
 from typing import Any, Final, NamedTuple
 
 from .._causes import brief, spelled
-from .._show.words import counted
+from .._show.words import counted, seconds
 from .calls import call_shown
 from .limits import Limit
 from .states import CANCELLING, NOW, READY, State, state_of, steps_of
@@ -143,13 +143,13 @@ def _held(task: Task, line: Line | None, now: float | None) -> str:
     if task.wants is None and task.failed_attempts:
         last = task.failed_attempts[-1]
         left = last.delay if now is None else max(0.0, last.ended + last.delay - now)
-        ago = "" if now is None else f" {max(0.0, now - last.ended):.3g} s ago"
+        ago = "" if now is None else f" {seconds(max(0.0, now - last.ended))} ago"
         return (
-            f"waits for attempt {last.number + 1}{_of_how_many(task)}, {left:.3g} s from now; "
+            f"waits for attempt {last.number + 1}{_of_how_many(task)}, {seconds(left)} from now; "
             f"attempt {last.number} failed{ago}: {brief(last.error)}"
         )
     since = task.held_since
-    waits = "but" if now is None or since is None else f"and has waited {max(0.0, now - since):.3g} s"
+    waits = "but" if now is None or since is None else f"and has waited {seconds(max(0.0, now - since))}"
     wanted = " and ".join(
         f"limit {limit.name!r}: it needs {weight:g}, and {limit.told()}{_holders(line, limit)}"
         for limit, weight in (task.wants or {}).items()
@@ -169,8 +169,8 @@ def _holders(line: Line | None, limit: Limit) -> str:
 
 def _attempt(task: Task) -> str:
     """Which attempt it is, or was; "" for the first."""
-    failed = len(task.failed_attempts)
-    return f", attempt {failed + 1}{_of_how_many(task)}" if failed else ""
+    failed = task.failed_attempts
+    return f", attempt {failed[-1].number + 1}{_of_how_many(task)}" if failed else ""
 
 
 def _of_how_many(task: Task) -> str:

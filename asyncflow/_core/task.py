@@ -74,7 +74,10 @@ class Definition:
         )
         # What its function returns is its future's value, and nothing else is to be done then.
         self.ends_plainly = (
-            not self.is_block and not self.is_command and self.timeout is self.deadline is None
+            not self.is_block
+            and not self.is_command
+            and self.timeout is self.deadline is None
+            and self.retries is None
         )
         self._staged: Definition | None = None
 

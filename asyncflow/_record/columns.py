@@ -11,7 +11,7 @@ from math import isnan
 from typing import Any, Final
 
 from .._core.states import CANCELLING, FAILED, PENDING, READY, RUNNING, SUBMITTED, SUCCEEDED
-from .history import DATA, NOT_YET, ORDER, Ending, History, Site
+from .history import DATA, NOT_YET, ORDER, Ending, History, Site, Try
 
 _TIMES: Final = ("called", "ready", "staged", "submitted", "started", "finished", "over")
 _NUMBERS: Final = ("site", "block", "state", "attempts", "worker", "bytes_in", "bytes_out")
@@ -43,6 +43,8 @@ class Columns:
         self.edges = array("B")
         self.endings: dict[int, Ending] = {}
         self.loading: dict[int, float] = {}
+        self.tries: dict[int, list[Try]] = {}
+        self.held: dict[int, list[tuple[float, float]]] = {}
 
     def number_of(self, site: Site) -> int:
         """The number of a site in the column."""
@@ -68,6 +70,16 @@ class Columns:
     def given_back(self, row: int) -> None:
         """What was handed over came back, and had not begun."""
         self.attempts[row] = max(0, self.attempts[row] - 1)
+
+    def attempt_failed(self, row: int, task_id: int, failed: Try) -> None:
+        """An attempt has failed that another is to follow: what the columns tell of it they tell no more."""
+        self.tries.setdefault(task_id, []).append(failed)
+        ended = failed.ended
+        if self.started[row] <= ended or isnan(self.started[row]):
+            self.started[row] = self.finished[row] = NOT_YET
+            self.worker[row] = 0
+        if self.submitted[row] <= ended:
+            self.submitted[row] = NOT_YET
 
     def left_behind(self, row: int) -> None:
         """The work of a task went on when the run ended."""
@@ -99,6 +111,11 @@ class Columns:
             edges=self.edges,
             endings=self.endings,
             loading={number: since - zero for number, since in self.loading.items()},
+            tries={number: [_since(zero, each) for each in tries] for number, tries in self.tries.items()},
+            held={
+                number: [(since - zero, until - zero) for since, until in spans]
+                for number, spans in self.held.items()
+            },
             **known,
         )
         for name in _NUMBERS:
@@ -111,6 +128,14 @@ class Columns:
             setattr(history, name, array("d", [column[row] - zero for row in kept]))
         _put_in_order(history, is_staged)
         return history
+
+
+def _since(zero: float, failed: Try) -> Try:
+    """The same attempt, its times since a moment."""
+    submitted, started, finished = (
+        None if time is None else time - zero for time in (failed.submitted, failed.started, failed.finished)
+    )
+    return failed._replace(submitted=submitted, started=started, finished=finished, ended=failed.ended - zero)
 
 
 _HANDED: Final = frozenset({SUBMITTED, RUNNING, SUCCEEDED})
@@ -134,7 +159,7 @@ def _put_in_order(history: History, is_staged: Callable[[int], bool]) -> None:
         zip(history.id, history.state, history.started, strict=True)
     ):
         was_handed = state in _HANDED or started == started or not isnan(submitted[row])  # noqa: PLR0124 - not NaN
-        if not was_handed and state not in _READY_ONLY:
+        if not was_handed and state not in _READY_ONLY and task_id not in history.tries:
             continue
         ready = called[row]
         if starts[row] < starts[row + 1]:
@@ -151,13 +176,21 @@ def _put_in_order(history: History, is_staged: Callable[[int], bool]) -> None:
             readied[row] = staged[row] = ready  # nearly all: nothing else is missing
             continue
         end = min(each for each in (started, over[row], now) if not isnan(each))
-        ready = readied[row] = min(ready, end)
+        ready = readied[row] = min(ready, end, _first_attempt(history.tries.get(task_id)))
         if was_handed:
             staged[row] = _between(ready, staged[row], end)
             submitted[row] = _between(staged[row], submitted[row], end)
             history.attempts[row] = history.attempts[row] or 1
-        elif is_staged(task_id):
+        elif task_id in history.tries or is_staged(task_id):
             staged[row] = _between(ready, staged[row], end)
+
+
+def _first_attempt(tries: Sequence[Try] | None) -> float:
+    """When it was, as early as is known; never if none has failed."""
+    if not tries:
+        return float("inf")
+    times = tries[0].submitted, tries[0].started, tries[0].finished, tries[0].ended
+    return min(time for time in times if time is not None)
 
 
 def _rows(history: History) -> Callable[[int], int | None]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from math import isnan
 from typing import Any
 
 from .._core.states import PENDING, READY, RUNNING, STATES, SUBMITTED, SUCCEEDED, State
@@ -10,6 +11,8 @@ from ..events import (
     EventsLost,
     RunBegan,
     RunEnded,
+    TaskAdmitted,
+    TaskAttemptFailed,
     TaskCalled,
     TaskEnded,
     TaskLeftBehind,
@@ -19,7 +22,7 @@ from ..events import (
     TaskSubmitted,
 )
 from .columns import Columns
-from .history import NOT_YET, Ending, History, Site
+from .history import NOT_YET, Ending, History, Site, Try
 from .lines import Written
 
 
@@ -77,7 +80,16 @@ class _Reader:
     def _step(
         self,
         row: int,
-        event: TaskStaged | TaskSubmitted | TaskReturned | TaskStarted | TaskEnded | TaskLeftBehind,
+        event: (
+            TaskStaged
+            | TaskSubmitted
+            | TaskReturned
+            | TaskStarted
+            | TaskAdmitted
+            | TaskAttemptFailed
+            | TaskEnded
+            | TaskLeftBehind
+        ),
     ) -> None:
         columns = self._columns
         if isinstance(event, TaskEnded):
@@ -94,6 +106,21 @@ class _Reader:
             columns.state[row] = RUNNING
         elif isinstance(event, TaskStaged):
             columns.brought(row, event.time, event.bytes)
+        elif isinstance(event, TaskAdmitted):
+            columns.held.setdefault(event.id, []).append((event.since, event.time))
+        elif isinstance(event, TaskAttemptFailed):
+            submitted = columns.submitted[row]
+            failed = Try(
+                None if isnan(submitted) else submitted,
+                event.started,
+                event.finished,
+                event.worker,
+                event.time,
+                event.error,
+                event.delay,
+            )
+            columns.attempt_failed(row, event.id, failed)
+            columns.state[row] = PENDING  # or READY
         else:
             columns.given_back(row)
             columns.started[row] = NOT_YET

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from math import isnan
-from typing import Final
+from operator import itemgetter
+from typing import Final, TypeVar
 
 from .._core.states import NOW, SUCCEEDED
 from .._core.task import Task
 from .columns import Columns
-from .history import NOT_YET, Ending, History
+from .history import NOT_YET, Ending, History, Try
 from .record import Record
 from .segment import LOOP, PAUSE, Segment
+
+T = TypeVar("T")
 
 
 def history_of(
@@ -87,13 +91,19 @@ class _Logs:
             self._on_the_loop(segment)
         for segment in segments:
             self._few(segment)
+        for segment in segments:
+            for task_id, since, until in segment.admitted:
+                if task_id >= self.first:
+                    self.columns.held.setdefault(task_id, []).append((since, until))
+        if any(segment.tried for segment in segments):
+            self._attempts(segments)
         self._alive(left_behind)
         self._dependencies(segments)
 
     def is_staged(self, task_id: int) -> bool:
         """Whether the files of a task are there that was not handed over."""
         task = self._live.get(task_id)
-        return task is not None and task.lane.leads_to is None
+        return task is not None and (task.lane.leads_to is None or task.lane.is_gate)
 
     # -- what the logs say --------------------------------------------------------------------------------
 
@@ -181,11 +191,38 @@ class _Logs:
                 columns.published(task_id - first, size)
         columns.loading.update(each for each in segment.loading if each[0] >= first)
 
+    def _attempts(self, segments: list[Segment]) -> None:
+        """Attempts that others have followed: each is what ran after the one before it, and before it had failed."""
+        wanted = {each[0] for segment in segments for each in segment.tried if each[0] >= self.first}
+        handed: dict[int, deque[float]] = {task_id: deque() for task_id in wanted}
+        runs: dict[int, deque[tuple[float, float, int]]] = {task_id: deque() for task_id in wanted}
+        for segment in segments:
+            _gather(segment, handed, runs)
+        for task_id, known in runs.items():  # of two logs
+            runs[task_id] = deque(sorted(known))
+        names = self._record.names
+        for segment in segments:
+            for task_id, ended, error, delay in segment.tried:
+                if task_id not in wanted:
+                    continue
+                submitted = _last_before(handed[task_id], ended, lambda at: at)
+                ran = _last_before(runs[task_id], ended, itemgetter(0))
+                began, finished, worker = (None, None, "") if ran is None else (*ran[:2], names[ran[2]])
+                failed = Try(submitted, began, finished, worker, ended, error, delay)
+                self.columns.attempt_failed(task_id - self.first, task_id, failed)
+        columns = self.columns
+        for task_id, left in runs.items():
+            if left:  # the last attempt, which is followed by no other
+                row = task_id - self.first
+                columns.started[row], columns.finished[row], columns.worker[row] = left[-1]
+
     def _alive(self, left_behind: Iterable[int]) -> None:
         """What the logs cannot know yet."""
         first, columns = self.first, self.columns
         for task_id, task in self._live.items():
             if task_id >= first:
+                if task.wants is not None and task.held_since is not None:
+                    columns.held.setdefault(task_id, []).append((task.held_since, self._now))
                 columns.state[task_id - first] = task.story & NOW
                 columns.over[task_id - first] = NOT_YET
         for task_id in left_behind:
@@ -212,6 +249,37 @@ class _Logs:
                 many = starts[-1]
             else:
                 starts.append(many)
+
+
+def _gather(
+    segment: Segment,
+    handed: Mapping[int, deque[float]],
+    runs: Mapping[int, deque[tuple[float, float, int]]],
+) -> None:
+    """When some tasks were handed over and have run, in a segment, is added in order."""
+    begin = 0
+    for end, at in zip(segment.batch_end, segment.batch_at, strict=True):
+        for task_id in segment.submitted[begin:end]:
+            if task_id in handed:
+                handed[task_id].append(at)
+        begin = end
+    columns = segment.ran_id, segment.ran_began, segment.ran_ended, segment.ran_worker
+    for task_id, began, ended, worker in zip(*columns, strict=True):
+        if task_id in runs:
+            runs[task_id].append((began, ended, worker))
+    before = 0.0
+    for task_id, at in zip(segment.loop_id, segment.loop_at, strict=True):
+        if task_id in runs:
+            runs[task_id].append((before, at, LOOP))
+        before = at
+
+
+def _last_before(known: deque[T], moment: float, time: Callable[[T], float]) -> T | None:
+    """The last that was up to a moment; that and those before are taken out."""
+    last = None
+    while known and time(known[0]) <= moment:
+        last = known.popleft()
+    return last
 
 
 _NO_EDGES: Final = (1 << 62, array("I"), 0)

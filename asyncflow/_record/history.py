@@ -45,6 +45,28 @@ class Ending(NamedTuple):
     roots: tuple[int, ...]
 
 
+class Try(NamedTuple):
+    """One attempt that has failed and that another followed, or was to follow. Times are those of a history.
+
+    Args:
+        submitted: when its backend was handed it; None if that is not known.
+        started: when a worker began it; None if none did, or nobody has told.
+        finished: when the worker was done; None, too.
+        worker: which; "" if that is not known.
+        ended: when its failure was known.
+        error: class and message.
+        delay: seconds that were to be waited then.
+    """
+
+    submitted: float | None
+    started: float | None
+    finished: float | None
+    worker: str
+    ended: float
+    error: str
+    delay: float
+
+
 class Totals(NamedTuple):
     """Of tasks of one name that are told of no longer one by one.
 
@@ -95,6 +117,8 @@ class History:
         bytes_out: how much of what it made was published; empty if that holds for none.
         endings: why those gave no value that did not, by number.
         loading: since when a worker was being made ready for a task, by number: started, or importing what it needs.
+        tries: attempts of a task that were followed by another, by number, in order.
+        held: from when to when a task has waited for limits, by number, in order.
         dry_run: whether nothing was run, and values stood in for results.
         dropped: how many tasks there were that have no row any more.
         earlier: what is known of these, by name.
@@ -128,6 +152,8 @@ class History:
     bytes_out: array[int] = field(default_factory=lambda: array("Q"))
     endings: Mapping[int, Ending] = field(default_factory=dict)
     loading: Mapping[int, float] = field(default_factory=dict)
+    tries: Mapping[int, Sequence[Try]] = field(default_factory=dict)
+    held: Mapping[int, Sequence[tuple[float, float]]] = field(default_factory=dict)
     dry_run: bool = False
     dropped: int = 0
     earlier: Mapping[str, Totals] = field(default_factory=dict)

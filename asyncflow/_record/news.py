@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from operator import itemgetter
 from typing import Any, Final
 
 from .._core.states import SUCCEEDED, state_of
 from .._core.task import Task
-from ..events import Event, TaskCalled, TaskEnded, TaskReturned, TaskStaged, TaskStarted, TaskSubmitted
+from ..events import (
+    Event,
+    TaskAdmitted,
+    TaskAttemptFailed,
+    TaskCalled,
+    TaskEnded,
+    TaskReturned,
+    TaskStaged,
+    TaskStarted,
+    TaskSubmitted,
+)
 from .history import Ending, Site
 from .record import Record
 from .segment import LOOP, PAUSE, Segment
@@ -16,6 +26,7 @@ from .segment import LOOP, PAUSE, Segment
 _ALIASES: Final = 10_000  # from which on those are forgotten that have no row any more
 _Ran = tuple[float, float, str]
 _NEVER: Final = (None, 0.0)
+_BEFORE: Final = float("-inf")
 
 
 class News:
@@ -102,6 +113,8 @@ class News:
                 index += 1
         for task_id, time in segment.returned[at.returned :]:
             yield TaskReturned(time + offset, task_id)
+        for task_id, since, time in segment.admitted[at.admitted :]:
+            yield TaskAdmitted(time + offset, task_id, since + offset)
         for task_id, time, worker in segment.begun[at.begun :]:
             if task_id not in self._aliases:
                 yield TaskStarted(time + offset, task_id, worker)
@@ -113,7 +126,10 @@ class News:
         self._loading.update(segment.loading[self._at.loading :])
         self._take_bad(segment)
         late = set(segment.late_id[self._at.late :])
-        for task_id, over, ran in [*self._runs(segment), *self._runs_on_the_loop(segment)]:
+        runs = [*self._runs(segment), *self._runs_on_the_loop(segment)]
+        if len(segment.tried) > self._at.tried:
+            runs = yield from self._attempts(segment.tried[self._at.tried :], runs)
+        for task_id, over, ran in runs:
             if task_id in self._aliases:
                 continue
             if task_id in live or task_id in self._bad or task_id in late:
@@ -136,6 +152,28 @@ class News:
         for task_id in [each for each in self._ran if each not in live and each not in self._bad]:
             ran, over = self._ran.pop(task_id)
             yield self._ended(task_id, SUCCEEDED, over, ran)
+
+    def _attempts(
+        self, tried: list[tuple[int, float, str, float]], runs: list[tuple[int, float, _Ran]]
+    ) -> Generator[Event, None, list[tuple[int, float, _Ran]]]:
+        """Attempts that have failed and that others follow; their runs are no ends. Returns the other runs."""
+        offset = self._offset
+        known = {each[0]: [self._ran.pop(each[0])[0]] for each in tried if each[0] in self._ran}
+        last = {each[0]: each[1] for each in tried}
+        others = []
+        for run in runs:
+            task_id, _, ran = run
+            if ran[0] <= last.get(task_id, _BEFORE):
+                known.setdefault(task_id, []).append(ran)
+            else:
+                others.append(run)
+        for task_id, at, error, delay in tried:
+            mine = None
+            while known.get(task_id) and known[task_id][0][0] <= at:
+                mine = known[task_id].pop(0)
+            began, ended, worker = (mine[0] + offset, mine[1] + offset, mine[2]) if mine else (None, None, "")
+            yield TaskAttemptFailed(at + offset, task_id, error, delay, began, ended, worker)
+        return others
 
     def _take_bad(self, segment: Segment) -> None:
         whys = list(segment.whys)
@@ -186,6 +224,8 @@ class _Places:
         self.submitted = 0 if fresh else len(segment.submitted)
         self.batch = 0 if fresh else len(segment.batch_end)
         self.returned = 0 if fresh else len(segment.returned)
+        self.admitted = 0 if fresh else len(segment.admitted)
+        self.tried = 0 if fresh else len(segment.tried)
         self.begun = 0 if fresh else len(segment.begun)
         self.published = 0 if fresh else len(segment.published)
         self.loading = 0 if fresh else len(segment.loading)

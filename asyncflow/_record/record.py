@@ -144,7 +144,9 @@ class Record:
         key = name, kind, id(called.code), called.at, id(lane), called.workflow
         cached = self._cached.get(key)
         if cached is None:
-            runs_in = lane if lane.leads_to is None else lane.leads_to
+            runs_in = lane
+            while runs_in.leads_to is not None:
+                runs_in = runs_in.leads_to
             limit = "" if runs_in.capacity is None else runs_in.limit
             site = Site(name, kind, runs_in.place, limit, place_in(called.code, called.at), called.workflow)
             if len(self._cached) >= _CACHED:
@@ -174,6 +176,14 @@ class Record:
         self.running[task_id] = now, worker
         if self.tells:
             self.segment.begun.append((task_id, now, worker))
+
+    def admitted(self, task_id: int, since: float, now: float) -> None:
+        """A task has all that it needs of limits, and has waited for that since then."""
+        self.segment.admitted.append((task_id, since, now))
+
+    def attempt_failed(self, task_id: int, now: float, error: str, delay: float) -> None:
+        """An attempt has failed, and another is to follow after a delay. If that succeeds, `over` is to be told."""
+        self.segment.tried.append((task_id, now, _shortened(error), float(delay)))
 
     # -- on the event loop --------------------------------------------------------------------------------
 
@@ -269,9 +279,7 @@ class Record:
         segment.bad_state.append(state)
         segment.bad_at.append(now)
         segment.bad_root.append(roots[0] if roots else 0)
-        if len(error) > _LONGEST_ERROR:
-            error = error[:_LONGEST_ERROR] + "..."
-        why = Ending(error, roots[1:])
+        why = Ending(_shortened(error), roots[1:])
         if len(segment.whys) >= _MOST_ERRORS and why not in segment.whys:
             why = Ending(error.partition(":")[0], ())
         segment.bad_why.append(segment.whys.setdefault(why, len(segment.whys)))
@@ -329,3 +337,7 @@ class Record:
             live: tasks that are not over.
         """
         return self._sums.totals(self.segments, live)
+
+
+def _shortened(error: str) -> str:
+    return error if len(error) <= _LONGEST_ERROR else error[:_LONGEST_ERROR] + "..."

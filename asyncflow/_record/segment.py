@@ -21,6 +21,7 @@ class Segment:
     """
 
     __slots__ = (
+        "admitted",
         "aliases",
         "bad_at",
         "bad_id",
@@ -52,6 +53,7 @@ class Segment:
         "submitted",
         "taken_at",
         "taken_end",
+        "tried",
         "turn_at",
         "turn_block",
         "turn_id",
@@ -108,6 +110,9 @@ class Segment:
         self.loading: list[tuple[int, float]] = []
         self.staged: list[tuple[int, float, int]] = []
         self.published: list[tuple[int, int]] = []
+        # Attempts that have failed and that others follow: of which task, when that was known, the error, the delay.
+        self.tried: list[tuple[int, float, str, float]] = []
+        self.admitted: list[tuple[int, float, float]] = []  # has waited for limits since then, until then
         self.voids: set[int] = set()  # numbers that no task has
         self.aliases: dict[int, int] = {}  # of futures of a file: the task that makes it
 
@@ -120,7 +125,7 @@ def ends(segment: Segment) -> Iterator[tuple[int, int, float]]:
     Args:
         segment: which.
     """
-    told = {*segment.bad_id, *segment.late_id}
+    told = {*segment.bad_id, *segment.late_id, *(each[0] for each in segment.tried)}
     for task_id, state in zip(segment.bad_id, segment.bad_state, strict=True):
         yield task_id, state, 0.0
     for task_id in segment.late_id:

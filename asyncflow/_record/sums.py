@@ -135,7 +135,7 @@ class _GivenUp:
         self._sums = sums
         self._stragglers = sums._stragglers
         self._first = segment.first
-        self._told = {*segment.bad_id, *segment.late_id}
+        self._told = {*segment.bad_id, *segment.late_id, *(each[0] for each in segment.tried)}
         self._told_later = told_later
         self.gone = segment.voids | segment.aliases.keys()
         self._odd = self._told | self._told_later | self.gone

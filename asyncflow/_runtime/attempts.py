@@ -7,6 +7,7 @@ import logging
 from contextvars import Context
 from random import getrandbits
 from time import perf_counter
+from typing import Final
 
 from .._causes import add_note, brief
 from .._core.retries import Attempt
@@ -15,6 +16,8 @@ from .._core.task import Task
 from .steps import Steps
 
 _log = logging.getLogger("asyncflow")
+KEPT: Final = 5
+"""Failed attempts of a task that are kept with their errors."""
 
 
 class Attempts:
@@ -47,7 +50,9 @@ class Attempts:
 
     def again(self, task: Task, error: BaseException, delay: float) -> None:
         """Have a task tried again, one attempt of which has failed."""
-        task.with_extra().attempts.append(Attempt(task.attempt, error, perf_counter(), delay))
+        attempts = task.with_extra().attempts
+        attempts.append(Attempt(task.attempt, error, perf_counter(), delay))
+        del attempts[:-KEPT]
         if task.files is not None:
             task.args, task.kwargs = task.files.start_over(task.args, task.kwargs)
         self._scheduler.attempt_failed(task)

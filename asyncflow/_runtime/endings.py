@@ -27,7 +27,6 @@ from .unseen import Unseen
 
 _log = logging.getLogger("asyncflow")
 _ROOTS: Final = 100  # causes that are recorded of a task that did not run
-_ATTEMPTS: Final = 5  # failed ones that the last error tells of
 _set_exception: Final = asyncio.Future.set_exception
 _cancel: Final = asyncio.Future.cancel
 
@@ -93,6 +92,8 @@ class Endings:
         failure = as_failure(task, hidden_future(task, error))
         if task.files is not None:
             self.stager.failed(task, failure)
+        if self.record is not None:
+            self.record.attempt_failed(task.id, perf_counter(), brief(failure), delay)
         self._attempts.again(task, failure, delay)
         return True
 
@@ -100,9 +101,7 @@ class Endings:
         """The exception that a task's future gets, which tells of attempts before the last."""
         failure = as_failure(task, error, call)
         if task.failed_attempts:
-            before = "; ".join(
-                f"{each.number}: {brief(each.error)}" for each in task.failed_attempts[-_ATTEMPTS:]
-            )
+            before = "; ".join(f"{each.number}: {brief(each.error)}" for each in task.failed_attempts)
             add_note(failure, f"attempt {task.attempt}; before it failed {before}")
         if task.files is not None:
             self.stager.failed(task, failure)

@@ -105,7 +105,8 @@ class Gate:
         if task not in self._waiting.queue:
             return None
         wants = task.wants or {}
-        using = [each for gate in self._waiting.gates for each in gate.using()]
+        gates = sorted(self._waiting.gates, key=lambda gate: gate is not self)
+        using = [each for gate in gates for each in gate.using()]
         holders = {limit: [each for each in using if limit in (each.amounts or ())] for limit in wants}
         return Line(holders, self._waiting.queue.ahead_of(task))
 
@@ -115,5 +116,8 @@ class Gate:
 
     def admitted(self, task: Task, amounts: Mapping[Limit, float]) -> None:
         """A task has all that it needs."""
+        record = self._endings.record
+        if record is not None and task.held_since is not None:
+            record.admitted(task.id, task.held_since, perf_counter())
         self._scheduler.admitted(task, amounts)
         self._steps.flush_soon()

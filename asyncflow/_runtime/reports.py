@@ -166,6 +166,8 @@ class Reports:
         else:
             self._endings.timeouts.disarm(task)
             if task.files is None:
+                if self.record is not None and task.failed_attempts:
+                    self.record.over(task.id, perf_counter())
                 _set_result(task, value)
                 self._scheduler.succeeded(task)
                 return

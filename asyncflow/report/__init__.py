@@ -12,9 +12,10 @@ from .failures import FirstFailure
 from .functions import FunctionReport
 from .report import PathStep, Report
 from .stages import StageReport
-from .tasks import TaskReport
+from .tasks import AttemptReport, TaskReport
 
 __all__ = [
+    "AttemptReport",
     "BlockReport",
     "FirstFailure",
     "FunctionReport",

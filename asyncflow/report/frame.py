@@ -54,12 +54,11 @@ def frame(rows: Rows) -> Any:
 def _spent(rows: Rows) -> dict[str, array[float]]:
     """Seconds of each task, by category."""
     history = rows.history
-    phases = [waits.phases(site) for site in history.sites]
     columns = [array("d") for _ in waits.CATEGORIES]
-    for row, site in enumerate(history.site):
+    for row in range(len(rows)):
         told = waits.times(history, row)
         spent = [0.0] * len(columns)
-        waits.spend(spent, phases[site], told, told.called, told.over)
+        waits.spend(spent, *waits.parts(history, row), told.called, told.over)
         for column, seconds in zip(columns, spent, strict=True):
             column.append(seconds)
     return dict(zip(waits.CATEGORIES, columns, strict=True))

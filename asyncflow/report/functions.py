@@ -96,13 +96,13 @@ def _by_site(history: History) -> list[_Calls]:
         history.site, history.state, history.called, history.ready, history.staged, history.submitted,
         history.started, history.finished, history.over, strict=True,
     )  # fmt: skip
-    row, loading = -1, history.loading
+    row, has_odd = -1, bool(history.loading or history.tries or history.held)
     for site, state, called, ready, staged, submitted, started, finished, over in columns:
         row += 1
         states, spent, ran, phases = parts[site]
         states[state] += 1
-        is_loading = loading and history.id[row] in loading
-        if called <= ready <= staged <= submitted <= started <= finished <= over and not is_loading:
+        is_odd = has_odd and waits.is_odd(history, history.id[row])
+        if called <= ready <= staged <= submitted <= started <= finished <= over and not is_odd:
             first, second, third, fourth, _, fifth, sixth = phases
             spent[first] += ready - called
             spent[second] += staged - ready
@@ -113,7 +113,7 @@ def _by_site(history: History) -> list[_Calls]:
             run = finished - started
         else:
             told = waits.times(history, row)
-            waits.spend(spent, phases, told, told.called, told.over)
+            waits.spend(spent, *waits.parts(history, row), told.called, told.over)
             run = told.finished - told.started
             if not run and isnan(started):
                 continue  # it failed before it could run

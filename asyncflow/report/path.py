@@ -80,7 +80,6 @@ class _Walk:
 
     def __init__(self, rows: Rows) -> None:
         self._path = Path(end=rows.history.now)  # the last step first
-        self._phases = [waits.phases(site) for site in rows.history.sites]
         self._rows = rows
         self._history = rows.history
         self._ends = rows.ends
@@ -128,10 +127,10 @@ class _Walk:
             called = min(told.called, now)
             need = self._last_need(row)
             if need != NOBODY and ends[need] > called:
-                return need, self._own(row, told, min(ends[need], told.ready, now), now)
+                return need, self._own(row, min(ends[need], told.ready, now), now)
             if history.starts[row] == history.starts[row + 1]:
                 called = min(told.ready, now)  # it waited for nobody: the code that called it went on
-            self._own(row, told, called, now)
+            self._own(row, called, now)
             block = rows.block(row)
             former = self._ended_by(block, called, row)
             if former != NOBODY:
@@ -141,11 +140,11 @@ class _Walk:
             del self._ended[block]
             row, now = block, self._code(block, min(waits.times(history, block).started, called), called)
 
-    def _own(self, row: int, told: waits.Times, begin: float, end: float) -> float:
+    def _own(self, row: int, begin: float, end: float) -> float:
         if begin < end or not self._rows.is_block(row):
             self._path.rows.append(row)
             self._path.begins.append(begin)
-            waits.spend(self._path.spent, self._phases[self._history.site[row]], told, begin, end)
+            waits.spend(self._path.spent, *waits.parts(self._history, row), begin, end)
         return begin
 
     def _code(self, block: int, begin: float, end: float) -> float:

@@ -287,8 +287,8 @@ class Report(Shown):
     def to_dataframe(self) -> Any:
         """The tasks as a `pandas.DataFrame`, in the order of their calls.
 
-        Columns are the fields of `TaskReport`, but for the dependencies, and one for each category of `waits`. What has
-        not happened is NaN.
+        Columns are the fields of `TaskReport`, but for the dependencies and attempts, and one for each category of
+        `waits`. What has not happened is NaN.
 
         Raises:
             ImportError: pandas is not installed.

@@ -53,7 +53,11 @@ def stages(rows: Rows) -> View[StageReport]:
         counts[stage] += 1
         last[stage] = max(last[stage], ends[row])
         told = waits.times(history, row)
-        if told.started < told.finished or history.started[row] == told.started:
+        if tries := history.tries.get(history.id[row]):
+            begins = [each.started for each in tries if each.started is not None]
+            first[stage] = min([first[stage], *begins])
+            runs[stage] += waits.run_of(history, row) if kind in WORK else 0.0
+        elif told.started < told.finished or history.started[row] == told.started:
             first[stage] = min(first[stage], told.started)
             runs[stage] += told.finished - told.started if kind in WORK else 0.0
 

@@ -11,7 +11,7 @@ from math import isnan
 from typing import Any, Final, NoReturn
 
 from .._core.states import STATES, State
-from .._record.history import DATA, NOT_YET, ORDER, Ending, History, Site, Totals
+from .._record.history import DATA, NOT_YET, ORDER, Ending, History, Site, Totals, Try
 from .._show import document
 
 VERSION: Final = 1
@@ -39,6 +39,8 @@ def _parts(history: History) -> Iterator[str]:
         "sites": [list(site) for site in history.sites],
         "endings": [[number, *ending] for number, ending in history.endings.items()],
         "loading": [list(each) for each in history.loading.items()],
+        "tries": [[number, *map(list, tries)] for number, tries in history.tries.items()],
+        "held": [[number, *map(list, spans)] for number, spans in history.held.items()],
         "earlier": {
             name: [dict(each.states), each.run, each.longest] for name, each in history.earlier.items()
         },
@@ -99,6 +101,16 @@ def _history(told: Mapping[str, Any]) -> History:
             _of(number, int, "loading"): _of(since, float, "loading")
             for number, since in told.get("loading", ())
         },
+        tries={  # nor of these
+            _of(number, int, "tries"): [_try(each) for each in tries]
+            for number, *tries in told.get("tries", ())
+        },
+        held={
+            _of(number, int, "held"): [
+                (_of(since, float, "held"), _of(until, float, "held")) for since, until in spans
+            ]
+            for number, *spans in told.get("held", ())
+        },
         earlier={name: _totals(*each) for name, each in told["earlier"].items()},
     )
 
@@ -116,6 +128,15 @@ def _site(told: Any) -> Site:
         if not isinstance(value, str) and (name, value) != ("workflow", None):
             raise TypeError(f"its 'sites' have {value!r:.100} as {name}, and text is needed")
     return site
+
+
+def _try(told: Any) -> Try:
+    known = Try(*told)
+    for name, value in known._asdict().items():
+        kind = str if name in ("worker", "error") else float
+        if value is not None or name not in ("submitted", "started", "finished"):
+            _of(value, kind, "tries")
+    return known
 
 
 def _totals(states: Mapping[str, object], run: object, longest: object) -> Totals:

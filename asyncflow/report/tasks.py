@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from math import isnan
-from typing import Final
+from typing import Final, NamedTuple
 
 from .._core.states import STATES, State
 from .._record.history import Ending, History
@@ -12,6 +13,30 @@ from . import waits
 from .rows import Rows
 
 _UNKNOWN: Final = Ending("", ())
+
+
+class AttemptReport(NamedTuple):
+    """One attempt of a task. Times are seconds since the run began; None where that has not happened or is not known.
+
+    Args:
+        number: of it; 1 for the first.
+        state: "FAILED", if another attempt followed; where the task stands, or how it ended, for the last.
+        submitted: when its backend was handed it.
+        started: when a worker began it.
+        finished: when the worker was done.
+        worker: which; "" if that is not known, or none began it.
+        error: class and message of what it failed with; "" if it did not fail.
+        delay: seconds that were to be waited after it.
+    """
+
+    number: int
+    state: State
+    submitted: float | None
+    started: float | None
+    finished: float | None
+    worker: str
+    error: str
+    delay: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +67,7 @@ class TaskReport:
         bytes_out: how much of what it made was published.
         error: class and message of what it failed with; "" if it did not fail.
         roots: numbers of the tasks because of which it did not run.
+        tries: each attempt.
     """
 
     id: int
@@ -67,6 +93,7 @@ class TaskReport:
     bytes_out: int
     error: str
     roots: tuple[int, ...]
+    tries: tuple[AttemptReport, ...] = ()
 
     @property
     def seconds(self) -> float:
@@ -109,7 +136,20 @@ def task(rows: Rows, row: int) -> TaskReport:
         bytes_of(history, row, "bytes_out"),
         ending.error,
         ending.roots,
+        tuple(_tries(history, row, ending.error)),
     )
+
+
+def _tries(history: History, row: int, error: str) -> Iterator[AttemptReport]:
+    number = 0
+    for number, each in enumerate(history.tries.get(history.id[row], ()), 1):
+        times = each.submitted, each.started, each.finished
+        yield AttemptReport(number, State.FAILED, *times, each.worker, each.error, each.delay)
+    submitted, started = _known(history.submitted[row]), _known(history.started[row])
+    if submitted is not None or started is not None:
+        state, worker = STATES[history.state[row] - 1], history.names[history.worker[row]]
+        finished = _known(history.finished[row])
+        yield AttemptReport(number + 1, state, submitted, started, finished, worker, error, 0.0)
 
 
 def bytes_of(history: History, row: int, column: str) -> int:

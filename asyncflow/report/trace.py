@@ -177,6 +177,17 @@ class _Trace:
             "attempts": history.attempts[row],
             "seconds": shares,
         }
+        if tries := history.tries.get(history.id[row]):
+            args["failed attempts"] = [
+                {
+                    "started": each.started,
+                    "failed": each.ended,
+                    "worker": plain(each.worker),
+                    "error": plain(each.error),
+                    "delay": each.delay,
+                }
+                for each in tries
+            ]
         if site.workflow is not None:
             args["workflow"] = plain(site.workflow)
         for name, column in (("bytes in", "bytes_in"), ("bytes out", "bytes_out")):

@@ -18,12 +18,12 @@ CATEGORIES: Final = ("dependency", "staging", "limit", "queue", "start", "transf
 
 - dependency: other tasks had to end first; of a block also those that it has returned.
 - staging: its files were brought, or stood in line for that.
-- limit: it could have run, but for an option that limits how many run at once.
+- limit: it could have run, but for a limit that it names, or an option that limits how many run at once.
 - queue: for a worker.
 - start: a worker was started for it, or imported what it needs.
 - transfer: what it has made came back and was published.
 - run: the worker's.
-- retry: it was to be tried again, later. Nothing is, so far.
+- retry: an attempt had failed, and the next was to follow later.
 """
 DEPENDENCY, STAGING, LIMIT, QUEUE, START, TRANSFER, RUN, RETRY = range(len(CATEGORIES))
 
@@ -110,17 +110,67 @@ def shares(history: History, row: int, begin: float, end: float) -> dict[str, fl
         end: the second.
     """
     spent = [0.0] * len(CATEGORIES)
-    spend(spent, phases(history.sites[history.site[row]]), times(history, row), begin, end)
+    spend(spent, *parts(history, row), begin, end)
     return dict(zip(CATEGORIES, spent, strict=True))
 
 
-def spend(spent: list[float], phases: Sequence[int], told: Times, begin: float, end: float) -> None:
+def is_odd(history: History, id: int) -> bool:
+    """Whether more has to be looked at than a task's times to say where its time went."""
+    return id in history.loading or id in history.tries or id in history.held
+
+
+def parts(history: History, row: int) -> tuple[Sequence[int], Sequence[float]]:
+    """What a task was at, one after another, and its call with the times up to which it was each of them."""
+    told, counts = times(history, row), phases(history.sites[history.site[row]])
+    id = history.id[row]
+    if id not in history.tries and id not in history.held:
+        return counts, told
+    cuts = [(counts[0], told.ready)]
+    for tried in history.tries.get(id, ()):
+        ended = tried.ended
+        started = ended if tried.started is None else tried.started
+        submitted = started if tried.submitted is None else tried.submitted
+        cuts += [(counts[2], submitted), (QUEUE, started), (counts[5], ended), (RETRY, ended + tried.delay)]
+    cuts += zip(counts[1:], told[2:], strict=True)
+    return _with_limits(told.called, told.over, cuts, history.held.get(id, ()))
+
+
+def _with_limits(
+    called: float, over: float, cuts: Sequence[tuple[int, float]], held: Sequence[tuple[float, float]]
+) -> tuple[list[int], list[float]]:
+    """The same parts, of which those count as "limit" in which a task waited for limits; in order, up to the end."""
+    counts: list[int] = []
+    ends = [called]
+
+    def add(what: int, until: float) -> None:
+        if ends[-1] < until:
+            counts.append(what)
+            ends.append(until)
+
+    for what, time in cuts:
+        until = min(time, over)
+        if what in (STAGING, LIMIT, QUEUE):
+            for begin, end in held:
+                if begin < until:
+                    add(what, begin)
+                    add(LIMIT, min(end, until))
+        add(what, until)
+    return counts, ends
+
+
+def run_of(history: History, row: int) -> float:
+    """Seconds that all attempts of a task ran, together."""
+    told = times(history, row)
+    return shares(history, row, told.called, told.over)[CATEGORIES[RUN]]
+
+
+def spend(spent: list[float], phases: Sequence[int], told: Sequence[float], begin: float, end: float) -> None:
     """Add what a task has spent between two moments.
 
     Args:
         spent: seconds by category, to which it is added.
-        phases: of the task's site.
-        told: times of the task.
+        phases: what the task was at.
+        told: when it was called, and the times up to which it was each of them.
         begin: the first moment, in seconds since the run began.
         end: the second.
     """

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from shown_kit import HOSTILE
 
 from asyncflow._core.states import STATES, State
-from asyncflow._record.history import DATA, NOT_YET, ORDER, Ending, History, Site, Totals
+from asyncflow._record.history import DATA, NOT_YET, ORDER, Ending, History, Site, Totals, Try
 from asyncflow.report import Report
 
 TIMES = ("called", "ready", "staged", "submitted", "started", "finished", "over")
@@ -175,11 +175,29 @@ def histories(draw: st.DrawFn, *, hostile: bool = False, most: int = 12) -> Hist
     history.loading = {
         number: draw(_STRETCH) for number in ids if draw(st.sampled_from([False, False, True]))
     }
+    history.held = {
+        number: [(since, since + draw(_STRETCH)) for since in sorted(draw(st.lists(_STRETCH, max_size=2)))]
+        for number in ids
+        if draw(st.sampled_from([False, False, True]))
+    }
+    history.tries = {
+        number: [
+            _try(draw, words, called) for called in sorted(draw(st.lists(_STRETCH, min_size=1, max_size=2)))
+        ]
+        for number in ids
+        if draw(st.sampled_from([False, False, True]))
+    }
     if draw(st.booleans()):
         history.dropped = 5
         history.earlier = {draw(words): Totals({"SUCCEEDED": 4, "FAILED": 1}, 2.5, 1.0)}
     history.now += draw(_STRETCH)
     return history
+
+
+def _try(draw: st.DrawFn, words: st.SearchStrategy[str], since: float) -> Try:
+    """An attempt that has failed, of which little may be known."""
+    submitted, started, finished = (since + draw(_STRETCH) if draw(st.booleans()) else None for _ in range(3))
+    return Try(submitted, started, finished, draw(words), since + draw(_STRETCH), draw(words), draw(_STRETCH))
 
 
 def _times(

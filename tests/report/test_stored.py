@@ -52,6 +52,8 @@ def test_the_text_says_what_it_is_and_is_told_by_columns() -> None:
         ],
         "endings": [],
         "loading": [],
+        "tries": [],
+        "held": [],
         "earlier": {},
         "columns": {
             "id": [1, 2],

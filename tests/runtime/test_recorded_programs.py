@@ -15,8 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from profiles import examples
 
-from asyncflow import Plan, Report, TaskFuture, WorkflowEngine
+from asyncflow import Limit, Plan, Report, TaskFuture, WorkflowEngine
 from asyncflow.events import Event, TaskCalled, TaskEnded
+from asyncflow.report import AttemptReport
 
 from .kit import turns
 
@@ -41,9 +42,11 @@ class Program:
         self._engine = engine
         self._chance = chance
         self.called: list[TaskFuture[Any]] = []
-        self._wiring = engine.block(self._wire)
+        few = Limit("few", concurrency=2)
+        self._wiring = engine.block(self._wire, retries=1, retry_delay=0)
         self._waiting = engine.block(self._wait)
-        self._coroutine = engine.function_task(self._ask)
+        self._coroutine = engine.function_task(self._ask, retries=2, retry_delay=[0, 0.001], limits=few)
+        self._failing = engine.function_task(fail, retries=2, retry_delay=0, limits=few)
 
     def _wire(self, depth: int, *values: Any) -> Any:
         inside = [self.call(depth + 1) for _ in range(self._chance.randrange(3))]
@@ -78,7 +81,8 @@ class Program:
         if kind < 2:
             future = self._engine.submit(same, *before)
         elif kind == 2:
-            future = self._engine.submit(fail, *before)
+            task = self._failing if self._chance.random() < 0.5 else self._engine.function_task(fail)
+            future = task(*before)
         elif kind == 3:
             future = self._coroutine(*before)
         elif kind < 6:
@@ -125,6 +129,11 @@ async def ran(
     return engine.report(), told, program.called
 
 
+def _roughly(attempt: AttemptReport) -> Any:
+    """The same attempt, but for what rounding makes of its times."""
+    return tuple(pytest.approx(each, abs=1e-5) if isinstance(each, float) else each for each in attempt)
+
+
 @pytest.mark.parametrize("segment", [3, 1000])
 @given(seed=st.integers(0, 2**32))
 @settings(examples(25))
@@ -151,6 +160,8 @@ def test_what_is_told_of_a_program_is_what_happened(segment: int, seed: int) -> 
         if rows.issuperset(task.dependencies):  # else the journal knows more of when it was ready
             assert in_journal.waits == pytest.approx(task.waits, abs=1e-5)
         assert task.over is not None
+        assert in_journal.tries == tuple(_roughly(each) for each in task.tries)
+        assert [each.number for each in task.tries] == list(range(1, len(task.tries) + 1))
         assert task.seconds == pytest.approx(task.over - task.called)
     assert sum(report.ledger.values()) == pytest.approx(report.total)
     if tasks := [task for task in report.tasks if task.kind != "block"]:
