@@ -40,10 +40,10 @@ class Bulk:
     def __init__(self, kinds: Kinds) -> None:
         self._kinds = kinds
         self._left = _LOOKS_AT_ALL
-        self._plain: dict[int, Any] = {}  # by id; those that are in many places
-        self._seen: dict[int, Any] = {}  # of the parts that are being looked into
+        self._plain: dict[int, object] = {}  # by id; those that are in many places
+        self._seen: dict[int, object] = {}  # of the parts that are being looked into
 
-    def not_plain(self, parts: list[Any]) -> Iterator[tuple[int, Any]]:
+    def not_plain(self, parts: list[object]) -> Iterator[tuple[int, object]]:
         """Of many parts those to be looked at one by one, with their positions."""
         self._left += _LOOKS * len(parts)
         for first in range(0, len(parts), _AT_ONCE):
@@ -54,12 +54,12 @@ class Bulk:
                 if not self._is_plain_throughout(piece):
                     yield from enumerate(piece, start)
 
-    def _is_plain_throughout(self, parts: list[Any]) -> bool:
+    def _is_plain_throughout(self, parts: list[object]) -> bool:
         """Whether there is nothing to be found however deep. False also where that is not known."""
         self._seen = {}
         while parts:
             classes = set(map(type, parts))
-            inside: list[Any] = []
+            inside: list[object] = []
             for cls in classes:
                 kind = self._kinds[cls]
                 if kind == PLAIN:
@@ -73,7 +73,7 @@ class Bulk:
         self._plain |= self._seen
         return True
 
-    def _held(self, cls: object, kind: int, containers: list[Any]) -> list[Any] | None:
+    def _held(self, cls: object, kind: int, containers: list[Any]) -> list[object] | None:
         """All that is in containers of one class, and maybe more; None if they are not to be looked into at once."""
         if cls in _LISTED or (kind == TUPLE and _is_named_tuple(cls)):
             size = sum(map(len, containers))
@@ -95,7 +95,7 @@ class Bulk:
                 return None  # of which of them, the look at each will tell
         return None
 
-    def _not_yet_seen(self, containers: list[Any]) -> list[Any]:
+    def _not_yet_seen(self, containers: list[object]) -> list[Any]:
         found = dict(zip(map(id, containers), containers, strict=True))
         for known in found.keys() & (self._plain.keys() | self._seen.keys()):
             del found[known]

@@ -39,13 +39,15 @@ _AFTER: Final = "after"  # what only ``with_options`` takes: futures, which belo
 class Option(NamedTuple):
     """One option, as its class declares it."""
 
-    default: Any
-    check: Callable[[str, Any], Any]
-    left_open: Any  # what stands for "not given"
+    default: object
+    check: Callable[[str, object], object]
+    left_open: object  # what stands for "not given"
     is_barred: bool  # whether tasks of this kind cannot be given it; then the check says why
 
 
-def option(check: Callable[[str, Any], Any], default: object = None, *, left_open: object = None) -> Any:
+def option(
+    check: Callable[[str, object], object], default: object = None, *, left_open: object = None
+) -> Any:
     """Declare an option: the default is kept as it is, all else goes through the check."""
     return Option(default, check, left_open, False)
 
@@ -53,7 +55,7 @@ def option(check: Callable[[str, Any], Any], default: object = None, *, left_ope
 def barred(why: str, default: object = None) -> Any:
     """Declare that a kind of tasks cannot be given what others can."""
 
-    def refusal(option: str, given: object) -> Any:
+    def refusal(option: str, given: object) -> object:
         raise TypeError(f"{option}={given!r}: {why}")
 
     return Option(default, refusal, default, True)
@@ -68,7 +70,7 @@ class _Options:
         own = {name: each for name, each in vars(cls).items() if isinstance(each, Option)}
         cls._declared = {**cls._declared, **own}
 
-    def __init__(self, **given: Any) -> None:
+    def __init__(self, **given: object) -> None:
         self.__dict__.update((name, each.default) for name, each in self._declared.items())
         self.__dict__.update(self._checked(given))
 
@@ -90,7 +92,7 @@ class _Options:
         changed.__dict__[name] = self._declared[name].default
         return changed
 
-    def _checked(self, given: Mapping[str, object]) -> dict[str, Any]:
+    def _checked(self, given: Mapping[str, object]) -> dict[str, object]:
         known = self._declared
         if not given.keys() <= known.keys():
             self.check_names(given.keys())
@@ -101,7 +103,7 @@ class _Options:
         }
 
     @classmethod
-    def defaults(cls) -> dict[str, Any]:
+    def defaults(cls) -> dict[str, object]:
         """The options that can be given, by name, as they are where nothing was given."""
         return {name: each.default for name, each in cls._declared.items() if not each.is_barred}
 
@@ -155,19 +157,19 @@ class TaskOptions(_Options):
     limits: Mapping[Limit | str, Weight] | None = option(check.limits)
     max_concurrent: Limit | None = option(check.own_limit)
     backend: str | None = option(check.backend)
-    example: Any = option(check.anything, ..., left_open=...)
+    example: object = option(check.anything, ..., left_open=...)
     expected: float | None = option(check.estimate)
 
     if TYPE_CHECKING:
 
-        def __init__(self, **given: Unpack[TaskKeywords[Any]]) -> None: ...
+        def __init__(self, **given: Unpack[TaskKeywords[object]]) -> None: ...
 
 
 class BlockOptions(TaskOptions):
     """The options of a block."""
 
     backend: None = barred("the body of a block runs on the event loop")
-    example: Any = barred("the body of a block runs also in a dry run", ...)
+    example: object = barred("the body of a block runs also in a dry run", ...)
     expected: None = barred("a block takes as long as what is inside")
 
 
@@ -178,7 +180,7 @@ class CommandOptions(TaskOptions):
     env: Mapping[str, str] | None = option(check.variables)
     clean_env: bool = option(check.flag, False)
     cwd: Any = option(check.path)
-    stdin: Any = option(check.source)
+    stdin: object = option(check.source)
     ok_codes: frozenset[int] = option(check.codes, frozenset({0}))
     capture_stdio: bool = option(check.flag, False)
     text: bool = option(check.flag, True)
@@ -186,7 +188,7 @@ class CommandOptions(TaskOptions):
 
     if TYPE_CHECKING:
 
-        def __init__(self, **given: Unpack[AllCommandKeywords[Any]]) -> None: ...
+        def __init__(self, **given: Unpack[AllCommandKeywords[object]]) -> None: ...
 
     def environment(self, parents: Mapping[str, str]) -> dict[str, str]:
         """The variables that the command sees, given the environment of this process."""
@@ -264,7 +266,7 @@ class TaskKeywords(ValueKeywords[R], Generic[R], total=False):
 class CommandKeywords(ValueKeywords[R], Generic[R], total=False):
     """The options of an executable task, as keywords, but for those that decide on the type of its value."""
 
-    env: Mapping[str, Any] | None
+    env: Mapping[str, object] | None
     """Variables, added to the parent's environment."""
     clean_env: bool | None
     """Whether these are all that the command gets."""

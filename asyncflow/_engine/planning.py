@@ -40,7 +40,7 @@ async def plan_of(
     name = _name_of_target(engine, target, args, kwargs)
     begin = _beginner(target, args, kwargs, site)
 
-    async def body() -> Any:
+    async def body() -> object:
         called = begin()
         return await called if inspect.iscoroutine(called) else called
 
@@ -138,7 +138,7 @@ def dry_run_of(engine: Life, journal: Journal | None) -> DryRun:
 
 
 def _rehearsal_of(engine: Life) -> Rehearsal:
-    def rehearsal(backends: Mapping[str, Any], real: Places, beside: Any) -> Rehearsal:
+    def rehearsal(backends: Mapping[str, object], real: Places, beside: Any) -> Rehearsal:
         return Rehearsal(
             backends,
             beside,
@@ -168,7 +168,7 @@ def _real_places(engine: Life) -> Places:
     )
 
 
-def _would_be(backend: object) -> Any:
+def _would_be(backend: object) -> object:
     """What tells of a backend that is not made: its class. One that is not installed is like most."""
     if not isinstance(backend, str):
         return made(backend, None)
@@ -216,10 +216,12 @@ def _name_of_target(
     return name_of(target)
 
 
-def _beginner(target: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any], site: Site) -> Callable[[], Any]:
+def _beginner(
+    target: Any, args: tuple[object, ...], kwargs: Mapping[str, object], site: Site
+) -> Callable[[], object]:
     """What calls the target: of calls of a task, the line that counts is the user's."""
 
-    def begin() -> Any:
+    def begin() -> object:
         called: Any = target if inspect.iscoroutine(target) else target(*args, **kwargs)
         if isinstance(target, FunctionTask):
             made_at(*site, called)
@@ -228,8 +230,8 @@ def _beginner(target: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any], sit
     return begin
 
 
-def _starter(target: object, name: str, begin: Callable[[], Any]) -> Callable[[], Awaitable[Any]]:
-    async def start() -> Any:
+def _starter(target: object, name: str, begin: Callable[[], object]) -> Callable[[], Awaitable[object]]:
+    async def start() -> object:
         if inspect.iscoroutine(target):
             raise RuntimeError(
                 f"{name!r} was planned as a coroutine, which can be awaited only once.\n"

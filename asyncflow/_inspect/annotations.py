@@ -25,7 +25,7 @@ _DEEPEST: Final = 40
 _AWAITED: Final = (collections.abc.Awaitable, asyncio.Future, concurrent.futures.Future)
 
 
-def plain(hint: object) -> Any:
+def plain(hint: object) -> object:
     """An annotation without what says nothing of the type: `Annotated`, `Required`, an alias, a bound variable.
 
     Returns:
@@ -54,13 +54,13 @@ def plain(hint: object) -> Any:
     return Any
 
 
-def _of_variable(variable: TypeVar) -> Any:
+def _of_variable(variable: TypeVar) -> object:
     if variable.__constraints__:
         return typing.Union[variable.__constraints__]  # noqa: UP007 - made of a tuple
     return Any if variable.__bound__ is None else variable.__bound__
 
 
-def _leaf(hint: object, origin: object) -> Any:
+def _leaf(hint: object, origin: object) -> object:
     if hint is typing.LiteralString:
         return str
     if hint is typing.NoReturn:
@@ -81,14 +81,14 @@ def is_union(annotation: object) -> bool:
     return typing.get_origin(annotation) in (typing.Union, types.UnionType)
 
 
-def members(hint: object) -> list[Any]:
+def members(hint: object) -> list[object]:
     """What a value of this type may be, each a plain annotation by itself; of a union its members."""
-    found: list[Any] = []
+    found: list[object] = []
     _collect(hint, found, 0)
     return found
 
 
-def _collect(hint: object, found: list[Any], depth: int) -> None:
+def _collect(hint: object, found: list[object], depth: int) -> None:
     hint = plain(hint)
     if is_union(hint) and depth < _DEEPEST:
         for member in typing.get_args(hint):
@@ -140,7 +140,7 @@ def asks_for_futures(hint: object) -> bool:
 # -- with other parts -----------------------------------------------------------------------------------
 
 
-def changed(annotation: object, change: Callable[[Any], Any]) -> Any:
+def changed(annotation: object, change: Callable[[object], object]) -> object:
     """An annotation with other parts; itself if none is another. Of a part that cannot be put together again, anything.
 
     Args:
@@ -150,7 +150,7 @@ def changed(annotation: object, change: Callable[[Any], Any]) -> Any:
     return _changed(annotation, change, 0)
 
 
-def _changed(annotation: object, change: Callable[[Any], Any], depth: int) -> Any:
+def _changed(annotation: object, change: Callable[[object], object], depth: int) -> object:
     new = change(annotation)
     if new is not ...:
         return new
@@ -166,7 +166,7 @@ def _changed(annotation: object, change: Callable[[Any], Any], depth: int) -> An
         return Any
 
 
-def _with(annotation: Any, inner: tuple[Any, ...]) -> Any:
+def _with(annotation: Any, inner: tuple[object, ...]) -> object:
     if is_union(annotation):
         return functools.reduce(operator.or_, inner)
     if typing.get_origin(annotation) is typing.Annotated:
@@ -176,7 +176,7 @@ def _with(annotation: Any, inner: tuple[Any, ...]) -> Any:
     return annotation.__origin__[inner]
 
 
-def with_owner(hint: object, owner: type | None) -> Any:
+def with_owner(hint: object, owner: type | None) -> object:
     """An annotation in which ``Self`` is said.
 
     Args:
@@ -186,24 +186,24 @@ def with_owner(hint: object, owner: type | None) -> Any:
     return changed(hint, lambda part: (Any if owner is None else owner) if part is typing.Self else ...)
 
 
-def with_paths(hint: object) -> Any:
+def with_paths(hint: object) -> object:
     """An annotation with a path in place of each file: type checkers take the one for the other, too."""
     return changed(hint, _as_path)
 
 
-def _as_path(part: object) -> Any:
+def _as_path(part: object) -> object:
     """A path in place of a file, or several where its name may be a pattern; `...` if it is none."""
     if not isinstance(part, type) or not issubclass(part, File):
         return ...
     return Path if part is OutputFile else Path | list[Path]
 
 
-def settled(hint: object) -> Any:
+def settled(hint: object) -> object:
     """An annotation with the value in place of each future: what becomes of a block's result."""
     return changed(hint, _awaited)
 
 
-def _awaited(hint: object) -> Any:
+def _awaited(hint: object) -> object:
     """The value of a future; `...` if it is none."""
     origin = typing.get_origin(hint) or hint
     if isinstance(origin, type) and issubclass(origin, _AWAITED):

@@ -29,8 +29,8 @@ class Argument:
     """
 
     name: str
-    hint: Any
-    value: Any
+    hint: object
+    value: object
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +45,10 @@ class Function:
         gives: the type of its value; `typing.Any` if nobody says.
     """
 
-    fn: Any
+    fn: object
     signature: inspect.Signature | None
-    hints: Mapping[str, Any]
-    gives: Any
+    hints: Mapping[str, object]
+    gives: object
 
     def arguments(self, args: tuple[object, ...], kwargs: Mapping[str, object]) -> list[Argument]:
         """The arguments of a call; with names of their own and no hints, where the function tells nothing."""
@@ -73,7 +73,7 @@ class Functions:
     def __init__(self) -> None:
         self._known: dict[tuple[int, bool, type | None], Function] = {}
 
-    def of_call(self, fn: Callable[..., Any], args: tuple[object, ...], *, is_block: bool) -> Function:
+    def of_call(self, fn: Callable[..., object], args: tuple[object, ...], *, is_block: bool) -> Function:
         """What is known of a function that is called with these positional arguments."""
         owner = owner_of(fn, args)
         key = id(fn), is_block, owner
@@ -85,7 +85,7 @@ class Functions:
         return function
 
 
-def function_of(fn: Callable[..., Any], *, is_block: bool, owner: type | None = None) -> Function:
+def function_of(fn: Callable[..., object], *, is_block: bool, owner: type | None = None) -> Function:
     """What is known of a function.
 
     Args:
@@ -119,13 +119,13 @@ def owner_of(fn: object, args: tuple[object, ...]) -> type | None:
     return first if isinstance(first, type) else type(first)
 
 
-def _given_by(fn: Any) -> Any:
+def _given_by(fn: Any) -> object:
     """The annotation of what a function returns, if that is what a call of it gives."""
     fn = function_in(fn)
     return returned_by(fn) if passed_on(fn).result else Any
 
 
-def _each(parameter: inspect.Parameter, given: Any, hint: Any) -> Iterator[Argument]:
+def _each(parameter: inspect.Parameter, given: Any, hint: object) -> Iterator[Argument]:
     if parameter.kind is parameter.VAR_POSITIONAL:
         hint = Any if typing.get_origin(hint) is typing.Unpack else hint
         yield from (Argument(f"*{parameter.name}", hint, value) for value in given)
@@ -137,7 +137,7 @@ def _each(parameter: inspect.Parameter, given: Any, hint: Any) -> Iterator[Argum
         yield Argument(parameter.name, Any if given is parameter.default else hint, given)
 
 
-def _fields(hint: object) -> Mapping[str, Any] | None:
+def _fields(hint: object) -> Mapping[str, object] | None:
     """The types of keywords, where a typed dict says what they are."""
     return hints_of(typing.get_args(hint)[0]) if typing.get_origin(hint) is typing.Unpack else None
 
@@ -158,7 +158,7 @@ def _parameters(fn: Any) -> tuple[inspect.Signature | None, dict[str, Any]]:
     return signature, taken_by(fn)
 
 
-def _of_wrapper(fn: Any, signature: inspect.Signature) -> tuple[inspect.Signature | None, dict[str, Any]]:
+def _of_wrapper(fn: Any, signature: inspect.Signature) -> tuple[inspect.Signature | None, dict[str, object]]:
     """A wrapper that passes all on takes what the innermost function takes; of any other, its annotations are those of
     what it wraps (`functools.wraps` copies them) and say nothing of its own parameters."""
     module = str(getattr(fn, "__globals__", {}).get("__name__", "")).partition(".")[0]

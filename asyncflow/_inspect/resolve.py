@@ -16,7 +16,7 @@ from types import MethodType, SimpleNamespace
 from typing import Any, TypeVar
 
 
-def returned_by(fn: Callable[..., Any]) -> Any:
+def returned_by(fn: Callable[..., object]) -> object:
     """The annotation of what a function returns; `typing.Any` if there is none to be had.
 
     Args:
@@ -28,14 +28,14 @@ def returned_by(fn: Callable[..., Any]) -> Any:
         return Any
 
 
-def function_in(fn: object) -> Any:
+def function_in(fn: object) -> object:
     """The callable inside of partials and bound methods."""
     while isinstance(fn, (functools.partial, MethodType)):
         fn = fn.func if isinstance(fn, functools.partial) else fn.__func__
     return fn
 
 
-def _returned_by(fn: object) -> Any:
+def _returned_by(fn: object) -> object:
     fn = function_in(fn)
     if isinstance(fn, type):
         return fn
@@ -45,14 +45,14 @@ def _returned_by(fn: object) -> Any:
     return _resolved(written["return"], *_namespaces(fn)) if "return" in written else Any
 
 
-def taken_by(fn: Callable[..., Any]) -> dict[str, Any]:
+def taken_by(fn: Callable[..., object]) -> dict[str, object]:
     """The annotations of a plain function's parameters, by name, each by itself, for one may be unreadable."""
     written = getattr(fn, "__annotations__", None) or {}
     inner, outer = _namespaces(fn)
     return {name: _resolved(each, inner, outer) for name, each in written.items() if name != "return"}
 
 
-def _namespaces(fn: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+def _namespaces(fn: Any) -> tuple[dict[str, object], dict[str, object]]:
     """What names mean in the annotations of a function: around it, and in its module."""
     plain = inspect.unwrap(fn)
     code = getattr(plain, "__code__", None)
@@ -66,7 +66,7 @@ def _namespaces(fn: Any) -> tuple[dict[str, Any], dict[str, Any]]:
     return inner, getattr(plain, "__globals__", {})
 
 
-def hints_of(cls: type, args: tuple[Any, ...] = ()) -> dict[str, Any]:
+def hints_of(cls: type, args: tuple[object, ...] = ()) -> dict[str, object]:
     """The annotations in a class and those that it derives from, each by itself, for one may be unreadable.
 
     Args:
@@ -79,7 +79,7 @@ def hints_of(cls: type, args: tuple[Any, ...] = ()) -> dict[str, Any]:
             return typing.get_type_hints(cls, include_extras=True)
         except Exception:
             pass
-    hints: dict[str, Any] = {}
+    hints: dict[str, object] = {}
     for each in reversed(cls.__mro__):
         inner = {parameter.__name__: parameter for parameter in getattr(each, "__type_params__", ())}
         inner |= {**vars(each), cls.__name__: cls, each.__name__: each}
@@ -91,7 +91,7 @@ def hints_of(cls: type, args: tuple[Any, ...] = ()) -> dict[str, Any]:
     return hints
 
 
-def _resolved(annotation: object, inner: Mapping[str, object], outer: dict[str, Any]) -> Any:
+def _resolved(annotation: object, inner: Mapping[str, object], outer: dict[str, object]) -> object:
     """An annotation with what is text in it evaluated; `typing.Any` if that cannot be."""
     holder = SimpleNamespace(__annotations__={"it": annotation})
     try:
@@ -103,27 +103,27 @@ def _resolved(annotation: object, inner: Mapping[str, object], outer: dict[str, 
 class _Names(dict[str, Any]):
     """Names as an annotation sees them; one that is nowhere is a type variable, which may be anything."""
 
-    def __init__(self, *namespaces: Mapping[str, Any]) -> None:
+    def __init__(self, *namespaces: Mapping[str, object]) -> None:
         super().__init__()
         self._namespaces = (*namespaces, vars(builtins))
 
-    def __missing__(self, name: str) -> Any:
+    def __missing__(self, name: str) -> object:
         for namespace in self._namespaces:
             if name in namespace:
                 return namespace[name]
         return TypeVar(name)
 
 
-def bindings(cls: object, args: tuple[object, ...]) -> dict[Any, Any]:
+def bindings(cls: object, args: tuple[object, ...]) -> dict[object, object]:
     """What the type variables of a generic class stand for. In a class that it derives from, the same variables may
     stand for something else: see `arguments_of`.
     """
     return dict(zip(getattr(cls, "__parameters__", ()), args, strict=False))
 
 
-def arguments_of(cls: object, args: tuple[object, ...]) -> dict[Any, tuple[Any, ...]]:
+def arguments_of(cls: object, args: tuple[object, ...]) -> dict[object, tuple[object, ...]]:
     """What each generic class is parametrised with that a class derives from, and the class itself."""
-    found: dict[Any, tuple[Any, ...]] = {cls: args} if args else {}
+    found: dict[object, tuple[object, ...]] = {cls: args} if args else {}
     bound = bindings(cls, args)
     for base in vars(cls).get("__orig_bases__", ()) if isinstance(cls, type) else ():
         origin = typing.get_origin(base) or base
@@ -135,7 +135,7 @@ def arguments_of(cls: object, args: tuple[object, ...]) -> dict[Any, tuple[Any, 
     return found
 
 
-def substituted(annotation: Any, bound: Mapping[Any, Any]) -> Any:
+def substituted(annotation: Any, bound: Mapping[object, object]) -> object:
     """An annotation with what its type variables stand for.
 
     Args:

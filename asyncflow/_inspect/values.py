@@ -46,7 +46,7 @@ class Refusal(NamedTuple):
     """
 
     reason: str
-    culprit: Any
+    culprit: object
 
 
 def refusal(value: object, hint: object, replaced: Replaced | None = None) -> Refusal | None:
@@ -63,7 +63,7 @@ def refusal(value: object, hint: object, replaced: Replaced | None = None) -> Re
     return _Look(_stays if replaced is None else replaced).refusal(value, hint, 0)
 
 
-def problem_with(value: object, hint: object) -> tuple[str, Any] | None:
+def problem_with(value: object, hint: object) -> tuple[str, object] | None:
     """Why a value that has come is not of a type, in words, and the part of it that is not; None if it is. All of it is
     looked at.
     """
@@ -75,7 +75,7 @@ def problem_with(value: object, hint: object) -> tuple[str, Any] | None:
     return _in_words(value, refused)
 
 
-def _stays(value: object) -> Any:
+def _stays(value: object) -> object:
     return ...
 
 
@@ -98,7 +98,7 @@ def _refused(value: object, hint: object, *, everything: bool) -> Exception | No
     return None
 
 
-def _in_words(value: object, error: Exception) -> tuple[str, Any]:
+def _in_words(value: object, error: Exception) -> tuple[str, object]:
     """Which part of a value is wrong: "item 2 is str, '3.5'"."""
     steps = [str(step) for step in getattr(error, "_path", ())]
     part, where = value, []
@@ -194,7 +194,7 @@ class _Look:
             return Refusal(f"it has {len(value)} items, not {len(shape)}", value)
         return self._first(self._parts(value, hint), depth)
 
-    def _parts(self, value: object, hint: object) -> Iterable[tuple[Any, Any]]:
+    def _parts(self, value: object, hint: object) -> Iterable[tuple[object, object]]:
         if not dataclasses.is_dataclass(value):
             return itertools.islice(_parts_of_container(value, hint), self._items)
         hints = hints_of(type(value))
@@ -216,7 +216,7 @@ def _told(reason: str | None, value: object) -> Refusal | None:
     return None if reason is None else Refusal(reason, value)
 
 
-def _keys(value: Any, cls: Any) -> Refusal | None:
+def _keys(value: object, cls: Any) -> Refusal | None:
     """What is wrong with the keys of a dict of which it is known which there may be."""
     if not isinstance(value, dict):
         return Refusal("", value)
@@ -230,12 +230,12 @@ def _keys(value: Any, cls: Any) -> Refusal | None:
     return None
 
 
-def _parts_of_typed_dict(value: Any, cls: Any) -> Iterable[tuple[Any, Any]]:
+def _parts_of_typed_dict(value: Any, cls: Any) -> Iterable[tuple[object, object]]:
     hints = hints_of(cls)
     return [(part, hints.get(key, Any)) for key, part in value.items()]
 
 
-def _parts_of_container(value: Any, hint: Any) -> Iterator[tuple[Any, Any]]:
+def _parts_of_container(value: Any, hint: Any) -> Iterator[tuple[object, object]]:
     """What is in a container, each with the annotation that it is asked to be of."""
     cls = type(value)
     if issubclass(cls, dict):

@@ -32,10 +32,10 @@ from .notes import Notes
 class Hands(Protocol):
     """A backend that does nothing, and makes something that stands in for the value of any task."""
 
-    decided: Any
-    lacked: Any
+    decided: object
+    lacked: object
 
-    def stand_in(self, work: object) -> Any:
+    def stand_in(self, work: object) -> object:
         """Something of the type that a task's value has."""
 
 
@@ -44,13 +44,13 @@ class _NotedWiring(Wiring):
 
     _run: DryRun
 
-    def adopt(self, awaitable: object) -> TaskFuture[Any]:
+    def adopt(self, awaitable: object) -> TaskFuture[object]:
         """As any run."""
         task = super().adopt(awaitable)
         self._run.notes.adopted(task)
         return task
 
-    def of_returned(self, block: Task, value: object) -> tuple[list[Any], arguments.Holes]:
+    def of_returned(self, block: Task, value: object) -> tuple[list[object], arguments.Holes]:
         """As any run."""
         self._run.notes.site = block.site.code, block.site.at
         futures, holes = super().of_returned(block, value)
@@ -108,7 +108,7 @@ class DryRun(Run):
         code: CodeType | None,
         at: int,
         after: Sequence[object] = (),
-    ) -> TaskFuture[Any]:
+    ) -> TaskFuture[object]:
         """Take a call, as any run, and take note of it."""
         call = Call(definition, args, kwargs, code, at, after)
         block = SCOPE.get().block
@@ -118,7 +118,7 @@ class DryRun(Run):
                 return rehearsal.take(call)
         return self.take(call)
 
-    def take(self, call: Call) -> TaskFuture[Any]:
+    def take(self, call: Call) -> TaskFuture[object]:
         """Take a call that belongs here, and take note of it."""
         if len(self.notes.by_id) >= self.max_tasks:
             raise TooManyTasks(call.definition.name, self.max_tasks, place_in(call.code, call.at))
@@ -138,7 +138,7 @@ class DryRun(Run):
         self.notes.called(future, call, dependencies)
         return future
 
-    def called_as(self, number: int, call: Call) -> TaskFuture[Any]:
+    def called_as(self, number: int, call: Call) -> TaskFuture[object]:
         """Make a call that has a number already, so that what was adopted for it came after it."""
         last, self.last, self.last_site = self.last, number - 1, None
         try:
@@ -148,7 +148,7 @@ class DryRun(Run):
 
     def _taken(
         self, args: tuple[object, ...], kwargs: Mapping[str, object]
-    ) -> tuple[list[Any], tuple[Any, ...], Mapping[str, Any]]:
+    ) -> tuple[list[Any], tuple[object, ...], Mapping[str, object]]:
         """The futures among arguments, and the arguments with futures of this run in them and nothing else to wait for.
 
         They are copies where something was put in: what the caller does to a list later changes nothing.
@@ -161,7 +161,7 @@ class DryRun(Run):
             self.used(future)
         return own, args, kwargs
 
-    def own(self, future: TaskFuture[Any]) -> TaskFuture[Any]:
+    def own(self, future: TaskFuture[object]) -> TaskFuture[object]:
         """What stands for a future here."""
         return future
 

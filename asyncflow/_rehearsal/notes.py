@@ -40,7 +40,7 @@ class Notes:
         self._real = real
         self.by_id: dict[int, RehearsedCall] = {}
         self._inside: dict[int | None, list[RehearsedCall]] = defaultdict(list)  # by block
-        self._futures: dict[int, TaskFuture[Any]] = {}  # held, so that their values can be told
+        self._futures: dict[int, TaskFuture[object]] = {}  # held, so that their values can be told
         self._waited: dict[int, dict[int | None, int]] = {}
         self.checkpoints: list[Checkpoint] = []
         self.lacks: list[Lack] = []
@@ -49,7 +49,7 @@ class Notes:
 
     # -- taken note of while the run goes on --------------------------------------------------------------
 
-    def called(self, future: TaskFuture[Any], given: Call, dependencies: Sequence[Any]) -> None:
+    def called(self, future: TaskFuture[object], given: Call, dependencies: Sequence[Any]) -> None:
         """A call was made; its arguments and what it waits for are of this run."""
         definition = given.definition
         call = self._noted(future, definition.kind, definition.fn, given.args, given.kwargs)
@@ -65,7 +65,7 @@ class Notes:
             call.folder = str(future.files.folder)
 
     def refused(
-        self, future: TaskFuture[Any], given: Call, dependencies: Sequence[Any], after: Sequence[Any]
+        self, future: TaskFuture[object], given: Call, dependencies: Sequence[Any], after: Sequence[Any]
     ) -> None:
         """A call was made in place of one that a run would have refused, which is what it is to look like."""
         call = self.by_id[future.id]
@@ -75,13 +75,13 @@ class Notes:
         call.after = tuple(each.id for each in after)
         call.place = self._real.lane_for(given.definition).place
 
-    def adopted(self, future: TaskFuture[Any]) -> None:
+    def adopted(self, future: TaskFuture[object]) -> None:
         """Something that others do was made a node of the graph."""
         future.site = future.site.changed(code=self.site[0], at=self.site[1])
         self._noted(future, "awaitable", future.definition.fn, (), {})
 
     def _noted(
-        self, future: TaskFuture[Any], kind: str, fn: Any, args: tuple[Any, ...], kwargs: Any
+        self, future: TaskFuture[object], kind: str, fn: Any, args: tuple[object, ...], kwargs: Any
     ) -> RehearsedCall:
         definition, owner = future.definition, future.owner
         future.__class__ = RehearsedFuture
@@ -105,11 +105,11 @@ class Notes:
         self._futures[future.id] = future
         return call
 
-    def renamed(self, future: TaskFuture[Any]) -> None:
+    def renamed(self, future: TaskFuture[object]) -> None:
         """A future's name has changed."""
         self.by_id[future.id].name = future.name
 
-    def used(self, future: TaskFuture[Any], waited: bool) -> None:
+    def used(self, future: TaskFuture[object], waited: bool) -> None:
         """Somebody has use for a result; `waited` if their code goes on after it only."""
         call = self.by_id.get(future.id)
         if call is None or self._futures[future.id] is not future:
@@ -121,7 +121,7 @@ class Notes:
             inside = block.id if block is not None and block.id in self.by_id else None
             self._waited.setdefault(future.id, {}).setdefault(inside, self._run.last)
 
-    def returned(self, block: Task, value: Any) -> None:
+    def returned(self, block: Task, value: object) -> None:
         """The body of a block has returned a value, with or without futures."""
         call = self.by_id.get(block.id)
         if call is not None:
@@ -146,7 +146,7 @@ class Notes:
             call.code, call.at = site.code, site.at
         return self._inside[block]
 
-    def value_of(self, call: RehearsedCall) -> Any:
+    def value_of(self, call: RehearsedCall) -> object:
         """What stands in for a call's value; `...` if there is none yet."""
         future = self._futures[call.id]
         return asyncio.Future.result(future) if has_value(future) else ...

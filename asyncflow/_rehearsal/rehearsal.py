@@ -46,7 +46,7 @@ class Rehearsal(DryRun):
 
     def __init__(
         self,
-        engine: Any,
+        engine: object,
         beside: Run | None,
         another: Callable[[Any], Rehearsal],
         backends: Mapping[str, ExecutionBackend],
@@ -65,7 +65,7 @@ class Rehearsal(DryRun):
         self._is_forgotten = False
 
     @property
-    def engine(self) -> Any:
+    def engine(self) -> object:
         """As of the engine's own runs."""
         return self._engine
 
@@ -89,7 +89,7 @@ class Rehearsal(DryRun):
 
     # -- the target ---------------------------------------------------------------------------------------
 
-    def begin(self, body: Callable[[], Any], name: str, code: CodeType, at: int) -> TaskFuture[Any]:
+    def begin(self, body: Callable[[], object], name: str, code: CodeType, at: int) -> TaskFuture[object]:
         """Run the target, as a block that is no part of the plan."""
         self.forgiving.site = code, at
         definition = Definition(body, "block", name=name, is_coroutine=True)
@@ -112,7 +112,7 @@ class Rehearsal(DryRun):
 
     # -- calls --------------------------------------------------------------------------------------------
 
-    def take(self, call: Call) -> TaskFuture[Any]:
+    def take(self, call: Call) -> TaskFuture[object]:
         """Take a call that was made inside of the target; one that a run would refuse, too."""
         name = call.definition.name
         if self.closed is not None:
@@ -131,7 +131,7 @@ class Rehearsal(DryRun):
         except Exception as error:
             return self.forgiving.refused(call, error)
 
-    def used(self, future: TaskFuture[Any], *, waited: bool = False) -> None:
+    def used(self, future: TaskFuture[object], *, waited: bool = False) -> None:
         """Somebody has use for a result: somebody in a rehearsal, or they would go on with a value that is none.
 
         Raises:
@@ -151,7 +151,7 @@ class Rehearsal(DryRun):
         self._is_forgotten = True
         super().forget()
 
-    def own(self, future: TaskFuture[Any]) -> TaskFuture[Any]:
+    def own(self, future: TaskFuture[object]) -> TaskFuture[object]:
         """Of a future that the engine really runs, or another rehearsal of it: something that stands in for it here."""
         run = future._run
         is_borrowed = run is not self and (
@@ -166,7 +166,7 @@ class Rehearsal(DryRun):
         self.forgiving.found.take(finding)
         return False
 
-    def misused(self, future: TaskFuture[Any], error: TypeError) -> None:
+    def misused(self, future: TaskFuture[object], error: TypeError) -> None:
         """Take note of a future that code has taken for its value."""
         self.forgiving.misused(future, error)
 

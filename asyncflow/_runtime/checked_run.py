@@ -34,7 +34,7 @@ class _Checks:
         self._endings = endings
         self._functions = Functions()
 
-    def refuses(self, task: Any, value: Any) -> bool:
+    def refuses(self, task: Any, value: object) -> bool:
         """Whether a result is of a wrong type; its task has then failed."""
         annotation = task.definition.returns or self._function_of(task).gives
         problem = problem_with(value, annotation)
@@ -83,7 +83,7 @@ class _CheckedDispatch(Dispatch):
 class _CheckedReports(Reports):
     checks: _Checks
 
-    def succeeded(self, task: Any, value: Any) -> None:
+    def succeeded(self, task: Any, value: object) -> None:
         """As in any run; a value of a wrong type is a failure."""
         is_value = not task.definition.is_block and type(value) not in NO_VALUES
         if not (is_value and task.story & NOW != CANCELLING and self.checks.refuses(task, value)):
@@ -93,7 +93,7 @@ class _CheckedReports(Reports):
 class _CheckedBlocks(Blocks):
     checks: _Checks
 
-    def succeeded(self, block: Any, value: Any) -> None:
+    def succeeded(self, block: object, value: object) -> None:
         """As in any run; a value of a wrong type is a failure."""
         if not self.checks.refuses(block, value):
             super().succeeded(block, value)
@@ -119,8 +119,8 @@ class CheckedRun(Run):
 class _Given(NamedTuple):
     """The arguments of a call before values were put in for its futures."""
 
-    args: tuple[Any, ...]
-    kwargs: Mapping[str, Any]
+    args: tuple[object, ...]
+    kwargs: Mapping[str, object]
     futures: Sequence[Any]
 
     def source_of(self, function: Function, number: int, part: object) -> tuple[str, int] | None:

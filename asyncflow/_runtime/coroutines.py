@@ -17,7 +17,7 @@ from contextlib import suppress
 from contextvars import Context
 from sys import getrefcount
 from time import perf_counter
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 from weakref import getweakrefcount
 
 from .._core.states import CANCELLING, HANDED, NOW, SUBMITTED
@@ -44,7 +44,7 @@ class Sink(Protocol):
     def handle(self, events: deque[Event], /) -> None:
         """Take events, which are removed, and carry out what follows from them."""
 
-    def succeeded(self, task: Task, value: Any, /) -> None:
+    def succeeded(self, task: Task, value: object, /) -> None:
         """Take a task that has ended and its value; what follows is carried out later."""
 
     def flush(self) -> None:
@@ -92,7 +92,7 @@ class Coroutines(Local):
         self._queue.extend(batch)
         self._ensure_driver()
 
-    def cancel(self, task: Task, msg: Any) -> None:
+    def cancel(self, task: Task, msg: object) -> None:
         """Cancel a body that waits, or take back one that has not begun."""
         driver = self.waiting.get(task.id)
         if driver is not None:
@@ -121,7 +121,7 @@ class Coroutines(Local):
         else:
             self._sink.flush()
 
-    def _follow(self, link: Task, value: Any) -> None:
+    def _follow(self, link: Task, value: object) -> None:
         """Run a link of a chain next, unless it was cancelled meanwhile."""
         if type(value) in NO_VALUES:
             self._events.extend(given_back(link))
@@ -193,7 +193,7 @@ class Coroutines(Local):
         self._ensure_driver()
 
     @types.coroutine
-    def _drive(self, me: Carrier) -> Generator[Any, Any, None]:
+    def _drive(self, me: Carrier) -> Generator[object, object, None]:
         """Run what is queued, until the asyncio task is somebody else's or another one drives the queue."""
         queue, over, succeeded = self._queue, self._over, self._sink.succeeded
         ran = None if self._record is None else self._record.ran_on_loop
@@ -253,7 +253,7 @@ class Coroutines(Local):
             slice_end = perf_counter() + self._slice
         return self._goes_on(perf_counter()), slice_end
 
-    def _enter_block(self, block: Task, context: Context) -> Any:
+    def _enter_block(self, block: Task, context: Context) -> object:
         """Run a block's body up to where it first waits; a plain ``def``, to its end."""
         block.snapshot = context  # in which what it returns is looked at, too
         context.run(enter_block, block)
@@ -301,8 +301,8 @@ class Coroutines(Local):
         return now
 
     def _become(
-        self, task: Task, me: Carrier, began: float, runner: Runner, run: Callable[..., Any]
-    ) -> Generator[Any, Any, None]:
+        self, task: Task, me: Carrier, began: float, runner: Runner, run: Callable[..., object]
+    ) -> Generator[object, object, None]:
         """Leave the queue to another driver and be the asyncio task of one body, until that is over."""
         link = task.link
         if self._active is me:  # else a loop inside of the body has left it already
@@ -349,7 +349,7 @@ class _Leaving:
     def handle(self, events: deque[Event], /) -> None:
         leave_with(SUCCEEDED, FAILED, events)
 
-    def succeeded(self, task: Task, value: Any, /) -> None:
+    def succeeded(self, task: Task, value: object, /) -> None:
         leave(None)
 
     def flush(self) -> None:

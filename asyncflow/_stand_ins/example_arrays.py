@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from .examples import Maker
 
 
-def array_of(maker: Maker, cls: Any, args: tuple[Any, ...], path: str) -> Any:
+def array_of(maker: Maker, cls: Any, args: tuple[object, ...], path: str) -> object:
     """An array of NumPy's with one element, a scalar, or a dtype.
 
     Args:
@@ -45,7 +45,7 @@ def _ones(numpy: Any, shape: tuple[int, ...], dtype: Any) -> Any:
         return numpy.zeros(shape, dtype)
 
 
-def _concrete(numpy: Any, scalar: Any) -> Any:
+def _concrete(numpy: Any, scalar: object) -> object:
     """What there are values of, for a scalar type that may be abstract."""
     cls = typing.get_origin(scalar) or scalar
     if not isinstance(cls, type):
@@ -65,11 +65,11 @@ def _concrete(numpy: Any, scalar: Any) -> Any:
     return cls if issubclass(cls, numpy.generic) and not _is_abstract(numpy, cls) else numpy.float64
 
 
-def _is_abstract(numpy: Any, cls: Any) -> bool:
+def _is_abstract(numpy: Any, cls: object) -> bool:
     return cls in (numpy.generic, numpy.number, numpy.inexact, numpy.floating)
 
 
-def frame_of(maker: Maker, cls: Any, args: tuple[Any, ...], path: str) -> Any:
+def frame_of(maker: Maker, cls: Any, args: tuple[object, ...], path: str) -> object:
     """A table, a series or an index of pandas with one row, or a moment."""
     pandas = sys.modules["pandas"]
     if cls is pandas.DataFrame:

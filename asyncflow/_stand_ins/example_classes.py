@@ -19,7 +19,7 @@ from .example_containers import Awaited
 if TYPE_CHECKING:
     from .examples import Maker
 
-_SCALARS: Final[tuple[tuple[type, Any], ...]] = (
+_SCALARS: Final[tuple[tuple[type, object], ...]] = (
     (int, 1),
     (float, 1.0),
     (complex, 1),
@@ -28,7 +28,7 @@ _SCALARS: Final[tuple[tuple[type, Any], ...]] = (
 )
 
 
-def object_of(maker: Maker, cls: Any, args: tuple[Any, ...], path: str) -> Any:
+def object_of(maker: Maker, cls: Any, args: tuple[object, ...], path: str) -> object:
     """An object of a class that is no container of Python's own."""
     try:
         for is_kind, make in _KINDS:
@@ -44,7 +44,7 @@ def object_of(maker: Maker, cls: Any, args: tuple[Any, ...], path: str) -> Any:
 
 def _parts(
     maker: Maker, cls: Any, args: tuple[Any, ...], path: str, names: Mapping[str, str]
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """Values for what a constructor asks for.
 
     Args:
@@ -61,11 +61,11 @@ def _is_enum(cls: object) -> bool:
     return isinstance(cls, enum.EnumMeta)
 
 
-def _member(maker: Maker, cls: Any, args: tuple[Any, ...], path: str) -> Any:
+def _member(maker: Maker, cls: Any, args: tuple[object, ...], path: str) -> object:
     return next(iter(cls.__members__.values()))
 
 
-def _typed_dict(maker: Maker, cls: Any, args: tuple[Any, ...], path: str) -> dict[str, Any]:
+def _typed_dict(maker: Maker, cls: Any, args: tuple[object, ...], path: str) -> dict[str, object]:
     wanted = hints_of(cls, args)
     optional = [name for name in cls.__optional_keys__ if maker.is_open(plain(wanted.get(name)))]
     return {
@@ -77,7 +77,7 @@ def _is_named_tuple(cls: Any) -> bool:
     return issubclass(cls, tuple) and isinstance(getattr(cls, "_fields", None), tuple)
 
 
-def _named_tuple(maker: Maker, cls: Any, args: tuple[Any, ...], path: str) -> Any:
+def _named_tuple(maker: Maker, cls: Any, args: tuple[Any, ...], path: str) -> object:
     names = {name: name for name in cls._fields if name not in cls._field_defaults}
     return cls(**_parts(maker, cls, args, path, names))
 
@@ -94,7 +94,7 @@ def _is_dataclass(cls: Any) -> bool:
     return _has_constructor_of(cls, "__dataclass_fields__") and cls.__dataclass_params__.init
 
 
-def _dataclass(maker: Maker, cls: Any, args: tuple[Any, ...], path: str) -> Any:
+def _dataclass(maker: Maker, cls: Any, args: tuple[object, ...], path: str) -> object:
     _, *parameters = inspect.signature(cls.__init__).parameters.values()
     names = {each.name: each.name for each in parameters if each.default is each.empty}
     made = cls(**_parts(maker, cls, args, path, names))
@@ -108,7 +108,7 @@ def _is_attrs(cls: object) -> bool:
     return "attr" in sys.modules and _has_constructor_of(cls, "__attrs_attrs__")
 
 
-def _attrs(maker: Maker, cls: Any, args: tuple[Any, ...], path: str) -> Any:
+def _attrs(maker: Maker, cls: Any, args: tuple[Any, ...], path: str) -> object:
     nothing = sys.modules["attr"].NOTHING
     names = {each.name: each.alias for each in cls.__attrs_attrs__ if each.init and each.default is nothing}
     return cls(**_parts(maker, cls, args, path, names))
@@ -119,7 +119,7 @@ def _is_pydantic(cls: Any) -> bool:
     return pydantic is not None and issubclass(cls, pydantic.BaseModel)
 
 
-def _pydantic(maker: Maker, cls: Any, args: tuple[Any, ...], path: str) -> Any:
+def _pydantic(maker: Maker, cls: Any, args: tuple[object, ...], path: str) -> object:
     fields = {name: field for name, field in cls.model_fields.items() if field.is_required()}
     values = {name: maker.make(field.annotation, f"{path}.{name}") for name, field in fields.items()}
     aliases = {name: field.validation_alias or name for name, field in fields.items()}
@@ -140,7 +140,7 @@ def _is_scalar(cls: Any) -> bool:
     return issubclass(cls, tuple(base for base, _ in _SCALARS))
 
 
-def _scalar(maker: Maker, cls: Any, args: tuple[Any, ...], path: str) -> Any:
+def _scalar(maker: Maker, cls: Any, args: tuple[object, ...], path: str) -> object:
     """Of a class that derives from a type of Python's own; what the class adds is not called."""
     base, value = next((base, value) for base, value in _SCALARS if issubclass(cls, base))
     return base.__new__(cls, value)
@@ -150,7 +150,7 @@ def _is_error(cls: Any) -> bool:
     return issubclass(cls, BaseException) and not isinstance(cls.__new__, types.FunctionType)
 
 
-def _error(maker: Maker, cls: Any, args: tuple[Any, ...], path: str) -> Any:
+def _error(maker: Maker, cls: Any, args: tuple[Any, ...], path: str) -> object:
     made = cls.__new__(cls)
     made.args = (f"stand-in for {path}",)
     return made
@@ -160,13 +160,13 @@ def _is_awaitable(cls: object) -> bool:
     return hasattr(cls, "__await__")
 
 
-def _awaitable(maker: Maker, cls: object, args: tuple[object, ...], path: str) -> Any:
+def _awaitable(maker: Maker, cls: object, args: tuple[object, ...], path: str) -> object:
     """It may not pretend: whoever takes it for a future would look for what only those have."""
     return Awaited(maker.make(args[-1] if args else Any, path))
 
 
 _Make = Callable[["Maker", Any, tuple[Any, ...], str], Any]
-_KINDS: Final[tuple[tuple[Callable[[Any], bool], _Make], ...]] = (
+_KINDS: Final[tuple[tuple[Callable[[object], bool], _Make], ...]] = (
     (_is_enum, _member),
     (is_typed_dict, _typed_dict),
     (_is_named_tuple, _named_tuple),

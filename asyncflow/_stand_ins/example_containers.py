@@ -22,17 +22,17 @@ Make = Callable[["Maker", tuple[Any, ...], str], Any]
 """Makes an object: with a maker for its parts, the arguments of its class, and what it stands for."""
 
 
-def _items(maker: Maker, args: Sequence[object], path: str) -> list[Any]:
+def _items(maker: Maker, args: Sequence[object], path: str) -> list[object]:
     """One item; none if it would be of a class that the container itself is part of."""
     item = args[0] if args else Any
     return [] if maker.is_open(item) else [maker.make(item, f"{path}[0]")]
 
 
-def _hashable_items(maker: Maker, args: Sequence[object], path: str) -> list[Any]:
+def _hashable_items(maker: Maker, args: Sequence[object], path: str) -> list[object]:
     return [item for item in _items(maker, args, path) if _is_hashable(item)]
 
 
-def _pairs(maker: Maker, args: Sequence[object], path: str) -> dict[Any, Any]:
+def _pairs(maker: Maker, args: Sequence[object], path: str) -> dict[object, object]:
     key, value = args if len(args) == 2 else (Any, Any)
     if maker.is_open(key) or maker.is_open(value):
         return {}
@@ -48,16 +48,16 @@ def _is_hashable(value: object) -> bool:
     return True
 
 
-def _of_items(container: Callable[[list[Any]], Any]) -> Make:
+def _of_items(container: Callable[[list[object]], object]) -> Make:
     return lambda maker, args, path: container(_items(maker, args, path))
 
 
-def _of_hashable_items(container: Callable[[list[Any]], Any]) -> Make:
+def _of_hashable_items(container: Callable[[list[object]], object]) -> Make:
     return lambda maker, args, path: container(_hashable_items(maker, args, path))
 
 
-def _of_pairs(container: Callable[[dict[Any, Any]], Any], value: object = None) -> Make:
-    def make(maker: Maker, args: tuple[object, ...], path: str) -> Any:
+def _of_pairs(container: Callable[[dict[object, object]], object], value: object = None) -> Make:
+    def make(maker: Maker, args: tuple[object, ...], path: str) -> object:
         return container(_pairs(maker, (*args, value) if args and value is not None else args, path))
 
     return make
@@ -71,11 +71,11 @@ class DictStandIn(dict[Any, Any]):
         remake: makes the value for any other key.
     """
 
-    def __init__(self, items: dict[Any, Any], remake: Callable[[], Any]) -> None:
+    def __init__(self, items: dict[object, object], remake: Callable[[], object]) -> None:
         super().__init__(items)
         self._remake = remake
 
-    def __missing__(self, key: object) -> Any:
+    def __missing__(self, key: object) -> object:
         return self._remake()
 
 
@@ -84,15 +84,15 @@ def _dict(maker: Maker, args: tuple[object, ...], path: str) -> DictStandIn:
     return DictStandIn(_pairs(maker, args, path), maker.remake(value, f"{path}[...]"))
 
 
-def _defaultdict(maker: Maker, args: tuple[object, ...], path: str) -> dict[Any, Any]:
+def _defaultdict(maker: Maker, args: tuple[object, ...], path: str) -> dict[object, object]:
     value = args[1] if len(args) == 2 else Any
     return collections.defaultdict(maker.remake(value, f"{path}[...]"), _pairs(maker, args, path))
 
 
-def _tuple(maker: Maker, args: tuple[object, ...], path: str) -> tuple[Any, ...]:
+def _tuple(maker: Maker, args: tuple[object, ...], path: str) -> tuple[object, ...]:
     if len(args) == 2 and args[1] is Ellipsis:
         return tuple(_items(maker, args, path))
-    made: list[Any] = []
+    made: list[object] = []
     for arg in args:
         unpacked = typing.get_args(arg)[0] if typing.get_origin(arg) is typing.Unpack else arg
         if unpacked is arg and not getattr(arg, "__unpacked__", False):
@@ -102,10 +102,10 @@ def _tuple(maker: Maker, args: tuple[object, ...], path: str) -> tuple[Any, ...]
     return tuple(made)
 
 
-def _function(maker: Maker, args: tuple[object, ...], path: str) -> Callable[..., Any]:
+def _function(maker: Maker, args: tuple[object, ...], path: str) -> Callable[..., object]:
     remake = maker.remake(args[-1] if args else Any, f"{path}(...)")
 
-    def example(*args: object, **kwargs: object) -> Any:
+    def example(*args: object, **kwargs: object) -> object:
         return remake()
 
     return example
@@ -118,7 +118,7 @@ class Awaited(collections.abc.Coroutine[Any, Any, Any]):
         value: what that gives.
     """
 
-    def __init__(self, value: Any) -> None:
+    def __init__(self, value: object) -> None:
         self._value = value
 
     def __await__(self) -> Any:
@@ -129,7 +129,7 @@ class Awaited(collections.abc.Coroutine[Any, Any, Any]):
         """Be over."""
         raise StopIteration(self._value)
 
-    def throw(self, *error: Any) -> Any:
+    def throw(self, *error: Any) -> object:
         """Be over."""
         raise error[0]
 
@@ -137,7 +137,7 @@ class Awaited(collections.abc.Coroutine[Any, Any, Any]):
         """Nothing is open."""
 
 
-def _context(maker: Maker, args: tuple[object, ...], path: str) -> Any:
+def _context(maker: Maker, args: tuple[object, ...], path: str) -> object:
     return contextlib.nullcontext(maker.make(args[0] if args else Any, path))
 
 
@@ -145,11 +145,11 @@ def _awaited(maker: Maker, args: tuple[object, ...], path: str) -> Awaited:
     return Awaited(maker.make(args[-1] if args else Any, path))
 
 
-def _text_file(maker: Maker, args: tuple[object, ...], path: str) -> Any:
+def _text_file(maker: Maker, args: tuple[object, ...], path: str) -> object:
     return io.StringIO(TEXT) if args != (bytes,) else io.BytesIO(TEXT.encode())
 
 
-def _binary_file(maker: Maker, args: tuple[object, ...], path: str) -> Any:
+def _binary_file(maker: Maker, args: tuple[object, ...], path: str) -> object:
     return io.BytesIO(TEXT.encode())
 
 
@@ -161,7 +161,7 @@ def _path(maker: Maker, args: tuple[object, ...], path: str) -> PathStandIn:
     return PathStandIn(_pure_path(maker, args, path))
 
 
-_BY_CLASS: Final[dict[Any, Make]] = {
+_BY_CLASS: Final[dict[object, Make]] = {
     list: _of_items(list),
     set: _of_hashable_items(set),
     frozenset: _of_hashable_items(frozenset),

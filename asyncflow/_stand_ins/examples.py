@@ -24,7 +24,7 @@ _DEEPEST: Final = 40
 
 def example_of(
     annotation: object, describe: str, decisions: Decisions | None = None, owner: type | None = None
-) -> Any:
+) -> object:
     """Make a value that an annotation allows; a `StandIn` of what it does not tell.
 
     It never raises, imports nothing, and calls no code of the user's but the constructors of dataclasses, named tuples,
@@ -52,10 +52,10 @@ class Maker:
         self._owner = owner
         self._left = _MOST
         self._depth = 0
-        self._open: list[tuple[Any, tuple[Any, ...]]] = []  # classes of which objects are being made
+        self._open: list[tuple[object, tuple[object, ...]]] = []  # classes of which objects are being made
         self._choices = 0  # one of several things is being made, and the real value may be another
 
-    def make(self, annotation: object, path: str) -> Any:
+    def make(self, annotation: object, path: str) -> object:
         """One part."""
         self._left -= 1
         if self._left < 0 or self._depth > _DEEPEST:
@@ -70,7 +70,7 @@ class Maker:
         finally:
             self._depth -= 1
 
-    def remake(self, annotation: object, path: str) -> Callable[[], Any]:
+    def remake(self, annotation: object, path: str) -> Callable[[], object]:
         """What makes a part whenever it is called."""
         return partial(example_of, annotation, path, self._decisions, self._owner)
 
@@ -103,7 +103,7 @@ class Maker:
 
     # -- kinds of annotations -----------------------------------------------------------------------------
 
-    def _made(self, annotation: object, path: str) -> Any:
+    def _made(self, annotation: object, path: str) -> object:
         if annotation is typing.Self:
             return self._of_self(path)
         annotation = plain(annotation)
@@ -121,7 +121,7 @@ class Maker:
         cls = annotation if origin is None else origin
         return self._of_class(cls, args, path) if isinstance(cls, type) else self.opaque(path)
 
-    def _of_union(self, members: Sequence[object], path: str) -> Any:
+    def _of_union(self, members: Sequence[object], path: str) -> object:
         array_like = getattr(sys.modules.get("numpy.typing"), "ArrayLike", None)
         if array_like is not None and members == typing.get_args(
             getattr(array_like, "__value__", array_like)
@@ -133,14 +133,14 @@ class Maker:
             return None  # or it would go on and on
         return self._one_of(ending or values, path, len(values))
 
-    def _one_of(self, members: Sequence[object], path: str, among: int) -> Any:
+    def _one_of(self, members: Sequence[object], path: str, among: int) -> object:
         self._choices += among > 1
         try:
             return self.make(members[0], path)
         finally:
             self._choices -= among > 1
 
-    def _of_self(self, path: str) -> Any:
+    def _of_self(self, path: str) -> object:
         if self._open:
             return self.opaque(path, self._self())
         return self.opaque(path) if self._owner is None else self._of_class(self._owner, (), path)
@@ -148,13 +148,13 @@ class Maker:
     def _self(self) -> Any:
         return self._open[-1][0] if self._open else self._owner
 
-    def _class(self, annotation: object) -> Any:
+    def _class(self, annotation: object) -> object:
         """A class, where it is a class itself that is wanted."""
         if annotation is typing.Self:
             return self._self() or object
         return class_of(members(annotation)[0]) or object
 
-    def _of_class(self, cls: Any, args: tuple[Any, ...], path: str) -> Any:
+    def _of_class(self, cls: Any, args: tuple[object, ...], path: str) -> object:
         if cls is object or cls is Any:
             return self.opaque(path)
         if cls is re.Pattern and args == (bytes,):

@@ -53,12 +53,12 @@ def _set_arguments(arguments: list[str]) -> None:
     sys.argv[:] = arguments
 
 
-def _set_filters(filters: list[Any]) -> None:
+def _set_filters(filters: list[object]) -> None:
     warnings.resetwarnings()  # which also makes Python look at them anew
     warnings.filters[:] = filters  # type: ignore[index]
 
 
-def _decimal() -> Any:
+def _decimal() -> object:
     decimal = sys.modules.get("decimal")  # not to be loaded for this
     return None if decimal is None else decimal.getcontext().__reduce__()
 
@@ -69,7 +69,7 @@ def _set_decimal(parts: Any) -> None:
     decimal.setcontext(parts[0](*parts[1]) if parts else decimal.DefaultContext.copy())
 
 
-_LOOKED_AT: Final[dict[str, tuple[Callable[[], Any], Callable[[Any], Any]]]] = {
+_LOOKED_AT: Final[dict[str, tuple[Callable[[], object], Callable[[Any], object]]]] = {
     "path": (lambda: sys.path[:], _set_path),
     "arguments": (lambda: sys.argv[:], _set_arguments),
     "filters": (lambda: list(warnings.filters), _set_filters),
@@ -113,7 +113,7 @@ class House:
         self._files = [(os.fstat(fd).st_dev, os.fstat(fd).st_ino) for fd in _STANDARD]
         self._told = False  # of a change of directory or environment
         self._limits: dict[int, tuple[int, int]] = {}  # that were changed, as they were before
-        self._variables: dict[Any, Any] = {}  # context variables that modules have set
+        self._variables: dict[Any, object] = {}  # context variables that modules have set
         self._imported = imported
         self.is_importing = False  # a module, in the thread of the tasks
         self.import_began = 0.0  # when the first did since the last `tidy`; 0 if there was none
@@ -161,11 +161,11 @@ class House:
         finally:
             self._end_settling(before)
 
-    def _begin_settling(self) -> dict[str, Any]:
+    def _begin_settling(self) -> dict[str, object]:
         self.is_importing = True
         return self._look()
 
-    def _end_settling(self, before: dict[str, Any]) -> None:
+    def _end_settling(self, before: dict[str, object]) -> None:
         try:
             set_trackers_apart()
             self._keep(before, self._look())
@@ -303,10 +303,10 @@ def _merged(kept: dict[str, str], before: dict[str, str], after: dict[str, str])
     return {name: value for name, value in kept.items() if name in after or name not in before} | changed
 
 
-def _added(kept: list[Any], before: list[Any], after: list[Any]) -> list[Any]:
+def _added(kept: list[object], before: list[object], after: list[object]) -> list[object]:
     """The same for a list that the task itself had changed before: what is new goes to the front."""
     return [value for value in after if value not in before] + kept
 
 
-def _set_between(before: Context, after: Context) -> dict[Any, Any]:
+def _set_between(before: Context, after: Context) -> dict[object, object]:
     return {name: value for name, value in after.items() if before.get(name, _NOTHING) is not value}

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from itertools import count
-from typing import Any, Final
+from typing import Final
 
 from .._core.states import STATES
 from .._record.history import ORDER
@@ -62,7 +62,7 @@ class _Worker:
         return thread
 
 
-def trace(rows: Rows) -> dict[str, Any]:
+def trace(rows: Rows) -> dict[str, object]:
     """The whole trace, for `json.dump`."""
     return _Trace(rows).told()
 
@@ -79,7 +79,7 @@ class _Trace:
         self._slices: dict[int, _Slice] = {}
         self._open: dict[int, list[tuple[int, int]]] = {}  # ends and rows of blocks, by thread
 
-    def told(self) -> dict[str, Any]:
+    def told(self) -> dict[str, object]:
         not_run = self._place_all()
         events = [self._complete(row, piece) for row, piece in self._slices.items()]
         events += [self._instant(row) for row in not_run]
@@ -142,11 +142,11 @@ class _Trace:
 
     # -- events --------------------------------------------------------------------------------------------
 
-    def _complete(self, row: int, piece: _Slice) -> dict[str, Any]:
+    def _complete(self, row: int, piece: _Slice) -> dict[str, object]:
         event = self._event("X", row, piece.process, piece.thread, piece.begin)
         return {**event, "dur": (piece.end - piece.begin) / 1000}
 
-    def _instant(self, row: int) -> dict[str, Any]:
+    def _instant(self, row: int) -> dict[str, object]:
         process = self._process(_BLOCKS)
         worker = self._worker(process, _NOT_RUN)
         if not worker.threads:
@@ -154,7 +154,7 @@ class _Trace:
         moment = round(self._history.over[row] * _NANO)
         return {**self._event("i", row, process, worker.threads[0], moment), "s": "t"}
 
-    def _event(self, phase: str, row: int, process: int, thread: int, moment: int) -> dict[str, Any]:
+    def _event(self, phase: str, row: int, process: int, thread: int, moment: int) -> dict[str, object]:
         site = self._history.sites[self._history.site[row]]
         return {
             "ph": phase,
@@ -166,11 +166,11 @@ class _Trace:
             "args": self._args(row),
         }
 
-    def _args(self, row: int) -> dict[str, Any]:
+    def _args(self, row: int) -> dict[str, object]:
         history = self._history
         site, told = history.sites[history.site[row]], waits.times(history, row)
         shares = waits.shares(history, row, told.called, told.over)
-        args: dict[str, Any] = {
+        args: dict[str, object] = {
             "task": history.id[row],
             "state": STATES[history.state[row] - 1].value,
             "called at": plain(site.called_at),
@@ -200,7 +200,7 @@ class _Trace:
                 args["because of"] = list(ending.roots)
         return args
 
-    def _arrows(self) -> Iterable[dict[str, Any]]:
+    def _arrows(self) -> Iterable[dict[str, object]]:
         """From the end of each dependency to the beginning of what waited for it."""
         history, numbers = self._history, count(1)
         for row, piece in self._slices.items():
@@ -216,7 +216,7 @@ class _Trace:
                 yield {**both, "ph": "s", **_at(former, since)}
                 yield {**both, "ph": "f", "bp": "e", **_at(piece, piece.begin)}
 
-    def _names(self) -> Iterable[dict[str, Any]]:
+    def _names(self) -> Iterable[dict[str, object]]:
         """Of processes and threads; blocks come first, then places as they were first used."""
         for place, process in self._processes.items():
             name, index = ("blocks", 0) if place is None else (plain(place), process)
@@ -229,9 +229,9 @@ class _Trace:
                 yield _named("thread_sort_index", worker.process, thread, {"sort_index": thread})
 
 
-def _at(piece: _Slice, moment: int) -> dict[str, Any]:
+def _at(piece: _Slice, moment: int) -> dict[str, object]:
     return {"pid": piece.process, "tid": piece.thread, "ts": moment / 1000}
 
 
-def _named(name: str, process: int, thread: int, args: Mapping[str, object]) -> dict[str, Any]:
+def _named(name: str, process: int, thread: int, args: Mapping[str, object]) -> dict[str, object]:
     return {"ph": "M", "name": name, "pid": process, "tid": thread, "ts": 0, "args": args}

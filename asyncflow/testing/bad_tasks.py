@@ -48,7 +48,7 @@ def total(numbers: list[int]) -> int:
     return sum(numbers)
 
 
-def same(value: object) -> Any:
+def same(value: object) -> object:
     """What it was given."""
     return value
 
@@ -104,7 +104,7 @@ class Picky(Exception):
 class Holder(Exception):
     """Holds something that cannot travel."""
 
-    def __init__(self, held: Any) -> None:
+    def __init__(self, held: object) -> None:
         super().__init__("it holds something")
         self.held = held
 
@@ -133,7 +133,7 @@ class Unnoted(Exception):
 class Rebuilt(Exception):
     """Pickles well and ends the process of whoever unpickles it in a careless way."""
 
-    def __reduce__(self) -> tuple[Any, ...]:
+    def __reduce__(self) -> tuple[object, ...]:
         return _refuse, ()
 
 
@@ -256,9 +256,9 @@ def take_all_memory() -> bytearray:
 # -- results --------------------------------------------------------------------------------------------------
 
 
-def nested(depth: int) -> list[Any]:
+def nested(depth: int) -> list[object]:
     """A list in a list in a list."""
-    value: list[Any] = []
+    value: list[object] = []
     for _ in range(depth):
         value = [value]
     return value
@@ -287,17 +287,17 @@ def async_generator() -> AsyncIterator[int]:
     return numbers()
 
 
-def coroutine() -> Any:
+def coroutine() -> object:
     """A coroutine that nobody has begun."""
     return add_later(1, 2)
 
 
-def open_file() -> Any:
+def open_file() -> object:
     """A file that is open."""
     return open(__file__, encoding="utf-8")
 
 
-def lock() -> Any:
+def lock() -> object:
     """A lock."""
     return _thread.allocate_lock()
 
@@ -312,7 +312,7 @@ def noise(size: int) -> bytes:
     return b"noise" * (size // 5)
 
 
-def array(size: int) -> Any:
+def array(size: int) -> object:
     """A NumPy array of as many bytes."""
     return importlib.import_module("numpy").zeros(size // 8)  # not imported where nobody asks for it
 
@@ -320,7 +320,7 @@ def array(size: int) -> Any:
 # -- arguments ------------------------------------------------------------------------------------------------
 
 
-def clear(values: list[Any]) -> int:
+def clear(values: list[object]) -> int:
     """Empty what it was given, and tell how much that was."""
     count = len(values)
     values.clear()
@@ -427,7 +427,7 @@ def _change_time_zone() -> None:
     time.tzset()
 
 
-SETTINGS: dict[str, tuple[Callable[[], Any], Callable[[], Any]]] = {
+SETTINGS: dict[str, tuple[Callable[[], object], Callable[[], object]]] = {
     "sys.path": (lambda: "/mess" in sys.path, lambda: sys.path.append("/mess")),
     "sys.argv": (lambda: "mess" in sys.argv, lambda: sys.argv.append("mess")),
     "warnings": (lambda: repr(warnings.filters), lambda: warnings.simplefilter("error", BytesWarning)),
@@ -464,7 +464,7 @@ SETTINGS: dict[str, tuple[Callable[[], Any], Callable[[], Any]]] = {
 """What a process has once for all that runs in it: how it is looked at, and how a task makes a mess of it."""
 
 
-def setting(name: str) -> Any:
+def setting(name: str) -> object:
     """One of the settings of the process."""
     return SETTINGS[name][0]()
 

@@ -39,7 +39,9 @@ class FakeClockLoop(asyncio.SelectorEventLoop):
         await super().shutdown_default_executor()
 
 
-def run_with_fake_clock(main: Callable[P, Coroutine[Any, Any, T]], /, *args: P.args, **kwargs: P.kwargs) -> T:
+def run_with_fake_clock(
+    main: Callable[P, Coroutine[object, object, T]], /, *args: P.args, **kwargs: P.kwargs
+) -> T:
     """Run a coroutine function to its end, as `asyncio.run` does, on a `FakeClockLoop`.
 
     Args:
@@ -129,7 +131,7 @@ class _PassingTime(selectors.BaseSelector):
             self._advance(timeout)
         return ready
 
-    def register(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
+    def register(self, fileobj: Any, events: int, data: object = None) -> selectors.SelectorKey:
         return self.real.register(fileobj, events, data)
 
     def unregister(self, fileobj: Any) -> selectors.SelectorKey:

@@ -55,12 +55,12 @@ def no_leaks(*, patience: float | None = None) -> Iterator[None]:
 class _Snapshot(NamedTuple):
     """All that there is, each with what identifies it and how it is shown."""
 
-    descriptors: dict[Any, str]
-    threads: dict[Any, str]
-    processes: dict[Any, str]
-    shared_memory: dict[Any, str]
-    files: dict[Any, str]
-    tasks: dict[Any, str]
+    descriptors: dict[object, str]
+    threads: dict[object, str]
+    processes: dict[object, str]
+    shared_memory: dict[object, str]
+    files: dict[object, str]
+    tasks: dict[object, str]
 
     @classmethod
     def take(cls, folder: Path) -> _Snapshot:
@@ -183,7 +183,7 @@ def _command(pid: int) -> str:
         return "gone"
 
 
-def _shared_memory() -> dict[Any, str]:
+def _shared_memory() -> dict[object, str]:
     """What this process and its children hold, by inode: a semaphore is mapped under a name of its first moment.
 
     What nobody holds is not counted, since a file does not tell who has made it.
@@ -217,7 +217,7 @@ def _held(process: Path) -> set[int]:
     return found
 
 
-def _tasks() -> dict[Any, str]:
+def _tasks() -> dict[object, str]:
     try:
         return {task: f"asyncio task {task!r}" for task in asyncio.all_tasks()}
     except RuntimeError:

@@ -29,7 +29,7 @@ class Place:
         self.shown = shown(url)
         self.is_web = is_web(url)
         self._is_data = scheme(url) == "data"
-        self._fs: Any = None
+        self._fs: object = None
         self._path = ""
         self._sessions: list[Any] = []
 
@@ -68,7 +68,7 @@ class Place:
                 sync(get_loop(), self._sessions.pop().close)
 
     @contextmanager
-    def reading(self, path: str) -> Iterator[tuple[Any, int | None]]:
+    def reading(self, path: str) -> Iterator[tuple[object, int | None]]:
         """A file that can be read from its beginning to its end, and its size in bytes if that is known."""
         if self._is_data:  # fsspec takes the bytes of some for letters, and knows no %3D in base64
             yield io.BytesIO(data_of(self.url)), None
@@ -116,7 +116,7 @@ class Place:
         # Those that are not async are kept by thread, for good; each transfer has a thread of its own.
         return {} if driver.async_impl else {"skip_instance_cache": True}
 
-    async def _new_session(self, **options: Any) -> Any:
+    async def _new_session(self, **options: Any) -> object:
         """Called by the HTTP driver, on its loop. What its user has configured there comes in `options` and wins."""
         import aiohttp
 
@@ -144,7 +144,7 @@ def _driver(name: str) -> Any:
         raise ValueError(f"nothing is known of {name}://") from None
 
 
-def _own(stream: object) -> Any:
+def _own(stream: object) -> object:
     """A stream with a position of its own: in memory://, all that read a file share one."""
     return io.BytesIO(stream.getvalue()) if isinstance(stream, io.BytesIO) else stream
 

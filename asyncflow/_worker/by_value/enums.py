@@ -9,7 +9,7 @@ from __future__ import annotations
 from enum import Enum
 from typing import Any, Final
 
-_SHELLS: Final[dict[int, dict[str, Any]]] = {}  # by the id of a class that is being filled
+_SHELLS: Final[dict[int, dict[str, object]]] = {}  # by the id of a class that is being filled
 _HEAP: Final = 1 << 9  # the flag of classes that are not built into the interpreter or an extension
 
 
@@ -18,12 +18,12 @@ def is_named(member: Enum) -> bool:
     return type(member)._member_map_.get(member._name_) is member
 
 
-def reduced(member: Enum) -> tuple[Any, ...]:
+def reduced(member: Enum) -> tuple[object, ...]:
     """How to find a member of a class that travels by value."""
     return find, (type(member), member._name_, _base(member))
 
 
-def _base(member: Enum) -> tuple[Any, tuple[Any, ...]]:
+def _base(member: Enum) -> tuple[object, tuple[object, ...]]:
     """The built-in class that a member is of, too, and what that is made of."""
     base: Any = next(cls for cls in type(member).__mro__ if not cls.__flags__ & _HEAP)
     if base is object:
@@ -33,7 +33,7 @@ def _base(member: Enum) -> tuple[Any, tuple[Any, ...]]:
     return base, base.__reduce__(member)[1]
 
 
-def find(cls: Any, name: str, base: tuple[Any, tuple[Any, ...]]) -> Any:
+def find(cls: Any, name: str, base: tuple[object, tuple[object, ...]]) -> object:
     """A member, or its shell if its class is not filled yet."""
     if "_member_map_" in cls.__dict__:
         return cls._member_map_[name]
@@ -44,13 +44,13 @@ def find(cls: Any, name: str, base: tuple[Any, tuple[Any, ...]]) -> Any:
     return shells[name]
 
 
-def members_of(cls: Any) -> list[tuple[Any, Any]]:
+def members_of(cls: Any) -> list[tuple[object, object]]:
     """The members and what each holds."""
     named = {id(each): each for each in cls._member_map_.values()}
     return [(each, _held(each)) for each in named.values()]
 
 
-def _held(member: Enum) -> Any:
+def _held(member: Enum) -> object:
     state = object.__getstate__(member)
     attributes, slots = state if isinstance(state, tuple) else (state, None)
     if attributes and isinstance(attributes.get("_inverted_"), Enum):
@@ -60,7 +60,7 @@ def _held(member: Enum) -> Any:
     return attributes, slots
 
 
-def without_strangers(content: dict[str, Any]) -> dict[str, Any]:
+def without_strangers(content: dict[str, Any]) -> dict[str, object]:
     """What stands in a class without the combinations that were made when they were needed."""
     known = content.get("_value2member_map_")
     if not known:
@@ -69,7 +69,7 @@ def without_strangers(content: dict[str, Any]) -> dict[str, Any]:
     return content | {"_value2member_map_": kept} if len(kept) != len(known) else content
 
 
-def set_members(cls: object, members: list[tuple[Any, Any]]) -> None:
+def set_members(cls: object, members: list[tuple[object, Any]]) -> None:
     """Give new members what they hold."""
     if _SHELLS.pop(id(cls), None) is None:
         return

@@ -25,7 +25,7 @@ _PROTOCOL: Final = 5
 _Way = Callable[[Any, Any], Any]  # of a pickler and a thing: bound ones would make a circle of each pickler
 
 
-def dumps(value: Any, *, is_going_home: bool = False, is_changed: bool = False) -> bytes:
+def dumps(value: object, *, is_going_home: bool = False, is_changed: bool = False) -> bytes:
     """A value as bytes, which `pickle.loads` reads.
 
     Args:
@@ -46,18 +46,22 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
     `pickle.Pickler`."""
 
     def __init__(
-        self, stream: Any, *, is_going_home: bool = False, buffer_callback: Callable[[Any], Any] | None = None
+        self,
+        stream: Any,
+        *,
+        is_going_home: bool = False,
+        buffer_callback: Callable[[Any], object] | None = None,
     ) -> None:
         # not cloudpickle's own, which makes what we do not use: this is done for nearly each call
         pickle.Pickler.__init__(self, stream, _PROTOCOL, buffer_callback=buffer_callback)
-        self.changed: Any = None
+        self.changed: object = None
         self._is_going_home = is_going_home
         self._spaces: dict[int, Space] = {}
         self._modules: set[int] = set()  # that are in this pickle with what is in them
         self._ways: dict[type, _Way | None] = {}
         self._exceptions: Exceptions | None = None
 
-    def reducer_override(self, thing: object) -> Any:
+    def reducer_override(self, thing: object) -> object:
         """Asked for each object that is not of the plainest kinds, so told by its class as fast as can be."""
         cls = type(thing)
         try:
@@ -94,17 +98,17 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
 
     # -- ways -------------------------------------------------------------------------------------------------
 
-    def _exception(self, error: BaseException) -> Any:
+    def _exception(self, error: BaseException) -> object:
         return self.exceptions.reduced(error)
 
-    def _class(self, cls: type) -> Any:
+    def _class(self, cls: type) -> object:
         if not cls.__flags__ & _HEAP:
             return super().reducer_override(cls)  # built in, and some under names of `types`
         if importable(cls) is not None:
             return NotImplemented
         return self._own(cls) or classes.reduced(cls, self._space_named(cls.__module__))
 
-    def _function(self, fn: FunctionType) -> Any:
+    def _function(self, fn: FunctionType) -> object:
         where = importable(fn) if fn is not self.changed else None
         if where is not None:
             is_task = named(*where) is not fn
@@ -116,7 +120,7 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
             return self._own_method(fn, space) or functions.reduced(fn, None, space)
         return self._own(fn) or functions.reduced(fn, known.token_of(fn), space)
 
-    def _named(self, thing: object) -> Any:
+    def _named(self, thing: object) -> object:
         if kinds.is_named_there(thing):
             return NotImplemented
         own = self._own(thing)
@@ -125,24 +129,24 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
         way, args, *filled = kinds.NAMED[type(thing)](thing)
         return made, (known.token_of(thing), way, args), *filled
 
-    def _member(self, member: Enum) -> Any:
+    def _member(self, member: Enum) -> object:
         return enums.reduced(member) if enums.is_named(member) else NotImplemented
 
-    def _other(self, thing: object) -> Any:
+    def _other(self, thing: object) -> object:
         return kinds.OTHERS[type(thing)](thing)
 
-    def _method(self, thing: object) -> Any:
+    def _method(self, thing: object) -> object:
         where = kinds.method(thing)
         if where is not None:
             return kinds.from_module, where
         return (MethodType, (thing.__func__, thing.__self__)) if type(thing) is MethodType else NotImplemented
 
-    def _module(self, module: ModuleType) -> Any:
+    def _module(self, module: ModuleType) -> object:
         name = module.__name__
         if found_anew(name):
             return import_module, (name,)
         space = self._space(module.__dict__)
-        way: tuple[Any, ...] = (known.module_at, (space.place,))
+        way: tuple[object, ...] = (known.module_at, (space.place,))
         if space.place is None:
             space.holder = module
             way = ModuleType, (name,)
@@ -165,7 +169,7 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
 
     # -- what they share --------------------------------------------------------------------------------------
 
-    def _own(self, thing: Any) -> Any:
+    def _own(self, thing: Any) -> object:
         """How what goes home is found there; None for what has to be sent."""
         if not self._is_going_home:
             return None
@@ -175,14 +179,14 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
             return None
         return known.own, (token, thing.__module__, path)
 
-    def _own_method(self, fn: FunctionType, space: Space) -> Any:
+    def _own_method(self, fn: FunctionType, space: Space) -> object:
         """The same for a function that has its class around it, and is found in that."""
         if not self._is_going_home or space.place is None or space.place[0] != known.HOME.engine:
             return None
         name = space.place[1]
         return (kinds.from_module, (name, fn.__qualname__)) if named(name, fn.__qualname__) is fn else None
 
-    def _space(self, names: dict[str, Any]) -> Space:
+    def _space(self, names: dict[str, object]) -> Space:
         space = self._spaces.get(id(names))
         if space is None:
             space = self._spaces[id(names)] = Space(names, self._is_going_home)
@@ -201,12 +205,12 @@ def _packed_alone(is_going_home: bool, error: BaseException) -> bytes:
     return stream.getvalue()
 
 
-def _dispatcher(fn: FunctionType) -> Any:
+def _dispatcher(fn: FunctionType) -> object:
     way, args, registry = kinds.dispatcher(fn)
     return made, (known.token_of(fn), way, args), registry, None, None, kinds.fill_dispatcher
 
 
-def made(token: known.Token, way: Callable[..., Any], args: tuple[object, ...]) -> Any:
+def made(token: known.Token, way: Callable[..., object], args: tuple[object, ...]) -> object:
     """The object of a token, as it is here already or made."""
     found = known.known(token)
     if found is None:

@@ -27,9 +27,9 @@ class Version:
 
     __slots__ = ("_cells", "_names")
 
-    def __init__(self, fn: Any) -> None:
-        self._names: list[tuple[dict[str, Any] | MappingProxyType[str, Any], str, Any]] = []
-        self._cells: list[tuple[Any, Any]] = []
+    def __init__(self, fn: object) -> None:
+        self._names: list[tuple[dict[str, object] | MappingProxyType[str, object], str, object]] = []
+        self._cells: list[tuple[object, object]] = []
         self._look_around(fn)
 
     def holds(self) -> bool:
@@ -57,7 +57,7 @@ class Version:
                 self._names += names
                 ahead += [*each.__bases__, *(value for _, _, value in names)]
 
-    def _look_at(self, fn: FunctionType) -> list[Any]:
+    def _look_at(self, fn: FunctionType) -> list[object]:
         space = fn.__globals__
         names = [(space, name, space.get(name, _NOTHING)) for name in mentioned(fn.__code__)[0]]
         cells = [(cell, _content(cell)) for cell in fn.__closure__ or ()]
@@ -66,7 +66,7 @@ class Version:
         return [value for _, _, value in names] + [value for _, value in cells]
 
 
-def _content(cell: Any) -> Any:
+def _content(cell: Any) -> object:
     try:
         return cell.cell_contents
     except ValueError:  # it is empty
@@ -81,9 +81,9 @@ class Reloads:
 
     def _forget(self) -> None:
         self._names: list[str] = []
-        self._modules: list[Any] = []
-        self._spaces: list[dict[str, Any]] = []
-        self._specs: list[Any] = []
+        self._modules: list[object] = []
+        self._spaces: list[dict[str, object]] = []
+        self._specs: list[object] = []
         self._looked_at: set[str] = set()
         self._loaded = 0
 

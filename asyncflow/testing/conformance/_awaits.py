@@ -14,9 +14,9 @@ from .. import bad_tasks as bad
 from ._base import Conformance, Engine, applies, asynchronous, failure_of
 
 
-def in_a_thread(work: Callable[[], Any]) -> Any:
+def in_a_thread(work: Callable[[], object]) -> object:
     """What a function returns or raises in a thread of its own; the event loop stands still meanwhile."""
-    ended: list[Any] = []
+    ended: list[object] = []
 
     def run() -> None:
         try:
@@ -132,7 +132,7 @@ class Awaits(Conformance):
 
     @applies(executes=True)
     async def test_a_task_group_cancels_the_others_when_one_fails(self, engine: Engine) -> None:
-        async def awaiting(future: TaskFuture[Any]) -> Any:
+        async def awaiting(future: TaskFuture[object]) -> object:
             return await future
 
         never, failing = self.never(engine), engine.submit(bad.fail, "plain")
@@ -146,7 +146,7 @@ class Awaits(Conformance):
     async def test_many_may_await_one(self, engine: Engine) -> None:
         future = engine.submit(bad.add, 1, 2)
 
-        async def awaiting() -> Any:
+        async def awaiting() -> object:
             return await future
 
         results = await asyncio.gather(*(awaiting() for _ in range(100)))
@@ -161,7 +161,7 @@ class Awaits(Conformance):
         future.cancel()
 
     async def test_another_thread_may_go_through_the_loop(self, engine: Engine) -> None:
-        async def call() -> Any:
+        async def call() -> object:
             return await engine.submit(bad.add, 1, 2)
 
         loop = asyncio.get_running_loop()
@@ -173,10 +173,10 @@ class Awaits(Conformance):
     async def test_another_loop_gets_a_clear_error(self, engine: Engine) -> None:
         future = self.never(engine)
 
-        async def elsewhere() -> Any:
+        async def elsewhere() -> object:
             return await future
 
-        async def called_elsewhere() -> Any:
+        async def called_elsewhere() -> object:
             return engine.submit(bad.add, 1, 2)
 
         assert isinstance(in_a_thread(lambda: asyncio.run(called_elsewhere())), WrongLoop)
@@ -189,7 +189,7 @@ class Awaits(Conformance):
     async def test_a_task_that_calls_a_task_is_told_how(self, engine: Engine) -> None:
         task = engine.function_task(bad.add)
 
-        def calls() -> Any:
+        def calls() -> object:
             return task(1, 2)
 
         assert isinstance(await failure_of(engine.submit(calls)), WrongLoop)
@@ -202,17 +202,17 @@ class Awaits(Conformance):
             await future
 
     async def test_a_block_that_would_wait_for_itself_is_told_so(self, engine: Engine) -> None:
-        own: list[TaskFuture[Any]] = []
+        own: list[TaskFuture[object]] = []
 
-        async def by_await() -> Any:
+        async def by_await() -> object:
             await asyncio.sleep(0)
             return await own[-1]
 
-        async def by_argument() -> Any:
+        async def by_argument() -> object:
             await asyncio.sleep(0)
             return await engine.submit(bad.same, own[-1])
 
-        async def by_return() -> Any:
+        async def by_return() -> object:
             await asyncio.sleep(0)
             return [own[-1]]
 
