@@ -7,9 +7,12 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 
 from ..errors import Cause
-from .scheduler import Scheduler, _blame
+from .dependents import blame, tell_dependents
+from .inside import adopt_children
+from .lanes import Lane
+from .scheduler import Scheduler
 from .states import CANCELLING, NOW, PENDING, READY, SUBMITTED, SUCCEEDED
-from .task import Lane, Task, each_of
+from .task import Task, each_of
 
 
 def mend(
@@ -35,36 +38,36 @@ def mend(
             if now == PENDING:
                 _blame_all(task, dependencies_of(task))
             if not task.waiting and now != SUBMITTED:
-                scheduler._all_in(task)
+                scheduler.all_in(task)
         elif now == READY and task.id not in held and task.lane.leads_to is None:
-            scheduler._enqueue(task)
+            scheduler.lanes.enqueue(task)
         elif now == SUBMITTED and task.waiting and task.id not in linked:
             scheduler.given_back(task)
     for lane in lanes:
-        lane.is_due = lane in scheduler.due
+        lane.is_due = lane in scheduler.lanes.due
         if lane.ready:
-            scheduler._is_due(lane)
+            scheduler.lanes.wake(lane)
 
 
 def _blame_all(task: Task, dependencies: Iterable[Task]) -> None:
     for dependency in dependencies:
         cause = dependency.cause
         if dependency.story & NOW >= CANCELLING and cause is not None and cause not in (task.blames or ()):
-            _blame(task, dependency)
+            blame(task, dependency)
 
 
 def _end(scheduler: Scheduler, task: Task) -> None:
     """It has its last state, and nobody else has heard of that yet."""
     if task.story & NOW == SUCCEEDED:
         if task.children:
-            scheduler._adopt_children(task)
+            adopt_children(task)
     else:
         if task.cause is None:
             task.cause = Cause(task.id, task.name, task.attempt, KeyboardInterrupt())
         if task not in scheduler.ended:
             scheduler.ended.append(task)
-        scheduler._tell_dependents(task)
-    scheduler._over(task)
+        tell_dependents(scheduler, task)
+    scheduler.over(task)
 
 
 def _count_slots(live: list[Task], lanes: Iterable[Lane]) -> None:

@@ -6,7 +6,6 @@ user holds.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextvars import Context
 from copy import copy
@@ -19,6 +18,9 @@ from .limits import Limit, needs_of
 from .options import TaskOptions
 from .retries import Attempt, Retries
 from .states import KEPT, LEGAL, NOW, PENDING, STATES, STEP, State, state_of, steps_of
+
+if TYPE_CHECKING:
+    from .lanes import Lane
 
 BODIES: Final = ("block", "output")
 """Kinds of tasks that run on the event loop and may call others."""
@@ -94,61 +96,6 @@ def name_of_function(fn: Any) -> str:
     """What a function is called in messages, if nobody has said."""
     inner = getattr(fn, "func", fn)  # functools.partial
     return getattr(inner, "__name__", None) or type(inner).__name__
-
-
-class Lane:
-    """One place where tasks run, with the tasks that could run there now.
-
-    A lane with a capacity holds what is over it back, as READY, until a slot comes free. It has one because an option
-    says so, or because what is beyond it would only lie in the backend's queue.
-    """
-
-    __slots__ = (
-        "capacity",
-        "dropped",
-        "gate",
-        "held",
-        "is_due",
-        "is_gate",
-        "leads_to",
-        "limit",
-        "links",
-        "place",
-        "ready",
-        "staging",
-        "taken",
-        "tells",
-    )
-
-    def __init__(
-        self,
-        place: str,
-        capacity: int | None = None,
-        limit: str = "",
-        links: bool = False,
-        leads_to: Lane | None = None,
-        is_gate: bool = False,
-    ) -> None:
-        self.place = place  # in words, for messages: "backend 'thread'"
-        self.capacity = capacity
-        self.limit = limit  # the option that set the capacity; "" if none did
-        self.links = links  # whether chains may be submitted as a whole
-        self.leads_to = (
-            leads_to  # where its tasks go next; here their files are staged before, or they wait for limits
-        )
-        self.is_gate = is_gate  # they wait for limits
-        self.held = 0  # tasks that do so, and are in no queue of lanes
-        self.staging: Lane | None = None  # that leads here
-        self.gate: Lane | None = None  # that leads here
-        if leads_to is not None and is_gate:
-            leads_to.gate = self
-        elif leads_to is not None:
-            leads_to.staging = self
-        self.is_due = False
-        self.tells = False  # starts are to be told at once
-        self.ready: deque[Task] = deque()
-        self.dropped = 0  # at most so many of them are over
-        self.taken = 0  # slots in use: tasks that were submitted and are not over
 
 
 class CallSite:

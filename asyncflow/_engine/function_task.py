@@ -10,9 +10,10 @@ from types import CodeType, MethodType
 from typing import TYPE_CHECKING, Any, Final, Generic, ParamSpec, Self, TypeVar, overload
 
 from .._causes import spelled
+from .._core.lanes import Lane
 from .._core.options import Labels, TaskOptions, labels_of
 from .._core.signature import Parameters
-from .._core.task import Definition, Lane
+from .._core.task import Definition
 from .._runtime.call import Call
 from .._runtime.future import TaskFuture
 from .._runtime.inputs import KINDS

@@ -10,8 +10,9 @@ from types import CodeType
 from typing import Any, Protocol, cast
 
 from .._core import arguments
+from .._core.lanes import Lane
 from .._core.story import place_in
-from .._core.task import Definition, Lane, Task
+from .._core.task import Definition, Task
 from .._runtime import inputs
 from .._runtime.call import Call
 from .._runtime.dispatch import Dispatch

@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from .._core.lanes import Lane
 from .._core.states import CANCELLING, NOW
-from .._core.task import Lane, Task
+from .._core.task import Task
 from .._inspect.annotations import settled
 from .._inspect.functions import Function, Functions
 from .._inspect.shown import shown

@@ -7,8 +7,10 @@ from collections.abc import Sequence
 from time import perf_counter
 from typing import Any
 
-from .._core.scheduler import MOST, Scheduler
-from .._core.task import Lane, Task
+from .._core.dependents import tell_more
+from .._core.lanes import MOST, Lane
+from .._core.scheduler import Scheduler
+from .._core.task import Task
 from .._record.record import Record
 from . import inputs
 from .blocks import Blocks
@@ -76,7 +78,7 @@ class Dispatch:
         stop: list[Any] = []
         submitted = 0
         try:
-            told = scheduler.tell_more()
+            told = tell_more(scheduler)
             if (
                 scheduler.ended and not scheduler.telling
             ):  # nobody hears of an end before all know it who wait for it
@@ -91,16 +93,16 @@ class Dispatch:
                 for block in returned:
                     self._blocks.resolve(block)
             for _ in range(len(due)):
-                lane = scheduler.due.pop(0)
+                lane = scheduler.lanes.due.pop(0)
                 if lane.is_gate:
-                    self._gate.hold(inputs.fill(scheduler.take_to_hold(lane), self._endings.failed))
+                    self._gate.hold(inputs.fill(scheduler.lanes.take_to_hold(lane), self._endings.failed))
                     continue
                 if lane.leads_to is not None:
-                    self._files.stage(scheduler.take_to_stage(lane))
+                    self._files.stage(scheduler.lanes.take_to_stage(lane))
                     continue
-                batch = scheduler.take(lane)
+                batch = scheduler.lanes.take(lane)
                 self.submit(lane, batch)
-                scheduler.taking = []
+                scheduler.lanes.taking = []
                 submitted += len(batch)
             if scheduler.stop:
                 scheduler.stop, stop = [], scheduler.stop
@@ -109,7 +111,7 @@ class Dispatch:
             scheduler.ended = [task for task in ended if not task.done()] + scheduler.ended
             scheduler.returned = [block for block in returned if not block.done()] + scheduler.returned
             scheduler.stop = [task for task in stop if task.id in scheduler.live] + scheduler.stop
-            self._steps.cut_short(scheduler.taking)
+            self._steps.cut_short(scheduler.lanes.taking)
             raise
         return max(submitted, len(ended), told)
 

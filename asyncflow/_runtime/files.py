@@ -96,7 +96,7 @@ class Files:
         if self.record is not None:
             size = sum(stamp[1] for stamp, _ in task.files.brought.values())
             self.record.staged(task.id, perf_counter(), size)
-        self._scheduler.staged(task, self._places.staging_for(task.lane))
+        self._scheduler.lanes.staged(task, self._places.staging_for(task.lane))
         self._steps.flush_soon()
 
     def not_staged(self, task: Task, error: BaseException) -> None:

@@ -94,10 +94,10 @@ class Gate:
     def look(self) -> None:
         """Something of a limit has come free, or somebody has stopped waiting."""
         scheduler = self._scheduler
-        scheduler.freed = False
-        for task in scheduler.left:
+        scheduler.lanes.freed = False
+        for task in scheduler.lanes.left:
             self._waiting.queue.leave(task)
-        scheduler.left.clear()
+        scheduler.lanes.left.clear()
         self._waiting.look()
 
     def line(self, task: Task) -> Line | None:
@@ -119,5 +119,5 @@ class Gate:
         record = self._endings.record
         if record is not None and task.held_since is not None:
             record.admitted(task.id, task.held_since, perf_counter())
-        self._scheduler.admitted(task, amounts)
+        self._scheduler.lanes.admitted(task, amounts)
         self._steps.flush_soon()

@@ -11,7 +11,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Final
 
 from .._causes import Cause, brief, spelled
-from .._core.scheduler import end_of
+from .._core.dependents import end_of
 from .._core.states import CANCELLED, FAILED, SKIPPED, UPSTREAM_FAILED
 from .._core.task import Task
 from .._show.words import counted

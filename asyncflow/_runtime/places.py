@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from .._core.lanes import Lane
 from .._core.limits import Limit
 from .._core.pace import window
-from .._core.task import Definition, Lane, Task
+from .._core.task import Definition, Task
 from .._files.stager import AT_ONCE
 from ..backend import Concurrency, ExecutionBackend
 from ..errors import StagingError

@@ -15,11 +15,12 @@ from types import CodeType
 from typing import Any, ClassVar, Final
 
 from .._core.files import File
+from .._core.lanes import MOST, Lane
 from .._core.limits import Limit
-from .._core.scheduler import MOST, Scheduler
+from .._core.scheduler import Scheduler
 from .._core.states import NOW, PENDING
 from .._core.states import SUCCEEDED as OVER
-from .._core.task import CallSite, Definition, Lane, Task
+from .._core.task import CallSite, Definition, Task
 from .._files.sandboxes import Sandboxes
 from .._record.audience import Audience
 from .._record.journal import Journal
@@ -343,13 +344,13 @@ class Run:
         has_called = record is not None and record.last != self.last
         if record is not None and has_called:  # whoever has made calls has given the loop back
             record.pause(self.last, perf_counter())
-        due = scheduler.due if self.open else ()
+        due = scheduler.lanes.due if self.open else ()
         while due or scheduler.telling or scheduler.ended or scheduler.returned or scheduler.stop:
             if self.dispatch.carry_out(due) >= MOST:
                 if not self._flush_due:
                     self._flush_soon()
                 break
-        if scheduler.freed or scheduler.left:
+        if scheduler.lanes.freed or scheduler.lanes.left:
             self.gate.look()
         self.stopping.wake()
         if self.teller is not None and self.teller.audience.listeners:

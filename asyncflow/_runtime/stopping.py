@@ -8,6 +8,7 @@ from contextvars import Context
 from functools import partial
 from typing import Any
 
+from .._core.dependents import tell_more
 from .._core.scheduler import Scheduler
 from .._core.states import CANCELLING, NOW
 from .._core.task import Task
@@ -138,7 +139,7 @@ class Stopping:
     def cancel_all(self) -> None:
         """Cancel all that is live, and has not got its end by what it waits for."""
         while self._scheduler.telling:
-            self._scheduler.tell_more()
+            tell_more(self._scheduler)
         for task in list(self._scheduler.live.values()):
             self._scheduler.cancel(task)
         self._steps.flush()

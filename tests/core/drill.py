@@ -8,10 +8,12 @@ from random import Random
 from typing import Any
 
 from asyncflow._core import arguments
+from asyncflow._core.dependents import tell_more
+from asyncflow._core.lanes import Lane
 from asyncflow._core.limits import Limit, Queue
 from asyncflow._core.scheduler import Scheduler
 from asyncflow._core.states import State
-from asyncflow._core.task import Lane, Task
+from asyncflow._core.task import Task
 
 from .invariants import UNDECIDED, check_invariants, check_limits
 from .kit import KINDS, PlainTask, Slot, adopt, definition, value_of
@@ -110,7 +112,7 @@ class Drill:
         self.between |= {each for each in between if self.tasks[each].state is State.CANCELLING}
         while self.scheduler.telling:
             check_invariants(self.scheduler, self.dependencies, self.lanes)
-            self.scheduler.tell_more()
+            tell_more(self.scheduler)
         self._collect()
         check_invariants(self.scheduler, self.dependencies, self.lanes)
         check_limits(self.scheduler, self.dependencies, self.limits, self.queue)
@@ -125,11 +127,11 @@ class Drill:
         if self._detour(5):
             return self._comes_at_any_time
         possible = []
-        if self.scheduler.due:
+        if self.scheduler.lanes.due:
             possible.append(self._take)
         if self.scheduler.returned:
             possible.append(self._resolve)
-        if self.scheduler.freed or self.scheduler.left:
+        if self.scheduler.lanes.freed or self.scheduler.lanes.left:
             possible.append(self._admit)
         if self.delayed:
             possible.append(self._again)
@@ -189,11 +191,11 @@ class Drill:
         return self.chain_lane if self._often(self.habits.chains) else self.random.choice(self.plain_lanes)
 
     def _take(self) -> None:
-        lane = self.scheduler.due.pop(self.random.randrange(len(self.scheduler.due)))
+        lane = self.scheduler.lanes.due.pop(self.random.randrange(len(self.scheduler.lanes.due)))
         if lane.is_gate:
             self._hold(lane)
             return
-        for task in self.scheduler.take(lane):
+        for task in self.scheduler.lanes.take(lane):
             link: Task | None = task
             while link is not None:
                 self.oracle.submitted(link.id)
@@ -202,7 +204,7 @@ class Drill:
                 link = link.link
 
     def _hold(self, gate: Lane) -> None:
-        for task in self.scheduler.take_to_hold(gate):
+        for task in self.scheduler.lanes.take_to_hold(gate):
             limits = self.random.sample(self.limits, self.random.choice((1, 2)))
             weights = {limit: self.random.choice((1, 1, 2)) for limit in limits}
             self.queue.join(task, weights, self.random.choice((0, 0, 1)))
@@ -210,14 +212,15 @@ class Drill:
 
     def _admit(self) -> None:
         scheduler = self.scheduler
-        scheduler.freed = False
-        while scheduler.left:
-            self.queue.leave(scheduler.left.pop())
+        scheduler.lanes.freed = False
+        while scheduler.lanes.left:
+            self.queue.leave(scheduler.lanes.left.pop())
         for waiting in self.queue.admit(0.0):
-            scheduler.admitted(waiting.what, waiting.amounts)
+            scheduler.lanes.admitted(waiting.what, waiting.amounts)
 
     def _again(self) -> None:
-        self.scheduler.again(self.delayed.pop(self.random.randrange(len(self.delayed))))
+        task = self.delayed.pop(self.random.randrange(len(self.delayed)))
+        self.scheduler.again(task, task.lane.gate or task.lane)
 
     def _fill(self, task: Task) -> None:
         if task.holes:
@@ -407,9 +410,11 @@ class Drill:
 
     def _nothing_is_left(self) -> None:
         self.scheduler.returned.clear()  # blocks that were cancelled meanwhile
-        while self.scheduler.due:
-            lane = self.scheduler.due.pop()
-            assert (self.scheduler.take_to_hold(lane) if lane.is_gate else self.scheduler.take(lane)) == []
+        while self.scheduler.lanes.due:
+            lane = self.scheduler.lanes.due.pop()
+            assert (
+                self.scheduler.lanes.take_to_hold(lane) if lane.is_gate else self.scheduler.lanes.take(lane)
+            ) == []
         self._admit()
         assert not len(self.queue) and not any(limit.used for limit in self.limits)
         assert not self.scheduler.closing and not self.scheduler.watched

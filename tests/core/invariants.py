@@ -6,10 +6,11 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from copy import copy
 
+from asyncflow._core.lanes import Lane
 from asyncflow._core.limits import Limit, Queue
 from asyncflow._core.scheduler import Scheduler
 from asyncflow._core.states import State
-from asyncflow._core.task import Lane, Task, each_of
+from asyncflow._core.task import Task, each_of
 
 HAS_SLOT = {State.SUBMITTED, State.RUNNING, State.CANCELLING}
 UNDECIDED = {State.PENDING, State.READY, State.SUBMITTED, State.RUNNING}
@@ -102,7 +103,7 @@ def _is_in_order(lane: Lane, where: dict[Task, State], scheduler: Scheduler) -> 
     assert lane.taken == sum(where[task] in HAS_SLOT for task in here), lane.place
     full = lane.capacity is not None and lane.taken >= lane.capacity
     assert lane.capacity is None or lane.taken <= lane.capacity, lane.place
-    assert scheduler.due.count(lane) == lane.is_due, lane.place
+    assert scheduler.lanes.due.count(lane) == lane.is_due, lane.place
     assert lane.is_due or full or not held, lane.place
 
 
@@ -126,7 +127,7 @@ def check_limits(
     for limit in limits:
         assert limit.concurrency is not None
         assert limit.used == used[limit.name] <= limit.concurrency, limit
-    if not scheduler.left:
+    if not scheduler.lanes.left:
         waiting = [task for task in tasks if task.lane.is_gate and task.is_held and task.state is State.READY]
         assert len(queue) == len(waiting)
         assert all(task in queue for task in waiting)

@@ -7,9 +7,11 @@ from types import CodeType
 from typing import Any
 
 from asyncflow._core.arguments import Kinds
+from asyncflow._core.dependents import tell_more
+from asyncflow._core.lanes import Lane
 from asyncflow._core.options import TaskOptions
 from asyncflow._core.scheduler import Scheduler
-from asyncflow._core.task import FIELDS, CallSite, Definition, Lane, Task
+from asyncflow._core.task import FIELDS, CallSite, Definition, Task
 
 
 class Slot:
@@ -111,9 +113,9 @@ class Bench:
     def take(self) -> list[Task]:
         """Submit what can be submitted, everywhere."""
         taken = []
-        while self.scheduler.due:
-            taken += self.scheduler.take(self.scheduler.due.pop())
-        self.scheduler.taking = []
+        while self.scheduler.lanes.due:
+            taken += self.scheduler.lanes.take(self.scheduler.lanes.due.pop())
+        self.scheduler.lanes.taking = []
         return taken
 
     def run(self, *dependencies: Task, **options: Any) -> Task:
@@ -126,7 +128,7 @@ class Bench:
     def ended(self) -> list[Task]:
         """Those whose futures are to be settled since this was asked last."""
         while self.scheduler.telling:
-            self.scheduler.tell_more()
+            tell_more(self.scheduler)
         self.scheduler.ended, ended = [], self.scheduler.ended
         return ended
 

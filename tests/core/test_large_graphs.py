@@ -7,9 +7,10 @@ import weakref
 
 import pytest
 
+from asyncflow._core.lanes import Lane
 from asyncflow._core.states import State
 from asyncflow._core.story import explain
-from asyncflow._core.task import Lane, Task
+from asyncflow._core.task import Task
 from asyncflow.errors import UpstreamFailed
 
 from .invariants import check_invariants

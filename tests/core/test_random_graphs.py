@@ -10,7 +10,8 @@ from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 from profiles import examples
 
-from asyncflow._core import scheduler as deciding
+from asyncflow._core import dependents, lanes
+from asyncflow._core.dependents import tell_more
 from asyncflow.errors import Cause
 
 from .drill import Drill, Habits
@@ -49,7 +50,10 @@ def test_a_graph_of_up_to_200_tasks_is_in_order_after_every_event(
 ) -> None:
     drill = Drill(Random(seed), size, habits)
     most, longest = at_a_time  # tasks that are told; in a chain
-    with patch.multiple(deciding, MOST=most, _LONGEST_CHAIN=longest):
+    with (
+        patch.multiple(lanes, MOST=most, _LONGEST_CHAIN=longest),
+        patch.object(dependents, "MOST", most),
+    ):
         drill.run()
     for state in {task.state for task in drill.tasks.values()}:
         event(f"some task is {state} in the end")
@@ -79,7 +83,7 @@ def plans(draw: st.DrawFn) -> list[tuple[list[int], str]]:
 def test_ends_and_root_causes_are_the_same_in_whatever_order_tasks_end(
     plan: list[tuple[list[int], str]], random: Random, called_at_first: int, most: int
 ) -> None:
-    with patch.object(deciding, "MOST", most):  # dependents that are told at a time
+    with patch.object(dependents, "MOST", most):  # dependents that are told at a time
         came_out = _run_in_some_order(plan, random, called_at_first)
     assert came_out == list(in_sequence(plan))
 
@@ -91,7 +95,7 @@ def _run_in_some_order(plan: list[tuple[list[int], str]], random: Random, called
 
     def something_happens() -> None:
         if scheduler.telling and random.randrange(2):
-            scheduler.tell_more()
+            tell_more(scheduler)
         else:
             something_ends()
         check_invariants(scheduler, {task: bench.dependencies[task] for task in tasks}, [bench.lane])

@@ -14,8 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from profiles import examples
 
+from asyncflow._core.lanes import Lane
 from asyncflow._core.states import CANCELLED, DONE, FAILED, PENDING, STATES, SUCCEEDED, UPSTREAM_FAILED
-from asyncflow._core.task import FIELDS, CallSite, Definition, Lane, Task
+from asyncflow._core.task import FIELDS, CallSite, Definition, Task
 from asyncflow._record.from_events import history_told
 from asyncflow._record.from_logs import history_of
 from asyncflow._record.history import DATA, ORDER, Ending, History, Totals

@@ -7,6 +7,7 @@ import weakref
 
 import pytest
 
+from asyncflow._core.lanes import Lane
 from asyncflow._core.states import (
     CANCELLED,
     CANCELLING,
@@ -22,7 +23,7 @@ from asyncflow._core.states import (
     State,
 )
 from asyncflow._core.story import explain
-from asyncflow._core.task import Lane, Task
+from asyncflow._core.task import Task
 from asyncflow.errors import ImpossibleTransition
 
 from .kit import Bench, PlainTask, body, definition, states
@@ -42,7 +43,7 @@ def test_a_call_without_dependencies_is_ready_at_once() -> None:
     bench = Bench()
     task = bench.call()
     assert task.state is State.READY
-    assert bench.scheduler.due == [bench.lane]
+    assert bench.scheduler.lanes.due == [bench.lane]
     assert bench.take() == [task]
     assert (task.state, task.attempt) == (State.SUBMITTED, 1)
 
@@ -50,7 +51,7 @@ def test_a_call_without_dependencies_is_ready_at_once() -> None:
 def test_a_lane_is_due_once_for_a_burst() -> None:
     bench = Bench()
     burst = [bench.call() for _ in range(5)]
-    assert bench.scheduler.due == [bench.lane]
+    assert bench.scheduler.lanes.due == [bench.lane]
     assert bench.take() == burst
 
 
@@ -94,9 +95,9 @@ def test_tasks_of_different_lanes_are_taken_apart() -> None:
     bench = Bench()
     other = Lane("backend 'cpu'")
     here, there = bench.call(), bench.call(lane=other)
-    assert bench.scheduler.due == [bench.lane, other]
-    assert bench.scheduler.take(bench.lane) == [here]
-    assert bench.scheduler.take(other) == [there]
+    assert bench.scheduler.lanes.due == [bench.lane, other]
+    assert bench.scheduler.lanes.take(bench.lane) == [here]
+    assert bench.scheduler.lanes.take(other) == [there]
 
 
 @pytest.mark.parametrize("is_coroutine", [False, True])
@@ -185,9 +186,13 @@ class Stage(Bench):
 
     def take(self) -> list[Task]:
         taken = []
-        while self.scheduler.due:
-            lane = self.scheduler.due.pop()
-            taken += self.scheduler.take_to_stage(lane) if lane is self.lane else self.scheduler.take(lane)
+        while self.scheduler.lanes.due:
+            lane = self.scheduler.lanes.due.pop()
+            taken += (
+                self.scheduler.lanes.take_to_stage(lane)
+                if lane is self.lane
+                else self.scheduler.lanes.take(lane)
+            )
         return taken
 
 
@@ -196,7 +201,7 @@ def test_a_task_is_ready_until_its_files_are_there_and_goes_on_then() -> None:
     task = bench.call()
     assert bench.take() == [task]
     assert (task.state, task.attempt, task.lane) == (State.READY, 0, bench.lane)
-    bench.scheduler.staged(task, bench.lane)
+    bench.scheduler.lanes.staged(task, bench.lane)
     assert (task.state, task.lane) == (State.READY, bench.slots)
     assert bench.take() == [task]
     assert (task.state, task.attempt) == (State.SUBMITTED, 1)
@@ -209,9 +214,9 @@ def test_no_more_is_staged_than_the_lane_has_room_for_or_waits_there_for_a_slot(
     tasks = [bench.call() for _ in range(6)]
     assert bench.take() == tasks[:2]
     for task in tasks[:2]:
-        bench.scheduler.staged(task, bench.lane)
+        bench.scheduler.lanes.staged(task, bench.lane)
     assert set(bench.take()) == {tasks[0], tasks[2]}  # one runs, and one waits for its slot
-    bench.scheduler.staged(tasks[2], bench.lane)
+    bench.scheduler.lanes.staged(tasks[2], bench.lane)
     assert bench.take() == []
     bench.scheduler.succeeded(tasks[0])
     assert set(bench.take()) == {tasks[1], tasks[3]}
@@ -222,7 +227,7 @@ def test_a_failure_to_stage_is_the_tasks_own_and_frees_its_place() -> None:
     task, other = bench.call(), bench.call()
     assert bench.take() == [task]
     bench.scheduler.failed(task, BROKEN)
-    bench.scheduler.staged(task, bench.lane)
+    bench.scheduler.lanes.staged(task, bench.lane)
     assert task.state is State.FAILED
     assert bench.take() == [other]
     assert (bench.lane.taken, bench.slots.taken) == (1, 0)
@@ -235,7 +240,7 @@ def test_what_was_cancelled_while_its_files_were_on_their_way_does_not_go_on() -
     bench.scheduler.cancel(task)
     bench.scheduler.cancel(held)
     assert bench.take() == []
-    bench.scheduler.staged(task, bench.lane)
+    bench.scheduler.lanes.staged(task, bench.lane)
     assert bench.take() == [other]
     assert states([task, held]) == ["CANCELLED", "CANCELLED"]
 

@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asyncflow._core import states
+from asyncflow._core.lanes import Lane
 from asyncflow._core.states import KEPT, LEGAL, NOW, STATES, STEP, TRANSITIONS, State, state_of, steps_of
-from asyncflow._core.task import Lane, Task
+from asyncflow._core.task import Task
 from asyncflow.errors import AsyncflowError, ImpossibleTransition
 
 from .kit import PlainTask, definition

@@ -7,9 +7,10 @@ from types import CodeType
 
 import pytest
 
+from asyncflow._core.lanes import Lane
 from asyncflow._core.states import SKIPPED
 from asyncflow._core.story import called_at, explain
-from asyncflow._core.task import Lane, Task
+from asyncflow._core.task import Task
 
 from .kit import Bench, PlainTask, definition
 

@@ -1,0 +1,148 @@
+"""Who waits for whom: the countdown of what a task waits for, and the news that there will be no value.
+
+What a task gives a value is told where that is decided (`Scheduler.succeeded`), because every task comes by there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from ..errors import Cause
+from .lanes import MOST
+from .states import (
+    CANCELLED,
+    CANCELLING,
+    FAILED,
+    NOW,
+    PENDING,
+    RUNNING,
+    SUBMITTED,
+    SUCCEEDED,
+    UPSTREAM_FAILED,
+)
+from .task import Task, each_of
+
+if TYPE_CHECKING:
+    from .scheduler import Scheduler
+
+
+def wait_for(task: Task, dependencies: Sequence[Task]) -> int:
+    """Have a task wait for others, in whatever state. Returns how many those are that it waits for."""
+    waiting = task.waiting + len(dependencies)
+    for dependency in dependencies:
+        if dependency.story != PENDING:  # mostly it is: they are called in one burst
+            now = dependency.story & NOW
+            if now >= CANCELLING:
+                waiting -= 1
+                if now != SUCCEEDED:
+                    blame(task, dependency)
+                continue
+        dependents: Any = dependency.dependents
+        if dependents is None:
+            dependency.dependents = task
+        elif type(dependents) is list:
+            dependents.append(task)
+        else:
+            dependency.dependents = [dependents, task]
+    task.waiting = waiting
+    return waiting
+
+
+def blame(task: Task, dependency: Task) -> None:
+    """A task will not run because of another, perhaps of more."""
+    cause = dependency.cause
+    assert cause is not None
+    if task.story & NOW != RUNNING:  # a block that has returned it passes on the first failure, and no other
+        cause.passed_on = True
+    extra = task.extra or task.with_extra()
+    if extra.blames is None:
+        extra.blames = [cause]
+    else:
+        extra.blames.append(cause)
+
+
+def end_of(task: Task) -> int:
+    """What a task comes to in the end that gives no value.
+
+    Args:
+        task: of which that is decided.
+    """
+    cause = task.cause
+    assert cause is not None
+    if cause.upstream:
+        worst = cause.firsts[0]  # roots that failed come before those that were cancelled
+        return CANCELLED if worst.error is None else UPSTREAM_FAILED
+    return CANCELLED if cause.error is None else FAILED
+
+
+def decide_not_to_run(scheduler: Scheduler, task: Task) -> None:
+    """Nothing is left to wait for, and something of it gives no value."""
+    extra = task.extra
+    assert extra is not None and extra.blames is not None
+    if len(extra.blames) == 1:
+        upstream: tuple[Cause, ...] = (extra.blames[0],)
+    else:
+        unique = {cause.task_id: cause for cause in extra.blames}
+        upstream = tuple(unique[task_id] for task_id in sorted(unique))
+    extra.cause = Cause(task.id, task.name, 0, None, upstream, task.label)
+    scheduler.ended.append(task)
+    if task.story & NOW == PENDING:
+        task.enter(end_of(task))
+        return
+    task.attempt -= 1
+    task.enter(CANCELLING)  # the backend has it, behind what failed, and must be heard before it is over
+    scheduler.stop.append(task)
+
+
+def tell_dependents(scheduler: Scheduler, task: Task) -> None:
+    """The task will give no value. Who waits for it is told at once; of many, those behind the first by
+    `tell_more`, and these count it as undecided until then."""
+    dependents, task.dependents = task.dependents, None
+    if dependents is not None:
+        known = len(scheduler.telling)
+        scheduler.telling.append((task, iter(each_of(dependents))))
+        tell_more(scheduler, known)
+
+
+def tell_more(scheduler: Scheduler, known: int = 0) -> int:
+    """Go on telling dependents that there will be no value for them, `MOST` at most. Returns how many it were.
+
+    What stands behind a task in a chain is its first dependent, so that it is told in the same step: its own report
+    may come next. Not recursive: a chain of any length may hang on one task.
+
+    Args:
+        known: how many tasks, of those whose dependents are to be told, are left for another time.
+    """
+    told = 0
+    while len(scheduler.telling) > known and told < MOST:
+        bad, dependents = scheduler.telling[-1]
+        for dependent in dependents:
+            told += 1
+            more = _tell(scheduler, dependent, bad)
+            if more is not None:
+                scheduler.telling.append((dependent, iter(each_of(more))))
+                break
+            if told == MOST:
+                break
+        else:
+            scheduler.telling.pop()
+    return told
+
+
+def _tell(scheduler: Scheduler, dependent: Task, bad: Task) -> Any:
+    """What a task waits for gives no value. Returns who is to be told that this one gives none either."""
+    dependent.waiting -= 1
+    if dependent.story & NOW > RUNNING:
+        return None  # cancelled itself: it has told them
+    blame(dependent, bad)
+    if dependent.waiting:
+        return None
+    if dependent.story & NOW > SUBMITTED:
+        scheduler.all_in(dependent)
+        return None
+    decide_not_to_run(scheduler, dependent)
+    dependents, dependent.dependents = dependent.dependents, None
+    if dependent.story & NOW != CANCELLING:
+        scheduler.over(dependent)
+    return dependents

@@ -1,0 +1,245 @@
+"""Where tasks run, which of them can run there now, and what is taken of these at a time."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+from .limits import Limit, give_back_all
+from .states import HANDED, KEPT, NOW, PENDING, READIED, READY, STEP, SUBMITTED
+
+if TYPE_CHECKING:
+    from .task import Task
+
+MOST: Final = 500
+"""Tasks that are submitted at a time, so that a large burst leaves others on the same event loop their turns."""
+_LONGEST_CHAIN: Final = 127  # that is submitted as a whole
+
+
+class Lane:
+    """One place where tasks run, with the tasks that could run there now.
+
+    A lane with a capacity holds what is over it back, as READY, until a slot comes free. It has one because an option
+    says so, or because what is beyond it would only lie in the backend's queue.
+    """
+
+    __slots__ = (
+        "capacity",
+        "dropped",
+        "gate",
+        "held",
+        "is_due",
+        "is_gate",
+        "leads_to",
+        "limit",
+        "links",
+        "place",
+        "ready",
+        "staging",
+        "taken",
+        "tells",
+    )
+
+    def __init__(
+        self,
+        place: str,
+        capacity: int | None = None,
+        limit: str = "",
+        links: bool = False,
+        leads_to: Lane | None = None,
+        is_gate: bool = False,
+    ) -> None:
+        self.place = place  # in words, for messages: "backend 'thread'"
+        self.capacity = capacity
+        self.limit = limit  # the option that set the capacity; "" if none did
+        self.links = links  # whether chains may be submitted as a whole
+        self.leads_to = (
+            leads_to  # where its tasks go next; here their files are staged before, or they wait for limits
+        )
+        self.is_gate = is_gate  # they wait for limits
+        self.held = 0  # tasks that do so, and are in no queue of lanes
+        self.staging: Lane | None = None  # that leads here
+        self.gate: Lane | None = None  # that leads here
+        if leads_to is not None and is_gate:
+            leads_to.gate = self
+        elif leads_to is not None:
+            leads_to.staging = self
+        self.is_due = False
+        self.tells = False  # starts are to be told at once
+        self.ready: deque[Task] = deque()
+        self.dropped = 0  # at most so many of them are over
+        self.taken = 0  # slots in use: tasks that were submitted and are not over
+
+    def drop(self) -> None:
+        """One of those that are ready is over. Whoever waits for a slot that does not come free must not gather them:
+        they are taken out when they are the half."""
+        self.dropped += 1
+        if self.dropped * 2 > len(self.ready):
+            self.dropped = 0
+            held = [task for task in self.ready if task.story & NOW == READY]
+            self.ready.clear()
+            self.ready.extend(held)
+
+
+class Lanes:
+    """Lanes with tasks that can run, and tasks on their way between lanes: from a gate, or from where their files are
+    brought, to where they run."""
+
+    __slots__ = ("due", "freed", "left", "taking")
+
+    def __init__(self) -> None:
+        # Any: of the runtime's own class of tasks, which this room does not know.
+        self.due: list[Lane] = []
+        self.taking: list[Any] = []  # what was taken last; whoever has handed it on empties it
+        self.left: list[Any] = []  # tasks that wait for limits no more
+        self.freed = (
+            False  # something of a limit was given back; whoever has looked at those that wait takes it down
+        )
+
+    def enqueue(self, task: Task) -> None:
+        """A READY task can run in its lane."""
+        task.lane.ready.append(task)
+        self.wake(task.lane)
+
+    def wake(self, lane: Lane) -> None:
+        """Something may be taken of a lane."""
+        if not lane.is_due:
+            lane.is_due = True
+            self.due.append(lane)
+
+    # -- to where they run --------------------------------------------------------------------------------
+
+    def take(self, lane: Lane) -> list[Task]:
+        """The tasks to submit to a lane that was due: as many as it has room for, and no more than `MOST`. If there are
+        more it is due again."""
+        lane.is_due = False
+        ready = lane.ready
+        room = MOST if lane.capacity is None else min(MOST, lane.capacity - lane.taken)
+        if len(ready) <= room:
+            # Others were cancelled while they were held. Nearly all have the one story, which is asked first.
+            batch = [task for task in ready if task.story == READIED or task.story & NOW == READY]
+            ready.clear()
+        else:
+            batch = []
+            while ready and len(batch) < room:
+                task = ready.popleft()
+                if task.story & NOW == READY:
+                    batch.append(task)
+        self.taking = batch
+        lane.taken += len(batch)
+        if ready and (lane.capacity is None or lane.taken < lane.capacity):
+            self.wake(lane)
+        if lane.staging is not None and lane.staging.ready:
+            self.wake(lane.staging)
+        links = lane.links
+        for task in batch:
+            if task.story == READIED:
+                task.story = HANDED
+                task.attempt = 1
+            else:
+                task.story = task.story << STEP | SUBMITTED  # READY was seen above
+                task.attempt += 1
+            if task.extra is not None:
+                task.extra.after = ()
+            if links:
+                follower: Any = task.dependents  # one task, a list of them, or None
+                if follower is not None and type(follower) is not list and follower.waiting == 1:
+                    self._link(task, lane)
+        return batch
+
+    def _link(self, head: Task, lane: Lane) -> None:
+        """Submit behind a task what waits for it and for nothing else, and so on."""
+        task = head
+        for _ in range(_LONGEST_CHAIN):
+            follower = task.dependents
+            if follower is None or isinstance(follower, list):
+                break  # none, or many
+            if follower.waiting != 1 or follower.lane is not lane or follower.story & NOW != PENDING:
+                break
+            if follower.blames is not None or type(follower.holes) is list:
+                break  # it will not run, or its value is wanted inside a container
+            follower.story = ((follower.story << STEP | READY) << STEP | SUBMITTED) & KEPT
+            follower.attempt += 1
+            if follower.extra is not None:
+                follower.extra.after = ()
+            lane.taken += 1
+            task.link = follower
+            task = follower
+        task.link = None
+
+    def vacate(self, task: Task) -> None:
+        """A task does not run any more: another may in its place."""
+        lane = task.lane
+        lane.taken -= 1
+        if lane.ready:
+            self.wake(lane)
+
+    def leave(self, task: Task) -> None:
+        """A task that was READY is over."""
+        if not task.is_held:
+            task.lane.drop()
+        elif task.lane.is_gate:
+            self._less_held(task.lane)
+            self.left.append(task)
+
+    # -- by a gate, or by where files are brought ----------------------------------------------------------
+
+    def take_to_hold(self, gate: Lane) -> list[Task]:
+        """The tasks of a gate, which are to wait for limits now. They stay READY."""
+        gate.is_due = False
+        batch = [task for task in gate.ready if task.story & NOW == READY]
+        gate.ready.clear()
+        gate.dropped = 0
+        gate.held += len(batch)
+        for task in batch:
+            task.is_held = True
+        return batch
+
+    def admitted(self, task: Task, amounts: Mapping[Limit, float]) -> None:
+        """A task has all that it needs of limits, and goes on to where it runs."""
+        gate = task.lane
+        assert gate.leads_to is not None
+        self._less_held(gate)
+        task.is_held = False
+        task.wants = None
+        task.amounts = amounts
+        task.lane = gate.leads_to
+        self.enqueue(task)
+
+    def _less_held(self, gate: Lane) -> None:
+        gate.held -= 1
+        if gate.staging is not None and gate.staging.ready:
+            self.wake(gate.staging)
+
+    def release(self, task: Task) -> None:
+        """Give back what a task uses of limits."""
+        amounts, task.amounts = task.amounts, None
+        if amounts is not None:
+            give_back_all(amounts)
+            self.freed = True
+
+    def take_to_stage(self, lane: Lane) -> list[Task]:
+        """The tasks of a staging lane whose files are to be brought now. They stay READY. No more are on their way, or
+        wait with their files for a slot, than the lane has room for: files of tasks that are not soon to run would fill
+        the disk."""
+        assert lane.capacity is not None and lane.leads_to is not None
+        lane.is_due = False
+        room = lane.capacity - lane.taken - len(lane.leads_to.ready) - lane.leads_to.held
+        batch: list[Task] = []
+        while lane.ready and len(batch) < room:
+            task = lane.ready.popleft()
+            if task.story & NOW == READY:
+                batch.append(task)
+        lane.taken += len(batch)
+        return batch
+
+    def staged(self, task: Task, lane: Lane) -> None:
+        """The files of a task have been brought, or cannot be: it goes on to where it is to run, if it still is."""
+        assert lane.leads_to is not None
+        lane.taken -= 1
+        if task.story & NOW == READY:
+            task.lane = lane.leads_to
+            self.enqueue(task)
+        if lane.ready:
+            self.wake(lane)
