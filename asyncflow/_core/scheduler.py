@@ -288,10 +288,11 @@ class Scheduler:
         task.cause = Cause(task.id, task.name, task.attempt, error, label=task.label)
         task.enter(CANCELLING)
         self.ended.append(task)
-        if self.retrying.pop(task.id, None) is None:
-            self.stop.append(task)
+        if task.id in self.retrying:  # its body is over, and what it had started is being stopped
+            del self.retrying[task.id]
+            self.closing.add(task.id)
         else:
-            self.closing.add(task.id)  # its body is over, and what it had started is being stopped
+            self.stop.append(task)
         tell_dependents(self, task)
 
     def over(self, task: Task) -> None:

@@ -116,7 +116,7 @@ class Oracle:
         self.facts[number].in_hands = False
 
     def timed_out(self, number: int, error: BaseException) -> None:
-        if self.facts[number].in_hands and not self.fates[number].decided:
+        if self.fates[number].state in (State.SUBMITTED, State.RUNNING):  # also between two attempts
             self._cancel_inside(number)
             self._end(number, TIMED_OUT, error)
 

@@ -677,6 +677,25 @@ def test_a_cancelled_block_is_over_when_all_inside_has_stopped() -> None:
     assert not bench.scheduler.live and not bench.scheduler.closing
 
 
+@pytest.mark.parametrize("is_due", [False, True], ids=["not due", "due"])
+def test_a_block_that_is_given_up_between_two_attempts_is_over_when_all_inside_has_stopped(
+    is_due: bool,
+) -> None:
+    bench = Bench()
+    block = bench.run(is_block=True)
+    inner = bench.run(owner=block)
+    bench.scheduler.attempt_failed(block)
+    bench.stop()
+    if is_due:
+        bench.scheduler.again(block, bench.lane)
+    bench.scheduler.cancel(block)
+    assert states([block, inner]) == ["CANCELLING", "CANCELLING"]
+    assert not bench.stop()  # its body is over
+    bench.scheduler.stopped(inner)
+    assert states([block, inner]) == ["CANCELLED", "CANCELLED"]
+    assert not bench.scheduler.live and not bench.scheduler.closing
+
+
 def test_a_cancelled_block_whose_inside_has_stopped_is_over_when_its_body_has() -> None:
     bench = Bench()
     block = bench.run(is_block=True)
