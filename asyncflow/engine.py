@@ -23,7 +23,6 @@ from ._engine.option_names import names_options
 from ._engine.options import all_made, chosen_of, is_coroutine_function
 from ._engine.outside import filled_in
 from ._engine.settings import Settings
-from ._engine.typing import BlockDecorator, ExecutableTaskDecorator, FunctionTaskDecorator
 from ._files.sandboxes import Keep
 from ._record.history import History
 from ._runtime import lifecycle
@@ -35,6 +34,7 @@ from .backend import ExecutionBackend
 from .events import Event
 
 if TYPE_CHECKING:
+    from ._engine.decorator_types import BlockDecorator, ExecutableTaskDecorator, FunctionTaskDecorator
     from .plan import Plan
     from .report import Report
 

@@ -1,6 +1,7 @@
 """The decorators of an engine, bare or with options, and the definition that each makes of a function.
 
-They are methods of `WorkflowEngine`. What a type checker knows of them is in `typing.py`: no signature can say it all.
+They are methods of `WorkflowEngine`. What a type checker knows of them is in `decorator_types.py`: no signature can say
+it all.
 """
 
 from __future__ import annotations
@@ -8,18 +9,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from .._core.options import BlockOptions, CommandOptions, TaskOptions
 from .._core.task import Definition
 from .class_methods import note_class_body
 from .executable_task import ExecutableTask
 from .function_task import FunctionTask
+from .life import Life
 from .option_names import shows_options
 from .options import asked_for, check_function, is_coroutine_function, name_of
-
-if TYPE_CHECKING:
-    from .life import Life
 
 
 @shows_options(TaskOptions)

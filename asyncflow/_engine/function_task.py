@@ -7,7 +7,7 @@ import sys
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from threading import get_ident
 from types import CodeType, MethodType
-from typing import TYPE_CHECKING, Any, Final, Generic, ParamSpec, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Final, Generic, ParamSpec, Protocol, Self, TypeVar, overload
 
 from .._causes import spelled
 from .._core.lanes import Lane
@@ -40,8 +40,8 @@ if TYPE_CHECKING:
     from typing import Unpack
 
     from .._core.options import TaskKeywords
+    from .._rehearsal import Rehearsal
     from .._runtime.run import Run
-    from ..engine import WorkflowEngine
 
 P = ParamSpec("P")
 Q = ParamSpec("Q")
@@ -57,12 +57,29 @@ D = TypeVar("D")
 _NO_KWARGS: dict[str, Any] = {}  # shared, so that a burst of calls does not keep an empty dict each
 
 
+class TasksEngine(Protocol):
+    """What a task needs of a `WorkflowEngine`, its engine."""
+
+    _run: Run | None
+
+    def _rehearsal(self) -> Rehearsal | None: ...
+    def _run_for(self, name: str) -> Run: ...
+    def _definition(
+        self,
+        fn: Callable[..., Any],
+        kind: str,
+        options: TaskOptions,
+        given: Mapping[str, object],
+        is_coroutine: bool | None = None,
+    ) -> Definition: ...
+
+
 class FunctionTask(Generic[P, Fn, R]):
     """A decorated function. Calling it gives a `TaskFuture`; ``.fn`` is the plain function, for unit tests."""
 
     _IS_ASYNCFLOW_TASK: Final = True  # workers look for this, for they do not load the engine
 
-    def __init__(self, engine: WorkflowEngine, definition: Definition) -> None:
+    def __init__(self, engine: TasksEngine, definition: Definition) -> None:
         functools.update_wrapper(
             self, definition.fn
         )  # first: a callable's own attributes must not win over ours
@@ -294,7 +311,7 @@ class FunctionTask(Generic[P, Fn, R]):
         variant._after = (*self._after, *futures)
         return variant
 
-    def on(self, engine: WorkflowEngine) -> Self:
+    def on(self, engine: TasksEngine) -> Self:
         """The same task on another engine, as for a library's task on its user's engine.
 
         Of a block, that is its body; the tasks that it calls stay where they are.
@@ -313,6 +330,9 @@ class FunctionTask(Generic[P, Fn, R]):
         variant._definition = engine._definition(old.fn, old.kind, old.options, {}, old.is_coroutine)
         variant._run = variant._lane = None
         return variant
+
+    def _is_of(self, engine: object) -> bool:
+        return self._engine is engine
 
     def _futures(self, after: Any) -> list[Any]:
         """What was given as ``after=``, one by one."""

@@ -167,9 +167,10 @@ class Life:
 
     def _new_run(self, journal: Journal | None) -> Run:
         if self._settings.dry_run:
-            from .planning import dry_run_of
+            from .dry_runs import dry_run, places
 
-            return dry_run_of(self, journal)
+            real = places(self._backends, self._chosen, self._settings, self._limits)
+            return dry_run(self._backends, real, self._settings, self._audience, journal)
         run = Run
         if self._settings.check_types:
             from .._runtime.checked_run import CheckedRun as run
@@ -252,7 +253,7 @@ def from_thread(
     """Call a task on the engine's event loop for another thread. ``site`` is the user's line that asks for it."""
     run: Run | None = engine._run
     name = task._definition.name if isinstance(task, FunctionTask) else name_of(task)
-    if isinstance(task, FunctionTask) and task._engine is not engine:
+    if isinstance(task, FunctionTask) and not task._is_of(engine):
         raise ValueError(f"from_thread() got {name!r}, a task of another engine; ask that one")
     if run is not None and run.closed is not None:
         raise EngineClosed(f"{name!r} was called, but {run.closed}")
@@ -302,7 +303,7 @@ def run_target(
             f"engine.run() starts an event loop, and here one runs already; say:  await {name}(...)"
         )
 
-    if isinstance(target, FunctionTask) and target._engine is not engine:
+    if isinstance(target, FunctionTask) and not target._is_of(engine):
         raise ValueError(
             f"engine.run got {target!r} of another engine; run it with that one, or say where it is to run:\n"
             f"  engine.run({target._definition.name}.on(engine), ...)"

@@ -10,24 +10,21 @@ from typing import TYPE_CHECKING, Any
 
 from .._causes import spelled
 from .._checks import findings_of
-from .._record.journal import Journal
 from .._rehearsal import DryRun, Rehearsal, dropped_coroutines
 from .._runtime import lifecycle
 from .._runtime.future import TaskFuture
 from .._runtime.places import Places
-from ..backend import Concurrency
-from ..errors import UnknownBackend
 from ..plan import of_history, of_rehearsal
 from ..plan.plan import Plan
-from .discovery import backend_class
+from .dry_runs import places
 from .function_task import FunctionTask, made_at
+from .life import Life
 from .options import made, name_of
 
 if TYPE_CHECKING:
     from .._rehearsal.notes import Notes
     from ..plan.rehearsed import RehearsedCall
     from ..plan.tasks import Finding
-    from .life import Life
 
 Site = tuple[CodeType, int]
 """Some code, and an instruction in it."""
@@ -120,23 +117,6 @@ def _checked(engine: Life, notes: Notes, calls: Sequence[RehearsedCall], **optio
     )
 
 
-# -- runs that run nothing --------------------------------------------------------------------------------
-
-
-def dry_run_of(engine: Life, journal: Journal | None) -> DryRun:
-    """A run for an engine with ``dry_run=True``, not started."""
-    return DryRun(
-        engine._backends,
-        real=_real_places(engine),
-        max_tasks=engine._settings.max_tasks,
-        implicit_data=engine._settings.implicit_data,
-        grace=engine._settings.grace,
-        report_limit=engine._settings.report_limit,
-        audience=engine._audience,
-        journal=journal,
-    )
-
-
 def _rehearsal_of(engine: Life) -> Rehearsal:
     def rehearsal(backends: Mapping[str, object], real: Places, beside: Any) -> Rehearsal:
         return Rehearsal(
@@ -150,41 +130,11 @@ def _rehearsal_of(engine: Life) -> Rehearsal:
             grace=engine._settings.grace,
         )
 
-    return rehearsal(engine._backends, _real_places(engine), engine._usable_run())
-
-
-def _real_places(engine: Life) -> Places:
-    """Where the tasks of an engine would run."""
-    backends: Mapping[str, Any] = engine._backends
-    if engine._settings.dry_run:
-        backends = {name: _would_be(each) for name, each in engine._chosen.items()}
-    settings = engine._settings
-    return Places(
-        backends,
-        settings.max_coroutines,
-        settings.executables,
-        runs_commands=True,
-        limits=engine._limits,
+    return rehearsal(
+        engine._backends,
+        places(engine._backends, engine._chosen, engine._settings, engine._limits),
+        engine._usable_run(),
     )
-
-
-def _would_be(backend: object) -> object:
-    """What tells of a backend that is not made: its class. One that is not installed is like most."""
-    if not isinstance(backend, str):
-        return made(backend, None)
-    try:
-        return backend_class(backend)
-    except UnknownBackend:
-        return type(backend, (_NotInstalled,), {"name": backend})
-
-
-class _NotInstalled:
-    concurrency = Concurrency.CONCURRENT
-    runs_coroutines = False
-    takes_coroutines = True
-    takes_chains = False
-    needs_pickle = False
-    workers = None
 
 
 # -- targets ----------------------------------------------------------------------------------------------
@@ -195,7 +145,7 @@ def _name_of_target(
 ) -> str:
     """The name of a target that can be rehearsed."""
     if isinstance(target, FunctionTask):
-        if target._engine is not engine:
+        if not target._is_of(engine):
             raise ValueError(
                 f"engine.plan got {target!r} of another engine; plan it with that one, or say where it is to run:\n"
                 f"  engine.plan({target._definition.name}.on(engine), ...)"

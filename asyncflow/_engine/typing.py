@@ -18,22 +18,12 @@ from typing import (
     TYPE_CHECKING,
     Any,
     Concatenate,
-    Literal,
     ParamSpec,
     Protocol,
     Self,
     TypeAlias,
     TypeVar,
-    Unpack,
-    overload,
 )
-
-from .._runtime.future import TaskFuture
-
-if TYPE_CHECKING:
-    from .._core.options import BlockKeywords, CommandKeywords, TaskKeywords
-    from .executable_task import ExecutableTask
-    from .function_task import FunctionTask
 
 P = ParamSpec("P")
 Rest = ParamSpec("Rest")
@@ -149,110 +139,3 @@ class Method(Protocol[A_contra, Rest, T_co]):
 
     @property
     def fn(self) -> Callable[Concatenate[A_contra, Rest], T_co]: ...
-
-
-class FunctionTaskDecorator(Protocol):
-    """``@engine.function_task``, bare or with options."""
-
-    @overload
-    def __call__(
-        self, fn: Callable[P, Coroutine[Any, Any, R]], /, **options: Unpack[TaskKeywords[Any]]
-    ) -> FunctionTask[P, Coroutine[Any, Any, R], R]: ...
-    @overload
-    def __call__(
-        self, fn: Callable[P, R], /, **options: Unpack[TaskKeywords[Any]]
-    ) -> FunctionTask[P, R, R]: ...
-    @overload
-    def __call__(self, /, **options: Unpack[TaskKeywords[Any]]) -> FunctionTaskDecorator: ...
-
-
-class BlockDecorator(Protocol):
-    """``@engine.block``, bare or with options. Futures that a block returns, alone or in a list, are resolved."""
-
-    @overload
-    def __call__(
-        self, fn: Callable[P, Coroutine[Any, Any, TaskFuture[R]]], /, **options: Unpack[BlockKeywords]
-    ) -> FunctionTask[P, Coroutine[Any, Any, TaskFuture[R]], R]: ...
-    @overload
-    def __call__(
-        self, fn: Callable[P, Coroutine[Any, Any, list[TaskFuture[R]]]], /, **options: Unpack[BlockKeywords]
-    ) -> FunctionTask[P, Coroutine[Any, Any, list[TaskFuture[R]]], list[R]]: ...
-    @overload
-    def __call__(
-        self, fn: Callable[P, Coroutine[Any, Any, R]], /, **options: Unpack[BlockKeywords]
-    ) -> FunctionTask[P, Coroutine[Any, Any, R], R]: ...
-    @overload
-    def __call__(
-        self, fn: Callable[P, TaskFuture[R]], /, **options: Unpack[BlockKeywords]
-    ) -> FunctionTask[P, TaskFuture[R], R]: ...
-    @overload
-    def __call__(
-        self, fn: Callable[P, list[TaskFuture[R]]], /, **options: Unpack[BlockKeywords]
-    ) -> FunctionTask[P, list[TaskFuture[R]], list[R]]: ...
-    @overload
-    def __call__(self, fn: Callable[P, R], /, **options: Unpack[BlockKeywords]) -> FunctionTask[P, R, R]: ...
-    @overload
-    def __call__(self, /, **options: Unpack[BlockKeywords]) -> BlockDecorator: ...
-
-
-class ExecutableTaskDecorator(Protocol):
-    """``@engine.executable_task``, bare or with options. The value is text, bytes, or the path of them."""
-
-    @overload
-    def __call__(
-        self,
-        fn: Callable[P, T],
-        /,
-        *,
-        capture_stdio: Literal[True],
-        text: bool | None = ...,
-        **options: Unpack[CommandKeywords[Path]],
-    ) -> ExecutableTask[P, T, Path]: ...
-    @overload
-    def __call__(
-        self, fn: Callable[P, T], /, *, text: Literal[False], **options: Unpack[CommandKeywords[bytes]]
-    ) -> ExecutableTask[P, T, bytes]: ...
-    @overload
-    def __call__(
-        self,
-        fn: Callable[P, T],
-        /,
-        *,
-        text: Literal[True] | None = ...,
-        capture_stdio: Literal[False] | None = ...,
-        **options: Unpack[CommandKeywords[str]],
-    ) -> ExecutableTask[P, T, str]: ...
-    @overload
-    def __call__(
-        self,
-        /,
-        *,
-        capture_stdio: Literal[True],
-        text: bool | None = ...,
-        **options: Unpack[CommandKeywords[Path]],
-    ) -> CapturingTaskDecorator: ...
-    @overload
-    def __call__(
-        self, /, *, text: Literal[False], **options: Unpack[CommandKeywords[bytes]]
-    ) -> BytesTaskDecorator: ...
-    @overload
-    def __call__(
-        self,
-        /,
-        *,
-        text: Literal[True] | None = ...,
-        capture_stdio: Literal[False] | None = ...,
-        **options: Unpack[CommandKeywords[str]],
-    ) -> ExecutableTaskDecorator: ...
-
-
-class CapturingTaskDecorator(Protocol):
-    """``@engine.executable_task(capture_stdio=True)``."""
-
-    def __call__(self, fn: Callable[P, T], /) -> ExecutableTask[P, T, Path]: ...
-
-
-class BytesTaskDecorator(Protocol):
-    """``@engine.executable_task(text=False)``."""
-
-    def __call__(self, fn: Callable[P, T], /) -> ExecutableTask[P, T, bytes]: ...

@@ -9,6 +9,7 @@ import pickle
 import shutil
 import subprocess
 import sys
+import threading
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path, PurePath
 from typing import Any
@@ -34,6 +35,12 @@ async def tidied(engine: WorkflowEngine) -> None:
     while stager.waiting:
         await asyncio.wait(stager.waiting)
         await turns(5)
+
+
+async def threads_are_free(engine: WorkflowEngine) -> None:
+    """Until both threads have something else to do: a thread holds its arguments for a while after it has told."""
+    both = threading.Barrier(2)
+    await asyncio.gather(engine.submit(both.wait), engine.submit(both.wait))
 
 
 def there(tmp_path: Path) -> list[str]:
@@ -62,6 +69,7 @@ async def test_so_does_that_of_a_function_that_publishes(engine: WorkflowEngine,
     make = engine.function_task(lambda out, given: out.write_text("1"), name="make")
     (tmp_path / "in").touch()
     assert await make(OutputFile("x", to=tmp_path / "x"), InputFile(tmp_path / "in")) == 1
+    await threads_are_free(engine)
     await tidied(engine)
     assert there(tmp_path) == []
     assert (tmp_path / "x").read_text() == "1"
