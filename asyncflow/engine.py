@@ -259,7 +259,8 @@ class WorkflowEngine(Life):
         else:
             caller = sys._getframe(1)
             planning = plan_of(self, target[0], target[1:], kwargs, (caller.f_code, caller.f_lasti))
-        planning.__qualname__ = "engine.plan"  # in Python's words, where the await was forgotten
+        # In Python's words, where that was forgotten.
+        planning.__qualname__ = "await engine.plan(...), in a script asyncio.run(engine.plan(...))"
         return planning  # type: ignore[no-any-return]
 
     # -- tasks --------------------------------------------------------------------------------------------

@@ -383,7 +383,11 @@ class CommandNotFound(_OfTask, FileNotFoundError):
     where: str
 
     def _message(self) -> str:
-        return f"{self.name!r} (#{self.task_id}): no program {self.program!r} was found {self.where}"
+        told = f"{self.name!r} (#{self.task_id}): no program {self.program!r} was found {self.where}"
+        words = self.program.split()
+        if len(words) < 2:
+            return told
+        return f"{told}\n  Each item of a list is one argument:  {words}   A line for a shell is text, in no list"
 
 
 class OutputTooLarge(_OfTask):

@@ -305,9 +305,9 @@ def _named(limit: Limit | str, named: Mapping[str, Limit]) -> Limit:
         return limit
     known = named.get(limit)
     if known is None:
-        there = f"There are: {', '.join(sorted(named))}" if named else "Make it first"
+        there = f"There are: {', '.join(sorted(named))}. Another is made by" if named else "Make it first:"
         raise LookupError(
-            f"no limit is called {limit!r}.{meant(limit, named)}\n  {there}; engine.limit({limit!r}, concurrency=...)"
+            f"no limit is called {limit!r}.{meant(limit, named)}\n  {there}  engine.limit({limit!r}, concurrency=...)"
         )
     return known
 

@@ -37,6 +37,7 @@ class Backoff:
 
     Raises:
         ValueError: a number is below 0, or the factor below 1.
+        TypeError: the jitter is neither True nor False, or the seed no whole number.
     """
 
     initial: float = 1.0
@@ -50,6 +51,10 @@ class Backoff:
             number = getattr(self, name)
             if not _is_number(number, least):
                 raise ValueError(f"Backoff({name}={number!r}): it must be a number of at least {least:g}")
+        if not isinstance(self.jitter, bool):
+            raise TypeError(f"Backoff(jitter={self.jitter!r}): it can be True or False")
+        if self.seed is not None and (isinstance(self.seed, bool) or not isinstance(self.seed, int)):
+            raise TypeError(f"Backoff(seed={self.seed!r}): a whole number is needed")
 
     def delay(self, attempt: int, task: int, seed: int) -> float:
         """Seconds to wait after an attempt has failed.

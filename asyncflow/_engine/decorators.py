@@ -76,6 +76,10 @@ def executable_task(engine: object, fn: object = None, /, **options: object) -> 
 def _decorated(
     engine: Any, decorator: str, made: type[Any], kind: str, fn: Any, options: Mapping[str, Any]
 ) -> Any:
+    if not hasattr(engine, "_settings"):
+        raise TypeError(
+            f"WorkflowEngine.{decorator} belongs to an engine:  engine = WorkflowEngine()   @engine.{decorator}"
+        )
     defaults: TaskOptions = engine._settings.defaults[kind]
     if fn is None:
         defaults.check_names(options.keys())  # in this line, not where the function is

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import shlex
 from pathlib import PosixPath
+from typing import Final
 
 from .._core.names_in_commands import is_plain_path
 
 
 class ShellPath(PosixPath):
     """One path."""
+
+    SHOWN_AS_PATH: Final = True  # in errors, as other paths are: showing it runs no code of a user's
+
+    def __repr__(self) -> str:
+        return f"PosixPath({str(self)!r})"  # what users know it as
 
     def __format__(self, spec: str) -> str:
         text = format(str(self), spec)

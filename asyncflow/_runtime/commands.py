@@ -27,7 +27,7 @@ from .._worker.command import Command, Family, Lifeline, Watcher
 from ..backend import CANCELLED, FAILED, STARTED, SUCCEEDED, Report
 from ..errors import CommandFailed, CommandNotStarted
 from .ending import Ending, readable
-from .not_started import not_started, note_of
+from .not_started import left_outside, not_started, note_of
 from .place import Local
 from .streams import NO_ROOM, Streams
 
@@ -144,9 +144,12 @@ class Commands(Local):
             streams.last_complaints(),
             str(task.files.sandbox),
         )
-        note = note_of(outcome.returncode, outcome.command, env, cwd)
-        if note is not None:
-            error.add_note(note)
+        for note in (
+            note_of(outcome.returncode, outcome.command, env, cwd),
+            left_outside(outcome.command, error.stderr, cwd),
+        ):
+            if note is not None:
+                error.add_note(note)
         return error
 
     # -- the process --------------------------------------------------------------------------------------

@@ -103,7 +103,9 @@ class Endings:
         failure = as_failure(task, error, call)
         if task.failed_attempts:
             before = "; ".join(f"{each.number}: {brief(each.error)}" for each in task.failed_attempts)
-            add_note(failure, f"attempt {task.attempt}; before it failed {before}")
+            has_waited = task.failed_attempts[-1].number == task.attempt  # for one that never came
+            told = "all failed:" if has_waited else "before it failed"
+            add_note(failure, f"attempt {task.attempt}; {told} {before}")
         if task.files is not None:
             self.stager.failed(task, failure)
         return failure
@@ -130,6 +132,8 @@ class Endings:
         error = TaskTimeout(task.id, task.name, task.definition.timeout, task.lane.place, stoppable)
         if not stoppable:
             _log.warning("%s", error)
+            if task.definition.retries is not None:
+                add_note(error, "no other attempt was made: this one runs on, and two never run at once")
         elif (
             self._attempts is not None and self._attempts.delay_after(task, error) is not None
         ):  # but not before this one has stopped

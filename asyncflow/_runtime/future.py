@@ -210,6 +210,16 @@ class TaskFuture(Task, asyncio.Future[T]):
         __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = __rtruediv__ = __add__
         __lt__ = __le__ = __gt__ = __ge__ = __add__
 
+        def __getattr__(self, name: str) -> NoReturn:
+            if hasattr(TaskFuture, name):  # a slot that is empty, or a property that says why there is none
+                object.__getattribute__(self, name)
+            told = f"{type(self).__name__!r} object has no attribute {name!r}"
+            if name[:1] != "_":
+                told += (
+                    f": it is a future here, and not yet its value.\n  Await it first:  (await ...).{name}"
+                )
+            raise AttributeError(told, name=name, obj=self)
+
         def __format__(self, spec: str) -> str:
             if spec:
                 raise _no_value(self, f"it has no format {spec!r}", "value = {}")

@@ -84,12 +84,38 @@ def note_of(returncode: int, given: str | list[str | bytes], env: Mapping[str, s
     None for another failure. ``given`` is the shell's line or the list of arguments."""
     if returncode != _NOT_FOUND:
         return None
-    words = [os.fsdecode(word) for word in given[:1]]
-    if isinstance(given, str):
-        with suppress(ValueError):  # a quote that is not closed
-            words = shlex.split(given[:_WORDS])
+    words = _words_of(given) if isinstance(given, str) else _words_of(given[:1])
     paths = (_path_of(word, env, cwd) for word in words)
     return next((wrong for path in paths if path is not None and (wrong := wrong_start(path))), None)
+
+
+def left_outside(given: str | list[str | bytes], complaints: str, cwd: Path) -> str | None:
+    """What it means if a command complains of a file that is where the program runs: commands run elsewhere.
+
+    Args:
+        given: a line for a shell, or a list of arguments.
+        complaints: the last that it wrote to its standard error.
+        cwd: where it ran.
+    """
+    for word in _words_of(given):
+        name = word.lstrip("<")
+        if not name or name not in complaints or name.startswith(("/", "-")):
+            continue
+        with suppress(OSError, ValueError):  # a name that is too long, or none at all
+            if not (cwd / name).exists() and Path(name).is_file():
+                return (
+                    f"{name!r} is in {os.getcwd()}, where the program runs, and not in the sandbox, where the command "
+                    f"does; pass it to the task as InputFile({name!r})"
+                )
+    return None
+
+
+def _words_of(given: str | list[str | bytes]) -> list[str]:
+    if not isinstance(given, str):
+        return [os.fsdecode(word) for word in given]
+    with suppress(ValueError):  # a quote that is not closed
+        return shlex.split(given[:_WORDS])
+    return []
 
 
 def _path_of(program: str, env: Mapping[str, str], cwd: Path) -> Path | None:

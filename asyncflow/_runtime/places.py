@@ -71,7 +71,10 @@ class Places:
         """Where the calls of a function run."""
         lane = self._lane_of_kind(definition)
         if definition.needs is not None and self._limits is not None:
-            definition.needs.check(self._limits)
+            try:
+                definition.needs.check(self._limits)
+            except (LookupError, ValueError) as error:
+                raise type(error)(f"{definition.name!r}: {error}") from None
             return self._behind_gate(lane)
         return lane if definition.retries is None else self._without_chains(lane)
 

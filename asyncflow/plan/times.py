@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from math import ceil, fsum
 
 from .._graph import network
+from .._show.columns import wrapped
 from .._show.words import counted, path, seconds
 from .durations import Durations, Lengths
 from .task_network import TaskNetwork
@@ -91,7 +93,9 @@ class Times:
                 f"  The critical path takes {self.amount(longest)}, and limits it from "
                 f"{counted(ceil(work / longest), 'worker')} on: {way}."
             )
-        return told + (f"\n  {self.left_open}." if self.left_open else "")
+        told += f"\n  {self.left_open}." if self.left_open else ""
+        lines = (wrapped(line.lstrip(), "  " * line.startswith(" ")) for line in told.splitlines())
+        return "\n".join(chain.from_iterable(lines))
 
     def amount(self, length: float) -> str:
         """A length in words; where no duration is known, each task is a step."""

@@ -101,3 +101,12 @@ def test_jitter_is_spread_over_all_of_the_delay() -> None:
 def test_a_backoff_that_cannot_be_is_refused(given: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=rf"Backoff\({next(iter(given))}="):
         Backoff(**given)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"jitter": "full"}, {"jitter": 1}, {"seed": "a"}, {"seed": 1.5}, {"seed": True}]
+)
+def test_a_backoff_is_refused_whose_chance_is_none(wrong: Any) -> None:
+    (name,) = wrong
+    with pytest.raises(TypeError, match=rf"^Backoff\({name}="):
+        Backoff(**wrong)

@@ -358,7 +358,7 @@ def test_the_critical_path_limits_what_is_long() -> None:
 def test_without_durations_tasks_are_steps() -> None:
     plan = Plan(tasks_of("load", "fit", "plot"), [Edge(1, 2), Edge(2, 3)])
     assert plan.limits(2) == (
-        "The critical path limits it: load (#1) -> fit (#2) -> plot (#3) takes 3 steps on any number of workers.\n"
+        "The critical path limits it: load (#1) -> fit (#2) -> plot (#3) takes 3 steps on any number of\n  workers.\n"
         "  3 steps of work on 2 workers could be over in 1.5 steps; planned: 3 steps."
     )
     assert plan.limits(2, {"load": 10}).endswith("2 tasks of unknown duration: 1 s each.")

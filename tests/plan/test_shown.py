@@ -89,6 +89,15 @@ def test_10_000_tasks_print_in_a_screen(wide: int) -> None:
     assert sum(line.endswith("and 85 more") for line in lines) == 2
 
 
+def test_what_limits_a_plan_is_told_in_lines_that_a_terminal_holds() -> None:
+    tasks = [PlannedTask(id, f"task_{id}_of_them", called_at="a.py:3", expected=1) for id in range(40)]
+    plan = Plan(tasks, [Edge(id - 1, id) for id in range(1, 40)])
+    for workers in (1, 2):
+        lines = plan.limits(workers).splitlines()
+        assert len(lines) > 2
+        assert max(map(len, lines)) <= 100
+
+
 # -- hostile names ----------------------------------------------------------------------------------------
 
 

@@ -261,3 +261,10 @@ class Cls(Kind):
 
 made["cls"] = Cls
 """
+
+
+@pytest.mark.parametrize("kind", ["function_task", "block", "executable_task"])
+def test_a_decorator_of_the_class_asks_for_an_engine(kind: str) -> None:
+    decorator: Any = getattr(WorkflowEngine, kind)
+    with pytest.raises(TypeError, match=f"WorkflowEngine.{kind} belongs to an engine"):
+        decorator(never_called)

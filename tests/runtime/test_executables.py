@@ -7,6 +7,7 @@ import errno
 import gc
 import os
 import random
+import re
 import resource
 import signal
 import subprocess
@@ -23,8 +24,10 @@ from asyncflow import (
     CommandFailed,
     CommandNotFound,
     CommandNotStarted,
+    OutputFile,
     OutputNotText,
     OutputTooLarge,
+    StagingError,
     State,
     TaskTimeout,
     UpstreamFailed,
@@ -738,3 +741,44 @@ async def test_whoever_cancels_all_asyncio_tasks_ends_the_commands_and_shutdown_
         await asyncio.wait(futures)
         assert await says(7) == "7\n"
         await engine.shutdown()
+
+
+async def test_a_file_that_lies_where_the_program_runs_and_was_not_passed_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "rows.csv").write_text("1")
+    note = f"'rows.csv' is in {tmp_path}, where the program runs, and not in the sandbox"
+    async with WorkflowEngine(keep="none") as engine:
+        for command in ("cat rows.csv", "sort < rows.csv", ["cat", "rows.csv"]):
+            with pytest.raises(CommandFailed) as caught:
+                await engine.executable_task(lambda command=command: command)()
+            assert any(
+                each.startswith(note) and "InputFile('rows.csv')" in each for each in caught.value.__notes__
+            )
+        for command in ("cat others.csv", "echo rows.csv; exit 3"):
+            with pytest.raises(CommandFailed) as caught:
+                await engine.executable_task(lambda command=command: command)()
+            assert not any("where the program runs" in each for each in caught.value.__notes__)
+
+
+async def test_a_line_for_a_shell_inside_of_a_list_is_told_as_such() -> None:
+    async with WorkflowEngine(keep="none") as engine:
+        with pytest.raises(
+            CommandNotFound, match=r"one argument:  \['ls', '-l'\]   A line for a shell is text"
+        ):
+            await engine.executable_task(lambda: ["ls -l"])()
+
+
+async def test_the_path_of_an_output_is_shown_in_an_error() -> None:
+    async with WorkflowEngine(keep="none") as engine:
+
+        @engine.executable_task
+        def make(out: Any = OutputFile("x.txt")) -> str:
+            return "true"
+
+        with pytest.raises(StagingError) as caught:
+            await make()
+        assert any(
+            re.search(r"as make\(out=PosixPath\('.*x\.txt'\)\)", each) for each in caught.value.__notes__
+        )

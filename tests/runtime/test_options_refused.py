@@ -39,9 +39,13 @@ def test_a_name_or_a_task_to_wait_for_is_refused() -> None:
 
 def test_a_plan_that_is_not_awaited_is_named_as_its_user_wrote_it() -> None:
     engine = WorkflowEngine()
-    with pytest.warns(RuntimeWarning, match=r"coroutine 'engine\.plan' was never awaited"):
+    with pytest.warns(
+        RuntimeWarning, match=r"in a script asyncio\.run\(engine\.plan\(\.\.\.\)\)' was never awaited"
+    ):
         engine.plan(engine.function_task(load), "a")  # type: ignore[unused-coroutine]
-    with pytest.warns(RuntimeWarning, match=r"coroutine 'engine\.plan' was never awaited"):
+    with pytest.warns(
+        RuntimeWarning, match=r"in a script asyncio\.run\(engine\.plan\(\.\.\.\)\)' was never awaited"
+    ):
         engine.plan()  # type: ignore[unused-coroutine]
     with warnings.catch_warnings():
         warnings.simplefilter("error")

@@ -193,9 +193,10 @@ async def test_on_threads_a_timeout_is_the_end_since_two_attempts_never_run_at_o
     gate = threading.Event()
     async with WorkflowEngine() as engine:
         future = engine.function_task(gate.wait, name="wait", retries=3, retry_delay=0, timeout=0.05)()
-        with pytest.raises(TaskTimeout, match="cannot be stopped there"):
+        with pytest.raises(TaskTimeout, match="cannot be stopped there") as caught:
             await future
         gate.set()
+    assert "no other attempt was made: this one runs on, and two never run at once" in caught.value.__notes__
     assert future.attempts == 1
 
 
@@ -285,6 +286,18 @@ async def test_a_deadline_ends_the_attempts() -> None:
         with pytest.raises(DeadlinePassed):
             await future
         assert 1 < future.attempts < 20
+
+
+async def test_a_deadline_in_the_delay_after_an_attempt_counts_that_one_among_the_failed() -> None:
+    async with WorkflowEngine() as engine:
+
+        @engine.function_task(retries=1, retry_delay=1000, deadline=0.05)
+        async def never() -> None:
+            raise OSError("down")
+
+        with pytest.raises(DeadlinePassed) as caught:
+            await never()
+        assert "attempt 1; all failed: 1: OSError: down" in caught.value.__notes__
 
 
 @pytest.mark.parametrize(
