@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from contextvars import Context
 from random import getrandbits
@@ -13,6 +12,7 @@ from .._causes import add_note, brief
 from .._core.retries import Attempt
 from .._core.scheduler import Scheduler
 from .._core.task import Task
+from .._turns import Due, Turns
 from .steps import Steps
 
 _log = logging.getLogger("asyncflow")
@@ -25,17 +25,17 @@ class Attempts:
 
     Args:
         steps: the run loop.
-        loop: the event loop, whose clock delays go by.
+        turns: of the event loop whose clock delays go by.
         scheduler: is told when there is to be another attempt.
     """
 
-    def __init__(self, steps: Steps, loop: asyncio.AbstractEventLoop, scheduler: Scheduler) -> None:
+    def __init__(self, steps: Steps, turns: Turns, scheduler: Scheduler) -> None:
         self._steps = steps
-        self._loop = loop
+        self._turns = turns
         self._scheduler = scheduler
         self._seed = getrandbits(64)
         self._context = Context()  # else a caller's context variables would live on in a timer
-        self._timers: dict[int, asyncio.TimerHandle] = {}
+        self._timers: dict[int, Due] = {}
 
     def delay_after(self, task: Task, error: BaseException) -> float | None:
         """Seconds until there is to be another attempt of a task, one of which has failed; None if there is none."""
@@ -64,7 +64,7 @@ class Attempts:
             brief(error),
             delay,
         )
-        self._timers[task.id] = self._loop.call_later(delay, self._now, task, context=self._context)
+        self._timers[task.id] = self._turns.call_later(delay, self._now, task, context=self._context)
 
     def over(self, task: Task) -> None:
         """A task is over: it is not tried again."""
@@ -73,9 +73,9 @@ class Attempts:
             timer.cancel()
 
     def _now(self, task: Task) -> None:
-        del self._timers[task.id]
         lane = task.lane.gate or task.lane
         if task.files is not None and task.files.is_staged and lane.staging is not None:
             lane = lane.staging
         self._scheduler.again(task, lane)
         self._steps.flush_soon()
+        self._timers.pop(task.id, None)

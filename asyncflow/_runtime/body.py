@@ -49,6 +49,7 @@ class Carrier(asyncio.Task[None]):
     theirs; so it notes for good what would else have to be asked of it after each body."""
 
     __slots__ = ("touched",)
+    _log_destroy_pending: bool  # asyncio's own
 
     def __init__(
         self, coro: Coroutine[Any, Any, None], *, loop: asyncio.AbstractEventLoop, context: Context

@@ -17,12 +17,13 @@ from contextlib import suppress
 from contextvars import Context
 from sys import getrefcount
 from time import perf_counter
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 from weakref import getweakrefcount
 
 from .._core.states import CANCELLING, HANDED, NOW, SUBMITTED
 from .._core.task import Task
 from .._record.record import Record
+from .._turns import Turns
 from .._worker.forks import leave, leave_with
 from ..backend import CANCELLED, FAILED, RAN, STARTED, SUCCEEDED, Event
 from ..errors import TaskTimeout
@@ -59,15 +60,22 @@ class Coroutines(Local):
 
     Args:
         loop: the engine's.
+        turns: where its turns are asked for.
         sink: takes what becomes of them.
         slice_seconds: for which bodies may run before everything else on the loop gets its turn; below 0, one body.
         keeps_time: whether a body fails that holds the loop up past its timeout.
     """
 
     def __init__(
-        self, loop: asyncio.AbstractEventLoop, sink: Sink, slice_seconds: float, keeps_time: bool
+        self,
+        loop: asyncio.AbstractEventLoop,
+        turns: Turns,
+        sink: Sink,
+        slice_seconds: float,
+        keeps_time: bool,
     ) -> None:
         self._loop = loop
+        self._turns = turns
         self._sink = sink
         self._record = sink.record
         self._slice = slice_seconds
@@ -160,12 +168,22 @@ class Coroutines(Local):
 
     def _ensure_driver(self) -> None:
         if self._active is None and self._queue:
-            driver = self._main()
+            driver: Any = self._main()
             # Or a cancel before its first step would end it unseen, and nobody drove the queue.
             driver.send(None)
             # Not loop.create_task: a factory of eager tasks would begin it before it is known here.
             # A context of its own: one cannot be entered twice, as a loop inside of a body would.
             self._active = Carrier(driver, loop=self._loop, context=Context())
+            if self._turns is not self._loop:  # Ctrl-C may take the first step of this
+                self._turns.call_soon(self._ensure_begun, self._active, driver.cr_await)
+
+    def _ensure_begun(self, carrier: Carrier, first: Any) -> None:
+        """A driver had its first turn just now, if Ctrl-C did not come just before; then there is to be another."""
+        body: Any = carrier.get_coro()
+        if self._active is carrier and body.cr_await is first:
+            carrier._log_destroy_pending = False
+            self._active = None
+            self._ensure_driver()
 
     async def _main(self) -> None:
         try:

@@ -14,6 +14,7 @@ from .._core.states import CANCELLING, NOW, READY, RUNNING, SUBMITTED, state_of
 from .._core.task import Task
 from .._files.stager import Stager
 from .._record.record import Record
+from .._turns import Turns
 from ..errors import DeadlinePassed, TaskTimeout, UpstreamFailed
 from . import inputs
 from .attempts import Attempts
@@ -37,7 +38,7 @@ class Endings:
 
     Args:
         steps: the run loop.
-        loop: the event loop, whose clock timeouts go by.
+        turns: of the event loop whose clock timeouts go by.
         scheduler: decides what follows for other tasks.
         places: where tasks run.
         unseen: watches failures that nobody has looked at.
@@ -50,7 +51,7 @@ class Endings:
     def __init__(
         self,
         steps: Steps,
-        loop: asyncio.AbstractEventLoop,
+        turns: Turns,
         scheduler: Scheduler,
         places: Places,
         unseen: Unseen,
@@ -62,10 +63,10 @@ class Endings:
         self._behind = places.behind
         self.unseen = unseen
         self.record = record
-        self.timeouts = Timeouts(loop, self.expired, self.overdue)
+        self.timeouts = Timeouts(turns, self.expired, self.overdue)
         self._stopping: dict[int, BaseException] = {}  # attempts that took too long, until they have stopped
         self.log = RunLog()
-        self._attempts = None if is_dry else Attempts(steps, loop, scheduler)
+        self._attempts = None if is_dry else Attempts(steps, turns, scheduler)
 
     def failed(self, task: Task, error: BaseException) -> None:
         """A task's work has raised an error."""

@@ -10,12 +10,12 @@ until it is woken. Idle, there is no timer at all.
 
 from __future__ import annotations
 
-import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextvars import Context
 from typing import Final
 
+from .._turns import Due, Turns
 from ..backend import RETURNED, SUCCEEDED, Event
 
 _WINDOW: Final = 0.001  # seconds; the finest that epoll waits
@@ -28,24 +28,24 @@ class Inbox:
     """Events on their way into the loop.
 
     Args:
-        loop: where they are handled.
+        turns: of the loop where they are handled.
         handle: takes them, in order, and no more than it is told.
         under_way: how many pieces of work were submitted and are not reported over.
     """
 
     def __init__(
         self,
-        loop: asyncio.AbstractEventLoop,
+        turns: Turns,
         handle: Callable[[deque[Event], int], None],
         under_way: Callable[[], int],
     ) -> None:
-        self._loop = loop
+        self._turns = turns
         self._handle = handle
         self._context = Context()  # else each wake-up would hold on to its reporter's context variables
         self._events: deque[Event] = deque()
         self._awake = False
         self._under_way = under_way
-        self._window: asyncio.TimerHandle | None = None
+        self._window: Due | None = None
         self._enough = _NEVER  # reports that end a window early
         self.starts_matter = False  # a clock has to start with the work
 
@@ -64,7 +64,7 @@ class Inbox:
     def _wake(self) -> None:
         try:
             self._awake = True
-            self._loop.call_soon_threadsafe(self._look, context=self._context)
+            self._turns.call_soon_threadsafe(self._look, context=self._context)
         except RuntimeError:
             pass  # the loop is closed: nobody is left to tell
         except BaseException:  # Ctrl-C, and nobody knows whether the loop was woken
@@ -99,7 +99,7 @@ class Inbox:
                 return
             under_way = self._under_way()
             if under_way >= _BUSY:
-                self._window = self._loop.call_later(_WINDOW, self._look, context=self._context)
+                self._window = self._turns.call_later(_WINDOW, self._look, context=self._context)
                 self._enough = under_way  # all is over, or half of it where starts are reported too
                 return
         self._enough = _NEVER
@@ -112,4 +112,4 @@ class Inbox:
         # Not threadsafe, as it need not be: that writes to a pipe and reads from it, and lets go of the interpreter
         # lock for both. Where threads compute, each time costs the switch intervals of all of them.
         self._awake = True
-        self._loop.call_soon(self._look, context=self._context)
+        self._turns.call_soon(self._look, context=self._context)

@@ -25,6 +25,7 @@ from .._files.sandboxes import Sandboxes
 from .._record.audience import Audience
 from .._record.journal import Journal
 from .._record.record import Record
+from .._turns import sure
 from .._worker.forks import held_here, own_ears
 from ..backend import ExecutionBackend
 from . import inputs
@@ -97,6 +98,7 @@ class Run:
         journal: Journal | None = None,
     ) -> None:
         self.loop = loop = asyncio.get_running_loop()
+        self.turns = turns = sure(loop)
         self.backends = backends  # not a copy: it tells the runs of one engine from those of others
         self.thread = get_ident()
         self.open = False  # the backends take work
@@ -123,7 +125,7 @@ class Run:
         )
 
         # What tasks have come to goes down this list, and what follows comes back by the scheduler and `flush`.
-        self.endings = self.Endings(self, loop, scheduler, places, self.unseen, record, self.is_dry)
+        self.endings = self.Endings(self, turns, scheduler, places, self.unseen, record, self.is_dry)
         starts = Starts(scheduler, places, self.endings.timeouts, record)
         self.blocks = self.Blocks(scheduler, self.wiring, starts, self.endings, record)
         self.files = files = Files(
@@ -135,8 +137,8 @@ class Run:
         self.reports = self.Reports(self, scheduler, starts, self.blocks, stager, self.endings, record)
 
         # Where they run.
-        self.coroutines = Coroutines(loop, self.reports, self.slice_seconds, self.keeps_time)
-        self.inbox = Inbox(loop, self.reports.handle, places.under_way)
+        self.coroutines = Coroutines(loop, turns, self.reports, self.slice_seconds, self.keeps_time)
+        self.inbox = Inbox(turns, self.reports.handle, places.under_way)
         timed = Timed(self.inbox.report)
         self.foreign = Foreign(timed)
         self.commands = (
@@ -320,9 +322,9 @@ class Run:
             self._flush_soon()
 
     def _flush_soon(self) -> None:
-        self._flush_due = True
         # In a context of its own, or the first caller's context variables would live on in whatever this starts.
-        self.loop.call_soon(self._flush_now, context=self._context)
+        self.turns.call_soon(self._flush_now, context=self._context)
+        self._flush_due = True  # after it, or Ctrl-C between the two would leave all that follows waiting
 
     def _flush_now(self) -> None:
         try:
@@ -335,7 +337,7 @@ class Run:
 
     def cut_short(self, lost: Sequence[Task] = ()) -> None:
         """Ctrl-C, as Python's shells have it, came out of the midst of a step. If the loop goes on, so does the run."""
-        self.loop.call_soon(go_on, self, lost, context=self._context)
+        self.turns.call_soon(go_on, self, lost, context=self._context)
 
     def flush(self) -> None:
         """Carry out what the scheduler has decided: all of it, or of a large burst a part, and more soon."""

@@ -13,6 +13,7 @@ from threading import get_ident
 from time import perf_counter
 from typing import Final
 
+from .._turns import Turns, sure
 from .._worker.attempt import run_attempt
 from .._worker.forks import held_here, leave_with
 from .._worker.held_up import HELD_UP
@@ -42,7 +43,7 @@ class SequentialBackend(ExecutionBackend):
     takes_coroutines = False  # no second loop can run inside the engine's
 
     def __init__(self, workers: int | None = None) -> None:
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self._turns: Turns | None = None
         self._waiting: dict[int, Work] = {}
         self._order: list[int] = []
         self._next_due = False
@@ -57,7 +58,7 @@ class SequentialBackend(ExecutionBackend):
     async def start(self, report: Report) -> None:
         """Nothing to start."""
         self.abandon()  # what a loop that was closed has left
-        self._loop = asyncio.get_running_loop()
+        self._turns = sure(asyncio.get_running_loop())
         self._report = report
 
     def submit(self, batch: Sequence[Work]) -> None:
@@ -68,8 +69,8 @@ class SequentialBackend(ExecutionBackend):
         self._continue()
 
     def _continue(self) -> None:
-        if self._order and not self._next_due and self._loop is not None:
-            self._loop.call_soon(self._run_next)
+        if self._order and not self._next_due and self._turns is not None:
+            self._turns.call_soon(self._run_next)
             self._next_due = True
 
     def _run_next(self) -> None:
@@ -142,4 +143,4 @@ class SequentialBackend(ExecutionBackend):
         self._waiting.clear()
         self._order.clear()
         self._next_due = False
-        self._loop = None
+        self._turns = None

@@ -14,6 +14,8 @@ from typing import Any
 import pytest
 
 from asyncflow import TaskFuture, WorkflowEngine
+from asyncflow._runtime.body import Carrier
+from asyncflow._turns import Call
 from asyncflow.backends.executor import ExecutorBackend
 from asyncflow.errors import CommandFailed
 
@@ -41,6 +43,16 @@ _PLACES = [
     *[("process", first, 1800) for first in range(1, 1800, 225)],
     *[("commands", first, 70) for first in range(1, 70, 14)],
 ]
+
+
+def _is_ours(handle: Any) -> bool:
+    """Whether asyncio is just about to call something of the engine's, and not a body."""
+    called = handle._callback
+    carrier = getattr(called, "__self__", None)
+    if isinstance(carrier, Carrier):
+        body: Any = carrier.get_coro()
+        return getattr(body.cr_await, "__name__", "") == "_turn"
+    return isinstance(called, Call)
 
 
 class Shell:
@@ -73,10 +85,11 @@ class Shell:
             sys.settrace(before)
 
     def _trace(self, frame: Any, event: str, arg: Any) -> Any:
-        if not frame.f_code.co_filename.endswith(self._rooms) or "asyncflow" not in frame.f_code.co_filename:
+        name, file = frame.f_code.co_name, frame.f_code.co_filename
+        if name == "_run" and file.endswith("asyncio/events.py"):
+            return self._trace_lines if _is_ours(frame.f_locals["self"]) else None
+        if not file.endswith((*self._rooms, "_turns.py")) or "asyncflow" not in file:
             return None
-        if frame.f_code.co_name in ("_main", "_flush_now", "_run_next", "_look"):
-            return None  # at their first line they have not begun, and asyncio has lost what it was to call
         if frame.f_code.co_name in ("_ended", "_begun", "_run") and "commands.py" in frame.f_code.co_filename:
             return None  # just where descriptors are opened or closed, one may stay
         caller = frame

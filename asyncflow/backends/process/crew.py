@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from ..._causes import add_note
 from ..._core.pace import AHEAD, share
+from ..._turns import Due, sure
 from ..._worker import wire
 from ..._worker.parcel import unpack_outcome
 from ...backend import (
@@ -69,6 +70,7 @@ class Crew:
     ) -> None:
         self._start_with = start_with
         self._loop = asyncio.get_running_loop()
+        self._turns = sure(self._loop)
         self._size = size
         self._report = report
         self._variables = variables
@@ -80,12 +82,12 @@ class Crew:
         self._porter = Porter()
         self._waiting = Waiting(report, self._porter, size, self._feed)
         self._hands: list[Hand] = []
-        self._stopping: dict[int, asyncio.TimerHandle | None] = {}
+        self._stopping: dict[int, Due | None] = {}
         self._loading: set[int] = set()  # tasks whose results are being taken in
         self._told: set[int] = set()  # tasks whose start was reported
         self._false_starts = 0.0
         self._closing = False
-        self._recall: asyncio.TimerHandle | None = None
+        self._recall: Due | None = None
         self._gone = asyncio.Event()
 
     # -- work comes in ------------------------------------------------------------------------------------
@@ -122,7 +124,7 @@ class Crew:
         starting = sum(not hand.is_up for hand in up)
         if len(up) < self._size and starting < len(self._waiting.heads) and not self._closing:
             self._hire()
-            self._loop.call_soon(self._feed)  # the next of them: in one turn, many would hold up the loop
+            self._turns.call_soon(self._feed)  # the next of them: in one turn, many would hold up the loop
         ready = [hand for hand in up if hand.is_up and hand.load < AHEAD]
         return min(ready, key=lambda hand: hand.load, default=None)
 
@@ -315,7 +317,7 @@ class Crew:
             return
         if any(len(hand.given) > 1 for hand in self._hands):
             # Mostly the frame is over in less time than it takes to ask for it.
-            self._recall = self._loop.call_later(_PATIENCE, self._take_back)
+            self._recall = self._turns.call_later(_PATIENCE, self._take_back)
 
     def _take_back(self) -> None:
         self._recall = None
@@ -450,7 +452,7 @@ class Crew:
         self._take_unread(hand)
         if task_id in self._stopping:  # else it was among them
             hand.order(wire.STOP, wire.call_id(task_id, hand.given[task_id].flags))
-            self._stopping[task_id] = self._loop.call_later(self._stop_grace, self._kill, task_id)
+            self._stopping[task_id] = self._turns.call_later(self._stop_grace, self._kill, task_id)
         self._feed()
         return True
 

@@ -358,6 +358,23 @@ class Contract(Conformance):
             await record.over(*pieces)
         assert [len(record.ends(piece)) for piece in pieces] == [1] * len(pieces)
 
+    # -- Ctrl-C -------------------------------------------------------------------------------------------
+
+    async def test_recover_tells_what_is_not_here_and_all_else_is_reported_over_once(self) -> None:
+        async with self.running() as record:
+            pieces = [Piece(bad.add, (number, 1)) for number in range(4 * self.workers)]
+            never_came = Piece(bad.add, (1, 2))
+            self.backend.submit(list(pieces))
+            over = {piece.id for piece in pieces if record.ends(piece)}
+            ids = [piece.id for piece in pieces]
+            gone = set(self.backend.recover([*ids, never_came.id], [ids[-1], never_came.id])) - over
+            assert gone >= {never_came.id}
+            assert gone <= {ids[-1], never_came.id}  # nobody was in doubt about the others
+            await record.over(*(piece for piece in pieces if piece.id not in gone))
+            for piece in [*pieces, never_came]:
+                # The engine hears no more of what is gone: a backend that has no `recover` of its own may report it.
+                assert len(record.ends(piece)) == 1 or (piece.id in gone and not record.ends(piece))
+
     # -- shut down ----------------------------------------------------------------------------------------
 
     async def test_can_be_started_again_after_a_shutdown(self) -> None:
