@@ -5,6 +5,8 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import re
+import runpy
 import subprocess
 import sys
 import sysconfig
@@ -144,3 +146,26 @@ def test_package_files_counts_endings_and_packs_a_long_table(tmp_path: Path, kin
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(
         [folder.name, *(["table.gz"] * (kinds > 20))]
     )
+
+
+@pytest.mark.parametrize(("pages", "rate"), [(40, 200), (20, 50)])
+def test_a_flaky_service_is_asked_no_oftener_than_needed_and_no_faster_than_it_allows(
+    pages: int, rate: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    module = runpy.run_path(str(EXAMPLES / "flaky_service.py"))
+    log = module["main"](pages, rate).log
+    statuses = [status for _, _, status in log]
+    failed = statuses.count(503)
+    assert statuses.count(200) == pages == len({path for _, path, status in log if status == 200})
+    assert len(log) == pages + 1 + failed  # the one more is of a page that is not there
+    assert failed >= len(log) // module["EVERY"] - 1
+    times = [time for time, _, _ in log]
+    for first, begin in enumerate(times):
+        for last in range(first, len(times)):
+            assert last - first + 1 <= module["BURST"] + (times[last] - begin) * rate + 1e-6
+    assert f"sum of {pages} pages: {sum(range(pages))}\n" in capsys.readouterr().out
+
+
+def test_a_flaky_service_says_how_often_it_was_asked() -> None:
+    said = run("flaky_service.py", "5", "1000")
+    assert re.fullmatch(r"\d requests: [012] failed, 0 came too fast", said.splitlines()[-1])

@@ -119,6 +119,7 @@ class Forgiving:
         alone = copy(definition)
         alone.is_block = alone.is_command = False
         alone.timeout, alone.ends_plainly = None, True
+        alone.needs = alone.retries = alone.deadline = None
         if callable(definition.options.example):
             alone.options = definition.options.without("example")
         future = DryRun.take(self._run, Call(alone, (), {}, code, at))

@@ -9,8 +9,9 @@ from types import CodeType
 from typing import TYPE_CHECKING, Any, Final
 
 from .._core.files import declared
+from .._core.options import TaskOptions
 from .._core.story import called_at, place_in
-from .._core.task import Task
+from .._core.task import Definition, Task
 from .._files.task_files import TaskFiles
 from .._runtime.call import Call
 from .._runtime.future import TaskFuture
@@ -49,6 +50,15 @@ class Notes:
 
     # -- taken note of while the run goes on --------------------------------------------------------------
 
+    def check(self, definition: Definition) -> None:
+        """Refuse calls of a task that needs what a run would not have.
+
+        Raises:
+            LookupError: a limit that there is not.
+            ValueError: more of a limit than there will ever be.
+        """
+        self._real.lane_for(definition)
+
     def called(self, future: TaskFuture[object], given: Call, dependencies: Sequence[Any]) -> None:
         """A call was made; its arguments and what it waits for are of this run."""
         definition = given.definition
@@ -58,6 +68,9 @@ class Notes:
         call.after = tuple(each.id for each in given.after)
         lane = self._real.lane_for(definition)
         call.place = lane.place
+        options = definition.options
+        call.retries, call.deadline = options.retries, options.deadline
+        call.limits = _weights(options)
         call.needs_pickle = bool(getattr(self._real.behind.get(lane), "needs_pickle", False))
         if future.files is not None:
             files = declared(given.args, given.kwargs)
@@ -73,7 +86,8 @@ class Notes:
         call.example = given.definition.options.example
         call.dependencies = tuple(each.id for each in dependencies)
         call.after = tuple(each.id for each in after)
-        call.place = self._real.lane_for(given.definition).place
+        lane = self._real.lane_in_the_end(given.definition)  # it may name a limit that there is not
+        call.place = lane.place
 
     def adopted(self, future: TaskFuture[object]) -> None:
         """Something that others do was made a node of the graph."""
@@ -183,3 +197,11 @@ class Notes:
         self._futures.clear()
         self._waited.clear()
         self.checkpoints.clear()
+
+
+def _weights(options: TaskOptions) -> tuple[tuple[str, float | None], ...]:
+    """Limits that a task needs, by name, each with how much; None for what only its arguments tell."""
+    return tuple(
+        (limit if isinstance(limit, str) else limit.name, None if callable(weight) else float(weight))
+        for limit, weight in (options.limits or {}).items()
+    )

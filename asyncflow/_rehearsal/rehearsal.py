@@ -125,6 +125,7 @@ class Rehearsal(DryRun):
                     f"{name!r} was called, but the engine has been shut down.\n"
                     "  Start it again:  async with engine: ..."
                 )
+            self.notes.check(call.definition)
             return super().take(call)
         except TooManyTasks as error:
             raise self.forgiving.too_many(call, error) from None

@@ -69,7 +69,7 @@ class Places:
 
     def lane_for(self, definition: Definition) -> Lane:
         """Where the calls of a function run."""
-        lane = self._lane_of_kind(definition)
+        lane = self.lane_in_the_end(definition)
         if definition.needs is not None and self._limits is not None:
             try:
                 definition.needs.check(self._limits)
@@ -78,7 +78,8 @@ class Places:
             return self._behind_gate(lane)
         return lane if definition.retries is None else self._without_chains(lane)
 
-    def _lane_of_kind(self, definition: Definition) -> Lane:
+    def lane_in_the_end(self, definition: Definition) -> Lane:
+        """Where the calls of a function run, whatever they need of limits."""
         if definition.is_block:
             return self._blocks
         if definition.is_command:
@@ -98,7 +99,8 @@ class Places:
         if alone is None:
             alone = self._alone[lane] = Lane(lane.place, lane.capacity, lane.limit)
             alone.tells = lane.tells
-            self.behind[alone] = self.behind[lane]
+            if lane in self.behind:  # else nothing is run there
+                self.behind[alone] = self.behind[lane]
         return alone
 
     def _behind_gate(self, lane: Lane) -> Lane:

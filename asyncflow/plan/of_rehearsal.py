@@ -67,6 +67,9 @@ def _task(call: RehearsedCall) -> PlannedTask:
         tuple(PlannedFile(read.name, read.size) for read in call.reads),
         tuple(PlannedFile(name) for name in call.outputs or ()),
         call.checkpoint,
+        call.retries,
+        call.deadline,
+        call.limits,
     )
 
 

@@ -72,6 +72,9 @@ class RehearsedCall:
         returned: what the body of a block returned, futures in their places; `...` if it did not.
         is_used: whether anybody has awaited it, asked for its result, passed it on or returned it.
         expected: seconds that it takes, as its user says; None if they have not said.
+        retries: attempts after the first, if that fails.
+        deadline: seconds from the call to the end that it may take; None for any time.
+        limits: by name, each with how much of it the task needs; None where that follows from the arguments.
         folder: the working directory when the call was made, which its relative paths are relative to.
         inputs: files that it declares to read.
         outputs: files that it declares to make, by name.
@@ -101,6 +104,9 @@ class RehearsedCall:
     returned: Any = ...
     is_used: bool = False
     expected: float | None = None
+    retries: int = 0
+    deadline: float | None = None
+    limits: tuple[tuple[str, float | None], ...] = ()
     folder: str = "."
     inputs: Sequence[InputFile] = ()
     outputs: Mapping[str, OutputFile] | None = None

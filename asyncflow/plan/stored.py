@@ -92,10 +92,14 @@ def _repr(told: object) -> str:
 
 
 def _task(told: object) -> PlannedTask:
-    made = {}
+    made: dict[str, tuple[Any, ...]] = {}
     for name in ("inputs", "outputs"):
         if isinstance(told, dict) and name in told:
             made[name] = tuple(_record(PlannedFile, each) for each in _list(told, name))
+    if isinstance(told, dict) and "limits" in told:
+        made["limits"] = tuple(
+            tuple(each) if isinstance(each, list) else each for each in _list(told, "limits")
+        )
     return _record(PlannedTask, told, **made)
 
 

@@ -57,6 +57,9 @@ class PlannedTask:
         inputs: files that it reads.
         outputs: files that it makes.
         checkpoint: which of the plan's checkpoints the code had passed that calls it; None if it had waited for none.
+        retries: attempts after the first, if that fails.
+        deadline: seconds from the call to the end that it may take; None for any time.
+        limits: by name, each with how much of it the task needs; None where that follows from the arguments.
 
     Raises:
         TypeError: something of the wrong type.
@@ -73,6 +76,9 @@ class PlannedTask:
     inputs: tuple[PlannedFile, ...] = ()
     outputs: tuple[PlannedFile, ...] = ()
     checkpoint: int | None = None
+    retries: int = 0
+    deadline: float | None = None
+    limits: tuple[tuple[str, float | None], ...] = ()
 
     def __post_init__(self) -> None:
         if type(self.checkpoint) not in _WHOLE_OR_NONE:
@@ -87,9 +93,21 @@ class PlannedTask:
             raise ValueError(f"{self.label}: kind={self.kind!r}; it can be one of {', '.join(sorted(KINDS))}")
         if self.expected is not None:
             checked_seconds(self.expected, f"{self.label}: expected")
+        self._check_policies()
         for files in (self.inputs, self.outputs):
             if type(files) is not tuple or not all(type(file) is PlannedFile for file in files):
                 raise TypeError(f"{self.label}: its inputs and outputs are tuples of PlannedFile")
+
+    def _check_policies(self) -> None:
+        if type(self.retries) is not int or self.retries < 0:
+            raise TypeError(f"{self.label}: its retries are {self.retries!r}; a whole number is needed")
+        if self.deadline is not None:
+            checked_seconds(self.deadline, f"{self.label}: deadline")
+        if type(self.limits) is not tuple:
+            raise TypeError(f"{self.label}: its limits are a tuple")
+        for name, weight in self.limits:
+            if not _is_text(name) or (weight is not None and type(weight) not in (int, float)):
+                raise TypeError(f"{self.label}: a limit is a name, and how much of it, or None")
 
     @property
     def label(self) -> str:

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, TypedDict
 
 import pytest
 
-from asyncflow import InputFile, OutputFile, WiringError, WorkflowEngine
+from asyncflow import InputFile, Limit, OutputFile, Plan, WiringError, WorkflowEngine
 from asyncflow.plan import of_rehearsal
 from asyncflow.plan.rehearsed import RehearsedCall
 
@@ -643,3 +643,59 @@ async def test_needs_pickle_is_told_of_the_real_backend(seen: list[Sequence[Rehe
             each = WorkflowEngine(backend, dry_run=dry_run)
             await each.plan(each.function_task(load.fn), "a")
             assert seen.pop()[0].needs_pickle is needs
+
+
+async def test_a_limit_that_there_is_not_or_not_enough_of_is_found_at_the_line_of_the_call() -> None:
+    engine = WorkflowEngine()
+    engine.limit("gpu", concurrency=2)
+    unknown = engine.function_task(abs, name="unknown", limits="gqu", retries=3)
+    large = engine.function_task(abs, name="large", limits={"gpu": 3}, deadline=9)
+
+    async def main() -> int:
+        return await large(await unknown(1))
+
+    plan = await engine.plan(main)
+    (first, second) = plan.findings
+    assert first.what == "'unknown': no limit is called 'gqu'. Did you mean 'gpu'?"
+    assert second.what == "'large': limit 'gpu': 3 can never be met, since there is 2 at most"
+    assert "test_plan_findings.py" in first.where
+    assert [task.name for task in plan.tasks] == ["unknown", "large"]
+
+
+async def test_a_plan_has_the_policies_of_its_tasks() -> None:
+    engine = WorkflowEngine()
+    engine.limit("gpu", concurrency=2)
+    options: Any = {"retries": 3, "deadline": 9, "limits": {"gpu": 1.5, Limit("api", rate=1): len}}
+    task = engine.function_task(abs, **options)
+
+    async def main() -> int:
+        return await task(1)
+
+    plan = await engine.plan(main)
+    (planned,) = plan.tasks
+    assert (planned.retries, planned.deadline, planned.limits) == (3, 9.0, (("gpu", 1.5), ("api", None)))
+    assert Plan.from_json(plan.to_json()) == plan
+    assert '"retries": 3, "deadline": 9, "limits": [["gpu", 1.5], ["api", null]]' in plan.to_json()
+
+
+@pytest.mark.parametrize("options", [{"retries": 1}, {"limits": "gpu"}, {"max_concurrent": 1}])
+async def test_a_coroutine_a_block_and_a_command_with_policies_are_planned_like_others(options: Any) -> None:
+    engine = WorkflowEngine()
+    engine.limit("gpu", concurrency=2)
+
+    async def coroutine() -> int:
+        return 1
+
+    tasks: list[Any] = [
+        engine.function_task(coroutine, **options),
+        engine.block(coroutine, **options),
+        engine.executable_task(lambda: "true", **options),
+    ]
+
+    async def main() -> None:
+        for task in tasks:
+            await task()
+
+    plan = await engine.plan(main)
+    assert not plan.findings
+    assert len(plan.tasks) == 3
