@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec, Self, TypeVar, overl
 
 from ._core.limits import Limit
 from ._engine import decorators
+from ._engine.base import EngineBase, from_thread, run_target
 from ._engine.function_task import FunctionTask, made_at
-from ._engine.life import Life, from_thread, run_target
 from ._engine.option_names import names_options
 from ._engine.options import all_made, chosen_of, is_coroutine_function
 from ._engine.outside import filled_in
@@ -43,7 +43,7 @@ R = TypeVar("R")
 _SUBMITTED_KEPT = 256  # functions given to submit() that are remembered
 
 
-class WorkflowEngine(Life):
+class WorkflowEngine(EngineBase):
     """Turns functions into tasks and runs them in the order that their arguments ask for.
 
     Making one is cheap and starts nothing. It starts with ``async with engine``, with `create`, with `run`, or with the

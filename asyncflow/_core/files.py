@@ -176,7 +176,7 @@ def _never(awaitable: object) -> Any:
 
 
 class Upstream(Protocol):
-    """What a task that another depends on has made."""
+    """A task that another one depends on, with the files that it has made."""
 
     @property
     def label(self) -> str:

@@ -36,7 +36,7 @@ def whole(option: str, given: Any, least: int = 1) -> int:
 
 
 def whole_or_none(option: str, given: object, least: int = 1) -> int | None:
-    """The same where None leaves it open."""
+    """As `whole`; None is accepted, too."""
     return None if given is None else whole(option, given, least)
 
 
@@ -81,12 +81,12 @@ def mapping(option: str, given: object) -> Mapping[Any, Any]:
 
 
 def anything(option: str, given: object) -> Any:
-    """Whatever it is."""
+    """Accept any value."""
     return given
 
 
 def text(option: str, given: object) -> str:
-    """Text, and not that of a future."""
+    """Check that an option is text, and not the text of a future."""
     if not isinstance(given, str):
         raise TypeError(f"{option}={given!r}: text is needed")
     refuse(given, f"{option}=")
@@ -94,7 +94,7 @@ def text(option: str, given: object) -> str:
 
 
 def path(option: str, given: object) -> Any:
-    """A path, as text or as an object."""
+    """Check that an option is a path, as text or as an object."""
     if not isinstance(given, str) and not hasattr(given, "__fspath__"):
         raise TypeError(f"{option}={given!r}: a path is needed, as text or a pathlib.Path")
     refuse(given, f"{option}=")
@@ -102,7 +102,7 @@ def path(option: str, given: object) -> Any:
 
 
 def source(option: str, given: object) -> Any:
-    """Something that a command can read: text, bytes or a path."""
+    """Check that an option is text, bytes or a path, which a command can read as its input."""
     if not isinstance(given, (str, bytes)) and not hasattr(given, "__fspath__"):
         raise TypeError(f"{option}={given!r}: text, bytes or a path (pathlib.Path) is needed")
     refuse(given, f"{option}=")
@@ -110,12 +110,12 @@ def source(option: str, given: object) -> Any:
 
 
 def limit(option: str, given: object) -> float:
-    """A duration in seconds that something may take: more than 0, and perhaps for ever."""
+    """Check a time limit in seconds: more than 0, perhaps infinite."""
     return duration(option, given, is_limit=True)
 
 
 def estimate(option: str, given: object) -> float:
-    """A duration in seconds that something is expected to take."""
+    """Check an expected duration in seconds."""
     length = duration(option, given)
     if length > LONGEST:
         raise ValueError(f"{option}={given!r}: it takes seconds, {LONGEST:g} at most")

@@ -26,7 +26,7 @@ class Pace:
         )
 
     def saw(self, seconds: float) -> None:
-        """One call has run for so long."""
+        """Take the run time of one call into account."""
         weight = self._weight
         self.seconds += (seconds - self.seconds) * weight
         if weight > _WEIGHT:

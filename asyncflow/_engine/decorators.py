@@ -13,10 +13,10 @@ from typing import Any
 
 from .._core.options import BlockOptions, CommandOptions, TaskOptions
 from .._core.task import Definition
+from .base import EngineBase
 from .class_methods import note_class_body
 from .executable_task import ExecutableTask
 from .function_task import FunctionTask
-from .life import Life
 from .option_names import shows_options
 from .options import asked_for, check_function, is_coroutine_function, name_of
 
@@ -92,7 +92,7 @@ def _decorated(
 
 
 def definition_of(
-    engine: Life,
+    engine: EngineBase,
     fn: Callable[..., Any],
     kind: str,
     options: TaskOptions,

@@ -16,9 +16,9 @@ from .._runtime.future import TaskFuture
 from .._runtime.places import Places
 from ..plan import of_history, of_rehearsal
 from ..plan.plan import Plan
+from .base import EngineBase
 from .dry_runs import places
 from .function_task import FunctionTask, made_at
-from .life import Life
 from .options import made, name_of
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ Site = tuple[CodeType, int]
 
 
 async def plan_of(
-    engine: Life, target: object, args: tuple[object, ...], kwargs: Mapping[str, object], site: Site
+    engine: EngineBase, target: object, args: tuple[object, ...], kwargs: Mapping[str, object], site: Site
 ) -> Plan:
     """Rehearse a target to its end. ``site`` is the line of the user's that asks for the plan."""
     name = _name_of_target(engine, target, args, kwargs)
@@ -66,7 +66,7 @@ async def plan_of(
     return plan
 
 
-async def plan_so_far(engine: Life) -> Plan:
+async def plan_so_far(engine: EngineBase) -> Plan:
     """The plan of what was called until now; of a real run, with the times that tasks have taken.
 
     Raises:
@@ -91,7 +91,9 @@ async def plan_so_far(engine: Life) -> Plan:
     return of_history.planned(run.teller.history())
 
 
-def _checked_together(engine: Life, rehearsal: Rehearsal, calls: Sequence[RehearsedCall]) -> list[Finding]:
+def _checked_together(
+    engine: EngineBase, rehearsal: Rehearsal, calls: Sequence[RehearsedCall]
+) -> list[Finding]:
     """What is wrong with the tasks of an engine, and with those of others that the target calls as well.
 
     Each engine is looked at by itself: a task's number is its own engine's. So a file may be made by a task of another,
@@ -106,7 +108,9 @@ def _checked_together(engine: Life, rehearsal: Rehearsal, calls: Sequence[Rehear
     ]
 
 
-def _checked(engine: Life, notes: Notes, calls: Sequence[RehearsedCall], **options: Any) -> list[Finding]:
+def _checked(
+    engine: EngineBase, notes: Notes, calls: Sequence[RehearsedCall], **options: Any
+) -> list[Finding]:
     return findings_of(
         calls,
         notes.task_of,
@@ -117,7 +121,7 @@ def _checked(engine: Life, notes: Notes, calls: Sequence[RehearsedCall], **optio
     )
 
 
-def _rehearsal_of(engine: Life) -> Rehearsal:
+def _rehearsal_of(engine: EngineBase) -> Rehearsal:
     def rehearsal(backends: Mapping[str, object], real: Places, beside: Any) -> Rehearsal:
         return Rehearsal(
             backends,
@@ -141,7 +145,7 @@ def _rehearsal_of(engine: Life) -> Rehearsal:
 
 
 def _name_of_target(
-    engine: Life, target: object, args: tuple[object, ...], kwargs: Mapping[str, object]
+    engine: EngineBase, target: object, args: tuple[object, ...], kwargs: Mapping[str, object]
 ) -> str:
     """The name of a target that can be rehearsed."""
     if isinstance(target, FunctionTask):

@@ -22,7 +22,7 @@ _set_result: Final = asyncio.Future.set_result
 
 
 class Blocks:
-    """What becomes of blocks whose bodies have returned.
+    """Ends blocks whose bodies have returned.
 
     Args:
         scheduler: decides what follows.
@@ -65,7 +65,7 @@ class Blocks:
         self._scheduler.returned_futures(block, futures)
 
     def resolve(self, block: Task) -> None:
-        """All that a block returned is done: it fails with the first that failed, or is cancelled with what was."""
+        """All futures that a block returned are done: it ends with their values, or as they failed."""
         if block.story & NOW != RUNNING:
             return  # cancelled meanwhile
         futures, holes = block.returned

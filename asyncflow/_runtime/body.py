@@ -20,7 +20,7 @@ Runner = Generator[Any, Any, None]
 
 
 class Over:
-    """What runners yield when a body is over: nothing that a body waits for can be mistaken for it."""
+    """The marker that a runner yields when a body has ended. No body can await it, so it is never mistaken."""
 
     value: Any = None
     """What the body has returned, or waits for first, on its way out of frames that would keep it."""
@@ -107,7 +107,7 @@ def to_its_end(
 
 
 def raised(task: Task, error: BaseException, cancelling: bool) -> Event:
-    """How a body has ended that has raised an error."""
+    """The event of a body that has ended by raising an error."""
     # A block that awaits what was cancelled is cancelled with it. A function that raises this by itself has failed:
     # taking it for a cancel would tell a lie about who wanted what.
     if isinstance(error, asyncio.CancelledError) and (cancelling or task.definition.is_block):
@@ -116,7 +116,7 @@ def raised(task: Task, error: BaseException, cancelling: bool) -> Event:
 
 
 def given_back(link: Task | None) -> Iterator[Event]:
-    """What follows a body that gave no value is not begun."""
+    """The events of the links behind a body that gave no value: they are not begun."""
     while link is not None:
         if link.story & NOW == SUBMITTED:
             yield RETURNED, link.id, None

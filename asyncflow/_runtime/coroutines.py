@@ -52,7 +52,7 @@ class Sink(Protocol):
         """Carry out what follows."""
 
     def cut_short(self) -> None:
-        """Something like Ctrl-C has come out of a driver."""
+        """An exception such as Ctrl-C has come out of a driver."""
 
 
 class Coroutines(Local):
@@ -123,7 +123,7 @@ class Coroutines(Local):
             self._sink.handle(self._events)
 
     def _carry_on(self) -> None:
-        """Carry out what follows from all that has ended since the last time."""
+        """Hand on the events of all bodies that have ended since the last time, and carry out what follows."""
         if self._events:
             self._sink.handle(self._events)
         else:
@@ -222,7 +222,9 @@ class Coroutines(Local):
             task = queue.popleft()
             if task.story != HANDED and task.story & NOW != SUBMITTED:
                 continue  # cancelled while it was queued
-            self._begun = task
+            self._begun = (
+                task  # if Ctrl-C comes out of this, `mend` fails this body and drives on with the next
+            )
             definition, link, context = task.site.definition, task.link, task.snapshot.copy()
             try:
                 if definition.is_block:
@@ -236,7 +238,7 @@ class Coroutines(Local):
                 send = runner.send
                 del task, link, context  # or the error's frames would hold the future, which holds the error
             else:
-                if awaited is not over:
+                if awaited is not over:  # the body waits: this asyncio task is its own from here on
                     over.value, awaited = awaited, None  # or it would be kept as long as the body waits
                     yield from self._become(task, me, began, runner, context.run)
                     if self._active is not me:

@@ -71,7 +71,7 @@ class Dispatch:
         self.record = record
 
     def carry_out(self, due: Sequence[Lane]) -> int:
-        """Do what is to be done; tells how many were submitted, or have got their end."""
+        """Carry out the decisions that are due. Returns how many tasks were submitted or got their end."""
         scheduler = self._scheduler
         ended: list[Any] = []
         returned: list[Any] = []

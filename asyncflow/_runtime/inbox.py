@@ -25,7 +25,7 @@ _BUSY: Final = 16  # pieces of work under way from which windows pay
 
 
 class Inbox:
-    """Events on their way into the loop.
+    """Passes events from any thread to the event loop.
 
     Args:
         turns: of the loop where they are handled.
@@ -51,6 +51,8 @@ class Inbox:
 
     def report(self, events: Sequence[Event]) -> None:
         """Take events, from any thread."""
+        # Added first, and the flag is looked at second; `_take` does it the other way round. So one of the two threads
+        # sees what the other did, and no event is left lying while the loop sleeps.
         self._events.extend(events)
         # Two threads may both find the loop asleep and both wake it: harmless, and cheaper than a lock each time.
         # A start alone wakes nobody: whoever asks for a state looks in here first.
@@ -73,6 +75,7 @@ class Inbox:
 
     def over(self) -> set[int]:
         """The ids of work that was reported over, which nobody has looked at yet."""
+        # Copied in one step of the interpreter: other threads add to it meanwhile.
         return {task_id for kind, task_id, _ in list(self._events) if SUCCEEDED <= kind <= RETURNED}
 
     def look_now(self) -> None:

@@ -163,7 +163,7 @@ class Run:
         held_here(self)
 
     def stop_recording(self) -> None:
-        """What is left behind and ends later is of no run that anybody asks about."""
+        """Record nothing more: work that is left behind ends after the run, and belongs to no report."""
         for part in self._recording:
             part.record = None
 
@@ -347,6 +347,7 @@ class Run:
         if record is not None and has_called:  # whoever has made calls has given the loop back
             record.pause(self.last, perf_counter())
         due = scheduler.lanes.due if self.open else ()
+        # Each round may decide the next: an end makes other tasks ready. After a large one the loop has its turn.
         while due or scheduler.telling or scheduler.ended or scheduler.returned or scheduler.stop:
             if self.dispatch.carry_out(due) >= MOST:
                 if not self._flush_due:

@@ -124,7 +124,7 @@ class Stopping:
         return len(self._scheduler.live) <= self._foreign.watched
 
     def wake(self) -> None:
-        """Tell those who wait for the end of something that has come."""
+        """Wake those who wait for the end of a task that is over by now."""
         scheduler = self._scheduler
         while scheduler.quiet and not scheduler.ended:
             _wake(self._settling.pop(scheduler.quiet.pop().id, None))
@@ -132,7 +132,7 @@ class Stopping:
             _wake(self._all_over)
 
     def end_all(self) -> None:
-        """Give each future its end whose end has come. Else, of many, the loop has its turns in between."""
+        """Settle the futures of all tasks that are over, however many: `flush` alone would pause in between."""
         while self._scheduler.ended or self._scheduler.telling:
             self._steps.flush()
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Teller:
-    """What is told of a run.
+    """Tells listeners what happens in a run.
 
     Args:
         run: which has a record.
@@ -60,7 +60,7 @@ class Teller:
             self.audience.tell(events, [each for each in listeners if each not in self.audience.late])
 
     def tell(self) -> None:
-        """Tell what has happened since the last time."""
+        """Send listeners the events since the last time."""
         audience = self.audience
         if audience.late:
             late = audience.late[:]

@@ -1,4 +1,4 @@
-"""Tells of a future that has come into the body of a task in something that no call looks into, and was used there."""
+"""Explains the error of a task whose body used a future: it was inside of an object that calls do not look into."""
 
 from __future__ import annotations
 

@@ -151,6 +151,8 @@ class Worker:
     # -- one call -----------------------------------------------------------------------------------------
 
     def _run_one(self, task_id: int, flags: int, payload: Any, file: int, previous: list[Any]) -> list[Any]:
+        """Run one call and record how it ended. Returns its value, in a list, if a link of a chain goes on with it."""
+        # The engine may look at the page at any moment: it must not find this task with the start of the one before.
         self._began[0] = 0.0
         self._page[0] = task_id  # whatever ends the process from here on, this task had begun
         started = 0.0
@@ -161,7 +163,7 @@ class Worker:
             try:
                 # What it is called with may take as long to load as the call itself.
                 self._current = task_id if flags < _FIRST else wire.call_id(task_id, flags)
-                if self._to_stop == self._current:
+                if self._to_stop == self._current:  # the signal came before there was a task to stop
                     raise Stopped
                 if file >= 0:
                     taken, file = file, -1
@@ -185,12 +187,12 @@ class Worker:
                 if flags & wire.COROUTINE:
                     value = self._awaited(value)
             finally:
-                self._current = _NOBODY
+                self._current = _NOBODY  # a signal that comes from here on stops nothing
             ran = started, perf_counter()
             if not harmless:
                 self._house.send_children_away()
         except Stopped as error:
-            self._current = _NOBODY
+            self._current = _NOBODY  # the signal may have come before the `finally` did this
             if file >= 0:
                 os.close(file)
             self._house.send_children_away(error)
@@ -205,6 +207,7 @@ class Worker:
         else:
             del args, kwargs  # before the result is packed: it may be as large
             given = self._give(task_id, ran, value)
+            # Not before the result is written: if the process dies earlier, it is this task that has failed.
             self._page[0] = _NOBODY
             if not harmless:
                 self._clean_up()

@@ -209,19 +209,19 @@ class Hand:
             task_ids += [task_id for task_id, _, _ in calls]
 
     def take(self, task_id: int) -> Packed | None:
-        """Strike a call off."""
+        """Remove a call from those that the process has."""
         packed = self.given.pop(task_id, None)
         if packed is not None:
             self.load = self.load - packed.function.pace.seconds if self.given else 0.0
         return packed
 
     def order(self, what: int, task_id: int = 0) -> None:
-        """Tell it something now."""
+        """Send the process an order, which it reads at once."""
         with suppress(OSError):  # it is just ending
             self.orders.send(pickle.dumps((what, task_id)))
 
     def read(self) -> list[Message]:
-        """What has happened since."""
+        """Read the records that the process has sent since the last time."""
         try:
             data = os.read(self.records, _READ)
         except BlockingIOError:

@@ -17,7 +17,7 @@ class Porter:
         self._thread: threading.Thread | None = None
 
     def carry(self, job: Job) -> None:
-        """Do this next."""
+        """Queue a job."""
         if self._thread is None:
             self._thread = threading.Thread(target=self._work, name="asyncflow-porter", daemon=True)
             self._thread.start()

@@ -1,4 +1,4 @@
-"""The life of an engine: its runs, one after another. Starts and ends each, and finds the one that a call is for."""
+"""The base class of engines: it starts and ends their runs, one after another, and finds the run that a call is for."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 _AGAIN: Final = 0.01  # seconds after which a start that was cancelled begins again, if its loop goes on
 
 
-class Life:
-    """What an engine is besides its face.
+class EngineBase:
+    """What `WorkflowEngine` is built on: it owns the runs of an engine.
 
     Args:
         backends: by the names that tasks use; the first is the default.
@@ -146,9 +146,9 @@ class Life:
             run.loop.call_later(_AGAIN, again, task)
 
         def again(task: asyncio.Task[None]) -> None:
-            life = this()
-            if life is not None and life._starting is task and run.closed is None:
-                life._begin_start(run)
+            engine = this()
+            if engine is not None and engine._starting is task and run.closed is None:
+                engine._begin_start(run)
 
         self._starting = run.loop.create_task(lifecycle.start(run))
         self._starting.add_done_callback(begun)
