@@ -215,9 +215,7 @@ class TaskFuture(Task, asyncio.Future[T]):
                 object.__getattribute__(self, name)
             told = f"{type(self).__name__!r} object has no attribute {name!r}"
             if name[:1] != "_":
-                told += (
-                    f": it is a future here, and not yet its value.\n  Await it first:  (await ...).{name}"
-                )
+                told += f"\n  This is a future, and not yet its value; await it first:  (await ...).{name}"
             raise AttributeError(told, name=name, obj=self)
 
         def __format__(self, spec: str) -> str:

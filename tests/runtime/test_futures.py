@@ -526,7 +526,7 @@ async def test_an_await_that_was_forgotten_is_told_by_the_name_of_the_task(
 async def test_an_attribute_of_the_value_is_told_to_be_there_after_an_await(threads: WorkflowEngine) -> None:
     future: Any = threads.submit(str, "abc")
     with pytest.raises(
-        AttributeError, match=r"'upper': it is a future here.*\n  Await it first:  \(await \.\.\.\)\.upper"
+        AttributeError, match=r"'upper'\n  This is a future.*; await it first:  \(await \.\.\.\)\.upper"
     ):
         future.upper()
     assert not hasattr(future, "__fspath__")
