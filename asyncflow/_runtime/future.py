@@ -213,10 +213,12 @@ class TaskFuture(Task, asyncio.Future[T]):
         def __getattr__(self, name: str) -> NoReturn:
             if hasattr(TaskFuture, name):  # a slot that is empty, or a property that says why there is none
                 object.__getattribute__(self, name)
-            told = f"{type(self).__name__!r} object has no attribute {name!r}"
+            error = AttributeError(
+                f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self
+            )
             if name[:1] != "_":
-                told += f"\n  This is a future, and not yet its value; await it first:  (await ...).{name}"
-            raise AttributeError(told, name=name, obj=self)
+                error.add_note(f"it is a future, and not yet its value; await it first:  (await ...).{name}")
+            raise error
 
         def __format__(self, spec: str) -> str:
             if spec:
