@@ -525,7 +525,7 @@ async def test_an_await_that_was_forgotten_is_told_by_the_name_of_the_task(
 
 async def test_an_attribute_of_the_value_is_told_to_be_there_after_an_await(threads: WorkflowEngine) -> None:
     future: Any = threads.submit(str, "abc")
-    with pytest.raises(AttributeError, match="'TaskFuture' object has no attribute 'upper'$") as caught:
+    with pytest.raises(AttributeError, match=r"'TaskFuture' object has no attribute 'upper'") as caught:
         future.upper()
     assert caught.value.__notes__ == [
         "it is a future, and not yet its value; await it first:  (await ...).upper"
