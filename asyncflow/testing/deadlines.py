@@ -42,6 +42,8 @@ def deadline(seconds: float, *, file: TextIO | int | None = None) -> Iterator[No
         return
 
     def on_alarm(number: int, frame: FrameType | None) -> None:
+        if _is_pytests_report(frame):
+            return  # it comes again
         faulthandler.dump_traceback(where)
         raise TookTooLong(
             f"not over after {seconds:g} s; the stacks of all threads are on the standard error"
@@ -59,6 +61,13 @@ def deadline(seconds: float, *, file: TextIO | int | None = None) -> Iterator[No
         if outer:  # the deadline around this one; zero would unset it
             left = max(outer - (time.monotonic() - begun), 0.001)
             signal.setitimer(signal.ITIMER_REAL, left, again)
+
+
+def _is_pytests_report(frame: FrameType | None) -> bool:
+    """Whether pytest puts a failure into words, which it does before a test's fixtures end: errors there end pytest."""
+    while frame is not None and frame.f_code.co_name != "pytest_runtest_makereport":
+        frame = frame.f_back
+    return frame is not None
 
 
 @contextmanager

@@ -115,3 +115,13 @@ def test_a_process_that_cannot_be_stopped_is_ended(where: str) -> None:
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, check=False, timeout=30)
     assert done.returncode == 1
     assert b"Timeout" in done.stderr
+
+
+def test_a_report_that_pytest_makes_of_a_failure_is_not_cut_off() -> None:
+    def pytest_runtest_makereport() -> None:
+        signal.raise_signal(signal.SIGALRM)
+
+    with tempfile.TemporaryFile("w") as stacks, deadline(60, file=stacks):
+        pytest_runtest_makereport()
+        with pytest.raises(TookTooLong):
+            signal.raise_signal(signal.SIGALRM)
