@@ -31,16 +31,19 @@ class Turns(Protocol):
         self, callback: Callable[..., object], /, *args: Any, context: Context | None = None
     ) -> Due:
         """In its next turn."""
+        raise NotImplementedError
 
     def call_soon_threadsafe(
         self, callback: Callable[..., object], /, *args: Any, context: Context | None = None
     ) -> Due:
         """The same, from any thread."""
+        raise NotImplementedError
 
     def call_later(
         self, delay: float, callback: Callable[..., object], /, *args: Any, context: Context | None = None
     ) -> Due:
         """After so many seconds."""
+        raise NotImplementedError
 
 
 def sure(loop: asyncio.AbstractEventLoop) -> Turns:
