@@ -11,13 +11,31 @@ Nothing here reads a clock: times are seconds on any clock that does not go back
 from __future__ import annotations
 
 import heapq
+import weakref
 from collections.abc import Callable, Mapping
-from typing import Final, Generic, NamedTuple, TypeAlias, TypeVar
+from numbers import Real
+from threading import Lock
+from typing import Any, Final, Generic, NamedTuple, Protocol, TypeAlias, TypeGuard, TypeVar
 
 from .near import meant
 
 T = TypeVar("T")
-_ROUNDING: Final = 1e-9  # sums of fractions are off by less
+_ROUNDING: Final = 1e-9  # sums of fractions are off by less, as a part of all that there is
+_NUMBERS: Final[Any] = Real  # of any library, as its kind says
+_TURNS: Final = Lock()
+
+
+class Watcher(Protocol):
+    """Whoever has tasks wait for limits: there is one on each event loop."""
+
+    def changed(self) -> None:
+        """A limit is another now: somebody who waits may go on. On any thread."""
+
+    def is_at_work(self) -> bool:
+        """Whether what uses limits there can still give them back."""
+
+    def waits(self) -> bool:
+        """Whether anybody waits for a limit there."""
 
 
 class Limit:
@@ -55,8 +73,7 @@ class Limit:
         self.rate = rate
         self.per = per
         self.burst = burst
-        self.watchers: set[Callable[[], None]] = set()
-        """Called when it was changed: somebody who waits may go on."""
+        self._watcher: weakref.ref[Watcher] | None = None
         self.change(concurrency=concurrency, rate=rate, per=per, burst=burst)
 
     def change(
@@ -84,8 +101,33 @@ class Limit:
         if burst is not None:
             self.burst = self._check("burst", burst)
             self._tokens = min(self._tokens, burst)
-        for changed in list(self.watchers):
-            changed()
+        watcher = None if self._watcher is None else self._watcher()
+        if watcher is not None:
+            watcher.changed()
+
+    def watched_by(self, watcher: Watcher) -> None:
+        """Tasks of an event loop wait for it from now on, or use it.
+
+        Raises:
+            RuntimeError: those of another one do.
+        """
+        with _TURNS:
+            before = None if self._watcher is None else self._watcher()
+            if before is watcher:
+                return
+            # In this order: who waits no longer uses it already.
+            if before is not None and before.is_at_work() and (before.waits() or self.used):
+                raise RuntimeError(
+                    f"limit {self.name!r} is in use on another event loop, which counts by itself.\n"
+                    "  Make one for each event loop"
+                )
+            self._watcher = weakref.ref(watcher)
+            self._refilled = None  # by another clock
+            self.used = 0.0  # what has used it went with its loop
+
+    def serves(self, watcher: Watcher) -> bool:
+        """Whether it is for the tasks of this event loop that it counts."""
+        return self._watcher is not None and self._watcher() is watcher
 
     def _check(self, option: str, number: float) -> float:
         if not _is_amount(number):
@@ -96,6 +138,10 @@ class Limit:
         """The largest weight that can ever be met."""
         slots = float("inf") if self.concurrency is None else self.concurrency
         return min(slots, float("inf") if self.rate is None else self.burst)
+
+    def rounding(self) -> float:
+        """What does not count."""
+        return self.most() * _ROUNDING
 
     def free(self, now: float) -> float:
         """How much could be taken now."""
@@ -116,7 +162,7 @@ class Limit:
     def give_back(self, weight: float) -> None:
         """What has used so much is over. What has begun stays begun: tokens come back by time only."""
         self.used -= weight
-        if abs(self.used) < _ROUNDING:
+        if abs(self.used) < self.rounding():
             self.used = 0.0
 
     def ready_in(self, weight: float) -> float | None:
@@ -125,7 +171,7 @@ class Limit:
         Args:
             weight: at most `burst`.
         """
-        if self.rate is None or self._tokens >= weight - _ROUNDING:
+        if self.rate is None or self._tokens >= weight - self.rounding():
             return None
         return (weight - self._tokens) * self.per / self.rate
 
@@ -159,6 +205,8 @@ class Queue(Generic[T]):
         self._numbers = 0
         self._gone: set[int] = set()  # numbers of those who have left and stand in a line still
         self._number_of: dict[T, int] = {}
+        self.never: list[Waiting[T]] = []
+        """Those that were taken out since there will never be so much any more; who has told them empties it."""
         self.wakes_at: float | None = None
         """When tokens come in that somebody waits for; None if nobody does. As of the last `admit`."""
 
@@ -185,6 +233,16 @@ class Queue(Generic[T]):
         number = self._number_of.pop(what, None)
         if number is not None:
             self._gone.add(number)
+            if len(self._gone) > len(self._number_of):  # behind one that does not move they would gather
+                self._clear()
+
+    def _clear(self) -> None:
+        for limits, line in list(self._lines.items()):
+            line[:] = [each for each in line if each.number not in self._gone]
+            heapq.heapify(line)
+            if not line:
+                del self._lines[limits]
+        self._gone.clear()
 
     def admit(self, now: float) -> list[Waiting[T]]:
         """Those that can go on, for whom all that they need has been taken, in order."""
@@ -200,7 +258,14 @@ class Queue(Generic[T]):
         passed: list[tuple[Waiting[T], tuple[Limit, ...]]] = []
         while heads:
             waiting, limits = heapq.heappop(heads)
-            goes_on = all(free[limit] >= weight - _ROUNDING for limit, weight in waiting.amounts.items())
+            if any(weight > limit.most() for limit, weight in waiting.amounts.items()):
+                del self._number_of[waiting.what]  # a limit was changed since it came
+                self.never.append(waiting)
+                self._step_up(limits, heads)
+                continue
+            goes_on = all(
+                free[limit] >= weight - limit.rounding() for limit, weight in waiting.amounts.items()
+            )
             for limit, weight in waiting.amounts.items():
                 free[limit] -= weight  # taken, or claimed before all that stand behind
             if goes_on:
@@ -211,7 +276,7 @@ class Queue(Generic[T]):
             else:
                 passed.append((waiting, limits))
                 self._note_tokens(waiting, now)
-            if goes_on or all(free[limit] > _ROUNDING for limit in limits):
+            if goes_on or all(free[limit] > limit.rounding() for limit in limits):
                 self._step_up(limits, heads)
         for waiting, limits in passed:
             heapq.heappush(self._lines.setdefault(limits, []), waiting)
@@ -280,9 +345,10 @@ class Needs:
         """
         amounts: dict[Limit, float] = {}
         for limit, weight in self._weights.items():
-            needed = weight(*args, **kwargs) if callable(weight) else weight
-            if needed != 0:
+            needed: Any = weight(*args, **kwargs) if callable(weight) else weight
+            if not (isinstance(needed, _NUMBERS) and needed == 0):
                 known = _named(limit, named)
+                check_amounts({known: needed})
                 amounts[known] = amounts.get(known, 0) + needed
         check_amounts(amounts)
         return amounts
@@ -327,8 +393,8 @@ def check_amounts(amounts: Mapping[Limit, float]) -> None:
             )
 
 
-def _is_amount(number: object) -> bool:
-    return isinstance(number, (int, float)) and not isinstance(number, bool) and 0 < number < float("inf")
+def _is_amount(number: Any) -> TypeGuard[float]:
+    return isinstance(number, _NUMBERS) and not isinstance(number, bool) and 0 < number < float("inf")
 
 
 def give_back_all(amounts: Mapping[Limit, float]) -> None:

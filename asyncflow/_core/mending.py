@@ -16,10 +16,14 @@ from .task import Task, each_of
 
 
 def mend(
-    scheduler: Scheduler, lanes: Iterable[Lane], dependencies_of: Callable[[Task], Iterable[Task]]
+    scheduler: Scheduler,
+    lanes: Iterable[Lane],
+    dependencies_of: Callable[[Task], Iterable[Task]],
+    waits_for_limits: Callable[[Task], bool],
 ) -> None:
     """Recompute all counters from the states of the tasks, and queue each task that should be in a queue and is not.
-    ``dependencies_of`` tells what a task depends on that was not submitted."""
+    ``dependencies_of`` tells what a task depends on that was not submitted, ``waits_for_limits`` whether it is known to
+    whoever holds it that a task waits."""
     scheduler.telling.clear()  # who was to be told waits for more than will tell it, and is found by that
     for task in list(scheduler.live.values()):
         if task.id in scheduler.live and task.story & NOW > CANCELLING:
@@ -39,14 +43,26 @@ def mend(
                 _blame_all(task, dependencies_of(task))
             if not task.waiting and now != SUBMITTED:
                 scheduler.all_in(task)
-        elif now == READY and task.id not in held and task.lane.leads_to is None:
-            scheduler.lanes.enqueue(task)
+        elif now == READY and task.id not in held:
+            _queue(scheduler, task, waits_for_limits)
         elif now == SUBMITTED and task.waiting and task.id not in linked:
             scheduler.given_back(task)
     for lane in lanes:
         lane.is_due = lane in scheduler.lanes.due
         if lane.ready:
             scheduler.lanes.wake(lane)
+
+
+def _queue(scheduler: Scheduler, task: Task, waits_for_limits: Callable[[Task], bool]) -> None:
+    """A task is READY and in no lane's queue."""
+    lane = task.lane
+    if lane.leads_to is None and not task.is_held:  # else its next attempt follows by itself
+        scheduler.lanes.enqueue(task)
+    elif lane.is_gate and not waits_for_limits(task):
+        if task.is_held:
+            lane.held -= 1
+            task.is_held = False
+        scheduler.lanes.enqueue(task)
 
 
 def _blame_all(task: Task, dependencies: Iterable[Task]) -> None:
@@ -72,6 +88,8 @@ def _end(scheduler: Scheduler, task: Task) -> None:
 
 def _count_slots(live: list[Task], lanes: Iterable[Lane]) -> None:
     taken = Counter(task.lane for task in live if SUBMITTED <= task.story & NOW <= CANCELLING)
+    held = Counter(task.lane for task in live if task.story & NOW == READY and task.is_held)
     for lane in lanes:
+        lane.held = held[lane] if lane.is_gate else 0
         if lane.leads_to is None:  # else it has what is being staged, which only the stager knows
             lane.taken = taken[lane]

@@ -31,7 +31,7 @@ class Columns:
         self.site = array("I", [0]) * size
         self.block = array("I", [0]) * size
         self.state = array("B", [PENDING]) * size
-        self.attempts = array("H", [0]) * size
+        self.attempts = array("I", [0]) * size
         self.worker = array("H", [0]) * size
         empty = array("d", [NOT_YET]) * size
         self.called, self.ready, self.staged, self.submitted = empty[:], empty[:], empty[:], empty[:]

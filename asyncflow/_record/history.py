@@ -136,7 +136,7 @@ class History:
     site: array[int] = field(default_factory=lambda: array("I"))
     block: array[int] = field(default_factory=lambda: array("I"))
     state: array[int] = field(default_factory=lambda: array("B"))
-    attempts: array[int] = field(default_factory=lambda: array("H"))
+    attempts: array[int] = field(default_factory=lambda: array("I"))
     worker: array[int] = field(default_factory=lambda: array("H"))
     called: array[float] = field(default_factory=lambda: array("d"))
     ready: array[float] = field(default_factory=lambda: array("d"))

@@ -11,6 +11,7 @@ from typing import Final
 from .._causes import add_note, brief
 from .._core.retries import Attempt
 from .._core.scheduler import Scheduler
+from .._core.states import NOW, READY
 from .._core.task import Task
 from .._turns import Due, Turns
 from .steps import Steps
@@ -44,12 +45,15 @@ class Attempts:
             return None
         try:
             return retries.after(error, task.attempt, task.id, self._seed)
-        except Exception as raised:  # by a function of the user's
+        except KeyboardInterrupt:
+            raise
+        except BaseException as raised:  # by a function of the user's
             add_note(error, f"no other attempt was made: retry_on or retry_delay raised {brief(raised)}")
             return None
 
     def again(self, task: Task, error: BaseException, delay: float) -> None:
         """Have a task tried again, one attempt of which has failed."""
+        error.__traceback__ = None  # its frames hold all that the attempt had at hand
         attempts = task.with_extra().attempts
         attempts.append(Attempt(task.attempt, error, perf_counter(), delay))
         del attempts[:-KEPT]
@@ -71,6 +75,13 @@ class Attempts:
         timer = self._timers.pop(task.id, None)
         if timer is not None:
             timer.cancel()
+
+    def mend(self) -> None:
+        """A step was cut short, perhaps before it was seen to that a task is tried again."""
+        for task in self._scheduler.live.values():
+            waits = task.story & NOW == READY and task.is_held and not task.lane.is_gate
+            if (waits or task.id in self._scheduler.retrying) and task.id not in self._timers:
+                self._timers[task.id] = self._turns.call_later(0, self._now, task, context=self._context)
 
     def _now(self, task: Task) -> None:
         lane = task.lane.gate or task.lane

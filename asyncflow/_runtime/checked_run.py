@@ -41,7 +41,6 @@ class _Checks:
         problem = problem_with(value, annotation)
         if problem is None:
             return False
-        self._endings.timeouts.disarm(task)
         self._endings.failed(task, TypeMismatch(task.id, task.name, None, shown(annotation), problem[0]))
         return True
 

@@ -7,7 +7,7 @@ import logging
 from time import perf_counter
 from typing import Any, Final
 
-from .._causes import add_note, brief
+from .._causes import brief
 from .._core.dependents import end_of
 from .._core.scheduler import Scheduler
 from .._core.states import CANCELLING, NOW, READY, RUNNING, SUBMITTED, state_of
@@ -18,7 +18,7 @@ from .._turns import Turns
 from ..errors import DeadlinePassed, TaskTimeout, UpstreamFailed
 from . import inputs
 from .attempts import Attempts
-from .failure import as_failure
+from .failure import as_failure, note
 from .future import TaskFuture, end_without_value
 from .log import RunLog
 from .places import Places
@@ -106,10 +106,15 @@ class Endings:
             before = "; ".join(f"{each.number}: {brief(each.error)}" for each in task.failed_attempts)
             has_waited = task.failed_attempts[-1].number == task.attempt  # for one that never came
             told = "all failed:" if has_waited else "before it failed"
-            add_note(failure, f"attempt {task.attempt}; {told} {before}")
+            note(failure, f"attempt {task.attempt}; {told} {before}")
         if task.files is not None:
             self.stager.failed(task, failure)
         return failure
+
+    def mend(self) -> None:
+        """A step was cut short."""
+        if self._attempts is not None:
+            self._attempts.mend()
 
     def stopped(self, task: Task, has_run: bool) -> None:
         """The work of a task has stopped before its end; because it took too long, another attempt may follow."""

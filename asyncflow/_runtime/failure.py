@@ -52,7 +52,7 @@ def as_failure(task: Task, error: BaseException, call: str = "") -> Exception:
         notes[:] = [cells_told(note) if type(note) is str else note for note in notes]
     kind = "block" if task.definition.is_block else "task"
     where = called_at(task) + (call and f", as {call}")
-    _note(failure, f"in {kind} {task.name_shown!r} (#{task.id}), called at {where}")
+    note(failure, f"in {kind} {task.name_shown!r} (#{task.id}), called at {where}")
     return failure
 
 
@@ -77,21 +77,21 @@ def first_of(block: Task, failed: Sequence[TaskFuture[Any]]) -> BaseException:
         told |= roots
     for future in others[:_SHOWN]:
         error = brief(future._exception)  # type: ignore[arg-type]  # not exception(), which is to look at it
-        _note(
+        note(
             first,
             f"also failed, of what {block.name!r} (#{block.id}) returned: {future.name!r} (#{future.id}): {error}",
         )
     if len(others) > _SHOWN:
-        _note(first, f"and {len(others) - _SHOWN} more of what {block.name!r} (#{block.id}) returned")
+        note(first, f"and {len(others) - _SHOWN} more of what {block.name!r} (#{block.id}) returned")
     return first
 
 
-def _note(error: BaseException, note: str) -> None:
+def note(error: BaseException, words: str) -> None:
     """Add a note, if there are not many: a program may raise one exception again and again."""
     notes: Any = getattr(error, "__notes__", ())
-    if note in notes:
+    if words in notes:
         return
     if len(notes) < _MOST_NOTES:
-        add_note(error, note)
+        add_note(error, words)
     elif notes[-1] != _AND_MORE:
         add_note(error, _AND_MORE)

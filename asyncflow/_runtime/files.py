@@ -115,6 +115,7 @@ class Files:
         else:
             _set_result(task, value)
             self._scheduler.succeeded(task)
+            self._endings.timeouts.disarm(task)
             if self.record is not None:
                 self.record.over(task.id, perf_counter())
                 if task.files.published:

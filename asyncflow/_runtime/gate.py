@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import os
+from collections import deque
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from contextvars import Context
 from time import perf_counter
 from typing import Final
-from weakref import WeakKeyDictionary, WeakSet
+from weakref import WeakSet, WeakValueDictionary
 
-from .._core.limits import Limit, Queue
+from .._core.limits import Limit, Queue, Waiting, check_amounts, give_back_all
 from .._core.scheduler import Scheduler
+from .._core.states import NOW, READY
 from .._core.story import Line
 from .._core.task import Task
 from .endings import Endings
@@ -24,20 +28,33 @@ class _Waiting:
         self._loop = loop
         self._context = Context()  # else a caller's context variables would live on in a timer
         self._timer: asyncio.TimerHandle | None = None
+        self._process = os.getpid()
+        self._admitted: deque[Waiting[Task]] = deque()  # and are to be told; Ctrl-C may come in between
         self.queue = Queue[Task]()
         self.gates = WeakSet[Gate]()
 
     def changed(self) -> None:
-        """A limit is another now."""
-        if not self._loop.is_closed():
-            self._loop.call_soon(self.look, context=self._context)
+        """A limit is another now: somebody who waits may go on. On any thread."""
+        with suppress(RuntimeError):  # the loop is closed
+            self._loop.call_soon_threadsafe(self.look, context=self._context)
+
+    def is_at_work(self) -> bool:
+        """Whether what uses limits there can still give them back."""
+        return not self._loop.is_closed() and self._process == os.getpid()
+
+    def waits(self) -> bool:
+        """Whether anybody waits for a limit there."""
+        return len(self.queue) > 0
 
     def look(self) -> None:
         """Let go on what can."""
-        for waiting in self.queue.admit(self._loop.time()):
-            task = waiting.what
-            gate: Gate = task.site.run.gate
-            gate.admitted(task, waiting.amounts)
+        self._admitted.extend(self.queue.admit(self._loop.time()))
+        while self._admitted:
+            _gate_of(self._admitted[0].what).admitted(*self._admitted[0][2:])
+            self._admitted.popleft()
+        while self.queue.never:
+            _gate_of(self.queue.never[-1].what).never(*self.queue.never[-1][2:])
+            self.queue.never.pop()
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -45,7 +62,8 @@ class _Waiting:
             self._timer = self._loop.call_at(self.queue.wakes_at, self.look, context=self._context)
 
 
-_WAITING: Final[WeakKeyDictionary[asyncio.AbstractEventLoop, _Waiting]] = WeakKeyDictionary()
+_WAITING: Final[WeakValueDictionary[int, _Waiting]] = WeakValueDictionary()
+"""By the `id` of the loop, which each holds, and is itself held by the gates of runs: no loop is kept by this."""
 
 
 class Gate:
@@ -71,7 +89,7 @@ class Gate:
         self._scheduler = scheduler
         self._endings = endings
         self._named = named
-        self._waiting = _WAITING.get(loop) or _WAITING.setdefault(loop, _Waiting(loop))
+        self._waiting = _WAITING.setdefault(id(loop), _Waiting(loop))
         self._waiting.gates.add(self)
 
     def hold(self, tasks: Iterable[Task]) -> None:
@@ -82,12 +100,15 @@ class Gate:
             assert needs is not None
             try:
                 amounts = needs.amounts(self._named, task.args, task.kwargs)
-                for limit in amounts:
-                    limit.watchers.add(self._waiting.changed)
                 self._waiting.queue.join(task, amounts)
                 task.wants = amounts
                 task.held_since = now
-            except Exception as error:
+                for limit in amounts:
+                    limit.watched_by(self._waiting)
+            except KeyboardInterrupt:
+                raise
+            except BaseException as error:  # by a function of the user's
+                self._waiting.queue.leave(task)
                 self._endings.failed(task, error)
         self.look()
 
@@ -116,8 +137,42 @@ class Gate:
 
     def admitted(self, task: Task, amounts: Mapping[Limit, float]) -> None:
         """A task has all that it needs."""
-        record = self._endings.record
-        if record is not None and task.held_since is not None:
-            record.admitted(task.id, task.held_since, perf_counter())
-        self._scheduler.lanes.admitted(task, amounts)
-        self._steps.flush_soon()
+        if self._is_held(task):
+            record = self._endings.record
+            if record is not None and task.held_since is not None:
+                record.admitted(task.id, task.held_since, perf_counter())
+            self._scheduler.lanes.admitted(task, amounts)
+            self._steps.flush_soon()
+        elif task.amounts is not amounts:
+            give_back_all(amounts)
+
+    def never(self, task: Task, amounts: Mapping[Limit, float]) -> None:
+        """A task waits for more than there will be, since a limit was changed."""
+        if self._is_held(task):
+            try:
+                check_amounts(amounts)
+            except ValueError as error:
+                self._endings.failed(task, error)
+            self._steps.flush_soon()
+
+    def holds(self, task: Task) -> bool:
+        """Whether it is known here that a task waits."""
+        return task in self._waiting.queue
+
+    def abandon(self) -> None:
+        """Nothing of the run goes on."""
+        for task in self._scheduler.live.values():
+            self._waiting.queue.leave(task)
+            amounts, task.amounts = task.amounts, None
+            for limit, weight in (amounts or {}).items():
+                if limit.serves(self._waiting):
+                    limit.give_back(weight)
+        self._waiting.changed()
+
+    def _is_held(self, task: Task) -> bool:
+        return task.story & NOW == READY and task.is_held and task.lane.is_gate
+
+
+def _gate_of(task: Task) -> Gate:
+    gate: Gate = task.site.run.gate
+    return gate

@@ -195,6 +195,7 @@ def abandon(run: Run) -> None:
     if run.closed is None:
         run.close("its event loop was closed")
         run.files.stager.stop()
+        run.gate.abandon()
         for backend in run.backends.values():
             backend.abandon()
         if run.commands is not None and run.sandboxes is not None:

@@ -28,7 +28,9 @@ def go_on(run: Run, lost: Sequence[Task]) -> None:
             scheduler.succeeded(task)
         elif task.returned is not None and not task.waiting and task not in scheduler.returned:
             scheduler.returned.append(task)
-    mend(scheduler, behind, run.awaited)
+    run.gate.look()
+    run.endings.mend()
+    mend(scheduler, behind, run.awaited, run.gate.holds)
     _recover(run, lost)
     coroutines.mend(
         [

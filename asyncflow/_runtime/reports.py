@@ -164,8 +164,8 @@ class Reports:
         elif type(value) in NO_VALUES:
             self._endings.failed(task, unfit(task, value))
         else:
-            self._endings.timeouts.disarm(task)
             if task.files is None:
+                self._endings.timeouts.disarm(task)
                 if self.record is not None and task.failed_attempts:
                     self.record.over(task.id, perf_counter())
                 _set_result(task, value)
@@ -173,4 +173,5 @@ class Reports:
                 return
             if task.story & NOW == SUBMITTED:
                 self._scheduler.started(task)
+            self._endings.timeouts.attempt_over(task)  # not its deadline: it is over when its files are there
             self._stager.publish(task, value)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from contextvars import Context
 
 from .._core.task import Task
 from .._turns import Due, Turns
@@ -21,6 +22,7 @@ class Timeouts:
         self, turns: Turns, expired: Callable[[Task], None], overdue: Callable[[Task], None]
     ) -> None:
         self._turns = turns
+        self._context = Context()  # else a caller's context variables would live on in a timer
         self._expired = expired
         self._overdue = overdue
         self.armed: dict[int, Due] = {}
@@ -31,12 +33,16 @@ class Timeouts:
         for task in tasks:
             timeout = task.definition.timeout
             if timeout is not None and task.id not in self.armed:
-                self.armed[task.id] = self._turns.call_later(max(timeout - gone, 0.0), self._expired, task)
+                self.armed[task.id] = self._turns.call_later(
+                    max(timeout - gone, 0.0), self._expired, task, context=self._context
+                )
 
     def called(self, task: Task) -> None:
         """A task with a deadline was called."""
         if task.definition.deadline is not None:
-            self._deadlines[task.id] = self._turns.call_later(task.definition.deadline, self._overdue, task)
+            self._deadlines[task.id] = self._turns.call_later(
+                task.definition.deadline, self._overdue, task, context=self._context
+            )
 
     def attempt_over(self, task: Task) -> None:
         """The task is over, or is tried again."""

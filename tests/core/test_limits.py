@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Mapping
+from fractions import Fraction
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from profiles import examples
 
-from asyncflow._core.limits import Limit, Queue, give_back_all
+from asyncflow._core.limits import Limit, Queue, give_back_all, needs_of
 
 
 def names(queue: Queue[str], now: float = 0.0) -> list[str]:
@@ -252,3 +255,108 @@ def test_whatever_comes_and_goes_nothing_is_exceeded_and_nobody_waits_who_could_
         model.admit()
         model.check()
     assert not model.waiting
+
+
+class Loop:
+    """Stands in for whoever has tasks wait on one event loop."""
+
+    def __init__(self, queue: Queue[Any]) -> None:
+        self.queue = queue
+        self.is_open = True
+        self.told = 0
+
+    def changed(self) -> None:
+        self.told += 1
+
+    def is_at_work(self) -> bool:
+        return self.is_open
+
+    def waits(self) -> bool:
+        return len(self.queue) > 0
+
+
+def test_a_limit_counts_for_one_event_loop_at_a_time() -> None:
+    api, queue = Limit("api", concurrency=1), Queue[str]()
+    first, second = Loop(queue), Loop(Queue[str]())
+    api.watched_by(first)
+    queue.join("a", {api: 1})
+    with pytest.raises(RuntimeError, match="'api' is in use on another event loop"):
+        api.watched_by(second)
+    assert names(queue) == ["a"]
+    with pytest.raises(RuntimeError, match="'api' is in use on another event loop"):
+        api.watched_by(second)
+    first.is_open = False  # what used it is gone
+    api.watched_by(second)
+    assert (api.used, api.serves(first), api.serves(second)) == (0, False, True)
+
+
+def test_another_loops_clock_neither_gives_nor_takes_tokens() -> None:
+    api, queue = Limit("api", rate=1, burst=1), Queue[str]()
+    for now in (1000.0, 0.0, 1000.0):
+        loop = Loop(queue)
+        api.watched_by(loop)
+        queue.join("a", {api: 1})
+        assert [*names(queue, now), *names(queue, now + 1)] == ["a"]
+
+
+def test_a_limit_keeps_no_loop_alive() -> None:
+    api, loop = Limit("api", concurrency=1), Loop(Queue[str]())
+    api.watched_by(loop)
+    gone = weakref.ref(loop)
+    del loop
+    assert gone() is None
+    api.change(concurrency=2)  # nobody is to be told
+
+
+def test_who_waits_for_more_than_there_is_left_holds_nobody_up() -> None:
+    api, queue = Limit("api", concurrency=5), Queue[str]()
+    queue.join("runs", {api: 3})
+    assert names(queue) == ["runs"]
+    queue.join("heavy", {api: 5})
+    queue.join("light", {api: 1})
+    api.change(concurrency=4)
+    assert names(queue) == ["light"]
+    assert [each.what for each in queue.never] == ["heavy"]
+    assert len(queue) == 0
+
+
+def test_those_who_have_left_do_not_gather_behind_one_that_stays() -> None:
+    api, queue = Limit("api", concurrency=1), Queue[int]()
+    queue.join(-1, {api: 1})
+    queue.admit(0)
+    queue.join(0, {api: 1})
+    for each in range(1, 1000):
+        queue.join(each, {api: 1})
+        queue.admit(0)
+        queue.leave(each)
+    assert len(queue) == 1
+    assert sum(map(len, queue._lines.values())) < 5
+
+
+@pytest.mark.parametrize("unit", [1e-12, 0.1, 1.0, 1e12])
+def test_fractions_leave_nothing_over_whatever_the_unit(unit: float) -> None:
+    api, queue = Limit("api", concurrency=unit), Queue[int]()
+    weights = [unit * each for each in (0.1, 0.3, 0.2, 0.1, 0.1, 0.2)]
+    for round_of in range(100):
+        for number, weight in enumerate(weights):
+            queue.join(number, {api: weight})
+        assert len(queue.admit(0)) == len(weights)
+        queue.join(99, {api: unit * 0.01})
+        assert queue.admit(0) == []
+        queue.leave(99)
+        for weight in weights:
+            api.give_back(weight)
+        assert api.used == 0, round_of
+        queue.join(99, {api: unit})
+        assert len(queue.admit(0)) == 1
+        api.give_back(unit)
+
+
+def test_a_weight_may_be_a_number_of_any_library() -> None:
+    api = Limit("api", concurrency=2)
+    third = needs_of({"api": lambda: Fraction(1, 3)}, None)
+    assert third is not None and third.amounts({"api": api}, (), {}) == {api: Fraction(1, 3)}
+    wrong = needs_of({"api": lambda: "x"}, None)  # type: ignore[dict-item,return-value]
+    assert wrong is not None
+    with pytest.raises(ValueError, match="limit 'api': a weight must be a number above 0, and not 'x'"):
+        wrong.amounts({"api": api}, (), {})

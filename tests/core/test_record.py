@@ -632,3 +632,10 @@ def test_memory_of_a_task_is_less_than_a_hundred_bytes() -> None:
     finally:
         tracemalloc.stop()
     assert (after - before) / 100_000 < 60
+
+
+def test_attempts_are_counted_beyond_what_two_bytes_hold() -> None:
+    attempts = History().attempts
+    attempts.append((1 << 16) - 1)
+    attempts[0] += 1
+    assert attempts[0] == 1 << 16

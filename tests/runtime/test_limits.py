@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import re
+import sys
+import threading
 import time
-from collections.abc import AsyncIterator
+import weakref
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
 
-from asyncflow import WorkflowEngine
+from asyncflow import TaskFuture, WorkflowEngine
 from asyncflow._core.limits import Limit
 
 
@@ -230,3 +235,179 @@ async def test_a_task_that_waits_for_a_limit_says_since_when_who_holds_it_and_wh
         await turns()
         assert waits[0].explain().startswith("'body' (#4) runs on the event loop\n")
         assert "before it" not in waits[1].explain()
+
+
+async def test_a_limit_changed_below_what_somebody_waits_for_says_so_and_lets_others_go_on() -> None:
+    async with cut_short() as engine:
+        memory = engine.limit("memory", concurrency=5)
+        held = Held(engine)
+        held.task.with_options(limits={"memory": 3})("runs")
+        heavy, light = (
+            held.task.with_options(limits={"memory": weight})(f"weight {weight}") for weight in (5, 1)
+        )
+        await turns()
+        memory.change(concurrency=4)
+        with pytest.raises(ValueError, match="limit 'memory': 5 can never be met, since there is 4 at most"):
+            await heavy
+        await turns()
+        assert held.begun == ["runs", "weight 1"] and not light.done()
+
+
+async def test_a_limit_may_be_changed_on_any_thread() -> None:
+    async with cut_short() as engine:
+        api = engine.limit("api", concurrency=1)
+        held = Held(engine, limits="api")
+        held.task("a")
+        second = held.task("b")
+        await turns()
+        begun = asyncio.ensure_future(_until(lambda: "b" in held.begun))
+        await asyncio.to_thread(api.change, concurrency=2)
+        await asyncio.wait_for(begun, 5)
+        assert not second.done()
+
+
+async def _until(holds: Callable[[], bool]) -> None:
+    while not holds():
+        await asyncio.sleep(0)
+
+
+def test_two_event_loops_at_once_are_refused_a_limit_and_one_after_another_are_not() -> None:
+    limit = Limit("api", concurrency=1)
+
+    async def one(inside: Callable[[], Any] = int) -> Any:
+        async with WorkflowEngine() as engine:
+
+            @engine.function_task(limits=limit)
+            async def task() -> Any:
+                return await asyncio.to_thread(inside)
+
+            return await task()
+
+    with pytest.raises(RuntimeError, match="limit 'api' is in use on another event loop"):
+        asyncio.run(one(lambda: asyncio.run(one())))
+    assert limit.used == 0
+    assert asyncio.run(one()) == 0
+
+
+def test_what_a_closed_loop_has_left_uses_no_limit() -> None:
+    limit, engine, door = Limit("api", concurrency=1), WorkflowEngine(), threading.Event()
+    wait = engine.function_task(door.wait, name="wait", limits=limit)
+
+    async def left() -> None:
+        wait(), wait()
+        await turns()
+
+    async def other() -> None:
+        async with WorkflowEngine() as another:
+            await asyncio.wait_for(another.function_task(aone, limits=limit)(), 5)
+            async with engine:
+                await asyncio.wait_for(wait(), 5)
+        assert limit.used == 0
+
+    asyncio.run(left())
+    assert limit.used == 1
+    door.set()
+    asyncio.run(other())
+
+
+def test_a_limit_keeps_no_event_loop_and_no_task() -> None:
+    limit = Limit("api", concurrency=1)
+    gone: list[weakref.ref[Any]] = []
+
+    async def main() -> None:
+        async with WorkflowEngine() as engine:
+
+            @engine.function_task(limits=limit)
+            async def task() -> None: ...
+
+            gone.append(weakref.ref(asyncio.get_running_loop()))
+            gone.extend(weakref.ref(future) for future in [task() for _ in range(3)])
+            await engine.shutdown()
+
+    asyncio.run(main())
+    gc.collect()
+    assert [each() for each in gone] == [None] * 4
+
+
+@pytest.mark.parametrize("raised", [ZeroDivisionError(), SystemExit(3)])
+async def test_a_weight_that_cannot_be_told_fails_its_task_alone(raised: BaseException) -> None:
+    def weight(name: str) -> float:
+        if name == "bad":
+            raise raised
+        return 1
+
+    async with cut_short() as engine:
+        api = engine.limit("api", concurrency=1)
+        held = Held(engine, limits={"api": weight})
+        bad, good = held.task("bad"), held.task("good")
+        await asyncio.wait([bad])
+        error = bad.exception()
+        assert error is raised or (error is not None and error.__cause__ is raised)
+        await turns()
+        assert held.begun == ["good"] and api.used == 1
+        held.go["good"].set_result(None)
+        await good
+
+
+@pytest.mark.parametrize("seed", range(4))
+async def test_wherever_tasks_are_cancelled_every_slot_comes_free(engine: WorkflowEngine, seed: int) -> None:
+    random = Random(seed)
+    api = engine.limit("api", concurrency=2)
+    memory = engine.limit("memory", concurrency=1)
+
+    async def body(fails: bool) -> None:
+        await asyncio.sleep(0)
+        if fails:
+            raise OSError
+
+    def function(fails: bool) -> None:
+        if fails:
+            raise OSError
+
+    options: Any = {"limits": {"api": 0.3, "memory": lambda fails: 0.1 + fails * 0.2}}
+    tasks = [
+        engine.function_task(each, **options, retries=2, retry_delay=delay)
+        for each in (body, function)
+        for delay in (0, 0.001)
+    ]
+    tasks.append(engine.block(body, **options, retries=1, retry_delay=0))
+    futures: list[TaskFuture[Any]] = []
+    for _ in range(250):
+        futures.append(random.choice(tasks)(random.random() < 0.4))
+        if random.random() < 0.3:
+            await asyncio.sleep(0)
+        random.choice(futures).cancel()
+    for _ in range(250):
+        random.choice(futures).cancel()
+        await asyncio.sleep(0)
+    await asyncio.wait(futures)
+    for future in futures:
+        await engine.settled(future)
+        future.cancelled() or future.exception()
+    assert api.used == memory.used == 0
+    await asyncio.gather(*[task.with_options(limits={"api": 2, "memory": 1})(False) for task in tasks])
+
+
+async def test_who_wait_for_a_rate_cost_no_more_the_more_they_are() -> None:
+    costs = []
+    for count in (500, 2000):
+        engine = await WorkflowEngine.create()
+        engine.limit("api", rate=1e9, burst=1)
+        task = engine.function_task(aone, limits="api")
+        looks = 0
+
+        def count_calls(frame: Any, event: str, arg: Any) -> None:
+            nonlocal looks
+            looks += event == "call"
+
+        sys.setprofile(count_calls)
+        try:
+            await asyncio.gather(*[task() for _ in range(count)])
+        finally:
+            sys.setprofile(None)
+        await engine.shutdown()
+        costs.append(looks / count)
+    assert costs[1] < 1.5 * costs[0]
+
+
+async def aone() -> None: ...

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import re
 import threading
 import time
+import weakref
 from collections.abc import AsyncIterator
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
@@ -321,3 +324,137 @@ async def test_a_dry_run_tries_nothing_again_and_no_deadline_passes() -> None:
     async with WorkflowEngine(dry_run=True) as engine:
         task = engine.function_task(failing, retries=3, deadline=0.001)
         assert type(await task("x", 3)) is str
+
+
+async def test_a_deadline_goes_on_when_files_are_not_made_and_the_task_is_tried_again(tmp_path: Path) -> None:
+    async with WorkflowEngine(work_dir=tmp_path) as engine:
+
+        @engine.function_task(retries=1000, retry_delay=0.01, deadline=0.2)
+        async def makes_nothing(made: OutputFile) -> None: ...
+
+        future = makes_nothing(OutputFile("out.txt"))
+        with pytest.raises(DeadlinePassed):
+            await asyncio.wait_for(future, 5)
+
+
+async def test_a_deadline_goes_on_when_a_value_is_of_a_wrong_type_and_the_task_is_tried_again() -> None:
+    async with WorkflowEngine(check_types=True) as engine:
+
+        @engine.function_task(retries=1000, retry_delay=0.01, deadline=0.2)
+        async def wrong() -> int:
+            return "x"  # type: ignore[return-value]
+
+        with pytest.raises(DeadlinePassed):
+            await asyncio.wait_for(wrong(), 5)
+
+
+async def test_a_deadline_that_is_far_off_keeps_nothing_of_the_caller() -> None:
+    gone: list[weakref.ref[Any]] = []
+    async with WorkflowEngine() as engine:
+
+        @engine.function_task(deadline=1000, retries=1)
+        async def quick() -> None: ...
+
+        async def caller() -> None:
+            large = Large()
+            ContextVar[Any]("large").set(large)
+            gone.append(weakref.ref(large))
+            await quick()
+
+        await asyncio.create_task(caller())
+        await asyncio.sleep(0)
+        gc.collect()
+        assert gone[0]() is None
+
+
+async def test_between_attempts_nothing_is_kept_of_the_one_that_failed() -> None:
+    gone: list[weakref.ref[Any]] = []
+    engine = await WorkflowEngine.create()
+
+    @engine.function_task(retries=1, retry_delay=1000)
+    async def fail() -> None:
+        large = Large()
+        gone.append(weakref.ref(large))
+        raise ValueError
+
+    fail()
+    while not gone:
+        await asyncio.sleep(0)
+    await asyncio.sleep(0.01)
+    gc.collect()
+    assert gone[0]() is None
+    await engine.shutdown(wait=False)
+
+
+class Large(set[int]):
+    """Can be referred to weakly."""
+
+
+async def test_one_exception_for_all_attempts_does_not_grow(engine: WorkflowEngine) -> None:
+    shared = ValueError("always this one")
+
+    def fail() -> None:
+        raise shared
+
+    task = engine.function_task(fail, retries=2, retry_delay=0)
+    futures = [task() for _ in range(60)]
+    await asyncio.wait(futures)
+    assert all(isinstance(each.exception(), ValueError) for each in futures)
+    if any(each.exception() is shared for each in futures):  # else each is what came out of a process
+        assert len(shared.__notes__) < 50
+
+
+@pytest.mark.parametrize("option", ["retry_on", "retry_delay"])
+@pytest.mark.parametrize("raised", [ZeroDivisionError, SystemExit])
+async def test_a_function_that_cannot_say_whether_to_try_again_ends_it_with_the_tasks_own_error(
+    option: str, raised: type[BaseException]
+) -> None:
+    def undecided(*_: Any) -> Any:
+        raise raised
+
+    async with WorkflowEngine() as engine:
+        options: Any = {option: undecided}
+        future = engine.function_task(failing, retries=3, **options)("/", 1)
+        with pytest.raises(OSError) as caught:
+            await future
+        assert f"no other attempt was made: retry_on or retry_delay raised {raised.__name__}" in "".join(
+            caught.value.__notes__
+        )
+
+
+@pytest.mark.parametrize("ends", ["cancel", "deadline", "shutdown"])
+async def test_a_block_can_end_while_what_its_attempt_had_started_is_being_stopped(ends: str) -> None:
+    engine = await WorkflowEngine.create()
+    begun, go = asyncio.Event(), asyncio.Event()
+    bodies = []
+
+    @engine.function_task
+    async def stubborn() -> None:
+        try:
+            begun.set()
+            await asyncio.sleep(1000)
+        finally:
+            await go.wait()
+
+    @engine.block(retries=3, retry_delay=0.001, deadline=0.1 if ends == "deadline" else None)
+    async def block() -> None:
+        bodies.append(stubborn())
+        await begun.wait()
+        raise OSError
+
+    future = block()
+    await begun.wait()
+    await asyncio.sleep(0.01)
+    assert future.state is State.RUNNING
+    closing = None
+    if ends == "cancel":
+        future.cancel()
+    elif ends == "shutdown":
+        closing = asyncio.ensure_future(engine.shutdown(wait=False))
+    await asyncio.wait([future])
+    assert future.state is State.CANCELLING
+    go.set()
+    await asyncio.wait_for(engine.settled(future), 5)
+    assert len(bodies) == 1
+    await (closing or engine.shutdown())
+    future.cancelled() or future.exception()
