@@ -7,7 +7,7 @@ import logging
 from time import perf_counter
 from typing import Any, Final
 
-from .._causes import brief
+from .._causes import add_note, brief
 from .._core.dependents import end_of
 from .._core.scheduler import Scheduler
 from .._core.states import CANCELLING, NOW, READY, RUNNING, SUBMITTED, state_of
