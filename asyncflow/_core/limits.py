@@ -14,7 +14,6 @@ import heapq
 import weakref
 from collections.abc import Callable, Mapping
 from numbers import Real
-from threading import Lock
 from typing import Any, Final, Generic, NamedTuple, Protocol, TypeAlias, TypeGuard, TypeVar
 
 from .near import meant
@@ -22,7 +21,6 @@ from .near import meant
 T = TypeVar("T")
 _ROUNDING: Final = 1e-9  # sums of fractions are off by less, as a part of all that there is
 _NUMBERS: Final[Any] = Real  # of any library, as its kind says
-_TURNS: Final = Lock()
 
 
 class Watcher(Protocol):
@@ -106,24 +104,23 @@ class Limit:
             watcher.changed()
 
     def watched_by(self, watcher: Watcher) -> None:
-        """Tasks of an event loop wait for it from now on, or use it.
+        """Tasks of an event loop wait for it from now on, or use it. One thread may ask at a time.
 
         Raises:
             RuntimeError: those of another one do.
         """
-        with _TURNS:
-            before = None if self._watcher is None else self._watcher()
-            if before is watcher:
-                return
-            # In this order: who waits no longer uses it already.
-            if before is not None and before.is_at_work() and (before.waits() or self.used):
-                raise RuntimeError(
-                    f"limit {self.name!r} is in use on another event loop, which counts by itself.\n"
-                    "  Make one for each event loop"
-                )
-            self._watcher = weakref.ref(watcher)
-            self._refilled = None  # by another clock
-            self.used = 0.0  # what has used it went with its loop
+        before = None if self._watcher is None else self._watcher()
+        if before is watcher:
+            return
+        # In this order: who waits no longer uses it already.
+        if before is not None and before.is_at_work() and (before.waits() or self.used):
+            raise RuntimeError(
+                f"limit {self.name!r} is in use on another event loop, which counts by itself.\n"
+                "  Make one for each event loop"
+            )
+        self._watcher = weakref.ref(watcher)
+        self._refilled = None  # by another clock
+        self.used = 0.0  # what has used it went with its loop
 
     def serves(self, watcher: Watcher) -> bool:
         """Whether it is for the tasks of this event loop that it counts."""

@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from contextvars import Context
+from threading import Lock
 from time import perf_counter
 from typing import Final
 from weakref import WeakSet, WeakValueDictionary
@@ -19,6 +20,8 @@ from .._core.story import Line
 from .._core.task import Task
 from .endings import Endings
 from .steps import Steps
+
+_TURNS: Final = Lock()
 
 
 class _Waiting:
@@ -103,8 +106,9 @@ class Gate:
                 self._waiting.queue.join(task, amounts)
                 task.wants = amounts
                 task.held_since = now
-                for limit in amounts:
-                    limit.watched_by(self._waiting)
+                with _TURNS:  # else two event loops might take a limit each for their own
+                    for limit in amounts:
+                        limit.watched_by(self._waiting)
             except KeyboardInterrupt:
                 raise
             except BaseException as error:  # by a function of the user's
