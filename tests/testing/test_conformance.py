@@ -272,6 +272,18 @@ def test_a_case_about_backends_of_another_kind_is_not_collected(tmp_path: Path) 
     assert found == ["TestChaining", "TestLate"]
 
 
+def test_a_backend_that_shares_no_files_is_asked_to_have_them_refused(tmp_path: Path) -> None:
+    suite, case = (
+        tmp_path / "test_it.py",
+        "test_files_are_refused_in_words_where_those_of_this_machine_are_not",
+    )
+    elsewhere = "class Broken(ThreadBackend):\n    shares_filesystem = False\n"
+    suite.write_text(HEAD + elsewhere + suite_of(0))
+    assert "1 passed" in run(f"{suite}::Test0::{case}").stdout
+    suite.write_text(HEAD + elsewhere.replace("False", "True") + suite_of(0))
+    assert case not in run("--collect-only", str(suite)).stdout
+
+
 def test_only_the_suite_itself_needs_pytest() -> None:
     code = "import sys, asyncflow.testing, asyncflow.testing.bad_tasks; sys.exit('pytest' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True, timeout=30)

@@ -22,6 +22,7 @@ pytest.register_assert_rewrite(*(f"{__name__}.{theme.name}" for theme in pkgutil
 from ._awaits import Awaits  # noqa: E402
 from ._base import Conformance, looked_after  # noqa: E402
 from ._cancels import Cancels  # noqa: E402
+from ._chains import Chains  # noqa: E402
 from ._contract import Contract  # noqa: E402
 from ._failures import Failures, Values  # noqa: E402
 from ._graphs import Graphs  # noqa: E402
@@ -30,12 +31,25 @@ from ._loads import Loads  # noqa: E402
 from ._processes import Processes  # noqa: E402
 from ._raw import Piece, Record  # noqa: E402
 from ._reports import Reports  # noqa: E402
+from ._stops import Stops  # noqa: E402
 
 __all__ = ["BackendConformance", "Conformance", "Piece", "Record", "looked_after"]
 
 
 class BackendConformance(
-    Contract, Graphs, Failures, Values, Cancels, Awaits, Processes, Lives, Loads, Reports, Scripts
+    Contract,
+    Chains,
+    Stops,
+    Graphs,
+    Failures,
+    Values,
+    Cancels,
+    Awaits,
+    Processes,
+    Lives,
+    Loads,
+    Reports,
+    Scripts,
 ):
     """All cases. A subclass has a method ``make_backend`` and may set:
 

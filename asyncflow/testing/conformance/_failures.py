@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import threading
 import traceback
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from ... import State, TaskCrashed, WorkflowEngine
-from ...errors import RemoteError
+from ... import InputFile, State, TaskCrashed, WorkflowEngine
+from ...errors import RemoteError, StagingError
 from .. import bad_tasks as bad
 from ._base import Conformance, Engine, PeakMemory, applies, asynchronous, failure_of, told
 
@@ -138,6 +139,15 @@ class Failures(Conformance):
         assert [isinstance(result, ValueError) for result in results] == [
             bool(number % 3) for number in range(300)
         ]
+
+    @applies(stages_files=True, shares_filesystem=False)
+    async def test_files_are_refused_in_words_where_those_of_this_machine_are_not(
+        self, engine: Engine, tmp_path: Path
+    ) -> None:
+        (tmp_path / "a.txt").write_text("one")
+        with pytest.raises(StagingError, match=r"^'same' \(#1\) declares files, .* does not share the files"):
+            engine.submit(bad.same, InputFile(tmp_path / "a.txt"))
+        assert await engine.submit(bad.same, "what is in it") == "what is in it"
 
 
 @applies(executes=True)

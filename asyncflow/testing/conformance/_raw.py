@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from contextvars import Context
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
 
-from ...backend import LOADING, RAN, STARTED, Event, Work
+from ...backend import LOADING, RAN, STARTED, SUCCEEDED, Event, Work
+from .. import bad_tasks as bad
+from ._base import Conformance
 
 _ids = count(1)
 
@@ -81,3 +84,25 @@ class Record:
         for piece in pieces:
             await self.until(lambda piece=piece: bool(self.ends(piece)))  # type: ignore[misc]
         return [self.ends(piece)[0] for piece in pieces]
+
+
+class Raw(Conformance):
+    """The base of the themes that have no engine."""
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[Record]:
+        """The backend, started; afterwards the next pieces work and nothing is left of it."""
+        record = Record()
+        await self.backend.start(record.report)
+        try:
+            yield record
+        except BaseException:
+            self.open_all_gates()
+            await self.backend.shutdown(grace=self.grace)
+            raise
+        self.open_all_gates()
+        pieces = [Piece(bad.add, (number, 1)) for number in range(2 * self.workers)]
+        self.backend.submit(list(pieces))
+        ends = await record.over(*pieces)
+        assert [kind for kind, _ in ends] == [SUCCEEDED] * len(pieces)
+        assert await self.backend.shutdown(grace=self.grace) == []
