@@ -156,7 +156,7 @@ async def test_an_attempt_that_takes_too_long_is_stopped_and_then_tried_again(
     kind: str, backend: str, tmp_path: Path
 ) -> None:
     count = str(tmp_path / "count")
-    options: Any = {"retries": 1, "retry_delay": 0, "timeout": 0.3}
+    options: Any = {"retries": 1, "retry_delay": 0, "timeout": 1.0}
 
     def seen() -> int:
         with open(count, "a+") as file:
