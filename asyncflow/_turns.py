@@ -11,7 +11,7 @@ import signal
 import threading
 from collections.abc import Callable
 from contextvars import Context
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     import asyncio
@@ -28,19 +28,19 @@ class Turns(Protocol):
     """What a loop, or `Twice`, is asked for."""
 
     def call_soon(
-        self, callback: Callable[..., object], /, *args: Any, context: Context | None = None
+        self, callback: Callable[..., object], /, *args: object, context: Context | None = None
     ) -> Due:
         """In its next turn."""
         raise NotImplementedError
 
     def call_soon_threadsafe(
-        self, callback: Callable[..., object], /, *args: Any, context: Context | None = None
+        self, callback: Callable[..., object], /, *args: object, context: Context | None = None
     ) -> Due:
         """The same, from any thread."""
         raise NotImplementedError
 
     def call_later(
-        self, delay: float, callback: Callable[..., object], /, *args: Any, context: Context | None = None
+        self, delay: float, callback: Callable[..., object], /, *args: object, context: Context | None = None
     ) -> Due:
         """After so many seconds."""
         raise NotImplementedError
@@ -71,7 +71,7 @@ class Twice:
         self._loop = loop
 
     def call_soon(
-        self, callback: Callable[..., object], /, *args: Any, context: Context | None = None
+        self, callback: Callable[..., object], /, *args: object, context: Context | None = None
     ) -> Call:
         """As the loop's."""
         call = Call(callback, args)
@@ -80,7 +80,7 @@ class Twice:
         return call
 
     def call_soon_threadsafe(
-        self, callback: Callable[..., object], /, *args: Any, context: Context | None = None
+        self, callback: Callable[..., object], /, *args: object, context: Context | None = None
     ) -> Call:
         """As the loop's."""
         call = Call(callback, args)
@@ -89,7 +89,7 @@ class Twice:
         return call
 
     def call_later(
-        self, delay: float, callback: Callable[..., object], /, *args: Any, context: Context | None = None
+        self, delay: float, callback: Callable[..., object], /, *args: object, context: Context | None = None
     ) -> Call:
         """As the loop's."""
         call = Call(callback, args)
@@ -107,7 +107,7 @@ class Call:
 
     __slots__ = ("_args", "_callback", "_is_due", "timers")
 
-    def __init__(self, callback: Callable[..., object], args: tuple[Any, ...]) -> None:
+    def __init__(self, callback: Callable[..., object], args: tuple[object, ...]) -> None:
         self._callback = callback
         self._args = args
         self._is_due = True

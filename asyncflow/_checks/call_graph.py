@@ -33,14 +33,14 @@ class CallGraph:
     """
 
     calls: Sequence[RehearsedCall]
-    task_of: Callable[[Any], int | None]
+    task_of: Callable[[object], int | None]
     exists: Callable[[str], bool]
     implicit_data: bool = True
     lacks: Collection[Lack] = ()
     is_over: Callable[[int, int], bool] | None = None
     _functions: Functions = field(default_factory=Functions)
     uses: Uses = field(default_factory=Uses)
-    _fit: dict[tuple[int, int], Any] = field(default_factory=dict)
+    _fit: dict[tuple[int, int], object] = field(default_factory=dict)
 
     @cached_property
     def by_id(self) -> dict[int, RehearsedCall]:
@@ -52,7 +52,7 @@ class CallGraph:
         number = self.task_of(value)
         return None if number is None else self.by_id.get(number)
 
-    def gives(self, call: RehearsedCall) -> Any:
+    def gives(self, call: RehearsedCall) -> object:
         """The type of a call's value."""
         return given_by(call, self._functions)
 
@@ -61,10 +61,10 @@ class CallGraph:
         function = self._functions.of_call(call.fn, call.args, is_block=call.kind == "block")
         return function.arguments(call.args, call.kwargs)
 
-    def replaced_in(self, call: RehearsedCall) -> Callable[[Any], Any]:
+    def replaced_in(self, call: RehearsedCall) -> Callable[[object], object]:
         """What tells of parts of a call's arguments what type will be there instead; `...` of what stays."""
 
-        def replaced(value: object) -> Any:
+        def replaced(value: object) -> object:
             number = self.task_of(value)
             if number is not None:
                 maker = self.by_id.get(number)
@@ -78,7 +78,7 @@ class CallGraph:
 
         return replaced
 
-    def _path_of(self, file: object) -> Any:
+    def _path_of(self, file: object) -> object:
         """The type of what a task gets in place of a file: of a pattern as many paths as there are."""
         source = getattr(file, "source", None)
         maker = self.maker(source)

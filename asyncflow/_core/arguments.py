@@ -20,7 +20,7 @@ class Lazy(TypeError):
     """An argument is, or contains, a generator or another iterator that makes its items when they are asked for.
     ``place`` is the index of the argument among all of them; -1 if a single value was scanned."""
 
-    def __init__(self, value: Any, place: int) -> None:
+    def __init__(self, value: object, place: int) -> None:
         super().__init__(value, place)
         self.value = value
         self.place = place
@@ -31,11 +31,11 @@ class Node:
 
     __slots__ = ("holes", "inner", "kind", "open", "original", "parts")
 
-    def __init__(self, kind: int, original: Any, parts: list[Any]) -> None:
+    def __init__(self, kind: int, original: object, parts: list[object]) -> None:
         self.kind = kind
         self.original = original
         self.parts = parts
-        self.holes: list[tuple[int, Any]] = []  # position, future
+        self.holes: list[tuple[int, object]] = []  # position, future
         self.inner: list[tuple[int, Node]] = []  # position, container with holes
         self.open = True  # still being scanned; to meet it again now is a circle
 
@@ -48,7 +48,7 @@ others. Else the containers with holes, innermost first; the last is the argumen
 
 
 def scan(
-    args: tuple[object, ...], kwargs: Mapping[str, object], kinds: Kinds, adopt: Callable[[Any], Any]
+    args: tuple[object, ...], kwargs: Mapping[str, object], kinds: Kinds, adopt: Callable[[object], object]
 ) -> tuple[list[Any], Holes, Sequence[Any]]:
     """Find the futures and the files in a call's arguments. ``adopt`` makes one of the engine's own futures from any
     other awaitable.
@@ -78,19 +78,19 @@ def scan(
                 worst = kind
     if worst <= FUTURE:
         return found, bool(found), ()
-    files: list[Any] = []
+    files: list[object] = []
     return *scan_value([*args, *kwargs.values()], kinds, adopt, files), files
 
 
 def scan_value(
-    value: object, kinds: Kinds, adopt: Callable[[Any], Any], files: list[Any] | None = None
+    value: object, kinds: Kinds, adopt: Callable[[object], object], files: list[object] | None = None
 ) -> tuple[list[Any], Holes]:
     """Find the futures in any value; as `scan`, with the holes for `fill_value`. Files are added to a list."""
     top = Node(LIST, [value], [value])
-    found: list[Any] = []
+    found: list[object] = []
     order: list[Node] = []
     nodes: dict[int, Node] = {}
-    adopted: dict[int, Any] = {}
+    adopted: dict[int, object] = {}
     circles: list[Node] = []
     bulk: Bulk | None = None
     stack: list[tuple[Node, Iterator[tuple[int, Any]]]] = [(top, enumerate(top.parts))]
@@ -161,7 +161,7 @@ def _place(stack: list[tuple[Node, Any]], position: int) -> int:
     return stack[1][0].inner[-1][0]
 
 
-def _all_plain(parts: list[Any], kinds: Kinds) -> bool:
+def _all_plain(parts: list[object], kinds: Kinds) -> bool:
     return not any(kinds[cls] for cls in set(map(type, parts)))
 
 
@@ -170,8 +170,8 @@ def fill(
     kwargs: Mapping[str, object],
     holes: Holes,
     future: type,
-    value_of: Callable[[Any], Any],
-) -> tuple[tuple[Any, ...], Mapping[str, Any]]:
+    value_of: Callable[[Any], object],
+) -> tuple[tuple[object, ...], Mapping[str, object]]:
     """The arguments of a scanned call, with ``value_of(future)`` in place of each future. ``holes`` is what `scan`
     returned.
 

@@ -138,7 +138,7 @@ def _has(cls: type, names: tuple[str, ...]) -> bool:
     return any(name in vars(base) for base in cls.__mro__ for name in names)
 
 
-def parts_of(kind: int, value: Any) -> list[Any]:
+def parts_of(kind: int, value: Any) -> list[object]:
     """The contents of a container in a fixed order; of a dictionary, keys and values in turn."""
     if kind <= SET:  # most by far, in many calls
         return list(value)
@@ -164,13 +164,13 @@ def fields_of(kind: int, value: Any) -> list[str]:
     return [field.name for field in fields]
 
 
-def rebuilt(kind: int, original: object, parts: list[Any]) -> Any:
+def rebuilt(kind: int, original: object, parts: list[object]) -> object:
     """A container of the same kind with other contents, which are in the order of `parts_of`. ``parts`` may become
     the new container itself."""
     return _REBUILD[kind](original, parts, kind)
 
 
-def _like_a_list(original: Any, parts: list[Any], kind: int) -> Any:
+def _like_a_list(original: Any, parts: list[Any], kind: int) -> object:
     if isinstance(original, (tuple, frozenset)):
         return _made_anew(original, parts)
     changed = copy.copy(original)  # with its own attributes, as a ``maxlen``
@@ -179,7 +179,7 @@ def _like_a_list(original: Any, parts: list[Any], kind: int) -> Any:
     return changed
 
 
-def _like_a_dict(original: object, parts: list[Any], kind: int) -> Any:
+def _like_a_dict(original: object, parts: list[object], kind: int) -> object:
     changed: Any = {} if type(original) is dict else copy.copy(original)
     changed.clear()
     for key, value in _pairs(parts):  # not update(), which in a Counter adds up
@@ -187,7 +187,7 @@ def _like_a_dict(original: object, parts: list[Any], kind: int) -> Any:
     return changed
 
 
-def _like_a_view(original: object, parts: list[Any], kind: int) -> Any:
+def _like_a_view(original: object, parts: list[object], kind: int) -> object:
     if kind == KEYS:
         return dict.fromkeys(parts).keys()
     if kind == VALUES:
@@ -196,7 +196,7 @@ def _like_a_view(original: object, parts: list[Any], kind: int) -> Any:
     return made.items() if kind == ITEMS else types.MappingProxyType(made)
 
 
-def _like_an_object(original: object, parts: list[Any], kind: int) -> Any:
+def _like_an_object(original: object, parts: list[object], kind: int) -> object:
     copied = copy.copy(original)
     for name, part in zip(fields_of(kind, original), parts, strict=True):
         if hasattr(original, name):
@@ -204,7 +204,7 @@ def _like_an_object(original: object, parts: list[Any], kind: int) -> Any:
     return copied
 
 
-def _like_a_namespace(original: object, parts: list[Any], kind: int) -> Any:
+def _like_a_namespace(original: object, parts: list[object], kind: int) -> object:
     copied = (_copied_model if kind == MODEL else copy.copy)(original)
     inside = dict(_pairs(parts))
     for name in _SLOTS if kind == MODEL else ():
@@ -218,13 +218,13 @@ def _like_a_namespace(original: object, parts: list[Any], kind: int) -> Any:
     return copied
 
 
-def _copied_model(original: object) -> Any:
+def _copied_model(original: object) -> object:
     """As the first of its classes does it: that of a root copies the root as well, and a future cannot be copied."""
     ways = [vars(base)["__copy__"] for base in type(original).__mro__ if "__copy__" in vars(base)]
     return ways[-1](original) if ways else copy.copy(original)
 
 
-def _like_a_partial(original: Any, parts: list[Any], kind: int) -> Any:
+def _like_a_partial(original: Any, parts: list[Any], kind: int) -> object:
     split = 1 + len(original.args)
     keywords = dict(_pairs(parts[split:]))
     made = functools.partial.__new__(type(original), *parts[:split], **keywords)
@@ -232,7 +232,7 @@ def _like_a_partial(original: Any, parts: list[Any], kind: int) -> Any:
     return made
 
 
-def _made_anew(original: Any, parts: list[Any]) -> Any:
+def _made_anew(original: Any, parts: list[object]) -> object:
     """A tuple or frozenset; a subclass, as named tuples, may want its parts in another way than as one list."""
     cls = type(original)
     made = (tuple if isinstance(original, tuple) else frozenset).__new__(cls, parts)
@@ -241,11 +241,11 @@ def _made_anew(original: Any, parts: list[Any]) -> Any:
     return made
 
 
-def _pairs(parts: list[Any]) -> Iterable[tuple[Any, Any]]:
+def _pairs(parts: list[object]) -> Iterable[tuple[Any, Any]]:
     return zip(parts[::2], parts[1::2], strict=True)
 
 
-_REBUILD: Final[dict[int, Callable[[Any, list[Any], int], Any]]] = {
+_REBUILD: Final[dict[int, Callable[[object, list[object], int], object]]] = {
     LIST: _like_a_list,
     TUPLE: _like_a_list,
     SET: _like_a_list,

@@ -34,7 +34,7 @@ class InputFile(File):
         ValueError: the source is empty, the name leads out of the sandbox, or the checksum is none.
     """
 
-    source: Any
+    source: object
     _: KW_ONLY
     name: str | None = None
     sha256: str | None = None
@@ -70,7 +70,7 @@ class OutputFile(File):
     """
 
     name: str
-    to: Any = None
+    to: object = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str):
@@ -95,7 +95,7 @@ class OutputFile(File):
         return self.is_pattern(self.name)
 
     @property
-    def target(self) -> Any:
+    def target(self) -> object:
         """Where it is published, in full: of a directory that ends in a slash, the file in it."""
         if not isinstance(self.to, str) or not self.to.endswith("/"):
             return self.to
@@ -160,7 +160,7 @@ def inputs_and_outputs(found: Sequence[object]) -> tuple[list[InputFile], dict[s
 
 def with_paths(
     args: tuple[object, ...], kwargs: Mapping[str, object], files: Declared, path_of: Callable[[Any], Any]
-) -> tuple[tuple[Any, ...], Mapping[str, Any]]:
+) -> tuple[tuple[object, ...], Mapping[str, object]]:
     """The arguments with ``path_of(file)`` in place of each file. ``files`` is what `declared` found, and can be used
     once."""
     if not files.holes:
@@ -168,7 +168,7 @@ def with_paths(
     return arguments.fill(args, kwargs, files.holes, File, path_of)
 
 
-def _never(awaitable: object) -> Any:
+def _never(awaitable: object) -> object:
     raise AssertionError("no class is foreign here")
 
 
@@ -183,11 +183,11 @@ class Upstream(Protocol):
         """Of the task, for messages: "'split' (#3)"."""
 
     @property
-    def outputs(self) -> Mapping[str, Any]:
+    def outputs(self) -> Mapping[str, object]:
         """What it declared, by name: a path each, or of a glob a list of paths."""
 
 
-def made_upstream(source: object, upstreams: Sequence[Upstream]) -> Any | None:
+def made_upstream(source: object, upstreams: Sequence[Upstream]) -> object | None:
     """The path of the output that an input names, if one of the tasks that the reader depends on declares such an
     output.
 
@@ -246,7 +246,7 @@ class Left:
 
     path: str
     label: str
-    owner: Any = field(default=None, compare=False, repr=False)
+    owner: object = field(default=None, compare=False, repr=False)
 
 
 Stamp = tuple[int, int]

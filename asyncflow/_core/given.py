@@ -69,7 +69,7 @@ def duration(option: str, given: object, *, is_limit: bool = False) -> float:
     return length
 
 
-def mapping(option: str, given: object) -> Mapping[Any, Any]:
+def mapping(option: str, given: object) -> Mapping[Any, object]:
     """Check that an option is a mapping.
 
     Raises:
@@ -80,7 +80,7 @@ def mapping(option: str, given: object) -> Mapping[Any, Any]:
     return given
 
 
-def anything(option: str, given: object) -> Any:
+def anything(option: str, given: object) -> object:
     """Accept any value."""
     return given
 
@@ -93,7 +93,7 @@ def text(option: str, given: object) -> str:
     return given
 
 
-def path(option: str, given: object) -> Any:
+def path(option: str, given: object) -> object:
     """Check that an option is a path, as text or as an object."""
     if not isinstance(given, str) and not hasattr(given, "__fspath__"):
         raise TypeError(f"{option}={given!r}: a path is needed, as text or a pathlib.Path")
@@ -101,7 +101,7 @@ def path(option: str, given: object) -> Any:
     return given
 
 
-def source(option: str, given: object) -> Any:
+def source(option: str, given: object) -> object:
     """Check that an option is text, bytes or a path, which a command can read as its input."""
     if not isinstance(given, (str, bytes)) and not hasattr(given, "__fspath__"):
         raise TypeError(f"{option}={given!r}: text, bytes or a path (pathlib.Path) is needed")

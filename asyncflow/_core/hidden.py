@@ -20,14 +20,14 @@ class Hidden(NamedTuple):
     """A future that a call did not find, the path to it from the argument ("box.rows"), and the name of the class of
     the object that contains it."""
 
-    future: Any
+    future: object
     path: str
     holder: str
 
 
-def hidden_in(value: object, name: str, kinds: Kinds, is_future: Callable[[Any], bool]) -> Hidden | None:
+def hidden_in(value: object, name: str, kinds: Kinds, is_future: Callable[[object], bool]) -> Hidden | None:
     """The first future that a value contains where a call does not look for futures; None if there is none."""
-    left: list[tuple[Any, str, str | None]] = [(value, name, None)]
+    left: list[tuple[object, str, str | None]] = [(value, name, None)]
     seen = {id(value)}
     for part, path, holder in left:  # grows while it is gone over
         if is_future(part):
@@ -38,7 +38,7 @@ def hidden_in(value: object, name: str, kinds: Kinds, is_future: Callable[[Any],
             continue
         kind = kinds[type(part)]
         if kind > FOREIGN:
-            inner: Iterator[tuple[Any, str]] = ((each, path) for each in parts_of(kind, part))
+            inner: Iterator[tuple[object, str]] = ((each, path) for each in parts_of(kind, part))
         else:
             inner = _inside(part, path)
         inside = holder if holder is not None or kind > FOREIGN else type(part).__name__
@@ -54,7 +54,7 @@ def _is_ours(cls: type) -> bool:
     return cls.__module__.partition(".")[0] == _PACKAGE
 
 
-def _inside(value: object, path: str) -> Iterator[tuple[Any, str]]:
+def _inside(value: object, path: str) -> Iterator[tuple[object, str]]:
     """What an object holds, and how it is reached; found without running code of its class."""
     if isinstance(value, MethodType):
         yield value.__self__, f"{path}.__self__"
@@ -84,7 +84,7 @@ def _inside(value: object, path: str) -> Iterator[tuple[Any, str]]:
         yield from ((each, f"{path}.{name}") for name, each in attributes.items())
 
 
-def _of_array(value: object) -> list[Any]:
+def _of_array(value: object) -> list[object]:
     """What is in an array of objects, or in a table that has such."""
     array: Any = (
         value if hasattr(value, "ravel") else value.to_numpy() if hasattr(value, "to_numpy") else None

@@ -33,7 +33,7 @@ class Parameters:
 
     def __init__(
         self,
-        fn: Callable[..., Any],
+        fn: Callable[..., object],
         name: str,
         kinds: Kinds | None = None,
         options: Callable[[], Sequence[str]] = tuple,
@@ -54,7 +54,7 @@ class Parameters:
 
     def fitted(
         self, args: tuple[object, ...], kwargs: Mapping[str, object]
-    ) -> tuple[tuple[Any, ...], Mapping[str, Any]]:
+    ) -> tuple[tuple[object, ...], Mapping[str, object]]:
         """The arguments of a call, completed by those defaults that declare files or contain futures.
 
         Raises:
@@ -71,7 +71,7 @@ class Parameters:
                 bound.arguments.setdefault(parameter.name, parameter.default)
         return bound.args, bound.kwargs
 
-    def without_futures(self, fn: Callable[..., Any]) -> Callable[..., Any]:
+    def without_futures(self, fn: Callable[..., object]) -> Callable[..., object]:
         """The function, with None in place of each default that contains a future: calls pass the value of that
         instead, and a copy of the function that goes to another process must not contain a future."""
         if not self._futures or not isinstance(fn, FunctionType):
@@ -109,7 +109,7 @@ class Parameters:
 
     def _meant(self, kwargs: Mapping[str, object]) -> str:
         """What may have been meant by the first keyword that is no parameter; "" if nobody can say."""
-        there: Mapping[str, Any] = {} if self.signature is None else self.signature.parameters
+        there: Mapping[str, object] = {} if self.signature is None else self.signature.parameters
         unknown = next((name for name in kwargs if name not in there), None)
         if unknown is None:
             return ""
@@ -120,7 +120,7 @@ class Parameters:
         return near
 
 
-def names_of(fn: Callable[..., Any], args: Sequence[object], kwargs: Mapping[str, object]) -> list[str]:
+def names_of(fn: Callable[..., object], args: Sequence[object], kwargs: Mapping[str, object]) -> list[str]:
     """The names of the arguments of a call: the parameter's, or a number where the signature is not known."""
     names: list[str] = []
     signature = _signature(fn)
@@ -133,7 +133,7 @@ def names_of(fn: Callable[..., Any], args: Sequence[object], kwargs: Mapping[str
     return [*names[: len(args)], *kwargs]
 
 
-def _defaults(signature: inspect.Signature | None, is_wanted: Callable[[Any], bool]) -> dict[str, Any]:
+def _defaults(signature: inspect.Signature | None, is_wanted: Callable[[object], bool]) -> dict[str, object]:
     """Some of the defaults; others stay the function's own matter, as in another process they are others."""
     if signature is None:
         return {}
@@ -141,7 +141,7 @@ def _defaults(signature: inspect.Signature | None, is_wanted: Callable[[Any], bo
     return {name: default for name, default in defaults if is_wanted(default)}
 
 
-def _signature(fn: Callable[..., Any]) -> inspect.Signature | None:
+def _signature(fn: Callable[..., object]) -> inspect.Signature | None:
     try:
         return inspect.signature(fn, follow_wrapped=False)
     except (TypeError, ValueError):

@@ -43,7 +43,7 @@ class EngineBase:
     """
 
     def __init__(
-        self, backends: dict[str, ExecutionBackend], chosen: Mapping[str, Any], settings: Settings
+        self, backends: dict[str, ExecutionBackend], chosen: Mapping[str, object], settings: Settings
     ) -> None:
         self._backends = backends
         self._chosen = chosen
@@ -53,7 +53,7 @@ class EngineBase:
         self._run: Run | None = None
         self._starting: asyncio.Task[None] | None = None
         self._closing: asyncio.Task[None] | None = None
-        self._finalizer: weakref.finalize[..., Any] | None = None
+        self._finalizer: weakref.finalize[..., object] | None = None
         self._entered = 0  # how often it is entered, and not left
 
     # -- which run ----------------------------------------------------------------------------------------
@@ -248,8 +248,12 @@ def _shielded() -> AbstractContextManager[object]:
 
 
 def from_thread(
-    engine: Any, task: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any], site: tuple[CodeType, int]
-) -> concurrent.futures.Future[Any]:
+    engine: Any,
+    task: object,
+    args: tuple[object, ...],
+    kwargs: Mapping[str, object],
+    site: tuple[CodeType, int],
+) -> concurrent.futures.Future[object]:
     """Call a task on the engine's event loop for another thread. ``site`` is the user's line that asks for it."""
     run: Run | None = engine._run
     name = task._definition.name if isinstance(task, FunctionTask) else name_of(task)
@@ -267,7 +271,7 @@ def from_thread(
             f"  Call it as it is:  {name}(...)"
         )
 
-    async def call() -> Any:
+    async def call() -> object:
         called = (
             task(*args, **kwargs) if isinstance(task, FunctionTask) else engine.submit(task, *args, **kwargs)
         )
@@ -277,12 +281,12 @@ def from_thread(
 
 
 def run_target(
-    engine: AbstractAsyncContextManager[Any],
+    engine: AbstractAsyncContextManager[object],
     target: object,
     args: tuple[object, ...],
     kwargs: Mapping[str, object],
     site: tuple[CodeType, int],
-) -> Any:
+) -> object:
     """Start an engine on an event loop of its own, call or await a target, and shut the engine down. ``site`` is the
     line of the user's that asks for it.
 
@@ -314,7 +318,7 @@ def run_target(
             "  Pass a block, a task or an async function, and its arguments:  engine.run(block, ...)"
         )
 
-    async def main() -> Any:
+    async def main() -> object:
         async with engine:
             called: Any = target if inspect.isawaitable(target) else target(*args, **kwargs)
             if isinstance(target, FunctionTask):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
 from pathlib import Path
-from typing import Any, Literal, ParamSpec, Protocol, TypeVar, Unpack, overload
+from typing import Literal, ParamSpec, Protocol, TypeVar, Unpack, overload
 
 from .._core.options import BlockKeywords, CommandKeywords, TaskKeywords
 from .._runtime.future import TaskFuture
@@ -21,14 +21,14 @@ class FunctionTaskDecorator(Protocol):
 
     @overload
     def __call__(
-        self, fn: Callable[P, Coroutine[Any, Any, R]], /, **options: Unpack[TaskKeywords[Any]]
-    ) -> FunctionTask[P, Coroutine[Any, Any, R], R]: ...
+        self, fn: Callable[P, Coroutine[object, object, R]], /, **options: Unpack[TaskKeywords[object]]
+    ) -> FunctionTask[P, Coroutine[object, object, R], R]: ...
     @overload
     def __call__(
-        self, fn: Callable[P, R], /, **options: Unpack[TaskKeywords[Any]]
+        self, fn: Callable[P, R], /, **options: Unpack[TaskKeywords[object]]
     ) -> FunctionTask[P, R, R]: ...
     @overload
-    def __call__(self, /, **options: Unpack[TaskKeywords[Any]]) -> FunctionTaskDecorator: ...
+    def __call__(self, /, **options: Unpack[TaskKeywords[object]]) -> FunctionTaskDecorator: ...
 
 
 class BlockDecorator(Protocol):
@@ -36,16 +36,19 @@ class BlockDecorator(Protocol):
 
     @overload
     def __call__(
-        self, fn: Callable[P, Coroutine[Any, Any, TaskFuture[R]]], /, **options: Unpack[BlockKeywords]
-    ) -> FunctionTask[P, Coroutine[Any, Any, TaskFuture[R]], R]: ...
+        self, fn: Callable[P, Coroutine[object, object, TaskFuture[R]]], /, **options: Unpack[BlockKeywords]
+    ) -> FunctionTask[P, Coroutine[object, object, TaskFuture[R]], R]: ...
     @overload
     def __call__(
-        self, fn: Callable[P, Coroutine[Any, Any, list[TaskFuture[R]]]], /, **options: Unpack[BlockKeywords]
-    ) -> FunctionTask[P, Coroutine[Any, Any, list[TaskFuture[R]]], list[R]]: ...
+        self,
+        fn: Callable[P, Coroutine[object, object, list[TaskFuture[R]]]],
+        /,
+        **options: Unpack[BlockKeywords],
+    ) -> FunctionTask[P, Coroutine[object, object, list[TaskFuture[R]]], list[R]]: ...
     @overload
     def __call__(
-        self, fn: Callable[P, Coroutine[Any, Any, R]], /, **options: Unpack[BlockKeywords]
-    ) -> FunctionTask[P, Coroutine[Any, Any, R], R]: ...
+        self, fn: Callable[P, Coroutine[object, object, R]], /, **options: Unpack[BlockKeywords]
+    ) -> FunctionTask[P, Coroutine[object, object, R], R]: ...
     @overload
     def __call__(
         self, fn: Callable[P, TaskFuture[R]], /, **options: Unpack[BlockKeywords]

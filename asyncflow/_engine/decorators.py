@@ -22,7 +22,7 @@ from .options import asked_for, check_function, is_coroutine_function, name_of
 
 
 @shows_options(TaskOptions)
-def function_task(engine: object, fn: object = None, /, **options: object) -> Any:
+def function_task(engine: object, fn: object = None, /, **options: object) -> object:
     """Make a function a task; bare or with options.
 
     Args:
@@ -38,7 +38,7 @@ def function_task(engine: object, fn: object = None, /, **options: object) -> An
 
 
 @shows_options(BlockOptions)
-def block(engine: object, fn: object = None, /, **options: object) -> Any:
+def block(engine: object, fn: object = None, /, **options: object) -> object:
     """Make a function a sub-workflow: one node outside, a graph inside; bare or with options.
 
     Its body runs on the event loop. Futures that it returns are resolved before it is done.
@@ -55,7 +55,7 @@ def block(engine: object, fn: object = None, /, **options: object) -> Any:
 
 
 @shows_options(CommandOptions)
-def executable_task(engine: object, fn: object = None, /, **options: object) -> Any:
+def executable_task(engine: object, fn: object = None, /, **options: object) -> object:
     """Make a function a task that runs the command that the function returns; bare or with options.
 
     Text is run by a shell, a list of arguments is run as it is: lists, and `asyncflow.sh` for shells, keep what
@@ -74,8 +74,8 @@ def executable_task(engine: object, fn: object = None, /, **options: object) -> 
 
 
 def _decorated(
-    engine: Any, decorator: str, made: type[Any], kind: str, fn: Any, options: Mapping[str, Any]
-) -> Any:
+    engine: Any, decorator: str, made: type[Any], kind: str, fn: object, options: Mapping[str, object]
+) -> object:
     if not hasattr(engine, "_settings"):
         raise TypeError(
             f"WorkflowEngine.{decorator} belongs to an engine:  engine = WorkflowEngine()   @engine.{decorator}"
@@ -93,7 +93,7 @@ def _decorated(
 
 def definition_of(
     engine: EngineBase,
-    fn: Callable[..., Any],
+    fn: Callable[..., object],
     kind: str,
     options: TaskOptions,
     given: Mapping[str, object],

@@ -113,19 +113,19 @@ def _kept(option: str, given: Any) -> Keep:
 class Outside(NamedTuple):
     """A setting that may be given in the environment, and in ``pyproject.toml``."""
 
-    check: Callable[[str, Any], Any]
+    check: Callable[[str, Any], object]
     """Gives the value; raises for a wrong one, naming what it is told to."""
-    from_text: Callable[[str, str], Any]
+    from_text: Callable[[str, str], object]
     """What an environment variable gives to be checked."""
     meaning: str
     in_file: bool = True
 
 
-def _text(_: str, text: str) -> Any:
+def _text(_: str, text: str) -> object:
     return text
 
 
-def _number(_: str, text: str) -> Any:
+def _number(_: str, text: str) -> object:
     for kind in (int, float):
         try:
             return kind(text)
@@ -134,7 +134,7 @@ def _number(_: str, text: str) -> Any:
     return text  # is refused as it is
 
 
-def _yes_or_no(variable: str, text: str) -> Any:
+def _yes_or_no(variable: str, text: str) -> object:
     if text.lower() in ("1", "true", "yes", "on"):
         return True
     if text.lower() in ("0", "false", "no", "off"):
@@ -142,7 +142,7 @@ def _yes_or_no(variable: str, text: str) -> Any:
     raise ValueError(f"{variable}={text!r}: it can be 1 or 0, true or false, yes or no, on or off")
 
 
-def _words(_: str, text: str) -> Any:
+def _words(_: str, text: str) -> object:
     words = text.split()
     return text if len(words) == 1 else words
 

@@ -17,7 +17,7 @@ _OF_ONE_KIND: Final = (
 _GENERATORS: Final = (collections.abc.Generator, collections.abc.AsyncGenerator)
 
 
-def items(hint: Any) -> Any:
+def items(hint: object) -> object:
     """What going over a value gives; `Any` where the annotation does not say."""
     cls, args = class_of(hint), typing.get_args(hint)
     if cls is None:
@@ -41,7 +41,7 @@ def items(hint: Any) -> Any:
     return Any if base is None else items(base)
 
 
-def pairs(hint: object) -> tuple[Any, Any] | None:
+def pairs(hint: object) -> tuple[object, object] | None:
     """What the keys and values of a mapping are; None if it is no mapping, or does not say."""
     cls, args = class_of(hint), typing.get_args(hint)
     if cls is None or not issubclass(cls, collections.abc.Mapping):
@@ -57,7 +57,7 @@ def pairs(hint: object) -> tuple[Any, Any] | None:
     return None if base is None else pairs(base)
 
 
-def tuple_of(hint: object) -> tuple[Any, ...] | None:
+def tuple_of(hint: object) -> tuple[object, ...] | None:
     """The types of a tuple's items, one by one; None if it is none, or of any length."""
     cls, args = class_of(hint), typing.get_args(hint)
     if cls is None or not issubclass(cls, tuple):
@@ -79,7 +79,7 @@ def is_typed_dict(cls: object) -> bool:
     return isinstance(cls, type) and issubclass(cls, dict) and hasattr(cls, "__required_keys__")
 
 
-def parameters(hint: object, cls: type) -> tuple[Any, ...] | None:
+def parameters(hint: object, cls: type) -> tuple[object, ...] | None:
     """What a class of the user's that is generic is parametrised with, for an annotation of it or of one below it.
 
     Returns:
@@ -93,7 +93,7 @@ def parameters(hint: object, cls: type) -> tuple[Any, ...] | None:
     return args if len(args) == len(variables) else None
 
 
-def _base(cls: type, args: tuple[object, ...], kind: type) -> Any:
+def _base(cls: type, args: tuple[object, ...], kind: type) -> object:
     """The parametrised class of that kind from which a class derives; None if there is none."""
     bound = bindings(cls, args)
     for base in getattr(cls, "__orig_bases__", ()):

@@ -157,7 +157,7 @@ def _of_new_types(given: Any, wanted: Any, depth: int) -> str | None:
 
 def _line(hint: Any) -> list[Any]:
     """What a `NewType` is made of, and what that is made of."""
-    found: list[Any] = []
+    found: list[object] = []
     while _is_new_type(hint) and len(found) < _DEEPEST:
         found.append(hint)
         hint = plain(hint.__supertype__)
@@ -197,7 +197,7 @@ def _of_typed_dicts(given: object, wanted: object, depth: int) -> str | None:
     return _first([hints[key] for key in both], [asked_hints[key] for key in both], depth)
 
 
-def _dict_for_typed(given: Any, there: type, asked: Any, depth: int) -> str | None:
+def _dict_for_typed(given: object, there: type, asked: Any, depth: int) -> str | None:
     if classes.clash(there, dict) is not None:
         return f"{shown(given)} is no {shown(asked)}"
     both = pairs(given)

@@ -7,7 +7,6 @@ its type if there is none yet.
 from __future__ import annotations
 
 import asyncio
-from typing import Any
 
 from .._core.task import Definition
 from .._runtime.future import TaskFuture
@@ -24,18 +23,18 @@ class Borrowed:
 
     def __init__(self, run: DryRun) -> None:
         self._run = run
-        self._known: dict[TaskFuture[Any], TaskFuture[Any]] = {}
+        self._known: dict[TaskFuture[object], TaskFuture[object]] = {}
 
-    def own(self, future: TaskFuture[Any]) -> TaskFuture[Any]:
+    def own(self, future: TaskFuture[object]) -> TaskFuture[object]:
         """A future of the dry run that stands in for one; always the same."""
         known = self._known.get(future)
         if known is None:
             known = self._known[future] = self._stand_in_for(future)
         return known
 
-    def _stand_in_for(self, future: TaskFuture[Any]) -> TaskFuture[Any]:
+    def _stand_in_for(self, future: TaskFuture[object]) -> TaskFuture[object]:
         run = self._run
-        given: asyncio.Future[Any] = run.loop.create_future()
+        given: asyncio.Future[object] = run.loop.create_future()
         given.set_result(asyncio.Future.result(future) if has_value(future) else run.hands.stand_in(future))
         own = run.wiring.adopt(given)
         own.definition = Definition(type(future), name=future.name)

@@ -73,7 +73,7 @@ class Unwatched:
         """Have no failure told of."""
         future._log_traceback = False
 
-    def dropped(self, future: TaskFuture[Any]) -> None:
+    def dropped(self, future: TaskFuture[object]) -> None:
         """Nothing was watched."""
 
     def tell(self) -> None:
@@ -105,7 +105,7 @@ class Forgiving:
             self.found.take(findings.endless(error.name, error.most, where))
         return Enough()
 
-    def refused(self, call: Call, error: Exception) -> TaskFuture[Any]:
+    def refused(self, call: Call, error: Exception) -> TaskFuture[object]:
         """A run would have raised an error instead of taking a call: take note of that, and of the call."""
         definition = call.definition
         given = self._futures_in([*call.args, *call.kwargs.values()])
@@ -126,13 +126,13 @@ class Forgiving:
         self._run.notes.refused(future, call, futures, order)
         return future
 
-    def _futures_in(self, value: object) -> list[TaskFuture[Any]]:
+    def _futures_in(self, value: object) -> list[TaskFuture[object]]:
         try:
             return arguments.scan_value(value, inputs.KINDS, self._run.wiring.adopt)[0]
         except Exception:
             return []  # that is what was wrong
 
-    def _usable(self, futures: list[TaskFuture[Any]]) -> list[TaskFuture[Any]]:
+    def _usable(self, futures: list[TaskFuture[object]]) -> list[TaskFuture[object]]:
         """Those of them that what is called here may depend on."""
         run = self._run
         inside = run.owner(SCOPE.get().block)
@@ -151,7 +151,7 @@ class Forgiving:
         where = place_in(*users_site(*HERE, self.site))
         self.found.take(findings.of_call(error, where, (name,)))
 
-    def misused(self, future: TaskFuture[Any], error: TypeError) -> None:
+    def misused(self, future: TaskFuture[object], error: TypeError) -> None:
         """A future was taken for its value."""
         frame = users_frame() if self._run.closed is None else None
         if frame is not None:  # else it is we who look at it

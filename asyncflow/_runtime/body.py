@@ -22,12 +22,12 @@ Runner = Generator[Any, Any, None]
 class Over:
     """The marker that a runner yields when a body has ended. No body can await it, so it is never mistaken."""
 
-    value: Any = None
+    value: object = None
     """What the body has returned, or waits for first, on its way out of frames that would keep it."""
 
 
 @types.coroutine
-def _runner(over: Over) -> Generator[Any, Any, None]:
+def _runner(over: Over) -> Generator[object, Any, None]:
     """Runs one body after another. ``body.send(None)`` would tell the end of each by raising StopIteration, which costs
     as much as all the rest of the driver; a ``yield from`` inside the interpreter does not."""
     while True:
@@ -52,13 +52,13 @@ class Carrier(asyncio.Task[None]):
     _log_destroy_pending: bool  # asyncio's own
 
     def __init__(
-        self, coro: Coroutine[Any, Any, None], *, loop: asyncio.AbstractEventLoop, context: Context
+        self, coro: Coroutine[Any, object, None], *, loop: asyncio.AbstractEventLoop, context: Context
     ) -> None:
         self.touched = False
         """It was cancelled, or somebody wants to hear of its end."""
         super().__init__(coro, loop=loop, name="asyncflow", context=context)
 
-    def cancel(self, msg: Any | None = None) -> bool:
+    def cancel(self, msg: object | None = None) -> bool:
         self.touched = True
         return super().cancel(msg)
 
@@ -68,8 +68,8 @@ class Carrier(asyncio.Task[None]):
 
 
 def to_its_end(
-    task: Task, me: Carrier, runner: Runner, over: Over, run: Callable[..., Any]
-) -> Generator[Any, Any, Event]:
+    task: Task, me: Carrier, runner: Runner, over: Over, run: Callable[..., object]
+) -> Generator[object, object, Event]:
     """Carry a body that waits through to its end, as `asyncio.Task` would, but in its own context.
 
     Args:

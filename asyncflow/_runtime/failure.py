@@ -50,6 +50,9 @@ def as_failure(task: Task, error: BaseException, call: str = "") -> Exception:
     notes = getattr(failure, "__notes__", None)
     if type(notes) is list and "IPython" in sys.modules:  # one may be the traceback of a worker
         notes[:] = [cells_told(note) if type(note) is str else note for note in notes]
+    if isinstance(failure, AttributeError) and isinstance(failure.obj, TaskFuture):
+        # Here, and by no __getattr__ of futures: with one each look at a slot of theirs takes Python a detour.
+        note(failure, f"it is a future, and not yet its value; await it first:  (await ...).{failure.name}")
     kind = "block" if task.definition.is_block else "task"
     where = called_at(task) + (call and f", as {call}")
     note(failure, f"in {kind} {task.name_shown!r} (#{task.id}), called at {where}")

@@ -210,16 +210,6 @@ class TaskFuture(Task, asyncio.Future[T]):
         __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = __rtruediv__ = __add__
         __lt__ = __le__ = __gt__ = __ge__ = __add__
 
-        def __getattr__(self, name: str) -> NoReturn:
-            if hasattr(TaskFuture, name):  # a slot that is empty, or a property that says why there is none
-                object.__getattribute__(self, name)
-            error = AttributeError(
-                f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self
-            )
-            if name[:1] != "_":
-                error.add_note(f"it is a future, and not yet its value; await it first:  (await ...).{name}")
-            raise error
-
         def __format__(self, spec: str) -> str:
             if spec:
                 raise _no_value(self, f"it has no format {spec!r}", "value = {}")

@@ -186,7 +186,7 @@ class Run:
         code: CodeType | None,
         at: int,
         after: Sequence[object] = (),
-    ) -> TaskFuture[Any]:
+    ) -> TaskFuture[object]:
         """Take a call that fits the function's signature.
 
         Args:
@@ -223,7 +223,7 @@ class Run:
                 self._snapshot = snapshot
             snapshot = self._snapshot
         # Not TaskFuture[Any](...): an instance made through a generic alias gets a __dict__, and a burst twice as slow.
-        task: TaskFuture[Any] = TaskFuture(loop=self.loop)
+        task: TaskFuture[object] = TaskFuture(loop=self.loop)
         # As `Task.set_up`, written out: each call comes by here, and handing all of this on costs as much again.
         task.id = number
         task.site = site
@@ -289,11 +289,11 @@ class Run:
         return block
 
     @property
-    def engine(self) -> Any:
+    def engine(self) -> object:
         """What all runs of one engine have in common, and its rehearsals."""
         return self.backends
 
-    def take(self, call: Call) -> TaskFuture[Any]:
+    def take(self, call: Call) -> TaskFuture[object]:
         """Take a call that belongs here."""
         return self.call(call.definition, self.lane_for(call.definition), *call[1:])
 

@@ -35,7 +35,7 @@ class Wiring:
         self._site: CallSite | None = None  # where the user's code gave what is adopted
 
     def of_call(
-        self, task: Task, args: tuple[Any, ...], kwargs: Mapping[str, Any], after: Sequence[Any]
+        self, task: Task, args: tuple[Any, ...], kwargs: Mapping[str, object], after: Sequence[object]
     ) -> tuple[Sequence[Task], Sequence[File]]:
         """The futures that a call depends on, and its files. Where their values are to be filled in is noted in the
         task.
@@ -123,7 +123,7 @@ class Wiring:
             if inside is not None and not future.done() and waits_for(inside, future):
                 raise CircularDependency(circle(task, future))
 
-    def adopt(self, awaitable: object) -> TaskFuture[Any]:
+    def adopt(self, awaitable: object) -> TaskFuture[object]:
         """Make an awaitable that is not ours a node of the graph."""
         run = self._run
         if isinstance(awaitable, asyncio.Future) and awaitable.get_loop() is not run.loop:
@@ -131,7 +131,7 @@ class Wiring:
         name = getattr(awaitable, "__qualname__", type(awaitable).__name__)
         definition = Definition(type(awaitable), "awaitable", name=name)
         owner = run.owner(SCOPE.get().block)
-        task: TaskFuture[Any] = TaskFuture(loop=run.loop)
+        task: TaskFuture[object] = TaskFuture(loop=run.loop)
         run.last += 1
         site = CallSite(definition, run.places.foreign, run, workflow=SCOPE.get().workflow_of(run.engine))
         if self._site is not None:

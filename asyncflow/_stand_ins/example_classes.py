@@ -43,7 +43,7 @@ def object_of(maker: Maker, cls: Any, args: tuple[object, ...], path: str) -> ob
 
 
 def _parts(
-    maker: Maker, cls: Any, args: tuple[Any, ...], path: str, names: Mapping[str, str]
+    maker: Maker, cls: Any, args: tuple[object, ...], path: str, names: Mapping[str, str]
 ) -> dict[str, object]:
     """Values for what a constructor asks for.
 
@@ -77,7 +77,7 @@ def _is_named_tuple(cls: Any) -> bool:
     return issubclass(cls, tuple) and isinstance(getattr(cls, "_fields", None), tuple)
 
 
-def _named_tuple(maker: Maker, cls: Any, args: tuple[Any, ...], path: str) -> object:
+def _named_tuple(maker: Maker, cls: Any, args: tuple[object, ...], path: str) -> object:
     names = {name: name for name in cls._fields if name not in cls._field_defaults}
     return cls(**_parts(maker, cls, args, path, names))
 
@@ -108,7 +108,7 @@ def _is_attrs(cls: object) -> bool:
     return "attr" in sys.modules and _has_constructor_of(cls, "__attrs_attrs__")
 
 
-def _attrs(maker: Maker, cls: Any, args: tuple[Any, ...], path: str) -> object:
+def _attrs(maker: Maker, cls: Any, args: tuple[object, ...], path: str) -> object:
     nothing = sys.modules["attr"].NOTHING
     names = {each.name: each.alias for each in cls.__attrs_attrs__ if each.init and each.default is nothing}
     return cls(**_parts(maker, cls, args, path, names))

@@ -63,7 +63,7 @@ class Exceptions:
         """
         self._apart.setdefault(id(error), (error, told))
 
-    def reduced(self, error: BaseException) -> Any:
+    def reduced(self, error: BaseException) -> object:
         """What pickle needs to rebuild it."""
         group = _group(error)
         if error is self._alone:
@@ -78,7 +78,7 @@ class Exceptions:
         facts = type(error).__qualname__, brief(error), self._apart[id(error)][1], why
         return opened, (packed, facts, group), links, None, None, link
 
-    def _links(self, error: BaseException) -> tuple[Any, ...]:
+    def _links(self, error: BaseException) -> tuple[object, ...]:
         cause, context = error.__cause__, error.__context__
         return self._follow(error, cause), self._follow(error, context), error.__suppress_context__
 
@@ -120,7 +120,7 @@ def _group(error: BaseException) -> Group | None:
     return members, None if is_usual else error.args
 
 
-def _reduced(error: BaseException, group: Group | None, links: tuple[object, ...]) -> Any:
+def _reduced(error: BaseException, group: Group | None, links: tuple[object, ...]) -> object:
     cls: Any = type(error)
     way = copyreg.dispatch_table.get(cls)
     if way is None and _is_known(cls):
@@ -157,7 +157,7 @@ def rebuilt(cls: type[BaseException], base: type[BaseException], args: tuple[obj
 
 
 def fill(
-    error: BaseException, state: tuple[dict[str, Any], dict[str, Any] | None, tuple[object, ...]]
+    error: BaseException, state: tuple[dict[str, object], dict[str, object] | None, tuple[object, ...]]
 ) -> None:
     """Set what it holds, also of one that is frozen."""
     fields, attributes, links = state
@@ -168,7 +168,7 @@ def fill(
     link(error, links)
 
 
-def fill_as_told(error: Any, state: tuple[tuple[Any, Any], tuple[Any, ...]]) -> None:
+def fill_as_told(error: object, state: tuple[tuple[Any, object], tuple[object, ...]]) -> None:
     """The same for a class that says how it is pickled."""
     (own, notes), links = state
     if own is not None:
@@ -255,7 +255,7 @@ def _with_members(
 # -- what hinders ------------------------------------------------------------------------------------------------------
 
 
-def what_hinders_in(value: object, pack: Callable[[Any], Any]) -> str:
+def what_hinders_in(value: object, pack: Callable[[object], object]) -> str:
     """The same for a value in which exceptions are: for the first of them that cannot be pickled.
 
     Args:
@@ -275,7 +275,7 @@ def what_hinders_in(value: object, pack: Callable[[Any], Any]) -> str:
     return ""
 
 
-def what_hinders(error: BaseException, pack: Callable[[Any], Any]) -> str:
+def what_hinders(error: BaseException, pack: Callable[[object], object]) -> str:
     """The part of an exception that cannot be pickled, in words; "" if each of them can. ``pack`` pickles one part."""
     for name, value in _parts(error):
         try:
@@ -294,7 +294,7 @@ def largest(error: BaseException) -> str:
     return f"its {name}, a {kind}, takes {size:,} bytes or more"
 
 
-def _parts(error: BaseException) -> Iterator[tuple[str, Any]]:
+def _parts(error: BaseException) -> Iterator[tuple[str, object]]:
     for name, value in error.__dict__.items():
         yield f"attribute {name!r}", value
     for index, value in enumerate(error.args):

@@ -107,11 +107,11 @@ def receive(channel: socket.socket, flags: int = 0) -> tuple[bytes, list[int]]:
 class _Unpacker(pickle.Unpickler):
     """Puts them back."""
 
-    def __init__(self, stream: Any, buffers: list[Any], aside: dict[int, Any]) -> None:
+    def __init__(self, stream: Any, buffers: list[Any], aside: dict[int, object]) -> None:
         super().__init__(io.BytesIO(stream), buffers=buffers)
         self._aside = aside
 
-    def persistent_load(self, place: Any) -> Any:
+    def persistent_load(self, place: Any) -> object:
         return self._aside[place]
 
 
@@ -123,7 +123,7 @@ class Parts:
         is_going_home: whether it goes back to the engine.
     """
 
-    def __init__(self, value: Any, *, is_going_home: bool = False) -> None:
+    def __init__(self, value: object, *, is_going_home: bool = False) -> None:
         self.buffers: list[memoryview] = []
         self._ways: list[int] = []
         from .packing import packed  # a worker whose results are plain never needs it

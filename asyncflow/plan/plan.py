@@ -68,7 +68,7 @@ class Plan(Shown):
     decisions: tuple[str, ...]
     findings: tuple[Finding, ...]
     checkpoints: tuple[Checkpoint, ...]
-    _start: Callable[[], Awaitable[Any]] | None = field(compare=False, repr=False)
+    _start: Callable[[], Awaitable[object]] | None = field(compare=False, repr=False)
     _network: TaskNetwork = field(compare=False, repr=False)
 
     def __init__(
@@ -79,7 +79,7 @@ class Plan(Shown):
         decisions: Iterable[str] = (),
         findings: Iterable[Finding] = (),
         checkpoints: Iterable[Checkpoint] = (),
-        start: Callable[[], Awaitable[Any]] | None = None,
+        start: Callable[[], Awaitable[object]] | None = None,
     ) -> None:
         in_order = tuple(sorted(tasks, key=attrgetter("id")))
         unique = _once_each(edges)
@@ -108,7 +108,7 @@ class Plan(Shown):
             raise WiringError(findings_text.all_as_text(self.findings), self.findings)
         return self
 
-    async def run(self) -> Any:
+    async def run(self) -> object:
         """Run the very thing that was planned: the same target with the same arguments, for real.
 
         Returns:
@@ -285,7 +285,7 @@ class Plan(Shown):
         tasks, edges, decisions, findings, checkpoints = stored.from_json(given)
         return cls(tasks, edges, decisions=decisions, findings=findings, checkpoints=checkpoints)
 
-    def to_networkx(self) -> Any:
+    def to_networkx(self) -> object:
         """The plan as a `networkx.DiGraph`, from each task to those that wait for it.
 
         Nodes are the numbers of the tasks, with their other fields as attributes. An edge has ``kinds``, sorted, and
@@ -298,7 +298,7 @@ class Plan(Shown):
         return digraph(self.tasks, self.edges)
 
     @classmethod
-    def from_wfformat(cls, given: str | PathLike[str] | Mapping[str, Any]) -> Plan:
+    def from_wfformat(cls, given: str | PathLike[str] | Mapping[str, object]) -> Plan:
         """A workflow in WfFormat 1.5, as WfCommons and others record them.
 
         A task's ``called_at`` is its id in there; its name is that of its program, where the recorded name is that
@@ -317,7 +317,7 @@ class Plan(Shown):
 
     def to_wfformat(
         self, name: str = "plan", executed_at: str = "1970-01-01T00:00:00+00:00"
-    ) -> dict[str, Any]:
+    ) -> dict[str, object]:
         """The plan in WfFormat 1.5, for `json.dump`.
 
         There are no blocks in that format: what waits for one waits for the last tasks inside. Expected durations

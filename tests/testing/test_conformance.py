@@ -228,7 +228,7 @@ def run(*cases: str) -> subprocess.CompletedProcess[str]:
     aside = ["-c", ROOT / "pyproject.toml", "--basetemp", suite.parent / "inner"]
     environ = os.environ | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
     return subprocess.run(
-        [*command, *aside], capture_output=True, text=True, check=False, timeout=50, env=environ
+        [*command, *aside], capture_output=True, text=True, check=False, timeout=150, env=environ
     )
 
 

@@ -39,7 +39,7 @@ _IMMUTABLE: Final = 1 << 8  # the flag of classes in which nothing can be set
 _WORD: Final = re.compile(r"[^\W\d]\w*")
 
 
-def reduced(cls: type, space: Space) -> tuple[Any, ...]:
+def reduced(cls: type, space: Space) -> tuple[object, ...]:
     """How to rebuild a class; ``space`` holds the names of its module."""
     token = known.token_of(cls)
     content = _content(cls)
@@ -63,7 +63,7 @@ def reduced(cls: type, space: Space) -> tuple[Any, ...]:
     return make, made, state, None, None, fill
 
 
-def _content(cls: type) -> dict[str, Any]:
+def _content(cls: type) -> dict[str, object]:
     """All that stands in a class but for what comes with its making."""
     content = {}
     for name, value in cls.__dict__.items():
@@ -77,7 +77,7 @@ def _content(cls: type) -> dict[str, Any]:
     return content
 
 
-def annotations_of(thing: Any) -> dict[str, Any]:
+def annotations_of(thing: Any) -> dict[str, object]:
     """The annotations of a function or a class."""
     import inspect  # which takes a while to load, and workers seldom need it
 
@@ -105,7 +105,7 @@ def _registered(cls: type) -> tuple[type, ...]:
     return tuple(each for each in found if each is not None)
 
 
-def names_in(annotations: dict[str, Any]) -> set[str]:
+def names_in(annotations: dict[str, object]) -> set[str]:
     """What annotations that are text mention: somebody may ask what they mean."""
     return {word for each in annotations.values() if isinstance(each, str) for word in _WORD.findall(each)}
 
@@ -114,7 +114,12 @@ def names_in(annotations: dict[str, Any]) -> set[str]:
 
 
 def make(
-    token: Token, meta: Any, name: str, bases: tuple[type, ...], start: dict[str, Any], space: dict[str, Any]
+    token: Token,
+    meta: Any,
+    name: str,
+    bases: tuple[type, ...],
+    start: dict[str, object],
+    space: dict[str, object],
 ) -> type:
     """The class of a token, as it is here already or made empty."""
     found: type | None = known.known(token)
@@ -137,7 +142,7 @@ def make(
     return cls
 
 
-def _winner(bases: tuple[type, ...]) -> Any:
+def _winner(bases: tuple[type, ...]) -> object:
     """The metaclass of a class with these bases that has none of its own."""
     kinds = [type(base) for base in bases]
     return next(kind for kind in kinds if all(issubclass(kind, each) for each in kinds))
@@ -156,7 +161,7 @@ def _is_written_in_c(meta: type) -> bool:
 @contextmanager
 def _without_hooks(bases: tuple[type, ...]) -> Iterator[None]:
     """Let nobody hear of a new class with these bases."""
-    changed: list[tuple[type, Any]] = []
+    changed: list[tuple[type, object]] = []
     with _LOCK:
         try:
             for base in bases:

@@ -35,14 +35,14 @@ _Reduced = tuple[Any, ...]
 class Fresh:
     """Stands in a pickle for an object that each process makes for itself, such as a lock of a module."""
 
-    def __init__(self, make: Callable[..., Any], *args: Any) -> None:
+    def __init__(self, make: Callable[..., object], *args: object) -> None:
         self._reduced = make, args
 
     def __reduce__(self) -> _Reduced:
         return self._reduced
 
 
-_OWN: Final[dict[type, Callable[[], Any]]] = {
+_OWN: Final[dict[type, Callable[[], object]]] = {
     type(threading.Lock()): threading.Lock,
     type(threading.RLock()): threading.RLock,
     threading.Condition: threading.Condition,
@@ -51,13 +51,13 @@ _OWN: Final[dict[type, Callable[[], Any]]] = {
 }
 
 
-def sendable(names: dict[str, Any], module: str | None) -> dict[str, Any]:
+def sendable(names: dict[str, object], module: str | None) -> dict[str, object]:
     """The names of a module or a class with their values, where a stand-in takes the place of each value that every
     process has of its own, such as a lock. ``module`` is where workers may import them from."""
     return {name: _standing(name, value, module) for name, value in names.items()}
 
 
-def _standing(name: str, value: Any, module: str | None) -> Any:
+def _standing(name: str, value: Any, module: str | None) -> object:
     cls = type(value)
     if (
         cls not in _OWN
@@ -74,19 +74,19 @@ def _standing(name: str, value: Any, module: str | None) -> Any:
     return Fresh(cls, getattr(value, "_initial_value", value._value))
 
 
-def _default(variable: ContextVar[Any]) -> tuple[Any, ...]:
+def _default(variable: ContextVar[object]) -> tuple[object, ...]:
     try:
         return (Context().run(variable.get),)
     except LookupError:
         return ()
 
 
-def context_variable(name: str, *default: object) -> ContextVar[Any]:
+def context_variable(name: str, *default: object) -> ContextVar[object]:
     """A context variable, with a default value or none."""
     return ContextVar(name, default=default[0]) if default else ContextVar(name)
 
 
-def from_module(module: str, path: str) -> Any:
+def from_module(module: str, path: str) -> object:
     """What a module that can be imported has under a name."""
     return functools.reduce(getattr, path.split("."), import_module(module))
 
@@ -103,9 +103,9 @@ def _new_type(thing: Any) -> _Reduced:
     return new_type, (thing.__name__, thing.__supertype__, thing.__module__, thing.__qualname__)
 
 
-def new_type(name: str, base: Any, module: str, path: str) -> Any:
+def new_type(name: str, base: Any, module: str, path: str) -> object:
     """A `typing.NewType`."""
-    made: Any = typing.NewType(name, base)  # type: ignore[misc]
+    made: object = typing.NewType(name, base)  # type: ignore[misc]
     made.__module__, made.__qualname__ = module, path
     return made
 
@@ -115,7 +115,7 @@ def _cached(thing: Any) -> _Reduced:
     return cached, (thing.__wrapped__, asked["maxsize"], asked["typed"])
 
 
-def cached(fn: Callable[..., Any], size: int | None, typed: bool) -> Any:
+def cached(fn: Callable[..., object], size: int | None, typed: bool) -> object:
     """A function with a cache, which is empty."""
     return functools.lru_cache(size, typed)(fn)  # which copies the attributes, too
 
@@ -133,8 +133,8 @@ def _type_var(thing: Any) -> _Reduced:
 
 
 def type_var(
-    name: str, bound: Any, constraints: tuple[Any, ...], module: str, options: Any, rest: dict[str, Any]
-) -> Any:
+    name: str, bound: object, constraints: tuple[object, ...], module: str, options: Any, rest: dict[str, Any]
+) -> object:
     """A type variable."""
     return _of_module(typing.TypeVar(name, *constraints, bound=bound, **options, **rest), module)
 
@@ -144,7 +144,7 @@ def _param_spec(thing: Any) -> _Reduced:
     return param_spec, (thing.__name__, thing.__bound__, thing.__module__, options | _rest(thing))
 
 
-def param_spec(name: str, bound: object, module: str, options: dict[str, Any]) -> Any:
+def param_spec(name: str, bound: object, module: str, options: dict[str, Any]) -> object:
     """A `typing.ParamSpec`."""
     return _of_module(typing.ParamSpec(name, bound=bound, **options), module)
 
@@ -153,7 +153,7 @@ def _type_var_tuple(thing: Any) -> _Reduced:
     return type_var_tuple, (thing.__name__, thing.__module__, _rest(thing))
 
 
-def type_var_tuple(name: str, module: str, rest: dict[str, Any]) -> Any:
+def type_var_tuple(name: str, module: str, rest: dict[str, object]) -> object:
     """A `typing.TypeVarTuple`."""
     return _of_module(typing.TypeVarTuple(name, **rest), module)
 
@@ -168,7 +168,7 @@ def _rest(thing: Any) -> dict[str, Any]:
     return rest
 
 
-def _of_module(thing: object, module: str) -> Any:
+def _of_module(thing: object, module: str) -> object:
     try:
         thing.__module__ = module
     except AttributeError:  # it cannot be said
@@ -191,26 +191,26 @@ def _valued(thing: Any) -> Any:
         return error
 
 
-def alias(name: str, module: str, value: object, parameters: tuple[object, ...]) -> Any:
+def alias(name: str, module: str, value: object, parameters: tuple[object, ...]) -> object:
     """What ``type name[T] = value`` makes."""
     assert _Alias is not None
     names = {"__name__": module, "make": functools.partial(_Alias, name, value, type_params=parameters)}
     return eval("make()", names)  # it takes its module from where it is called
 
 
-def lazy_alias(name: str, module: str) -> Any:
+def lazy_alias(name: str, module: str) -> object:
     """What ``type name = value`` makes, with the value to come: it may mention the alias itself."""
     value = _Value()
-    names: dict[str, Any] = {"__name__": module, "value": value}
+    names: dict[str, object] = {"__name__": module, "value": value}
     exec(f"type {name} = value()", names)
     _VALUES[id(names[name])] = value
     return names[name]
 
 
 class _Value:
-    held: Any = None
+    held: object = None
 
-    def __call__(self) -> Any:
+    def __call__(self) -> object:
         if isinstance(self.held, Exception):
             raise self.held
         return self.held
@@ -250,7 +250,7 @@ def _weak_values(thing: Any) -> _Reduced:
     return type(thing), (dict(thing),)
 
 
-NAMED: Final[dict[type, Callable[[Any], _Reduced]]] = {
+NAMED: Final[dict[type, Callable[[object], _Reduced]]] = {
     typing.NewType: _new_type,
     _Cached: _cached,
     typing.TypeVar: _type_var,
@@ -259,7 +259,7 @@ NAMED: Final[dict[type, Callable[[Any], _Reduced]]] = {
 } | ({_Alias: _alias} if _Alias is not None else {})
 """Kinds that have a name and an identity: pickle looks for them in their modules."""
 
-OTHERS: Final[dict[type, Callable[[Any], Any]]] = {
+OTHERS: Final[dict[type, Callable[[object], Any]]] = {
     CodeType: lambda code: (marshal.loads, (marshal.dumps(code),)),  # the same version of Python reads it
     CellType: _cell,
     functools.cached_property: _cached_property,

@@ -46,10 +46,10 @@ os.register_at_fork(after_in_child=HOME.renew)
 _LOCK: Final = threading.RLock()
 _NUMBERS: Final = count(1)
 _TOKENS: Final[dict[int, Token]] = {}  # by the id of the object
-_OBJECTS: Final[dict[Token, Callable[[], Any]]] = {}
-_SET: Final[dict[Any, dict[str, int]]] = {}  # which version of a name was set, by token or space
+_OBJECTS: Final[dict[Token, Callable[[], object]]] = {}
+_SET: Final[dict[object, dict[str, int]]] = {}  # which version of a name was set, by token or space
 _SENT: Final[
-    dict[str, dict[str, tuple[Any, Any, int]]]
+    dict[str, dict[str, tuple[object, object, int]]]
 ] = {}  # of a name: its value, the digest of what was in that, and the version
 
 
@@ -77,7 +77,7 @@ def remember(token: Token, thing: object) -> None:
         _TOKENS[number] = token
 
 
-def _itself(thing: object) -> Any:
+def _itself(thing: object) -> object:
     return thing
 
 
@@ -128,7 +128,7 @@ def own(token: Token, module: str, path: str) -> Any:
 # -- versions of names ----------------------------------------------------------------------------------------
 
 
-def versions(owner: str, names: dict[str, Any]) -> dict[str, int]:
+def versions(owner: str, names: dict[str, object]) -> dict[str, int]:
     """The version of each name of a module or a class: a number that grows when the name gets another value."""
     digests = {name: digest(value) for name, value in names.items()}  # others' code runs here
     with _LOCK:
@@ -140,7 +140,7 @@ class Gone:
     """Stands for the value of a name that its module has no longer."""
 
 
-def lost(owner: str, names: Iterable[str]) -> dict[str, Any]:
+def lost(owner: str, names: Iterable[str]) -> dict[str, object]:
     """Of the names that a module does not have, those that it had when they were last sent."""
     sent = _SENT.get(owner, {})
     return {name: Gone for name in names if name in sent}
@@ -152,7 +152,9 @@ def ever_newer(names: Iterable[str]) -> dict[str, int]:
     return dict.fromkeys(names, number)
 
 
-def _version(sent: dict[str, tuple[Any, Any, int]], name: str, value: object, content: bytes | None) -> int:
+def _version(
+    sent: dict[str, tuple[object, object, int]], name: str, value: object, content: bytes | None
+) -> int:
     before = sent.get(name)
     if before is not None and before[0] is value and before[1] == content:
         return before[2]
@@ -184,7 +186,7 @@ def gone(owner: object, names: dict[str, int]) -> list[str]:
 Place = tuple[str, str]
 """Of a module: the process that has it, and its name."""
 
-_SPACES: Final[dict[Place, dict[str, Any]]] = {}
+_SPACES: Final[dict[Place, dict[str, object]]] = {}
 _PLACES: Final[dict[int, Place]] = {}  # by the id of the space; spaces stay
 
 
@@ -199,12 +201,12 @@ class Script(ModuleType):
         raise AttributeError(f"module {self.__name__!r} came by value and has no file here")
 
 
-def place_of(space: dict[str, Any]) -> Place | None:
+def place_of(space: dict[str, object]) -> Place | None:
     """The home and name of the module whose names these are, if it came by value; None for any other."""
     return _PLACES.get(id(space))
 
 
-def space_at(place: Place) -> dict[str, Any]:
+def space_at(place: Place) -> dict[str, object]:
     """The names of a module that travels by value, in this process."""
     home, name = place
     if home == HOME.name and name in sys.modules:
@@ -239,7 +241,7 @@ def module_at(place: Place) -> ModuleType:
     return _MODULES[place]
 
 
-def set_names(place: Place | None, names: dict[str, Any], versions: dict[str, int]) -> None:
+def set_names(place: Place | None, names: dict[str, object], versions: dict[str, int]) -> None:
     """Set those names of a module that travels by value which have changed at its home. Without a place nothing is
     remembered."""
     if place is not None and place[0] != HOME.name:

@@ -17,8 +17,8 @@ from ._base import Conformance, Engine, applies, asynchronous, failure_of, told
 
 @dataclasses.dataclass
 class _Pair:
-    left: Any
-    right: Any
+    left: object
+    right: object
 
 
 async def _colour_later() -> str:
@@ -71,7 +71,12 @@ class Graphs(Conformance):
     @applies(executes=True)
     async def test_futures_are_found_in_every_kind_of_container(self, engine: Engine) -> None:
         one = engine.submit(bad.same, 1)
-        given: dict[str, Any] = {"list": [one], "tuple": (one, {"deep": one}), "set": {one, 2}, "plain": [3]}
+        given: dict[str, object] = {
+            "list": [one],
+            "tuple": (one, {"deep": one}),
+            "set": {one, 2},
+            "plain": [3],
+        }
         got = await engine.submit(bad.same, given)
         assert got == {"list": [1], "tuple": (1, {"deep": 1}), "set": {1, 2}, "plain": [3]}
 
@@ -106,7 +111,7 @@ class Graphs(Conformance):
         assert isinstance(after.exception(), UpstreamFailed)
 
     async def test_a_block_holds_no_worker_while_it_waits(self, engine: Engine) -> None:
-        async def nest(depth: int) -> Any:
+        async def nest(depth: int) -> object:
             return await (engine.block(nest)(depth - 1) if depth else engine.submit(bad.add, 20, 22))
 
         result = await engine.block(nest)(10 * self.workers)
