@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-FRAME: Final = 0.001
+FRAME_SECONDS: Final = 0.001
 """Seconds of work in one frame: long against what a frame costs to send, short against what anybody notices."""
 AHEAD: Final = 0.002
 """Seconds of work that a worker may have before it is given more, so that it need not wait for us."""
@@ -20,7 +20,7 @@ class Pace:
     __slots__ = ("_weight", "seconds")
 
     def __init__(self) -> None:
-        self.seconds = FRAME  # until it is known: one call a frame
+        self.seconds = FRAME_SECONDS  # until it is known: one call a frame
         self._weight = (
             1.0  # of the next measurement: that of the first is known at once, and then a mean of all
         )

@@ -28,7 +28,7 @@ PLAIN: Final = frozenset({type(None), bool, int, float, complex, str, bytes})
 
 IN_BAND: Final = 32_768
 """Bytes up to which a call, a function or a result travels in a packet or record; beyond, in a memory file."""
-FRAME: Final = 65_536
+FRAME_BYTES: Final = 65_536
 """Bytes from which nothing more is put into a packet. With what went in last it stays below what Linux takes."""
 OUT_OF_BAND: Final = 1 << 20
 """Bytes from which a buffer is not copied into the pickle."""

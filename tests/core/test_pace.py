@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from asyncflow._core.pace import FRAME, Pace, share, window
+from asyncflow._core.pace import FRAME_SECONDS, Pace, share, window
 
 
 def test_of_a_function_that_has_not_run_yet_one_call_fills_a_frame() -> None:
-    assert Pace().seconds == FRAME
+    assert Pace().seconds == FRAME_SECONDS
 
 
 @pytest.mark.parametrize("seconds", [0.0, 1e-6, 10.0])
@@ -24,7 +24,7 @@ def test_a_first_call_that_loads_something_is_soon_forgotten() -> None:
     pace.saw(1.0)
     for _ in range(50):
         pace.saw(1e-5)
-    assert pace.seconds < FRAME / 50
+    assert pace.seconds < FRAME_SECONDS / 50
 
 
 @pytest.mark.parametrize("seconds", [1e-6, 10.0])

@@ -8,7 +8,7 @@ from collections.abc import Callable, Container, Sequence
 from contextlib import suppress
 from functools import partial
 
-from ..._core.pace import FRAME
+from ..._core.pace import FRAME_SECONDS
 from ..._worker import wire
 from ...backend import CANCELLED, FAILED, RETURNED, Report, Work
 from .calls import Book, Packed
@@ -87,8 +87,8 @@ class Waiting:
         frame: list[Packed] = []
         heads: list[int] = []
         size = 0
-        budget = FRAME
-        while self.heads and len(frame) < most and budget > 0 and size < wire.FRAME:
+        budget = FRAME_SECONDS
+        while self.heads and len(frame) < most and budget > 0 and size < wire.FRAME_BYTES:
             head = self.heads.popleft()
             chain, bytes_more = self._packed(head, known)
             if not chain:
@@ -122,7 +122,7 @@ class Waiting:
         chain: list[Packed] = []
         size = 0
         work: Work | None = self._works.get(head)  # None: cancelled
-        while work is not None and work.id in self._works and size < wire.FRAME:
+        while work is not None and work.id in self._works and size < wire.FRAME_BYTES:
             try:
                 packed = self._written.pop(work.id, None) if self._written else None
                 if packed is None:
