@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import logging
+import signal
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
@@ -12,6 +14,11 @@ import pytest
 
 from asyncflow.testing import FakeClockLoop
 from asyncflow.testing.conformance import Conformance, looked_after
+
+# Whoever runs the tests in the background, or by nohup, has these ignored, and what they start has them ignored, too.
+for _number, _usual in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
+    if signal.getsignal(_number) is signal.SIG_IGN:
+        signal.signal(_number, _usual)
 
 _HERE = Path(__file__).parent
 _LOOKED_AFTER = ("backends", "runtime", "testing")  # folders
@@ -36,6 +43,17 @@ def pytest_asyncio_loop_factories(
     if item.get_closest_marker("fake_clock") is not None:
         return {"fake clock": FakeClockLoop}
     return {"real clock": asyncio.new_event_loop}
+
+
+@pytest.fixture(autouse=True)
+def _logs_as_before() -> Iterator[None]:
+    """Scripts of the docs, which some tests run, set levels and handlers of logging."""
+    root, ours = logging.getLogger(), logging.getLogger("asyncflow")
+    levels, handlers = (root.level, ours.level), root.handlers[:]
+    yield
+    root.setLevel(levels[0])
+    ours.setLevel(levels[1])
+    root.handlers[:] = [each for each in root.handlers if each in handlers]
 
 
 @pytest.fixture(autouse=True)

@@ -109,7 +109,7 @@ class Places:
         gate = self._gates.get(lane)
         if gate is None:
             place = self.behind.get(lane)  # None for the loop, where nothing is to run
-            workers = None if place is None else place.workers
+            workers = None if place is None else _told_workers(place)
             capacity = workers if workers and not lane.limit else lane.capacity
             target = Lane(lane.place, capacity, lane.limit or "workers")
             target.tells = lane.tells
@@ -153,7 +153,7 @@ class Places:
         if staging is None:
             target = lane
             place = self.behind[lane]
-            workers = place.workers
+            workers = _told_workers(place)
             if not lane.is_gate and (lane.links or (workers is not None and not lane.limit)):
                 # What follows such a task waits until its outputs have been looked at: no chains. And enough are handed
                 # over to keep the workers busy, and no more: the files of the rest need not be there yet.
@@ -174,7 +174,12 @@ class Places:
 
 
 def _workers(backend: ExecutionBackend) -> int | None:
-    return 1 if backend.concurrency is Concurrency.SEQUENTIAL else backend.workers
+    return 1 if backend.concurrency is Concurrency.SEQUENTIAL else _told_workers(backend)
+
+
+def _told_workers(place: Place) -> int | None:
+    workers: object = place.workers  # of a backend of somebody else's it may be anything
+    return workers if isinstance(workers, int) else None
 
 
 def _lane(name: str, backend: ExecutionBackend) -> Lane:

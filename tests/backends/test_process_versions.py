@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from asyncflow import WorkflowEngine
+from asyncflow._worker.runner import Runner
 from asyncflow.backends.process import ProcessBackend
 
 _NAMES = itertools.count()
@@ -276,9 +277,9 @@ async def test_what_is_no_place_for_modules_keeps_no_worker_from_its_start(
 def functions() -> int:
     """How many functions the worker keeps."""
     frame: Any = sys._getframe()
-    while "self" not in frame.f_locals:
+    while not isinstance(frame.f_locals.get("self"), Runner):
         frame = frame.f_back
-    return len(frame.f_locals["self"]._functions)
+    return len(frame.f_locals["self"].functions.loaded)
 
 
 async def test_a_worker_keeps_no_function_that_nobody_will_call_again(engine: WorkflowEngine) -> None:
