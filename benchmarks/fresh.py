@@ -122,7 +122,7 @@ def _end(child: subprocess.Popen[bytes], mark: str) -> None:
         pass
     child.wait()
     if processes.TOLD:
-        while kill_marked(f"{_MARKED}={mark}".encode()):
+        while kill_marked(f"{_MARKED}={mark}".encode(), badge=mark, group=""):
             sleep(0.05)
 
 
