@@ -346,8 +346,7 @@ class Needs:
             if not (isinstance(needed, _NUMBERS) and needed == 0):
                 known = _named(limit, named)
                 check_amounts({known: needed})
-                amounts[known] = amounts.get(known, 0) + needed
-        check_amounts(amounts)
+                amounts[known] = amounts.get(known, 0) + needed  # the sum is looked at by `Queue.join`
         return amounts
 
 

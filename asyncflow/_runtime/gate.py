@@ -106,9 +106,10 @@ class Gate:
                 self._waiting.queue.join(task, amounts)
                 task.wants = amounts
                 task.held_since = now
-                with _TURNS:  # else two event loops might take a limit each for their own
-                    for limit in amounts:
-                        limit.watched_by(self._waiting)
+                for limit in amounts:
+                    if not limit.serves(self._waiting):
+                        with _TURNS:  # else two event loops might take it each for their own
+                            limit.watched_by(self._waiting)
             except KeyboardInterrupt:
                 raise
             except BaseException as error:  # by a function of the user's
