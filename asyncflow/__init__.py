@@ -4,7 +4,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ._core.calls import Secret
+    from ._core.call_text import Secret
     from ._core.limits import Limit
     from ._core.quoting import sh
     from ._core.retries import Backoff
@@ -88,7 +88,7 @@ _HOME = {
     "OutputFile": "_core.files",
     "Plan": "plan",
     "Report": "report",
-    "Secret": "_core.calls",
+    "Secret": "_core.call_text",
     "State": "_core.states",
     "TaskFuture": "_runtime.future",
     "WorkflowEngine": "engine",

@@ -12,7 +12,7 @@ from typing import Any
 
 from asyncflow._runtime.run import Run
 from asyncflow.backends import noop, sequential, thread
-from asyncflow.backends.process.crew import Crew
+from asyncflow.backends.process.worker_pool import WorkerPool
 
 from . import fresh
 from .measuring import Options, Row, Rows
@@ -34,9 +34,9 @@ _WRAPPED: tuple[tuple[Any, str, str], ...] = (
     (thread.ThreadBackend, "submit", "backend"),
     (sequential.SequentialBackend, "submit", "backend"),
     (noop.NoopBackend, "submit", "backend"),
-    (Crew, "_feed", "backend"),
-    (Crew, "submit", "backend"),
-    (Crew, "_read", "read"),
+    (WorkerPool, "_feed", "backend"),
+    (WorkerPool, "submit", "backend"),
+    (WorkerPool, "_read", "read"),
 )
 
 

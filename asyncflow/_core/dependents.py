@@ -55,11 +55,11 @@ def blame(task: Task, dependency: Task) -> None:
     assert cause is not None
     if task.story & NOW != RUNNING:  # a block that has returned it passes on the first failure, and no other
         cause.passed_on = True
-    extra = task.extra or task.with_extra()
-    if extra.blames is None:
-        extra.blames = [cause]
+    rare = task.rare or task.with_rare()
+    if rare.blames is None:
+        rare.blames = [cause]
     else:
-        extra.blames.append(cause)
+        rare.blames.append(cause)
 
 
 def end_of(task: Task) -> int:
@@ -78,14 +78,14 @@ def end_of(task: Task) -> int:
 
 def decide_not_to_run(scheduler: Scheduler, task: Task) -> None:
     """Nothing is left to wait for, and something of it gives no value."""
-    extra = task.extra
-    assert extra is not None and extra.blames is not None
-    if len(extra.blames) == 1:
-        upstream: tuple[Cause, ...] = (extra.blames[0],)
+    rare = task.rare
+    assert rare is not None and rare.blames is not None
+    if len(rare.blames) == 1:
+        upstream: tuple[Cause, ...] = (rare.blames[0],)
     else:
-        unique = {cause.task_id: cause for cause in extra.blames}
+        unique = {cause.task_id: cause for cause in rare.blames}
         upstream = tuple(unique[task_id] for task_id in sorted(unique))
-    extra.cause = Cause(task.id, task.name, 0, None, upstream, task.label)
+    rare.cause = Cause(task.id, task.name, 0, None, upstream, task.label)
     scheduler.ended.append(task)
     if task.story & NOW == PENDING:
         task.enter(end_of(task))

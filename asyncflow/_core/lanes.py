@@ -140,8 +140,8 @@ class Lanes:
             else:
                 task.story = task.story << STEP | SUBMITTED  # READY was seen above
                 task.attempt += 1
-            if task.extra is not None:
-                task.extra.after = ()
+            if task.rare is not None:
+                task.rare.after = ()
             if links:
                 follower: Any = task.dependents  # one task, a list of them, or None
                 if follower is not None and type(follower) is not list and follower.waiting == 1:
@@ -161,8 +161,8 @@ class Lanes:
                 break  # it will not run, or its value is wanted inside a container
             follower.story = ((follower.story << STEP | READY) << STEP | SUBMITTED) & KEPT
             follower.attempt += 1
-            if follower.extra is not None:
-                follower.extra.after = ()
+            if follower.rare is not None:
+                follower.rare.after = ()
             lane.taken += 1
             task.link = follower
             task = follower

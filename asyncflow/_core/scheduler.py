@@ -79,14 +79,14 @@ class Scheduler:
         self.live[task.id] = task
         owner = task.owner
         if owner is not None:
-            extra = owner.extra or owner.with_extra()
-            if extra.children is None:
-                extra.children = {}
-            extra.children[task.id] = task
+            rare = owner.rare or owner.with_rare()
+            if rare.children is None:
+                rare.children = {}
+            rare.children[task.id] = task
         if dependencies:
             if wait_for(task, dependencies):
                 return
-            if task.extra is not None and task.extra.blames:
+            if task.rare is not None and task.rare.blames:
                 self.all_in(task)
                 return
         task.story = READIED
@@ -112,7 +112,7 @@ class Scheduler:
         else:
             raise task.impossible(SUCCEEDED)
         dependents: Any = task.dependents
-        if task.extra is None and task.owner is None and not self.watched:
+        if task.rare is None and task.owner is None and not self.watched:
             del self.live[task.id]
             lane = task.site.lane
             lane.taken -= 1
@@ -132,7 +132,7 @@ class Scheduler:
             waiting = dependent.waiting = dependent.waiting - 1
             if waiting:
                 continue
-            if dependent.story == PENDING and (dependent.extra is None or dependent.extra.blames is None):
+            if dependent.story == PENDING and (dependent.rare is None or dependent.rare.blames is None):
                 dependent.story = READIED
                 lane = dependent.site.lane
                 lane.ready.append(dependent)
@@ -313,8 +313,8 @@ class Scheduler:
         task.args = ()
         task.kwargs = _NO_KWARGS
         task.snapshot = task.dependents = task.holes = task.link = None
-        if task.extra is not None:
-            task.extra.after = ()
-            task.extra.blames = task.extra.returned = None
-            if task.extra.amounts is not None:
+        if task.rare is not None:
+            task.rare.after = ()
+            task.rare.blames = task.rare.returned = None
+            if task.rare.amounts is not None:
                 self.lanes.release(task)

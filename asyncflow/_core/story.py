@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 
 from .._causes import brief, spelled
 from .._show.words import counted, seconds
-from .calls import call_shown
+from .call_text import call_shown
 from .limits import Limit
 from .states import CANCELLING, NOW, READY, State, state_of, steps_of
 from .task import Task

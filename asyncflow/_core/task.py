@@ -136,8 +136,8 @@ class CallSite:
         return changed
 
 
-class Extra:
-    """What few tasks have; made when the first of it is there, because each slot of a task costs all of them."""
+class RareFields:
+    """The fields that few tasks have; made when the first is there, because each slot of a task costs all of them."""
 
     __slots__ = (
         "after",
@@ -171,12 +171,12 @@ class Extra:
         self.amounts: Mapping[Limit, float] | None = None  # of limits, that it uses
 
 
-def _in_extra(name: str, otherwise: Any = None) -> property:
+def _in_rare(name: str, otherwise: Any = None) -> property:
     def read(task: Task) -> Any:
-        return otherwise if task.extra is None else getattr(task.extra, name)
+        return otherwise if task.rare is None else getattr(task.rare, name)
 
     def write(task: Task, value: Any) -> None:
-        setattr(task.with_extra(), name, value)
+        setattr(task.with_rare(), name, value)
 
     return property(read, write)
 
@@ -185,7 +185,7 @@ FIELDS: Final = (
     "args",
     "attempt",
     "dependents",
-    "extra",
+    "rare",
     "holes",
     "id",
     "kwargs",
@@ -205,19 +205,19 @@ class Task:
 
     if not TYPE_CHECKING:
         __slots__ = ()
-        after = _in_extra("after", ())
-        blames = _in_extra("blames")
-        cause = _in_extra("cause")
-        children = _in_extra("children")
-        files = _in_extra("files")
-        own_label = _in_extra("label")
-        outcome = _in_extra("outcome")
-        returned = _in_extra("returned")
-        is_held = _in_extra("is_held", False)
-        amounts = _in_extra("amounts")
-        wants = _in_extra("wants")
-        held_since = _in_extra("held_since")
-        failed_attempts = _in_extra("attempts", ())
+        after = _in_rare("after", ())
+        blames = _in_rare("blames")
+        cause = _in_rare("cause")
+        children = _in_rare("children")
+        files = _in_rare("files")
+        own_label = _in_rare("label")
+        outcome = _in_rare("outcome")
+        returned = _in_rare("returned")
+        is_held = _in_rare("is_held", False)
+        amounts = _in_rare("amounts")
+        wants = _in_rare("wants")
+        held_since = _in_rare("held_since")
+        failed_attempts = _in_rare("attempts", ())
 
     id: int
     """The task's number in its run; 1 for the first call."""
@@ -232,7 +232,7 @@ class Task:
     dependents: Task | list[Task] | None
     link: Task | None  # what was submitted behind it, in a chain
     holes: Any  # where values are to be filled into its arguments; of a submitted link, the one before, whose value is
-    extra: Extra | None  # where the following are, if there is any
+    rare: RareFields | None  # where the following are, if there is any
     after: Sequence[Any]  # the futures that it waits for and that are not among its arguments
     blames: list[Cause] | None  # why it will not run, as far as known
     cause: Cause | None  # its own failure or cancellation, for those who come to depend on it
@@ -267,13 +267,13 @@ class Task:
         self.owner = owner
         self.story = PENDING
         self.attempt = self.waiting = 0
-        self.dependents = self.link = self.holes = self.extra = None
+        self.dependents = self.link = self.holes = self.rare = None
 
-    def with_extra(self) -> Extra:
-        """What few tasks have, of this one, too."""
-        if self.extra is None:
-            self.extra = Extra()
-        return self.extra
+    def with_rare(self) -> RareFields:
+        """The fields that few tasks have, of this one, too."""
+        if self.rare is None:
+            self.rare = RareFields()
+        return self.rare
 
     @property
     def definition(self) -> Definition:
@@ -306,7 +306,7 @@ class Task:
     @property
     def label(self) -> str | None:
         """What tells the call from others of its function, as its user has said; None if nothing was said."""
-        own: str | None = None if self.extra is None else self.own_label
+        own: str | None = None if self.rare is None else self.own_label
         return own or self.site.definition.options.label
 
     @property

@@ -13,7 +13,7 @@ from .._core.files import InputFile, OutputFile, is_plain_name, name_in_sandbox,
 from .._core.task import Task
 from ..errors import StagingError
 from .destinations import destination_of
-from .held_path import plain_path
+from .output_path import plain_path
 from .path_standin import TEXT, PathStandIn
 from .task_files import TaskFiles
 

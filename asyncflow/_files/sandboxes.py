@@ -12,7 +12,7 @@ from typing import Any, Final, Literal
 
 from .._core.task import Task
 from .copying import remove
-from .held_path import Directory
+from .output_path import Directory
 from .owners import KEPT, forget_owner, sweep, write_owner
 from .task_files import TaskFiles
 

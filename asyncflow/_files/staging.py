@@ -21,9 +21,9 @@ from .._core.names_in_commands import is_plain, unplain
 from ..errors import StagingError
 from .copying import Unwanted, copy, is_inside
 from .destinations import local_path
-from .held_path import plain_path
 from .implicit import bring_left, left_under, walk
 from .names_ahead import missing
+from .output_path import plain_path
 from .shell_paths import ShellPath, ShellPaths
 from .task_files import TaskFiles
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from .._core.files import Left, OutputFile, Stamp
-from .held_path import Directory
+from .output_path import Directory
 
 
 @dataclass(slots=True, eq=False)

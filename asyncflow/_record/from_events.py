@@ -21,8 +21,8 @@ from ..events import (
     TaskStarted,
     TaskSubmitted,
 )
-from .columns import Columns
 from .history import NOT_YET, Ending, History, Site, Try
+from .history_columns import HistoryColumns
 from .lines import Written
 
 
@@ -47,7 +47,7 @@ class _Reader:
     """
 
     def __init__(self, size: int) -> None:
-        self._columns = Columns(size)
+        self._columns = HistoryColumns(size)
         self._rows: dict[int, int] = {}
         self._names: dict[str, int] = {"": 0}
         self._run: dict[str, Any] = {}

@@ -11,8 +11,8 @@ from typing import Final, TypeVar
 
 from .._core.states import NOW, SUCCEEDED
 from .._core.task import Task
-from .columns import Columns
 from .history import NOT_YET, Ending, History, Try
+from .history_columns import HistoryColumns
 from .record import Record
 from .segment import LOOP, PAUSE, Segment
 
@@ -74,7 +74,7 @@ class _Logs:
         self._now = now
         self._live = live
         self.first = record.segments[0].first
-        self.columns = Columns(max(record.last, max(live, default=0)) - self.first + 1)
+        self.columns = HistoryColumns(max(record.last, max(live, default=0)) - self.first + 1)
         gone = {task_id - self.first for each in record.segments for task_id in (*each.voids, *each.aliases)}
         rows = range(self.columns.size)
         self.kept: Sequence[int] = [row for row in rows if row not in gone] if gone else rows

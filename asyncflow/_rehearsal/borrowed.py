@@ -35,7 +35,7 @@ class Borrowed:
     def _stand_in_for(self, future: TaskFuture[object]) -> TaskFuture[object]:
         run = self._run
         given: asyncio.Future[object] = run.loop.create_future()
-        given.set_result(asyncio.Future.result(future) if has_value(future) else run.hands.stand_in(future))
+        given.set_result(asyncio.Future.result(future) if has_value(future) else run.noop.stand_in(future))
         own = run.wiring.adopt(given)
         own.definition = Definition(type(future), name=future.name)
         run.notes.renamed(own)

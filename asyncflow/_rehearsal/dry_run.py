@@ -30,7 +30,7 @@ from .decision_log import DecisionLog
 from .notes import Notes
 
 
-class Hands(Protocol):
+class StandInBackend(Protocol):
     """A backend that does nothing, and makes something that stands in for the value of any task."""
 
     decided: object
@@ -92,10 +92,10 @@ class DryRun(Run):
         self, backends: Mapping[str, ExecutionBackend], *, real: Places, max_tasks: int, **options: Any
     ) -> None:
         super().__init__(backends, max_coroutines=None, executables=1, sandboxes=None, **options)
-        self.hands = cast(Hands, next(iter(backends.values())))
+        self.noop = cast(StandInBackend, next(iter(backends.values())))
         self.decided = DecisionLog()
         self.notes = Notes(self, real)
-        self.hands.decided, self.hands.lacked = self.decided.take, self.notes.lacked
+        self.noop.decided, self.noop.lacked = self.decided.take, self.notes.lacked
         self.max_tasks = max_tasks
 
     # -- calls --------------------------------------------------------------------------------------------

@@ -173,5 +173,5 @@ class Forgiving:
             else:
                 run.decided.note(told)
         run.endings.timeouts.disarm(task)
-        asyncio.Future.set_result(task, None if task.id == 0 else run.hands.stand_in(task))
+        asyncio.Future.set_result(task, None if task.id == 0 else run.noop.stand_in(task))
         run.scheduler.succeeded(task)

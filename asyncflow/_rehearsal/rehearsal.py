@@ -79,7 +79,7 @@ class Rehearsal(DryRun):
         other = self._another(engine)
         other.together = self.together
         other.forgiving.found, other.forgiving.site = self.forgiving.found, self.forgiving.site
-        other.decided, other.hands.decided = self.decided, self.decided.take
+        other.decided, other.noop.decided = self.decided, self.decided.take
         self.together.append(other)
         return other
 

@@ -54,7 +54,7 @@ class Attempts:
     def again(self, task: Task, error: BaseException, delay: float) -> None:
         """Have a task tried again, one attempt of which has failed."""
         error.__traceback__ = None  # its frames hold all that the attempt had at hand
-        attempts = task.with_extra().attempts
+        attempts = task.with_rare().attempts
         attempts.append(Attempt(task.attempt, error, perf_counter(), delay))
         del attempts[:-KEPT]
         if task.files is not None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from .._core import arguments
-from .._core.calls import call_shown
+from .._core.call_text import call_shown
 from .._core.containers import Kinds, is_waited_for
 from .._core.files import File
 from .._core.states import NOW, SUCCEEDED

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from .._core.files import OutputFile, straight
 from .._core.near import meant
 from .._core.task import Definition
-from .._files.held_path import HeldPath
+from .._files.output_path import OutputPath
 from .._files.path_standin import PathStandIn
 from ..errors import EngineClosed
 
@@ -69,7 +69,11 @@ def path_of_output(value: object, files: TaskFiles, name: str) -> Any:
     if name not in files.outputs:
         raise _no_such(files, name, files.outputs)
     made = files.outputs[name]
-    return [HeldPath.to(each, files) for each in made] if isinstance(made, list) else HeldPath.to(made, files)
+    return (
+        [OutputPath.to(each, files) for each in made]
+        if isinstance(made, list)
+        else OutputPath.to(made, files)
+    )
 
 
 def _no_such(files: TaskFiles, name: str, known: Iterable[str]) -> KeyError:

@@ -233,7 +233,7 @@ class Run:
         task.owner = owner
         task.story = PENDING
         task.attempt = task.waiting = 0
-        task.dependents = task.link = task.holes = task.extra = None
+        task.dependents = task.link = task.holes = task.rare = None
         dependencies, files = (
             self.wiring.of_call(task, args, kwargs, after) if args or kwargs or after else _NOTHING
         )

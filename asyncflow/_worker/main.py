@@ -1,7 +1,7 @@
 """The main loop of a worker process: reads calls and runs them one after another.
 
 Two threads. The main thread is this loop, and `runner.py` runs each call on it. The other, of `orders.py`, waits for
-orders. What both touch: the queue in `calls.py`, two variables in `orders.py`, and the pipe in `records.py`.
+orders. What both touch: the queue in `call_queue.py`, two variables in `orders.py`, and the pipe in `records.py`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Any, NoReturn
 
 from . import wire
 from .by_value.known import HOME, hold_modules
-from .calls import Calls
+from .call_queue import CallQueue
 from .marks import WORKER_OF
 from .orders import Orders
 from .records import NEVER, NOBODY, Records
@@ -43,7 +43,7 @@ class Worker:
         told = memoryview(mmap.mmap(page, mmap.PAGESIZE))
         self._page = told.cast("Q")
         self._records = Records(records, channel)
-        self._calls = Calls(self._records)
+        self._calls = CallQueue(self._records)
         self._orders = Orders(channel, self._calls)
         began = told.cast("d")[1:]
         self._runner = Runner(self._page, began, self._records, self._calls, self._orders, most_memory)
@@ -79,7 +79,7 @@ class Worker:
             large = type(definition) is int  # its size, in a file of its own
             whole = wire.read_file(files.pop(0), definition) if large else definition
             if number == wire.PATH:
-                with self._orders.house.settling():
+                with self._orders.process_state.settling():
                     sys.path[:], sys.argv[:] = pickle.loads(whole)
                 invalidate_caches()
             elif number == wire.START:
@@ -94,7 +94,7 @@ class Worker:
     def _start(self, engine: str, pieces: list[bytes], initializer: bytes | None) -> None:
         """Set what the program has set for its process, and run the initializer."""
         HOME.engine = engine
-        with self._orders.house.settling():
+        with self._orders.process_state.settling():
             for piece in pieces:
                 with suppress(Exception):  # it is the program's, but may make sense there alone
                     set_it, args = pickle.loads(piece)

@@ -14,8 +14,8 @@ import threading
 from typing import Any
 
 from . import wire
-from .calls import Calls
-from .house import House
+from .call_queue import CallQueue
+from .process_state import ProcessState
 from .records import NOBODY
 
 
@@ -36,7 +36,7 @@ class Orders:
         calls: those that have not begun.
     """
 
-    def __init__(self, channel: socket.socket, calls: Calls) -> None:
+    def __init__(self, channel: socket.socket, calls: CallQueue) -> None:
         self._channel = channel
         self._calls = calls
         self._main = threading.get_ident()
@@ -45,7 +45,9 @@ class Orders:
         self._event_loop: Any = None
         self._coroutine: Any = None  # the asyncio task that runs
         signal.signal(signal.SIGUSR1, self._on_stop)
-        self.house = House(self._stop_if_told)  # after that, since it keeps what handlers it finds
+        self.process_state = ProcessState(
+            self._stop_if_told
+        )  # after that, since it keeps what handlers it finds
 
     def listen(self) -> None:
         """Begin to wait for orders."""
@@ -69,7 +71,9 @@ class Orders:
         if self.current and self.current == self.to_stop:
             if self._coroutine is not None:
                 self._event_loop.call_soon_threadsafe(self._coroutine.cancel)
-            elif not self.house.is_importing:  # half a package is not mended by importing it once more
+            elif (
+                not self.process_state.is_importing
+            ):  # half a package is not mended by importing it once more
                 raise Stopped
 
     def _stop_if_told(self) -> None:

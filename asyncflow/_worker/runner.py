@@ -11,7 +11,7 @@ from time import perf_counter
 from typing import Any, Final
 
 from . import wire
-from .calls import Calls
+from .call_queue import CallQueue
 from .chain import with_previous
 from .functions import Functions
 from .orders import Orders, Stopped
@@ -41,7 +41,7 @@ class Runner:
         page: memoryview[int],
         began: memoryview[float],
         records: Records,
-        calls: Calls,
+        calls: CallQueue,
         orders: Orders,
         most_memory: int,
     ) -> None:
@@ -49,7 +49,7 @@ class Runner:
         self._records = records
         self._calls = calls
         self._orders = orders
-        self._house = orders.house
+        self._process_state = orders.process_state
         self._most_memory = most_memory
         self._memory_seen = 0.0
         self.functions = Functions()
@@ -88,7 +88,7 @@ class Runner:
                     previous.clear()
                 fn, touches_nothing = self._loaded.get(number) or self.functions.load(number)
                 harmless = harmless and touches_nothing
-                if self._house.import_began:
+                if self._process_state.import_began:
                     self._tell_loading(task_id)
                 self._began[0] = started = perf_counter()
                 value = fn(*args, **kwargs) if harmless else copy_context().run(fn, *args, **kwargs)
@@ -98,7 +98,7 @@ class Runner:
                 orders.current = NOBODY  # a signal that comes from here on stops nothing
             ran = started, perf_counter()
             if not harmless:
-                self._house.send_children_away()
+                self._process_state.send_children_away()
         except BaseException as error:
             orders.current = NOBODY  # once more: the signal may have cut that `finally` short
             self._unfinished(task_id, started, file, error)
@@ -113,7 +113,7 @@ class Runner:
         return [value] if given and self._calls.link_follows() else []
 
     def _tell_loading(self, task_id: int) -> None:
-        began, self._house.import_began = self._house.import_began, 0.0
+        began, self._process_state.import_began = self._process_state.import_began, 0.0
         if perf_counter() - began > _TOLD:
             self._records.add(wire.LOADED, task_id, (began, 0.0), None)
 
@@ -140,7 +140,7 @@ class Runner:
         ran = (started, perf_counter()) if started else NEVER
         if file >= 0:  # nobody has read it
             os.close(file)
-        self._house.send_children_away(error)
+        self._process_state.send_children_away(error)
         self._calls.hand_back_links()
         if isinstance(error, Stopped):
             self._records.add(wire.STOPPED, task_id, ran, None)
@@ -148,7 +148,7 @@ class Runner:
             self._records.add_error(task_id, ran, error)
 
     def _clean_up(self) -> None:
-        why = self._house.tidy()
+        why = self._process_state.tidy()
         if why is None and self._most_memory:
             why = self._too_large()
         if why is not None:

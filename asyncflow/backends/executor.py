@@ -115,7 +115,7 @@ class ExecutorBackend(ExecutionBackend):
         try:
             call = pack_call(work.fn, work.is_coroutine, work.args, work.kwargs)
         except BaseException as error:
-            from .process.calls import why_unsendable
+            from .process.packing import why_unsendable
 
             raise TypeError(why_unsendable(work, error)) from error
         # No two calls are alike: an executor that keeps what it has computed, as Dask's, would run equal ones once.

@@ -19,7 +19,7 @@ _REMEMBERED: Final = 4096  # functions; a program that submits lambdas all day m
 
 
 class NoopBackend(ExecutionBackend):
-    """A pair of hands that does nothing, coroutines included.
+    """A backend that does nothing, coroutines included.
 
     A task's value is its ``example=``; else one of the type that its function is annotated to return; else a stand-in
     that tolerates what code does to results.

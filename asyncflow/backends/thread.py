@@ -57,44 +57,44 @@ class ThreadBackend(ExecutionBackend):
 
     def __init__(self, workers: int | None = None) -> None:
         self.workers: int = whole_or_none("workers", workers) or usable_cpus()
-        self._crew: _Crew | None = None
+        self._threads: _WorkerThreads | None = None
 
     async def start(self, report: Report) -> None:
         """Threads are started with the first work that needs them."""
         self.abandon()  # of an engine that was shut down without its backends
-        self._crew = _Crew(self.workers, report)
+        self._threads = _WorkerThreads(self.workers, report)
 
     def submit(self, batch: Sequence[Work]) -> None:
         """Queue the work."""
-        assert self._crew is not None
-        self._crew.submit(batch)
+        assert self._threads is not None
+        self._threads.submit(batch)
 
     async def cancel(self, task_id: int) -> bool:
         """Take work back that has not begun; a thread that runs cannot be stopped."""
-        return self._crew is not None and self._crew.take_back(task_id)
+        return self._threads is not None and self._threads.take_back(task_id)
 
     def look_now(self) -> None:
         """Report which tasks run, to somebody who asks."""
-        if self._crew is not None:
-            self._crew.look_now()
+        if self._threads is not None:
+            self._threads.look_now()
 
     def recover(self, submitted: Sequence[int], lost: Sequence[int]) -> Sequence[int]:
         """Take back what no thread has begun of what was being submitted."""
-        return self._crew.recover(lost) if self._crew is not None else submitted
+        return self._threads.recover(lost) if self._threads is not None else submitted
 
     async def shutdown(self, *, grace: float) -> list[int]:
         """Let the threads end."""
-        crew, self._crew = self._crew, None
-        return await crew.leave(grace) if crew is not None else []
+        threads, self._threads = self._threads, None
+        return await threads.leave(grace) if threads is not None else []
 
     def abandon(self) -> None:
         """Let the threads end by themselves."""
-        if self._crew is not None:
-            self._crew.dismiss()
-            self._crew = None
+        if self._threads is not None:
+            self._threads.dismiss()
+            self._threads = None
 
 
-class _Crew:
+class _WorkerThreads:
     """The threads of one start. They know this and not the backend, so that one can be collected without them."""
 
     def __init__(self, size: int, report: Report) -> None:

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from .._show import words
 from .._show.outline import Outline
-from .._show.shown import Shown
+from .._show.outlined import Outlined
 from ..errors import WiringError
 from . import findings_text, stored, wfformat
 from .diff import PlanDiff, diff
@@ -43,7 +43,7 @@ class CriticalPath:
 
 
 @dataclass(frozen=True, slots=True, init=False, repr=False)
-class Plan(Shown):
+class Plan(Outlined):
     """The tasks of a workflow, what each waits for, and what can be worked out from that.
 
     It never changes. Blocks are boxes: they hold tasks and take no time of their own, and what depends on a block

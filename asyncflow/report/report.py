@@ -16,7 +16,7 @@ from .._record.history import History
 from .._record.lines import events_in, last_run
 from .._show import words
 from .._show.outline import Outline
-from .._show.shown import Shown
+from .._show.outlined import Outlined
 from ..events import EventsLost
 from . import (
     blocks,
@@ -73,7 +73,7 @@ class PathStep:
         return step_in_words(self)
 
 
-class Report(Shown):
+class Report(Outlined):
     """What happened in a run. Everything is worked out when it is asked for, and tasks are made one by one.
 
     Args:

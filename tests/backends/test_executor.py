@@ -62,7 +62,7 @@ class TestPoolOfProcesses(BackendConformance):
         "test_a_task_that_ends_its_process_fails_alone": _BREAKS,
         "test_every_worker_may_die_at_once_and_again": _BREAKS,
         "test_a_worker_that_is_killed_while_idle_is_replaced": _BREAKS,
-        "test_the_next_task_finds_a_clean_house": _STAYS,
+        "test_the_next_task_finds_a_clean_process": _STAYS,
         "test_a_fork_that_returns_too_is_not_heard": _STAYS,
         "test_a_fork_ends_with_the_status_of_a_program": _STAYS,
         "test_no_process_outlives_a_parent_that_was_killed": "the standard library's workers outlive it",

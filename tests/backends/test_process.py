@@ -74,8 +74,8 @@ async def test_workers_are_started_side_by_side_and_no_more_than_there_is_work()
         futures = [engine.submit(os.getpid) for _ in range(3)]
         for _ in range(10):  # turns of the loop, in which no process can be up
             await asyncio.sleep(0)
-        crew = engine._run.backends["process"]._crew
-        assert len(crew._hands) == 3
+        pool = engine._run.backends["process"]._pool
+        assert len(pool._workers) == 3
         await asyncio.gather(*futures)
 
 
@@ -221,9 +221,9 @@ async def test_math_libraries_share_the_cpus_unless_told_otherwise(monkeypatch: 
 async def test_workers_that_cannot_start_are_an_error_with_their_words(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    from asyncflow.backends.process import hand
+    from asyncflow.backends.process import worker_process
 
-    monkeypatch.setattr(hand, "_program", lambda *_: "import sys; sys.exit('no such interpreter')")
+    monkeypatch.setattr(worker_process, "_program", lambda *_: "import sys; sys.exit('no such interpreter')")
     async with WorkflowEngine(backend="process", workers=2) as engine:
         with pytest.raises(WorkerDied, match=r"'pid' \(#1\) lost its worker(?s:.*)no such interpreter"):
             await engine.submit(pid)

@@ -15,7 +15,7 @@ from asyncflow import State, WorkflowEngine
 from asyncflow._worker.maps import mapped
 from asyncflow._worker.wire import write_file
 from asyncflow.backends.process import ProcessBackend
-from asyncflow.backends.process.calls import Packed
+from asyncflow.backends.process.packing import Packed
 
 _MIB = 1 << 20
 

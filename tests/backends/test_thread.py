@@ -137,8 +137,8 @@ async def test_a_shutdown_is_bounded_while_a_thread_is_just_taking_work() -> Non
 
     backend, record = ThreadBackend(workers=1), Record()
     await backend.start(record.report)
-    assert backend._crew is not None
-    backend._crew._waiting = Waiting()
+    assert backend._threads is not None
+    backend._threads._waiting = Waiting()
     piece = Piece(bad.add, (1, 2))
     backend.submit([piece])
     taken.wait()

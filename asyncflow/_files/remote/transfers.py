@@ -29,9 +29,9 @@ from ..._core.urls import (
     scheme,
     shown,
 )
+from .connection import Connection
 from .drivers import check_size, listing, move, prepare, remove
 from .failures import may_pass, stopped, told
-from .place import Place
 
 T = TypeVar("T")
 
@@ -60,9 +60,9 @@ class Remote:
             ValueError: the URL means nothing.
             ImportError: what speaks to such places is not installed.
         """
-        with Place(url) as place:
+        with Connection(url) as connection:
             fetch = self._fetch_folder if is_directory(url) else self._fetch_file
-            fetch(place, self._tried(place, "", lambda: place.path), target, "")
+            fetch(connection, self._tried(connection, "", lambda: connection.path), target, "")
 
     def send(self, path: Path, url: str) -> None:
         """Put a file or a directory somewhere, in one piece where that is possible.
@@ -85,39 +85,39 @@ class Remote:
                 )
         elif is_directory(url):
             raise IsADirectoryError(f"{shown(url)} ends in a slash, and {str(path)!r} is a file")
-        with Place(url) as place:
-            target = self._tried(place, "", lambda: place.path)
+        with Connection(url) as connection:
+            target = self._tried(connection, "", lambda: connection.path)
             if path.is_dir():
                 target = target.rstrip("/")
             if publishes_whole(url):
-                self._send_each(place, tree, target)
+                self._send_each(connection, tree, target)
             else:
-                self._send_beside(place, tree, target)
+                self._send_beside(connection, tree, target)
 
     # -- from there to here -------------------------------------------------------------------------------
 
-    def _fetch_folder(self, place: Place, source: str, target: Path, below: str) -> None:
+    def _fetch_folder(self, connection: Connection, source: str, target: Path, below: str) -> None:
         target.mkdir()
         try:
             for name, (path, folder) in self._tried(
-                place, below, lambda: listing(place.fs, source, place.is_web)
+                connection, below, lambda: listing(connection.fs, source, connection.is_web)
             ).items():
                 fetch = self._fetch_folder if folder else self._fetch_file
-                fetch(place, path, target / name, f"{below}/{name}" if below else name)
+                fetch(connection, path, target / name, f"{below}/{name}" if below else name)
         except BaseException:
             shutil.rmtree(target, ignore_errors=True)
             raise
 
-    def _fetch_file(self, place: Place, source: str, target: Path, below: str) -> None:
+    def _fetch_file(self, connection: Connection, source: str, target: Path, below: str) -> None:
         target.touch(exist_ok=False)
         try:
-            self._tried(place, below, lambda: self._receive(place, source, target))
+            self._tried(connection, below, lambda: self._receive(connection, source, target))
         except BaseException:
             target.unlink(missing_ok=True)
             raise
 
-    def _receive(self, place: Place, source: str, target: Path) -> None:
-        with place.reading(source) as (stream, size), open(target, "wb") as file:
+    def _receive(self, connection: Connection, source: str, target: Path) -> None:
+        with connection.reading(source) as (stream, size), open(target, "wb") as file:
             self._pour(stream, file, size)
 
     def _pour(self, source: Any, sink: Any, size: int | None) -> None:
@@ -132,55 +132,57 @@ class Remote:
 
     # -- from here to there -------------------------------------------------------------------------------
 
-    def _send_each(self, place: Place, tree: dict[str, Path], target: str) -> None:
+    def _send_each(self, connection: Connection, tree: dict[str, Path], target: str) -> None:
         files = {below: path for below, path in tree.items() if not path.is_dir()}
         if not files:
-            raise OSError(f"{place.shown}: the directory holds no file, and there are no empty ones there")
+            raise OSError(
+                f"{connection.shown}: the directory holds no file, and there are no empty ones there"
+            )
         for below, path in files.items():
             remote = joined(target, below) if below else target
-            self._tried(place, below, partial(self._put, place, path, remote))
+            self._tried(connection, below, partial(self._put, connection, path, remote))
 
-    def _put(self, place: Place, path: Path, remote: str) -> None:
+    def _put(self, connection: Connection, path: Path, remote: str) -> None:
         # By the driver's own `put_file`: a file that it has opened is published by closing it, whole or not.
         from fsspec.callbacks import Callback
 
         watch = Callback(hooks={"stopped": lambda size, value: self._go_on()})
         size = path.stat().st_size
-        if place.is_web:
+        if connection.is_web:
             with open(path, "rb") as file:
                 # Signed URLs take no upload that does not tell its size first.
                 headers = {"Content-Length": str(size)}
-                place.fs.put_file(file, remote, callback=watch, method="put", headers=headers)
+                connection.fs.put_file(file, remote, callback=watch, method="put", headers=headers)
         else:
-            place.fs.put_file(str(path), remote, callback=watch)
+            connection.fs.put_file(str(path), remote, callback=watch)
             with suppress(PermissionError):  # one may be allowed to write and not to look
-                check_size(place.fs, remote, size)
+                check_size(connection.fs, remote, size)
 
-    def _send_beside(self, place: Place, tree: dict[str, Path], target: str) -> None:
+    def _send_beside(self, connection: Connection, tree: dict[str, Path], target: str) -> None:
         hidden = f"{target.rpartition('/')[0]}/.asyncflow-{secrets.token_hex(8)}"
-        self._tried(place, "", lambda: prepare(place.fs, target, tree[""].is_dir()))
+        self._tried(connection, "", lambda: prepare(connection.fs, target, tree[""].is_dir()))
         try:
             for below, path in tree.items():
                 remote = joined(hidden, below) if below else hidden
-                self._tried(place, below, partial(self._write, place, path, remote))
-            self._tried(place, "", lambda: move(place.fs, hidden, target))
+                self._tried(connection, below, partial(self._write, connection, path, remote))
+            self._tried(connection, "", lambda: move(connection.fs, hidden, target))
         except BaseException:
             with suppress(Exception):  # where nobody answers, nothing can be tidied
-                remove(place.fs, hidden)
+                remove(connection.fs, hidden)
             raise
 
-    def _write(self, place: Place, path: Path, remote: str) -> None:
+    def _write(self, connection: Connection, path: Path, remote: str) -> None:
         if path.is_dir():
-            place.fs.makedirs(remote, exist_ok=True)
+            connection.fs.makedirs(remote, exist_ok=True)
             return
         with open(path, "rb") as source:
-            with place.fs.open(remote, "wb") as sink:
+            with connection.fs.open(remote, "wb") as sink:
                 self._pour(source, sink, None)
-            check_size(place.fs, remote, source.tell())
+            check_size(connection.fs, remote, source.tell())
 
     # -- again --------------------------------------------------------------------------------------------
 
-    def _tried(self, place: Place, below: str, step: Callable[[], T]) -> T:
+    def _tried(self, connection: Connection, below: str, step: Callable[[], T]) -> T:
         """Take a step, and again while that may help, from its beginning and newly connected.
 
         Errors say which part of a directory it was: `below`.
@@ -192,12 +194,12 @@ class Remote:
                 return step()
             except Exception as error:
                 failure = stopped() if self._stopped.is_set() else error  # a driver wraps what stops it
-                where = f"{place.shown.rstrip('/')}/{below}" if below else place.shown
-                problem = told(failure, where, place.url, attempt)
+                where = f"{connection.shown.rstrip('/')}/{below}" if below else connection.shown
+                problem = told(failure, where, connection.url, attempt)
                 delay = delay_before(attempt + 1, self._delays) if may_pass(failure) else None
                 del failure
             # Out of the handler: what a driver says may hold a password, and would be shown as the context.
-            place.close()
+            connection.close()
             if delay is None:
                 raise problem
             self._stopped.wait(delay)

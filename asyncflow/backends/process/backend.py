@@ -1,4 +1,4 @@
-"""The process backend: what users choose, and what the engine talks to. The work is done in `crew`."""
+"""The process backend: what users choose, and what the engine talks to. The work is done in `worker_pool`."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from ..._worker.by_value.known import HOME
 from ..._worker.by_value.pickler import dumps
 from ...backend import Concurrency, ExecutionBackend, Report, Work
 from ..thread import usable_cpus
-from .crew import Crew
 from .interpreter import interpreter
+from .worker_pool import WorkerPool
 
 _MATH_THREADS = (
     "OMP_NUM_THREADS",
@@ -83,7 +83,7 @@ class ProcessBackend(ExecutionBackend):
             )
         self._initializer = initializer
         self._initargs = tuple(initargs)
-        self._crew: Crew | None = None
+        self._pool: WorkerPool | None = None
 
     async def start(self, report: Report) -> None:
         """Processes are started with the first work that needs them.
@@ -91,7 +91,7 @@ class ProcessBackend(ExecutionBackend):
         Raises:
             RuntimeError: there is no interpreter to run in them.
         """
-        self._crew = Crew(
+        self._pool = WorkerPool(
             self.workers,
             report,
             dict.fromkeys(_MATH_THREADS, str(self._math_threads)),
@@ -116,29 +116,29 @@ class ProcessBackend(ExecutionBackend):
 
     def submit(self, batch: Sequence[Work]) -> None:
         """Give the work out."""
-        assert self._crew is not None
-        self._crew.submit(batch)
+        assert self._pool is not None
+        self._pool.submit(batch)
 
     async def cancel(self, task_id: int) -> bool:
         """Stop a task: asked first, killed after the grace time."""
-        return self._crew is not None and self._crew.cancel(task_id)
+        return self._pool is not None and self._pool.cancel(task_id)
 
     def look_now(self) -> None:
         """Report which tasks run."""
-        if self._crew is not None:
-            self._crew.look_now()
+        if self._pool is not None:
+            self._pool.look_now()
 
     def recover(self, submitted: Sequence[int], lost: Sequence[int]) -> Sequence[int]:
         """Replace the processes of which nobody knows any more what they have."""
-        return self._crew.recover(submitted) if self._crew is not None else submitted
+        return self._pool.recover(submitted) if self._pool is not None else submitted
 
     async def shutdown(self, *, grace: float) -> list[int]:
         """End all processes."""
-        crew, self._crew = self._crew, None
-        return await crew.leave(grace) if crew is not None else []
+        pool, self._pool = self._pool, None
+        return await pool.leave(grace) if pool is not None else []
 
     def abandon(self) -> None:
         """Kill all processes."""
-        crew, self._crew = self._crew, None
-        if crew is not None:
-            crew.abandon()
+        pool, self._pool = self._pool, None
+        if pool is not None:
+            pool.abandon()

@@ -11,7 +11,7 @@ from functools import partial
 from ..._core.pace import FRAME_SECONDS
 from ..._worker import wire
 from ...backend import CANCELLED, FAILED, RETURNED, Report, Work
-from .calls import Book, Packed
+from .packing import Book, Packed
 from .porter import Porter
 
 

@@ -1,4 +1,4 @@
-"""Where functions leave this process: workers that die, houses that are left in disorder, floods of output."""
+"""Where functions leave this process: workers that die, processes that are left in disorder, floods of output."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def died() -> type[Exception]:
 @applies(executes=True, in_process=False)
 @asynchronous
 class Processes(Conformance):
-    """A worker's end is one task's failure, and the next task finds a clean house."""
+    """A worker's end is one task's failure, and the next task finds a clean process."""
 
     @pytest.mark.parametrize(
         ("body", "args", "word"),
@@ -85,7 +85,7 @@ class Processes(Conformance):
             *(pytest.param(bad.setting, bad.change_setting, (name,), id=name) for name in bad.SETTINGS),
         ],
     )
-    async def test_the_next_task_finds_a_clean_house(
+    async def test_the_next_task_finds_a_clean_process(
         self, engine: Engine, look: object, mess: object, args: tuple[object, ...]
     ) -> None:
         look_args = args if look in (bad.variable, bad.descriptor_is_open, bad.setting) else ()

@@ -17,7 +17,7 @@ _TIMES: Final = ("called", "ready", "staged", "submitted", "started", "finished"
 _NUMBERS: Final = ("site", "block", "state", "attempts", "worker", "bytes_in", "bytes_out")
 
 
-class Columns:
+class HistoryColumns:
     """The columns of a history, by row, and what else is known of tasks, by number. What they mean is said there; but
     times are by a clock of the one who fills them in.
 

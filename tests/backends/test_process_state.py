@@ -1,4 +1,4 @@
-"""What a worker process keeps from task to task, and what it does not: its house."""
+"""What a worker process keeps from task to task, and what it does not: the state of the process."""
 
 from __future__ import annotations
 

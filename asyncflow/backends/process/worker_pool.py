@@ -32,10 +32,10 @@ from ...backend import (
     Work,
 )
 from ...errors import WorkerDied
-from .calls import HEAVY, Packed
-from .hand import Hand, Message
+from .packing import HEAVY, Packed
 from .porter import Porter
 from .waiting import Waiting
+from .worker_process import Message, WorkerProcess
 
 _log = logging.getLogger("asyncflow.worker")
 _PATIENCE: Final = 0.005  # seconds that a call may wait in one worker's frame while another worker is idle
@@ -43,7 +43,7 @@ _FALSE_STARTS: Final = 3  # processes in a row that end before they are up, unti
 _KILLED: Final = 0.1
 
 
-class Crew:
+class WorkerPool:
     """Worker processes.
 
     Args:
@@ -81,7 +81,7 @@ class Crew:
         self._pid = os.getpid()
         self._porter = Porter()
         self._waiting = Waiting(report, self._porter, size, self._feed)
-        self._hands: list[Hand] = []
+        self._workers: list[WorkerProcess] = []
         self._stopping: dict[int, Due | None] = {}
         self._loading: set[int] = set()  # tasks whose results are being taken in
         self._told: set[int] = set()  # tasks whose start was reported
@@ -95,9 +95,9 @@ class Crew:
     def submit(self, batch: Sequence[Work]) -> None:
         """Take work, with what is linked to it."""
         if self._waiting.is_outdated():
-            for hand in self._hands:
-                if not hand.retires:
-                    self._retire(hand)
+            for worker in self._workers:
+                if not worker.retires:
+                    self._retire(worker)
         self._waiting.add(batch)
         self._feed()
 
@@ -105,10 +105,10 @@ class Crew:
         """Give out what can be given out."""
         try:
             self._waiting.call_heavy()
-            most = share(len(self._waiting.heads), len(self._hands))
+            most = share(len(self._waiting.heads), len(self._workers))
             while self._waiting.heads:
-                hand = self._next_hand()
-                if hand is None or not self._give(hand, most):
+                worker = self._next_worker()
+                if worker is None or not self._give(worker, most):
                     break
             if not self._waiting.heads:
                 self._spread()
@@ -116,33 +116,33 @@ class Crew:
             self._interrupted()
             raise
 
-    def _next_hand(self) -> Hand | None:
-        up = [hand for hand in self._hands if not hand.retires]
-        idle = next((hand for hand in up if hand.is_up and not hand.given), None)
+    def _next_worker(self) -> WorkerProcess | None:
+        up = [worker for worker in self._workers if not worker.retires]
+        idle = next((worker for worker in up if worker.is_up and not worker.given), None)
         if idle is not None:
             return idle
-        starting = sum(not hand.is_up for hand in up)
+        starting = sum(not worker.is_up for worker in up)
         if len(up) < self._size and starting < len(self._waiting.heads) and not self._closing:
             self._hire()
             self._turns.call_soon(self._feed)  # the next of them: in one turn, many would hold up the loop
-        ready = [hand for hand in up if hand.is_up and hand.load < AHEAD]
-        return min(ready, key=lambda hand: hand.load, default=None)
+        ready = [worker for worker in up if worker.is_up and worker.load < AHEAD]
+        return min(ready, key=lambda worker: worker.load, default=None)
 
-    def _give(self, hand: Hand, most: int) -> bool:
+    def _give(self, worker: WorkerProcess, most: int) -> bool:
         """Send a frame of so many calls at most. False if nothing could be sent."""
-        frame, heads = self._waiting.frame(most, hand.known)
+        frame, heads = self._waiting.frame(most, worker.known)
         if not frame:
             return bool(self._waiting.heads)
         try:
-            is_sent = hand.send(frame)
+            is_sent = worker.send(frame)
             if is_sent:
                 self._waiting.sent(frame)
         except OSError as error:
             self._waiting.cannot_be_sent(frame, error)
             return True
         except BaseException:  # Ctrl-C: perhaps it has them, perhaps not
-            hand.is_in_doubt = True
-            hand.given.update((each.work.id, each) for each in frame)
+            worker.is_in_doubt = True
+            worker.given.update((each.work.id, each) for each in frame)
             self._waiting.sent(frame)
             raise
         if not is_sent:
@@ -154,73 +154,73 @@ class Crew:
     def _hire(self) -> None:
         try:
             environment = self._variables | dict(os.environ)
-            hand = Hand(self._python, environment, self._most_memory, self._start_with)
+            worker = WorkerProcess(self._python, environment, self._most_memory, self._start_with)
         except OSError as error:
             problem = error
             problem.add_note("No worker process could be started.")
             if (
-                not self._hands
+                not self._workers
             ):  # else these go on, and it is tried again when one of them has ended something
                 self._fail_waiting(lambda _: problem)
             return
         try:
-            self._hands.append(hand)
-            self._loop.add_reader(hand.records, self._read, hand)
-            self._loop.add_reader(hand.pidfd, self._ended, hand)
-            for relay in (hand.out, hand.err):
+            self._workers.append(worker)
+            self._loop.add_reader(worker.records, self._read, worker)
+            self._loop.add_reader(worker.pidfd, self._ended, worker)
+            for relay in (worker.out, worker.err):
                 self._loop.add_reader(relay.fd, self._relay, relay)
-            _log.debug("%s was started", hand.name)
+            _log.debug("%s was started", worker.name)
         except BaseException:  # Ctrl-C: nobody would hear it
-            hand.is_in_doubt = True
-            if hand not in self._hands:
-                self._hands.append(hand)
+            worker.is_in_doubt = True
+            if worker not in self._workers:
+                self._workers.append(worker)
             raise
 
     def _relay(self, relay: Any) -> None:
         if not relay.read():
             self._loop.remove_reader(relay.fd)
 
-    def _read(self, hand: Hand) -> None:
+    def _read(self, worker: WorkerProcess) -> None:
         try:
-            records = hand.read()
+            records = worker.read()
             if not records:
                 return
-            hand.out.read()  # what a task has printed comes before its result
-            hand.err.read()
-            self._take_records(hand, records)
+            worker.out.read()  # what a task has printed comes before its result
+            worker.err.read()
+            self._take_records(worker, records)
         except BaseException:
-            self._interrupted(hand)
+            self._interrupted(worker)
             raise
-        if self._recycle_after and hand.done >= self._recycle_after and not hand.retires:
-            self._retire(hand)
+        if self._recycle_after and worker.done >= self._recycle_after and not worker.retires:
+            self._retire(worker)
         self._feed()
 
-    def _take_records(self, hand: Hand, records: Iterable[Message]) -> None:
+    def _take_records(self, worker: WorkerProcess, records: Iterable[Message]) -> None:
         events: list[Event] = []
-        if hand.hired:
-            events += _waited_for(hand, records)
+        if worker.hired:
+            events += _waited_for(worker, records)
         for kind, task_id, began, ended, payload in records:
             if kind == wire.VALUE:  # nearly all; written out flat
-                self._strike(hand, task_id, ended - began)
-                events.append((RAN, task_id, (began, ended, hand.name)))
+                self._strike(worker, task_id, ended - began)
+                events.append((RAN, task_id, (began, ended, worker.name)))
                 events.append((SUCCEEDED, task_id, payload))
             elif kind == wire.BEGUN:
                 if task_id not in self._told:
                     self._told.add(task_id)
-                    events.append((STARTED, task_id, (began, hand.name)))
+                    events.append((STARTED, task_id, (began, worker.name)))
             elif kind == wire.LOADED:
-                if task_id != hand.first:
+                if task_id != worker.first:
                     events.append((LOADING, task_id, began))
             elif kind == wire.NOT_BEGUN:
-                self._begin_again(hand, payload)
+                self._begin_again(worker, payload)
             elif kind == wire.RETIRES:
-                self._retire(hand)
+                self._retire(worker)
             elif kind == wire.UP:
-                hand.rise(*payload)
+                worker.rise(*payload)
                 self._false_starts = 0
             else:
-                ran = (RAN, task_id, (began, ended, hand.name))
-                event = self._result(hand, kind, task_id, ran, payload)
+                ran = (RAN, task_id, (began, ended, worker.name))
+                event = self._result(worker, kind, task_id, ran, payload)
                 if event is not None:
                     if began:
                         events.append(ran)
@@ -228,17 +228,19 @@ class Crew:
         if events:
             self._report(events)
 
-    def _strike(self, hand: Hand, task_id: int, seconds: float) -> Packed:
-        packed = hand.take(task_id)
+    def _strike(self, worker: WorkerProcess, task_id: int, seconds: float) -> Packed:
+        packed = worker.take(task_id)
         assert packed is not None
         if self._told or self._stopping:
             self._forget(task_id)
-        hand.done += 1
+        worker.done += 1
         packed.function.pace.saw(seconds)
         return packed
 
-    def _result(self, hand: Hand, kind: int, task_id: int, ran: Event, payload: Any) -> Event | None:
-        packed = self._strike(hand, task_id, ran[2][1] - ran[2][0])
+    def _result(
+        self, worker: WorkerProcess, kind: int, task_id: int, ran: Event, payload: Any
+    ) -> Event | None:
+        packed = self._strike(worker, task_id, ran[2][1] - ran[2][0])
         if kind == wire.STOPPED:
             return CANCELLED, task_id, None
         if kind == wire.ERROR and type(payload) is bytes:
@@ -248,7 +250,7 @@ class Crew:
         if kind == wire.PACKED:
             return _unpacked(packed.work, partial(pickle.loads, payload))
         try:
-            file = hand.result_file()
+            file = worker.result_file()
         except OSError as error:
             return FAILED, task_id, error
         load: Callable[[], Event]
@@ -275,14 +277,14 @@ class Crew:
             if timer is not None:
                 timer.cancel()
 
-    def _begin_again(self, hand: Hand, task_ids: Iterable[int]) -> None:
+    def _begin_again(self, worker: WorkerProcess, task_ids: Iterable[int]) -> None:
         """Calls that a process had and did not begin wait again, before all others."""
         again: list[Work] = []
         heads: list[int] = []
         events: list[Event] = []
         came: set[int] = set()
         for task_id in task_ids:
-            packed = hand.take(task_id)
+            packed = worker.take(task_id)
             if packed is None:
                 continue
             stopping = task_id in self._stopping
@@ -301,110 +303,119 @@ class Crew:
         if events:
             self._report(events)
 
-    def _take_unread(self, hand: Hand) -> None:
+    def _take_unread(self, worker: WorkerProcess) -> None:
         try:
-            self._begin_again(hand, hand.take_unread())
+            self._begin_again(worker, worker.take_unread())
         except BaseException:
-            self._interrupted(hand)
+            self._interrupted(worker)
             raise
 
     # -- balance ------------------------------------------------------------------------------------------
 
     def _spread(self) -> None:
         """Nothing waits here. If a process is idle, another may have more than it can begin at once."""
-        idle = [hand for hand in self._hands if hand.is_up and not hand.given and not hand.retires]
+        idle = [
+            worker for worker in self._workers if worker.is_up and not worker.given and not worker.retires
+        ]
         if not idle or self._recall is not None:
             return
-        if any(len(hand.given) > 1 for hand in self._hands):
+        if any(len(worker.given) > 1 for worker in self._workers):
             # Mostly the frame is over in less time than it takes to ask for it.
             self._recall = self._turns.call_later(_PATIENCE, self._take_back)
 
     def _take_back(self) -> None:
         self._recall = None
         if self._waiting.heads or not any(
-            not hand.given for hand in self._hands if hand.is_up and not hand.retires
+            not worker.given for worker in self._workers if worker.is_up and not worker.retires
         ):
             return
-        for hand in self._hands:
-            if len(hand.given) > 1:
-                self._take_unread(hand)
-                hand.order(wire.TAKE_BACK)
+        for worker in self._workers:
+            if len(worker.given) > 1:
+                self._take_unread(worker)
+                worker.order(wire.TAKE_BACK)
         self._feed()
 
     # -- the end of a process -----------------------------------------------------------------------------
 
-    def _retire(self, hand: Hand) -> None:
-        hand.retires = True
-        self._take_unread(hand)
-        hand.dismiss()
+    def _retire(self, worker: WorkerProcess) -> None:
+        worker.retires = True
+        self._take_unread(worker)
+        worker.dismiss()
 
-    def _ended(self, hand: Hand) -> None:
+    def _ended(self, worker: WorkerProcess) -> None:
         """A process has ended: as it was told to, or by what it ran, or by somebody's hand."""
         try:
-            self._take_end(hand)
+            self._take_end(worker)
         except BaseException:
-            self._interrupted(hand)
+            self._interrupted(worker)
             raise
         self._gone.set()
         self._feed()
 
-    def _take_end(self, hand: Hand) -> None:
-        for fd in (hand.records, hand.pidfd, hand.out.fd, hand.err.fd):
+    def _take_end(self, worker: WorkerProcess) -> None:
+        for fd in (worker.records, worker.pidfd, worker.out.fd, worker.err.fd):
             self._loop.remove_reader(fd)
-        while (records := hand.read()) or hand.came:
-            self._take_records(hand, records)
-        hand.out.finish()
-        hand.err.finish()
-        how, peak = hand.reap()
-        running = hand.running
-        packed = hand.take(running)
-        self._log_end(hand, how, packed)
-        self._begin_again(hand, list(hand.given))  # first, since what was to follow was never going to run
+        while (records := worker.read()) or worker.came:
+            self._take_records(worker, records)
+        worker.out.finish()
+        worker.err.finish()
+        how, peak = worker.reap()
+        running = worker.running
+        packed = worker.take(running)
+        self._log_end(worker, how, packed)
+        self._begin_again(
+            worker, list(worker.given)
+        )  # first, since what was to follow was never going to run
         if packed is not None:
             stopped = running in self._stopping
             self._forget(running)
-            error = self._died(packed.work, hand, how, peak)
+            error = self._died(packed.work, worker, how, peak)
             self._report(
                 [
-                    *([(RAN, running, (hand.began, perf_counter(), hand.name))] if hand.began else []),
+                    *([(RAN, running, (worker.began, perf_counter(), worker.name))] if worker.began else []),
                     (CANCELLED, running, None) if stopped else (FAILED, running, error),
                 ]
             )
-        hand.close()
-        self._hands.remove(hand)
-        if not hand.is_up and not self._closing:
-            self._false_start(hand, how, peak)
+        worker.close()
+        self._workers.remove(worker)
+        if not worker.is_up and not self._closing:
+            self._false_start(worker, how, peak)
 
-    def _log_end(self, hand: Hand, how: str, packed: Packed | None) -> None:
+    def _log_end(self, worker: WorkerProcess, how: str, packed: Packed | None) -> None:
         if packed is not None:
-            _log.info("%s died by %s while it ran %r (#%d)", hand.name, how, packed.work.name, packed.work.id)
-        elif hand.retires or self._closing:
-            _log.debug("%s has ended, after %d tasks", hand.name, hand.done)
+            _log.info(
+                "%s died by %s while it ran %r (#%d)", worker.name, how, packed.work.name, packed.work.id
+            )
+        elif worker.retires or self._closing:
+            _log.debug("%s has ended, after %d tasks", worker.name, worker.done)
         else:
             _log.info(
-                "%s died by %s %s", hand.name, how, "while it was idle" if hand.is_up else "before it was up"
+                "%s died by %s %s",
+                worker.name,
+                how,
+                "while it was idle" if worker.is_up else "before it was up",
             )
 
-    def _died(self, work: Work, hand: Hand, how: str, peak: int) -> WorkerDied:
-        return WorkerDied(work.id, work.name, how, hand.pid, platform.node(), peak, hand.err.tail())
+    def _died(self, work: Work, worker: WorkerProcess, how: str, peak: int) -> WorkerDied:
+        return WorkerDied(work.id, work.name, how, worker.pid, platform.node(), peak, worker.err.tail())
 
-    def _false_start(self, hand: Hand, how: str, peak: int) -> None:
+    def _false_start(self, worker: WorkerProcess, how: str, peak: int) -> None:
         # One that was killed tells less about whether others can start than one that gave up.
         self._false_starts += _KILLED if how.startswith("signal") else 1
         if self._false_starts < _FALSE_STARTS:
             return
         self._false_starts = 0
-        self._fail_waiting(lambda work: self._died(work, hand, how, peak))
+        self._fail_waiting(lambda work: self._died(work, worker, how, peak))
 
     def _fail_waiting(self, error: Callable[[Work], Exception]) -> None:
         self._report([(FAILED, work.id, error(work)) for work in self._waiting.give_up()])
 
     # -- Ctrl-C -------------------------------------------------------------------------------------------
 
-    def _interrupted(self, hand: Hand | None = None) -> None:
+    def _interrupted(self, worker: WorkerProcess | None = None) -> None:
         """Ctrl-C came out of this: perhaps in the midst of what a process was told, or has told."""
-        if hand is not None:
-            hand.is_in_doubt = True
+        if worker is not None:
+            worker.is_in_doubt = True
         self._report([(INTERRUPTED, 0, None)])
 
     def recover(self, submitted: Sequence[int]) -> list[int]:
@@ -413,12 +424,12 @@ class Crew:
         Returns:
             The numbers of the submitted work that is no longer here, also of what those processes had begun.
         """
-        for hand in [hand for hand in self._hands if hand.is_in_doubt]:
-            self._forgo(hand)
+        for worker in [worker for worker in self._workers if worker.is_in_doubt]:
+            self._forgo(worker)
         if self._recall is not None:  # perhaps it was just being carried out
             self._recall.cancel()
             self._recall = None
-        there = {task_id for hand in self._hands for task_id in hand.given} | self._loading
+        there = {task_id for worker in self._workers for task_id in worker.given} | self._loading
         for task_id in [*self._told, *self._stopping]:
             if task_id not in there:
                 self._forget(task_id)
@@ -428,16 +439,16 @@ class Crew:
         self._feed()
         return gone
 
-    def _forgo(self, hand: Hand) -> None:
+    def _forgo(self, worker: WorkerProcess) -> None:
         """Kill a process and hear nothing of it any more."""
-        for fd in hand.fds:
+        for fd in worker.fds:
             self._loop.remove_reader(fd)
-        hand.reap()
-        for packed in hand.given.values():
+        worker.reap()
+        for packed in worker.given.values():
             packed.drop()
-        hand.given.clear()
-        hand.close()
-        self._hands.remove(hand)
+        worker.given.clear()
+        worker.close()
+        self._workers.remove(worker)
 
     # -- cancelling ---------------------------------------------------------------------------------------
 
@@ -445,33 +456,33 @@ class Crew:
         """Take back what has not begun; ask what runs to stop, and after the grace time kill its process."""
         if self._waiting.cancel(task_id):
             return True
-        hand = self._with(task_id)
-        if hand is None or self._stopping.get(task_id) is not None:
-            return hand is not None
+        worker = self._with(task_id)
+        if worker is None or self._stopping.get(task_id) is not None:
+            return worker is not None
         self._stopping[task_id] = None
-        self._take_unread(hand)
+        self._take_unread(worker)
         if task_id in self._stopping:  # else it was among them
-            hand.order(wire.STOP, wire.call_id(task_id, hand.given[task_id].flags))
+            worker.order(wire.STOP, wire.call_id(task_id, worker.given[task_id].flags))
             self._stopping[task_id] = self._turns.call_later(self._stop_grace, self._kill, task_id)
         self._feed()
         return True
 
-    def _with(self, task_id: int) -> Hand | None:
+    def _with(self, task_id: int) -> WorkerProcess | None:
         """The process that has a call."""
-        return next((hand for hand in self._hands if task_id in hand.given), None)
+        return next((worker for worker in self._workers if task_id in worker.given), None)
 
     def _kill(self, task_id: int) -> None:
-        hand = self._with(task_id)
-        if hand is not None and hand.running == task_id:
-            hand.kill()
+        worker = self._with(task_id)
+        if worker is not None and worker.running == task_id:
+            worker.kill()
 
     def look_now(self) -> None:
         """Report which tasks run, to somebody who asks."""
-        for hand in self._hands:
-            running = hand.running
-            if running in hand.given and running not in self._told:
+        for worker in self._workers:
+            running = worker.running
+            if running in worker.given and running not in self._told:
                 self._told.add(running)
-                self._report([(STARTED, running, (hand.began or perf_counter(), hand.name))])
+                self._report([(STARTED, running, (worker.began or perf_counter(), worker.name))])
 
     # -- shutdown -----------------------------------------------------------------------------------------
 
@@ -479,22 +490,22 @@ class Crew:
         """Let all processes end, and kill those that do not."""
         self._closing = True
         self._waiting.cancel_all()
-        for task_id in [task_id for hand in self._hands for task_id in hand.given]:
+        for task_id in [task_id for worker in self._workers for task_id in worker.given]:
             self.cancel(task_id)
-        for hand in list(self._hands):
-            if not hand.retires:
-                self._retire(hand)
+        for worker in list(self._workers):
+            if not worker.retires:
+                self._retire(worker)
         with suppress(TimeoutError):
             async with asyncio.timeout(grace):
                 await self._all_gone()
-        for hand in self._hands:
-            hand.kill()
+        for worker in self._workers:
+            worker.kill()
         await self._all_gone()
         self.close()
         return []
 
     async def _all_gone(self) -> None:
-        while self._hands:
+        while self._workers:
             self._gone.clear()
             await self._gone.wait()
 
@@ -513,23 +524,23 @@ class Crew:
         if os.getpid() != self._pid:
             return  # in a child that the program has forked: they are not its own
         self._closing = True
-        hands, self._hands = self._hands, []
-        for hand in hands:
+        workers, self._workers = self._workers, []
+        for worker in workers:
             if not self._loop.is_closed():
-                for fd in (hand.records, hand.pidfd, hand.out.fd, hand.err.fd):
+                for fd in (worker.records, worker.pidfd, worker.out.fd, worker.err.fd):
                     self._loop.remove_reader(fd)
-            hand.kill()
-            hand.reap()
-            hand.close()
+            worker.kill()
+            worker.reap()
+            worker.close()
         self.close()
 
 
-def _waited_for(hand: Hand, records: Iterable[Message]) -> Iterator[Event]:
+def _waited_for(worker: WorkerProcess, records: Iterable[Message]) -> Iterator[Event]:
     """The first task that a process has run has waited for its start."""
     for _, task_id, began, _, _ in records:
         if began:
-            yield LOADING, task_id, hand.hired
-            hand.first, hand.hired = task_id, 0.0
+            yield LOADING, task_id, worker.hired
+            worker.first, worker.hired = task_id, 0.0
             return
 
 

@@ -15,7 +15,7 @@ Call = tuple[int, int, Any, int]
 keyword arguments pickled; or the sizes of what is in the file, which is the same."""
 
 
-class Calls:
+class CallQueue:
     """Calls in the order in which they are run. The main thread takes them from the front, and both threads give back
     what is at the end: each call is popped once, and whoever has popped it either runs it or records that it has not
     begun. So no lock is needed, but whatever was seen in the queue may be gone at the next look.

@@ -21,7 +21,7 @@ _LOADING: Final = (
 )  # two threads that load one driver at once: an error of fsspec's before 2025
 
 
-class Place:
+class Connection:
     """What a URL means to fsspec, connected to when first needed."""
 
     def __init__(self, url: str) -> None:
@@ -33,7 +33,7 @@ class Place:
         self._path = ""
         self._sessions: list[Any] = []
 
-    def __enter__(self) -> Place:
+    def __enter__(self) -> Connection:
         return self
 
     def __exit__(self, *_: object) -> None:

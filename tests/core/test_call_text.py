@@ -13,7 +13,7 @@ from uuid import UUID
 import pytest
 
 from asyncflow import InputFile, OutputFile, Secret
-from asyncflow._core.calls import call_shown
+from asyncflow._core.call_text import call_shown
 
 from .kit import Bench, definition
 

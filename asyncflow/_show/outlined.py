@@ -9,7 +9,7 @@ from .page import as_html
 from .text import as_text
 
 
-class Shown:
+class Outlined:
     """Shows itself by its outline in a terminal and in a notebook."""
 
     __slots__ = ()

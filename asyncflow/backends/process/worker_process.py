@@ -20,9 +20,9 @@ from typing import Any, Final
 
 from ..._worker import wire
 from ..._worker.marks import WORKER_OF
-from .calls import Function, Packed
 from .interpreter import flags
 from .output import Relay
+from .packing import Function, Packed
 
 _LENGTH: Final = Struct("=I")
 _RUNS: Final = Struct("=Qd")  # the number of the task that runs, and when its function began
@@ -32,20 +32,20 @@ _KEPT: Final = 1024  # functions that it is sent, before it is told which of the
 
 Message = tuple[int, int, float, float, Any]
 
-_HANDS: Final[weakref.WeakSet[Hand]] = weakref.WeakSet()
+_ALL: Final[weakref.WeakSet[WorkerProcess]] = weakref.WeakSet()
 
 
 def _let_go() -> None:
-    for hand in list(_HANDS):
-        hand.let_go()
-    _HANDS.clear()
+    for worker in list(_ALL):
+        worker.let_go()
+    _ALL.clear()
 
 
 # A pool of forked processes, say, in the same program may outlive it; our workers must not live as long as that.
 os.register_at_fork(after_in_child=_let_go)
 
 
-class Hand:
+class WorkerProcess:
     """A worker process.
 
     Args:
@@ -80,7 +80,7 @@ class Hand:
             self.fds = [self.records, self.out.fd, self.err.fd, self.pidfd, self._hold]
             undo.pop_all()
         self._engine = os.getpid()
-        _HANDS.add(self)
+        _ALL.add(self)
 
     def _start(self, python: str, environment: dict[str, str], most_memory: int, undo: ExitStack) -> None:
         self._calls, worker_calls = _sockets(undo)
@@ -295,7 +295,7 @@ class Hand:
             os.close(self.fds.pop())
         self._page.release()
         self._map.close()
-        _HANDS.discard(self)
+        _ALL.discard(self)
 
     def let_go(self) -> None:
         """Close what tells the worker that the engine's process lives, in a child which that has forked."""

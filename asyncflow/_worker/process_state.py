@@ -96,7 +96,7 @@ _LOOKED_AT: Final[dict[str, tuple[Callable[[], object], Callable[[Any], object]]
 """What costs next to nothing to look at after each task: how it is read, and how it is set."""
 
 
-class House:
+class ProcessState:
     """The state of the process as tasks should find it: directory, environment, signal handlers, standard streams,
     limits, and what Python keeps for the whole process.
 

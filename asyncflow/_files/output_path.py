@@ -25,7 +25,7 @@ class Directory:
             self.give_back(self.task_id)
 
 
-class HeldPath(PosixPath):
+class OutputPath(PosixPath):
     """The path of an output, as a future gives it. It holds the sandbox; whoever does more with it than hand it on, as
     reading the file, may hold a text or a path made of it, so that the sandbox stays to the end of the run."""
 
@@ -33,7 +33,7 @@ class HeldPath(PosixPath):
     _plain: Path | None = None
 
     @classmethod
-    def to(cls, path: Path, files: TaskFiles) -> HeldPath:
+    def to(cls, path: Path, files: TaskFiles) -> OutputPath:
         """The same path, in the sandbox of a task that it holds."""
         held = cls(path)
         held._plain = path
@@ -84,16 +84,16 @@ _INSIDE: Final = ("_parts", "_raw_paths")  # what another path is made of that i
 
 def plain_path(path: Path) -> Path:
     """The same path, which nobody has asked for: it is only handed on."""
-    return (path._plain if isinstance(path, HeldPath) else None) or Path(path)
+    return (path._plain if isinstance(path, OutputPath) else None) or Path(path)
 
 
 def _reaching(name: str) -> property:
     """An attribute that says that the path was used before it is what it was."""
     inherited: Any = getattr(PosixPath, name)
 
-    def get(self: HeldPath) -> Any:
+    def get(self: OutputPath) -> Any:
         self._reached()
-        return inherited.__get__(self, HeldPath)
+        return inherited.__get__(self, OutputPath)
 
     if not isinstance(inherited, MemberDescriptorType):
         return property(get)
@@ -107,6 +107,6 @@ def _not_reaching(name: str) -> property:
 
 for each in (*_MADE_OF_IT, *_INSIDE):
     if hasattr(PosixPath, each):  # Python 3.11 has no walk, and others are made of other things
-        setattr(HeldPath, each, _reaching(each))
+        setattr(OutputPath, each, _reaching(each))
 for each in _ONLY_ITS_NAME:
-    setattr(HeldPath, each, _not_reaching(each))
+    setattr(OutputPath, each, _not_reaching(each))
