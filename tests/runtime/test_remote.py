@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from fsspec.registry import _registry, get_filesystem_class, known_implementations
 
-from asyncflow._files.remote import Remote, place
+from asyncflow._files.remote import Remote, connection
 from asyncflow._files.remote import transfers as transfers_module
 
 from .remote_kit import (
@@ -208,7 +208,7 @@ def test_a_host_that_does_not_answer_is_asked_again_and_told(transfers: Remote, 
 def test_a_server_that_falls_silent_is_given_up(
     web: Site, transfers: Remote, target: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(place, "_IDLE", 0.05)
+    monkeypatch.setattr(connection, "_IDLE", 0.05)
     web.replies["/file"] = [silence, page(b"at last")]
     transfers.fetch(f"{web.url}/file", target)
     assert target.read_bytes() == b"at last"
