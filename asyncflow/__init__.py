@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from ._core.call_text import Secret
     from ._core.limits import Limit
+    from ._core.options import BlockOptions, CommandOptions, TaskOptions
     from ._core.quoting import sh
     from ._core.retries import Backoff
     from ._core.states import State
@@ -46,10 +47,12 @@ __version__ = "0.1.0"
 __all__ = [
     "AsyncflowError",
     "Backoff",
+    "BlockOptions",
     "CircularDependency",
     "CommandFailed",
     "CommandNotFound",
     "CommandNotStarted",
+    "CommandOptions",
     "DeadlinePassed",
     "EngineClosed",
     "ForeignFuture",
@@ -68,6 +71,7 @@ __all__ = [
     "State",
     "TaskCrashed",
     "TaskFuture",
+    "TaskOptions",
     "TaskTimeout",
     "TooManyTasks",
     "TypeMismatch",
@@ -83,6 +87,8 @@ __all__ = [
 
 _HOME = {
     "Backoff": "_core.retries",
+    "BlockOptions": "_core.options",
+    "CommandOptions": "_core.options",
     "Limit": "_core.limits",
     "InputFile": "_core.files",
     "OutputFile": "_core.files",
@@ -91,6 +97,7 @@ _HOME = {
     "Secret": "_core.call_text",
     "State": "_core.states",
     "TaskFuture": "_runtime.future",
+    "TaskOptions": "_core.options",
     "WorkflowEngine": "engine",
     "awaited": "_runtime.foreign",
     "sh": "_core.quoting",

@@ -16,6 +16,7 @@ from types import MethodType, TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec, Self, TypeVar, overload
 
 from ._core.limits import Limit
+from ._core.options import TaskOptions
 from ._engine import decorators
 from ._engine.base import EngineBase, from_thread, run_target
 from ._engine.function_task import FunctionTask, made_at
@@ -49,9 +50,9 @@ class WorkflowEngine(EngineBase):
     Making one is cheap and starts nothing. It starts with ``async with engine``, with `create`, with `run`, or with the
     first call inside a running event loop.
 
-    All but ``backends`` may also be set outside of the code: by environment variables, as ``ASYNCFLOW_WORKERS=4``, or
-    under ``[tool.asyncflow]`` in the nearest ``pyproject.toml``. What is given here wins over the environment, and that
-    over the file.
+    All but ``backends`` and ``defaults`` may also be set outside of the code: by environment variables, as
+    ``ASYNCFLOW_WORKERS=4``, or under ``[tool.asyncflow]`` in the nearest ``pyproject.toml``. What is given here wins
+    over the environment, and that over the file.
 
     Args:
         backend: where plain functions run: a name ("thread", which None stands for, "process", "sequential", "noop", or
@@ -80,6 +81,8 @@ class WorkflowEngine(EngineBase):
             processes end with it that have left its session, cleared their environment and closed their files. A
             command that is a list then takes about 1 ms longer to start. Where this process may make no control groups,
             commands fail with `CommandNotStarted`.
+        defaults: options of tasks, where neither their decorator nor ``with_options`` says anything: `TaskOptions` hold
+            for functions and commands, `CommandOptions` for commands, `BlockOptions` for blocks; several as a list.
 
     Raises:
         TypeError: an option of the wrong type, or one that there is not.
@@ -108,6 +111,7 @@ class WorkflowEngine(EngineBase):
         check_types: bool = False,
         shell: str | Sequence[str] = "/bin/sh",
         contain_commands: bool = False,
+        defaults: TaskOptions | Sequence[TaskOptions] | None = None,
     ) -> None:
         settings = Settings.checked(
             workers=workers,
@@ -124,6 +128,7 @@ class WorkflowEngine(EngineBase):
             check_types=check_types,
             shell=shell,
             contain_commands=contain_commands,
+            defaults=defaults,
         )
         chosen = chosen_of(backend, backends)
         super().__init__(all_made(chosen, workers, dry_run, backends is not None), chosen, settings)

@@ -64,6 +64,11 @@ def barred(why: str, default: object = None) -> Any:
 class _Options:
     """Options that are checked when they are given, and do not change."""
 
+    __slots__ = ("given",)
+
+    given: Mapping[str, object]
+    """What was given, as checked; the others are defaults, of an engine or built in."""
+
     _declared: ClassVar[Mapping[str, Option]] = {}
 
     def __init_subclass__(cls) -> None:
@@ -71,8 +76,10 @@ class _Options:
         cls._declared = {**cls._declared, **own}
 
     def __init__(self, **given: object) -> None:
+        checked = self._checked(given)
         self.__dict__.update((name, each.default) for name, each in self._declared.items())
-        self.__dict__.update(self._checked(given))
+        self.__dict__.update(checked)
+        object.__setattr__(self, "given", checked)
 
     def changed(self, **given: object) -> Self:
         """The same with some options set; one that is given as None, or ``example=...``, stays as it is.
@@ -81,16 +88,32 @@ class _Options:
             TypeError: there is no such option, or it is of the wrong type, or of no use to this kind of tasks.
             ValueError: what is given is out of range.
         """
-        changed = object.__new__(type(self))
-        changed.__dict__.update(self.__dict__)  # checked when it was given
-        changed.__dict__.update(self._checked(given))
-        return changed
+        checked = self._checked(given)
+        return self._made(self.__dict__, checked, {**self.given, **checked})
+
+    def over(self, defaults: Self) -> Self:
+        """The same with all that was not given as others have it, as the defaults of an engine."""
+        return self._made(defaults.__dict__, self.given, self.given)
+
+    def as_defaults(self, *more: _Options) -> Self:
+        """The same as if nothing had been given, and with what others were given that tasks of this kind can be."""
+        known = self.defaults()
+        given = {name: value for each in more for name, value in each.given.items() if name in known}
+        return self._made(self.__dict__, given, {})
 
     def without(self, name: str) -> Self:
         """The same as if one option had not been given."""
-        changed = self.changed()
-        changed.__dict__[name] = self._declared[name].default
-        return changed
+        given = {each: value for each, value in self.given.items() if each != name}
+        return self._made(self.__dict__, {name: self._declared[name].default}, given)
+
+    def _made(
+        self, values: Mapping[str, object], changes: Mapping[str, object], given: Mapping[str, object]
+    ) -> Self:
+        made = object.__new__(type(self))
+        made.__dict__.update(values)  # checked when they were given
+        made.__dict__.update(changes)
+        object.__setattr__(made, "given", given)
+        return made
 
     def _checked(self, given: Mapping[str, object]) -> dict[str, object]:
         known = self._declared
@@ -171,6 +194,10 @@ class BlockOptions(TaskOptions):
     backend: None = barred("the body of a block runs on the event loop")
     example: object = barred("the body of a block runs also in a dry run", ...)
     expected: None = barred("a block takes as long as what is inside")
+
+    if TYPE_CHECKING:
+
+        def __init__(self, **given: Unpack[BlockKeywords]) -> None: ...
 
 
 class CommandOptions(TaskOptions):

@@ -115,6 +115,7 @@ def definition_of(
         UnknownBackend: the engine has no backend of that name; in a rehearsal that is noted, and the default is taken.
     """
     name = options.name or name_of(fn)
+    options = options.over(engine._settings.defaults[kind])  # they may have been another engine's
     if given:
         try:
             options = options.changed(**given)

@@ -12,10 +12,11 @@ from typing import Any, Final, NamedTuple, Self, get_args
 from .._core.given import duration, flag, whole, whole_or_none
 from .._core.given import shell as check_shell
 from .._core.near import meant
-from .._core.options import BlockOptions, CommandOptions, TaskOptions
+from .._core.options import TaskOptions
 from .._files.sandboxes import Keep
 from ..backends.thread import usable_cpus
 from ..errors import UnknownBackend
+from .defaults import defaults_by_kind
 from .discovery import backend_class
 
 
@@ -56,6 +57,7 @@ class Settings:
         check_types: bool,
         shell: str | Sequence[str],
         contain_commands: bool,
+        defaults: object,
     ) -> Self:
         """Make them of what a user has given.
 
@@ -80,11 +82,7 @@ class Settings:
             max_tasks=whole("max_tasks", max_tasks),
             check_types=flag("check_types", check_types),
             contain_commands=flag("contain_commands", contain_commands),
-            defaults={
-                "function": TaskOptions(),
-                "block": BlockOptions(),
-                "executable": CommandOptions(shell=shell),
-            },
+            defaults=defaults_by_kind(defaults, shell),
         )
 
 

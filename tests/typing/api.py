@@ -14,7 +14,19 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, assert_type
 
-from asyncflow import InputFile, OutputFile, Plan, Report, State, TaskFuture, WorkflowEngine, awaited
+from asyncflow import (
+    BlockOptions,
+    CommandOptions,
+    InputFile,
+    OutputFile,
+    Plan,
+    Report,
+    State,
+    TaskFuture,
+    TaskOptions,
+    WorkflowEngine,
+    awaited,
+)
 from asyncflow.events import Event
 
 told: list[Event] = []
@@ -422,6 +434,15 @@ def what_happened_can_be_asked_for_and_listened_to() -> None:
     leave()
     engine.subscribe(told)  # type: ignore[arg-type]
     assert_type(WorkflowEngine(journal=Path("run.jsonl"), report_limit=0, check_types=True), WorkflowEngine)
+
+
+def engines_have_defaults_for_options() -> None:
+    WorkflowEngine(defaults=TaskOptions(retries=2, timeout=timedelta(seconds=3), retry_on=(OSError,)))
+    WorkflowEngine(defaults=[TaskOptions(), BlockOptions(deadline=60), CommandOptions(env={"A": 1})])
+    WorkflowEngine(defaults=TaskOptions(retrys=2))  # type: ignore[call-arg]
+    WorkflowEngine(defaults=TaskOptions(retries="2"))  # type: ignore[arg-type]
+    WorkflowEngine(defaults=BlockOptions(expected=2))  # type: ignore[call-arg]
+    WorkflowEngine(defaults={"retries": 2})  # type: ignore[arg-type]
 
 
 def durations_are_expected_in_seconds_or_as_such() -> None:
