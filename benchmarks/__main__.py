@@ -30,6 +30,7 @@ PARTS = (
     "spawn",
     "staging",
     "recording",
+    "policies",
     "others",
 )
 
