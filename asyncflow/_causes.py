@@ -39,7 +39,8 @@ def spelled_lines(text: str) -> str:
 
 
 class Cause:
-    """One task that failed, was cancelled, or did not run because of others: a node in the story of a failure.
+    """One task that failed, was cancelled or skipped, or did not run because of others: a node in the story of why
+    there is no value.
 
     Nodes share their upstream nodes, so that the whole story of a graph takes one node a task. Each knows its
     first few roots; all of them are looked up when somebody asks, or a fold over 10,000 failures would keep
@@ -58,6 +59,7 @@ class Cause:
         "label",
         "name",
         "passed_on",
+        "skipped",
         "task_id",
         "upstream",
     )
@@ -70,13 +72,15 @@ class Cause:
         error: BaseException | None,
         upstream: tuple[Cause, ...] = (),
         label: str | None = None,
+        skipped: str | None = None,
     ) -> None:
         self.label = label
         self.call = ""  # of what failed: the call with its arguments, in words
         self.task_id = task_id
         self.name = name
         self.attempts = attempts
-        self.error = error  # None: cancelled
+        self.error = error  # None: cancelled, or skipped
+        self.skipped = skipped  # why it has raised Skip; None if it has not
         self.upstream = upstream
         # Empty and None mean the node itself: without a circle a failure goes as soon as nobody holds it.
         self._firsts: tuple[Cause, ...] = _first_roots(upstream)
@@ -97,12 +101,13 @@ class Cause:
 
     @property
     def firsts(self) -> tuple[Cause, ...]:
-        """The first few of the roots: those that failed before those that were cancelled, each by number."""
+        """The first few of the roots: those that failed, those that were cancelled, those that were skipped; each by
+        number."""
         return self._firsts or (self,)
 
     @property
     def roots(self) -> tuple[Cause, ...]:
-        """Every task, in order of number, whose own failure or cancellation is a reason."""
+        """Every task, in order of number, whose own failure, cancellation or skip is a reason."""
         fork = self._fork or self  # the links of a chain have the roots that its head has
         if fork._roots is None:
             fork._roots = _all_roots(fork)
@@ -122,7 +127,12 @@ def _first_roots(upstream: tuple[Cause, ...]) -> tuple[Cause, ...]:
     if len(upstream) == 1:
         return upstream[0].firsts  # shared, so that a long chain keeps one tuple
     unique = {root.task_id: root for cause in upstream for root in cause.firsts}
-    return tuple(sorted(unique.values(), key=lambda root: (root.error is None, root.task_id))[:_SHOWN])
+    return tuple(sorted(unique.values(), key=_how_bad)[:_SHOWN])
+
+
+def _how_bad(root: Cause) -> tuple[bool, bool, int]:
+    """What failed wins over what was cancelled, and that over what was skipped."""
+    return root.skipped is not None, root.error is None, root.task_id
 
 
 def _all_roots(cause: Cause) -> tuple[Cause, ...]:
@@ -184,7 +194,12 @@ def told(who: str, cause: Cause) -> str:
     reasons = [_said(root) for root in shown]
     if len(cause.roots) > len(shown):
         reasons.append(f"and {len(cause.roots) - len(shown)} more")
-    what = "ran, but not to be asked for its result" if cause.attempts else "did not run"
+    if shown[0].skipped is not None:
+        if not cause.upstream:
+            return f"{who} was skipped: {shown[0].skipped}"
+        what = "was skipped"
+    else:
+        what = "ran, but not to be asked for its result" if cause.attempts else "did not run"
     first = f"{who} {what}: {'; '.join(reasons)}"
     lines = [first if first.endswith((".", "!", "?")) else first + "."]
     lines += ["  " + _arrows(way) for way in paths]
@@ -195,7 +210,10 @@ def told(who: str, cause: Cause) -> str:
 
 
 def _said(root: Cause) -> str:
-    end = "was cancelled" if root.error is None else f"failed, {brief(root.error)}"
+    if root.error is not None:
+        end = f"failed, {brief(root.error)}"
+    else:
+        end = "was cancelled" if root.skipped is None else f"was skipped, {root.skipped}"
     return f"{root.name_shown!r} (#{root.task_id}) {end}"
 
 

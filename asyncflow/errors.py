@@ -28,8 +28,10 @@ __all__ = [
     "OutputTooLarge",
     "RemoteError",
     "Retry",
+    "Skip",
     "StagingError",
     "TaskCrashed",
+    "TaskSkipped",
     "TaskTimeout",
     "TooManyTasks",
     "TypeMismatch",
@@ -177,6 +179,21 @@ class GiveUp(_WithFields):
             if isinstance(self.cause, BaseException)
             else self.cause
         )
+
+
+class Skip(_WithFields):
+    """Raised by a task: there is nothing for it to do, and nothing for what depends on it.
+
+    That is no failure: no other attempt follows, and nothing is logged as an error.
+
+    Attributes:
+        reason: in words, for whoever wonders why there is no value.
+    """
+
+    reason: str = "no reason was given"
+
+    def _message(self) -> str:
+        return str(self.reason)
 
 
 class CircularDependency(AsyncflowError, ValueError):
@@ -476,29 +493,27 @@ class RemoteError(_WithFields):
         return f"{self.message}\n  ({sent}; what follows is its traceback there)\n{self.traceback}"
 
 
-class UpstreamFailed(_OfTask):
-    """A task did not run because something that it depends on failed.
-
-    Attributes:
-        task_id: number of the task that did not run.
-        name: its name as its user wrote it.
-        root_causes: every task, in order of number, whose own failure (or cancellation) is a reason.
-    """
+class _BecauseOfOthers(_OfTask):
+    """A task gave no value because of others."""
 
     _cause: Cause
 
     @property
     def root_causes(self) -> tuple[Cause, ...]:
-        """Every task, in order of number, whose own failure (or cancellation) is a reason."""
+        """Every task, in order of number, whose own failure, cancellation or skip is a reason."""
         return self._cause.roots
 
     def __reduce__(self) -> tuple[Any, ...]:
         # A story can be a hundred thousand tasks deep, pickle is recursive: what travels is one step to each root.
-        roots = tuple(Cause(r.task_id, r.name, r.attempts, r.error, label=r.label) for r in self.root_causes)
+        roots = tuple(
+            Cause(r.task_id, r.name, r.attempts, r.error, label=r.label, skipped=r.skipped)
+            for r in self.root_causes
+        )
         for copied, root in zip(roots, self.root_causes, strict=True):
             copied.call = root.call
-        own = Cause(self.task_id, self.name, 0, None, roots, self._cause.label)
-        return UpstreamFailed, (self.task_id, self.name, own)
+        is_root = not self._cause.upstream
+        own = roots[0] if is_root else Cause(self.task_id, self.name, 0, None, roots, self._cause.label)
+        return type(self), (self.task_id, self.name, own)
 
     def path(self, root: Cause) -> list[Cause]:
         """The shortest way from ``root`` to this task, both ends included.
@@ -513,7 +528,33 @@ class UpstreamFailed(_OfTask):
 
     def __repr__(self) -> str:
         roots = ", ".join(str(root) for root in self._cause.firsts)
-        return f"<UpstreamFailed {self._cause.name_shown!r} (#{self.task_id}), because of {roots}>"
+        return f"<{type(self).__name__} {self._cause.name_shown!r} (#{self.task_id}), because of {roots}>"
 
     def _message(self) -> str:
         return told(f"{self._cause.name_shown!r} (#{self.task_id})", self._cause)
+
+
+class UpstreamFailed(_BecauseOfOthers):
+    """A task did not run because something that it depends on failed.
+
+    Attributes:
+        task_id: number of the task that did not run.
+        name: its name as its user wrote it.
+        root_causes: every task, in order of number, whose own failure (or cancellation) is a reason.
+    """
+
+
+class TaskSkipped(_BecauseOfOthers):
+    """A task has no value because it has raised `Skip`, or something that it depends on has: a branch not taken.
+
+    Attributes:
+        task_id: number of the task.
+        name: its name as its user wrote it.
+        root_causes: every task, in order of number, that has raised `Skip`; it may be the task itself.
+        reason: why, in the words of the first of them.
+    """
+
+    @property
+    def reason(self) -> str:
+        """Why, in the words of the first that has raised `Skip`."""
+        return self._cause.firsts[0].skipped or ""

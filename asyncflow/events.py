@@ -164,12 +164,13 @@ class TaskEnded(NamedTuple):
     Args:
         time: when its future had its end.
         id: number of the task.
-        state: "SUCCEEDED", "FAILED", "UPSTREAM_FAILED" or "CANCELLED".
+        state: "SUCCEEDED", "FAILED", "UPSTREAM_FAILED", "SKIPPED" or "CANCELLED".
         started: when a worker began it; None if none did.
         finished: when the worker was done with it; None if none began it.
         worker: which; "" if none began it, or it is not known.
         bytes: how much of what it has made was published.
-        error: class and message of what it failed with: "ValueError: need 2 rows"; "" if it did not fail.
+        error: class and message of what it failed with: "ValueError: need 2 rows"; of one that has raised `Skip`,
+            "Skip: no rows"; "" if neither.
         roots: numbers of the tasks because of which it did not run, the first hundred.
         loading: since when the worker was being made ready for it, if that took a while; else None.
     """

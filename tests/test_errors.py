@@ -26,6 +26,7 @@ from asyncflow.errors import (
     OutputTooLarge,
     RemoteError,
     TaskCrashed,
+    TaskSkipped,
     TaskTimeout,
     TooManyTasks,
     TypeMismatch,
@@ -44,6 +45,10 @@ def failed(number: int, name: str, error: Exception | None = NEED_ROWS, attempts
 
 def cancelled(number: int, name: str) -> Cause:
     return Cause(number, name, 0, None)
+
+
+def skipped(number: int, name: str, reason: str = "no rows") -> Cause:
+    return Cause(number, name, 1, None, skipped=reason)
 
 
 def behind(number: int, name: str, *upstream: Cause) -> Cause:
@@ -90,6 +95,15 @@ def test_every_root_cause_is_told_with_its_own_way() -> None:
         "  load (#1) -> clean (#5) -> join (#9)\n"
         "  read (#2) -> join (#9)\n"
         "  wait (#3) -> join (#9)"
+    )
+
+
+def test_what_failed_is_told_before_what_was_cancelled_and_that_before_what_was_skipped() -> None:
+    task = behind(9, "join", skipped(1, "check"), cancelled(2, "wait"), failed(3, "load"))
+    assert [root.name for root in task.firsts] == ["load", "wait", "check"]
+    assert str(error_of(task)).splitlines()[0] == (
+        "'join' (#9) did not run: 'load' (#3) failed, ValueError: need 2 rows; 'wait' (#2) was cancelled; "
+        "'check' (#1) was skipped, no rows."
     )
 
 
@@ -381,6 +395,7 @@ MADE: dict[type[BaseException], Callable[[], BaseException]] = {
     CommandNotStarted: lambda: CommandNotStarted(4, "sort", "its arguments are too long", 7),
     OutputNotText: lambda: OutputNotText(4, "sort", 12, b"\xff"),
     OutputTooLarge: lambda: OutputTooLarge(4, "sort", 3 << 30, 256 << 20),
+    TaskSkipped: lambda: TaskSkipped(7, "plot", behind(7, "plot", skipped(4, "check"), skipped(5, "load"))),
     UpstreamFailed: lambda: error_of(behind(7, "plot", failed(4, "fit", attempts=3), cancelled(5, "wait"))),
 }
 

@@ -17,6 +17,7 @@ from .states import (
     NOW,
     PENDING,
     RUNNING,
+    SKIPPED,
     SUBMITTED,
     SUCCEEDED,
     UPSTREAM_FAILED,
@@ -70,10 +71,10 @@ def end_of(task: Task) -> int:
     """
     cause = task.cause
     assert cause is not None
-    if cause.upstream:
-        worst = cause.firsts[0]  # roots that failed come before those that were cancelled
-        return CANCELLED if worst.error is None else UPSTREAM_FAILED
-    return CANCELLED if cause.error is None else FAILED
+    worst = cause.firsts[0]  # of the roots, or itself
+    if worst.error is not None:
+        return UPSTREAM_FAILED if cause.upstream else FAILED
+    return CANCELLED if worst.skipped is None else SKIPPED
 
 
 def decide_not_to_run(scheduler: Scheduler, task: Task) -> None:

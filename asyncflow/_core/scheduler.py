@@ -31,6 +31,7 @@ from .states import (
     READIED,
     READY,
     RUNNING,
+    SKIPPED,
     STEP,
     SUBMITTED,
     SUCCEEDED,
@@ -147,9 +148,28 @@ class Scheduler:
         if task.story & NOW == CANCELLING:
             self.stopped(task)
             return
-        task.enter(FAILED)
+        self._ends_badly(task, FAILED, Cause(task.id, task.name, task.attempt, error, label=task.label))
+
+    def skipped(self, task: Task, reason: str, because: Sequence[Cause] = ()) -> None:
+        """The task has raised `Skip`, or lets pass that others were skipped: its branch is not taken.
+
+        Args:
+            task: that has run.
+            reason: in words.
+            because: of others, those.
+        """
+        if task.story & NOW == CANCELLING:
+            self.stopped(task)
+            return
+        own = None if because else reason
+        cause = Cause(task.id, task.name, task.attempt, None, tuple(because), task.label, own)
+        self._ends_badly(task, SKIPPED, cause)
+
+    def _ends_badly(self, task: Task, state: int, cause: Cause) -> None:
+        """Work is over and gives no value."""
+        task.enter(state)
         cancel_inside(self, task)
-        task.cause = Cause(task.id, task.name, task.attempt, error, label=task.label)
+        task.cause = cause
         self.ended.append(task)
         tell_dependents(self, task)
         self.over(task)

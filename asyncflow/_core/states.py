@@ -48,14 +48,24 @@ TRANSITIONS: Final[dict[State, frozenset[State]]] = {
             State.CANCELLING,
             State.SUCCEEDED,
             State.FAILED,
+            State.SKIPPED,
             State.CANCELLED,
         }
     ),
-    # READY: an attempt has failed, and another is to be made.
-    State.RUNNING: frozenset({State.READY, State.CANCELLING, State.SUCCEEDED, State.FAILED, State.CANCELLED}),
-    # The end is decided, the work still runs. FAILED: it had run out of its time. UPSTREAM_FAILED: it was submitted
-    # in a chain behind what failed.
-    State.CANCELLING: frozenset({State.CANCELLED, State.FAILED, State.UPSTREAM_FAILED}),
+    # READY: an attempt has failed, and another is to be made. SKIPPED: it has raised Skip.
+    State.RUNNING: frozenset(
+        {
+            State.READY,
+            State.CANCELLING,
+            State.SUCCEEDED,
+            State.FAILED,
+            State.SKIPPED,
+            State.CANCELLED,
+        }
+    ),
+    # The end is decided, the work still runs. FAILED: it had run out of its time. UPSTREAM_FAILED, SKIPPED: it was
+    # submitted in a chain behind what failed, or was skipped.
+    State.CANCELLING: frozenset({State.CANCELLED, State.FAILED, State.UPSTREAM_FAILED, State.SKIPPED}),
     State.SUCCEEDED: frozenset(),
     State.FAILED: frozenset(),
     State.UPSTREAM_FAILED: frozenset(),

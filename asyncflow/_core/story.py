@@ -131,7 +131,7 @@ def _reason(task: Task, dependencies: Sequence[Task]) -> str:
         case State.FAILED:
             return f"failed on {place}{_attempt(task)}: {_error(task)}"
         case State.SKIPPED:
-            return "never ran: its branch was not taken"
+            return _why_skipped(task)
         case _:
             return _why_not(task)
 
@@ -200,6 +200,15 @@ def _known_already(task: Task) -> str:
 def _inner(task: Task) -> str:
     told = f"; of what it returned, not over: {task.waiting}" if task.waiting else ""
     return told + (f"; tasks inside that are not over: {len(task.children)}" if task.children else "")
+
+
+def _why_skipped(task: Task) -> str:
+    assert task.cause is not None
+    if task.cause.skipped is not None:
+        return f"has raised Skip: {task.cause.skipped}"
+    reasons = [f"{root.name_shown} (#{root.task_id}), {root.skipped}" for root in task.cause.firsts]
+    more = len(task.cause.roots) - len(reasons)
+    return "was skipped with " + "; ".join(reasons) + (f"; and {more} more" if more else "")
 
 
 def _error(task: Task) -> str | None:

@@ -37,7 +37,7 @@ class Ending(NamedTuple):
     """Why a task gave no value.
 
     Args:
-        error: class and message: "ValueError: need 2 rows"; "" if it was cancelled, or did not run.
+        error: class and message: "ValueError: need 2 rows", "Skip: no rows"; "" if it was cancelled, or did not run.
         roots: numbers of the tasks because of which it did not run.
     """
 

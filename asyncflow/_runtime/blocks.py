@@ -7,8 +7,9 @@ from time import perf_counter
 from typing import Any, Final
 
 from .._core import arguments
+from .._core.dependents import end_of
 from .._core.scheduler import Scheduler
-from .._core.states import NOW, RUNNING, SUBMITTED
+from .._core.states import CANCELLED, FAILED, NOW, RUNNING, SUBMITTED, UPSTREAM_FAILED
 from .._core.task import Task
 from .._record.record import Record
 from . import inputs
@@ -70,12 +71,19 @@ class Blocks:
             return  # cancelled meanwhile
         futures, holes = block.returned
         bad = [future for future in futures if future.cause is not None]
-        failed = [future for future in bad if not future.cancelled()]
+        ends = [end_of(future) for future in bad]
         try:
-            if failed:
+            if FAILED in ends or UPSTREAM_FAILED in ends:
+                failed = [
+                    each for each, end in zip(bad, ends, strict=True) if end in (FAILED, UPSTREAM_FAILED)
+                ]
                 raise first_of(block, failed)
-            if bad:
+            if CANCELLED in ends:
                 raise asyncio.CancelledError
+            if bad:
+                causes = {future.id: future.cause for future in bad}
+                self._endings.skipped(block, "", tuple(causes.values()))
+                return
             self.succeeded(block, arguments.fill_value(holes, inputs.value_of))
         except asyncio.CancelledError:
             self._scheduler.stopped(block)

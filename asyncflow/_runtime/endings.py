@@ -4,18 +4,29 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from time import perf_counter
 from typing import Any, Final
 
-from .._causes import add_note, brief
+from .._causes import Cause, add_note, brief
 from .._core.dependents import end_of
 from .._core.scheduler import Scheduler
-from .._core.states import CANCELLING, NOW, READY, RUNNING, SUBMITTED, state_of
+from .._core.states import (
+    CANCELLED,
+    CANCELLING,
+    NOW,
+    READY,
+    RUNNING,
+    SKIPPED,
+    SUBMITTED,
+    UPSTREAM_FAILED,
+    state_of,
+)
 from .._core.task import Task
 from .._files.stager import Stager
 from .._record.record import Record
 from .._turns import Turns
-from ..errors import DeadlinePassed, TaskTimeout, UpstreamFailed
+from ..errors import DeadlinePassed, Skip, TaskSkipped, TaskTimeout, UpstreamFailed
 from . import inputs
 from .attempts import Attempts
 from .failure import as_failure, note
@@ -73,6 +84,9 @@ class Endings:
         if task.story & NOW == CANCELLING:
             self._scheduler.stopped(task, True)
             return
+        if isinstance(error, (Skip, TaskSkipped)) and task.id not in self._stopping:
+            self.skipped(task, str(error.reason), (error._cause,) if isinstance(error, TaskSkipped) else ())
+            return
         if task.definition.retries is not None and self._tries_again(
             task, self._stopping.pop(task.id, error)
         ):
@@ -82,6 +96,10 @@ class Endings:
         self._scheduler.failed(task, failure)
         if task.cause is not None:
             task.cause.call = call
+
+    def skipped(self, task: Task, reason: str, because: Sequence[Cause] = ()) -> None:
+        """A task has raised `Skip`, or lets pass that others were skipped."""
+        self._scheduler.skipped(task, reason, because)
 
     def _tries_again(self, task: Task, error: BaseException) -> bool:
         """Whether there is to be another attempt; if so, it is seen to."""
@@ -178,20 +196,26 @@ class Endings:
         if self.record is not None and cause is not None:
             roots = tuple(root.task_id for root in cause.roots[:_ROOTS]) if cause.upstream else ()
             error_told = "" if cause.error is None else brief(cause.error)
+            if cause.skipped is not None:
+                error_told = brief(Skip(cause.skipped))
             self.record.bad(task.id, end_of(task), perf_counter(), error_told, roots)
         if cause is None or task.done():
             return  # its user has cancelled it
         end_without_value(task)
-        if cause.upstream and cause.firsts[0].error is not None:
-            error: BaseException = UpstreamFailed(task.id, task.name, cause)
-            error.__cause__ = cause.firsts[0].error
-        elif cause.error is None:
+        end = end_of(task)
+        if end == CANCELLED:
             _cancel(task)
             return
+        if end == UPSTREAM_FAILED:
+            error: BaseException = UpstreamFailed(task.id, task.name, cause)
+            error.__cause__ = cause.firsts[0].error
+        elif end == SKIPPED:
+            error = TaskSkipped(task.id, task.name, cause)
         else:
+            assert cause.error is not None
             error = cause.error
         _set_exception(task, error)
-        if cause.passed_on:
+        if cause.passed_on or end == SKIPPED:  # nobody has to look at a skip
             task._log_traceback = False  # a dependent brings it to whoever awaits that
         else:
             self.unseen.watch(task)

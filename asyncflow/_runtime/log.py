@@ -69,6 +69,8 @@ class RunLog:
             self._did_not_run(task, cause)
         elif cause is not None and cause.error is not None:
             self._failed(cause, cause.error)
+        elif cause is not None and cause.skipped is not None:
+            _tasks.debug("%r (#%d) was skipped: %s", task.name_shown, task.id, cause.skipped)
         else:
             _tasks.debug("%r (#%d) was cancelled", task.name_shown, task.id)
 

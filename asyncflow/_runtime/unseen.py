@@ -84,7 +84,7 @@ class _Failures:
         for root in cause.firsts:
             self.roots.add(root.task_id)
             if len(self._lines) < _KEPT and root.task_id not in self._lines:
-                end = "was cancelled" if root.error is None else brief(root.error)
+                end = brief(root.error) if root.error is not None else "was cancelled or skipped"
                 self._lines[root.task_id] = f"{root.name_shown!r} (#{root.task_id}): {end}"
                 if root.call:
                     self._lines[root.task_id] += f"; called as {root.call}"

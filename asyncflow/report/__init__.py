@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from .blocks import BlockReport
 from .busy import Tail, TailTask
-from .failures import FirstFailure
+from .failures import FirstFailure, SkippedBranch
 from .functions import FunctionReport
 from .report import PathStep, Report
 from .stages import StageReport
@@ -21,6 +21,7 @@ __all__ = [
     "FunctionReport",
     "PathStep",
     "Report",
+    "SkippedBranch",
     "StageReport",
     "Tail",
     "TailTask",

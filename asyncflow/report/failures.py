@@ -1,11 +1,12 @@
-"""What failed first, and what did not run because of it."""
+"""What failed first, and what did not run because of it; what was skipped, and what with it."""
 
 from __future__ import annotations
 
 from array import array
+from collections import defaultdict
 from dataclasses import dataclass
 
-from .._core.states import FAILED, UPSTREAM_FAILED
+from .._core.states import FAILED, SKIPPED, UPSTREAM_FAILED
 from .rows import NOBODY, Rows
 from .tasks import TaskReport, task
 from .view import View
@@ -37,3 +38,37 @@ def first_failure(rows: Rows) -> FirstFailure | None:
         row for row in found if row != NOBODY and history.state[row] == UPSTREAM_FAILED
     ))  # fmt: skip
     return FirstFailure(task(rows, first), View(len(held_up), lambda place: task(rows, held_up[place])))
+
+
+@dataclass(frozen=True, slots=True)
+class SkippedBranch:
+    """A task that has raised `Skip`.
+
+    Args:
+        task: which; its error tells the reason.
+        with_it: all that was skipped with it, in the order of their calls.
+    """
+
+    task: TaskReport
+    with_it: View[TaskReport]
+
+
+def skipped(rows: Rows) -> View[SkippedBranch]:
+    """Of the tasks that have rows those that have raised `Skip`, in the order of their calls."""
+    history = rows.history
+    own = array("I")
+    with_it: dict[int, array[int]] = defaultdict(lambda: array("I"))
+    for row, state in enumerate(history.state):
+        if state == SKIPPED:
+            roots = history.endings[history.id[row]].roots if history.id[row] in history.endings else ()
+            if not roots:
+                own.append(row)
+            for root in roots:
+                with_it[root].append(row)
+
+    def branch(place: int) -> SkippedBranch:
+        row = own[place]
+        others = with_it.get(history.id[row], array("I"))
+        return SkippedBranch(task(rows, row), View(len(others), lambda each: task(rows, others[each])))
+
+    return View(len(own), branch)

@@ -11,10 +11,12 @@ from .functions import FunctionReport
 from .path import LEDGER
 
 if TYPE_CHECKING:
+    from .failures import SkippedBranch
     from .report import PathStep, Report
 
 _ROWS: Final = 12  # of a table
 _NAME: Final = 28  # characters
+_BRANCHES: Final = 5
 _LISTED: Final = 98
 _CLOSE: Final = 0.0005  # what is less than this part of all is told as nothing
 
@@ -26,7 +28,7 @@ def outline_of(report: Report) -> Outline:
 
 def _parts(report: Report) -> Iterator[Table | Facts]:
     if report.counts:
-        notes = {"First failure": _failure(report), "Tail": _tail(report)}
+        notes = {"First failure": _failure(report), "Skipped": _skipped(report), "Tail": _tail(report)}
         yield Facts(_facts(report))
         yield _ledger(report)
         yield _functions(report)
@@ -141,6 +143,24 @@ def _failure(report: Report) -> str:
             + f"; held up {counted(len(failure.held_up), 'task')}: {listed(names, _LISTED, more)}"
         )
     return told
+
+
+def _skipped(report: Report) -> str:
+    branches = report.skipped
+    told = [_branch(each) for each in branches[:_BRANCHES]]
+    if len(branches) > len(told):
+        told.append(f"and {len(branches) - len(told):,} more")
+    return "; ".join(told)
+
+
+def _branch(branch: SkippedBranch) -> str:
+    reason = plain(branch.task.error.removeprefix("Skip: "))
+    told = f"{name_of(branch.task.name, _NAME)} (#{branch.task.id}), {reason}"
+    if not branch.with_it:
+        return told
+    names = [f"{name_of(each.name, _NAME)} (#{each.id})" for each in branch.with_it[:_ROWS]]
+    more = len(branch.with_it) - len(names)
+    return f"{told}; with it {counted(len(branch.with_it), 'task')}: {listed(names, _LISTED, more)}"
 
 
 def _tail(report: Report) -> str:

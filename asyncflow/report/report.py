@@ -33,7 +33,7 @@ from . import (
 )
 from .blocks import BlockReport
 from .busy import Busy, Tail
-from .failures import FirstFailure
+from .failures import FirstFailure, SkippedBranch
 from .functions import FunctionReport
 from .outline import outline_of, step_in_words
 from .path import Path
@@ -237,6 +237,11 @@ class Report(Outlined):
     def first_failure(self) -> FirstFailure | None:
         """The task that failed first, and all that did not run because of it; None if none failed."""
         return failures.first_failure(self._rows)
+
+    @property
+    def skipped(self) -> View[SkippedBranch]:
+        """The tasks that have raised `Skip`, in the order of their calls, and what was skipped with each."""
+        return failures.skipped(self._rows)
 
     @property
     def tail(self) -> Tail | None:

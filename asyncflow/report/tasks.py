@@ -65,7 +65,7 @@ class TaskReport:
         waits: seconds by category (`waits.CATEGORIES`) from its call to its end, or to now; their sum is all that time.
         bytes_in: how much was brought for it.
         bytes_out: how much of what it made was published.
-        error: class and message of what it failed with; "" if it did not fail.
+        error: class and message of what it failed with, or of the `Skip` that it has raised; "" if neither.
         roots: numbers of the tasks because of which it did not run.
         tries: each attempt.
     """

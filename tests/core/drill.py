@@ -17,7 +17,7 @@ from asyncflow._core.task import Task
 
 from .invariants import UNDECIDED, check_invariants, check_limits
 from .kit import KINDS, PlainTask, Slot, adopt, definition, value_of
-from .oracle import CANCELLED, Oracle
+from .oracle import CANCELLED, SKIPPED, Oracle
 
 Pair = namedtuple("Pair", "left right")
 
@@ -37,6 +37,7 @@ class Habits:
     calls: int = 40
     fails: int = 10
     is_stopped: int = 5
+    skips: int = 5
     times_out: int = 5
     is_given_back: int = 5
     tries_again: int = 5
@@ -254,6 +255,9 @@ class Drill:
         elif self._often(habits.is_stopped):
             oracle.stopped(number)
             scheduler.stopped(task)
+        elif self._often(habits.skips):
+            oracle.skipped(number)
+            scheduler.skipped(task, "no rows")
         elif task.state is State.SUBMITTED and self._detour(habits.is_given_back):
             oracle.given_back(number)
             scheduler.given_back(task)
@@ -313,6 +317,9 @@ class Drill:
         if not bad:
             self.oracle.succeeded(block.id)
             self.scheduler.succeeded(block)
+        elif fates[bad[0]].state is State.SKIPPED:
+            self.oracle.skipped(block.id)
+            self.scheduler.skipped(block, "none of it")
         elif self._is_cancelled(bad[0]):
             self.oracle.stopped(block.id)
             self.scheduler.stopped(block)
@@ -375,7 +382,8 @@ class Drill:
             fate = fates[number]
             assert task.state is fate.state, (task, fate)
             assert task.attempt == facts[number].attempts
-            assert list(task.children or ()) == [] or not task.state.terminal or task.state is State.FAILED
+            leaves = (State.FAILED, State.SKIPPED)  # what it had started, to be stopped
+            assert not task.children or not task.state.terminal or task.state in leaves
             assert sorted(task.children or ()) == sorted(fate.children), (task, fate)
             if fate.roots:
                 self._compare_cause(task, fate.roots)
@@ -400,6 +408,7 @@ class Drill:
             fact = self.oracle.facts[root.task_id]
             assert root is self.tasks[root.task_id].cause
             assert (root.error, root.attempts) == (fact.error, fact.attempts_at_end)
+            assert (root.skipped is not None) == (fact.end == SKIPPED)
         assert (cause.task_id, cause.name) == (task.id, task.name)
 
     def _has_all_it_returned(self, number: int) -> bool:
@@ -447,7 +456,7 @@ class Drill:
 
     def _is_cancelled(self, number: int) -> bool:
         fate = self.oracle.fates[number]
-        return all(self.oracle.facts[root].end == CANCELLED for root in fate.roots)
+        return all(self.oracle.facts[root].end in (CANCELLED, SKIPPED) for root in fate.roots)
 
     def _waits_for(self, task: Task, block: Task) -> bool:
         """Whether a task's end may hang on that of a block."""

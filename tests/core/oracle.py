@@ -4,7 +4,8 @@ calls, with no countdown, no lists of dependents and no memory of what was worke
 The rules, as a user could be told them:
 
 - A task is decided when all that it depends on has ended. If a root of its dependencies' ends is a failure, it is
-  UPSTREAM_FAILED; if all are cancellations, CANCELLED; else it runs. The roots are told in order of their numbers.
+  UPSTREAM_FAILED; else, if one is a cancellation, CANCELLED; else, if there is any, SKIPPED; else it runs. The roots
+  are told in order of their numbers.
 - A chain may be submitted as a whole. What stands in it behind something that gave no value is decided at once, and
   CANCELLING until whoever has it has given it back.
 - Cancelling work that is under way, or its running out of time, ends it at once for those who depend on it, but it is
@@ -22,6 +23,7 @@ from dataclasses import dataclass, field
 from asyncflow._core.states import State
 
 SUCCEEDED, FAILED, TIMED_OUT, CANCELLED = "succeeded", "failed", "timed out", "cancelled"
+SKIPPED = "skipped"
 
 
 @dataclass(slots=True)
@@ -99,6 +101,15 @@ class Oracle:
         self._fates = None
         self.facts[number].in_hands = False
 
+    def skipped(self, number: int) -> None:
+        if self.is_given_up(number):
+            self.stopped(number)
+            return
+        self._cancel_inside(number)
+        self._end(number, SKIPPED)
+        self._fates = None
+        self.facts[number].in_hands = False
+
     def tries_again(self, number: int) -> None:
         self._cancel_inside(number)
         self._fates = None
@@ -169,7 +180,7 @@ class Oracle:
             fates[number] = self._fate(fact, fates)
         for number in reversed(self.facts):  # what is inside a block was called after it
             fact, fate = self.facts[number], fates[number]
-            given_up = fate.decided and fact.end not in (SUCCEEDED, FAILED)
+            given_up = fate.decided and fact.end not in (SUCCEEDED, FAILED, SKIPPED)
             if given_up and (fact.in_hands or fate.children):
                 fate.state = State.CANCELLING
                 if number not in self.given_up:
@@ -188,6 +199,8 @@ class Oracle:
             return Fate(State.SUCCEEDED, True)
         if fact.end == CANCELLED:
             return Fate(State.CANCELLED, True, (fact.number,))
+        if fact.end == SKIPPED:
+            return Fate(State.SKIPPED, True, (fact.number,))
         if fact.end is not None:
             return Fate(State.FAILED, True, (fact.number,))
         above = [fates[number] for number in fact.dependencies]
@@ -195,11 +208,18 @@ class Oracle:
             return Fate(State.SUBMITTED if fact.in_hands else State.PENDING, False)
         roots = tuple(sorted({root for fate in above for root in fate.roots}))
         if roots:
-            cancelled = all(self.facts[root].end == CANCELLED for root in roots)
-            return Fate(State.CANCELLED if cancelled else State.UPSTREAM_FAILED, True, roots)
+            return Fate(worst([self.facts[root].end for root in roots]), True, roots)
         if fact.in_hands:
             return Fate(State.RUNNING if fact.begun else State.SUBMITTED, False)
         return Fate(State.READY, False)
+
+
+def worst(ends: Iterable[str | None]) -> State:
+    """What a task comes to whose dependencies have such roots."""
+    kinds = set(ends)
+    if kinds - {CANCELLED, SKIPPED}:
+        return State.UPSTREAM_FAILED
+    return State.CANCELLED if CANCELLED in kinds else State.SKIPPED
 
 
 def in_sequence(plan: Iterable[tuple[Sequence[int], str]]) -> Iterator[tuple[str, tuple[int, ...]]]:
@@ -217,10 +237,10 @@ def in_sequence(plan: Iterable[tuple[Sequence[int], str]]) -> Iterator[tuple[str
         own.append(end)
         roots = tuple(sorted({root for dependency in dependencies for root in ends[dependency][1]}))
         if roots:
-            failed = any(own[root] != CANCELLED for root in roots)
-            ends.append((State.UPSTREAM_FAILED if failed else State.CANCELLED, roots))
+            ends.append((worst(own[root] for root in roots), roots))
         elif end == SUCCEEDED:
             ends.append((State.SUCCEEDED, ()))
         else:
-            ends.append((State.CANCELLED if end == CANCELLED else State.FAILED, (number,)))
+            alone = {CANCELLED: State.CANCELLED, SKIPPED: State.SKIPPED}
+            ends.append((alone.get(end, State.FAILED), (number,)))
         yield ends[-1]

@@ -17,7 +17,7 @@ from asyncflow.errors import Cause
 from .drill import Drill, Habits
 from .invariants import check_invariants
 from .kit import Bench
-from .oracle import CANCELLED, FAILED, SUCCEEDED, TIMED_OUT, in_sequence
+from .oracle import CANCELLED, FAILED, SKIPPED, SUCCEEDED, TIMED_OUT, in_sequence
 
 percents = st.sampled_from([0, 2, 8, 25])
 habits = st.builds(
@@ -25,6 +25,7 @@ habits = st.builds(
     calls=st.sampled_from([15, 40, 80]),
     fails=percents,
     is_stopped=percents,
+    skips=percents,
     times_out=percents,
     is_given_back=percents,
     cancels=percents,
@@ -62,7 +63,7 @@ def test_a_graph_of_up_to_200_tasks_is_in_order_after_every_event(
 
 # -- whatever the order -----------------------------------------------------------------------------------
 
-ENDS = [SUCCEEDED, SUCCEEDED, SUCCEEDED, FAILED, CANCELLED, TIMED_OUT]
+ENDS = [SUCCEEDED, SUCCEEDED, SUCCEEDED, FAILED, CANCELLED, SKIPPED, TIMED_OUT]
 
 
 @st.composite
@@ -110,6 +111,8 @@ def _run_in_some_order(plan: list[tuple[list[int], str]], random: Random, called
             scheduler.succeeded(task)
         elif end == FAILED:
             scheduler.failed(task, ValueError(task.id))
+        elif end == SKIPPED:
+            scheduler.skipped(task, "nothing to do")
         elif end == CANCELLED:
             scheduler.cancel(task)
             scheduler.stopped(task)

@@ -8,7 +8,6 @@ from types import CodeType
 import pytest
 
 from asyncflow._core.lanes import Lane
-from asyncflow._core.states import SKIPPED
 from asyncflow._core.story import called_at, explain
 from asyncflow._core.task import Task
 
@@ -226,9 +225,12 @@ def test_of_many_root_causes_the_first_few_are_named() -> None:
 
 
 def test_a_skipped_task_says_why() -> None:
-    task = PlainTask(1, definition(), Lane("backend 'thread'"), (), {})
-    task.enter(SKIPPED)
-    assert told(task) == "never ran: its branch was not taken"
+    bench = Bench()
+    task = bench.run(name="check")
+    after = bench.call(task)
+    bench.scheduler.skipped(task, "no rows")
+    assert told(task) == "has raised Skip: no rows"
+    assert told(after) == "was skipped with check (#1), no rows"
 
 
 # -- where it was called ----------------------------------------------------------------------------------
