@@ -1,7 +1,7 @@
 """asyncflow turns ordinary Python functions into workflows."""
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ._core.call_text import Secret
@@ -107,11 +107,12 @@ _HOME = {
     "sh": "_core.quoting",
 }
 
+if not TYPE_CHECKING:  # a checker would believe that this package has whatever is asked for
 
-def __getattr__(name: str) -> Any:
-    # Loaded when first asked for: a worker process imports this package and needs nothing of what is named here.
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f".{_HOME.get(name, 'errors')}", __name__), name)
-    globals()[name] = value
-    return value
+    def __getattr__(name: str) -> object:
+        # Loaded when first asked for: a worker process imports this package and needs nothing of what is named here.
+        if name not in __all__:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        value = getattr(import_module(f".{_HOME.get(name, 'errors')}", __name__), name)
+        globals()[name] = value
+        return value

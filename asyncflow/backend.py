@@ -96,7 +96,7 @@ class Work(Protocol):
         """The task's name, for messages; any text."""
 
     @property
-    def fn(self) -> Callable[..., Any]:
+    def fn(self) -> Callable[..., object]:
         """The function to call."""
 
     @property
@@ -104,11 +104,11 @@ class Work(Protocol):
         """Whether calling it gives a coroutine, which the backend has to run to its end."""
 
     @property
-    def args(self) -> tuple[Any, ...]:
+    def args(self) -> tuple[object, ...]:
         """Positional arguments; all of them values, none a future."""
 
     @property
-    def kwargs(self) -> Mapping[str, Any]:
+    def kwargs(self) -> Mapping[str, object]:
         """Keyword arguments."""
 
     @property
@@ -128,7 +128,7 @@ class Work(Protocol):
         gives no value, RETURNED. To be read before this one is reported over."""
 
     @property
-    def example(self) -> Any:
+    def example(self) -> object:
         """For a backend that does not run it: what its user says that its value would be, or, if that can be called,
         what makes one of the arguments; `...` if they have not said."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import sys
 from collections import OrderedDict
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from concurrent.futures import Future as ThreadsFuture
 from contextlib import AbstractContextManager
@@ -24,6 +24,7 @@ from ._engine.option_names import names_options
 from ._engine.options import all_made, chosen_of, is_coroutine_function
 from ._engine.outside import filled_in
 from ._engine.settings import Settings
+from ._engine.typing import Begun
 from ._files.sandboxes import Keep
 from ._record.history import History
 from ._runtime import lifecycle
@@ -198,9 +199,9 @@ class WorkflowEngine(EngineBase):
     @overload
     def run(self, target: FunctionTask[P, Any, R], /, *args: P.args, **kwargs: P.kwargs) -> R: ...
     @overload
-    def run(self, target: Callable[P, Coroutine[Any, Any, R]], /, *args: P.args, **kwargs: P.kwargs) -> R: ...
+    def run(self, target: Callable[P, Begun[R]], /, *args: P.args, **kwargs: P.kwargs) -> R: ...
     @overload
-    def run(self, target: Coroutine[Any, Any, R], /) -> R: ...
+    def run(self, target: Begun[R], /) -> R: ...
 
     def run(self, target: Any, /, *args: Any, **kwargs: Any) -> Any:
         """Run a block, task or coroutine function from a plain script, from start to shutdown.
@@ -229,19 +230,17 @@ class WorkflowEngine(EngineBase):
             raise
 
     @overload
-    def plan(self, /) -> Coroutine[Any, Any, Plan]: ...
+    def plan(self, /) -> Begun[Plan]: ...
     @overload
     def plan(
         self, target: FunctionTask[P, Any, Any], /, *args: P.args, **kwargs: P.kwargs
-    ) -> Coroutine[Any, Any, Plan]: ...
+    ) -> Begun[Plan]: ...
     @overload
-    def plan(
-        self, target: Callable[P, Any], /, *args: P.args, **kwargs: P.kwargs
-    ) -> Coroutine[Any, Any, Plan]: ...
+    def plan(self, target: Callable[P, Any], /, *args: P.args, **kwargs: P.kwargs) -> Begun[Plan]: ...
     @overload
-    def plan(self, target: Coroutine[Any, Any, Any], /) -> Coroutine[Any, Any, Plan]: ...
+    def plan(self, target: Begun[Any], /) -> Begun[Plan]: ...
 
-    def plan(self, /, *target: Any, **kwargs: Any) -> Coroutine[Any, Any, Plan]:
+    def plan(self, /, *target: Any, **kwargs: Any) -> Begun[Plan]:
         """Rehearse a workflow, to be awaited: nothing of it runs but blocks, and the plan tells what would happen.
 
         The engine need not be started, and what it really runs meanwhile goes on. What is wrong with the wiring is in
@@ -292,9 +291,7 @@ class WorkflowEngine(EngineBase):
     _definition = decorators.definition_of
 
     @overload
-    def submit(
-        self, fn: Callable[..., Coroutine[Any, Any, R]], /, *args: Any, **kwargs: Any
-    ) -> TaskFuture[R]: ...
+    def submit(self, fn: Callable[..., Begun[R]], /, *args: Any, **kwargs: Any) -> TaskFuture[R]: ...
     @overload
     def submit(self, fn: Callable[..., R], /, *args: Any, **kwargs: Any) -> TaskFuture[R]: ...
 
@@ -320,10 +317,10 @@ class WorkflowEngine(EngineBase):
     ) -> ThreadsFuture[R]: ...
     @overload
     def from_thread(
-        self, task: Callable[P, Coroutine[Any, Any, R]], /, *args: P.args, **kwargs: P.kwargs
+        self, task: Callable[P, Begun[R]], /, *args: P.args, **kwargs: P.kwargs
     ) -> ThreadsFuture[R]: ...
 
-    def from_thread(self, task: Any, /, *args: Any, **kwargs: Any) -> ThreadsFuture[Any]:
+    def from_thread(self, task: object, /, *args: object, **kwargs: object) -> ThreadsFuture[Any]:
         """Call a task from a thread of your own, while the engine runs on its event loop.
 
         Cancelling the future that is returned cancels the task. What a call raises for arguments that do not fit, its
@@ -348,7 +345,7 @@ class WorkflowEngine(EngineBase):
             trim(error)
             raise
 
-    def _task_of(self, fn: Any) -> FunctionTask[..., Any, Any]:
+    def _task_of(self, fn: Any) -> FunctionTask[..., object, object]:
         # By identity, as two callables may be equal; what is remembered is held, so that its id stays its own.
         key = fn if isinstance(fn, MethodType) else id(fn)
         task = self._submitted.get(key)
@@ -438,7 +435,7 @@ class WorkflowEngine(EngineBase):
             ValueError: the engine records nothing.
             WrongLoop: a run goes on, and this is another thread than its event loop's.
         """
-        given: Any = callback
+        given: object = callback
         if not callable(given) or is_coroutine_function(given):
             raise TypeError(
                 f"subscribe() got {callback!r}; a plain function is needed, which is called with a list of events"
@@ -455,7 +452,7 @@ class WorkflowEngine(EngineBase):
 
     # -- inside -------------------------------------------------------------------------------------------
 
-    def __reduce__(self) -> tuple[Any, ...]:
+    def __reduce__(self) -> tuple[object, ...]:
         return FarEngine, ()  # what it is in another process
 
     def __repr__(self) -> str:

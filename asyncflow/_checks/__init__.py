@@ -7,7 +7,7 @@ false alarm costs more trust than ten misses; and no annotation and no value, ho
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
-from typing import Any, Final
+from typing import Final
 
 from ..plan.rehearsed import Lack, RehearsedCall
 from ..plan.tasks import Finding
@@ -37,7 +37,7 @@ _OF_ALL: Final[tuple[Callable[[CallGraph], Iterator[Problem]], ...]] = (
 
 def findings_of(
     calls: Sequence[RehearsedCall],
-    task_of: Callable[[Any], int | None],
+    task_of: Callable[[object], int | None],
     *,
     exists: Callable[[str], bool] = files.exists,
     implicit_data: bool = True,

@@ -1,4 +1,4 @@
-"""All that a rehearsal has graph, as the checks ask for it: calls by number, what they give, what comes before what."""
+"""All that a rehearsal has found, as the checks ask for it: calls by number, what they give, what comes before what."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from functools import cached_property
 from pathlib import PurePath
 from types import CodeType
-from typing import Any, Final
+from typing import Final
 
 from .._core import urls
 from .._core.files import InputFile, straight
@@ -84,7 +84,7 @@ def exists(path: str) -> bool:
     return True
 
 
-def _places(call: RehearsedCall) -> Iterator[tuple[str, Any]]:
+def _places(call: RehearsedCall) -> Iterator[tuple[str, object]]:
     """Where a call publishes, and how its user has said so; nobody knows the place of a result."""
     for each in (call.outputs or {}).values():
         where = place(each.target, call.folder)

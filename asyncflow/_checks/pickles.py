@@ -76,11 +76,11 @@ class _Nowhere:
 class _Pickler(Pickler):
     """Packs a call's argument; what will be something else by then is left out."""
 
-    def __init__(self, leaves_out: Callable[[Any], bool]) -> None:
+    def __init__(self, leaves_out: Callable[[object], bool]) -> None:
         super().__init__(_Nowhere(), buffer_callback=lambda buffer: None)
         self._leaves_out = leaves_out
 
-    def persistent_id(self, value: object) -> Any:
+    def persistent_id(self, value: object) -> object:
         return "" if self._leaves_out(value) else None
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from types import NoneType
-from typing import Any
 
 from .._core.story import place_in
 from .._inspect.bodies import code_of, forgets_to_return
@@ -23,7 +22,7 @@ from .problems import Problem
 
 def nothing_problems(graph: CallGraph) -> Iterator[Problem]:
     """Functions that never return anything, and have to."""
-    looked_at: set[Any] = set()
+    looked_at: set[object] = set()
     for call in graph.calls:
         code = code_of(call.fn)
         if code is None or code in looked_at or call.kind not in ("function", "block", "executable"):

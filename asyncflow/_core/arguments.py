@@ -60,7 +60,7 @@ def scan(
         Lazy: what makes its items later is among them.
         ValueError: a container holds both itself and a future.
     """
-    found: list[Any] = []
+    found: list[object] = []
     worst = PLAIN
     for arg in args:
         kind = kinds[type(arg)]
@@ -187,7 +187,7 @@ def fill(
     return tuple(values[: len(args)]), dict(zip(kwargs, values[len(args) :], strict=True))
 
 
-def fill_value(holes: Holes, value_of: Callable[[Any], Any]) -> Any:
+def fill_value(holes: Holes, value_of: Callable[[Any], object]) -> Any:
     """The value that `scan_value` saw, with a value in place of each future. To be done once: parts are reused."""
     assert isinstance(holes, list)
     built: dict[int, Any] = {}

@@ -179,7 +179,7 @@ def _other(value: Any, kind: type, deep: int) -> str:
 
 
 def _fields(value: object, kind: type) -> list[str] | None:
-    shows: Any = kind.__repr__
+    shows: object = kind.__repr__
     if isinstance(value, File):  # what was not given tells nothing
         return [each.name for each in fields(kind) if getattr(value, each.name) is not each.default]
     if hasattr(kind, "__dataclass_fields__"):  # what makes it is marked so; another is a user's own

@@ -170,7 +170,7 @@ def rebuilt(kind: int, original: object, parts: list[object]) -> object:
     return _REBUILD[kind](original, parts, kind)
 
 
-def _like_a_list(original: Any, parts: list[Any], kind: int) -> object:
+def _like_a_list(original: Any, parts: list[object], kind: int) -> object:
     if isinstance(original, (tuple, frozenset)):
         return _made_anew(original, parts)
     changed = copy.copy(original)  # with its own attributes, as a ``maxlen``
@@ -241,7 +241,7 @@ def _made_anew(original: Any, parts: list[object]) -> object:
     return made
 
 
-def _pairs(parts: list[object]) -> Iterable[tuple[Any, Any]]:
+def _pairs(parts: list[object]) -> Iterable[tuple[Any, object]]:
     return zip(parts[::2], parts[1::2], strict=True)
 
 

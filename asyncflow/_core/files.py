@@ -159,7 +159,7 @@ def inputs_and_outputs(found: Sequence[object]) -> tuple[list[InputFile], dict[s
 
 
 def with_paths(
-    args: tuple[object, ...], kwargs: Mapping[str, object], files: Declared, path_of: Callable[[Any], Any]
+    args: tuple[object, ...], kwargs: Mapping[str, object], files: Declared, path_of: Callable[[Any], object]
 ) -> tuple[tuple[object, ...], Mapping[str, object]]:
     """The arguments with ``path_of(file)`` in place of each file. ``files`` is what `declared` found, and can be used
     once."""

@@ -69,7 +69,7 @@ def duration(option: str, given: object, *, is_limit: bool = False) -> float:
     return length
 
 
-def mapping(option: str, given: object) -> Mapping[Any, object]:
+def mapping(option: str, given: object) -> Mapping[object, object]:
     """Check that an option is a mapping.
 
     Raises:

@@ -389,7 +389,7 @@ def check_amounts(amounts: Mapping[Limit, float]) -> None:
             )
 
 
-def _is_amount(number: Any) -> TypeGuard[float]:
+def _is_amount(number: object) -> TypeGuard[float]:
     return isinstance(number, _NUMBERS) and not isinstance(number, bool) and 0 < number < float("inf")
 
 

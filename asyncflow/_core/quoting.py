@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Iterator
 from functools import lru_cache
 from string import Formatter
-from typing import Any, Final
+from typing import Final
 
 from .shell_text import Place, places
 
@@ -75,7 +75,7 @@ def sh(template: str, /, *values: object, **named: object) -> str:
         KeyError: nothing was given for a name.
         TypeError: the template is no text.
     """
-    given: Any = template
+    given: object = template
     if not isinstance(given, str):
         mend = (
             "\n  A list of arguments needs no sh: return it as it is"
@@ -101,7 +101,7 @@ class _Told(str):
         return str(self)
 
 
-def _lacking(template: str, values: tuple[object, ...], named: dict[str, Any]) -> str | None:
+def _lacking(template: str, values: tuple[object, ...], named: dict[str, object]) -> str | None:
     """The first place of a template for which there is no value."""
     places = (field for _, field, _, _ in Formatter().parse(template) if field is not None)
     for at, field in enumerate(places):

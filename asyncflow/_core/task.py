@@ -128,7 +128,7 @@ class CallSite:
         self.code = code
         self.at = at
 
-    def changed(self, **changes: Any) -> CallSite:
+    def changed(self, **changes: object) -> CallSite:
         """The same but for something."""
         changed = copy(self)
         for name, value in changes.items():
@@ -156,14 +156,14 @@ class RareFields:
     )
 
     def __init__(self) -> None:
-        self.after: Sequence[Any] = ()
+        self.after: Sequence[object] = ()
         self.blames: list[Cause] | None = None
         self.cause: Cause | None = None
         self.children: dict[int, Task] | None = None
-        self.files: Any = None
+        self.files: object = None
         self.label: str | None = None
-        self.outcome: Any = None
-        self.returned: Any = None
+        self.outcome: object = None
+        self.returned: object = None
         self.attempts: list[Attempt] = []  # those that have failed
         self.is_held = False  # READY and in no lane's queue: it waits for limits, or for its next attempt
         self.wants: Mapping[Limit, float] | None = None  # of limits, that it waits for
@@ -171,11 +171,11 @@ class RareFields:
         self.amounts: Mapping[Limit, float] | None = None  # of limits, that it uses
 
 
-def _in_rare(name: str, otherwise: Any = None) -> property:
-    def read(task: Task) -> Any:
+def _in_rare(name: str, otherwise: object = None) -> property:
+    def read(task: Task) -> object:
         return otherwise if task.rare is None else getattr(task.rare, name)
 
-    def write(task: Task, value: Any) -> None:
+    def write(task: Task, value: object) -> None:
         setattr(task.with_rare(), name, value)
 
     return property(read, write)
@@ -253,8 +253,8 @@ class Task:
         self,
         id: int,
         site: CallSite,
-        args: tuple[Any, ...],
-        kwargs: Mapping[str, Any],
+        args: tuple[object, ...],
+        kwargs: Mapping[str, object],
         snapshot: Context | None = None,
         owner: Task | None = None,
     ) -> None:
@@ -341,7 +341,7 @@ class Task:
         return None if self.snapshot is None else self.snapshot.copy()
 
     @property
-    def example(self) -> Any:
+    def example(self) -> object:
         """What stands in for its value where it does not run; `...` if nobody has said."""
         return self.site.definition.options.example
 

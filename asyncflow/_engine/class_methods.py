@@ -27,7 +27,7 @@ def note_class_body(fn: object) -> None:
     frame = sys._getframe(1)
     while frame.f_back is not None and os.path.dirname(frame.f_code.co_filename) == _HERE:
         frame = frame.f_back
-    body: Any = frame.f_locals
+    body: object = frame.f_locals
     around = getattr(fn, "__qualname__", "").rpartition(".")[0]
     if around and isinstance(body, dict) and body.get("__qualname__") == around:
         body[_NAME] = _Note()
@@ -48,5 +48,5 @@ class _Binding(classmethod):  # type: ignore[type-arg]
         cls = type(instance) if owner is None else owner
         return self.__func__.__get__(cls, type(cls))
 
-    def __reduce__(self) -> tuple[Any, ...]:
+    def __reduce__(self) -> tuple[object, ...]:
         return classmethod, (self.__func__,)  # in another process it is called and nothing else

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
-from typing import Any
 
 from .._core.near import meant
 from ..backend import ExecutionBackend
@@ -30,7 +29,7 @@ def installed() -> dict[str, EntryPoint]:
     return ours | {point.name: point for point in entry_points(group=GROUP)}
 
 
-def backend_class(name: str) -> type[Any]:
+def backend_class(name: str) -> type[object]:
     """The class of an installed backend, by the name of its entry point.
 
     Raises:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar
+from typing import TYPE_CHECKING, ParamSpec, Self, TypeVar
 
 from .._causes import spelled
 from .._core.options import CommandOptions
@@ -28,7 +28,7 @@ class ExecutableTask(FunctionTask[P, Fn, R]):
     def with_options(  # type: ignore[override]  # its options are others
         self,
         *,
-        after: Awaitable[Any] | Iterable[Awaitable[Any]] = (),
+        after: Awaitable[object] | Iterable[Awaitable[object]] = (),
         **options: Unpack[AllCommandKeywords[R]],
     ) -> Self:
         """The same task with other options; those that are not given stay as they are.

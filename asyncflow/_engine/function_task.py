@@ -54,7 +54,7 @@ C = TypeVar("C")
 D = TypeVar("D")
 
 
-_NO_KWARGS: dict[str, Any] = {}  # shared, so that a burst of calls does not keep an empty dict each
+_NO_KWARGS: dict[str, object] = {}  # shared, so that a burst of calls does not keep an empty dict each
 
 
 class TasksEngine(Protocol):
@@ -66,7 +66,7 @@ class TasksEngine(Protocol):
     def _run_for(self, name: str) -> Run: ...
     def _definition(
         self,
-        fn: Callable[..., Any],
+        fn: Callable[..., object],
         kind: str,
         options: TaskOptions,
         given: Mapping[str, object],
@@ -87,8 +87,8 @@ class FunctionTask(Generic[P, Fn, R]):
         self._definition = definition
         self._parameters = Parameters(definition.fn, definition.name, KINDS, definition.options.names)
         definition.fn = self._parameters.without_futures(definition.fn)
-        self._leading: tuple[Any, ...] = ()  # the instance, of a method
-        self._after: tuple[Any, ...] = ()
+        self._leading: tuple[object, ...] = ()  # the instance, of a method
+        self._after: tuple[object, ...] = ()
         self._run: Run | None = None  # the run that the lane belongs to
         self._lane: Lane | None = None
 
@@ -178,16 +178,16 @@ class FunctionTask(Generic[P, Fn, R]):
 
     # 4. Of futures and plain values by keyword some are futures: no type can map these, so the call looks at them.
     @overload
-    def __call__(self, /, **kwargs: Plain | Waited[Any]) -> TaskFuture[R]: ...
+    def __call__(self, /, **kwargs: Plain | Waited[object]) -> TaskFuture[R]: ...
     @overload
-    def __call__(self: Takes1[A, Q], a: Later[A], /, **kwargs: Plain | Waited[Any]) -> TaskFuture[R]: ...
+    def __call__(self: Takes1[A, Q], a: Later[A], /, **kwargs: Plain | Waited[object]) -> TaskFuture[R]: ...
     @overload
     def __call__(
-        self: Takes2[A, B, Q], a: Later[A], b: Later[B], /, **kwargs: Plain | Waited[Any]
+        self: Takes2[A, B, Q], a: Later[A], b: Later[B], /, **kwargs: Plain | Waited[object]
     ) -> TaskFuture[R]: ...
     @overload
     def __call__(
-        self: Takes3[A, B, C, Q], a: Later[A], b: Later[B], c: Later[C], /, **kwargs: Plain | Waited[Any]
+        self: Takes3[A, B, C, Q], a: Later[A], b: Later[B], c: Later[C], /, **kwargs: Plain | Waited[object]
     ) -> TaskFuture[R]: ...
 
     # Objects of a user's classes among them, and likely no future: something with a hash that is no `TaskFuture`.
@@ -231,7 +231,7 @@ class FunctionTask(Generic[P, Fn, R]):
         **kwargs: object,
     ) -> TaskFuture[R]: ...
 
-    def __call__(self: Any, /, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self: Any, /, *args: object, **kwargs: object) -> object:
         """Call the function as a task.
 
         Args:
@@ -285,7 +285,10 @@ class FunctionTask(Generic[P, Fn, R]):
 
     @shows_options(TaskOptions)
     def with_options(
-        self, *, after: Awaitable[Any] | Iterable[Awaitable[Any]] = (), **options: Unpack[TaskKeywords[R]]
+        self,
+        *,
+        after: Awaitable[object] | Iterable[Awaitable[object]] = (),
+        **options: Unpack[TaskKeywords[R]],
     ) -> Self:
         """The same task with other options; those that are not given stay as they are.
 
@@ -334,7 +337,7 @@ class FunctionTask(Generic[P, Fn, R]):
     def _is_of(self, engine: object) -> bool:
         return self._engine is engine
 
-    def _futures(self, after: Any) -> list[Any]:
+    def _futures(self, after: Any) -> list[object]:
         """What was given as ``after=``, one by one."""
         is_many = (
             isinstance(after, Iterable) and not _is_future(after) and not isinstance(after, (str, bytes))
@@ -366,7 +369,7 @@ class FunctionTask(Generic[P, Fn, R]):
         label: Labels = None,
     ) -> list[TaskFuture[R]]: ...
 
-    def map(self: Any, /, *iterables: Iterable[Any], label: Labels = None) -> list[TaskFuture[Any]]:
+    def map(self: Any, /, *iterables: Iterable[object], label: Labels = None) -> list[TaskFuture[Any]]:
         """Call the task once for each item, as the built-in ``map`` does, and return the futures.
 
         Args:
@@ -400,7 +403,7 @@ class FunctionTask(Generic[P, Fn, R]):
     @overload
     def __get__(self: Method[A, Q, S], instance: A, owner: type | None = None) -> FunctionTask[Q, S, R]: ...
 
-    def __get__(self: Any, instance: Any, owner: type | None = None) -> Any:
+    def __get__(self: Any, instance: object, owner: type | None = None) -> object:
         fn = self._definition.fn
         bind = None if isinstance(fn, functools.partial) else getattr(type(fn), "__get__", None)
         method = bind(fn, instance, owner) if bind is not None and instance is not None else None
@@ -416,7 +419,7 @@ class FunctionTask(Generic[P, Fn, R]):
         copied.__dict__.update(self.__dict__)
         return copied
 
-    def __reduce__(self) -> tuple[Any, ...]:
+    def __reduce__(self) -> tuple[object, ...]:
         return FarTask, (self.fn, self._definition.name)  # what it is in another process
 
     def __repr__(self) -> str:
@@ -428,7 +431,7 @@ def _is_future(given: object) -> bool:
     return isinstance(given, Awaitable) or hasattr(given, "add_done_callback")
 
 
-def made_at(code: CodeType, at: int, future: TaskFuture[Any]) -> TaskFuture[Any]:
+def made_at(code: CodeType, at: int, future: TaskFuture[object]) -> TaskFuture[object]:
     """Record the user's own line as the place of a call that was made on the user's behalf; it must be the last call
     that was made."""
     future._run.moved(future, code, at)

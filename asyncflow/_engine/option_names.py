@@ -31,7 +31,7 @@ def _told() -> dict[str, str]:
 
 
 _TOLD: Final = _told()
-F = TypeVar("F", bound=Callable[..., Any])
+F = TypeVar("F", bound=Callable[..., object])
 
 
 def names_options(function: F) -> F:
@@ -41,7 +41,7 @@ def names_options(function: F) -> F:
     known = frozenset(code.co_varnames[first:last])
 
     @wraps(function)
-    def checked(*args: object, **options: object) -> Any:
+    def checked(*args: object, **options: object) -> object:
         try:
             if not options.keys() <= known:
                 raise _no_option(function, min(options.keys() - known), known)
@@ -73,7 +73,7 @@ def shows_options(options: type[TaskOptions]) -> Callable[[F], F]:
         ]
 
         @wraps(function)
-        def shown(*args: object, **given: object) -> Any:
+        def shown(*args: object, **given: object) -> object:
             try:
                 return function(*args, **given)
             except Exception as error:

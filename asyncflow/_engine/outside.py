@@ -19,7 +19,7 @@ from .._worker import command, marks, watch
 from .settings import OUTSIDE, PREFIX
 from .settings import path as absolute
 
-F = TypeVar("F", bound=Callable[..., Any])
+F = TypeVar("F", bound=Callable[..., object])
 _OWN: Final = {command.MARK, watch.WATCHER, marks.WORKER_OF}  # variables with which processes are told apart
 _IN_FILE: Final = tuple(name for name, setting in OUTSIDE.items() if setting.in_file)
 # What a file has, without its spaces, that may have our table: the parser takes a while.
@@ -52,7 +52,7 @@ def filled_in(init: F) -> F:
     return filled  # type: ignore[return-value]
 
 
-def _found(given: Collection[str]) -> dict[str, Any]:
+def _found(given: Collection[str]) -> dict[str, object]:
     """What is set outside, and not given in code, by the names of settings."""
     checked = {}
     for name, (where, value, is_text) in (_of_file() | _of_environment()).items():
@@ -104,7 +104,7 @@ def _of_file() -> dict[str, tuple[str, Any, bool]]:
     return found
 
 
-def _nearest() -> tuple[Path, Any]:
+def _nearest() -> tuple[Path, object]:
     """The nearest ``pyproject.toml``, upwards from the working directory, and what is in its table."""
     try:
         folder = os.getcwd()

@@ -111,7 +111,7 @@ def _kept(option: str, given: Any) -> Keep:
 class Outside(NamedTuple):
     """A setting that may be given in the environment, and in ``pyproject.toml``."""
 
-    check: Callable[[str, Any], object]
+    check: Callable[[str, object], object]
     """Gives the value; raises for a wrong one, naming what it is told to."""
     from_text: Callable[[str, str], object]
     """What an environment variable gives to be checked."""

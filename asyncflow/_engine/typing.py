@@ -88,8 +88,11 @@ Plain: TypeAlias = (
 )
 """What surely is no future, and holds none."""
 
+Begun: TypeAlias = Coroutine[Any, Any, T]
+"""What a call of an `async def` gives, of which only the value matters."""
+
+Waited: TypeAlias = Promise[T] | PoolPromise[T] | Begun[T]
 # Containers of nothing but futures are let through unchecked: no type can say "list[int] with futures in it".
-Waited: TypeAlias = Promise[T] | PoolPromise[T] | Coroutine[Any, Any, T]
 Later: TypeAlias = T | Waited[T] | Collection[Waited[Any]] | Mapping[Any, Waited[Any]]
 """What may stand where a ``T`` is asked for."""
 

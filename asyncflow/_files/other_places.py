@@ -8,7 +8,7 @@ from collections.abc import Callable, Coroutine, Iterable
 from functools import cached_property
 from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from .._core import urls
 from .._core.files import InputFile
@@ -18,7 +18,7 @@ from .aside import aside
 if TYPE_CHECKING:
     from .remote import Remote
 
-Begin = Callable[[Coroutine[Any, Any, Path], str], asyncio.Task[Path]]
+Begin = Callable[[Coroutine[object, object, Path], str], asyncio.Task[Path]]
 
 
 class OtherPlaces:

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from .copying import remove
 
@@ -74,7 +74,7 @@ def forget_owner(root: Path) -> None:
         root.rmdir()
 
 
-def _process(pid: int) -> dict[str, Any]:
+def _process(pid: int) -> dict[str, object]:
     boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     return {"boot": boot, "namespace": os.readlink("/proc/self/ns/pid"), "pid": pid, "started": _started(pid)}
 

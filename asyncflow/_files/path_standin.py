@@ -37,7 +37,7 @@ class PathStandIn(PosixPath):
         """It is taken to be one."""
         return True
 
-    def open(self, mode: str = "r", *args: Any, **options: Any) -> Any:
+    def open(self, mode: str = "r", *args: object, **options: object) -> Any:
         """A file in memory, which is lost."""
         return io.BytesIO(TEXT.encode()) if "b" in mode else io.StringIO(TEXT)
 

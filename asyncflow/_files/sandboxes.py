@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 from .._core.task import Task
 from .copying import remove
@@ -107,7 +107,7 @@ class Sandboxes:
                 file.write(f"{path.name}\n")
         return self._keep != "none" and task.id in self._made
 
-    def succeeded(self, task: Task, value: Any, give_back: Callable[[int], None]) -> None:
+    def succeeded(self, task: Task, value: object, give_back: Callable[[int], None]) -> None:
         """A task has succeeded: when nobody can reach its directory any more, `give_back` takes its number.
 
         Its value may tell somebody where the directory is; then that stays.

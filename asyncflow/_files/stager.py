@@ -13,7 +13,7 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from contextvars import Context
 from pathlib import Path
-from typing import Any, Final, Protocol, TypeVar
+from typing import Final, Protocol, TypeVar
 
 from .._core.files import (
     Declared,
@@ -90,7 +90,7 @@ class Stager:
         self._is_told = False  # whether the loop has been told of them
         self._context = Context()
         self._loop = loop
-        self.waiting: set[asyncio.Task[Any]] = set()
+        self.waiting: set[asyncio.Task[object]] = set()
 
     # -- calls --------------------------------------------------------------------------------------------
 
@@ -167,7 +167,9 @@ class Stager:
         else:
             self._tasks.staged(task)
 
-    def _all_brought(self, task: Task, found: Declared, fetched: Mapping[str, Path]) -> Callable[[File], Any]:
+    def _all_brought(
+        self, task: Task, found: Declared, fetched: Mapping[str, Path]
+    ) -> Callable[[File], object]:
         def wanted() -> bool:
             return self._tasks.want_inputs(task) and not self._stopped.is_set()
 
@@ -177,7 +179,7 @@ class Stager:
 
     # -- out ----------------------------------------------------------------------------------------------
 
-    def publish(self, task: Task, value: Any) -> None:
+    def publish(self, task: Task, value: object) -> None:
         """Begin to look for what a task has made, and to publish it; its value is what it ends with."""
         files: TaskFiles = task.files
         if files.declares and not files.is_dry:
@@ -199,7 +201,7 @@ class Stager:
 
     async def _publish(self, task: Task, value: object) -> None:
         problem: BaseException = Unwanted()
-        done: list[Mapping[str, Any]] = []
+        done: list[Mapping[str, object]] = []
         try:
             async with self._slots:
                 await aside(self._all_published, task, done)
@@ -218,7 +220,7 @@ class Stager:
             self._tasks.not_published(task, problem)
         self.release(task)
 
-    def _all_published(self, task: Task, done: list[Mapping[str, Any]]) -> None:
+    def _all_published(self, task: Task, done: list[Mapping[str, object]]) -> None:
         done.append(self._publishing.all(task.files, lambda: self._tasks.want_outputs(task)))
 
     # -- what nobody can reach any more -------------------------------------------------------------------

@@ -58,7 +58,7 @@ class StageIn:
         self._wanted = wanted
         self._taken: dict[str, tuple[Hashable, str]] = {}  # names in the sandbox
 
-    def all(self, found: Declared) -> Callable[[File], Any]:
+    def all(self, found: Declared) -> Callable[[File], object]:
         """Copy the inputs, and make place for the outputs.
 
         Args:
@@ -74,7 +74,7 @@ class StageIn:
         files, sandbox = self._files, self._sandbox
         path_class: Any = ShellPath if files.is_command else Path
         paths_class: Any = ShellPaths if files.is_command else list
-        staged: dict[int, Any] = {}
+        staged: dict[int, object] = {}
         for each in found.inputs:
             try:
                 source = self._source(each)
@@ -98,7 +98,7 @@ class StageIn:
             named = [name for name, each in outputs if not each.is_glob or not is_plain(_bare(name))]
             files.unplain = unplain(str(sandbox), [*named, *files.brought])
 
-        def path_of(file: File) -> Any:
+        def path_of(file: File) -> object:
             return path_class(sandbox / file.name) if isinstance(file, OutputFile) else staged[id(file)]
 
         return path_of

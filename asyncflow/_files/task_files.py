@@ -39,13 +39,13 @@ class TaskFiles:
     unplain: dict[str, str] = field(default_factory=dict)  # what may stand in its command only as quoted
     left: dict[str, Left] | None = None  # worked out when somebody wants to know
     directory: Directory | None = None  # holds the sandbox when the task has succeeded
-    before: tuple[tuple[Any, ...], Mapping[str, Any], Sequence[TaskFiles]] | None = None
+    before: tuple[tuple[object, ...], Mapping[str, object], Sequence[TaskFiles]] | None = None
     """The arguments as they were before anything was brought, and from whom that is to be, for another attempt."""
     is_reached: bool = False  # whether somebody may know a path in it, whom nobody can see
 
     def start_over(
         self, args: tuple[object, ...], kwargs: Mapping[str, object]
-    ) -> tuple[tuple[Any, ...], Mapping[str, Any]]:
+    ) -> tuple[tuple[object, ...], Mapping[str, object]]:
         """Another attempt is made, in another sandbox; gives the arguments with which that begins."""
         if self.before is not None:
             args, kwargs, self.upstreams = self.before

@@ -94,8 +94,8 @@ def document(
     name: str,
     tasks: Sequence[Mapping[str, object]],
     files: Sequence[Mapping[str, object]],
-    execution: Mapping[str, Any] | None,
-) -> dict[str, Any]:
+    execution: Mapping[str, object] | None,
+) -> dict[str, object]:
     """The format's whole document, for `json.dump`.
 
     Args:
@@ -104,7 +104,7 @@ def document(
         files: with their sizes.
         execution: how it went; None if it did not.
     """
-    workflow: dict[str, Any] = {"specification": {"tasks": tasks, "files": files}}
+    workflow: dict[str, object] = {"specification": {"tasks": tasks, "files": files}}
     if execution is not None:
         workflow["execution"] = execution
     return {"name": name, "schemaVersion": VERSION, "workflow": workflow}

@@ -38,7 +38,7 @@ _NOT_ASKED: Final = (
     "__weakref__",
 )
 """What a protocol may have without asking for it."""
-_DOES_FOR: Final[dict[Any, tuple[str, ...]]] = {
+_DOES_FOR: Final[dict[object, tuple[str, ...]]] = {
     collections.abc.Sequence: ("__getitem__", "__len__"),
     collections.abc.MutableSequence: ("__setitem__", "__len__"),
     collections.abc.Mapping: ("__getitem__", "keys"),

@@ -155,7 +155,7 @@ def _of_new_types(given: Any, wanted: Any, depth: int) -> str | None:
     return clash(there, asked, depth + 1)
 
 
-def _line(hint: Any) -> list[Any]:
+def _line(hint: Any) -> list[object]:
     """What a `NewType` is made of, and what that is made of."""
     found: list[object] = []
     while _is_new_type(hint) and len(found) < _DEEPEST:
@@ -230,8 +230,8 @@ def _of_callables(given: object, wanted: object, depth: int) -> str | None:
     return clash(args[1], asked_args[1], depth + 1)
 
 
-_Judge = Callable[[Any, Any, int], str | None]
-_KINDS: Final[tuple[tuple[Callable[[Any], bool], _Judge], ...]] = (
+_Judge = Callable[[object, object, int], str | None]
+_KINDS: Final[tuple[tuple[Callable[[object], bool], _Judge], ...]] = (
     (_is_new_type, _of_new_types),
     (is_literal, _of_literals),
     (_is_class_itself, _of_classes),

@@ -11,7 +11,7 @@ import sys
 import textwrap
 from collections.abc import Iterator
 from types import CodeType, FrameType, TracebackType
-from typing import Any, Final, NamedTuple, TypeGuard
+from typing import Final, NamedTuple, TypeGuard
 
 from .libraries import OURS, is_library, is_users
 from .source import Position, position_at
@@ -108,7 +108,7 @@ def is_worded(error: BaseException) -> TypeGuard[Exception]:
     return is_ours and isinstance(error, (TypeError, ValueError)) and "\n  " in str(error)
 
 
-def values_at(place: RaisedAt) -> Iterator[Any]:
+def values_at(place: RaisedAt) -> Iterator[object]:
     """The values of the names in an expression, and what is called by a dotted one; none without a source."""
     frame = place.frame
     try:
@@ -123,7 +123,7 @@ def values_at(place: RaisedAt) -> Iterator[Any]:
             yield value
 
 
-def named(node: ast.AST, frame: FrameType) -> Any:
+def named(node: ast.AST, frame: FrameType) -> object:
     """What a name or a dotted name stands for, found without running code of its class; `...` if that is not known."""
     if isinstance(node, ast.Name):
         return frame.f_locals.get(node.id, frame.f_globals.get(node.id, vars(builtins).get(node.id, ...)))

@@ -17,18 +17,18 @@ DEEPEST: Final = 8
 _WALKED: Final = 10_000  # parts of one value
 
 
-def walk(value: object) -> Iterator[Any]:
+def walk(value: object) -> Iterator[object]:
     """A value and what is in it: in containers of Python's and dataclasses, as deep and as far as anybody looks."""
     return itertools.islice(_walk(value, 0), _WALKED)
 
 
-def _walk(value: object, depth: int) -> Iterator[Any]:
+def _walk(value: object, depth: int) -> Iterator[object]:
     yield value
     for part in _parts(value) if depth < DEEPEST else ():
         yield from _walk(part, depth + 1)
 
 
-def _parts(value: Any) -> Iterable[Any]:
+def _parts(value: Any) -> Iterable[object]:
     cls = type(value)
     if issubclass(cls, File):
         return ()

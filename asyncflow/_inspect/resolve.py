@@ -100,7 +100,7 @@ def _resolved(annotation: object, inner: Mapping[str, object], outer: dict[str, 
         return Any
 
 
-class _Names(dict[str, Any]):
+class _Names(dict[str, object]):
     """Names as an annotation sees them; one that is nowhere is a type variable, which may be anything."""
 
     def __init__(self, *namespaces: Mapping[str, object]) -> None:

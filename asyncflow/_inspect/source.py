@@ -29,7 +29,7 @@ class Source:
         namespace: of the module, which may know how to get the source.
     """
 
-    def __init__(self, filename: str, namespace: dict[str, Any] | None = None) -> None:
+    def __init__(self, filename: str, namespace: dict[str, object] | None = None) -> None:
         try:
             self._tree = ast.parse("".join(linecache.getlines(filename, namespace)))
         except Exception:

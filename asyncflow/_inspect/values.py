@@ -27,7 +27,7 @@ from .parts import CONTAINERS, DEEPEST, LOOKED_AT, is_small, walk
 from .resolve import hints_of
 from .shown import shown
 
-Replaced = Callable[[Any], Any]
+Replaced = Callable[[object], object]
 """Of what is replaced before a call is made, as a future, the type of what will be there; `...` of what stays."""
 
 _DEEPEST: Final = 100  # containers inside of each other, where all is looked at
@@ -235,7 +235,7 @@ def _parts_of_typed_dict(value: Any, cls: Any) -> Iterable[tuple[object, object]
     return [(part, hints.get(key, Any)) for key, part in value.items()]
 
 
-def _parts_of_container(value: Any, hint: Any) -> Iterator[tuple[object, object]]:
+def _parts_of_container(value: Any, hint: object) -> Iterator[tuple[object, object]]:
     """What is in a container, each with the annotation that it is asked to be of."""
     cls = type(value)
     if issubclass(cls, dict):

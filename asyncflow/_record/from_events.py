@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from math import isnan
-from typing import Any
 
 from .._core.states import PENDING, READY, RUNNING, STATES, SUBMITTED, SUCCEEDED, State
 from ..events import (
@@ -50,7 +49,7 @@ class _Reader:
         self._columns = HistoryColumns(size)
         self._rows: dict[int, int] = {}
         self._names: dict[str, int] = {"": 0}
-        self._run: dict[str, Any] = {}
+        self._run: dict[str, object] = {}
         self._began = self._last = 0.0
 
     def read(self, event: Written) -> None:

@@ -140,7 +140,7 @@ def _workers(value: Any) -> dict[str, int | None]:
 
 _NEEDED: Final = object()
 # By the names of fields, which mean the same in all events: how each is read, and what it is where it is left out.
-_FIELDS: Final[dict[str, tuple[Callable[[Any], object], object]]] = {
+_FIELDS: Final[dict[str, tuple[Callable[[object], object], object]]] = {
     "block": (_whole, 0),
     "bytes": (_whole, 0),
     "called_at": (_text, ""),

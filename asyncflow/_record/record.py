@@ -72,7 +72,7 @@ class Record:
         self.dropped = 0
         self._sums = Sums()
         self.giving_up: Iterator[None] | None = None
-        self._cached: dict[Any, tuple[Any, ...]] = {}
+        self._cached: dict[object, tuple[Any, ...]] = {}
         self._held_since: float | None = None
         self.edges: dict[int, Sequence[Task]] = {}
         """Calls that wait for others, and for what: whoever makes a call puts it here, until the next pause."""

@@ -46,7 +46,7 @@ def waits_for(block: object, number: int) -> None:
 
 
 def checkpoint_of(
-    call: int, block: object, futures: Mapping[int, TaskFuture[Any]], checkpoints: list[Checkpoint]
+    call: int, block: object, futures: Mapping[int, TaskFuture[object]], checkpoints: list[Checkpoint]
 ) -> int | None:
     """The last checkpoint that the code has passed which makes a call; a new one if it has waited for more since.
 
@@ -60,7 +60,7 @@ def checkpoint_of(
     if code.block is not block:
         return None
     passed: set[int] = set()
-    left: tuple[int, Any] | None = None
+    left: tuple[int, object] | None = None
     rest = code.waited
     while rest is not None:
         number, rest = rest

@@ -54,7 +54,7 @@ def ask(task: Task) -> Failed | None:
     return None
 
 
-def _called(task: Task, args: Any, kwargs: Any) -> Any:
+def _called(task: Task, args: Any, kwargs: Any) -> object:
     given = task.fn(*args, **kwargs)
     if not inspect.iscoroutine(given):
         return given
@@ -68,7 +68,7 @@ def _called(task: Task, args: Any, kwargs: Any) -> Any:
         given.close()
 
 
-def _path_of(file: File) -> Any:
+def _path_of(file: File) -> object:
     if isinstance(file, OutputFile):
         return ShellPath(file.name)
     source, name = getattr(file, "source", None), getattr(file, "name", None)
@@ -79,7 +79,7 @@ def _path_of(file: File) -> Any:
     return ShellPath(name or _name(source))
 
 
-def _name(source: Any) -> str:
+def _name(source: object) -> str:
     """What a file is called in the sandbox."""
     text = os.fspath(source) if isinstance(source, (str, os.PathLike)) else str(source)
     return str(text).rstrip("/").rpartition("/")[2] or "file"

@@ -46,7 +46,7 @@ class Given(NamedTuple):
         is_result: whether it is the result itself, and no part of it.
     """
 
-    hint: Any
+    hint: object
     calls: tuple[RehearsedCall, ...] = ()
     is_result: bool = False
 
@@ -73,7 +73,7 @@ class Declared:
         frame: FrameType,
         at: int,
         calls: Sequence[RehearsedCall],
-        value_of: Callable[[RehearsedCall], Any],
+        value_of: Callable[[RehearsedCall], object],
     ) -> None:
         self._task = task
         self._frame = frame
@@ -95,7 +95,7 @@ class Declared:
         """What a part of the source is part of."""
         return self._parents.get(node)
 
-    def stands_for(self, node: ast.AST) -> Any:
+    def stands_for(self, node: ast.AST) -> object:
         """What a name or a dotted name stands for; `...` if it is none, or that is not known."""
         return named(node, self._frame)
 

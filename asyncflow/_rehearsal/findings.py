@@ -51,7 +51,7 @@ def endless(name: str, most: int, where: str) -> Finding:
     )
 
 
-def dropped(coroutine: CoroutineType[Any, Any, Any]) -> Finding:
+def dropped(coroutine: CoroutineType[object, object, object]) -> Finding:
     """A coroutine that nobody has awaited."""
     if coroutine.cr_origin:
         filename, line, function = coroutine.cr_origin[0]
@@ -86,7 +86,10 @@ def of_call(error: Exception, where: str, ends: Sequence[str]) -> Finding:
 
 
 def of_code(
-    task: Task, error: BaseException, calls: Sequence[RehearsedCall], value_of: Callable[[RehearsedCall], Any]
+    task: Task,
+    error: BaseException,
+    calls: Sequence[RehearsedCall],
+    value_of: Callable[[RehearsedCall], object],
 ) -> Finding | str:
     """What code of the user's has raised: a finding, or a note in words.
 
@@ -128,7 +131,7 @@ def of_command(
     task: Task,
     failed: Failed,
     calls: Sequence[RehearsedCall],
-    value_of: Callable[[RehearsedCall], Any],
+    value_of: Callable[[RehearsedCall], object],
     *,
     is_real: bool,
 ) -> Finding | str:
@@ -193,7 +196,7 @@ class _Sources:
         value_of: gives the value of a call.
     """
 
-    def __init__(self, calls: Sequence[RehearsedCall], value_of: Callable[[RehearsedCall], Any]) -> None:
+    def __init__(self, calls: Sequence[RehearsedCall], value_of: Callable[[RehearsedCall], object]) -> None:
         self._found = {call.name: (call, value_of(call)) for call in calls}  # the last of each name
 
     @property

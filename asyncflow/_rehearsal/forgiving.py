@@ -69,7 +69,7 @@ class ForgivingEndings(Endings):
 class Unwatched:
     """Nobody is told of failures in a rehearsal but by its findings."""
 
-    def watch(self, future: TaskFuture[Any]) -> None:
+    def watch(self, future: TaskFuture[object]) -> None:
         """Have no failure told of."""
         future._log_traceback = False
 

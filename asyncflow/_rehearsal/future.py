@@ -40,7 +40,7 @@ class RehearsedFuture(TaskFuture[T]):
 
     __hash__ = TaskFuture.__hash__
 
-    def __await__(self) -> Generator[Any, None, T]:
+    def __await__(self) -> Generator[object, None, T]:
         self._run.used(self, waited=True)
         return super().__await__()
 
@@ -71,6 +71,6 @@ class RehearsedFuture(TaskFuture[T]):
 RehearsedFuture.__name__ = RehearsedFuture.__qualname__ = TaskFuture.__name__
 
 
-def has_value(future: TaskFuture[Any]) -> bool:
+def has_value(future: TaskFuture[object]) -> bool:
     """Whether a future has a value; to ask is no use of it."""
     return future.done() and not future.cancelled() and asyncio.Future.exception(future) is None

@@ -47,7 +47,7 @@ class Blocks:
         self._endings = endings
         self.record = record
 
-    def returned(self, block: Task, value: Any) -> None:
+    def returned(self, block: Task, value: object) -> None:
         """The body of a block has returned a value, perhaps with futures in it."""
         try:
             futures, holes = self._wiring.of_returned(block, value)
@@ -90,7 +90,7 @@ class Blocks:
         except Exception as error:
             self._endings.failed(block, error)
 
-    def succeeded(self, block: Any, value: Any) -> None:
+    def succeeded(self, block: Any, value: object) -> None:
         """A block has its value."""
         _set_result(block, value)
         self._scheduler.succeeded(block)

@@ -16,7 +16,7 @@ from ..errors import CircularDependency
 from .future import TaskFuture
 from .scope import circle, waits_for
 
-Runner = Generator[Any, Any, None]
+Runner = Generator[object, object, None]
 
 
 class Over:
@@ -52,7 +52,7 @@ class Carrier(asyncio.Task[None]):
     _log_destroy_pending: bool  # asyncio's own
 
     def __init__(
-        self, coro: Coroutine[Any, object, None], *, loop: asyncio.AbstractEventLoop, context: Context
+        self, coro: Coroutine[object, object, None], *, loop: asyncio.AbstractEventLoop, context: Context
     ) -> None:
         self.touched = False
         """It was cancelled, or somebody wants to hear of its end."""

@@ -13,8 +13,8 @@ class Call(NamedTuple):
     """The parts of one call, as `Run.call` takes them one by one: a real run does without this tuple."""
 
     definition: Definition
-    args: tuple[Any, ...]
-    kwargs: Mapping[str, Any]
+    args: tuple[object, ...]
+    kwargs: Mapping[str, object]
     code: CodeType | None
     at: int
     after: Sequence[Any] = ()

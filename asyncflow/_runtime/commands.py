@@ -309,7 +309,7 @@ def _refuse_misread(task: Task, command: Any) -> None:
         )
 
 
-def _paths_in(values: Iterable[Any]) -> Iterator[PurePath]:
+def _paths_in(values: Iterable[object]) -> Iterator[PurePath]:
     for value in values:
         if isinstance(value, PurePath):
             yield value

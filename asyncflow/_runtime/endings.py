@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import Sequence
 from time import perf_counter
-from typing import Any, Final
+from typing import Final
 
 from .._causes import Cause, add_note, brief
 from .._core.dependents import end_of
@@ -183,7 +183,7 @@ class Endings:
             task.cause.call = call
         self._steps.flush()
 
-    def settle(self, task: TaskFuture[Any]) -> None:
+    def settle(self, task: TaskFuture[object]) -> None:
         """Give the future of a task that has no value its end."""
         self.timeouts.disarm(task)
         if self._attempts is not None and task.failed_attempts:

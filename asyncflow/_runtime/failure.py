@@ -24,7 +24,7 @@ _MOST_NOTES: Final = 32
 _AND_MORE: Final = "and in other tasks, which are not named"
 
 
-def unfit(task: Task, value: Any) -> TypeError:
+def unfit(task: Task, value: object) -> TypeError:
     """The error for a result of a class in `NO_VALUES`."""
     if isinstance(value, TaskFuture):
         what = (
@@ -59,7 +59,7 @@ def as_failure(task: Task, error: BaseException, call: str = "") -> Exception:
     return failure
 
 
-def first_of(block: Task, failed: Sequence[TaskFuture[Any]]) -> BaseException:
+def first_of(block: Task, failed: Sequence[TaskFuture[object]]) -> BaseException:
     """What a block raises that has returned several futures which have failed: the first failure, with notes that name
     the others. Those stay failures that nobody has looked at, but for what has the same reasons.
 

@@ -108,7 +108,7 @@ class Files:
                 self._endings.failed(task, error)
         self.staged(task)
 
-    def published(self, task: Any, value: Any) -> None:
+    def published(self, task: Any, value: object) -> None:
         """All that a task was to make is there, and where it was to go."""
         if task.story & NOW == CANCELLING:
             self._scheduler.stopped(task)

@@ -15,10 +15,10 @@ from ..backend import CANCELLED, FAILED, STARTED, SUCCEEDED, Report
 from .place import Local
 
 T = TypeVar("T")
-_Waited = asyncio.Future[Any] | concurrent.futures.Future[Any]
+_Waited = asyncio.Future[object] | concurrent.futures.Future[object]
 
 
-def awaited(awaitable: Awaitable[T]) -> Coroutine[Any, Any, T]:
+def awaited(awaitable: Awaitable[T]) -> Coroutine[object, object, T]:
     """A coroutine that awaits any awaitable, once, and gives its value: for what is no future, task or coroutine."""
     coroutine: Any = _waiting_for(awaitable)
     coroutine.__name__ = coroutine.__qualname__ = type(awaitable).__qualname__  # as messages call it
@@ -29,7 +29,7 @@ async def _waiting_for(awaitable: Awaitable[T]) -> T:
     return await awaitable
 
 
-def all_awaited(order: Iterable[Any]) -> list[Any]:
+def all_awaited(order: Iterable[Any]) -> list[object]:
     """What is given to be waited for alone: all of it is, that can be awaited at all.
 
     Args:
@@ -51,7 +51,9 @@ class Foreign(Local):
     def __init__(self, report: Report) -> None:
         self._report = report
         self._waiting: dict[int, _Waited] = {}
-        self.begun: dict[int, asyncio.Task[Any]] = {}  # those that we began, so that they are ours to cancel
+        self.begun: dict[
+            int, asyncio.Task[object]
+        ] = {}  # those that we began, so that they are ours to cancel
 
     @property
     def watched(self) -> int:

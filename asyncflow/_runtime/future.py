@@ -112,7 +112,7 @@ class TaskFuture(Task, asyncio.Future[T]):
         self._run.catch_up()
         return explain(self, self._run.awaited(self), self._run.gate.line(self), perf_counter())
 
-    def cancel(self, msg: Any | None = None) -> bool:
+    def cancel(self, msg: object | None = None) -> bool:
         """Cancel the future at once and ask its work to stop.
 
         Args:
@@ -148,7 +148,7 @@ class TaskFuture(Task, asyncio.Future[T]):
                 f"{self!r} has no result yet; say:  await {spelled(self.name)}(...)"
             ) from None
 
-    def set_result(self, result: Any, /) -> NoReturn:
+    def set_result(self, result: object, /) -> NoReturn:
         """Refused, as by an `asyncio.Task`: the value is what the task's function returns.
 
         Raises:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from typing import Any, Final
+from typing import Final
 
 from .._core import arguments
 from .._core.call_text import call_shown
@@ -85,5 +85,5 @@ def call_told(task: Task) -> str:
     return call_shown(task)
 
 
-def _value_or_previous(future: asyncio.Future[Any]) -> Any:
+def _value_or_previous(future: asyncio.Future[object]) -> object:
     return value_of(future) if future.done() else PREVIOUS

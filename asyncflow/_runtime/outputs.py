@@ -61,7 +61,7 @@ class Outputs:
         return f"<outputs of {self._future!r}>"
 
 
-def path_of_output(value: object, files: TaskFiles, name: str) -> Any:
+def path_of_output(value: object, files: TaskFiles, name: str) -> object:
     """A path, when the task (whose value is of no use here) has succeeded."""
     if files.is_dry:
         path = PathStandIn(name)

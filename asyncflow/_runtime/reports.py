@@ -126,7 +126,7 @@ class Reports:
             record.ran(ran_ids, runs, now)
         self._steps.flush()
 
-    def succeeded(self, task: Any, value: Any) -> None:
+    def succeeded(self, task: Any, value: object) -> None:
         """A body has ended with a value; what follows from it is carried out at the next `flush`."""
         if (
             not task.site.definition.ends_plainly
@@ -153,7 +153,7 @@ class Reports:
         inputs.unlink(task)
         self._scheduler.given_back(task)
 
-    def _ended_with(self, task: Any, value: Any) -> None:
+    def _ended_with(self, task: Any, value: object) -> None:
         """A body has ended and its value is not simply the future's."""
         if task.story & NOW == CANCELLING:
             self._scheduler.stopped(task, True)

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from threading import get_ident
-from typing import Any, Final
+from typing import Final
 
 from .._core.task import Task, each_of
 from ..errors import WrongLoop
@@ -21,7 +21,7 @@ class Scope:
     __slots__ = ("block", "variables", "workflows")
 
     def __init__(
-        self, block: Task | None, workflows: tuple[tuple[Any, str], ...], variables: int = 1
+        self, block: Task | None, workflows: tuple[tuple[object, str], ...], variables: int = 1
     ) -> None:
         self.block = block
         self.workflows = (

@@ -31,7 +31,7 @@ class Interrupted(KeyboardInterrupt, SystemExit):
         self.code = _SIGNALED + number
 
 
-def run_script(main: Callable[[], Coroutine[Any, Any, T]]) -> T:
+def run_script(main: Callable[[], Coroutine[object, object, T]]) -> T:
     """Run a coroutine function to its end, on a new loop that is closed after.
 
     Args:
@@ -57,7 +57,7 @@ async def _result(task: asyncio.Task[T]) -> T:
 
 
 @contextmanager
-def _told_to_end(loop: asyncio.AbstractEventLoop, task: asyncio.Task[Any]) -> Iterator[list[int]]:
+def _told_to_end(loop: asyncio.AbstractEventLoop, task: asyncio.Task[object]) -> Iterator[list[int]]:
     """The first signal cancels, a Ctrl-C after that ends the process at once. The old handlers are put back after.
 
     SIGTERM and SIGHUP are taken only where they would end the process: a handler of the user's stays, and so does a

@@ -49,7 +49,7 @@ class Stopping:
         self._stager = stager
         self._foreign = foreign
         self._context = Context()  # else a caller's context variables would live on in what this starts
-        self._messages: dict[int, Any] = {}  # what cancel() was called with, until it is carried out
+        self._messages: dict[int, object] = {}  # what cancel() was called with, until it is carried out
         self._settling: dict[int, asyncio.Future[None]] = {}
         self._all_over: asyncio.Future[None] | None = None
         self.under_way: set[asyncio.Task[None]] = set()

@@ -24,10 +24,10 @@ class Unseen:
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
         self._thread = get_ident()
-        self._held: dict[int, weakref.ref[TaskFuture[Any]]] = {}
+        self._held: dict[int, weakref.ref[TaskFuture[object]]] = {}
         self._gone: _Failures | None = None  # to be told on the loop's next turn
 
-    def watch(self, future: TaskFuture[Any]) -> None:
+    def watch(self, future: TaskFuture[object]) -> None:
         """A future has failed."""
         future.__class__ = FailedFuture
         task_id = future.id
@@ -75,7 +75,7 @@ class _Failures:
         self._lines: dict[int, str] = {}
         self._held_up: dict[int, tuple[str, int]] = {}  # the first that did not run for it, and how many
 
-    def add(self, future: TaskFuture[Any]) -> None:
+    def add(self, future: TaskFuture[object]) -> None:
         """One more, which is told so."""
         future._log_traceback = False  # or asyncio says the same again, without the name
         cause: Cause | None = future.cause

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import Any
 
 from . import words
 
@@ -15,8 +14,8 @@ def format_of(noun: str) -> str:
 
 
 def read(
-    given: str | bytes, noun: str, version: int, constant: Callable[[str], Any] | None = None
-) -> dict[str, Any]:
+    given: str | bytes, noun: str, version: int, constant: Callable[[str], object] | None = None
+) -> dict[str, object]:
     """The document in a text; `constant` makes something of NaN and Infinity.
 
     Raises:

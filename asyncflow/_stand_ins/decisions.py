@@ -6,7 +6,7 @@ import dis
 import logging
 from collections.abc import Callable
 from types import CodeType, FrameType
-from typing import Any, Final
+from typing import Final
 
 from .._inspect.attributes import ITERATION, lacks
 from .._inspect.frames import caller
@@ -118,7 +118,7 @@ class Decisions:
         self._decided = decided
         self._lacked = lacked
         self._places: dict[tuple[int, int], DecisionPoint] = {}
-        self._counts: dict[Any, Count] = {}
+        self._counts: dict[object, Count] = {}
         self._files: dict[str, Statements] = {}
 
     def take(
@@ -214,7 +214,7 @@ class Decisions:
             self._decided = None
             _log.exception("what was to be told of decisions on stand-ins failed, and is told no more")
 
-    def __reduce__(self) -> tuple[Any, ...]:
+    def __reduce__(self) -> tuple[object, ...]:
         return Decisions, ()  # code does not travel
 
 

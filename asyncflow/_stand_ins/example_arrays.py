@@ -38,7 +38,7 @@ def _shape(annotation: object) -> tuple[int, ...]:
     return (1,) if not dimensions or Ellipsis in dimensions else (1,) * len(dimensions)
 
 
-def _ones(numpy: Any, shape: tuple[int, ...], dtype: Any) -> Any:
+def _ones(numpy: Any, shape: tuple[int, ...], dtype: object) -> Any:
     try:
         return numpy.ones(shape, dtype)
     except Exception:  # as of records, which know no one

@@ -150,7 +150,7 @@ def _is_error(cls: Any) -> bool:
     return issubclass(cls, BaseException) and not isinstance(cls.__new__, types.FunctionType)
 
 
-def _error(maker: Maker, cls: Any, args: tuple[Any, ...], path: str) -> object:
+def _error(maker: Maker, cls: Any, args: tuple[object, ...], path: str) -> object:
     made = cls.__new__(cls)
     made.args = (f"stand-in for {path}",)
     return made
@@ -165,7 +165,7 @@ def _awaitable(maker: Maker, cls: object, args: tuple[object, ...], path: str) -
     return Awaited(maker.make(args[-1] if args else Any, path))
 
 
-_Make = Callable[["Maker", Any, tuple[Any, ...], str], Any]
+_Make = Callable[["Maker", object, tuple[object, ...], str], object]
 _KINDS: Final[tuple[tuple[Callable[[object], bool], _Make], ...]] = (
     (_is_enum, _member),
     (is_typed_dict, _typed_dict),

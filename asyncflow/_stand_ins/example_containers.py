@@ -18,7 +18,7 @@ from .._files.path_standin import TEXT, PathStandIn
 if TYPE_CHECKING:
     from .examples import Maker
 
-Make = Callable[["Maker", tuple[Any, ...], str], Any]
+Make = Callable[["Maker", tuple[object, ...], str], object]
 """Makes an object: with a maker for its parts, the arguments of its class, and what it stands for."""
 
 
@@ -63,7 +63,7 @@ def _of_pairs(container: Callable[[dict[object, object]], object], value: object
     return make
 
 
-class DictStandIn(dict[Any, Any]):
+class DictStandIn(dict[object, object]):
     """One that has every key: which ones a result would have, no annotation tells.
 
     Args:
@@ -111,7 +111,7 @@ def _function(maker: Maker, args: tuple[object, ...], path: str) -> Callable[...
     return example
 
 
-class Awaited(collections.abc.Coroutine[Any, Any, Any]):
+class Awaited(collections.abc.Coroutine[object, object, object]):
     """Something to be awaited, as often as one likes.
 
     Args:
@@ -125,7 +125,7 @@ class Awaited(collections.abc.Coroutine[Any, Any, Any]):
         yield from ()
         return self._value
 
-    def send(self, value: object) -> Any:
+    def send(self, value: object) -> object:
         """Be over."""
         raise StopIteration(self._value)
 

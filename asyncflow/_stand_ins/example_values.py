@@ -14,13 +14,13 @@ import types
 import typing
 import uuid
 from contextvars import Context
-from typing import Any, Final
+from typing import Final
 
 from .._files.path_standin import TEXT
 
 # In a context of its own, since it sets a context variable: each call of our user's would have a context to copy.
 _ONE: Final = Context().run(decimal.Decimal, 1)
-_PLAIN: Final[dict[Any, Any]] = {
+_PLAIN: Final[dict[object, object]] = {
     bool: True,
     int: 1,
     float: 1.0,

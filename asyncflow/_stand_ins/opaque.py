@@ -13,7 +13,7 @@ from .decisions import Decisions
 _LONGEST: Final = 120  # characters of what a stand-in says that it stands for
 _OF_NAMED_TUPLES: Final = ("_asdict", "_fields", "_make", "_replace")
 
-_Method = Callable[[Any, Any], "StandIn"]
+_Method = Callable[[Any, object], "StandIn"]
 
 
 def _operator(sign: str) -> tuple[_Method, _Method]:
@@ -97,7 +97,7 @@ class StandIn:
     def __deepcopy__(self, memo: object) -> StandIn:
         return self
 
-    def __reduce__(self) -> tuple[Any, ...]:
+    def __reduce__(self) -> tuple[object, ...]:
         return _restored, (type(self), self._origin, self._pretends)
 
     # -- parts --------------------------------------------------------------------------------------------
@@ -142,7 +142,7 @@ class StandIn:
     async def __aexit__(self, *error: object) -> None:
         pass
 
-    def __array__(self, dtype: object = None, copy: object = None) -> Any:
+    def __array__(self, dtype: object = None, copy: object = None) -> object:
         return sys.modules["numpy"].ones(1, dtype)  # whoever asks has loaded it
 
     # -- decisions ----------------------------------------------------------------------------------------

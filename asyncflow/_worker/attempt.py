@@ -13,7 +13,7 @@ Outcome = tuple[bool, Any]
 
 
 def run_attempt(
-    fn: Callable[..., Any],
+    fn: Callable[..., object],
     is_coroutine: bool,
     args: tuple[object, ...],
     kwargs: Mapping[str, object],
@@ -41,14 +41,14 @@ def run_attempt(
         return False, error
 
 
-def _call(fn: Callable[..., Any], *args: object, **kwargs: object) -> Any:
+def _call(fn: Callable[..., object], *args: object, **kwargs: object) -> object:
     return fn(*args, **kwargs)
 
 
-def _run_coroutine(fn: Callable[..., Any], args: tuple[object, ...], kwargs: Mapping[str, object]) -> Any:
+def _run_coroutine(fn: Callable[..., Any], args: tuple[object, ...], kwargs: Mapping[str, object]) -> object:
     import asyncio  # a worker process that runs no coroutine never needs it
 
-    async def body() -> Any:
+    async def body() -> object:
         return await fn(*args, **kwargs)
 
     return asyncio.run(body())

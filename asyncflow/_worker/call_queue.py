@@ -5,12 +5,11 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Iterable
-from typing import Any
 
 from . import wire
 from .records import NEVER, NOBODY, Records
 
-Call = tuple[int, int, Any, int]
+Call = tuple[int, int, object, int]
 """Task id, flags, payload, and memory file or -1. The payload: function number and plain arguments; or those and any
 keyword arguments pickled; or the sizes of what is in the file, which is the same."""
 
@@ -29,7 +28,7 @@ class CallQueue:
         self._records = records
         self._is_open = True
 
-    def take(self, calls: Iterable[tuple[int, int, Any]], files: list[int]) -> None:
+    def take(self, calls: Iterable[tuple[int, int, object]], files: list[int]) -> None:
         """Take the calls of a packet; a worker that retires gives them back at once.
 
         Args:

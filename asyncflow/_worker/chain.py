@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 
 class Previous:
@@ -21,7 +21,7 @@ PREVIOUS: Final = Previous()
 
 def with_previous(
     args: tuple[object, ...], kwargs: Mapping[str, object], previous: object
-) -> tuple[tuple[Any, ...], Mapping[str, Any]]:
+) -> tuple[tuple[object, ...], Mapping[str, object]]:
     """The arguments of a link, with the value of the call before it in its places."""
     args = tuple([previous if arg is PREVIOUS else arg for arg in args])
     if kwargs:

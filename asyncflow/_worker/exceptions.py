@@ -31,7 +31,7 @@ _ELSEWHERE: Final = frozenset(
     {"obj", "message", "exceptions", "__traceback__", "__dict__", *_LINKS}
 )
 
-Group = tuple[list[BaseException], tuple[Any, ...] | None]
+Group = tuple[list[BaseException], tuple[object, ...] | None]
 """The members of a group, and its arguments if these are others than its message and its members."""
 
 Pack = Callable[[BaseException], bytes]
@@ -138,7 +138,7 @@ def _reduced(error: BaseException, group: Group | None, links: tuple[object, ...
     return make, args, ((own, notes), links), *items, fill_as_told
 
 
-def _state(error: BaseException, base: type, group: Group | None) -> dict[str, Any]:
+def _state(error: BaseException, base: type, group: Group | None) -> dict[str, object]:
     """The fields of the built-in class, and slots."""
     fields = {name: value for name in _fields(base) if (value := getattr(error, name, None)) is not None}
     arguments = error.args if group is None else group[1]
@@ -242,7 +242,7 @@ def opened(packed: bytes, facts: tuple[str, str, str, str], group: Group | None)
 
 
 def _with_members(
-    group: Any, members: list[BaseException], arguments: tuple[Any, ...] | None
+    group: Any, members: list[BaseException], arguments: tuple[object, ...] | None
 ) -> BaseException:
     cls: Any = type(group)
     error = rebuilt(cls, _built_in(cls), (group.message, members))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from .._causes import spelled
 from ..errors import WrongLoop
@@ -12,7 +12,7 @@ from ..errors import WrongLoop
 class FarTask:
     """A decorated function that came along with a function which mentions it."""
 
-    def __init__(self, fn: Callable[..., Any], name: str) -> None:
+    def __init__(self, fn: Callable[..., object], name: str) -> None:
         self.fn = fn
         self.name = name
 

@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 
 from .marks import plain_function
 
-Loaded = tuple[Callable[..., Any], bool]
+Loaded = tuple[Callable[..., object], bool]
 """A function, and whether it touches nothing but its arguments."""
 
 
@@ -20,11 +20,11 @@ class Functions:
 
     def __init__(self) -> None:
         self.loaded: dict[int, Loaded] = {}  # where most calls find theirs; else there is `load`
-        self._definitions: dict[int, Any] = {}
+        self._definitions: dict[int, object] = {}
         self._problem: BaseException | None = None
         self._traceback: TracebackType | None = None
 
-    def define(self, number: int, definition: Any) -> None:
+    def define(self, number: int, definition: object) -> None:
         """Take a definition: pickled, or the names of a module and of what is in it."""
         self._definitions[number] = definition
 
@@ -51,22 +51,22 @@ class Functions:
         self._problem, self._traceback = error, error.__traceback__
         self.loaded.clear()
 
-    def _fail(self, *args: Any, **kwargs: Any) -> NoReturn:
+    def _fail(self, *args: object, **kwargs: object) -> NoReturn:
         assert self._problem is not None
         raise self._problem.with_traceback(self._traceback)  # else it would grow with each call
 
 
-def _found(definition: Any) -> Callable[..., Any]:
+def _found(definition: Any) -> Callable[..., object]:
     if isinstance(definition, bytes):
-        fn: Callable[..., Any] = pickle.loads(definition)
+        fn: Callable[..., object] = pickle.loads(definition)
         return fn
     module, path = definition
-    found: Any = reduce(getattr, path.split("."), import_module(module))
-    plain: Callable[..., Any] = plain_function(found)  # by now the name may stand for the decorated task
+    found: object = reduce(getattr, path.split("."), import_module(module))
+    plain: Callable[..., object] = plain_function(found)  # by now the name may stand for the decorated task
     return plain
 
 
-def _touches_nothing(fn: Callable[..., Any]) -> bool:
+def _touches_nothing(fn: Callable[..., object]) -> bool:
     """Whether a function, called with plain values, can do nothing to the process: its code mentions no global, no
     attribute and no other function. After such a call there is nothing to tidy up."""
     code = getattr(fn, "__code__", None)

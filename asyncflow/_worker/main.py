@@ -15,7 +15,7 @@ import socket
 import sys
 from contextlib import suppress
 from importlib import invalidate_caches
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from . import wire
 from .by_value.known import HOME, hold_modules
@@ -53,7 +53,7 @@ class Worker:
         self._orders.listen()
         self._records.add(wire.UP, NOBODY, NEVER, (sys.stdout.encoding, sys.stderr.encoding))
         queue, run = self._calls.queue, self._runner.run
-        previous: list[Any] = []  # the value of the call before, if it gave one
+        previous: list[object] = []  # the value of the call before, if it gave one
         while True:
             try:
                 call = queue.popleft()

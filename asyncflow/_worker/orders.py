@@ -66,7 +66,7 @@ class Orders:
 
     # -- on the main thread -------------------------------------------------------------------------------
 
-    def _on_stop(self, number: int, frame: Any) -> None:
+    def _on_stop(self, number: int, frame: object) -> None:
         """Runs between two instructions of whatever runs on the main thread: perhaps no longer what was meant."""
         if self.current and self.current == self.to_stop:
             if self._coroutine is not None:
@@ -81,7 +81,7 @@ class Orders:
         if self.current and self.current == self.to_stop and self._coroutine is None:
             raise Stopped
 
-    def awaited(self, coroutine: Any) -> Any:
+    def awaited(self, coroutine: object) -> object:
         """Run a coroutine, which is stopped by cancelling it.
 
         Returns:

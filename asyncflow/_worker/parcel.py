@@ -13,7 +13,7 @@ import traceback
 from collections.abc import Callable, Mapping
 from functools import partial
 from time import perf_counter
-from typing import Any, Final
+from typing import Final
 
 from .._causes import add_note, brief
 from .._tracebacks import trim
@@ -28,7 +28,7 @@ _LIMIT: Final = 100_000  # characters of a traceback's text that travel
 
 
 def pack_call(
-    fn: Callable[..., Any], is_coroutine: bool, args: tuple[object, ...], kwargs: Mapping[str, object]
+    fn: Callable[..., object], is_coroutine: bool, args: tuple[object, ...], kwargs: Mapping[str, object]
 ) -> bytes:
     """A call as bytes, with the function by value where it cannot be imported by name."""
     return dumps((HOME.name, fn, is_coroutine, args, dict(kwargs)))

@@ -137,7 +137,7 @@ class ProcessState:
         system: Any = _bootstrap
         inner = system._find_and_load  # where both ways to import a module begin, if it is not loaded yet
 
-        def find_and_load(name: str, *rest: object) -> Any:
+        def find_and_load(name: str, *rest: object) -> object:
             if self.is_importing or name in sys.modules or threading.get_ident() != self._main:
                 return inner(name, *rest)
             self.import_began = self.import_began or time.perf_counter()

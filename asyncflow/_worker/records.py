@@ -7,7 +7,7 @@ import pickle
 import socket
 import threading
 from struct import Struct
-from typing import Any, Final
+from typing import Final
 
 from .._causes import brief
 from . import wire
@@ -35,7 +35,7 @@ class Records:
         self._orders = orders
         self._writing = threading.Lock()  # what is longer than the pipe has room for is written in pieces
 
-    def add(self, kind: int, task_id: int, ran: Ran, payload: Any) -> None:
+    def add(self, kind: int, task_id: int, ran: Ran, payload: object) -> None:
         """Record something; both threads may.
 
         Args:
@@ -51,7 +51,7 @@ class Records:
             while done < len(data):
                 done += os.write(self._pipe, data[done:])
 
-    def add_packed(self, task_id: int, ran: Ran, value: Any) -> str | None:
+    def add_packed(self, task_id: int, ran: Ran, value: object) -> str | None:
         """Record a value that has to be packed.
 
         Returns:

@@ -55,7 +55,7 @@ class Runner:
         self.functions = Functions()
         self._loaded = self.functions.loaded
 
-    def run(self, task_id: int, flags: int, payload: Any, file: int, previous: list[Any]) -> list[Any]:
+    def run(self, task_id: int, flags: int, payload: Any, file: int, previous: list[object]) -> list[object]:
         """Run a call, of whose parts `Call` tells.
 
         Returns:

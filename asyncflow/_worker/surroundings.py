@@ -30,7 +30,7 @@ def seen() -> list[bytes]:
     return pieces
 
 
-Piece = tuple[Callable[..., Any], tuple[Any, ...]]
+Piece = tuple[Callable[..., object], tuple[object, ...]]
 
 
 def _limits() -> list[Piece]:

@@ -20,7 +20,7 @@ def set_trackers_apart() -> None:
     if start is None or hasattr(start, "trackers_apart"):
         return
 
-    def spawnv_passfds(path: Any, args: Sequence[Any], passfds: Sequence[int]) -> Any:
+    def spawnv_passfds(path: Any, args: Sequence[Any], passfds: Sequence[int]) -> object:
         if not any("resource_tracker" in os.fsdecode(each) for each in args):
             return start(path, args, passfds)
         process = subprocess.Popen(

@@ -107,7 +107,7 @@ def receive(channel: socket.socket, flags: int = 0) -> tuple[bytes, list[int]]:
 class _Unpacker(pickle.Unpickler):
     """Puts them back."""
 
-    def __init__(self, stream: Any, buffers: list[Any], aside: dict[int, object]) -> None:
+    def __init__(self, stream: Any, buffers: list[object], aside: dict[int, object]) -> None:
         super().__init__(io.BytesIO(stream), buffers=buffers)
         self._aside = aside
 
@@ -213,7 +213,7 @@ def unpack_memory(file: int, sizes: Sizes) -> Any:
     buffers = [part for way, part in zip(ways[1:], parts[1:], strict=True) if way < ASIDE]
     if len(buffers) == len(parts) - 1:
         return pickle.loads(parts[0], buffers=buffers)
-    aside: dict[int, Any] = {place: parts[place] for place, way in enumerate(ways) if way == ASIDE}
+    aside: dict[int, object] = {place: parts[place] for place, way in enumerate(ways) if way == ASIDE}
     aside |= {place: bytearray(parts[place]) for place, way in enumerate(ways) if way == ASIDE_MUTABLE}
     return _Unpacker(parts[0], buffers, aside).load()
 

@@ -55,7 +55,7 @@ class ExecutorBackend(ExecutionBackend):
         self._in_process = in_process
         self._executor: Executor | None = None
         self._report: Report | None = None
-        self._futures: dict[int, Future[Any]] = {}
+        self._futures: dict[int, Future[object]] = {}
         self._run = secrets.token_hex(8)
         self._numbers = count()
         self._cut_short: set[int] = set()
@@ -101,7 +101,7 @@ class ExecutorBackend(ExecutionBackend):
                 self._cut_short.add(work.id)
                 raise
 
-    def _handed_on(self, report: Report, work: Work) -> Future[Any]:
+    def _handed_on(self, report: Report, work: Work) -> Future[object]:
         assert self._executor is not None
         if self._is_in_process():
             offer = [work]
@@ -129,7 +129,7 @@ class ExecutorBackend(ExecutionBackend):
         del work  # or the frames of an error would hold its task's future, which holds the error
         return outcome, perf_counter() - began, worker
 
-    def _done(self, report: Report, task_id: int, future: Future[Any]) -> None:
+    def _done(self, report: Report, task_id: int, future: Future[object]) -> None:
         if self._futures.get(task_id) is not future:
             return  # it was told, or is of an earlier start
         try:
@@ -183,7 +183,7 @@ class ExecutorBackend(ExecutionBackend):
         # Not asyncio.wrap_future: what is left behind would complain when it ends, if the loop is closed by then.
         loop, over = asyncio.get_running_loop(), asyncio.Event()
 
-        def one_less(_: Future[Any]) -> None:
+        def one_less(_: Future[object]) -> None:
             if not self._futures:
                 with suppress(RuntimeError):
                     loop.call_soon_threadsafe(over.set)

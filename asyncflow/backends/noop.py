@@ -60,7 +60,7 @@ class NoopBackend(ExecutionBackend):
     def _end(self, work: Work) -> Event:
         return _as_told(work) if work.example is not ... else (SUCCEEDED, work.id, self.stand_in(work))
 
-    def stand_in(self, work: Work) -> Any:
+    def stand_in(self, work: Work) -> object:
         """A value of the type that a task is annotated to return, whatever its ``example=`` is. The task need not
         have been submitted."""
         if work.returns is not None:
@@ -94,12 +94,12 @@ class _Returned:
 
     __slots__ = ("_annotation", "_constant", "_fn")
 
-    def __init__(self, fn: Callable[..., Any], annotation: Any) -> None:
+    def __init__(self, fn: Callable[..., object], annotation: object) -> None:
         self._fn = fn
         self._annotation = annotation
-        self._constant: tuple[Any] | None = None
+        self._constant: tuple[object] | None = None
 
-    def value(self, work: Work, decisions: Decisions) -> Any:
+    def value(self, work: Work, decisions: Decisions) -> object:
         """One of them, to stand in for a task's."""
         if self._constant is not None:
             return self._constant[0]

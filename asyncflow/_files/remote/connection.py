@@ -109,7 +109,7 @@ class Connection:
         self._fs = driver(**driver._get_kwargs_from_urls(url), **options[name])
         self._path = path
 
-    def _options(self, name: str, driver: Any) -> dict[str, Any]:
+    def _options(self, name: str, driver: Any) -> dict[str, object]:
         if is_web(name):
             own = {"get_client": self._new_session, "simple_links": False, "encoded": True}
             return {"skip_instance_cache": True, **own}

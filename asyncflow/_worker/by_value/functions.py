@@ -36,7 +36,7 @@ Source = tuple[str, tuple[str, ...]] | None
 """A file that is no file, as a cell of a notebook, and its lines."""
 
 
-def reduced(fn: FunctionType, token: Token | None, space: Space) -> tuple[Any, ...]:
+def reduced(fn: FunctionType, token: Token | None, space: Space) -> tuple[object, ...]:
     """How to rebuild a function; ``space`` holds the names of its module. The token is None for a function with
     variables around it, which is copied each time."""
     annotations = annotations_of(fn)
@@ -100,7 +100,7 @@ def _is_said(name: str, package: str, said: frozenset[str]) -> bool:
     return name.startswith(package) and said.issuperset(name[len(package) :].split(".")) and found_anew(name)
 
 
-def content_of(cell: CellType) -> Any:
+def content_of(cell: CellType) -> object:
     """What a variable holds; None if nothing."""
     try:
         return cell.cell_contents
@@ -122,7 +122,7 @@ def _source(code: CodeType) -> Source:
 def make(
     token: Token | None,
     code: CodeType,
-    space: dict[str, Any],
+    space: dict[str, object],
     closure: tuple[CellType, ...] | None,
     source: Source,
 ) -> FunctionType:
@@ -157,6 +157,6 @@ def fill(fn: FunctionType, told: Any) -> None:
     fn.__dict__.update(attributes)
 
 
-def plain(module: str, path: str) -> Any:
+def plain(module: str, path: str) -> object:
     """The plain function of a decorated task."""
     return reduce(getattr, path.split("."), import_module(module)).fn

@@ -183,7 +183,7 @@ def _alias(thing: Any) -> _Reduced:
     return lazy_alias, (name, module), _valued(thing), None, None, fill_alias
 
 
-def _valued(thing: Any) -> Any:
+def _valued(thing: Any) -> object:
     """What an alias stands for, or the error of asking: it may be known to type checkers only."""
     try:
         return thing.__value__
@@ -308,7 +308,7 @@ def dispatcher(fn: Any) -> _Reduced:
     return functools.singledispatch, (fn.__wrapped__,), dict(fn.registry)
 
 
-def fill_dispatcher(fn: Any, registry: dict[type, Any]) -> None:
+def fill_dispatcher(fn: Any, registry: dict[type, object]) -> None:
     """Tell it what it dispatches to."""
     for cls, each in registry.items():
         if fn.registry.get(cls) is not each:

@@ -110,7 +110,7 @@ def is_own(token: Token) -> bool:
     return token[0] == HOME.name and token not in _SET
 
 
-def own(token: Token, module: str, path: str) -> Any:
+def own(token: Token, module: str, path: str) -> object:
     """The program's own object for a token that comes home; if it is gone, what is now defined at its module and
     path.
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 _OURS: Final = __name__.partition(".")[0] + "."
 _BUILT_IN: Final = ("built-in", "frozen")
-_JUDGED: Final[dict[str, tuple[Any, list[str] | None, bool]]] = {}
+_JUDGED: Final[dict[str, tuple[object, list[str] | None, bool]]] = {}
 """Of modules: the spec, the search path if it was not found there, and whether it was."""
 
 
@@ -70,7 +70,7 @@ def importable(thing: object) -> tuple[str, str] | None:
     return (module, path) if found is thing or getattr(found, "fn", None) is thing else None
 
 
-def named(module: str, path: str) -> Any:
+def named(module: str, path: str) -> object:
     """The object of this name in a module that is loaded; None if there is none."""
     try:
         return reduce(getattr, path.split("."), sys.modules[module])
@@ -78,7 +78,7 @@ def named(module: str, path: str) -> Any:
         return None
 
 
-def module_of(space: dict[str, Any]) -> ModuleType | None:
+def module_of(space: dict[str, object]) -> ModuleType | None:
     """The module that has a function's globals as its names; None for a dict that is no module's."""
     name = space.get("__name__")
     module = sys.modules.get(name) if isinstance(name, str) else None

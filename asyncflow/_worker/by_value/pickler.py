@@ -22,7 +22,9 @@ from .space import Space
 _HEAP: Final = 1 << 9  # the flag of classes that are not built into the interpreter or an extension
 _PROTOCOL: Final = 5
 
-_Way = Callable[[Any, Any], Any]  # of a pickler and a thing: bound ones would make a circle of each pickler
+_Way = Callable[
+    [Any, Any], object
+]  # of a pickler and a thing: bound ones would make a circle of each pickler
 
 
 def dumps(value: object, *, is_going_home: bool = False, is_changed: bool = False) -> bytes:

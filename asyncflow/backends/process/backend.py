@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
 
 from ..._causes import brief
 from ..._core.given import duration, whole, whole_or_none
@@ -68,7 +67,7 @@ class ProcessBackend(ExecutionBackend):
         math_threads: int | None = None,
         python: str | None = None,
         initializer: Callable[..., object] | None = None,
-        initargs: Iterable[Any] = (),
+        initargs: Iterable[object] = (),
     ) -> None:
         self.workers: int = whole_or_none("workers", workers) or usable_cpus()
         self._recycle_after = whole("recycle_after", recycle_after, 0)

@@ -45,7 +45,7 @@ _MEND = (
 def flags() -> list[str]:
     """The arguments of the interpreter, ``-O``, ``-W``, ``-X`` and the like, as this one was started with."""
     standard: list[str] = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]
-    options: dict[str, Any] = sys._xoptions  # of which those are only some
+    options: dict[str, object] = sys._xoptions  # of which those are only some
     return standard + [
         f"-X{name}" if value is True else f"-X{name}={value}" for name, value in options.items()
     ]

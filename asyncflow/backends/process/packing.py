@@ -42,7 +42,7 @@ class Function:
 
     __slots__ = ("code", "definition", "is_current", "number", "pace", "size", "version")
 
-    def __init__(self, number: int, definition: Any, code: Any, version: Version | None) -> None:
+    def __init__(self, number: int, definition: Any, code: object, version: Version | None) -> None:
         self.number = number
         self.code = code
         self.version = version  # None: workers import it, and what it mentions is their own
@@ -59,7 +59,7 @@ class Packed:
 
     __slots__ = ("file", "flags", "function", "parts", "payload", "size", "work")
 
-    def __init__(self, work: Work, function: Function, flags: int, payload: Any, size: int) -> None:
+    def __init__(self, work: Work, function: Function, flags: int, payload: object, size: int) -> None:
         self.work = work
         self.function = function
         self.flags = flags
@@ -90,7 +90,7 @@ class Book:
     """The functions of one start, by what they are: a function defined anew is another one."""
 
     def __init__(self) -> None:
-        self._functions: OrderedDict[Any, Function] = OrderedDict()
+        self._functions: OrderedDict[object, Function] = OrderedDict()
         self._numbers = count(1)
         self._reloads = Reloads()
 

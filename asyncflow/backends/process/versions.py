@@ -39,7 +39,7 @@ class Version:
                 return False
         return not self._cells or all(_content(cell) is value for cell, value in self._cells)
 
-    def _look_around(self, fn: Any) -> None:
+    def _look_around(self, fn: object) -> None:
         ahead, seen = [fn], set[int]()
         while ahead:
             each = ahead.pop()

@@ -548,7 +548,7 @@ def _failed(task_id: int, file: int, size: int) -> Event:
     return FAILED, task_id, unpack_outcome(wire.read_file(file, size))[1]
 
 
-def _unpacked(work: Work, load: Callable[[], Any]) -> Event:
+def _unpacked(work: Work, load: Callable[[], object]) -> Event:
     try:
         return SUCCEEDED, work.id, load()
     except KeyboardInterrupt:

@@ -133,7 +133,7 @@ class WorkerProcess:
             False if its socket is full: nothing was sent.
         """
         known = self.known
-        definitions: dict[int, Any] = {}
+        definitions: dict[int, object] = {}
         functions: dict[int, Function] = {}
         calls, written = [], []
         for each in packed:
