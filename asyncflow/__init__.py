@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from ._engine.typing import InputFile, OutputFile
     from ._runtime.foreign import awaited
     from ._runtime.future import TaskFuture
+    from ._worker.current import CurrentTask, current
     from .engine import WorkflowEngine
     from .errors import (
         AsyncflowError,
@@ -55,6 +56,7 @@ __all__ = [
     "CommandNotFound",
     "CommandNotStarted",
     "CommandOptions",
+    "CurrentTask",
     "DeadlinePassed",
     "EngineClosed",
     "ForeignFuture",
@@ -86,6 +88,7 @@ __all__ = [
     "WorkflowEngine",
     "WrongLoop",
     "awaited",
+    "current",
     "sh",
 ]
 
@@ -93,6 +96,7 @@ _HOME = {
     "Backoff": "_core.retries",
     "BlockOptions": "_core.options",
     "CommandOptions": "_core.options",
+    "CurrentTask": "_worker.current",
     "Limit": "_core.limits",
     "InputFile": "_core.files",
     "OutputFile": "_core.files",
@@ -104,6 +108,7 @@ _HOME = {
     "TaskOptions": "_core.options",
     "WorkflowEngine": "engine",
     "awaited": "_runtime.foreign",
+    "current": "_worker.current",
     "sh": "_core.quoting",
 }
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 _LINES = "\n\t"
 _SHOWN = 5  # how many tasks a message names before it says "and N more"
@@ -36,6 +37,12 @@ def spelled_lines(text: str) -> str:
         text: from anywhere.
     """
     return spelled(text, _LINES)
+
+
+def name_of_function(fn: Any) -> str:
+    """What a function is called in messages, if nobody has said."""
+    inner = getattr(fn, "func", fn)  # functools.partial
+    return getattr(inner, "__name__", None) or type(inner).__name__
 
 
 class Cause:

@@ -96,6 +96,15 @@ class Work(Protocol):
         """The task's name, for messages; any text."""
 
     @property
+    def identity(self) -> tuple[int, str, int, str | None, str | None]:
+        """What `asyncflow.current` tells inside of it: id, name, attempt, label, workflow. Of work that runs in this
+        process, the context tells it; a backend that sends work elsewhere sends it along."""
+
+    @property
+    def is_tagged(self) -> bool:
+        """Whether there is more to that than id, attempt and the function's own name."""
+
+    @property
     def fn(self) -> Callable[..., object]:
         """The function to call."""
 

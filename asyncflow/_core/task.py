@@ -12,7 +12,7 @@ from copy import copy
 from types import CodeType
 from typing import TYPE_CHECKING, Any, Final
 
-from .._causes import spelled
+from .._causes import name_of_function, spelled
 from ..errors import AsyncflowError, Cause, ImpossibleTransition
 from .limits import Limit, needs_of
 from .options import TaskOptions
@@ -92,12 +92,6 @@ class Definition:
         return self._staged
 
 
-def name_of_function(fn: Any) -> str:
-    """What a function is called in messages, if nobody has said."""
-    inner = getattr(fn, "func", fn)  # functools.partial
-    return getattr(inner, "__name__", None) or type(inner).__name__
-
-
 class CallSite:
     """What calls in a row from one place have in common: one object for all of them.
 
@@ -110,7 +104,7 @@ class CallSite:
         at: the instruction in it. A line is worked out when it is shown.
     """
 
-    __slots__ = ("at", "code", "definition", "lane", "run", "workflow")
+    __slots__ = ("at", "code", "definition", "is_tagged", "lane", "run", "workflow")
 
     def __init__(
         self,
@@ -127,6 +121,11 @@ class CallSite:
         self.workflow = workflow
         self.code = code
         self.at = at
+        self.is_tagged = (
+            workflow is not None
+            or definition.options.label is not None
+            or definition.options.name is not None
+        )
 
     def changed(self, **changes: object) -> CallSite:
         """The same but for something."""
@@ -314,6 +313,16 @@ class Task:
         """Name and label: "trim[S17]"."""
         label = self.label
         return self.name if label is None else f"{self.name}[{label}]"
+
+    @property
+    def identity(self) -> tuple[int, str, int, str | None, str | None]:
+        """What code inside of it is told by `asyncflow.current`: id, name, attempt, label, workflow."""
+        return self.id, self.name, self.attempt, self.label, self.site.workflow
+
+    @property
+    def is_tagged(self) -> bool:
+        """Whether there is more to that than id, attempt and the function's own name."""
+        return self.site.is_tagged or (self.rare is not None and self.rare.label is not None)
 
     @property
     def fn(self) -> Callable[..., Any]:

@@ -9,12 +9,11 @@ from concurrent.futures import Executor
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from .._causes import spelled
+from .._causes import name_of_function, spelled
 from .._core.arguments import holds_futures
 from .._core.files import declared
 from .._core.given import mapping
 from .._core.near import meant
-from .._core.task import name_of_function
 from .._runtime.future import TaskFuture
 from .._runtime.inputs import KINDS
 from ..backend import ExecutionBackend

@@ -15,6 +15,7 @@ from .._core.files import File, OutputFile, declared, with_paths
 from .._core.task import Task
 from .._files.shell_paths import ShellPath, ShellPaths
 from .._stand_ins.opaque import StandIn
+from .._worker.whose import runs_task
 
 
 class Failed(NamedTuple):
@@ -54,6 +55,7 @@ def ask(task: Task) -> Failed | None:
     return None
 
 
+@runs_task
 def _called(task: Task, args: Any, kwargs: Any) -> object:
     given = task.fn(*args, **kwargs)
     if not inspect.iscoroutine(given):

@@ -11,6 +11,7 @@ from typing import Any
 
 from .._core.states import NOW, SUBMITTED
 from .._core.task import Task
+from .._worker.whose import runs_task
 from ..backend import CANCELLED, FAILED, RETURNED, SUCCEEDED, Event
 from ..errors import CircularDependency
 from .future import TaskFuture
@@ -67,6 +68,7 @@ class Carrier(asyncio.Task[None]):
         super().add_done_callback(fn, context=context)
 
 
+@runs_task
 def to_its_end(
     task: Task, me: Carrier, runner: Runner, over: Over, run: Callable[..., object]
 ) -> Generator[object, object, Event]:

@@ -24,6 +24,7 @@ from .._files.aside import aside
 from .._files.sandboxes import Sandboxes
 from .._files.task_files import TaskFiles
 from .._worker.command import Command, Family, Lifeline, Watcher
+from .._worker.whose import runs_task
 from ..backend import CANCELLED, FAILED, STARTED, SUCCEEDED, Report
 from ..errors import CommandFailed, CommandNotStarted
 from .ending import Ending, readable
@@ -98,6 +99,7 @@ class Commands(Local):
             self._report([(SUCCEEDED, task.id, value)])
         self.waiting.pop(task.id, None)
 
+    @runs_task
     async def _run(self, task: Task) -> str | bytes | Path:
         options: CommandOptions = task.definition.options
         files: TaskFiles = task.files

@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import types
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import suppress
 from contextvars import Context
 from sys import getrefcount
@@ -25,6 +25,7 @@ from .._core.task import Task
 from .._record.record import Record
 from .._turns import Turns
 from .._worker.forks import leave, leave_with
+from .._worker.whose import ASKED, IDENTITY, Identity, runs
 from ..backend import CANCELLED, FAILED, RAN, STARTED, SUCCEEDED, Event
 from ..errors import TaskTimeout
 from . import inputs
@@ -53,6 +54,12 @@ class Sink(Protocol):
 
     def cut_short(self) -> None:
         """An exception such as Ctrl-C has come out of a driver."""
+
+
+def _begun(held: Mapping[str, Any]) -> Identity | None:
+    """Whose body a driver runs."""
+    task: Task | None = held["self"]._begun
+    return None if task is None else task.identity
 
 
 class Coroutines(Local):
@@ -210,6 +217,7 @@ class Coroutines(Local):
         self._carry_on()
         self._ensure_driver()
 
+    @runs(_begun)
     @types.coroutine
     def _drive(self, me: Carrier) -> Generator[object, object, None]:
         """Run what is queued, until the asyncio task is somebody else's or another one drives the queue."""
@@ -226,6 +234,8 @@ class Coroutines(Local):
                 task  # if Ctrl-C comes out of this, `mend` fails this body and drives on with the next
             )
             definition, link, context = task.site.definition, task.link, task.snapshot.copy()
+            if ASKED:
+                context.run(IDENTITY.set, task.identity)
             try:
                 if definition.is_block:
                     awaited = self._enter_block(task, context)

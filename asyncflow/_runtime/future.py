@@ -15,6 +15,7 @@ from .._core.states import State, state_of
 from .._core.story import explain
 from .._core.task import FIELDS, Task
 from .._worker.held_up import HELD_UP
+from .._worker.whose import ASKED, IDENTITY
 from .outputs import Outputs
 from .scope import check_thread
 from .touched import refuse_inside
@@ -57,6 +58,14 @@ class TaskFuture(Task, asyncio.Future[T]):
         the work has stopped."""
         self._run.catch_up()
         return state_of(self.story)
+
+    @property
+    def context(self) -> Any:
+        """The context variables of the call site, each time as a copy of its own, which tells whose code it is for."""
+        context = None if self.snapshot is None else self.snapshot.copy()
+        if ASKED and context is not None:
+            context.run(IDENTITY.set, self.identity)
+        return context
 
     @property
     def attempts(self) -> int:

@@ -12,6 +12,7 @@ from threading import get_ident
 from typing import Final
 
 from .._core.task import Task, each_of
+from .._worker.whose import IDENTITY
 from ..errors import WrongLoop
 
 
@@ -41,7 +42,7 @@ SCOPE: Final[ContextVar[Scope]] = ContextVar("asyncflow_scope", default=_NOWHERE
 
 def enter_block(block: Task) -> None:
     """Make the current context the inside of a block; the context is the block's own copy."""
-    SCOPE.set(Scope(block, SCOPE.get().workflows))
+    SCOPE.set(Scope(block, SCOPE.get().workflows, 1 if IDENTITY.get() is None else 2))
 
 
 @contextmanager
@@ -49,7 +50,8 @@ def workflow_scope(engine: object, workflow: str) -> Iterator[str]:
     """Tag all calls of an engine's tasks that are made inside of this context manager. An engine is known by the
     object that all of its runs share."""
     scope = SCOPE.get()
-    token = SCOPE.set(Scope(scope.block, ((engine, workflow), *scope.workflows)))
+    workflows = (engine, workflow), *scope.workflows
+    token = SCOPE.set(Scope(scope.block, workflows, max(scope.variables, 1)))
     try:
         yield workflow
     finally:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Final
@@ -44,6 +45,8 @@ def refuse_inside(future: TaskFuture[Any]) -> None:
     Raises:
         HiddenFuture: it is a body that asks.
     """
+    if asyncio._get_running_loop() is future._run.loop:  # of an engine that the body itself runs
+        return
     frame: FrameType | None = sys._getframe(1)
     while frame is not None and frame.f_code is not run_attempt.__code__:
         frame = frame.f_back

@@ -73,6 +73,9 @@ class Worker:
             os._exit(0)
         definitions, forgotten, calls = pickle.loads(data)
         functions = self._runner.functions
+        self._runner.tags = definitions.pop(
+            wire.TAGS, {}
+        )  # of all calls that are here: those before are over
         for number in forgotten:
             functions.forget(number)
         for number, definition in definitions.items():

@@ -23,15 +23,20 @@ from .by_value.known import HOME
 from .by_value.pickler import Pickler, dumps
 from .exceptions import what_hinders_in
 from .results import UNFIT_TO_SEND, why_unfit
+from .whose import Identity, runs
 
 _LIMIT: Final = 100_000  # characters of a traceback's text that travel
 
 
 def pack_call(
-    fn: Callable[..., object], is_coroutine: bool, args: tuple[object, ...], kwargs: Mapping[str, object]
+    identity: Identity,
+    fn: Callable[..., object],
+    is_coroutine: bool,
+    args: tuple[object, ...],
+    kwargs: Mapping[str, object],
 ) -> bytes:
     """A call as bytes, with the function by value where it cannot be imported by name."""
-    return dumps((HOME.name, fn, is_coroutine, args, dict(kwargs)))
+    return dumps((HOME.name, identity, fn, is_coroutine, args, dict(kwargs)))
 
 
 def run_packed(call: bytes, _: str) -> tuple[bytes, float, str]:
@@ -44,7 +49,18 @@ def run_packed(call: bytes, _: str) -> tuple[bytes, float, str]:
     Returns:
         The packed outcome, the seconds that it took, and a name for this process.
     """
-    HOME.engine, fn, is_coroutine, args, kwargs = pickle.loads(call)
+    HOME.engine, identity, *rest = pickle.loads(call)
+    return _run(identity, *rest)
+
+
+@runs(lambda held: held["identity"])
+def _run(
+    identity: Identity,  # for whoever asks whose frame this is
+    fn: Callable[..., object],
+    is_coroutine: bool,
+    args: tuple[object, ...],
+    kwargs: Mapping[str, object],
+) -> tuple[bytes, float, str]:
     began = perf_counter()
     outcome = run_attempt(fn, is_coroutine, args, kwargs, None)
     return pack_outcome(outcome), perf_counter() - began, f"process {os.getpid()}"

@@ -10,6 +10,7 @@ from contextvars import copy_context
 from time import perf_counter
 from typing import Any, Final
 
+from .._causes import name_of_function
 from . import wire
 from .call_queue import CallQueue
 from .chain import with_previous
@@ -17,11 +18,21 @@ from .functions import Functions
 from .orders import Orders, Stopped
 from .records import NEVER, NOBODY, Ran, Records
 from .results import UNFIT_TO_SEND, why_unfit
+from .whose import Identity, runs
 
 _TOLD: Final = 0.001  # seconds of imports before a call, from which on they are told
 _LOOK_AT_MEMORY: Final = 0.05  # seconds between two looks at how much memory the process holds
 _FIRST: Final = 1 << wire.ATTEMPT  # flags of first attempts are below
 _NO_KWARGS: Final[Mapping[str, Any]] = {}
+
+
+def _identity(held: Mapping[str, Any]) -> Identity:
+    """Which task a runner runs."""
+    known: Identity | None = held["self"].tags.get(held["task_id"])
+    if known is not None:
+        return known
+    name = name_of_function(held["fn"]) if "fn" in held else ""  # else it is being loaded
+    return held["task_id"], name, held["flags"] >> wire.ATTEMPT or 1, None, None
 
 
 class Runner:
@@ -52,9 +63,11 @@ class Runner:
         self._process_state = orders.process_state
         self._most_memory = most_memory
         self._memory_seen = 0.0
+        self.tags: Mapping[int, Identity] = {}  # of tasks that have other names than their functions, or more
         self.functions = Functions()
         self._loaded = self.functions.loaded
 
+    @runs(_identity)
     def run(self, task_id: int, flags: int, payload: Any, file: int, previous: list[object]) -> list[object]:
         """Run a call, of whose parts `Call` tells.
 

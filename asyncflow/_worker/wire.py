@@ -54,10 +54,13 @@ LINKED: Final = 2  # follows the call before in a chain, and is not begun if tha
 TELLS_START: Final = 4  # has a clock that starts with it: record BEGUN
 PLAIN_ARGUMENTS: Final = 8  # all of them are of the classes in PLAIN
 IN_FILE: Final = 16  # the payload is the sizes of what is in a memory file that comes with the packet
+TAGGED: Final = 32  # what `TAGS` tells of it is not what its function tells
 ATTEMPT: Final = 8  # bits to shift by the number of the attempt, if it is not the first
 
 PATH: Final = 0
 """Stands, among the numbers of functions in a packet, for where to look for modules, and the program's arguments."""
+TAGS: Final = -2
+"""The same for names, labels and workflows of calls that are `TAGGED`, by task id."""
 START: Final = -1
 """The same for what is done before the first call: what the program has set for its process, and the initializer."""
 

@@ -20,6 +20,7 @@ from time import perf_counter
 from typing import Any
 
 from .._worker.attempt import Outcome, run_attempt
+from .._worker.whose import runs_work
 from ..backend import CANCELLED, FAILED, RAN, STARTED, SUCCEEDED, Concurrency, ExecutionBackend, Report, Work
 
 
@@ -113,7 +114,7 @@ class ExecutorBackend(ExecutionBackend):
         from .._worker.parcel import pack_call, run_packed  # much, of which threads need nothing
 
         try:
-            call = pack_call(work.fn, work.is_coroutine, work.args, work.kwargs)
+            call = pack_call(work.identity, work.fn, work.is_coroutine, work.args, work.kwargs)
         except BaseException as error:
             from .process.packing import why_unsendable
 
@@ -121,6 +122,7 @@ class ExecutorBackend(ExecutionBackend):
         # No two calls are alike: an executor that keeps what it has computed, as Dask's, would run equal ones once.
         return self._executor.submit(run_packed, call, f"{self._run}-{next(self._numbers)}")
 
+    @runs_work
     def _begin(self, report: Report, offer: list[Work]) -> tuple[Outcome, float, str]:
         work = offer.pop()  # or it was told to have failed
         began, worker = perf_counter(), current_thread().name

@@ -17,6 +17,7 @@ from .._turns import Turns, sure
 from .._worker.attempt import run_attempt
 from .._worker.forks import held_here, leave_with
 from .._worker.held_up import HELD_UP
+from .._worker.whose import runs_work
 from ..backend import (
     CANCELLED,
     FAILED,
@@ -97,6 +98,7 @@ class SequentialBackend(ExecutionBackend):
             # After the report, so that the engine can submit what became ready, perhaps with a lower number.
             self._continue()
 
+    @runs_work
     def _run(self, work: Work) -> None:
         # As on a thread, the function finds no event loop running, so that it may start one of its own.
         loop = asyncio.get_running_loop()

@@ -18,6 +18,7 @@ from .._worker.attempt import Outcome, run_attempt
 from .._worker.chain import with_previous
 from .._worker.forks import held_here, leave_with
 from .._worker.results import UNFIT
+from .._worker.whose import runs_work
 from ..backend import (
     CANCELLED,
     FAILED,
@@ -175,6 +176,7 @@ class _WorkerThreads:
         if self._gone is not None:
             self._gone()
 
+    @runs_work
     def _run(
         self, me: str, work: Work, args: tuple[object, ...], kwargs: Mapping[str, object], link: Work | None
     ) -> Outcome:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import Literal
 
 from .._worker.attempt import run_attempt
+from .._worker.whose import runs_work
 from ..backend import (
     CANCELLED,
     FAILED,
@@ -231,6 +232,7 @@ class ManualBackend(ExecutionBackend):
             raise ValueError(f"{work.name!r} (#{work.id}) has begun; only what has not can be given back")
         self.tell(RETURNED, self._end(work.id))
 
+    @runs_work
     def run(self, which: str | int) -> None:
         """Call a piece of work's function, here and now, and report how that ended.
 

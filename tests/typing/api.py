@@ -26,6 +26,7 @@ from asyncflow import (
     TaskOptions,
     WorkflowEngine,
     awaited,
+    current,
 )
 from asyncflow.events import Event
 
@@ -476,3 +477,11 @@ def files_are_declared_where_paths_are_wanted() -> None:
     assert_type(copied(InputFile(copied(path).outputs["copy"])), TaskFuture[int])
     InputFile(path, checksum="0")  # type: ignore[call-arg]
     OutputFile(path)  # type: ignore[arg-type]
+
+
+def which_task() -> None:
+    me = current()
+    assert_type((me.id, me.name, me.attempt), tuple[int, str, int])
+    assert_type(me.label, str | None)
+    assert_type(me.workflow, str | None)
+    me.attempt = 2  # type: ignore[misc]

@@ -165,6 +165,8 @@ class Book:
             flags |= work.attempt << wire.ATTEMPT
         if work.tells_start:
             flags |= wire.TELLS_START
+        if known is None or work.is_tagged:
+            flags |= wire.TAGGED
         try:
             kinds = {*map(type, args)}
         except TypeError:  # a class that cannot be hashed

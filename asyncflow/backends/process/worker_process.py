@@ -135,7 +135,7 @@ class WorkerProcess:
         known = self.known
         definitions: dict[int, object] = {}
         functions: dict[int, Function] = {}
-        calls, written = [], []
+        calls, written, tags = [], [], {}
         for each in packed:
             function = each.function
             if function.number not in known:
@@ -144,7 +144,11 @@ class WorkerProcess:
             if each.parts is not None:
                 each.write()
                 written.append(each.file)
+            if each.flags & wire.TAGGED:
+                tags[each.work.id] = each.work.identity
             calls.append((each.work.id, each.flags, each.payload))
+        if tags:
+            definitions[wire.TAGS] = tags
         if self._path != sys.path:
             definitions[wire.PATH] = pickle.dumps((_path(), sys.argv))
         if self._start_with is not None:

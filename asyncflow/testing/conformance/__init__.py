@@ -26,6 +26,7 @@ from ._chains import Chains  # noqa: E402
 from ._contract import Contract  # noqa: E402
 from ._failures import Failures, Values  # noqa: E402
 from ._graphs import Graphs  # noqa: E402
+from ._inside import Inside  # noqa: E402
 from ._lives import Lives, Scripts  # noqa: E402
 from ._loads import Loads  # noqa: E402
 from ._processes import Processes  # noqa: E402
@@ -43,6 +44,7 @@ class BackendConformance(
     Graphs,
     Failures,
     Values,
+    Inside,
     Cancels,
     Awaits,
     Processes,

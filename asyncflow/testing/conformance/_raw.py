@@ -35,6 +35,12 @@ class Piece:
     example: Any = ...
     returns: type | None = None
     id: int = field(default_factory=lambda: next(_ids))
+    is_tagged: bool = True
+
+    @property
+    def identity(self) -> tuple[int, str, int, str | None, str | None]:
+        """What the function is told of the piece."""
+        return self.id, self.name, self.attempt, None, None
 
 
 class Record:
