@@ -69,6 +69,8 @@ class WorkflowEngine(EngineBase):
             that depend on it.
         keep: whose sandboxes stay after a shutdown: of "failed" tasks, of "all" or of "none".
         grace: seconds or `timedelta` that running work is given to end at a shutdown.
+        tail_timeout: seconds or `timedelta` that a shutdown which waits gives detached tasks when all others are over;
+            then they are cancelled.
         report_limit: how many tasks reports tell of one by one, the latest; of those before them sums are kept. 0 if
             nothing is to be recorded.
         journal: a file to which each run adds what happens, a line of JSON for each event; `Report.from_journal` reads
@@ -106,6 +108,7 @@ class WorkflowEngine(EngineBase):
         implicit_data: bool = True,
         keep: Keep = "failed",
         grace: float | timedelta = 5.0,
+        tail_timeout: float | timedelta = 5.0,
         report_limit: int = 200_000,
         journal: str | PathLike[str] | None = None,
         max_tasks: int = 100_000,
@@ -123,6 +126,7 @@ class WorkflowEngine(EngineBase):
             implicit_data=implicit_data,
             keep=keep,
             grace=grace,
+            tail_timeout=tail_timeout,
             report_limit=report_limit,
             journal=journal,
             max_tasks=max_tasks,

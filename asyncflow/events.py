@@ -55,6 +55,7 @@ class TaskCalled(NamedTuple):
         block: number of the block inside which it was called; 0 outside of all.
         dependencies: numbers of the tasks that it waits for, in the order of its arguments.
         order: numbers of those among them that hand over no value.
+        detached: whether nobody waits for it.
     """
 
     time: float
@@ -68,6 +69,7 @@ class TaskCalled(NamedTuple):
     block: int
     dependencies: tuple[int, ...]
     order: tuple[int, ...]
+    detached: bool = False
 
 
 class TaskStaged(NamedTuple):

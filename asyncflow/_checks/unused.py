@@ -29,6 +29,7 @@ def problems_of_all(graph: CallGraph) -> Iterator[Problem]:
             call.kind != "function"
             or call.is_refused
             or call.is_used
+            or call.detached
             or call.id in wanted
             or call.outputs
             or call.code is None

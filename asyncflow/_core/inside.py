@@ -6,6 +6,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from .dependents import end_of
+from .detached import is_detached
 from .task import Task
 
 if TYPE_CHECKING:
@@ -58,10 +59,13 @@ def adopt_children(block: Task) -> None:
     """What a block leaves running when it is over belongs to the block around it."""
     assert block.children is not None
     heir = block.owner
+    is_tail = heir is None and is_detached(block)
     for child in block.children.values():
         child.owner = heir
         if heir is not None and heir.children is not None:
             heir.children[child.id] = child
+        if is_tail:
+            child.is_detached = True
     block.children = None
 
 

@@ -179,6 +179,7 @@ class TaskOptions(_Options):
     deadline: float | None = option(check.limit)
     limits: Mapping[Limit | str, Weight] | None = option(check.limits)
     max_concurrent: Limit | None = option(check.own_limit)
+    detached: bool = option(check.flag, False)
     backend: str | None = option(check.backend)
     example: object = option(check.anything, ..., left_open=...)
     expected: float | None = option(check.estimate)
@@ -268,6 +269,9 @@ class BlockKeywords(TypedDict, total=False):
     number, or a function that makes one of the task's arguments. 1 of each, if not given."""
     max_concurrent: int | None
     """How many of these calls may run at once; any number if not given."""
+    detached: bool | None
+    """Whether nobody waits for it: it is not cancelled with the block around it, and a shutdown waits no longer for it
+    than the engine's ``tail_timeout``. Its errors are logged."""
     label: str | None
     """Tells these calls from others in errors, logs and `TaskFuture.explain`: "trim[S17]". Reports and plans have them
     under one name all the same."""

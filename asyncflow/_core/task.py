@@ -69,7 +69,9 @@ class Definition:
         self.is_command = kind == "executable"
         self.timeout = options.timeout
         self.deadline = options.deadline
-        self.is_special = self.is_command or self.deadline is not None  # more is to be done with its calls
+        self.is_special = (  # more is to be done with its calls
+            self.is_command or self.deadline is not None or options.detached
+        )
         self.needs = needs_of(options.limits, options.max_concurrent)
         self.retries = (
             Retries(options.retries, options.retry_delay, options.retry_on) if options.retries else None
@@ -147,6 +149,7 @@ class RareFields:
         "children",
         "files",
         "held_since",
+        "is_detached",
         "is_held",
         "label",
         "outcome",
@@ -164,6 +167,7 @@ class RareFields:
         self.outcome: object = None
         self.returned: object = None
         self.attempts: list[Attempt] = []  # those that have failed
+        self.is_detached = False  # left behind by a block that nobody waits for
         self.is_held = False  # READY and in no lane's queue: it waits for limits, or for its next attempt
         self.wants: Mapping[Limit, float] | None = None  # of limits, that it waits for
         self.held_since: float | None = None  # since when it waits for limits, by the clock of attempts
@@ -212,6 +216,7 @@ class Task:
         own_label = _in_rare("label")
         outcome = _in_rare("outcome")
         returned = _in_rare("returned")
+        is_detached = _in_rare("is_detached", False)
         is_held = _in_rare("is_held", False)
         amounts = _in_rare("amounts")
         wants = _in_rare("wants")
@@ -242,6 +247,7 @@ class Task:
         Any  # of a block whose body is over: the futures that it returned, and where their values belong
     )
     own_label: str | None  # that was given to this call alone
+    is_detached: bool  # left behind by a block that nobody waits for
     is_held: bool  # READY and in no lane's queue: it waits for limits, or for its next attempt
     amounts: Mapping[Limit, float] | None  # of limits, that it uses
     wants: Mapping[Limit, float] | None  # of limits, that it waits for

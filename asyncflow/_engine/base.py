@@ -131,7 +131,9 @@ class EngineBase:
         run = self._run = self._new_run(journal)
         self._closing = None
         self._begin_start(run)
-        self._finalizer = weakref.finalize(self, lifecycle.orphaned, run, self._settings.grace)
+        self._finalizer = weakref.finalize(
+            self, lifecycle.orphaned, run, settings.tail_timeout, settings.grace
+        )
         return run
 
     def _begin_start(self, run: Run) -> None:
@@ -226,7 +228,13 @@ class EngineBase:
         except Exception:
             run.unseen.tell()
             return  # it never started, and said so
-        await lifecycle.close(run, wait=wait, grace=self._settings.grace, skip_backends=skip_backends)
+        await lifecycle.close(
+            run,
+            wait=wait,
+            tail_timeout=self._settings.tail_timeout,
+            grace=self._settings.grace,
+            skip_backends=skip_backends,
+        )
         if self._finalizer is not None:
             self._finalizer.detach()
 

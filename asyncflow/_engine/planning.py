@@ -50,7 +50,9 @@ async def plan_of(
         finally:
             for each in rehearsal.together:  # may grow
                 await each.starting
-                await lifecycle.close(each, wait=is_whole, grace=engine._settings.grace, skip_backends=False)
+                await lifecycle.close(
+                    each, wait=is_whole, tail_timeout=0, grace=engine._settings.grace, skip_backends=False
+                )
     if rehearsal.forgiving.interrupt is not None:
         raise rehearsal.forgiving.interrupt
     calls = rehearsal.notes.calls()

@@ -31,6 +31,7 @@ class Settings:
     implicit_data: bool
     keep: Keep
     grace: float
+    tail_timeout: float
     report_limit: int
     journal: Path | None
     max_tasks: int
@@ -51,6 +52,7 @@ class Settings:
         implicit_data: bool,
         keep: Keep,
         grace: float | timedelta,
+        tail_timeout: float | timedelta,
         report_limit: int,
         journal: str | PathLike[str] | None,
         max_tasks: int,
@@ -77,6 +79,7 @@ class Settings:
             implicit_data=flag("implicit_data", implicit_data),
             keep=_kept("keep", keep),
             grace=duration("grace", grace),
+            tail_timeout=duration("tail_timeout", tail_timeout),
             report_limit=report_limit,
             journal=None if journal is None else path("journal", journal),
             max_tasks=whole("max_tasks", max_tasks),
@@ -170,6 +173,9 @@ OUTSIDE: Final = {
     "implicit_data": Outside(flag, _yes_or_no, "whether undeclared files go to commands that depend on them"),
     "keep": Outside(_kept, _text, "whose sandboxes stay: failed, all or none"),
     "grace": Outside(duration, _number, "seconds that running work is given to end at a shutdown"),
+    "tail_timeout": Outside(
+        duration, _number, "seconds that a shutdown waits for detached tasks when all others are over"
+    ),
     "report_limit": Outside(
         _whole_or_0, _number, "how many tasks reports tell of one by one; 0 for no report"
     ),

@@ -23,6 +23,7 @@ class Site(NamedTuple):
         limit: the option that limits how many run there at once; "" if none does.
         called_at: where the call is: "pipeline.py:12, in main".
         workflow: the tag of ``engine.workflow_scope``; None outside of any.
+        detached: whether nobody waits for it.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Site(NamedTuple):
     limit: str
     called_at: str
     workflow: str | None
+    detached: bool = False
 
 
 class Ending(NamedTuple):

@@ -146,6 +146,7 @@ _FIELDS: Final[dict[str, tuple[Callable[[object], object], object]]] = {
     "called_at": (_text, ""),
     "delay": (_time, 0.0),
     "dependencies": (_tasks, ()),
+    "detached": (_flag, False),
     "dry_run": (_flag, False),
     "error": (_text, ""),
     "events": (_whole, 0),

@@ -251,4 +251,5 @@ def _called(
         block,
         waits,
         order,
+        site.detached,
     )

@@ -141,14 +141,16 @@ class Record:
         segment, lane = self.segment, called.lane
         # Of the definition no more is told and kept than this: it may hold much, and is let go.
         name, kind = called.definition.name, called.definition.kind
-        key = name, kind, id(called.code), called.at, id(lane), called.workflow
+        detached = called.definition.options.detached
+        key = name, kind, id(called.code), called.at, id(lane), called.workflow, detached
         cached = self._cached.get(key)
         if cached is None:
             runs_in = lane
             while runs_in.leads_to is not None:
                 runs_in = runs_in.leads_to
             limit = "" if runs_in.capacity is None else runs_in.limit
-            site = Site(name, kind, runs_in.place, limit, place_in(called.code, called.at), called.workflow)
+            where = place_in(called.code, called.at)
+            site = Site(name, kind, runs_in.place, limit, where, called.workflow, detached)
             if len(self._cached) >= _CACHED:
                 self._cached.clear()
             # with what the key speaks of by its id, so that it stays what it is

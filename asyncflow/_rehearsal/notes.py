@@ -98,6 +98,8 @@ class Notes:
         self, future: TaskFuture[object], kind: str, fn: Any, args: tuple[object, ...], kwargs: Any
     ) -> RehearsedCall:
         definition, owner = future.definition, future.owner
+        if definition.options.detached:
+            owner = self._run.owner(SCOPE.get().block)
         future.__class__ = RehearsedFuture
         call = RehearsedCall(
             id=future.id,
@@ -113,6 +115,7 @@ class Notes:
             returns=definition.returns,
             example=definition.options.example,
             expected=definition.options.expected,
+            detached=definition.options.detached,
         )
         self.by_id[future.id] = call
         self._inside[call.block].append(call)

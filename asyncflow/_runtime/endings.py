@@ -217,5 +217,8 @@ class Endings:
         _set_exception(task, error)
         if cause.passed_on or end == SKIPPED:  # nobody has to look at a skip
             task._log_traceback = False  # a dependent brings it to whoever awaits that
+        elif task.definition.options.detached:
+            task._log_traceback = False
+            self.log.detached_failed(task, cause)
         else:
             self.unseen.watch(task)

@@ -60,6 +60,10 @@ class Foreign(Local):
         """How many are waited for that others made."""
         return len(self._waiting) - len(self.begun)
 
+    def is_watched(self, task_id: int) -> bool:
+        """Whether a task waits for what others made."""
+        return task_id in self._waiting and task_id not in self.begun
+
     def submit(self, batch: Sequence[Task]) -> None:
         """Begin to wait for each task's only argument."""
         for task in batch:

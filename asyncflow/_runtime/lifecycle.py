@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any, Final
 
 from .._core.states import CANCELLING, NOW, READY, RUNNING, state_of
+from .._core.task import Task
 from .._files.aside import aside
 from .._show.words import counted
 from .run import Run
@@ -62,12 +64,13 @@ def _fail_all(run: Run, error: BaseException) -> None:
     run.stopping.cancel_all()
 
 
-async def close(run: Run, *, wait: bool, grace: float, skip_backends: bool) -> None:
+async def close(run: Run, *, wait: bool, tail_timeout: float, grace: float, skip_backends: bool) -> None:
     """End a run.
 
     Args:
         run: started.
         wait: finish what was called; otherwise cancel it.
+        tail_timeout: seconds that is then waited for what nobody waits for.
         grace: seconds for what was cancelled to clean up, and again for backends to end.
         skip_backends: leave the backends running, for their owner to go on with.
     """
@@ -75,7 +78,8 @@ async def close(run: Run, *, wait: bool, grace: float, skip_backends: bool) -> N
         if wait:
             telling = run.loop.call_later(_SAYS_SO_AFTER, _tell_under_way, run)
             try:
-                await run.stopping.all_over()
+                await run.stopping.all_over(detached=run.is_dry)
+                await _wait_for_detached(run, tail_timeout)
             finally:
                 telling.cancel()
     finally:
@@ -106,6 +110,25 @@ async def close(run: Run, *, wait: bool, grace: float, skip_backends: bool) -> N
                 await aside(run.teller.close)
 
 
+async def _wait_for_detached(run: Run, tail_timeout: float) -> None:
+    """All that somebody waits for is over."""
+    if run.stopping.detached() and tail_timeout:
+        over = run.loop.create_task(run.stopping.all_over(detached=True))
+        try:
+            await asyncio.wait([over], timeout=tail_timeout)
+        finally:
+            over.cancel()
+    run.catch_up()
+    left = run.stopping.detached()
+    if left:
+        _log.warning(
+            "%s that nobody waits for, not over after tail_timeout=%g s: cancelled: %s",
+            counted(len(left), "task"),
+            tail_timeout,
+            _names(left),
+        )
+
+
 def _tell_under_way(run: Run) -> None:
     """Say once what is waited for: somebody may wonder why the program does not go on."""
     run.catch_up()
@@ -114,12 +137,16 @@ def _tell_under_way(run: Run) -> None:
     )
     if not live:
         return
-    shown = [f"{task.name_shown!r} (#{task.id}, {state_of(task.story)})" for task in live[:_SHOWN]]
     _log.warning(
         "the engine is shutting down and waits for %s: %s\n  shutdown(wait=False) cancels them.",
         counted(len(live), "task"),
-        ", ".join(shown) + (f" and {len(live) - _SHOWN:,} more" if len(live) > _SHOWN else ""),
+        _names(live),
     )
+
+
+def _names(tasks: Sequence[Task]) -> str:
+    shown = [f"{task.name_shown!r} (#{task.id}, {state_of(task.story)})" for task in tasks[:_SHOWN]]
+    return ", ".join(shown) + (f" and {len(tasks) - _SHOWN:,} more" if len(tasks) > _SHOWN else "")
 
 
 async def _wait_for_coroutines(run: Run, grace: float) -> None:
@@ -169,22 +196,25 @@ def _abandon_rest(run: Run) -> None:
     run.stopping.end_all()
 
 
-def orphaned(run: Run, grace: float) -> None:
+def orphaned(run: Run, tail_timeout: float, grace: float) -> None:
     """The engine was collected. What was called goes on to its end where it can; then the run is closed.
 
     Args:
         run: of an engine that nobody holds any more; the collector may be on any thread.
-        grace: as for `close`.
+        tail_timeout: as for `close`.
+        grace: the same.
     """
     if run.closed is None and run.scheduler.live and run.loop.is_running():
         with suppress(RuntimeError):  # the loop was closed a moment ago
-            run.loop.call_soon_threadsafe(_close_orphan, run, grace)
+            run.loop.call_soon_threadsafe(_close_orphan, run, tail_timeout, grace)
     else:
         abandon(run)
 
 
-def _close_orphan(run: Run, grace: float) -> None:
-    closing = run.loop.create_task(close(run, wait=True, grace=grace, skip_backends=False))
+def _close_orphan(run: Run, tail_timeout: float, grace: float) -> None:
+    closing = run.loop.create_task(
+        close(run, wait=True, tail_timeout=tail_timeout, grace=grace, skip_backends=False)
+    )
     _closing.add(closing)
     closing.add_done_callback(_closing.discard)
     closing.add_done_callback(lambda _: abandon(run))  # if the loop ended before it could begin

@@ -39,6 +39,7 @@ class RunLog:
     def __init__(self) -> None:
         self._began = 0.0  # seconds; 0 for not yet, or no more
         self._ends: Counter[int] = Counter()
+        self._detached = 0  # of detached tasks, how many have failed
         self._roots: dict[int, str] = {}
         self._held_up: Counter[int] = Counter()  # tasks that did not run, by roots
 
@@ -68,18 +69,27 @@ class RunLog:
         if cause is not None and cause.upstream:
             self._did_not_run(task, cause)
         elif cause is not None and cause.error is not None:
-            self._failed(cause, cause.error)
+            self._failed(cause)
         elif cause is not None and cause.skipped is not None:
             _tasks.debug("%r (#%d) was skipped: %s", task.name_shown, task.id, cause.skipped)
         else:
             _tasks.debug("%r (#%d) was cancelled", task.name_shown, task.id)
 
-    def _failed(self, cause: Cause, error: BaseException) -> None:
+    def detached_failed(self, task: Task, cause: Cause) -> None:
+        """A task has failed that nobody waits for."""
+        self._detached += 1
+        if self._detached <= _ROOTS:
+            end = "did not run because of" if cause.upstream else "failed:"
+            why = ", ".join(spelled(str(root)) for root in cause.firsts) if cause.upstream else _brief(cause)
+            _tell(f"{task.name_shown!r} (#{task.id}), which is detached, {end} {why}")
+        if self._detached == _ROOTS:
+            _tell(f"{_ROOTS} detached tasks have failed; the report tells of further ones")
+
+    def _failed(self, cause: Cause) -> None:
         failures = self._ends[FAILED]
         level = _INFO if failures <= _FAILURES else _DEBUG
         if _tasks.isEnabledFor(level):
-            call = f"; called as {cause.call}" if cause.call else ""
-            _tasks.log(level, "%r (#%d) failed: %s%s", cause.name_shown, cause.task_id, brief(error), call)
+            _tasks.log(level, "%r (#%d) failed: %s", cause.name_shown, cause.task_id, _brief(cause))
         if failures == _FAILURES:
             _tasks.info("%d tasks have failed; further failures of this run are logged at DEBUG", failures)
 
@@ -118,6 +128,15 @@ class RunLog:
         )
         if run.reports.dropped:
             _runs.debug("%s: reports about tasks unknown or over: %d", _name(run), run.reports.dropped)
+
+
+def _tell(line: str) -> None:
+    logging.getLogger("asyncflow").error("%s", line)
+
+
+def _brief(cause: Cause) -> str:
+    told = "" if cause.error is None else brief(cause.error)
+    return f"{told}; called as {cause.call}" if cause.call else told
 
 
 def _name(run: Run) -> str:

@@ -265,7 +265,10 @@ class Run:
             self.record.moved(task)
 
     def _is_special(self, task: Task, dependencies: Sequence[Task], files: Sequence[File]) -> None:
-        """A call has files among its arguments, or runs a command, or has a deadline."""
+        """A call has files among its arguments, or runs a command, has a deadline, or is detached."""
+        if task.definition.options.detached:
+            task.owner = None
+            self.stopping.has_detached = True
         if files or task.definition.is_command:
             self.files.called(task, dependencies, files)
         if not self.is_dry:

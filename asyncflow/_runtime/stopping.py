@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any
 
 from .._core.dependents import tell_more
+from .._core.detached import Awaited, is_tail
 from .._core.scheduler import Scheduler
 from .._core.states import CANCELLING, NOW
 from .._core.task import Task
@@ -52,6 +53,9 @@ class Stopping:
         self._messages: dict[int, object] = {}  # what cancel() was called with, until it is carried out
         self._settling: dict[int, asyncio.Future[None]] = {}
         self._all_over: asyncio.Future[None] | None = None
+        self._awaited: Awaited | None = None  # at a shutdown that leaves some out
+        self.has_detached = False
+        """A task was called that nobody waits for."""
         self.under_way: set[asyncio.Task[None]] = set()
         """Backends are being asked to stop work."""
 
@@ -112,14 +116,25 @@ class Stopping:
             self._scheduler.watched.add(task.id)
         await asyncio.shield(waiter)
 
-    async def all_over(self) -> None:
-        """Wait until what was called is over."""
+    async def all_over(self, *, detached: bool = False) -> None:
+        """Wait until what was called is over; what nobody waits for, too, if `detached`."""
+        leaves_out = self.has_detached and not detached
+        self._awaited = Awaited(self._scheduler.live, self._is_awaited) if leaves_out else None
         while not self._is_over() or self._scheduler.ended:
             if self._all_over is None or self._all_over.done():
                 self._all_over = self._loop.create_future()
             await asyncio.shield(self._all_over)
 
+    def _is_awaited(self, task: Task) -> bool:
+        return not (is_tail(task) or self._foreign.is_watched(task.id))
+
+    def detached(self) -> list[Task]:
+        """What is not over and nobody waits for."""
+        return [task for task in self._scheduler.live.values() if is_tail(task)] if self.has_detached else []
+
     def _is_over(self) -> bool:
+        if self._awaited is not None:
+            return self._awaited.is_over()
         # What is still awaited of others' making may never come, and whoever wanted it was cancelled.
         return len(self._scheduler.live) <= self._foreign.watched
 

@@ -33,6 +33,7 @@ class Wiring:
     def __init__(self, run: Run) -> None:
         self._run = run
         self._site: CallSite | None = None  # where the user's code gave what is adopted
+        self._is_detached = False  # what is adopted is for a task that nobody waits for
 
     def of_call(
         self, task: Task, args: tuple[Any, ...], kwargs: Mapping[str, object], after: Sequence[object]
@@ -54,7 +55,7 @@ class Wiring:
             else:  # nothing but futures: they are the dependencies, as they stand
                 task.holes = arguments.ALL
                 return args, ()
-        self._site = task.site
+        self._site, self._is_detached = task.site, task.definition.options.detached
         try:
             futures, task.holes, files = arguments.scan(args, kwargs, inputs.KINDS, self.adopt)
             if after:
@@ -97,7 +98,7 @@ class Wiring:
         Raises:
             Exception: as for `of_call`.
         """
-        self._site = block.site
+        self._site, self._is_detached = block.site, False
         # What is adopted is still of the block, though its body is over.
         adopt = partial(block.context.run, self.adopt)
         try:
@@ -137,6 +138,8 @@ class Wiring:
         if self._site is not None:
             site.code, site.at = self._site.code, self._site.at
         task.set_up(run.last, site, (awaitable,), {}, copy_context(), owner)
+        if self._is_detached:
+            task.owner, task.is_detached = None, True
         run.last_site = None
         if run.record is not None:
             run.record.turn(task.id, site, owner, perf_counter())

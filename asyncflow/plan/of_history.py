@@ -37,6 +37,7 @@ def _task(history: History, row: int, rows: dict[int, int]) -> PlannedTask:
         site.place,
         site.called_at,
         ran if is_known else None,
+        detached=site.detached,
     )
 
 

@@ -70,6 +70,7 @@ def _task(call: RehearsedCall) -> PlannedTask:
         call.retries,
         call.deadline,
         call.limits,
+        call.detached,
     )
 
 

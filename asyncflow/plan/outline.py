@@ -123,6 +123,9 @@ def _facts(plan: Plan, net: TaskNetwork) -> dict[str, str]:
             facts["Staged"] = f"{counted(unknown, 'file')} of unknown size"
         elif unknown:
             facts["Staged"] += f", {unknown:,} of unknown size"
+    detached = [task for task in plan.tasks if task.detached]
+    if detached:
+        facts["Detached"] = f"{_counted(detached)}: nobody waits for them"
     blocks = [task for task in plan.tasks if task.kind == "block"]
     if blocks:
         facts["Blocks"] = _counted(blocks)

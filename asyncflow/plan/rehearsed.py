@@ -75,6 +75,7 @@ class RehearsedCall:
         retries: attempts after the first, if that fails.
         deadline: seconds from the call to the end that it may take; None for any time.
         limits: by name, each with how much of it the task needs; None where that follows from the arguments.
+        detached: whether nobody waits for it.
         folder: the working directory when the call was made, which its relative paths are relative to.
         inputs: files that it declares to read.
         outputs: files that it declares to make, by name.
@@ -107,6 +108,7 @@ class RehearsedCall:
     retries: int = 0
     deadline: float | None = None
     limits: tuple[tuple[str, float | None], ...] = ()
+    detached: bool = False
     folder: str = "."
     inputs: Sequence[InputFile] = ()
     outputs: Mapping[str, OutputFile] | None = None

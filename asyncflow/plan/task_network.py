@@ -112,9 +112,10 @@ class TaskNetwork:
                 block = self.index[task.block]
                 inside[block].append(point)
                 after[block].append(point)
-                after[self._ends[point]].append(self._ends[block])
+                if not task.detached:
+                    after[self._ends[point]].append(self._ends[block])
         for point, end in enumerate(self._ends):
-            if end != point and not inside[point]:
+            if end != point and all(self.tasks[each].detached for each in inside[point]):
                 after[point].append(end)
         walk, left = [], outermost
         while left:
@@ -140,7 +141,9 @@ class TaskNetwork:
             except KeyError as error:
                 raise ValueError(f"{edge!r}: there is no task #{error.args[0]}") from None
             if ends[then] != then and spans[then][0] < spans[first][0] < spans[then][1]:
-                continue  # what is inside a block is waited for by its end already
+                if self.tasks[first].detached:  # else its end waits for it already, as for all that is inside
+                    after[ends[first]].append(ends[then])
+                continue
             needs[then].append(first)
             after[ends[first]].append(then)
 

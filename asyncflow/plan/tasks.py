@@ -60,6 +60,7 @@ class PlannedTask:
         retries: attempts after the first, if that fails.
         deadline: seconds from the call to the end that it may take; None for any time.
         limits: by name, each with how much of it the task needs; None where that follows from the arguments.
+        detached: whether nobody waits for it, nor does the block inside which it is called.
 
     Raises:
         TypeError: something of the wrong type.
@@ -79,6 +80,7 @@ class PlannedTask:
     retries: int = 0
     deadline: float | None = None
     limits: tuple[tuple[str, float | None], ...] = ()
+    detached: bool = False
 
     def __post_init__(self) -> None:
         if type(self.checkpoint) not in _WHOLE_OR_NONE:
@@ -103,6 +105,8 @@ class PlannedTask:
             raise TypeError(f"{self.label}: its retries are {self.retries!r}; a whole number is needed")
         if self.deadline is not None:
             checked_seconds(self.deadline, f"{self.label}: deadline")
+        if type(self.detached) is not bool:
+            raise TypeError(f"{self.label}: detached={self.detached!r}; it can be True or False")
         if type(self.limits) is not tuple:
             raise TypeError(f"{self.label}: its limits are a tuple")
         for name, weight in self.limits:

@@ -28,7 +28,12 @@ def outline_of(report: Report) -> Outline:
 
 def _parts(report: Report) -> Iterator[Table | Facts]:
     if report.counts:
-        notes = {"First failure": _failure(report), "Skipped": _skipped(report), "Tail": _tail(report)}
+        notes = {
+            "First failure": _failure(report),
+            "Skipped": _skipped(report),
+            "Tail": _tail(report),
+            "Detached": _detached(report),
+        }
         yield Facts(_facts(report))
         yield _ledger(report)
         yield _functions(report)
@@ -173,6 +178,14 @@ def _tail(report: Report) -> str:
     ]
     told = f"{seconds(tail.seconds)}, with less than half as many at once as at most"
     return f"{told}: {listed(names, _LISTED, len(tail.tasks) - len(names))}"
+
+
+def _detached(report: Report) -> str:
+    tasks = report.detached
+    if not tasks:
+        return ""
+    shown = [f"{name_of(each.name, _NAME)} (#{each.id}) {each.state}" for each in tasks[:_ROWS]]
+    return f"{counted(len(tasks), 'task')} that nobody waited for: {listed(shown, _LISTED, len(tasks) - len(shown))}"
 
 
 def _part(share: float) -> str:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import logging
 import os
 from array import array
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from os import PathLike
 from typing import Any
 
 from .._core.states import STATES
 from .._record.from_events import history_told
-from .._record.history import History
+from .._record.history import History, Site
 from .._record.lines import events_in, last_run
 from .._show import words
 from .._show.outline import Outline
@@ -209,9 +209,12 @@ class Report(Outlined):
         Args:
             name: as its user wrote it.
         """
-        sites = {number for number, site in enumerate(self._history.sites) if site.name == name}
-        rows = array("I", (row for row, site in enumerate(self._history.site) if site in sites))
-        return View(len(rows), lambda place: self._task(rows[place]))
+        return self._of_sites(lambda site: site.name == name)
+
+    @property
+    def detached(self) -> View[TaskReport]:
+        """Tail tasks, which nobody waits for, in the order of their calls."""
+        return self._of_sites(lambda site: site.detached)
 
     @property
     def functions(self) -> dict[str, FunctionReport]:
@@ -348,6 +351,13 @@ class Report(Outlined):
         if self._walked is None:
             self._walked = path.walked(self._rows)
         return self._walked
+
+    def _of_sites(self, wanted: Callable[[Site], bool]) -> View[TaskReport]:
+        sites = {number for number, site in enumerate(self._history.sites) if wanted(site)}
+        rows = array(
+            "I", (row for row, site in enumerate(self._history.site) if site in sites) if sites else ()
+        )
+        return View(len(rows), lambda place: self._task(rows[place]))
 
     def _task(self, row: int) -> TaskReport:
         return tasks.task(self._rows, row)

@@ -68,6 +68,7 @@ class TaskReport:
         error: class and message of what it failed with, or of the `Skip` that it has raised; "" if neither.
         roots: numbers of the tasks because of which it did not run.
         tries: each attempt.
+        detached: whether nobody waits for it.
     """
 
     id: int
@@ -94,6 +95,7 @@ class TaskReport:
     error: str
     roots: tuple[int, ...]
     tries: tuple[AttemptReport, ...] = ()
+    detached: bool = False
 
     @property
     def seconds(self) -> float:
@@ -137,6 +139,7 @@ def task(rows: Rows, row: int) -> TaskReport:
         ending.error,
         ending.roots,
         tuple(_tries(history, row, ending.error)),
+        site.detached,
     )
 
 
