@@ -19,6 +19,7 @@ __all__ = [
     "CommandNotFound",
     "CommandNotStarted",
     "DeadlinePassed",
+    "Deadlock",
     "EngineClosed",
     "ForeignFuture",
     "GiveUp",
@@ -198,6 +199,10 @@ class Skip(_WithFields):
 
 class CircularDependency(AsyncflowError, ValueError):
     """A task would wait for itself."""
+
+
+class Deadlock(CircularDependency):
+    """A wait can never end, since what is waited for waits for it, or for a limit that it holds."""
 
 
 class ImpossibleTransition(AsyncflowError, RuntimeError):

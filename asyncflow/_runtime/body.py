@@ -5,17 +5,15 @@ from __future__ import annotations
 
 import asyncio
 import types
-from collections.abc import Callable, Coroutine, Generator, Iterator
-from contextvars import Context
+from collections.abc import Callable, Generator, Iterator
 from typing import Any
 
 from .._core.states import NOW, SUBMITTED
 from .._core.task import Task
 from .._worker.whose import runs_task
 from ..backend import CANCELLED, FAILED, RETURNED, SUCCEEDED, Event
-from ..errors import CircularDependency
-from .future import TaskFuture
-from .scope import circle, waits_for
+from .carrier import Carrier
+from .waits import would_wait
 
 Runner = Generator[object, object, None]
 
@@ -45,32 +43,9 @@ def new_runner(over: Over) -> Runner:
     return runner
 
 
-class Carrier(asyncio.Task[None]):
-    """The asyncio task in which bodies run, the driver's or one's own. Bodies may get hold of it, and then it is
-    theirs; so it notes for good what would else have to be asked of it after each body."""
-
-    __slots__ = ("touched",)
-    _log_destroy_pending: bool  # asyncio's own
-
-    def __init__(
-        self, coro: Coroutine[object, object, None], *, loop: asyncio.AbstractEventLoop, context: Context
-    ) -> None:
-        self.touched = False
-        """It was cancelled, or somebody wants to hear of its end."""
-        super().__init__(coro, loop=loop, name="asyncflow", context=context)
-
-    def cancel(self, msg: object | None = None) -> bool:
-        self.touched = True
-        return super().cancel(msg)
-
-    def add_done_callback(self, fn: Callable[..., object], /, *, context: Context | None = None) -> None:
-        self.touched = True
-        super().add_done_callback(fn, context=context)
-
-
 @runs_task
 def to_its_end(
-    task: Task, me: Carrier, runner: Runner, over: Over, run: Callable[..., object]
+    task: Any, me: Carrier, runner: Runner, over: Over, run: Callable[..., object]
 ) -> Generator[object, object, Event]:
     """Carry a body that waits through to its end, as `asyncio.Task` would, but in its own context.
 
@@ -81,15 +56,22 @@ def to_its_end(
         over: what it yields when the body is over; holds what it waits for first.
         run: calls a function in the body's context.
     """
-    awaited, over.value = over.value, None
+    awaited: Any = over.value
+    over.value = None
     torn_down = False
+    me.body = task
     me.set_name(f"{task.name}#{task.id}")
     try:
         while awaited is not over:
-            if isinstance(awaited, TaskFuture) and waits_for(task, awaited):
-                awaited._asyncio_future_blocking = False
-                awaited = run(runner.throw, CircularDependency(circle(task, awaited)))
-                continue
+            if awaited is not None and (type(awaited) is not asyncio.Future or task.definition.is_block):
+                deadlock = would_wait(task, awaited)
+                if deadlock is not None:
+                    awaited._asyncio_future_blocking = False
+                    awaited = run(runner.throw, deadlock)
+                    deadlock = None  # its frames hold this one
+                    continue
+                if task.rare is not None and task.rare.amounts is not None:
+                    task._run.flush_soon()  # looks at blocks that hold limits
             try:
                 yield awaited
             except GeneratorExit:  # the loop was closed under it
@@ -106,6 +88,8 @@ def to_its_end(
         if torn_down:
             raise
         return raised(task, error, me.cancelling() > 0)
+    finally:
+        me.body = None
 
 
 def raised(task: Task, error: BaseException, cancelling: bool) -> Event:

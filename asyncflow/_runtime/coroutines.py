@@ -29,7 +29,8 @@ from .._worker.whose import ASKED, IDENTITY, Identity, runs
 from ..backend import CANCELLED, FAILED, RAN, STARTED, SUCCEEDED, Event
 from ..errors import TaskTimeout
 from . import inputs
-from .body import Carrier, Over, Runner, given_back, new_runner, raised, to_its_end
+from .body import Over, Runner, given_back, new_runner, raised, to_its_end
+from .carrier import Carrier
 from .failure import NO_VALUES
 from .place import Local
 from .scope import enter_block

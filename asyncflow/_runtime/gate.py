@@ -19,6 +19,7 @@ from .._core.states import NOW, READY
 from .._core.story import Line
 from .._core.task import Task
 from .endings import Endings
+from .holding import Holding
 from .steps import Steps
 
 _TURNS: Final = Lock()
@@ -77,6 +78,7 @@ class Gate:
         loop: the event loop, whose clock rates go by.
         scheduler: is told what can go on.
         endings: takes the failure of a task whose amounts cannot be told, or met.
+        holding: is told which blocks hold limits.
         named: the engine's limits; others may be added while it runs.
     """
 
@@ -86,11 +88,13 @@ class Gate:
         loop: asyncio.AbstractEventLoop,
         scheduler: Scheduler,
         endings: Endings,
+        holding: Holding,
         named: Mapping[str, Limit],
     ) -> None:
         self._steps = steps
         self._scheduler = scheduler
         self._endings = endings
+        self._holding = holding
         self._named = named
         self._waiting = _WAITING.setdefault(id(loop), _Waiting(loop))
         self._waiting.gates.add(self)
@@ -147,6 +151,8 @@ class Gate:
             if record is not None and task.held_since is not None:
                 record.admitted(task.id, task.held_since, perf_counter())
             self._scheduler.lanes.admitted(task, amounts)
+            if task.definition.is_block:
+                self._holding.blocks.add(task)
             self._steps.flush_soon()
         elif task.amounts is not amounts:
             give_back_all(amounts)

@@ -39,6 +39,7 @@ from .files import Files
 from .foreign import Foreign
 from .future import TaskFuture
 from .gate import Gate
+from .holding import Holding
 from .inbox import Inbox
 from .mending import go_on
 from .places import Places
@@ -133,11 +134,14 @@ class Run:
             *(sandboxes, implicit_data, loop),
         )
         stager = self.endings.stager = files.stager
-        self.gate = Gate(self, loop, scheduler, self.endings, {} if limits is None else limits)
         self.reports = self.Reports(self, scheduler, starts, self.blocks, stager, self.endings, record)
 
         # Where they run.
         self.coroutines = Coroutines(loop, turns, self.reports, self.slice_seconds, self.keeps_time)
+        self.holding = Holding(self.coroutines, self.endings)
+        self.gate = Gate(
+            *(self, loop, scheduler, self.endings, self.holding), {} if limits is None else limits
+        )
         self.inbox = Inbox(turns, self.reports.handle, places.under_way)
         timed = Timed(self.inbox.report)
         self.foreign = Foreign(timed)
@@ -358,6 +362,8 @@ class Run:
                 break
         if scheduler.lanes.freed or scheduler.lanes.left:
             self.gate.look()
+        if self.holding.blocks:
+            self.holding.look()
         self.stopping.wake()
         if self.teller is not None and self.teller.audience.listeners:
             self.teller.tell()

@@ -81,16 +81,17 @@ def waits_for(inner: Task, outer: Task) -> bool:
     return False
 
 
-def circle(task: Task, block: Task) -> str:
-    """The words for a task that would wait for the block it runs in."""
-    if task is block:
-        return f"{block.name!r} (#{block.id}) would wait for itself"
-    if not block.definition.is_block:
-        other = f"{block.name!r} (#{block.id})"
-        return f"{task.name!r} (#{task.id}) would wait for {other}, which waits for it or for the block around it"
-    return (
-        f"{task.name!r} (#{task.id}) would wait for {block.name!r} (#{block.id}), inside which it was called"
-    )
+def circle(task: Task, other: Task) -> str:
+    """The words for a task that would wait for what waits for it."""
+    if task is other:
+        return f"{other.name!r} (#{other.id}) would wait for itself"
+    would = f"{task.name!r} (#{task.id}) would wait for {other.name!r} (#{other.id})"
+    around = task.owner
+    while around is not None and around is not other:
+        around = around.owner
+    if around is other:
+        return f"{would}, inside which it was called"
+    return f"{would}, which waits for it or for the block around it"
 
 
 def check_thread(thread: int, what: str) -> None:

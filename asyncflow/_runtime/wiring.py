@@ -22,6 +22,7 @@ from . import inputs
 from .foreign import all_awaited
 from .future import TaskFuture
 from .scope import SCOPE, circle, waits_for
+from .waits import would_wait
 
 if TYPE_CHECKING:
     from .run import Run
@@ -92,7 +93,7 @@ class Wiring:
             scheduler.cancel(adopted)
         self._run.flush_soon()
 
-    def of_returned(self, block: Task, value: object) -> tuple[list[Any], arguments.Holes]:
+    def of_returned(self, block: Any, value: object) -> tuple[list[Any], arguments.Holes]:
         """The futures in the value that a block's body returned, and where their values belong.
 
         Raises:
@@ -108,7 +109,11 @@ class Wiring:
                 f"{block.name!r} (#{block.id}) returned {_with_article(lazy.value)}, which could be looked into "
                 "only by using it up.\n  Return a list"
             ) from None
-        self._check(futures, block, block)
+        self._check(futures, block, None)
+        for future in futures:
+            deadlock = None if future.done() else would_wait(block, future)
+            if deadlock is not None:
+                raise deadlock
         return futures, holes
 
     def _check(self, futures: list[Any], task: Task, inside: Task | None) -> None:
