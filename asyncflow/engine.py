@@ -29,7 +29,7 @@ from ._files.sandboxes import Keep
 from ._record.history import History
 from ._runtime import lifecycle
 from ._runtime.future import TaskFuture
-from ._runtime.scope import check_thread, workflow_scope
+from ._runtime.scope import workflow_scope
 from ._tracebacks import shows_all, trim
 from ._worker.far import FarEngine
 from .backend import ExecutionBackend
@@ -417,12 +417,8 @@ class WorkflowEngine(EngineBase):
 
         if not self._settings.report_limit:
             raise ValueError("report(): with report_limit=0 nothing is recorded")
-        run = self._run
-        if run is None or run.teller is None:
-            return Report(History())
-        if not run.teller.is_over and run.loop.is_running():
-            check_thread(run.thread, "report()")
-        return Report(run.teller.history())
+        teller = self._teller(self._run, "report()")
+        return Report(History() if teller is None else teller.history())
 
     def subscribe(self, callback: Callable[[Sequence[Event]], object]) -> Callable[[], None]:
         """Be told what happens, live: from now on, in this run and in later ones.
@@ -446,12 +442,10 @@ class WorkflowEngine(EngineBase):
             )
         if not self._settings.report_limit:
             raise ValueError("subscribe(): with report_limit=0 nothing is recorded")
-        run = self._usable_run()
-        if run is not None and run.loop.is_running():
-            check_thread(run.thread, "subscribe()")
+        teller = self._teller(self._usable_run(), "subscribe()")
         leave = self._audience.add(callback)
-        if run is not None and run.teller is not None:
-            run.teller.listen()
+        if teller is not None:
+            teller.listen()
         return leave
 
     # -- inside -------------------------------------------------------------------------------------------
@@ -460,7 +454,6 @@ class WorkflowEngine(EngineBase):
         return FarEngine, ()  # what it is in another process
 
     def __repr__(self) -> str:
-        run = self._run
         dry = ", dry run" if self._settings.dry_run else ""
-        state = "not started" if run is None else lifecycle.in_words(run)
+        state = "not started" if self._run is None else lifecycle.in_words(self._run)
         return f"<WorkflowEngine {', '.join(self._backends)}{dry}: {state}>"

@@ -10,7 +10,9 @@ from statistics import median
 from time import perf_counter
 from typing import Any
 
-from asyncflow._runtime.run import Run
+from asyncflow._runtime.dispatch import Dispatch
+from asyncflow._runtime.reports import Reports
+from asyncflow._runtime.step_loop import StepLoop
 from asyncflow.backends import noop, sequential, thread
 from asyncflow.backends.process.worker_pool import WorkerPool
 
@@ -28,9 +30,9 @@ NOTE = (
 )
 _STAGES = ("call", "submit", "backend", "read", "settle", "gc", "rest")
 _WRAPPED: tuple[tuple[Any, str, str], ...] = (
-    (Run, "_submit", "submit"),
-    (Run, "flush", "submit"),
-    (Run, "handle", "settle"),
+    (Dispatch, "submit", "submit"),
+    (StepLoop, "flush", "submit"),
+    (Reports, "handle", "settle"),
     (thread.ThreadBackend, "submit", "backend"),
     (sequential.SequentialBackend, "submit", "backend"),
     (noop.NoopBackend, "submit", "backend"),

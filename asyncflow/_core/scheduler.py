@@ -73,6 +73,12 @@ class Scheduler:
             tuple[Task, Iterator[Task]]
         ] = []  # dependents that do not know yet that one has no value
 
+    def owner(self, block: Task | None) -> Task | None:
+        """The block that a call belongs to that is made inside of one."""
+        if block is None or block.story & NOW >= SUCCEEDED or self.live.get(block.id) is not block:
+            return None  # called by what a block left behind, or inside a block of another engine
+        return block
+
     # -- events -------------------------------------------------------------------------------------------
 
     def called(self, task: Task, dependencies: Sequence[Task]) -> None:

@@ -19,7 +19,7 @@ from .._record.audience import Audience
 from .._record.journal import Journal
 from .._runtime import lifecycle
 from .._runtime.run import Run
-from .._runtime.scope import SCOPE
+from .._runtime.scope import SCOPE, check_thread
 from .._runtime.script import run_script
 from ..backend import ExecutionBackend
 from ..errors import EngineClosed, WrongLoop
@@ -29,6 +29,8 @@ from .settings import Settings
 
 if TYPE_CHECKING:
     from .._rehearsal import Rehearsal
+    from .._runtime.home import Home
+    from .._runtime.teller import Teller
 
 _AGAIN: Final = 0.01  # seconds after which a start that was cancelled begins again, if its loop goes on
 
@@ -73,12 +75,13 @@ class EngineBase:
             return None
         return run
 
-    def _run_for(self, name: str) -> Run:
+    def _run_for(self, name: str) -> Home:
         """The run for a call that is not simply made on the loop of the one that goes on."""
         try:
             loop = asyncio.get_running_loop()
         except RuntimeError:
-            raise WrongLoop(no_loop(name, self._run)) from None
+            running = self._run is not None and self._run.loop.is_running()
+            raise WrongLoop(no_loop(name, self._run.thread if self._run and running else None)) from None
         rehearsal = self._rehearsal()
         if rehearsal is not None:
             return rehearsal
@@ -86,12 +89,25 @@ class EngineBase:
         if run is None:
             if self._run is not None and self._run.loop is loop:
                 raise EngineClosed(f"{name!r} was called, but {self._run.closed}")
-            run = self._begin()
-        elif run.loop is not loop:
+            self._begin()
+            assert self._run is not None
+            return self._run
+        if run.loop is not loop:
             raise WrongLoop(
                 f"{name!r} was called on another event loop than the engine's.\n  One engine, one loop."
             )
         return run
+
+    def _teller(self, run: Run | None, what: str) -> Teller | None:
+        """Who tells of a run, if anybody does.
+
+        Raises:
+            WrongLoop: the run goes on, and ``what`` asks for that on another thread than its event loop's.
+        """
+        teller = None if run is None else run.teller
+        if run is not None and teller is not None and not teller.is_over and run.loop.is_running():
+            check_thread(run.thread, what)
+        return teller
 
     # -- its beginning ------------------------------------------------------------------------------------
 
@@ -123,7 +139,7 @@ class EngineBase:
             with nullcontext() if wait else _shielded():
                 await self._shut_down(wait, False)
 
-    def _begin(self) -> Run:
+    def _begin(self) -> None:
         settings = self._settings
         journal = None if settings.journal is None else Journal(settings.journal, settings.grace)
         if journal is not None:
@@ -134,7 +150,6 @@ class EngineBase:
         self._finalizer = weakref.finalize(
             self, lifecycle.orphaned, run, settings.tail_timeout, settings.grace
         )
-        return run
 
     def _begin_start(self, run: Run) -> None:
         this = weakref.ref(self)

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
     from .._core.options import TaskKeywords
     from .._rehearsal import Rehearsal
-    from .._runtime.run import Run
+    from .._runtime.home import Home
 
 P = ParamSpec("P")
 Q = ParamSpec("Q")
@@ -60,10 +60,10 @@ _NO_KWARGS: dict[str, object] = {}  # shared, so that a burst of calls does not 
 class TasksEngine(Protocol):
     """What a task needs of a `WorkflowEngine`, its engine."""
 
-    _run: Run | None
-
+    @property
+    def _run(self) -> Home | None: ...
     def _rehearsal(self) -> Rehearsal | None: ...
-    def _run_for(self, name: str) -> Run: ...
+    def _run_for(self, name: str) -> Home: ...
     def _definition(
         self,
         fn: Callable[..., object],
@@ -89,7 +89,7 @@ class FunctionTask(Generic[P, Fn, R]):
         definition.fn = self._parameters.without_futures(definition.fn)
         self._leading: tuple[object, ...] = ()  # the instance, of a method
         self._after: tuple[object, ...] = ()
-        self._run: Run | None = None  # the run that the lane belongs to
+        self._run: Home | None = None  # the run that the lane belongs to
         self._lane: Lane | None = None
 
     @property
@@ -260,7 +260,7 @@ class FunctionTask(Generic[P, Fn, R]):
                     return rehearsal.forgiving.refused(made, misfit)
             run = self._engine._run
             # The first call of a burst asks whether it may be made here; the others would be told the same.
-            if run is None or run.last_site is None or run.thread != get_ident() or HELD_UP:
+            if run is None or run.burst.site is None or run.thread != get_ident() or HELD_UP:
                 run = self._engine._run_for(self._definition.name)
                 if run.is_rehearsal:  # which is over soon and not to be remembered
                     caller = sys._getframe(1)

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Iterable, Mapping
 from concurrent.futures import Executor
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from .._causes import name_of_function, spelled
 from .._core.arguments import holds_futures
@@ -21,9 +21,6 @@ from ..backends.executor import ExecutorBackend
 from ..errors import UnknownBackend
 from .discovery import backend_class
 from .function_task import FunctionTask
-
-if TYPE_CHECKING:
-    from .._runtime.run import Run
 
 
 def name_of(what: object) -> str:
@@ -164,15 +161,15 @@ def _in_generator() -> bool:
     return frame is not None and bool(frame.f_code.co_flags & inspect.CO_GENERATOR)
 
 
-def no_loop(name: str, run: Run | None) -> str:
-    """The words for a call that was made where the engine's loop does not run."""
+def no_loop(name: str, thread_of_loop: int | None) -> str:
+    """The words for a call that was made where the engine's loop does not run. It may run on a thread, so numbered."""
     thread = threading.current_thread()
     if _in_generator():
         return (
             f"{name!r} was called in a generator, which is read where no event loop runs: its calls are made there.\n"
             f"  Make the calls first:  [{name}(...) for ...] instead of ({name}(...) for ...)"
         )
-    in_task = run is not None and run.thread == thread.ident and run.loop.is_running()  # a sequential one
+    in_task = thread_of_loop == thread.ident  # a sequential one
     if in_task or thread is not threading.main_thread():
         where = "inside a task" if in_task else f"on thread {thread.name!r}"
         return (

@@ -90,8 +90,8 @@ class Sandboxes:
         path.mkdir()
         return path
 
-    def failed(self, task: Task) -> bool:
-        """A task has failed; its directory, if it has one, is evidence. Returns whether it is kept."""
+    def failed(self, task: Task, error: BaseException) -> None:
+        """A task has failed; its directory, if it has one, is evidence, and the error says where it is."""
         path = self._made.get(task.id, [None])[-1]
         if (
             self._keep == "failed"
@@ -105,7 +105,10 @@ class Sandboxes:
                 open(path.parent / KEPT, "a") as file,
             ):  # for whoever sweeps, if this is killed
                 file.write(f"{path.name}\n")
-        return self._keep != "none" and task.id in self._made
+        if self._keep != "none" and task.id in self._made:
+            with suppress(Exception):  # an exception class may refuse notes; the failure itself must arrive
+                if getattr(error, "sandbox", None) is None:
+                    error.add_note(f"its sandbox: {task.files.sandbox}")
 
     def succeeded(self, task: Task, value: object, give_back: Callable[[int], None]) -> None:
         """A task has succeeded: when nobody can reach its directory any more, `give_back` takes its number.

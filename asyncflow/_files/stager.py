@@ -251,13 +251,6 @@ class Stager:
 
     # -- the end ------------------------------------------------------------------------------------------
 
-    def failed(self, task: Task, error: BaseException) -> None:
-        """A task has failed; its sandbox is evidence, and the error says where it is."""
-        if self._sandboxes is not None and self._sandboxes.failed(task):
-            with suppress(Exception):  # an exception class may refuse notes; the failure itself must arrive
-                if getattr(error, "sandbox", None) is None:
-                    error.add_note(f"its sandbox: {task.files.sandbox}")
-
     def stop(self) -> None:
         """Nobody wants anything any more: what is under way ends soon."""
         self._stopped.set()

@@ -5,7 +5,7 @@ It decides nothing and makes no plan of what it has seen: that is for whoever as
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import CodeType
 from typing import Any, Protocol, cast
 
@@ -43,32 +43,33 @@ class StandInBackend(Protocol):
 class _NotedWiring(Wiring):
     """Takes note of what is adopted, and of what blocks return."""
 
-    _run: DryRun
+    notes: Notes
+    used: Callable[[TaskFuture[Any]], None]
 
     def adopt(self, awaitable: object) -> TaskFuture[object]:
         """As any run."""
         task = super().adopt(awaitable)
-        self._run.notes.adopted(task)
+        self.notes.adopted(task)
         return task
 
     def of_returned(self, block: Task, value: object) -> tuple[list[object], arguments.Holes]:
         """As any run."""
-        self._run.notes.site = block.site.code, block.site.at
+        self.notes.site = block.site.code, block.site.at
         futures, holes = super().of_returned(block, value)
-        self._run.notes.returned(block, value)
+        self.notes.returned(block, value)
         for future in futures:
             if future._run is self._run:
-                self._run.used(future)
+                self.used(future)
         return futures, holes
 
 
 class _DryDispatch(Dispatch):
-    _steps: DryRun
+    gives_no_command: Callable[[Task], bool]
 
     def submit(self, lane: Lane, batch: list[Task]) -> None:
         """As in any run, once executable tasks have been asked for their commands."""
         ready = inputs.fill(batch, self.not_submitted)
-        super().submit(lane, [task for task in ready if not self._steps.gives_no_command(task)])
+        super().submit(lane, [task for task in ready if not self.gives_no_command(task)])
 
 
 class DryRun(Run):
@@ -84,6 +85,8 @@ class DryRun(Run):
     is_dry = True
     Dispatch = _DryDispatch
     Wiring = _NotedWiring
+    dispatch: _DryDispatch
+    wiring: _NotedWiring
     # One body in each turn. By the clock, what is called next would depend on how fast the machine is today, and with
     # it the numbers in a plan that somebody has put under version control.
     slice_seconds = -1.0
@@ -96,6 +99,8 @@ class DryRun(Run):
         self.decided = DecisionLog()
         self.notes = Notes(self, real)
         self.noop.decided, self.noop.lacked = self.decided.take, self.notes.lacked
+        self.wiring.notes, self.wiring.used = self.notes, self.used
+        self.dispatch.gives_no_command = self.gives_no_command
         self.max_tasks = max_tasks
 
     # -- calls --------------------------------------------------------------------------------------------
@@ -113,7 +118,7 @@ class DryRun(Run):
         """Take a call, as any run, and take note of it."""
         call = Call(definition, args, kwargs, code, at, after)
         block = SCOPE.get().block
-        if block is not None and self.owner(block) is None:
+        if block is not None and self.scheduler.owner(block) is None:
             rehearsal = self.rehearsal_around(block)  # first: what is rehearsed is not called here
             if rehearsal is not None:
                 return rehearsal.take(call)
@@ -124,7 +129,7 @@ class DryRun(Run):
         if len(self.notes.by_id) >= self.max_tasks:
             raise TooManyTasks(call.definition.name, self.max_tasks, place_in(call.code, call.at))
         self.notes.site = call.code, call.at
-        number = self.last = self.last + 1
+        number = self.burst.last = self.burst.last + 1
         try:
             dependencies, args, kwargs = self._taken(call.args, call.kwargs)
             order = self._taken((all_awaited(call.after),), {})[0] if call.after else []
@@ -141,11 +146,12 @@ class DryRun(Run):
 
     def called_as(self, number: int, call: Call) -> TaskFuture[object]:
         """Make a call that has a number already, so that what was adopted for it came after it."""
-        last, self.last, self.last_site = self.last, number - 1, None
+        burst = self.burst
+        last, burst.last, burst.site = burst.last, number - 1, None
         try:
             return super().call(call.definition, self.lane_for(call.definition), *call[1:])
         finally:
-            self.last, self.last_site = max(last, self.last), None
+            burst.last, burst.site = max(last, burst.last), None
 
     def _taken(
         self, args: tuple[object, ...], kwargs: Mapping[str, object]

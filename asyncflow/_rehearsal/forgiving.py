@@ -7,6 +7,7 @@ the value.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 from copy import copy
 from typing import TYPE_CHECKING, Any
 
@@ -17,10 +18,12 @@ from .._core.task import Task
 from .._inspect.frames import HERE, Site, users_frame, users_site
 from .._runtime import inputs
 from .._runtime.call import Call
-from .._runtime.endings import Endings
+from .._runtime.failures import Failures
 from .._runtime.foreign import all_awaited
 from .._runtime.future import TaskFuture
 from .._runtime.scope import SCOPE, waits_for
+from .._runtime.timeouts import Timeouts
+from .._runtime.unseen import Unseen
 from ..errors import TooManyTasks
 from ..plan.tasks import Finding
 from . import findings
@@ -50,23 +53,27 @@ class Findings:
             self.findings.append(finding)
 
 
-class ForgivingEndings(Endings):
+class ForgivingFailures(Failures):
     """As of any run, but that no task fails."""
 
-    _steps: Rehearsal
+    forgiving: Forgiving
 
     def failed(self, task: Any, error: BaseException) -> None:
         """What fails is noted, and the rehearsal goes on."""
         if task.story & NOW == CANCELLING:
             super().failed(task, error)
         else:
-            self._steps.forgiving.failed(task, error)
-
-    def expired(self, task: Task) -> None:
-        """A block takes longer than it may: that says nothing of the real one, in which tasks take time."""
+            self.forgiving.failed(task, error)
 
 
-class Unwatched:
+class Untimed(Timeouts):
+    """No clock runs: how long a block takes here says nothing of the real one, in which tasks take time."""
+
+    def arm(self, tasks: Iterable[Task], gone: float = 0.0) -> None:
+        """Start none."""
+
+
+class Unwatched(Unseen):
     """Nobody is told of failures in a rehearsal but by its findings."""
 
     def watch(self, future: TaskFuture[object]) -> None:
@@ -135,7 +142,7 @@ class Forgiving:
     def _usable(self, futures: list[TaskFuture[object]]) -> list[TaskFuture[object]]:
         """Those of them that what is called here may depend on."""
         run = self._run
-        inside = run.owner(SCOPE.get().block)
+        inside = run.scheduler.owner(SCOPE.get().block)
         return [
             own
             for own in map(run.own, futures)
@@ -172,6 +179,6 @@ class Forgiving:
                 self.found.take(told)
             else:
                 run.decided.note(told)
-        run.endings.timeouts.disarm(task)
+        run.timeouts.disarm(task)
         asyncio.Future.set_result(task, None if task.id == 0 else run.noop.stand_in(task))
         run.scheduler.succeeded(task)

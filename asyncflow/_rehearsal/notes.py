@@ -99,7 +99,7 @@ class Notes:
     ) -> RehearsedCall:
         definition, owner = future.definition, future.owner
         if definition.options.detached:
-            owner = self._run.owner(SCOPE.get().block)
+            owner = self._run.scheduler.owner(SCOPE.get().block)
         future.__class__ = RehearsedFuture
         call = RehearsedCall(
             id=future.id,
@@ -134,9 +134,9 @@ class Notes:
         call.is_used = True
         if waited:
             waits_for(SCOPE.get().block, future.id)
-            block = self._run.owner(SCOPE.get().block)
+            block = self._run.scheduler.owner(SCOPE.get().block)
             inside = block.id if block is not None and block.id in self.by_id else None
-            self._waited.setdefault(future.id, {}).setdefault(inside, self._run.last)
+            self._waited.setdefault(future.id, {}).setdefault(inside, self._run.burst.last)
 
     def returned(self, block: Task, value: object) -> None:
         """The body of a block has returned a value, with or without futures."""

@@ -8,9 +8,10 @@ here. Owns the life of the target, and which engines are rehearsed with its own.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextvars import Context
 from threading import get_ident
 from types import CodeType
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from .._core.task import Definition, Task
 from .._runtime import lifecycle
@@ -18,14 +19,13 @@ from .._runtime.call import Call
 from .._runtime.future import TaskFuture
 from .._runtime.run import Run
 from .._runtime.scope import SCOPE
-from .._runtime.unseen import Unseen
 from ..backend import ExecutionBackend
 from ..errors import EngineClosed, ForeignFuture, TooManyTasks, WrongLoop
 from ..plan.tasks import Finding
 from . import findings
 from .borrowed import Borrowed
 from .dry_run import DryRun
-from .forgiving import Forgiving, ForgivingEndings, Unwatched
+from .forgiving import Forgiving, ForgivingFailures, Untimed, Unwatched
 
 _OVER: Final = "was called by something that a rehearsal (engine.plan) had begun, and the rehearsal is over"
 
@@ -42,7 +42,10 @@ class Rehearsal(DryRun):
 
     is_rehearsal = True
     keeps_time = False
-    Endings = ForgivingEndings
+    Failures = ForgivingFailures
+    Timeouts = Untimed
+    Unseen = Unwatched
+    failures: ForgivingFailures
 
     def __init__(
         self,
@@ -52,15 +55,15 @@ class Rehearsal(DryRun):
         backends: Mapping[str, ExecutionBackend],
         **options: Any,
     ) -> None:
+        self._engine = engine
         super().__init__(backends, **options)
         self.forgiving = Forgiving(self)
-        self.unseen = self.endings.unseen = cast(Unseen, Unwatched())
-        self._engine = engine
+        self.failures.forgiving = self.forgiving
         self._beside = beside
         self._another = another
         self.together: list[Rehearsal] = [self]  # with those of other engines whose tasks the target calls
         self._borrowed = Borrowed(self)
-        self.starting = self.loop.create_task(lifecycle.start(self), context=self._context)
+        self.starting = self.loop.create_task(lifecycle.start(self), context=Context())
         self._is_shut_down = False
         self._is_forgotten = False
 
@@ -97,7 +100,7 @@ class Rehearsal(DryRun):
 
     async def shut_down(self) -> None:
         """What the target does with ``async with engine``: wait until all that it has called is over."""
-        if self.owner(SCOPE.get().block) is not self.scheduler.live.get(0):
+        if self.scheduler.owner(SCOPE.get().block) is not self.scheduler.live.get(0):
             raise RuntimeError(
                 "shutdown() inside a task would wait for itself; call it where the engine was started"
             )

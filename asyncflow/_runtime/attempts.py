@@ -37,9 +37,31 @@ class Attempts:
         self._seed = getrandbits(64)
         self._context = Context()  # else a caller's context variables would live on in a timer
         self._timers: dict[int, Due] = {}
+        # Attempts that are being stopped because they took too long: their errors, and seconds until the next.
+        self._late: dict[int, tuple[BaseException, float]] = {}
 
-    def delay_after(self, task: Task, error: BaseException) -> float | None:
-        """Seconds until there is to be another attempt of a task, one of which has failed; None if there is none."""
+    def stop(self, task: Task, error: BaseException) -> bool:
+        """An attempt takes too long. If there is to be another, have it stopped: two never run at once. Returns whether
+        it is."""
+        delay = self._delay_after(task, error)
+        if delay is None:
+            return False
+        self._late[task.id] = error, delay
+        self._scheduler.stop_attempt(task)
+        self._steps.flush()
+        return True
+
+    def late(self, task: Task) -> BaseException | None:
+        """The error of an attempt that is being stopped because it took too long; its result is no more wanted."""
+        late = self._late.get(task.id)
+        return None if late is None else late[0]
+
+    def after(self, task: Task, error: BaseException) -> tuple[BaseException, float | None]:
+        """What an attempt that is over has failed with, and seconds until the next; None if there is none. Of one that
+        took too long both were decided before it was stopped."""
+        return self._late.pop(task.id, None) or (error, self._delay_after(task, error))
+
+    def _delay_after(self, task: Task, error: BaseException) -> float | None:
         retries = task.definition.retries
         if retries is None:
             return None
@@ -72,6 +94,7 @@ class Attempts:
 
     def over(self, task: Task) -> None:
         """A task is over: it is not tried again."""
+        self._late.pop(task.id, None)
         timer = self._timers.pop(task.id, None)
         if timer is not None:
             timer.cancel()

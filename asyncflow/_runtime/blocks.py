@@ -14,9 +14,10 @@ from .._core.task import Task
 from .._record.record import Record
 from . import inputs
 from .coroutines import LOOP
-from .endings import Endings
 from .failure import first_of
+from .failures import Failures
 from .starts import Starts
+from .timeouts import Timeouts
 from .wiring import Wiring
 
 _set_result: Final = asyncio.Future.set_result
@@ -29,7 +30,8 @@ class Blocks:
         scheduler: decides what follows.
         wiring: finds the futures in what a block has returned.
         starts: takes that it has started.
-        endings: takes its failure.
+        failures: takes its failure.
+        timeouts: the clocks of blocks.
         record: where starts and ends are recorded; None where nothing is.
     """
 
@@ -38,13 +40,15 @@ class Blocks:
         scheduler: Scheduler,
         wiring: Wiring,
         starts: Starts,
-        endings: Endings,
+        failures: Failures,
+        timeouts: Timeouts,
         record: Record | None,
     ) -> None:
         self._scheduler = scheduler
         self._wiring = wiring
         self._starts = starts
-        self._endings = endings
+        self._failures = failures
+        self._timeouts = timeouts
         self.record = record
 
     def returned(self, block: Task, value: object) -> None:
@@ -52,7 +56,7 @@ class Blocks:
         try:
             futures, holes = self._wiring.of_returned(block, value)
         except Exception as error:
-            self._endings.failed(block, error)
+            self._failures.failed(block, error)
             return
         if not futures:
             self.succeeded(block, value)
@@ -82,13 +86,13 @@ class Blocks:
                 raise asyncio.CancelledError
             if bad:
                 causes = {future.id: future.cause for future in bad}
-                self._endings.skipped(block, "", tuple(causes.values()))
+                self._scheduler.skipped(block, "", tuple(causes.values()))
                 return
             self.succeeded(block, arguments.fill_value(holes, inputs.value_of))
         except asyncio.CancelledError:
             self._scheduler.stopped(block)
         except Exception as error:
-            self._endings.failed(block, error)
+            self._failures.failed(block, error)
 
     def succeeded(self, block: Any, value: object) -> None:
         """A block has its value."""
@@ -96,4 +100,4 @@ class Blocks:
         self._scheduler.succeeded(block)
         if self.record is not None:
             self.record.over(block.id, perf_counter())
-        self._endings.timeouts.disarm(block)
+        self._timeouts.disarm(block)

@@ -21,8 +21,8 @@ from ..errors import TypeMismatch
 from . import inputs
 from .blocks import Blocks
 from .dispatch import Dispatch
-from .endings import Endings
 from .failure import NO_VALUES
+from .failures import Failures
 from .future import TaskFuture
 from .reports import Reports
 from .run import Run
@@ -31,8 +31,8 @@ from .run import Run
 class _Checks:
     """Checks arguments and results against their annotations, and reports tasks with a wrong result as failed."""
 
-    def __init__(self, endings: Endings) -> None:
-        self._endings = endings
+    def __init__(self, failures: Failures) -> None:
+        self._failures = failures
         self._functions = Functions()
 
     def refuses(self, task: Any, value: object) -> bool:
@@ -41,7 +41,7 @@ class _Checks:
         problem = problem_with(value, annotation)
         if problem is None:
             return False
-        self._endings.failed(task, TypeMismatch(task.id, task.name, None, shown(annotation), problem[0]))
+        self._failures.failed(task, TypeMismatch(task.id, task.name, None, shown(annotation), problem[0]))
         return True
 
     def wrong_argument(self, task: Task, given: _Given | None) -> TypeMismatch | None:
@@ -111,7 +111,7 @@ class CheckedRun(Run):
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        self.blocks.checks = self.reports.checks = self.dispatch.checks = _Checks(self.endings)
+        self.blocks.checks = self.reports.checks = self.dispatch.checks = _Checks(self.failures)
         for lane in self.places.behind:
             lane.links = False
 

@@ -16,6 +16,7 @@ from . import inputs
 from .blocks import Blocks
 from .coroutines import Coroutines
 from .endings import Endings
+from .failures import Failures
 from .files import Files
 from .gate import Gate
 from .inbox import Inbox
@@ -23,6 +24,7 @@ from .places import Places
 from .reports import Reports
 from .steps import Steps
 from .stopping import Stopping
+from .timeouts import Timeouts
 
 _log = logging.getLogger("asyncflow")
 
@@ -39,7 +41,9 @@ class Dispatch:
         gate: holds tasks that wait for limits.
         reports: takes what is given back.
         blocks: resolves what blocks have returned.
-        endings: ends tasks that have no value.
+        endings: gives futures that have no value their ends.
+        failures: takes the failure of what could not be submitted.
+        timeouts: the clocks of tasks.
         stopping: has work stopped.
         record: where submissions are recorded; None where nothing is.
     """
@@ -55,6 +59,8 @@ class Dispatch:
         reports: Reports,
         blocks: Blocks,
         endings: Endings,
+        failures: Failures,
+        timeouts: Timeouts,
         stopping: Stopping,
         record: Record | None,
     ) -> None:
@@ -67,6 +73,8 @@ class Dispatch:
         self._reports = reports
         self._blocks = blocks
         self._endings = endings
+        self._failures = failures
+        self._timeouts = timeouts
         self._stopping = stopping
         self.record = record
 
@@ -95,7 +103,7 @@ class Dispatch:
             for _ in range(len(due)):
                 lane = scheduler.lanes.due.pop(0)
                 if lane.is_gate:
-                    self._gate.hold(inputs.fill(scheduler.lanes.take_to_hold(lane), self._endings.failed))
+                    self._gate.hold(inputs.fill(scheduler.lanes.take_to_hold(lane), self._failures.failed))
                     continue
                 if lane.leads_to is not None:
                     self._files.stage(scheduler.lanes.take_to_stage(lane))
@@ -131,7 +139,7 @@ class Dispatch:
         if not ready:
             return
         if self._inbox.starts_matter and not place.reports_starts:
-            self._endings.timeouts.arm(ready)
+            self._timeouts.arm(ready)
         try:
             place.submit(ready)
         except Exception as error:  # a backend's own fault: no task of the batch may be left hanging
@@ -143,7 +151,7 @@ class Dispatch:
     def not_submitted(self, task: Task, error: BaseException) -> None:
         """A task did not get to where it was to run, nor did what was to follow it there."""
         link = task.link
-        self._endings.failed(task, error)
+        self._failures.failed(task, error)
         while link is not None:
             after = link.link
             self._reports.given_back(link)

@@ -11,6 +11,7 @@ from .._causes import add_note, brief
 from .._core.files import File, InputFile, OutputFile
 from .._core.story import called_at, cells_told
 from .._core.task import Task
+from .._files.sandboxes import Sandboxes
 from .._tracebacks import trim
 from .._worker.results import UNFIT, why_unfit
 from ..errors import TaskCrashed
@@ -56,6 +57,19 @@ def as_failure(task: Task, error: BaseException, call: str = "") -> Exception:
     kind = "block" if task.definition.is_block else "task"
     where = called_at(task) + (call and f", as {call}")
     note(failure, f"in {kind} {task.name_shown!r} (#{task.id}), called at {where}")
+    return failure
+
+
+def final_failure(task: Task, error: BaseException, call: str, sandboxes: Sandboxes | None) -> Exception:
+    """The same of a task that is not tried again; it tells of attempts before the last, and where the sandbox is."""
+    failure = as_failure(task, error, call)
+    if task.failed_attempts:
+        before = "; ".join(f"{each.number}: {brief(each.error)}" for each in task.failed_attempts)
+        has_waited = task.failed_attempts[-1].number == task.attempt  # for one that never came
+        told = "all failed:" if has_waited else "before it failed"
+        note(failure, f"attempt {task.attempt}; {told} {before}")
+    if sandboxes is not None and task.files is not None:
+        sandboxes.failed(task, failure)
     return failure
 
 

@@ -16,9 +16,10 @@ from .._files.sandboxes import Sandboxes
 from .._files.stager import Stager
 from .._record.record import Record
 from . import inputs
-from .endings import Endings
+from .failures import Failures
 from .places import Places
 from .steps import Steps
+from .timeouts import Timeouts
 from .wiring import Wiring
 
 _set_result: Final = asyncio.Future.set_result
@@ -31,7 +32,8 @@ class Files:
         steps: the run loop.
         scheduler: decides what follows.
         wiring: calls off a call that is refused for its files.
-        endings: takes the failure of a task whose files could not be brought or published.
+        failures: takes the failure of a task whose files could not be brought or published.
+        timeouts: the clocks of tasks.
         places: where tasks run, and their files are staged before.
         record: where sizes and places are recorded; None where nothing is.
         sandboxes: as for `Stager`.
@@ -44,7 +46,8 @@ class Files:
         steps: Steps,
         scheduler: Scheduler,
         wiring: Wiring,
-        endings: Endings,
+        failures: Failures,
+        timeouts: Timeouts,
         places: Places,
         record: Record | None,
         sandboxes: Sandboxes | None,
@@ -54,7 +57,8 @@ class Files:
         self._steps = steps
         self._scheduler = scheduler
         self._wiring = wiring
-        self._endings = endings
+        self._failures = failures
+        self._timeouts = timeouts
         self._places = places
         self.record = record
         self.stager = Stager(sandboxes, implicit, self, loop)
@@ -105,7 +109,7 @@ class Files:
             if isinstance(error, Unwanted):
                 self._scheduler.cancel(task)
             else:
-                self._endings.failed(task, error)
+                self._failures.failed(task, error)
         self.staged(task)
 
     def published(self, task: Any, value: object) -> None:
@@ -115,7 +119,7 @@ class Files:
         else:
             _set_result(task, value)
             self._scheduler.succeeded(task)
-            self._endings.timeouts.disarm(task)
+            self._timeouts.disarm(task)
             if self.record is not None:
                 self.record.over(task.id, perf_counter())
                 if task.files.published:
@@ -127,5 +131,5 @@ class Files:
         if isinstance(error, Unwanted):
             self._scheduler.stopped(task)
         else:
-            self._endings.failed(task, error)
+            self._failures.failed(task, error)
         self._steps.flush_soon()

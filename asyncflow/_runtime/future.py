@@ -22,7 +22,7 @@ from .touched import refuse_inside
 
 if TYPE_CHECKING:
     from .._files.task_files import TaskFiles
-    from .run import Run
+    from .home import Home
 
 T = TypeVar("T")
 _FUTURES = (asyncio.Future, concurrent.futures.Future)
@@ -48,15 +48,15 @@ class TaskFuture(Task, asyncio.Future[T]):
     __slots__ = FIELDS
 
     @property
-    def _run(self) -> Run:
-        run: Run = self.site.run
+    def _run(self) -> Home:
+        run: Home = self.site.run
         return run
 
     @property
     def state(self) -> State:
         """Where the task stands. The future of a cancelled task is done at once; its state says CANCELLING until
         the work has stopped."""
-        self._run.catch_up()
+        self._run.steps.catch_up()
         return state_of(self.story)
 
     @property
@@ -118,8 +118,10 @@ class TaskFuture(Task, asyncio.Future[T]):
 
     def explain(self) -> str:
         """Why the task waits, ran, failed or did not run."""
-        self._run.catch_up()
-        return explain(self, self._run.awaited(self), self._run.gate.line(self), perf_counter())
+        from .inputs import awaited_yet  # which imports this module
+
+        self._run.steps.catch_up()
+        return explain(self, awaited_yet(self), self._run.gate.line(self), perf_counter())
 
     def cancel(self, msg: object | None = None) -> bool:
         """Cancel the future at once and ask its work to stop.

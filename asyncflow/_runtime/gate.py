@@ -18,7 +18,8 @@ from .._core.scheduler import Scheduler
 from .._core.states import NOW, READY
 from .._core.story import Line
 from .._core.task import Task
-from .endings import Endings
+from .._record.record import Record
+from .failures import Failures
 from .holding import Holding
 from .steps import Steps
 
@@ -77,8 +78,9 @@ class Gate:
         steps: the run loop.
         loop: the event loop, whose clock rates go by.
         scheduler: is told what can go on.
-        endings: takes the failure of a task whose amounts cannot be told, or met.
+        failures: takes the failure of a task whose amounts cannot be told, or met.
         holding: is told which blocks hold limits.
+        record: where waits are recorded; None where nothing is.
         named: the engine's limits; others may be added while it runs.
     """
 
@@ -87,14 +89,16 @@ class Gate:
         steps: Steps,
         loop: asyncio.AbstractEventLoop,
         scheduler: Scheduler,
-        endings: Endings,
+        failures: Failures,
         holding: Holding,
+        record: Record | None,
         named: Mapping[str, Limit],
     ) -> None:
         self._steps = steps
         self._scheduler = scheduler
-        self._endings = endings
+        self._failures = failures
         self._holding = holding
+        self.record = record
         self._named = named
         self._waiting = _WAITING.setdefault(id(loop), _Waiting(loop))
         self._waiting.gates.add(self)
@@ -118,7 +122,7 @@ class Gate:
                 raise
             except BaseException as error:  # by a function of the user's
                 self._waiting.queue.leave(task)
-                self._endings.failed(task, error)
+                self._failures.failed(task, error)
         self.look()
 
     def look(self) -> None:
@@ -147,9 +151,8 @@ class Gate:
     def admitted(self, task: Task, amounts: Mapping[Limit, float]) -> None:
         """A task has all that it needs."""
         if self._is_held(task):
-            record = self._endings.record
-            if record is not None and task.held_since is not None:
-                record.admitted(task.id, task.held_since, perf_counter())
+            if self.record is not None and task.held_since is not None:
+                self.record.admitted(task.id, task.held_since, perf_counter())
             self._scheduler.lanes.admitted(task, amounts)
             if task.definition.is_block:
                 self._holding.blocks.add(task)
@@ -163,7 +166,7 @@ class Gate:
             try:
                 check_amounts(amounts)
             except ValueError as error:
-                self._endings.failed(task, error)
+                self._failures.failed(task, error)
             self._steps.flush_soon()
 
     def holds(self, task: Task) -> bool:
@@ -185,5 +188,7 @@ class Gate:
 
 
 def _gate_of(task: Task) -> Gate:
-    gate: Gate = task.site.run.gate
+    gate: Gate = (
+        task.site.run.gate
+    )  # of a limit's queue the tasks of several engines are in, each with its own run
     return gate

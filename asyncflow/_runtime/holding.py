@@ -8,7 +8,7 @@ from .._core.states import NOW, PENDING, READY, RUNNING
 from .._core.task import Task
 from ..errors import Deadlock
 from .coroutines import Coroutines
-from .endings import Endings
+from .failures import Failures
 from .waits import awaiters, raise_in
 
 
@@ -17,14 +17,14 @@ class Holding:
 
     Args:
         coroutines: knows which bodies wait.
-        endings: takes the failure of a block whose body is over.
+        failures: takes the failure of a block whose body is over.
     """
 
-    def __init__(self, coroutines: Coroutines, endings: Endings) -> None:
+    def __init__(self, coroutines: Coroutines, failures: Failures) -> None:
         self.blocks: set[Task] = set()
         """Those that do, and perhaps some that did until now."""
         self._coroutines = coroutines
-        self._endings = endings
+        self._failures = failures
 
     def look(self) -> None:
         """Raise `Deadlock` in a block that will never go on, if there is one. Whoever else waits for what that gives
@@ -68,6 +68,6 @@ class Holding:
         )
         carrier = self._coroutines.waiting.get(block.id)
         if carrier is None:
-            self._endings.failed(block, error)
+            self._failures.failed(block, error)
         else:
             raise_in(carrier, error)

@@ -10,7 +10,7 @@ from .._core import arguments
 from .._core.call_text import call_shown
 from .._core.containers import Kinds, is_waited_for
 from .._core.files import File
-from .._core.states import NOW, SUCCEEDED
+from .._core.states import NOW, PENDING, SUCCEEDED
 from .._core.task import Task
 from .._worker.chain import PREVIOUS, with_previous
 from .future import TaskFuture
@@ -27,6 +27,11 @@ def awaited(task: Task) -> list[Task]:
     elif task.holes:
         futures += [arg for arg in (*task.args, *task.kwargs.values()) if isinstance(arg, TaskFuture)]
     return futures
+
+
+def awaited_yet(task: Task) -> list[Task]:
+    """What a task depends on, until it is submitted."""
+    return awaited(task) if task.story & NOW == PENDING else []
 
 
 def fill(batch: Sequence[Task], failed: Callable[[Task, Exception], None]) -> Sequence[Task]:

@@ -42,25 +42,26 @@ async def start(run: Run) -> None:
             await backend.shutdown(grace=0)
         raise
     except BaseException as error:
-        run.endings.log.could_not_begin(run, error)
+        run.log.could_not_begin(_name(run), error)
         run.close(f"its backend could not be started: {error!r}")
         _fail_all(run, error)
         for backend in started:
             await backend.shutdown(grace=0)
+        _end_record(run)
         if run.teller is not None:
-            run.teller.end()
             run.teller.close()
         raise
-    run.endings.log.began(run)
-    run.open = True
-    run.flush()
+    if not run.is_rehearsal:
+        run.log.began(_name(run), run.places.workers())
+    run.steps.is_open = True
+    run.steps.flush()
 
 
 def _fail_all(run: Run, error: BaseException) -> None:
     """Fail all that was ready to run, because nothing can run it."""
     for task in list(run.scheduler.live.values()):
         if task.story & NOW == READY:
-            run.endings.failed(task, error)
+            run.failures.failed(task, error)
     run.stopping.cancel_all()
 
 
@@ -96,18 +97,16 @@ async def close(run: Run, *, wait: bool, tail_timeout: float, grace: float, skip
                 await _shut_down(run, name, backend, grace)
         await asyncio.gather(*run.stopping.under_way, return_exceptions=True)
         await _wait_for_files(run, grace)
-        run.catch_up()
+        run.steps.catch_up()
         if run.commands is not None and run.sandboxes is not None:
             run.commands.close()
             if run.sandboxes.used:
                 await aside(run.sandboxes.clear)
         _abandon_rest(run)
-        run.endings.log.ended(run)
+        _end_record(run)
         run.unseen.tell()
-        if run.teller is not None:
-            run.teller.end()
-            if run.teller.journal is not None:
-                await aside(run.teller.close)
+        if run.teller is not None and run.teller.journal is not None:
+            await aside(run.teller.close)
 
 
 async def _wait_for_detached(run: Run, tail_timeout: float) -> None:
@@ -118,7 +117,7 @@ async def _wait_for_detached(run: Run, tail_timeout: float) -> None:
             await asyncio.wait([over], timeout=tail_timeout)
         finally:
             over.cancel()
-    run.catch_up()
+    run.steps.catch_up()
     left = run.stopping.detached()
     if left:
         _log.warning(
@@ -131,7 +130,7 @@ async def _wait_for_detached(run: Run, tail_timeout: float) -> None:
 
 def _tell_under_way(run: Run) -> None:
     """Say once what is waited for: somebody may wonder why the program does not go on."""
-    run.catch_up()
+    run.steps.catch_up()
     live = sorted(
         run.scheduler.live.values(), key=lambda task: (task.story & NOW not in (RUNNING, CANCELLING), task.id)
     )
@@ -173,7 +172,7 @@ async def _shut_down(run: Run, name: str, backend: Any, grace: float) -> None:
     except Exception:
         _log.exception("backend %r did not shut down cleanly", name)
         return
-    run.catch_up()
+    run.steps.catch_up()
     for task_id in left:
         task = run.scheduler.live.get(task_id)
         if task is not None:
@@ -190,9 +189,9 @@ def _abandon_rest(run: Run) -> None:
     """Nobody will report these any more; their futures are done, and they must not be kept."""
     run.stopping.cancel_all()
     for task in list(run.scheduler.live.values()):
-        run.left_behind.add(task.id)
+        run.stopping.left_behind.add(task.id)
         run.scheduler.left_behind(task)
-    run.flush()
+    run.steps.flush()
     run.stopping.end_all()
 
 
@@ -231,19 +230,33 @@ def abandon(run: Run) -> None:
         if run.commands is not None and run.sandboxes is not None:
             run.commands.abandon()
             run.sandboxes.clear()
-        run.endings.log.ended(run)
+        _end_record(run)
         run.unseen.tell()
         if run.teller is not None:
-            run.teller.end()
             run.teller.close()
+
+
+def _end_record(run: Run) -> None:
+    """Say how the run has ended to all who hear of it, and record nothing more: what is left behind ends after the run,
+    and belongs to no report."""
+    live = len(run.scheduler.live)
+    run.log.ended(_name(run), run.burst.last, live, len(run.stopping.left_behind), run.reports.dropped)
+    if run.teller is not None:
+        run.teller.end()
+    run.stop_recording()
+
+
+def _name(run: Run) -> str:
+    kind = "dry run" if run.is_dry else "run"
+    return kind if run.teller is None else f"{kind} {run.teller.name}"
 
 
 def in_words(run: Run) -> str:
     """How many tasks run, wait and are over."""
-    run.catch_up()
+    run.steps.catch_up()
     live = list(run.scheduler.live.values())
     running = sum(RUNNING <= task.story & NOW <= CANCELLING for task in live)
-    over = run.last - len(live)
+    over = run.burst.last - len(live)
     if run.closed is None:
         return f"{running:,} tasks run, {len(live) - running:,} wait, {over:,} are over"
     if live:

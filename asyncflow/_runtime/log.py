@@ -7,17 +7,15 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
+from collections.abc import Mapping
 from time import perf_counter
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from .._causes import Cause, brief, spelled
 from .._core.dependents import end_of
 from .._core.states import CANCELLED, FAILED, SKIPPED, UPSTREAM_FAILED
 from .._core.task import Task
 from .._show.words import counted
-
-if TYPE_CHECKING:
-    from .run import Run
 
 _runs: Final = logging.getLogger("asyncflow.run")
 _tasks: Final = logging.getLogger("asyncflow.task")
@@ -43,22 +41,19 @@ class RunLog:
         self._roots: dict[int, str] = {}
         self._held_up: Counter[int] = Counter()  # tasks that did not run, by roots
 
-    def began(self, run: Run) -> None:
-        """The backends have been started."""
-        if run.is_rehearsal:
-            return
+    def began(self, run: str, workers: Mapping[str, int | None]) -> None:
+        """The backends of a run, which is so called, have been started; ``workers`` are as of `Places.workers`."""
         self._began = perf_counter()
         if _runs.isEnabledFor(_INFO):
             places = ", ".join(
-                place if workers is None else f"{place} ({workers:,} at once)"
-                for place, workers in run.places.workers().items()
+                place if most is None else f"{place} ({most:,} at once)" for place, most in workers.items()
             )
-            _runs.info("%s began: %s", _name(run), places)
+            _runs.info("%s began: %s", run, places)
 
-    def could_not_begin(self, run: Run, error: BaseException) -> None:
+    def could_not_begin(self, run: str, error: BaseException) -> None:
         """A backend could not be started."""
         if _runs.isEnabledFor(_INFO):
-            _runs.info("%s could not begin: %s", _name(run), brief(error))
+            _runs.info("%s could not begin: %s", run, brief(error))
 
     def without_value(self, task: Task) -> None:
         """A task has got an end that is no value."""
@@ -102,32 +97,40 @@ class RunLog:
             roots = ", ".join(spelled(str(root)) for root in cause.firsts)
             _tasks.debug("%r (#%d) did not run because of %s", task.name_shown, task.id, roots)
 
-    def ended(self, run: Run) -> None:
-        """The run is over; is said once."""
+    def ended(self, run: str, called: int, live: int, left_behind: int, dropped: int) -> None:
+        """The run is over; is said once.
+
+        Args:
+            run: what it is called.
+            called: how many calls it took.
+            live: how many tasks are not over.
+            left_behind: how many nobody knows of when they stop.
+            dropped: reports about tasks that were unknown or over.
+        """
         if not self._began:
             return
         seconds, self._began = perf_counter() - self._began, 0.0
         if not _runs.isEnabledFor(_INFO):
             return
-        succeeded = run.last - len(run.scheduler.live) - self._ends.total()
+        succeeded = called - live - self._ends.total()
         ends = [f"{many:,} {words}" for end, words in _ENDS.items() if (many := self._ends[end])]
-        if run.left_behind:
-            ends.append(f"{len(run.left_behind):,} left behind")
-        of_these = f": {', '.join([f'{succeeded:,} succeeded', *ends])}" if run.last else ""
+        if left_behind:
+            ends.append(f"{left_behind:,} left behind")
+        of_these = f": {', '.join([f'{succeeded:,} succeeded', *ends])}" if called else ""
         roots = "".join(
             f"\n  {self._held_up[number]:,} did not run because of {root}"
             for number, root in self._roots.items()
         )
         _runs.info(
             "%s ended after %.3g s with %s%s%s",
-            _name(run),
+            run,
             seconds,
-            counted(run.last, "task"),
+            counted(called, "task"),
             of_these,
             roots,
         )
-        if run.reports.dropped:
-            _runs.debug("%s: reports about tasks unknown or over: %d", _name(run), run.reports.dropped)
+        if dropped:
+            _runs.debug("%s: reports about tasks unknown or over: %d", run, dropped)
 
 
 def _tell(line: str) -> None:
@@ -137,8 +140,3 @@ def _tell(line: str) -> None:
 def _brief(cause: Cause) -> str:
     told = "" if cause.error is None else brief(cause.error)
     return f"{told}; called as {cause.call}" if cause.call else told
-
-
-def _name(run: Run) -> str:
-    kind = "dry run" if run.is_dry else "run"
-    return kind if run.teller is None else f"{kind} {run.teller.name}"

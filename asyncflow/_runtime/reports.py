@@ -17,10 +17,11 @@ from ..backend import CANCELLED, FAILED, INTERRUPTED, LOADING, RAN, STARTED, SUC
 from ..errors import ImpossibleTransition
 from . import inputs
 from .blocks import Blocks
-from .endings import Endings
 from .failure import NO_VALUES, unfit
+from .failures import Failures
 from .starts import Starts
 from .steps import Steps
+from .timeouts import Timeouts
 
 _log = logging.getLogger("asyncflow")
 _ANY: Final = 1 << 62
@@ -36,7 +37,8 @@ class Reports:
         starts: takes that tasks have started.
         blocks: takes what the body of a block has returned.
         stager: publishes the files of a task that has made some.
-        endings: takes failures.
+        failures: takes failures.
+        timeouts: the clocks of tasks.
         record: where times are recorded; None where nothing is.
     """
 
@@ -47,7 +49,8 @@ class Reports:
         starts: Starts,
         blocks: Blocks,
         stager: Stager,
-        endings: Endings,
+        failures: Failures,
+        timeouts: Timeouts,
         record: Record | None,
     ) -> None:
         self._steps = steps
@@ -55,7 +58,8 @@ class Reports:
         self._starts = starts
         self._blocks = blocks
         self._stager = stager
-        self._endings = endings
+        self._failures = failures
+        self._timeouts = timeouts
         self.record = record
         self.dropped = 0
         """Reports about tasks that are unknown or over."""
@@ -91,9 +95,9 @@ class Reports:
                 elif kind == STARTED:
                     self._starts.started(task, *(payload or (now, "")))
                 elif kind == FAILED:
-                    self._endings.failed(task, payload)
+                    self._failures.failed(task, payload)
                 elif kind == CANCELLED:
-                    self._endings.stopped(task, ran_ids[-1:] == [task_id])
+                    self._failures.stopped(task, ran_ids[-1:] == [task_id])
                 elif kind == LOADING:
                     if record is not None:
                         record.loading(task_id, payload)
@@ -157,15 +161,15 @@ class Reports:
         """A body has ended and its value is not simply the future's."""
         if task.story & NOW == CANCELLING:
             self._scheduler.stopped(task, True)
-        elif self._endings.is_late(task):
-            self._endings.stopped(task, True)
+        elif self._failures.late(task) is not None:
+            self._failures.stopped(task, True)
         elif task.definition.is_block:
             self._blocks.returned(task, value)
         elif type(value) in NO_VALUES:
-            self._endings.failed(task, unfit(task, value))
+            self._failures.failed(task, unfit(task, value))
         else:
             if task.files is None:
-                self._endings.timeouts.disarm(task)
+                self._timeouts.disarm(task)
                 if self.record is not None and task.failed_attempts:
                     self.record.over(task.id, perf_counter())
                 _set_result(task, value)
@@ -173,5 +177,5 @@ class Reports:
                 return
             if task.story & NOW == SUBMITTED:
                 self._scheduler.started(task)
-            self._endings.timeouts.attempt_over(task)  # not its deadline: it is over when its files are there
+            self._timeouts.attempt_over(task)  # not its deadline: it is over when its files are there
             self._stager.publish(task, value)

@@ -58,6 +58,8 @@ class Stopping:
         """A task was called that nobody waits for."""
         self.under_way: set[asyncio.Task[None]] = set()
         """Backends are being asked to stop work."""
+        self.left_behind: set[int] = set()
+        """Tasks of which nobody knows when they stop."""
 
     def cancel(self, task: Task, msg: object) -> None:
         """Carry on from a future that its user has cancelled."""

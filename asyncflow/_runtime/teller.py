@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from time import perf_counter
-from typing import TYPE_CHECKING
 from uuid import uuid4
 
+from .._core.scheduler import Scheduler
 from .._record.audience import Audience
 from .._record.from_logs import history_of
 from .._record.history import History
@@ -13,25 +13,53 @@ from .._record.journal import Journal
 from .._record.news import News
 from .._record.record import Record
 from ..events import RunBegan, RunEnded, TaskLeftBehind
-
-if TYPE_CHECKING:
-    from .run import Run
+from .burst import Burst
+from .inbox import Inbox
+from .places import Places
+from .steps import Steps
+from .stopping import Stopping
 
 
 class Teller:
     """Tells listeners what happens in a run.
 
     Args:
-        run: which has a record.
+        record: of what happened.
+        scheduler: knows the tasks that are not over.
+        burst: knows the number of the last call.
+        places: where tasks run.
+        inbox: is told whether starts matter.
+        stopping: knows what was left behind.
+        steps: the run loop.
+        is_dry: whether nothing is run.
         began: when it began, in seconds since the epoch.
         audience: those who listen.
         journal: one of them; is closed by `close`.
     """
 
-    def __init__(self, run: Run, began: float, audience: Audience, journal: Journal | None) -> None:
-        assert run.record is not None
-        self._run = run
-        self._record: Record = run.record
+    def __init__(
+        self,
+        record: Record,
+        scheduler: Scheduler,
+        burst: Burst,
+        places: Places,
+        inbox: Inbox,
+        stopping: Stopping,
+        steps: Steps,
+        *,
+        is_dry: bool,
+        began: float,
+        audience: Audience,
+        journal: Journal | None,
+    ) -> None:
+        self._record = record
+        self._scheduler = scheduler
+        self._burst = burst
+        self._places = places
+        self._inbox = inbox
+        self._stopping = stopping
+        self._steps = steps
+        self._is_dry = is_dry
         self._began = began
         self.name = uuid4().hex[:12]
         """Tells the run from others."""
@@ -55,7 +83,7 @@ class Teller:
         self._catch_up(perf_counter())
         if self._news is None:
             self._begin()
-        elif events := self._news.since(self._run.scheduler.live):  # is for those alone who were there
+        elif events := self._news.since(self._scheduler.live):  # is for those alone who were there
             listeners = self.audience.listeners
             self.audience.tell(events, [each for each in listeners if each not in self.audience.late])
 
@@ -65,20 +93,18 @@ class Teller:
         if audience.late:
             late = audience.late[:]
             audience.late.clear()
-            audience.tell(
-                [RunBegan(self._began, self.name, self._run.places.workers(), self._run.is_dry)], late
-            )
+            audience.tell([RunBegan(self._began, self.name, self._places.workers(), self._is_dry)], late)
         if self._news is None and not audience.listeners:
             return
         news = self._news or self._begin()
-        events = news.since(self._run.scheduler.live)
+        events = news.since(self._scheduler.live)
         if events:
             audience.tell(events)
 
     def _begin(self) -> News:
         news = self._news = News(self._record, self._began - self._record.began)
-        self._run.inbox.starts_matter = True
-        self._run.places.tell_starts()
+        self._inbox.starts_matter = True
+        self._places.tell_starts()
         return news
 
     def end(self) -> None:
@@ -90,9 +116,8 @@ class Teller:
         if self.audience.listeners:
             self.tell()
             now = self._ended + self._began - self._record.began
-            left = [TaskLeftBehind(now, task_id) for task_id in sorted(self._run.left_behind)]
+            left = [TaskLeftBehind(now, task_id) for task_id in sorted(self._stopping.left_behind)]
             self.audience.tell([*left, RunEnded(now, self._record.planning)])
-        self._run.stop_recording()
         if self.journal is not None:
             self.audience.remove(self.journal)
 
@@ -105,22 +130,22 @@ class Teller:
         """All that is known of the run, as of now."""
         now = self._ended
         if now is None:
-            self._run.catch_up()
-            self._run.stopping.end_all()
+            self._steps.catch_up()
+            self._stopping.end_all()
             now = perf_counter()
             self._catch_up(now)
         return history_of(
             self._record,
             now,
-            self._run.scheduler.live,
-            self._run.left_behind,
+            self._scheduler.live,
+            self._stopping.left_behind,
             run=self.name,
             began=self._began,
             is_over=self._ended is not None,
-            workers=self._run.places.workers(),
-            dry_run=self._run.is_dry,
+            workers=self._places.workers(),
+            dry_run=self._is_dry,
         )
 
     def _catch_up(self, now: float) -> None:
-        if self._record.last != self._run.last:
-            self._record.pause(self._run.last, now)
+        if self._record.last != self._burst.last:
+            self._record.pause(self._burst.last, now)

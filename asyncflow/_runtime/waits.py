@@ -68,7 +68,7 @@ def _heard_of(self: TaskFuture[Any], fn: Callable[..., object], /, *, context: C
     if block is None or self.done() or block.story & NOW > RUNNING:
         return
     if block.rare is not None and block.rare.amounts is not None:
-        block._run.flush_soon()  # looks at blocks that hold limits
+        block._run.steps.flush_soon()  # looks at blocks that hold limits
     if self.owner is block:
         return
     _heard.add(block)

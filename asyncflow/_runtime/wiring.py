@@ -9,30 +9,59 @@ from functools import partial
 from itertools import cycle, repeat
 from operator import length_hint
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from .._causes import spelled
 from .._core import arguments
 from .._core.files import File
 from .._core.futures_in_text import place_of_text, refuse
+from .._core.lanes import Lane
+from .._core.scheduler import Scheduler
 from .._core.signature import names_of
 from .._core.task import CallSite, Definition, Task
+from .._record.record import Record
 from ..errors import CircularDependency, ForeignFuture
 from . import inputs
+from .burst import Burst
 from .foreign import all_awaited
 from .future import TaskFuture
 from .scope import SCOPE, circle, waits_for
+from .steps import Steps
 from .waits import would_wait
-
-if TYPE_CHECKING:
-    from .run import Run
 
 
 class Wiring:
-    """Finds the edges of one run's graph."""
+    """Finds the edges of one run's graph.
 
-    def __init__(self, run: Run) -> None:
+    Args:
+        run: as the sites of its calls name it.
+        engine: what all runs of its engine have in common.
+        steps: the run loop.
+        burst: the calls since the event loop had its turn.
+        scheduler: takes what is adopted.
+        foreign: where that is awaited.
+        record: where it is recorded; None where nothing is.
+    """
+
+    def __init__(
+        self,
+        run: object,
+        engine: object,
+        loop: asyncio.AbstractEventLoop,
+        steps: Steps,
+        burst: Burst,
+        scheduler: Scheduler,
+        foreign: Lane,
+        record: Record | None,
+    ) -> None:
         self._run = run
+        self._engine = engine
+        self._loop = loop
+        self._steps = steps
+        self._burst = burst
+        self._scheduler = scheduler
+        self._foreign = foreign
+        self.record = record
         self._site: CallSite | None = None  # where the user's code gave what is adopted
         self._is_detached = False  # what is adopted is for a task that nobody waits for
 
@@ -63,7 +92,7 @@ class Wiring:
                 task.after, _ = arguments.scan_value(all_awaited(after), inputs.KINDS, self.adopt)
                 futures += task.after
             self._check(futures, task, task.owner)
-            if self._run.has_texts:
+            if task.site.run.has_texts:
                 self._refuse_texts(task, args, kwargs)
         except arguments.Lazy as lazy:
             self.call_off(task)
@@ -86,12 +115,11 @@ class Wiring:
 
     def call_off_after(self, number: int) -> None:
         """Cancel what has a higher number."""
-        scheduler = self._run.scheduler
-        if self._run.record is not None:
-            self._run.record.void(number)
-        for adopted in [each for each in scheduler.live.values() if each.id > number]:
-            scheduler.cancel(adopted)
-        self._run.flush_soon()
+        if self.record is not None:
+            self.record.void(number)
+        for adopted in [each for each in self._scheduler.live.values() if each.id > number]:
+            self._scheduler.cancel(adopted)
+        self._steps.flush_soon()
 
     def of_returned(self, block: Any, value: object) -> tuple[list[Any], arguments.Holes]:
         """The futures in the value that a block's body returned, and where their values belong.
@@ -118,10 +146,9 @@ class Wiring:
 
     def _check(self, futures: list[Any], task: Task, inside: Task | None) -> None:
         """Refuse what a task cannot wait for that is called or returned inside of a block."""
-        run = self._run
         for future in futures:
-            if future._run is not run:
-                whose = "an earlier run of this" if future._run.engine is run.engine else "another"
+            if future._run is not self._run:
+                whose = "an earlier run of this" if future._run.engine is self._engine else "another"
                 raise ForeignFuture(
                     f"{task.name!r} was given {future!r}, a future of {whose} engine.\n"
                     f"  Await it first and pass its value:  {task.name}(await {future.name}(...))"
@@ -131,24 +158,24 @@ class Wiring:
 
     def adopt(self, awaitable: object) -> TaskFuture[object]:
         """Make an awaitable that is not ours a node of the graph."""
-        run = self._run
-        if isinstance(awaitable, asyncio.Future) and awaitable.get_loop() is not run.loop:
+        if isinstance(awaitable, asyncio.Future) and awaitable.get_loop() is not self._loop:
             raise ForeignFuture(f"{awaitable!r} belongs to another event loop than the engine's")
         name = getattr(awaitable, "__qualname__", type(awaitable).__name__)
         definition = Definition(type(awaitable), "awaitable", name=name)
-        owner = run.owner(SCOPE.get().block)
-        task: TaskFuture[object] = TaskFuture(loop=run.loop)
-        run.last += 1
-        site = CallSite(definition, run.places.foreign, run, workflow=SCOPE.get().workflow_of(run.engine))
+        owner = self._scheduler.owner(SCOPE.get().block)
+        task: TaskFuture[object] = TaskFuture(loop=self._loop)
+        self._burst.last += 1
+        workflow = SCOPE.get().workflow_of(self._engine)
+        site = CallSite(definition, self._foreign, self._run, workflow=workflow)
         if self._site is not None:
             site.code, site.at = self._site.code, self._site.at
-        task.set_up(run.last, site, (awaitable,), {}, copy_context(), owner)
+        task.set_up(self._burst.last, site, (awaitable,), {}, copy_context(), owner)
         if self._is_detached:
             task.owner, task.is_detached = None, True
-        run.last_site = None
-        if run.record is not None:
-            run.record.turn(task.id, site, owner, perf_counter())
-        run.scheduler.called(task, ())
+        self._burst.site = None
+        if self.record is not None:
+            self.record.turn(task.id, site, owner, perf_counter())
+        self._scheduler.called(task, ())
         return task
 
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from ..engine import WorkflowEngine
 
 if TYPE_CHECKING:
-    from .._runtime.run import Run
     from .clock import FakeClock
 
 
@@ -17,10 +16,10 @@ class ClockedEngine(WorkflowEngine):
 
     clock: FakeClock | None = None
 
-    def _begin(self) -> Run:
+    def _begin(self) -> None:
         if self.clock is not None:
             self.clock.drive(asyncio.get_running_loop())
-        return super()._begin()
+        super()._begin()
 
     def end(self) -> None:
         """Shut down what a fixture has started on a loop that does not run now; a loop that is closed has ended all."""

@@ -23,6 +23,7 @@ _STEPS = (
     "coroutines.py",
     "body.py",
     "run.py",
+    "step_loop.py",
     "scheduler.py",
     "inputs.py",
     "inbox.py",

@@ -192,6 +192,45 @@ async def test_an_attempt_that_takes_too_long_is_stopped_and_then_tried_again(
         assert future.attempts == 2
 
 
+@pytest.mark.parametrize("backend", ["thread", "process"])
+async def test_the_users_functions_are_asked_once_about_each_failure_a_timeout_included(
+    backend: str, tmp_path: Path
+) -> None:
+    asked: list[str] = []
+    failures: list[BaseException] = []
+
+    def is_to_be_tried_again(error: BaseException) -> bool:
+        asked.append("retry_on")
+        failures.append(error)
+        return True
+
+    def delay(attempt: int, error: BaseException) -> float:
+        asked.append(f"retry_delay {attempt}")
+        assert error is failures[-1]
+        return 0
+
+    count = tmp_path / "count"
+
+    async def body() -> str:
+        with open(count, "a") as file:
+            file.write("x")
+        if len(count.read_text()) == 1:
+            await asyncio.sleep(1000)
+        if len(count.read_text()) == 2:
+            raise OSError("reset")
+        return "done"
+
+    async with WorkflowEngine(backend=backend) as engine:
+        options: Any = {"retries": 9, "retry_on": is_to_be_tried_again, "retry_delay": delay}
+        future = engine.function_task(body, timeout=0.3, **options)()
+        assert await future == "done"
+    assert {TaskTimeout, OSError} == {type(each) for each in failures}
+    # A slow machine may have let more than one attempt take too long.
+    assert asked == [
+        each for number in range(1, future.attempts) for each in ("retry_on", f"retry_delay {number}")
+    ]
+
+
 async def test_on_threads_a_timeout_is_the_end_since_two_attempts_never_run_at_once() -> None:
     gate = threading.Event()
     async with WorkflowEngine() as engine:

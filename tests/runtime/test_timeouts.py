@@ -255,7 +255,7 @@ async def test_what_ends_in_time_leaves_no_timer_behind() -> None:
             await bad
         await engine.settled(gone)
         assert engine._run is not None
-        assert engine._run.endings.timeouts.armed == {}
+        assert engine._run.timeouts.armed == {}
         await asyncio.sleep(60)
         assert (good.state, bad.state, gone.state) == ("SUCCEEDED", "FAILED", "CANCELLED")
 
