@@ -83,6 +83,7 @@ class DryRun(Run):
     """
 
     is_dry = True
+    patience = float("inf")
     Dispatch = _DryDispatch
     Wiring = _NotedWiring
     dispatch: _DryDispatch

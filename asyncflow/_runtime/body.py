@@ -13,6 +13,7 @@ from .._core.task import Task
 from .._worker.whose import runs_task
 from ..backend import CANCELLED, FAILED, RETURNED, SUCCEEDED, Event
 from .carrier import Carrier
+from .loop_watch import LoopWatch
 from .waits import would_wait
 
 Runner = Generator[object, object, None]
@@ -45,7 +46,7 @@ def new_runner(over: Over) -> Runner:
 
 @runs_task
 def to_its_end(
-    task: Any, me: Carrier, runner: Runner, over: Over, run: Callable[..., object]
+    task: Any, me: Carrier, runner: Runner, over: Over, run: Callable[..., object], watch: LoopWatch
 ) -> Generator[object, object, Event]:
     """Carry a body that waits through to its end, as `asyncio.Task` would, but in its own context.
 
@@ -55,6 +56,7 @@ def to_its_end(
         runner: that has begun the body.
         over: what it yields when the body is over; holds what it waits for first.
         run: calls a function in the body's context.
+        watch: is told when it runs.
     """
     awaited: Any = over.value
     over.value = None
@@ -71,7 +73,7 @@ def to_its_end(
                     deadlock = None  # its frames hold this one
                     continue
                 if task.rare is not None and task.rare.amounts is not None:
-                    task._run.flush_soon()  # looks at blocks that hold limits
+                    task._run.steps.flush_soon()  # looks at blocks that hold limits
             try:
                 yield awaited
             except GeneratorExit:  # the loop was closed under it
@@ -79,9 +81,15 @@ def to_its_end(
                 runner.close()
                 raise
             except BaseException as error:
+                watch.begins(task)
                 awaited = run(runner.throw, error)
             else:
+                watch.steps += 1
+                watch.body = task
+                if watch.sleeps:
+                    watch.wake()
                 awaited = run(runner.send, None)
+            watch.body = None
         value, over.value = over.value, None
         return SUCCEEDED, task.id, value
     except BaseException as error:
@@ -89,7 +97,7 @@ def to_its_end(
             raise
         return raised(task, error, me.cancelling() > 0)
     finally:
-        me.body = None
+        me.body = watch.body = None
 
 
 def raised(task: Task, error: BaseException, cancelling: bool) -> Event:

@@ -32,6 +32,7 @@ from . import inputs
 from .body import Over, Runner, given_back, new_runner, raised, to_its_end
 from .carrier import Carrier
 from .failure import NO_VALUES
+from .loop_watch import LoopWatch
 from .place import Local
 from .scope import enter_block
 
@@ -72,6 +73,7 @@ class Coroutines(Local):
         sink: takes what becomes of them.
         slice_seconds: for which bodies may run before everything else on the loop gets its turn; below 0, one body.
         keeps_time: whether a body fails that holds the loop up past its timeout.
+        patience: seconds that a body may hold the loop up before it is named in a warning.
     """
 
     def __init__(
@@ -81,6 +83,7 @@ class Coroutines(Local):
         sink: Sink,
         slice_seconds: float,
         keeps_time: bool,
+        patience: float,
     ) -> None:
         self._loop = loop
         self._turns = turns
@@ -94,12 +97,14 @@ class Coroutines(Local):
         self._begun: Task | None = None  # runs at this moment; said to have started only when somebody asks
         self._over = Over()
         self._runner = new_runner(self._over)
+        self.watch = LoopWatch(patience, lambda: self._begun)
         self.waiting: dict[int, Carrier] = {}
         """The asyncio task of each body that waits for something."""
 
     def let_go(self) -> None:
         """In a forked child there is at most the body that forked, to be finished."""
         self._queue.clear()
+        self.watch.let_go()
         if self._begun is not None or asyncio.current_task(self._loop) in self.waiting.values():
             self._sink = _Leaving()
 
@@ -329,6 +334,8 @@ class Coroutines(Local):
         """The next body begins now, and not when the last one ended."""
         if self._record is not None:
             self._record.paused(now)
+        if self.watch.sleeps:
+            self.watch.wake()
         return now
 
     def _become(
@@ -347,7 +354,7 @@ class Coroutines(Local):
             self._sink.handle(self._events)
         self._ensure_driver()
         try:
-            event = yield from to_its_end(task, me, runner, self._over, run)
+            event = yield from to_its_end(task, me, runner, self._over, run, self.watch)
         finally:
             del self.waiting[task.id]
         # Another driver may have come and gone meanwhile.

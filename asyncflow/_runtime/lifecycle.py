@@ -103,6 +103,7 @@ async def close(run: Run, *, wait: bool, tail_timeout: float, grace: float, skip
             if run.sandboxes.used:
                 await aside(run.sandboxes.clear)
         _abandon_rest(run)
+        run.coroutines.watch.close()
         _end_record(run)
         run.unseen.tell()
         if run.teller is not None and run.teller.journal is not None:
@@ -225,6 +226,7 @@ def abandon(run: Run) -> None:
         run.close("its event loop was closed")
         run.files.stager.stop()
         run.gate.abandon()
+        run.coroutines.watch.close()
         for backend in run.backends.values():
             backend.abandon()
         if run.commands is not None and run.sandboxes is not None:

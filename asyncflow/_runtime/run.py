@@ -81,6 +81,7 @@ class Run:
     is_rehearsal: ClassVar[bool] = False
     is_dry: ClassVar[bool] = False  # nothing is run
     keeps_time: ClassVar[bool] = True  # a body that holds up the loop past its timeout fails
+    patience: ClassVar[float] = 1.0  # seconds that a body may hold up the loop unheard
     slice_seconds: ClassVar[float] = 0.005  # that bodies may run before the rest of the loop gets its turn
     Wiring: ClassVar[type[Wiring]] = Wiring
     Timeouts: ClassVar[type[Timeouts]] = Timeouts
@@ -152,7 +153,9 @@ class Run:
     def _add_places(self, grace: float, contains_commands: bool) -> None:
         """Make the places of this run where tasks run."""
         turns, reports = self.turns, self.reports
-        self.coroutines = Coroutines(self.loop, turns, reports, self.slice_seconds, self.keeps_time)
+        self.coroutines = Coroutines(
+            self.loop, turns, reports, self.slice_seconds, self.keeps_time, self.patience
+        )
         self.inbox = Inbox(turns, reports.handle, self.places.under_way)
         timed = Timed(self.inbox.report)
         self.foreign = Foreign(timed)
