@@ -14,6 +14,7 @@ from asyncflow._runtime.dispatch import Dispatch
 from asyncflow._runtime.reports import Reports
 from asyncflow._runtime.step_loop import StepLoop
 from asyncflow.backends import noop, sequential, thread
+from asyncflow.backends.process.processes import Processes
 from asyncflow.backends.process.worker_pool import WorkerPool
 
 from . import fresh
@@ -38,7 +39,7 @@ _WRAPPED: tuple[tuple[Any, str, str], ...] = (
     (noop.NoopBackend, "submit", "backend"),
     (WorkerPool, "_feed", "backend"),
     (WorkerPool, "submit", "backend"),
-    (WorkerPool, "_read", "read"),
+    (Processes, "_read", "read"),
 )
 
 

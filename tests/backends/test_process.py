@@ -75,7 +75,7 @@ async def test_workers_are_started_side_by_side_and_no_more_than_there_is_work()
         for _ in range(10):  # turns of the loop, in which no process can be up
             await asyncio.sleep(0)
         pool = engine._run.backends["process"]._pool
-        assert len(pool._workers) == 3
+        assert len(pool._processes.all) == 3
         await asyncio.gather(*futures)
 
 

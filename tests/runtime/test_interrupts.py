@@ -34,7 +34,14 @@ _ROOMS = {
     "sequential": (*_STEPS, "sequential.py"),
     "thread": ("thread.py", "dispatch.py", "reports.py", "inbox.py"),
     "executor": ("executor.py", "dispatch.py", "reports.py", "inbox.py"),
-    "process": ("worker_pool.py", "worker_process.py", "waiting.py"),
+    "process": (
+        "worker_pool.py",
+        "handed_out.py",
+        "processes.py",
+        "results.py",
+        "worker_process.py",
+        "waiting.py",
+    ),
     "commands": ("commands.py", "ending.py", "dispatch.py"),
 }
 _PLACES = [

@@ -56,7 +56,7 @@ class WorkerProcess:
     """
 
     def __init__(self, python: str, environment: dict[str, str], most_memory: int, start_with: bytes) -> None:
-        self.hired = perf_counter()  # 0 once a task is told to have waited for that
+        self.asked_for = perf_counter()  # 0 once a task is told to have waited for that
         self.first = 0  # which that was
         self.given: dict[int, Packed] = {}  # in the order in which they are run
         self.load = 0.0  # seconds of work in it, as far as known
