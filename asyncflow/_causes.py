@@ -216,6 +216,12 @@ def told(who: str, cause: Cause) -> str:
     return "\n".join(lines)
 
 
+def ways_to(cause: Cause) -> list[str]:
+    """The ways to a task that did not run from the first few of those because of which: "load (#1) -> fit (#2)"."""
+    ways = (way_from(root, cause) for root in cause.firsts)
+    return [_arrows(way) for way in ways if way is not None]
+
+
 def _said(root: Cause) -> str:
     if root.error is not None:
         end = f"failed, {brief(root.error)}"

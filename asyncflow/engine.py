@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec, Self, TypeVar, overl
 
 from ._core.limits import Limit
 from ._core.options import TaskOptions
+from ._core.overview import told
 from ._engine import decorators
 from ._engine.base import EngineBase, from_thread, run_target
 from ._engine.function_task import FunctionTask, made_at
@@ -29,7 +30,8 @@ from ._files.sandboxes import Keep
 from ._record.history import History
 from ._runtime import lifecycle
 from ._runtime.future import TaskFuture
-from ._runtime.scope import workflow_scope
+from ._runtime.scope import check_thread, workflow_scope
+from ._runtime.snapshot import snapshot_of
 from ._tracebacks import shows_all, trim
 from ._worker.far import FarEngine
 from .backend import ExecutionBackend
@@ -419,6 +421,22 @@ class WorkflowEngine(EngineBase):
             raise ValueError("report(): with report_limit=0 nothing is recorded")
         teller = self._teller(self._run, "report()")
         return Report(History() if teller is None else teller.history())
+
+    def explain(self) -> str:
+        """What holds up the run, in a few lines: what tasks wait for and behind which most of them do, what runs
+        longest and where, limits that are full and who holds them, attempts to come, and how busy the workers are.
+
+        It looks at a bounded number of tasks, so that it is quick however many there are.
+
+        Raises:
+            WrongLoop: the run goes on, and this is another thread than its event loop's.
+        """
+        run = self._usable_run()
+        if run is None:
+            return repr(self)
+        if run.loop.is_running():
+            check_thread(run.thread, "explain()")
+        return told(snapshot_of(run, repr(self)))
 
     def subscribe(self, callback: Callable[[Sequence[Event]], object]) -> Callable[[], None]:
         """Be told what happens, live: from now on, in this run and in later ones.

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from types import CodeType
 from typing import Any, Final, NamedTuple
 
-from .._causes import brief, spelled
+from .._causes import brief, spelled, ways_to
 from .._show.words import counted, seconds
 from .call_text import call_shown
 from .limits import Limit
@@ -79,8 +79,27 @@ class Line(NamedTuple):
     ahead: int
 
 
+class Attempted(NamedTuple):
+    """One attempt that has begun; times by the clock of attempts.
+
+    Args:
+        began: when.
+        ended: when; None while it runs.
+        worker: that ran it.
+    """
+
+    began: float
+    ended: float | None
+    worker: str
+
+
 def explain(
-    task: Task, dependencies: Sequence[Task] = (), line: Line | None = None, now: float | None = None
+    task: Task,
+    dependencies: Sequence[Task] = (),
+    line: Line | None = None,
+    now: float | None = None,
+    called: float | None = None,
+    ran: Sequence[Attempted] = (),
 ) -> str:
     """The task's state, the reason for it, and the way it came there.
 
@@ -89,15 +108,37 @@ def explain(
         dependencies: what it depends on, as far as that is still known.
         line: where it stands among those that wait for limits, if it does.
         now: the time, by the clock of attempts; None if it is not to be told how long something lasts.
+        called: when it was called; None if that is not known.
+        ran: when and where it has run, as far as that is known.
     """
     story = " -> ".join(steps_of(task.story))
     call = task.cause.call if task.cause is not None and task.cause.call else call_shown(task)
     lines = [
         f"{task.name_shown!r} (#{task.id}) {_held(task, line, now) or _reason(task, dependencies)}",
         f"  called at {called_at(task)}{call and f', as {call}'}",
+        *_times(task, now, called, ran),
+        *(f"  attempt {each.number} failed: {brief(each.error)}" for each in task.failed_attempts),
+        *(
+            f"  {way}"
+            for way in (ways_to(task.cause) if task.cause is not None and task.cause.upstream else ())
+        ),
         f"  story: {story}",
     ]
     return "\n".join(map(spelled, lines))
+
+
+def _times(task: Task, now: float | None, called: float | None, ran: Sequence[Attempted]) -> list[str]:
+    """Since when it waits, how long it has run, and where."""
+    if now is None or called is None:
+        return []
+    told = [f"called {seconds(max(0.0, now - called))} ago"]
+    if ran:
+        *_, last = ran
+        lasts = "has run for" if last.ended is None else "ran for"
+        told.append(f"{lasts} {seconds(max(0.0, (last.ended or now) - last.began))} on {last.worker}")
+    elif task.story & NOW < CANCELLING:
+        told.append("has not run yet")
+    return ["  " + ", ".join(told)]
 
 
 def _reason(task: Task, dependencies: Sequence[Task]) -> str:

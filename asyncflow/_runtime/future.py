@@ -14,6 +14,7 @@ from .._core.commands import CommandOutcome
 from .._core.states import State, state_of
 from .._core.story import explain
 from .._core.task import FIELDS, Task
+from .._record.times import times_of
 from .._worker.held_up import HELD_UP
 from .._worker.whose import ASKED, IDENTITY
 from .outputs import Outputs
@@ -117,11 +118,13 @@ class TaskFuture(Task, asyncio.Future[T]):
         return files
 
     def explain(self) -> str:
-        """Why the task waits, ran, failed or did not run."""
+        """Why the task waits, and since when; where it ran, and why this often; why it failed or did not run."""
         from .inputs import awaited_yet  # which imports this module
 
-        self._run.steps.catch_up()
-        return explain(self, awaited_yet(self), self._run.gate.line(self), perf_counter())
+        run = self._run
+        run.steps.catch_up()
+        called, ran = (None, []) if run.record is None else times_of(run.record, self.id)
+        return explain(self, awaited_yet(self), run.gate.line(self), perf_counter(), called, ran)
 
     def cancel(self, msg: object | None = None) -> bool:
         """Cancel the future at once and ask its work to stop.

@@ -19,6 +19,7 @@ from .._show.words import seconds
 
 _log = logging.getLogger("asyncflow")
 _OURS: Final = str(Path(__file__).parents[1])
+_DRIVERS: Final = [str(Path(__file__).with_name(name)) for name in ("body.py", "coroutines.py")]  # run bodies
 
 
 class LoopWatch:
@@ -109,7 +110,7 @@ class LoopWatch:
             return  # it has just given the loop back
         body, inner = frames[-1], frames[0]
         where = place_in(body.f_code, body.f_lasti)
-        if inner is not body:
+        if inner.f_code.co_filename != body.f_code.co_filename:
             where += f", and in there {place_in(inner.f_code, inner.f_lasti)}"
         mend = (
             "do the work in a task"
@@ -128,11 +129,12 @@ class LoopWatch:
 
 
 def _of_body(frame: FrameType | None) -> list[FrameType]:
-    """The frames of a body, the innermost first, without ours inside of it and around it."""
-    while frame is not None and frame.f_code.co_filename.startswith(_OURS):
-        frame = frame.f_back
-    found = []
-    while frame is not None and not frame.f_code.co_filename.startswith(_OURS):
-        found.append(frame)
+    """The frames of a body, the innermost first, up to where it calls us; none if the loop runs no body now."""
+    found: list[FrameType] = []
+    while frame is not None and frame.f_code.co_filename not in _DRIVERS:
+        if frame.f_code.co_filename.startswith(_OURS):
+            found.clear()
+        else:
+            found.append(frame)
         frame = frame.f_back
     return [] if frame is None else found

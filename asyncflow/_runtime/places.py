@@ -20,6 +20,26 @@ from .place import Place
 _EACH: Final = 2  # tasks with files that are handed to a backend, for each of its workers
 
 
+class Counts:
+    """How many tasks there are at one place, from where they are ready on.
+
+    Args:
+        workers: that it has, if that is known.
+    """
+
+    def __init__(self, workers: int | None) -> None:
+        self.workers = workers
+        self.ready = 0  # to be handed over
+        self.held = 0  # by limits
+        self.staging = 0  # whose files are being brought
+        self.taken = 0  # that were handed over
+
+    @property
+    def busy(self) -> int:
+        """How many of those that were handed over can have been begun."""
+        return self.taken if self.workers is None else min(self.taken, self.workers)
+
+
 class Places:
     """Which lane leads where.
 
@@ -129,6 +149,20 @@ class Places:
         for name, lane in self._named.items():
             known[lane.place] = _workers(self._backends[name])
         return known
+
+    def counts(self) -> dict[str, Counts]:
+        """How many tasks there are, by place."""
+        workers = self.workers()
+        found = {place: Counts(number) for place, number in workers.items()}
+        for lane in {*self.behind, *self._staging.values()}:
+            counts = found[lane.place]
+            counts.held += lane.held
+            counts.ready += len(lane.ready)
+            if lane.leads_to is None:
+                counts.taken += lane.taken
+            else:
+                counts.staging += lane.taken
+        return found
 
     def stages(self, lane: Lane) -> bool:
         """Whether tasks of a lane are to have their files."""

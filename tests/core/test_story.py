@@ -18,7 +18,7 @@ BROKEN = ValueError("need 2 rows")
 
 def told(task: Task, *dependencies: Task) -> str:
     """The reason, without the name before it; the rest of the story is the same for all."""
-    first, second, third = explain(task, dependencies).splitlines()
+    first, second, *_, third = explain(task, dependencies).splitlines()
     assert first.startswith(f"'{task.name}' (#{task.id}) ")
     assert second in ("  called at an unknown place", "  called at an unknown place, as fit(1, 2, degree=3)")
     assert third.startswith("  story: PENDING") and third.endswith(task.state)

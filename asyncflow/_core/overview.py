@@ -1,0 +1,129 @@
+"""Tells in a few lines what holds up a run: what its tasks wait for, what runs longest, who holds what is full."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from .._causes import spelled
+from .._show.words import counted, seconds
+
+_SHOWN = 3
+
+
+class Running(NamedTuple):
+    """A task that runs, for how many seconds if that is known, and where."""
+
+    name: str
+    lasts: float | None
+    worker: str
+
+
+class Full(NamedTuple):
+    """A limit that tasks wait for: in words, who holds it, and how many wait."""
+
+    limit: str
+    holders: Sequence[str]
+    waiting: int
+
+
+class Retry(NamedTuple):
+    """A task whose next attempt is to come, in how many seconds, and what the last one failed with."""
+
+    name: str
+    follows: float
+    error: str
+
+
+class Workers(NamedTuple):
+    """A place where tasks run: how many do, and how many can at once; None for any number."""
+
+    place: str
+    busy: int
+    most: int | None
+
+
+class Overview(NamedTuple):
+    """A run at one moment.
+
+    Args:
+        head: the engine, in words.
+        live: tasks that are not over.
+        waiting: reasons for which tasks wait, each with how many do.
+        behind: what most tasks wait for, how many do, and whether there may be more; None if that is nobody.
+        running: what runs, the longest first.
+        runs: how many tasks run; more than there are in `running`, perhaps.
+        full: limits that tasks wait for.
+        retries: attempts that are to come, the next one first.
+        places: where tasks run.
+    """
+
+    head: str
+    live: int
+    waiting: Sequence[tuple[str, int]]
+    behind: tuple[str, int, bool] | None
+    running: Sequence[Running]
+    runs: int
+    full: Sequence[Full]
+    retries: Sequence[Retry]
+    places: Sequence[Workers]
+
+
+def told(overview: Overview) -> str:
+    """What holds up a run, a line for each thing that there is something to say of."""
+    about = _waits, _runs, _limits, _retries, _places
+    lines = [overview.head, *(each(overview) for each in about)]
+    return "\n".join(spelled(line) for line in lines if line)
+
+
+def _waits(overview: Overview) -> str:
+    many = sorted(overview.waiting, key=lambda each: -each[1])
+    if not many:
+        return ""
+    reasons = ", ".join(f"{number:,} for {reason}" for reason, number in many)
+    behind = ""
+    if overview.behind is not None:
+        name, number, is_more = overview.behind
+        behind = f"; most behind {name}: {number:,}{' or more' if is_more else ''}"
+    return f"  waiting: {reasons}{behind}"
+
+
+def _runs(overview: Overview) -> str:
+    if not overview.runs:
+        return "  running: nothing" if overview.live else ""
+    shown = [
+        each.name + ("" if each.lasts is None else f" for {seconds(each.lasts)}") + f" on {each.worker}"
+        for each in overview.running[:_SHOWN]
+    ]
+    return f"  running: {_with_more(shown, overview.runs)}"
+
+
+def _limits(overview: Overview) -> str:
+    shown = []
+    for each in overview.full:
+        by = f", by {_with_more(each.holders[:_SHOWN], len(each.holders))}" if each.holders else ""
+        shown.append(f"{each.limit}{by} ({counted(each.waiting, 'task')} waiting)")
+    return f"  limits: {'; '.join(shown)}" if shown else ""
+
+
+def _retries(overview: Overview) -> str:
+    if not overview.retries:
+        return ""
+    first = overview.retries[0]
+    return (
+        f"  retries: {len(overview.retries):,} to come, the next is {first.name} in {seconds(first.follows)}, "
+        f"after {first.error}"
+    )
+
+
+def _places(overview: Overview) -> str:
+    shown = [
+        f"{each.place} {each.busy:,}" + ("" if each.most is None else f" of {each.most:,}")
+        for each in overview.places
+    ]
+    return f"  workers busy: {', '.join(shown)}" if shown else ""
+
+
+def _with_more(shown: Sequence[str], all_of_them: int) -> str:
+    more = all_of_them - len(shown)
+    return ", ".join(shown) + (f" and {more:,} more" if more else "")

@@ -1,0 +1,48 @@
+"""When one task was called, and when and where it has run, as far as a record still knows."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from .._core.story import Attempted
+from .record import Record
+from .segment import Segment
+
+
+class Times(NamedTuple):
+    """By the clock of the record."""
+
+    called: float | None
+    ran: list[Attempted]
+    """The attempts, as far as it is known when they ran."""
+
+
+def times_of(record: Record, task_id: int) -> Times:
+    """When a task was called and has run."""
+    called = None
+    ran: list[Attempted] = []
+    for segment in record.segments:
+        at = bisect_right(segment.turn_id, task_id)
+        if segment.first <= task_id and at:
+            called = segment.turn_at[at - 1]
+        ran += _of_workers(segment, task_id, record.names)
+        ran += _of_loop(segment, task_id)
+    if task_id in record.running:
+        began, worker = record.running[task_id]
+        ran.append(Attempted(began, None, worker))
+    return Times(called, ran)
+
+
+def _of_workers(segment: Segment, task_id: int, names: list[str]) -> Iterator[Attempted]:
+    at = -1
+    for _ in range(segment.ran_id.count(task_id)):
+        at = segment.ran_id.index(task_id, at + 1)
+        yield Attempted(segment.ran_began[at], segment.ran_ended[at], names[segment.ran_worker[at]])
+
+
+def _of_loop(segment: Segment, task_id: int) -> Iterator[Attempted]:
+    if task_id in segment.loop_id:
+        at = segment.loop_id.index(task_id)
+        yield Attempted(segment.loop_at[at - 1], segment.loop_at[at], "the event loop")
