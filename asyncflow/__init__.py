@@ -7,10 +7,12 @@ if TYPE_CHECKING:
     from ._core.call_text import Secret
     from ._core.limits import Limit
     from ._core.options import BlockOptions, CommandOptions, TaskOptions
+    from ._core.outcome import Outcome
     from ._core.quoting import sh
     from ._core.retries import Backoff
     from ._core.states import State
     from ._engine.typing import InputFile, OutputFile
+    from ._runtime.branches import first_success, n_of, optional, outcome
     from ._runtime.foreign import awaited
     from ._runtime.future import TaskFuture
     from ._worker.current import CurrentTask, current
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
         TaskCrashed,
         TaskSkipped,
         TaskTimeout,
+        TooFewSucceeded,
         TooManyTasks,
         TypeMismatch,
         UnknownBackend,
@@ -66,6 +69,7 @@ __all__ = [
     "HiddenFuture",
     "InputFile",
     "Limit",
+    "Outcome",
     "OutputFile",
     "OutputNotText",
     "OutputTooLarge",
@@ -81,6 +85,7 @@ __all__ = [
     "TaskOptions",
     "TaskSkipped",
     "TaskTimeout",
+    "TooFewSucceeded",
     "TooManyTasks",
     "TypeMismatch",
     "UnknownBackend",
@@ -91,6 +96,10 @@ __all__ = [
     "WrongLoop",
     "awaited",
     "current",
+    "first_success",
+    "n_of",
+    "optional",
+    "outcome",
     "sh",
 ]
 
@@ -101,6 +110,7 @@ _HOME = {
     "CurrentTask": "_worker.current",
     "Limit": "_core.limits",
     "InputFile": "_core.files",
+    "Outcome": "_core.outcome",
     "OutputFile": "_core.files",
     "Plan": "plan",
     "Report": "report",
@@ -111,6 +121,10 @@ _HOME = {
     "WorkflowEngine": "engine",
     "awaited": "_runtime.foreign",
     "current": "_worker.current",
+    "first_success": "_runtime.branches",
+    "n_of": "_runtime.branches",
+    "optional": "_runtime.branches",
+    "outcome": "_runtime.branches",
     "sh": "_core.quoting",
 }
 

@@ -189,12 +189,13 @@ def _walk_back(node: Cause, came_from: dict[int, Cause | None]) -> Iterator[Caus
         step = came_from[step.task_id]
 
 
-def told(who: str, cause: Cause) -> str:
+def told(who: str, cause: Cause, what: str = "") -> str:
     """Why a task did not run: the reasons, the ways from the first few of them, and who else did not run.
 
     Args:
         who: the task, in words.
         cause: its node in the story.
+        what: became of it; "" for what follows from its roots.
     """
     shown = cause.firsts
     paths = [way for root in shown if (way := way_from(root, cause)) is not None]
@@ -204,8 +205,8 @@ def told(who: str, cause: Cause) -> str:
     if shown[0].skipped is not None:
         if not cause.upstream:
             return f"{who} was skipped: {shown[0].skipped}"
-        what = "was skipped"
-    else:
+        what = what or "was skipped"
+    elif not what:
         what = "ran, but not to be asked for its result" if cause.attempts else "did not run"
     first = f"{who} {what}: {'; '.join(reasons)}"
     lines = [first if first.endswith((".", "!", "?")) else first + "."]

@@ -34,6 +34,7 @@ __all__ = [
     "TaskCrashed",
     "TaskSkipped",
     "TaskTimeout",
+    "TooFewSucceeded",
     "TooManyTasks",
     "TypeMismatch",
     "UnknownBackend",
@@ -547,6 +548,29 @@ class UpstreamFailed(_BecauseOfOthers):
         name: its name as its user wrote it.
         root_causes: every task, in order of number, whose own failure (or cancellation) is a reason.
     """
+
+
+class TooFewSucceeded(UpstreamFailed):
+    """Of several tasks too few have succeeded for ``first_success`` or ``n_of``.
+
+    Attributes:
+        task_id: number of the future that waited for them.
+        name: "first_success" or "n_of".
+        root_causes: every task, in order of number, whose own failure, cancellation or skip is a reason.
+        needed: how many would have had to succeed.
+        of: how many there are.
+    """
+
+    needed: int
+    of: int
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        kind, known = super().__reduce__()
+        return kind, (*known, self.needed, self.of)
+
+    def _message(self) -> str:
+        who = f"{self._cause.name_shown!r} (#{self.task_id})"
+        return told(who, self._cause, f"needs {self.needed} of {self.of} tasks to succeed")
 
 
 class TaskSkipped(_BecauseOfOthers):

@@ -56,6 +56,7 @@ class TaskCalled(NamedTuple):
         dependencies: numbers of the tasks that it waits for, in the order of its arguments.
         order: numbers of those among them that hand over no value.
         detached: whether nobody waits for it.
+        optional: numbers of those among them without whose value it runs as well, since it takes how they end.
     """
 
     time: float
@@ -70,6 +71,7 @@ class TaskCalled(NamedTuple):
     dependencies: tuple[int, ...]
     order: tuple[int, ...]
     detached: bool = False
+    optional: tuple[int, ...] = ()
 
 
 class TaskStaged(NamedTuple):

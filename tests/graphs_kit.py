@@ -14,6 +14,7 @@ from unittest.mock import patch
 from asyncflow._core.files import InputFile, declared
 from asyncflow._core.story import called_at
 from asyncflow._runtime import inputs
+from asyncflow._runtime.joins import Joins
 from asyncflow._runtime.outputs import path_of_output
 from asyncflow._runtime.run import Run
 from asyncflow.plan import Edge, Plan, PlannedFile, PlannedTask
@@ -28,6 +29,11 @@ class Recorder:
         self._files: dict[int, tuple[tuple[PlannedFile, ...], tuple[PlannedFile, ...]]] = {}
         self._edges: list[Edge] = []
         self._outputs: dict[int, tuple[int, str]] = {}
+        self._joins: dict[int, list[Any]] = {}
+
+    def joined(self, future: Any, sources: Any) -> None:
+        """A future was made that goes by how others end."""
+        self._joins[future.id] = list(sources)
 
     def add(self, future: Any, args: tuple[Any, ...], kwargs: Any) -> None:
         """A call was just made."""
@@ -38,19 +44,26 @@ class Recorder:
         for (
             each
         ) in awaited:  # what was adopted for the call is older than its future, and known to nobody yet
-            if each.id not in self._outputs and each.id not in self._futures:
+            if not any(each.id in known for known in (self._outputs, self._futures, self._joins)):
                 self._add(each)
                 each.site = each.site.changed(code=future.site.code, at=future.site.at)
         self._add(future)
         for number, each in enumerate(awaited):
-            maker, file = self._outputs.get(each.id, (each.id, None))
             is_order = number < len(future.after)  # these come first
-            kind: Any = "order" if is_order else "data" if file is None else "file"
-            self._edges.append(Edge(maker, future.id, kind, file if kind == "file" else None))
+            for source, is_optional in self._sources(each):
+                maker, file = self._outputs.get(source.id, (source.id, None))
+                kind: Any = "order" if is_order else "data" if file is None else "file"
+                file = file if kind == "file" else None
+                self._edges.append(Edge(maker, future.id, kind, file, is_optional))
         if future.files is not None:
             files = declared(args, kwargs)
             reads = tuple(self._read(each, future, awaited) for each in files.inputs)
             self._files[future.id] = reads, tuple(PlannedFile(name) for name in files.outputs)
+
+    def _sources(self, future: Any) -> list[tuple[Any, bool]]:
+        if future.id not in self._joins:
+            return [(future, False)]
+        return [(source, True) for each in self._joins[future.id] for source, _ in self._sources(each)]
 
     def _add(self, future: Any) -> None:
         self._futures[future.id] = future
@@ -111,5 +124,13 @@ def recorded() -> Iterator[Recorder]:
             recorder.add(future, future.args, future.kwargs)
         return future
 
-    with patch.object(Run, "call", watched):
+    make = Joins.make
+
+    def joined(self: Joins, sources: Any, *rest: Any) -> Any:
+        future = make(self, sources, *rest)
+        if not future._run.is_rehearsal:
+            recorder.joined(future, sources)
+        return future
+
+    with patch.object(Run, "call", watched), patch.object(Joins, "make", joined):
         yield recorder

@@ -28,6 +28,7 @@ from asyncflow.errors import (
     TaskCrashed,
     TaskSkipped,
     TaskTimeout,
+    TooFewSucceeded,
     TooManyTasks,
     TypeMismatch,
     UpstreamFailed,
@@ -396,6 +397,9 @@ MADE: dict[type[BaseException], Callable[[], BaseException]] = {
     OutputNotText: lambda: OutputNotText(4, "sort", 12, b"\xff"),
     OutputTooLarge: lambda: OutputTooLarge(4, "sort", 3 << 30, 256 << 20),
     TaskSkipped: lambda: TaskSkipped(7, "plot", behind(7, "plot", skipped(4, "check"), skipped(5, "load"))),
+    TooFewSucceeded: lambda: TooFewSucceeded(
+        7, "n_of", behind(7, "n_of", failed(4, "fit"), cancelled(5, "wait")), 2, 3
+    ),
     UpstreamFailed: lambda: error_of(behind(7, "plot", failed(4, "fit", attempts=3), cancelled(5, "wait"))),
 }
 

@@ -18,7 +18,7 @@ from .problems import Problem
 
 def problems_of(call: RehearsedCall, graph: CallGraph) -> Iterator[Problem]:
     """What is wrong with the arguments of a call."""
-    if call.kind in ("awaitable", "output") or call.is_refused:
+    if call.kind in ("awaitable", "output", "join") or call.is_refused:
         return
     replaced = graph.replaced_in(call)
     for argument in graph.arguments(call):

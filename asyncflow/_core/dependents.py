@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..errors import Cause
+from .joins import without_value
 from .lanes import MOST
 from .states import (
     CANCELLED,
@@ -133,6 +134,9 @@ def tell_more(scheduler: Scheduler, known: int = 0) -> int:
 
 def _tell(scheduler: Scheduler, dependent: Task, bad: Task) -> Any:
     """What a task waits for gives no value. Returns who is to be told that this one gives none either."""
+    if dependent.rare is not None and dependent.rare.join is not None:
+        without_value(scheduler, dependent, dependent.rare.join, bad)
+        return None
     dependent.waiting -= 1
     if dependent.story & NOW > RUNNING:
         return None  # cancelled itself: it has told them

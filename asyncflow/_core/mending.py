@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from ..errors import Cause
 from .dependents import blame, tell_dependents
 from .inside import adopt_children
+from .joins import Join, count
 from .lanes import Lane
 from .scheduler import Scheduler
 from .states import CANCELLING, NOW, PENDING, READY, SUBMITTED, SUCCEEDED
@@ -37,7 +38,9 @@ def mend(
         now = task.story & NOW
         if task.id not in scheduler.live:
             continue  # by now
-        if task.waiting > told[task.id] or (now == PENDING and not task.waiting):
+        if task.rare is not None and task.rare.join is not None:
+            _join_anew(scheduler, task, task.rare.join)
+        elif task.waiting > told[task.id] or (now == PENDING and not task.waiting):
             task.waiting = told[task.id]  # what it waited for is over, and was about to tell it
             if now == PENDING:
                 _blame_all(task, dependencies_of(task))
@@ -51,6 +54,18 @@ def mend(
         lane.is_due = lane in scheduler.lanes.due
         if lane.ready:
             scheduler.lanes.wake(lane)
+
+
+def _join_anew(scheduler: Scheduler, task: Task, join: Join) -> None:
+    """A join counts its sources again."""
+    for source in join.sources:
+        if source.story & NOW < CANCELLING:
+            others = [each for each in each_of(source.dependents) if each is not task]
+            source.dependents = others or None
+    if task in scheduler.returned:
+        scheduler.returned.remove(task)
+    task.with_rare().blames = []
+    count(scheduler, task, join)
 
 
 def _queue(scheduler: Scheduler, task: Task, waits_for_limits: Callable[[Task], bool]) -> None:

@@ -18,6 +18,7 @@ from typing import Any, Final
 from ..errors import Cause
 from .dependents import decide_not_to_run, end_of, tell_dependents, wait_for
 from .inside import adopt_children, cancel_inside, hush, leave_owner
+from .joins import met
 from .lanes import Lane, Lanes
 from .states import (
     CANCELLED,
@@ -171,8 +172,13 @@ class Scheduler:
         cause = Cause(task.id, task.name, task.attempt, None, tuple(because), task.label, own)
         self._ends_badly(task, SKIPPED, cause)
 
+    def without_value(self, join: Task, cause: Cause) -> None:
+        """What a join needs will never be there."""
+        join.cause = cause
+        self._ends_badly(join, end_of(join), cause)
+
     def _ends_badly(self, task: Task, state: int, cause: Cause) -> None:
-        """Work is over and gives no value."""
+        """A task is over and gives no value."""
         task.enter(state)
         cancel_inside(self, task)
         task.cause = cause
@@ -286,7 +292,10 @@ class Scheduler:
         """Nothing is left to wait for."""
         now = task.story & NOW
         if now == PENDING:
-            if task.blames is None:
+            join = None if task.rare is None else task.rare.join
+            if join is not None:
+                met(self, task, join)
+            elif task.blames is None:
                 task.story = task.story << STEP | READY
                 self.lanes.enqueue(task)
             else:

@@ -11,6 +11,7 @@ from typing import Any, Final, NamedTuple
 from .._causes import brief, spelled, ways_to
 from .._show.words import counted, seconds
 from .call_text import call_shown
+from .joins import KIND as JOIN
 from .limits import Limit
 from .states import CANCELLING, NOW, READY, State, state_of, steps_of
 from .task import Task
@@ -167,6 +168,8 @@ def _reason(task: Task, dependencies: Sequence[Task]) -> str:
         case State.CANCELLING:
             why = "was cancelled" if _error(task) is None else f"failed: {_error(task)}"
             return f"{why}; its work on {place} has not stopped yet" + _inner(task)
+        case State.SUCCEEDED if task.definition.kind == JOIN:
+            return "has its value; it goes by others, and nothing ran for it"
         case State.SUCCEEDED:
             return f"succeeded on {place}" + _attempt(task)
         case State.FAILED:

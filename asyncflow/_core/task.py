@@ -20,6 +20,7 @@ from .retries import Attempt, Retries
 from .states import KEPT, LEGAL, NOW, PENDING, STATES, STEP, State, state_of, steps_of
 
 if TYPE_CHECKING:
+    from .joins import Join
     from .lanes import Lane
 
 BODIES: Final = ("block", "output")
@@ -151,6 +152,7 @@ class RareFields:
         "held_since",
         "is_detached",
         "is_held",
+        "join",
         "label",
         "outcome",
         "returned",
@@ -163,6 +165,7 @@ class RareFields:
         self.cause: Cause | None = None
         self.children: dict[int, Task] | None = None
         self.files: object = None
+        self.join: Join | None = None  # of a join: what it waits for
         self.label: str | None = None
         self.outcome: object = None
         self.returned: object = None

@@ -20,7 +20,7 @@ from ..events import (
     TaskStarted,
     TaskSubmitted,
 )
-from .history import NOT_YET, Ending, History, Site, Try
+from .history import DATA, NOT_YET, OPTIONAL, ORDER, Ending, History, Site, Try
 from .history_columns import HistoryColumns
 from .lines import Written
 
@@ -74,7 +74,14 @@ class _Reader:
         columns.site[row] = columns.number_of(Site(*event[2:8], event.detached))
         columns.block[row] = event.block
         columns.called[row] = event.time
-        columns.add_edges(event.dependencies, len(event.order))
+        data, optional = len(event.dependencies) - len(event.order), set(event.optional)
+        columns.add_edges(
+            event.dependencies,
+            [
+                (DATA if place < data else ORDER) | (OPTIONAL if each in optional else DATA)
+                for place, each in enumerate(event.dependencies)
+            ],
+        )
 
     def _step(
         self,

@@ -11,6 +11,7 @@ from typing import Final, TypeVar
 
 from .._core.states import NOW, SUCCEEDED
 from .._core.task import Task
+from .aliases import Aliases
 from .history import NOT_YET, Ending, History, Try
 from .history_columns import HistoryColumns
 from .record import Record
@@ -235,7 +236,7 @@ class _Logs:
                 columns.worker[row] = self._record.workers.get(worker, 0)
 
     def _dependencies(self, segments: list[Segment]) -> None:
-        aliases = {alias: maker for each in segments for alias, maker in each.aliases.items()}
+        aliases = Aliases(segments)
         told = _edges(segments)
         task_id, waits, orders = next(told, _NO_EDGES)
         starts, many = self.columns.starts, 0
@@ -243,9 +244,7 @@ class _Logs:
             while task_id < row + self.first:
                 task_id, waits, orders = next(told, _NO_EDGES)
             if task_id == row + self.first:
-                self.columns.add_edges(
-                    [aliases.get(each, each) for each in waits] if aliases else waits, orders
-                )
+                self.columns.add_edges(*aliases.edges(waits, orders))
                 many = starts[-1]
             else:
                 starts.append(many)

@@ -10,7 +10,9 @@ from typing import Final, NamedTuple
 NOT_YET: Final = float("nan")
 """Stands in a column of times where nothing has happened."""
 DATA: Final = 0
-ORDER: Final = 1  # kinds of edges
+ORDER: Final = 1
+OPTIONAL: Final = 2
+"""Kinds of edges; the last of any other, where the dependent runs also without the dependency's value."""
 
 
 class Site(NamedTuple):
@@ -114,7 +116,7 @@ class History:
         over: when its future had its end: a value, an error, a cancel.
         starts: where its dependencies begin in `dependencies`; one more than there are rows.
         dependencies: numbers of tasks, which may have no row any more.
-        edges: for each of these whether it is `DATA` or `ORDER`.
+        edges: for each of these whether it is `DATA` or `ORDER`, and `OPTIONAL`.
         bytes_in: how much was brought for it; empty if that holds for none.
         bytes_out: how much of what it made was published; empty if that holds for none.
         endings: why those gave no value that did not, by number.

@@ -11,7 +11,7 @@ from math import isnan
 from typing import Any, Final
 
 from .._core.states import CANCELLING, FAILED, PENDING, READY, RUNNING, SUBMITTED, SUCCEEDED
-from .history import DATA, NOT_YET, ORDER, Ending, History, Site, Try
+from .history import NOT_YET, Ending, History, Site, Try
 
 _TIMES: Final = ("called", "ready", "staged", "submitted", "started", "finished", "over")
 _NUMBERS: Final = ("site", "block", "state", "attempts", "worker", "bytes_in", "bytes_out")
@@ -50,10 +50,10 @@ class HistoryColumns:
         """The number of a site in the column."""
         return self.sites.setdefault(site, len(self.sites))
 
-    def add_edges(self, dependencies: Sequence[int], orders: int) -> None:
-        """Of the next row, in order: what it waits for, and how many of these, the last, give it no value."""
+    def add_edges(self, dependencies: Sequence[int], kinds: Sequence[int]) -> None:
+        """Of the next row, in order: what it waits for, and the kinds of these edges."""
         self.dependencies.extend(dependencies)
-        self.edges.extend([DATA] * (len(dependencies) - orders) + [ORDER] * orders)
+        self.edges.extend(kinds)
         self.starts.append(len(self.dependencies))
 
     def brought(self, row: int, at: float, size: int) -> None:

@@ -156,6 +156,7 @@ _FIELDS: Final[dict[str, tuple[Callable[[object], object], object]]] = {
     "limit": (_text, ""),
     "loading": (_time, None),
     "name": (_text, ""),
+    "optional": (_tasks, ()),
     "order": (_tasks, ()),
     "place": (_text, ""),
     "planning": (_time, 0.0),

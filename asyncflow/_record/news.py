@@ -19,12 +19,18 @@ from ..events import (
     TaskStarted,
     TaskSubmitted,
 )
-from .history import Ending, Site
+from .aliases import Aliases
+from .history import OPTIONAL, ORDER, Ending, Site
 from .record import Record
 from .segment import LOOP, PAUSE, Segment
 
 _ALIASES: Final = 10_000  # from which on those are forgotten that have no row any more
 _Ran = tuple[float, float, str]
+_Numbers = tuple[int, ...]
+_Edges = tuple[
+    _Numbers, _Numbers, _Numbers
+]  # what a task waits for, which of that is order, and which optional
+_NO_EDGES: Final[_Edges] = ((), (), ())
 _NEVER: Final = (None, 0.0)
 _BEFORE: Final = float("-inf")
 
@@ -41,7 +47,7 @@ class News:
         self._record = record
         self._offset = offset
         self._told = record.last
-        self._aliases: dict[int, int] = {}
+        self._aliases = Aliases()
         self._ran: dict[
             int, tuple[_Ran, float]
         ] = {}  # of what has run and is not over, and when that was known
@@ -73,10 +79,9 @@ class News:
     # -- calls --------------------------------------------------------------------------------------------
 
     def _calls(self, segment: Segment) -> Iterator[Event]:
-        self._aliases.update(segment.aliases)
+        self._aliases.add(segment)
         if len(self._aliases) > _ALIASES:
-            first = self._record.segments[0].first
-            self._aliases = {alias: maker for alias, maker in self._aliases.items() if alias >= first}
+            self._aliases.forget_before(self._record.segments[0].first)
         sites, waits = list(segment.sites), dict(self._waits(segment))
         turn = max(0, self._at.turn - 1)  # the last one may go on
         for task_id in range(self._told + 1, self._record.last + 1):
@@ -85,17 +90,18 @@ class News:
             if task_id in segment.voids or task_id in segment.aliases:
                 continue
             at, block = segment.turn_at[turn] + self._offset, segment.turn_block[turn]
-            yield _called(at, task_id, sites[segment.turn_site[turn]], block, *waits.get(task_id, ((), ())))
+            yield _called(at, task_id, sites[segment.turn_site[turn]], block, *waits.get(task_id, _NO_EDGES))
         self._told = self._record.last
 
-    def _waits(self, segment: Segment) -> Iterator[tuple[int, tuple[tuple[int, ...], tuple[int, ...]]]]:
+    def _waits(self, segment: Segment) -> Iterator[tuple[int, _Edges]]:
         begin = self._at.edge
         orders = dict(zip(segment.order_id, segment.order_n, strict=True))
         for index in range(self._at.waiting, len(segment.edge_id)):
             task_id, end = segment.edge_id[index], begin + segment.edge_n[index]
-            all_of_them = tuple(self._aliases.get(each, each) for each in segment.edges[begin:end])
-            data = len(all_of_them) - orders.get(task_id, 0)
-            yield task_id, (all_of_them, all_of_them[data:])
+            tasks, kinds = self._aliases.edges(segment.edges[begin:end], orders.get(task_id, 0))
+            told = [*zip(tasks, kinds, strict=True)]
+            order = tuple(each for each, kind in told if kind & ORDER)
+            yield task_id, (tuple(tasks), order, tuple(each for each, kind in told if kind & OPTIONAL))
             begin = end
 
     # -- on the way ---------------------------------------------------------------------------------------
@@ -237,7 +243,13 @@ class _Places:
 
 
 def _called(
-    at: float, task_id: int, site: Site, block: int, waits: tuple[int, ...], order: tuple[int, ...]
+    at: float,
+    task_id: int,
+    site: Site,
+    block: int,
+    waits: tuple[int, ...],
+    order: tuple[int, ...],
+    optional: tuple[int, ...],
 ) -> TaskCalled:
     return TaskCalled(
         at,
@@ -252,4 +264,5 @@ def _called(
         waits,
         order,
         site.detached,
+        optional,
     )

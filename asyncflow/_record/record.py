@@ -114,9 +114,17 @@ class Record:
         """The call was not taken."""
         self.segment.voids.add(task_id)
 
-    def alias(self, task_id: int, maker: int) -> None:
-        """No task of its user's, but a file that one makes."""
-        self.segment.aliases[task_id] = maker
+    def alias(self, task_id: int, makers: Sequence[int], *, is_optional: bool = False) -> None:
+        """It is no task, but a file that one makes, or goes by how tasks end.
+
+        Args:
+            task_id: its number.
+            makers: what waits for it waits for these, which may be aliases themselves.
+            is_optional: whether that runs also if these give no value.
+        """
+        self.segment.aliases[task_id] = tuple(makers)
+        if is_optional:
+            self.segment.optional.add(task_id)
 
     def pause(self, last: int, now: float) -> None:
         """Code that has made calls has given the event loop back.

@@ -40,6 +40,7 @@ class Segment:
         "loading",
         "loop_at",
         "loop_id",
+        "optional",
         "order_id",
         "order_n",
         "published",
@@ -114,7 +115,9 @@ class Segment:
         self.tried: list[tuple[int, float, str, float]] = []
         self.admitted: list[tuple[int, float, float]] = []  # has waited for limits since then, until then
         self.voids: set[int] = set()  # numbers that no task has
-        self.aliases: dict[int, int] = {}  # of futures of a file: the task that makes it
+        # Of futures that are no tasks: those that make what they are of. Which of them may do without a value.
+        self.aliases: dict[int, tuple[int, ...]] = {}
+        self.optional: set[int] = set()
 
 
 def ends(segment: Segment) -> Iterator[tuple[int, int, float]]:

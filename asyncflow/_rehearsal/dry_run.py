@@ -18,6 +18,7 @@ from .._runtime.call import Call
 from .._runtime.dispatch import Dispatch
 from .._runtime.foreign import all_awaited
 from .._runtime.future import TaskFuture
+from .._runtime.joins import How, Joins
 from .._runtime.places import Places
 from .._runtime.run import Run
 from .._runtime.scope import SCOPE
@@ -63,6 +64,23 @@ class _NotedWiring(Wiring):
         return futures, holes
 
 
+class _NotedJoins(Joins):
+    """Takes note of joins, and of what they are made of."""
+
+    _run: DryRun
+
+    def make(
+        self, sources: Sequence[TaskFuture[Any]], how: How, code: CodeType | None, at: int
+    ) -> TaskFuture[Any]:
+        """As in any run."""
+        return super().make([self._run.own(each) for each in sources], how, code, at)
+
+    def _noted(self, task: TaskFuture[Any], sources: Sequence[TaskFuture[Any]]) -> None:
+        self._run.notes.joined(task, sources)
+        for each in sources:
+            self._run.used(each)
+
+
 class _DryDispatch(Dispatch):
     gives_no_command: Callable[[Task], bool]
 
@@ -88,6 +106,7 @@ class DryRun(Run):
     Wiring = _NotedWiring
     dispatch: _DryDispatch
     wiring: _NotedWiring
+    Joins = _NotedJoins
     # One body in each turn. By the clock, what is called next would depend on how fast the machine is today, and with
     # it the numbers in a plan that somebody has put under version control.
     slice_seconds = -1.0

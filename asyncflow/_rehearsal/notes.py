@@ -9,6 +9,7 @@ from types import CodeType
 from typing import TYPE_CHECKING, Any, Final
 
 from .._core.files import declared
+from .._core.joins import KIND as JOIN
 from .._core.options import TaskOptions
 from .._core.story import called_at, place_in
 from .._core.task import Definition, Task
@@ -88,6 +89,11 @@ class Notes:
         call.after = tuple(each.id for each in after)
         lane = self._real.lane_in_the_end(given.definition)  # it may name a limit that there is not
         call.place = lane.place
+
+    def joined(self, future: TaskFuture[object], sources: Sequence[TaskFuture[object]]) -> None:
+        """A future was made that goes by how others end."""
+        call = self._noted(future, JOIN, future.definition.fn, tuple(sources), {})
+        call.dependencies = tuple(each.id for each in sources)
 
     def adopted(self, future: TaskFuture[object]) -> None:
         """Something that others do was made a node of the graph."""

@@ -8,6 +8,7 @@ from time import perf_counter
 from typing import Any
 
 from .._core.dependents import tell_more
+from .._core.joins import KIND as JOIN
 from .._core.lanes import MOST, Lane
 from .._core.scheduler import Scheduler
 from .._core.task import Task
@@ -20,6 +21,7 @@ from .failures import Failures
 from .files import Files
 from .gate import Gate
 from .inbox import Inbox
+from .joins import Joins
 from .places import Places
 from .reports import Reports
 from .steps import Steps
@@ -41,6 +43,7 @@ class Dispatch:
         gate: holds tasks that wait for limits.
         reports: takes what is given back.
         blocks: resolves what blocks have returned.
+        joins: gives joins their values.
         endings: gives futures that have no value their ends.
         failures: takes the failure of what could not be submitted.
         timeouts: the clocks of tasks.
@@ -58,6 +61,7 @@ class Dispatch:
         gate: Gate,
         reports: Reports,
         blocks: Blocks,
+        joins: Joins,
         endings: Endings,
         failures: Failures,
         timeouts: Timeouts,
@@ -72,6 +76,7 @@ class Dispatch:
         self._gate = gate
         self._reports = reports
         self._blocks = blocks
+        self._joins = joins
         self._endings = endings
         self._failures = failures
         self._timeouts = timeouts
@@ -98,8 +103,8 @@ class Dispatch:
             # These ask the futures, which have their ends now.
             if scheduler.returned and not scheduler.ended and not scheduler.telling:
                 scheduler.returned, returned = [], scheduler.returned
-                for block in returned:
-                    self._blocks.resolve(block)
+                for task in returned:
+                    (self._joins if task.definition.kind == JOIN else self._blocks).resolve(task)
             for _ in range(len(due)):
                 lane = scheduler.lanes.due.pop(0)
                 if lane.is_gate:
@@ -117,7 +122,7 @@ class Dispatch:
                 self._stopping.stop(stop)
         except BaseException:  # Ctrl-C: what was not come to is for the next time
             scheduler.ended = [task for task in ended if not task.done()] + scheduler.ended
-            scheduler.returned = [block for block in returned if not block.done()] + scheduler.returned
+            scheduler.returned = [task for task in returned if not task.done()] + scheduler.returned
             scheduler.stop = [task for task in stop if task.id in scheduler.live] + scheduler.stop
             self._steps.cut_short(scheduler.lanes.taking)
             raise

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any, Final
 
+from .._core.joins import KIND as JOIN
 from .._core.states import CANCELLING, NOW, READY, RUNNING, state_of
 from .._core.task import Task
 from .._files.aside import aside
@@ -133,7 +134,8 @@ def _tell_under_way(run: Run) -> None:
     """Say once what is waited for: somebody may wonder why the program does not go on."""
     run.steps.catch_up()
     live = sorted(
-        run.scheduler.live.values(), key=lambda task: (task.story & NOW not in (RUNNING, CANCELLING), task.id)
+        (task for task in run.scheduler.live.values() if task.definition.kind != JOIN),
+        key=lambda task: (task.story & NOW not in (RUNNING, CANCELLING), task.id),
     )
     if not live:
         return
@@ -242,7 +244,8 @@ def _end_record(run: Run) -> None:
     """Say how the run has ended to all who hear of it, and record nothing more: what is left behind ends after the run,
     and belongs to no report."""
     live = len(run.scheduler.live)
-    run.log.ended(_name(run), run.burst.last, live, len(run.stopping.left_behind), run.reports.dropped)
+    called = run.burst.last - run.joins.made
+    run.log.ended(_name(run), called, live, len(run.stopping.left_behind), run.reports.dropped)
     if run.teller is not None:
         run.teller.end()
     run.stop_recording()
@@ -256,9 +259,9 @@ def _name(run: Run) -> str:
 def in_words(run: Run) -> str:
     """How many tasks run, wait and are over."""
     run.steps.catch_up()
-    live = list(run.scheduler.live.values())
+    live = [task for task in run.scheduler.live.values() if task.definition.kind != JOIN]
     running = sum(RUNNING <= task.story & NOW <= CANCELLING for task in live)
-    over = run.burst.last - len(live)
+    over = run.burst.last - run.joins.made - len(live)
     if run.closed is None:
         return f"{running:,} tasks run, {len(live) - running:,} wait, {over:,} are over"
     if live:

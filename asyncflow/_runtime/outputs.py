@@ -53,7 +53,7 @@ class Outputs:
             raise EngineClosed(f"{name_told!r} was asked for, but {run.closed}")
         path = run.call(definition, run.lane_for(definition), args, {}, caller.f_code, caller.f_lasti)
         if run.record is not None:
-            run.record.alias(path.id, self._future.id)
+            run.record.alias(path.id, (self._future.id,))
         path.files = files  # whoever depends on the file depends on its maker
         return path
 

@@ -64,7 +64,7 @@ class Places:
         self._default = next(iter(backends))
         self._named = {name: _lane(name, backend) for name, backend in backends.items()}
         self._loop = Lane("the event loop", max_coroutines, "max_coroutines", links=max_coroutines is None)
-        self._blocks = Lane("the event loop")  # a block holds no slot
+        self.blocks = Lane("the event loop")  # a block holds no slot
         self.foreign = Lane("the event loop")
         self.behind: dict[Lane, Place] = {lane: backends[name] for name, lane in self._named.items()}
         self._commands = self._named[self._default]
@@ -83,7 +83,7 @@ class Places:
             foreign: where it is waited for what others make.
             commands: where executable tasks run; None if a backend stands in for them.
         """
-        self.behind |= {self._loop: coroutines, self._blocks: coroutines, self.foreign: foreign}
+        self.behind |= {self._loop: coroutines, self.blocks: coroutines, self.foreign: foreign}
         if commands is not None:
             self.behind[self._commands] = commands
 
@@ -101,7 +101,7 @@ class Places:
     def lane_in_the_end(self, definition: Definition) -> Lane:
         """Where the calls of a function run, whatever they need of limits."""
         if definition.is_block:
-            return self._blocks
+            return self.blocks
         if definition.is_command:
             return self._commands
         name = definition.options.backend or self._default
@@ -201,7 +201,7 @@ class Places:
         """How much the backends have that is not over."""
         there = sum(lane.taken for lane in self._named.values())
         if self._staging or self._alone or self._gates:
-            of_events = self._loop, self._blocks, self.foreign, self._commands
+            of_events = self._loop, self.blocks, self.foreign, self._commands
             others = {self.behind[each] for each in of_events if each not in self._named.values()}
             there = sum(lane.taken for lane, place in self.behind.items() if place not in others)
         return there

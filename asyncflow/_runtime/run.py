@@ -43,6 +43,7 @@ from .future import TaskFuture
 from .gate import Gate
 from .holding import Holding
 from .inbox import Inbox
+from .joins import Joins
 from .log import RunLog
 from .mending import Mending
 from .places import Places
@@ -87,6 +88,7 @@ class Run:
     Timeouts: ClassVar[type[Timeouts]] = Timeouts
     Failures: ClassVar[type[Failures]] = Failures
     Blocks: ClassVar[type[Blocks]] = Blocks
+    Joins: ClassVar[type[Joins]] = Joins
     Reports: ClassVar[type[Reports]] = Reports
     Dispatch: ClassVar[type[Dispatch]] = Dispatch
     Unseen: ClassVar[type[Unseen]] = Unseen
@@ -142,6 +144,10 @@ class Run:
         self.failures = failures = self.Failures(scheduler, attempts, timeouts, sandboxes, record)
         self.starts = Starts(scheduler, self.places, timeouts, record)
         self.blocks = self.Blocks(scheduler, self.wiring, self.starts, failures, timeouts, record)
+        self.joins = self.Joins(
+            *(self, steps, burst, scheduler, self.wiring, self.places.blocks, record),
+            waits_for_all=self.is_dry,
+        )
         self.files = Files(
             *(steps, scheduler, self.wiring, failures, timeouts, self.places, record),
             *(sandboxes, implicit_data, loop),
@@ -170,11 +176,11 @@ class Run:
         stager, failures, record = self.files.stager, self.failures, self.record
         holding = Holding(self.coroutines, failures)
         self.gate = Gate(steps, self.loop, scheduler, failures, holding, record, limits)
-        endings = Endings(self.attempts, self.timeouts, stager, self.unseen, self.log, record)
+        endings = Endings(self.attempts, self.timeouts, stager, self.joins, self.unseen, self.log, record)
         self.stopping = Stopping(steps, self.loop, scheduler, places, stager, self.foreign)
         self.dispatch = self.Dispatch(
             *(steps, scheduler, places, inbox, self.files, self.gate, self.reports, self.blocks),
-            *(endings, failures, self.timeouts, self.stopping, record),
+            *(self.joins, endings, failures, self.timeouts, self.stopping, record),
         )
         mending = Mending(
             *(scheduler, places, self.coroutines, self.gate, self.attempts),
@@ -193,7 +199,7 @@ class Run:
             *(self.dispatch, self.gate, holding, self.stopping, self.coroutines, inbox, mending, self.teller)
         )
         self._recording: list[Any] = [
-            *(self, steps, self.wiring, failures, self.starts, self.blocks),
+            *(self, steps, self.wiring, failures, self.starts, self.blocks, self.joins),
             *(self.files, self.gate, self.reports, endings, self.dispatch),
         ]
 

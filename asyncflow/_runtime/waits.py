@@ -98,7 +98,7 @@ def _waiters(node: Any) -> Iterator[Any]:
 def awaiters(future: Any) -> Iterator[Any]:
     """Who goes on when a future is done: tasks, bodies, and what is asyncio's."""
     if isinstance(future, TaskFuture):
-        yield from each_of(future.dependents)
+        yield from (each for each in each_of(future.dependents) if not _does_with_others(each))
     if isinstance(future, Carrier):
         if future.body is not None:
             yield future.body
@@ -113,6 +113,12 @@ def awaiters(future: Any) -> Iterator[Any]:
                 yield waits
         elif getattr(callback, "__closure__", None) is not None:
             yield from _of_closure(callback)
+
+
+def _does_with_others(waiting: Task) -> bool:
+    """Whether something can go on also if one of those never ends that it waits for."""
+    join = None if waiting.rare is None else waiting.rare.join
+    return join is not None and join.needed is not None and join.spare > 0
 
 
 def _of_closure(callback: Any) -> Iterator[Any]:

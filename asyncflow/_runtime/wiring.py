@@ -91,7 +91,7 @@ class Wiring:
             if after:
                 task.after, _ = arguments.scan_value(all_awaited(after), inputs.KINDS, self.adopt)
                 futures += task.after
-            self._check(futures, task, task.owner)
+            self.check(futures, task, task.owner)
             if task.site.run.has_texts:
                 self._refuse_texts(task, args, kwargs)
         except arguments.Lazy as lazy:
@@ -137,15 +137,25 @@ class Wiring:
                 f"{block.name!r} (#{block.id}) returned {_with_article(lazy.value)}, which could be looked into "
                 "only by using it up.\n  Return a list"
             ) from None
-        self._check(futures, block, None)
+        self.check(futures, block, None)
         for future in futures:
             deadlock = None if future.done() else would_wait(block, future)
             if deadlock is not None:
                 raise deadlock
         return futures, holes
 
-    def _check(self, futures: list[Any], task: Task, inside: Task | None) -> None:
-        """Refuse what a task cannot wait for that is called or returned inside of a block."""
+    def check(self, futures: Sequence[Any], task: Task, inside: Task | None) -> None:
+        """Refuse what a task cannot wait for.
+
+        Args:
+            futures: for which it is to wait.
+            task: that was called, or whose body has returned them.
+            inside: the block in which it was called.
+
+        Raises:
+            ForeignFuture: one is of another engine or of an earlier run.
+            CircularDependency: one waits for the block.
+        """
         for future in futures:
             if future._run is not self._run:
                 whose = "an earlier run of this" if future._run.engine is self._engine else "another"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 from .._show.words import name_of, plain, seconds
@@ -121,7 +121,7 @@ def _edges(before: Iterable[Edge], after: Iterable[Edge], ids: dict[int, int]) -
     kept, went = set(), []
     for edge in before:
         first, then = ids.get(edge.dependency), ids.get(edge.dependent)
-        there = None if first is None or then is None else Edge(first, then, edge.kind, edge.file)
+        there = None if first is None or then is None else replace(edge, dependency=first, dependent=then)
         if there in known:
             kept.add(there)
         else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import cast
 
-from .._record.history import ORDER, History
+from .._record.history import OPTIONAL, ORDER, History
 from .plan import Plan
 from .tasks import Edge, EdgeKind, Kind, PlannedTask
 
@@ -43,5 +43,6 @@ def _task(history: History, row: int, rows: dict[int, int]) -> PlannedTask:
 
 def _edges(history: History, row: int) -> Iterator[Edge]:
     for at in range(history.starts[row], history.starts[row + 1]):
-        kind: EdgeKind = "order" if history.edges[at] == ORDER else "data"
-        yield Edge(history.dependencies[at], history.id[row], kind)
+        edge = history.edges[at]
+        kind: EdgeKind = "order" if edge & ORDER else "data"
+        yield Edge(history.dependencies[at], history.id[row], kind, optional=bool(edge & OPTIONAL))

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from ..errors import CircularDependency
 from .plan import Plan
 from .rehearsed import RehearsedCall
-from .tasks import Checkpoint, Edge, Finding, Kind, PlannedFile, PlannedTask
+from .tasks import Checkpoint, Edge, EdgeKind, Finding, Kind, PlannedFile, PlannedTask
+
+_NO_TASKS: Final = ("output", "join")
+_Makers = Callable[[int, int, EdgeKind], Iterable[Edge]]
 
 
 def planned(
@@ -30,10 +33,10 @@ def planned(
         checkpoints: tasks that code has waited for, and which of these it had passed before.
         start: begins the very thing that was rehearsed, for real.
     """
-    outputs = {call.id: call for call in calls if call.kind == "output"}
-    tasks = [_task(call) for call in calls if call.kind != "output"]
+    tasks = [_task(call) for call in calls if call.kind not in _NO_TASKS]
     there = {task.id for task in tasks}
-    edges = [edge for call in calls if call.id in there for edge in _edges(call, outputs)]
+    makers = partial(_makers, {call.id: call for call in calls if call.kind in _NO_TASKS})
+    edges = [edge for call in calls if call.id in there for edge in _edges(call, makers)]
     plan = partial(
         Plan,
         edges=[edge for edge in edges if edge.dependency in there],
@@ -42,17 +45,17 @@ def planned(
         start=start,
     )
     try:
-        return plan(tasks, checkpoints=[_checkpoint(*each, outputs, there) for each in checkpoints])
+        return plan(tasks, checkpoints=[_checkpoint(*each, makers, there) for each in checkpoints])
     except CircularDependency:
         # A plan waits for what a block leaves behind, and code that goes on beside that may feed it.
         return plan([replace(task, checkpoint=None) for task in tasks])
 
 
 def _checkpoint(
-    waited_for: Iterable[int], before: int | None, outputs: Mapping[int, RehearsedCall], there: set[int]
+    waited_for: Iterable[int], before: int | None, makers: _Makers, there: set[int]
 ) -> Checkpoint:
-    makers = {outputs[each].dependencies[0] if each in outputs else each for each in waited_for}
-    return Checkpoint(tuple(sorted(makers & there)), before)
+    tasks = {edge.dependency for each in waited_for for edge in makers(each, 0, "order")}
+    return Checkpoint(tuple(sorted(tasks & there)), before)
 
 
 def _task(call: RehearsedCall) -> PlannedTask:
@@ -74,19 +77,39 @@ def _task(call: RehearsedCall) -> PlannedTask:
     )
 
 
-def _edges(call: RehearsedCall, outputs: Mapping[int, RehearsedCall]) -> Iterable[Edge]:
+def _edges(call: RehearsedCall, makers: _Makers) -> Iterable[Edge]:
     for number in call.dependencies:
-        output = outputs.get(number)
-        if output is None:
-            yield Edge(number, call.id)
-        else:
-            yield Edge(output.dependencies[0], call.id, "file", output.args[2])
+        yield from makers(number, call.id, "data")
     for number in call.after:
-        output = outputs.get(number)
-        yield Edge(number if output is None else output.dependencies[0], call.id, "order")
+        yield from makers(number, call.id, "order")
     for read in call.reads:
         if read.maker is not None:
             yield Edge(read.maker, call.id, "file", read.made_as)
+
+
+def _makers(
+    no_tasks: Mapping[int, RehearsedCall], number: int, dependent: int, kind: EdgeKind
+) -> Iterable[Edge]:
+    """The edges from what a number stands for: that task; of a file the one that makes it; of a join those by whose end
+    it goes.
+
+    Args:
+        no_tasks: calls that gave a future of something else than a task.
+        number: of a call.
+        dependent: the task that waits.
+        kind: "data" or "order".
+    """
+    left: list[tuple[int, bool]] = [(number, False)]
+    while left:
+        each, is_optional = left.pop()
+        call = no_tasks.get(each)
+        if call is None:
+            yield Edge(each, dependent, kind, optional=is_optional)
+        elif call.kind == "output" and kind == "data":
+            yield Edge(call.dependencies[0], dependent, "file", call.args[2], is_optional)
+        else:
+            is_optional = is_optional or call.kind == "join"
+            left += [(maker, is_optional) for maker in reversed(call.dependencies)]
 
 
 def _by_place(given: Iterable[Finding]) -> list[Finding]:

@@ -42,6 +42,9 @@ def _title(plan: Plan) -> str:
     if not kinds:
         return f"{told}, no edges"
     counts = ", ".join(f"{kinds[kind]:,} {kind}" for kind in sorted(kinds))
+    optional = sum(edge.optional for edge in plan.edges)
+    if optional:
+        counts += f", {optional:,} optional"
     return f"{told}, {counted(len(plan.edges), 'edge')} ({counts})"
 
 

@@ -21,7 +21,7 @@ from .task_network import TaskNetwork
 from .tasks import Checkpoint, Edge, Finding, PlannedTask
 from .times import Times
 
-_AS_EDGES_ARE_KEPT: Final = attrgetter("dependent", "dependency", "kind", "file")
+_AS_EDGES_ARE_KEPT: Final = attrgetter("dependent", "dependency", "kind", "file", "optional")
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,8 +55,9 @@ class RehearsedCall:
     Args:
         id: number of the task.
         name: as its user wrote it.
-        kind: "function", "executable", "block", "awaitable", or "output": what ``future.outputs[...]`` gives, a future
-            of the path of a file that the first argument's task makes.
+        kind: "function", "executable", "block", "awaitable"; "output": what ``future.outputs[...]`` gives, a future of
+            the path of a file that the first argument's task makes; or "join": a future that goes by how those end that
+            it depends on, as ``outcome(future)`` does.
         fn: the plain function; of an "awaitable" its class.
         args: positional arguments as they were given, futures and files in their places.
         kwargs: keyword arguments, in the same way.

@@ -128,9 +128,11 @@ class Edge:
         dependent: number of the task that waits. If it is a block around the dependency, the block's end waits.
         kind: "data" (a value), "file", or "order" (nothing is handed over).
         file: name of the file, for the kind "file".
+        optional: whether the dependent runs also if the dependency gives no value, because it takes its `outcome`, or
+            the like.
 
     Raises:
-        TypeError: an end is no number.
+        TypeError: an end is no number, or it is neither optional nor not.
         ValueError: an unknown kind, a file without a name, or one that is none.
     """
 
@@ -138,10 +140,13 @@ class Edge:
     dependent: int
     kind: EdgeKind = "data"
     file: str | None = None
+    optional: bool = False
 
     def __post_init__(self) -> None:
         if type(self.dependency) is not int or type(self.dependent) is not int:
             raise TypeError(f"{self!r}: the numbers of two tasks are needed")
+        if type(self.optional) is not bool:
+            raise TypeError(f"{self!r}: optional is True or False")
         if self.kind not in EDGE_KINDS or not isinstance(self.file, str if self.kind == "file" else NoneType):
             raise ValueError(f"{self!r}: an edge is of data, of order, or of a file and says which")
 

@@ -11,7 +11,7 @@ from math import isnan
 from typing import Any, Final, NoReturn
 
 from .._core.states import STATES, State
-from .._record.history import DATA, NOT_YET, ORDER, Ending, History, Site, Totals, Try
+from .._record.history import NOT_YET, OPTIONAL, ORDER, Ending, History, Site, Totals, Try
 from .._show import document
 
 VERSION: Final = 1
@@ -176,7 +176,7 @@ def check(history: History) -> None:
         or history.starts[-1] != edges
         or any(one > other for one, other in pairwise(history.starts)),
         "called": any(map(isnan, history.called)),
-        "edges": any(edge not in (DATA, ORDER) for edge in history.edges),
+        "edges": any(edge > ORDER | OPTIONAL for edge in history.edges),
     }
     for name, is_wrong in wrong.items():
         if is_wrong:

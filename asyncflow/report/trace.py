@@ -211,7 +211,7 @@ class _Trace:
                     continue
                 # What ends at a moment is no longer open in that moment, and an arrow needs something open.
                 since = min(max(former.begin, former.end - 1), piece.begin)
-                name = "order" if history.edges[place] == ORDER else "data"
+                name = "order" if history.edges[place] & ORDER else "data"
                 both = {"name": name, "cat": "dependency", "id": next(numbers)}
                 yield {**both, "ph": "s", **_at(former, since)}
                 yield {**both, "ph": "f", "bp": "e", **_at(piece, piece.begin)}

@@ -25,6 +25,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextvars import ContextVar
 from typing import Any
 
+from ..errors import Skip
 from .gate import Door
 
 COLOUR: ContextVar[str] = ContextVar("COLOUR", default="none")
@@ -224,6 +225,11 @@ ENDS: dict[str, Callable[[], BaseException]] = {
 def fail(kind: str) -> None:
     """Raise one of `ERRORS` or `ENDS`."""
     raise (ERRORS.get(kind) or ENDS[kind])()
+
+
+def skip(reason: str) -> None:
+    """Find nothing to do."""
+    raise Skip(reason)
 
 
 async def fail_later(kind: str) -> None:

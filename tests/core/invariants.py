@@ -54,7 +54,16 @@ def _holds_nothing(task: Task) -> None:
 
 def _counts_right(task: Task, dependencies: Sequence[Task], untold: int) -> None:
     """It waits for what is undecided, and for what has no value if it has not been told so."""
+    join = None if task.rare is None else task.rare.join
+    if join is not None and join.needed is not None:
+        succeeded = sum(each.state is State.SUCCEEDED for each in dependencies)
+        bad = sum(each.state not in UNDECIDED for each in dependencies) - succeeded - untold
+        assert max(0, task.waiting) == max(0, join.needed - succeeded), task
+        assert join.spare == len(dependencies) - join.needed - bad, task
+        return
     assert task.waiting == sum(dependency.state in UNDECIDED for dependency in dependencies) + untold, task
+    if join is not None:
+        return  # it is decided, perhaps, and the runtime has not come to it
     if task.state is State.PENDING:
         assert task.waiting, task
     elif task.state is State.READY:

@@ -18,6 +18,7 @@ from asyncflow import (
     BlockOptions,
     CommandOptions,
     InputFile,
+    Outcome,
     OutputFile,
     Plan,
     Report,
@@ -27,6 +28,10 @@ from asyncflow import (
     WorkflowEngine,
     awaited,
     current,
+    first_success,
+    n_of,
+    optional,
+    outcome,
 )
 from asyncflow.events import Event
 
@@ -487,3 +492,29 @@ def which_task() -> None:
     assert_type(me.label, str | None)
     assert_type(me.workflow, str | None)
     me.attempt = 2  # type: ignore[misc]
+
+
+@engine.function_task
+def tidied(end: Outcome[bytes], rows: list[float] | None) -> int:
+    if end.value is not None:
+        assert_type(end.value, bytes)
+    assert_type(end.error, BaseException | None)
+    assert_type(end.state, State)
+    return len(rows or [])
+
+
+async def what_goes_by_how_tasks_end_is_typed() -> None:
+    rows, model = load("a"), fit([1.0])
+    assert_type(outcome(model), TaskFuture[Outcome[bytes]])
+    assert_type(optional(rows), TaskFuture[list[float] | None])
+    assert_type(optional(add(1), "none"), TaskFuture[int | str])
+    assert_type(optional(add(1), default="none"), TaskFuture[int | str])
+    assert_type(tidied(outcome(model), optional(rows)), TaskFuture[int])
+    assert_type(first_success([model, model]), TaskFuture[bytes])
+    assert_type(n_of((add(1), add(2)), 2), TaskFuture[list[int]])
+    assert_type((await outcome(model)).value, bytes | None)
+    assert_type(fit(first_success([rows, rows])), TaskFuture[bytes])
+    fit(outcome(rows))  # type: ignore[arg-type]
+    fit(optional(rows))  # type: ignore[arg-type]
+    outcome(1)  # type: ignore[arg-type]
+    n_of([model], "2")  # type: ignore[arg-type]

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from ... import InputFile, State, TaskCrashed, WorkflowEngine
+from ... import InputFile, State, TaskCrashed, TaskSkipped, WorkflowEngine, optional, outcome
 from ...errors import RemoteError, StagingError
 from .. import bad_tasks as bad
 from ._base import Conformance, Engine, PeakMemory, applies, asynchronous, failure_of, told
@@ -51,6 +51,29 @@ class Failures(Conformance):
         frames = [frame.name for frame in traceback.extract_tb(error.__traceback__)]
         there = [*getattr(error, "__notes__", ()), getattr(error, "traceback", "")]
         assert "fail" in frames or any(" in fail\n" in text for text in there)
+
+    async def test_a_skip_is_no_failure_and_goes_on_to_what_depends_on_it(self, engine: Engine) -> None:
+        first = engine.submit(bad.skip, "no rows")
+        last = engine.submit(bad.same, engine.submit(bad.same, first))
+        for future in (first, last):
+            error = await failure_of(future)
+            assert isinstance(error, TaskSkipped) and error.reason == "no rows"
+            assert future.state is State.SKIPPED
+
+    async def test_how_a_task_ended_arrives_at_another(self, engine: Engine) -> None:
+        ends = [
+            engine.submit(bad.skip, "no rows"),
+            engine.submit(bad.fail, "plain"),
+            engine.submit(bad.same, 3),
+        ]
+        arrived = await engine.submit(bad.same, [optional(ends[0]), *map(outcome, ends)])
+        assert arrived[0] is None
+        assert [(each.state, each.value) for each in arrived[1:]] == [
+            (State.SKIPPED, None),
+            (State.FAILED, None),
+            (State.SUCCEEDED, 3),
+        ]
+        assert isinstance(arrived[1].error, TaskSkipped) and arrived[1].error.reason == "no rows"
 
     @pytest.mark.parametrize("kind", bad.DEEP)
     async def test_an_error_arrives_as_it_was_all_the_way_down(self, engine: Engine, kind: str) -> None:

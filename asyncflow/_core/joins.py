@@ -1,0 +1,112 @@
+"""Joins: futures that wait for tasks and go by how these end, as ``outcome(future)`` does. Nothing is run for them.
+
+A join is PENDING until it is decided, and over in the same step. It is in the graph as any task is, so that cancels,
+blocks and circles need know nothing of it; but it is in no lane's queue, and what gives no value does not decide it:
+that is noted in its `Join`, and the runtime, which knows the values, is told of it in `Scheduler.returned`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final
+
+from .states import CANCELLING, HANDED, NOW, PENDING, SUCCEEDED
+from .task import Task
+
+if TYPE_CHECKING:
+    from .scheduler import Scheduler
+
+KIND: Final = "join"
+"""Of the definitions of joins."""
+
+
+class Join:
+    """What a join waits for.
+
+    Args:
+        sources: the tasks.
+        needed: how many of them have to give a value; None to wait for the end of all, whatever that is.
+    """
+
+    __slots__ = ("first", "needed", "sources", "spare")
+
+    def __init__(self, sources: Sequence[Task], needed: int | None = None) -> None:
+        self.sources = sources
+        self.needed = needed
+        self.spare = 0  # how many more of them may end without a value; below 0 it can never be met
+        self.first: Sequence[Task] = ()  # once it is met: those that have met it, in the order of the sources
+
+
+def called(scheduler: Scheduler, task: Task, join: Join) -> None:
+    """A join was made, of tasks in any state."""
+    scheduler.live[task.id] = task
+    if task.owner is not None:
+        around = task.owner.with_rare()
+        around.children = around.children or {}
+        around.children[task.id] = task
+    rare = task.with_rare()
+    rare.join, rare.blames = join, []  # not None: no task that is made ready without a look at it
+    count(scheduler, task, join)
+
+
+def count(scheduler: Scheduler, task: Task, join: Join) -> None:
+    """Have a join wait for those of its sources that have not ended, and decide it if it needs none of them."""
+    succeeded = ended = 0
+    for source in join.sources:
+        now = source.story & NOW
+        if now < CANCELLING:
+            dependents = source.dependents
+            if dependents is None:
+                source.dependents = task
+            elif isinstance(dependents, list):
+                dependents.append(task)
+            else:
+                source.dependents = [dependents, task]
+        else:
+            ended += 1
+            succeeded += now == SUCCEEDED
+            if now != SUCCEEDED:
+                _is_seen(source)
+    if join.needed is None:
+        task.waiting = len(join.sources) - ended
+    else:
+        task.waiting = max(0, join.needed - succeeded)
+        join.spare = len(join.sources) - join.needed - (ended - succeeded)
+    if join.spare < 0:
+        scheduler.returned.append(task)
+    elif not task.waiting:
+        met(scheduler, task, join)
+
+
+def met(scheduler: Scheduler, task: Task, join: Join) -> None:
+    """What a join needs is there."""
+    if join.needed is not None:  # now: more may have succeeded when the runtime comes to it
+        join.first = [each for each in join.sources if each.story & NOW == SUCCEEDED][: join.needed]
+    scheduler.returned.append(task)
+
+
+def without_value(scheduler: Scheduler, task: Task, join: Join, source: Task) -> None:
+    """A source of a join has ended, and gives no value."""
+    _is_seen(source)
+    if task.story & NOW != PENDING:
+        return  # it was cancelled, or was decided before
+    if join.needed is None:
+        task.waiting -= 1
+        if not task.waiting:
+            met(scheduler, task, join)
+    else:
+        join.spare -= 1
+        if join.spare == -1:
+            scheduler.returned.append(task)
+
+
+def succeeded(scheduler: Scheduler, task: Task) -> None:
+    """A join has its value."""
+    task.story = HANDED
+    task.lane.taken += 1
+    scheduler.succeeded(task)
+
+
+def _is_seen(source: Task) -> None:
+    assert source.cause is not None
+    source.cause.passed_on = True  # whoever awaits the join hears of it
