@@ -127,7 +127,7 @@ class TaskStarted(NamedTuple):
 
 
 class TaskAdmitted(NamedTuple):
-    """A task has all that it needs of limits, for which it has waited.
+    """A task has all that it needs of limits, for which it has waited. Of one that found all free nothing is told.
 
     Args:
         time: when.

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Mapping
 from functools import partial
 from statistics import median
+from time import process_time
 from typing import Any, Final
 
 from asyncflow import WorkflowEngine
@@ -16,8 +17,9 @@ from .places import PLACES, WORKERS, Call
 from .shapes import SHAPES, WIDTH, run
 
 NOTE = (
-    "µs a task; the same function with options and without, in turns on one engine. The difference is the median of "
-    "those of each turn. No policy comes to anything: nothing fails, is held or is late. 'none, again' shows the noise."
+    "µs of CPU a task, of all threads; the same function with options and without, in turns on one engine. The "
+    "difference is the median of those of each turn. No policy comes to anything: nothing fails, is held or is late. "
+    "'none, again' shows the noise."
 )
 _MANY: Final = 1_000_000  # of a limit: it never holds anybody
 POLICIES: Final[Mapping[str, Mapping[str, Any]]] = {
@@ -63,7 +65,7 @@ async def _compare(name: str, shape_name: str, n: int, repeat: int) -> list[Row]
         for call in calls.values():
             await run(shape, call, max(2 * WIDTH, n // 10))
         samples = await in_turns(
-            {policy: partial(run, shape, call, n) for policy, call in calls.items()}, repeat
+            {policy: partial(run, shape, call, n, process_time) for policy, call in calls.items()}, repeat
         )
     return [_row(policy, samples["none"], samples[policy]) for policy in calls]
 

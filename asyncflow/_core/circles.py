@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from typing import TypeVar
 
+from .gates import used_by
 from .limits import Limit
 from .task import Task
 
@@ -60,7 +61,7 @@ def for_ever(holders: Mapping[Task, Sequence[Task]]) -> dict[Task, tuple[Task, L
     while True:
         kept: dict[Limit, float] = {}
         for holder in stuck:
-            for limit, amount in (holder.amounts or {}).items():
+            for limit, amount in (used_by(holder) or {}).items():
                 kept[limit] = kept.get(limit, 0) + amount
         found = {}
         for holder in stuck:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import Cause
 from .joins import without_value
-from .lanes import MOST
+from .pace import MOST
 from .states import (
     CANCELLED,
     CANCELLING,

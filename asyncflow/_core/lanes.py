@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from .limits import Limit, give_back_all
+from .gates import Admission, no_more_held
+from .limits import Queue, give_back_all
+from .pace import MOST
 from .states import HANDED, KEPT, NOW, PENDING, READIED, READY, STEP, SUBMITTED
 
 if TYPE_CHECKING:
     from .task import Task
 
-MOST: Final = 500
-"""Tasks that are submitted at a time, so that a large burst leaves others on the same event loop their turns."""
 _LONGEST_CHAIN: Final = 127  # that is submitted as a whole
 
 
@@ -25,12 +24,10 @@ class Lane:
     """
 
     __slots__ = (
+        "admission",
         "capacity",
         "dropped",
-        "gate",
-        "held",
         "is_due",
-        "is_gate",
         "leads_to",
         "limit",
         "links",
@@ -48,22 +45,16 @@ class Lane:
         limit: str = "",
         links: bool = False,
         leads_to: Lane | None = None,
-        is_gate: bool = False,
+        admission: Admission | None = None,
     ) -> None:
         self.place = place  # in words, for messages: "backend 'thread'"
         self.capacity = capacity
         self.limit = limit  # the option that set the capacity; "" if none did
         self.links = links  # whether chains may be submitted as a whole
-        self.leads_to = (
-            leads_to  # where its tasks go next; here their files are staged before, or they wait for limits
-        )
-        self.is_gate = is_gate  # they wait for limits
-        self.held = 0  # tasks that do so, and are in no queue of lanes
+        self.leads_to = leads_to  # where its tasks go when their files are there, which are staged here
+        self.admission = admission  # of a gate; each end of one of its tasks makes it due
         self.staging: Lane | None = None  # that leads here
-        self.gate: Lane | None = None  # that leads here
-        if leads_to is not None and is_gate:
-            leads_to.gate = self
-        elif leads_to is not None:
+        if leads_to is not None:
             leads_to.staging = self
         self.is_due = False
         self.tells = False  # starts are to be told at once
@@ -83,19 +74,19 @@ class Lane:
 
 
 class Lanes:
-    """Lanes with tasks that can run, and tasks on their way between lanes: from a gate, or from where their files are
-    brought, to where they run."""
+    """Lanes with tasks that can run, and tasks on their way from where their files are brought to where they run.
 
-    __slots__ = ("due", "freed", "left", "taking")
+    Args:
+        queue: where tasks wait for limits; None for one of its own.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("due", "queue", "taking")
+
+    def __init__(self, queue: Queue[Any] | None = None) -> None:
         # Any: of the runtime's own class of tasks, which this room does not know.
         self.due: list[Lane] = []
         self.taking: list[Any] = []  # what was taken last; whoever has handed it on empties it
-        self.left: list[Any] = []  # tasks that wait for limits no more
-        self.freed = (
-            False  # something of a limit was given back; whoever has looked at those that wait takes it down
-        )
+        self.queue: Queue[Any] = Queue() if queue is None else queue
 
     def enqueue(self, task: Task) -> None:
         """A READY task can run in its lane."""
@@ -110,12 +101,12 @@ class Lanes:
 
     # -- to where they run --------------------------------------------------------------------------------
 
-    def take(self, lane: Lane) -> list[Task]:
-        """The tasks to submit to a lane that was due: as many as it has room for, and no more than `MOST`. If there are
-        more it is due again."""
+    def take(self, lane: Lane, most: int = MOST) -> list[Task]:
+        """The tasks to submit to a lane that was due: as many as it has room for, and no more than ``most``. If there
+        are more it is due again."""
         lane.is_due = False
         ready = lane.ready
-        room = MOST if lane.capacity is None else min(MOST, lane.capacity - lane.taken)
+        room = most if lane.capacity is None else min(most, lane.capacity - lane.taken)
         if len(ready) <= room:
             # Others were cancelled while they were held. Nearly all have the one story, which is asked first.
             batch = [task for task in ready if task.story == READIED or task.story & NOW == READY]
@@ -126,10 +117,15 @@ class Lanes:
                 task = ready.popleft()
                 if task.story & NOW == READY:
                     batch.append(task)
-        self.taking = batch
-        lane.taken += len(batch)
+        self.hand_over(lane, batch)
         if ready and (lane.capacity is None or lane.taken < lane.capacity):
             self.wake(lane)
+        return batch
+
+    def hand_over(self, lane: Lane, batch: list[Task]) -> None:
+        """READY tasks of a lane are about to be submitted."""
+        self.taking = batch
+        lane.taken += len(batch)
         if lane.staging is not None and lane.staging.ready:
             self.wake(lane.staging)
         links = lane.links
@@ -146,7 +142,6 @@ class Lanes:
                 follower: Any = task.dependents  # one task, a list of them, or None
                 if follower is not None and type(follower) is not list and follower.waiting == 1:
                     self._link(task, lane)
-        return batch
 
     def _link(self, head: Task, lane: Lane) -> None:
         """Submit behind a task what waits for it and for nothing else, and so on."""
@@ -172,52 +167,36 @@ class Lanes:
         """A task does not run any more: another may in its place."""
         lane = task.lane
         lane.taken -= 1
-        if lane.ready:
+        if lane.ready or lane.admission is not None:
             self.wake(lane)
 
     def leave(self, task: Task) -> None:
         """A task that was READY is over."""
         if not task.is_held:
             task.lane.drop()
-        elif task.lane.is_gate:
-            self._less_held(task.lane)
-            self.left.append(task)
+        elif task.wants is not None:
+            self.queue.leave(task)
+            no_more_held(self, task)
+            self.wake(task.lane)  # others may go on whom it kept waiting
 
     # -- by a gate, or by where files are brought ----------------------------------------------------------
 
-    def take_to_hold(self, gate: Lane) -> list[Task]:
-        """The tasks of a gate, which are to wait for limits now. They stay READY."""
+    def take_to_hold(self, gate: Lane, most: int) -> list[Task]:
+        """The first tasks of a gate, which are to wait for limits now. They stay READY."""
         gate.is_due = False
-        batch = [task for task in gate.ready if task.story & NOW == READY]
-        gate.ready.clear()
-        gate.dropped = 0
-        gate.held += len(batch)
-        for task in batch:
-            task.is_held = True
-        return batch
-
-    def admitted(self, task: Task, amounts: Mapping[Limit, float]) -> None:
-        """A task has all that it needs of limits, and goes on to where it runs."""
-        gate = task.lane
-        assert gate.leads_to is not None
-        self._less_held(gate)
-        task.is_held = False
-        task.wants = None
-        task.amounts = amounts
-        task.lane = gate.leads_to
-        self.enqueue(task)
-
-    def _less_held(self, gate: Lane) -> None:
-        gate.held -= 1
-        if gate.staging is not None and gate.staging.ready:
-            self.wake(gate.staging)
+        batch = [gate.ready.popleft() for _ in range(most)]
+        if gate.ready:
+            self.wake(gate)
+        else:
+            gate.dropped = 0
+        return [task for task in batch if task.story & NOW == READY]
 
     def release(self, task: Task) -> None:
         """Give back what a task uses of limits."""
         amounts, task.amounts = task.amounts, None
         if amounts is not None:
             give_back_all(amounts)
-            self.freed = True
+            self.wake(task.lane)  # others may go on
 
     def take_to_stage(self, lane: Lane) -> list[Task]:
         """The tasks of a staging lane whose files are to be brought now. They stay READY. No more are on their way, or
@@ -225,7 +204,9 @@ class Lanes:
         the disk."""
         assert lane.capacity is not None and lane.leads_to is not None
         lane.is_due = False
-        room = lane.capacity - lane.taken - len(lane.leads_to.ready) - lane.leads_to.held
+        gate = lane.leads_to.admission
+        held = 0 if gate is None else gate.held + len(gate.admitted)
+        room = lane.capacity - lane.taken - len(lane.leads_to.ready) - held
         batch: list[Task] = []
         while lane.ready and len(batch) < room:
             task = lane.ready.popleft()

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import heapq
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from numbers import Real
 from typing import Any, Final, Generic, NamedTuple, Protocol, TypeAlias, TypeGuard, TypeVar
 
@@ -149,6 +149,12 @@ class Limit:
             self._tokens = min(self.burst, self._tokens + (now - self._refilled) * self.rate / self.per)
         self._refilled = now
         return min(slots, self._tokens)
+
+    def spare(self) -> float:
+        """How much could be taken with half of it left to others; nothing of a rate, which counts what begins."""
+        if self.rate is not None or self.concurrency is None:
+            return 0.0
+        return self.concurrency / 2 - self.used
 
     def take(self, weight: float) -> None:
         """Use so much, from what `free` has told."""
@@ -289,6 +295,10 @@ class Queue(Generic[T]):
         else:
             del self._lines[limits]
 
+    def has_any(self, limits: Iterable[Limit]) -> bool:
+        """Whether somebody waits for one of these limits."""
+        return bool(self._number_of) and any(limit in line for line in self._lines for limit in limits)
+
     def ahead_of(self, what: T) -> int:
         """How many wait for the same limits and are to be served before."""
         number = self._number_of[what]
@@ -329,6 +339,20 @@ class Needs:
             known = _named(limit, named)
             if not callable(weight):
                 check_amounts({known: weight})
+
+    def constant(self, named: Mapping[str, Limit]) -> dict[Limit, float] | None:
+        """What each call needs; None if that follows from its arguments.
+
+        Raises:
+            LookupError: no limit has such a name.
+            ValueError: there will never be so much.
+        """
+        if any(callable(weight) for weight in self._weights.values()):
+            self.check(named)
+            return None
+        amounts = self.amounts(named, (), {})
+        check_amounts(amounts)
+        return amounts
 
     def amounts(
         self, named: Mapping[str, Limit], args: tuple[object, ...], kwargs: Mapping[str, object]

@@ -8,9 +8,10 @@ from collections.abc import Callable, Iterable
 
 from ..errors import Cause
 from .dependents import blame, tell_dependents
+from .gates import is_waiting, no_more_held
 from .inside import adopt_children
 from .joins import Join, count
-from .lanes import Lane
+from .lanes import Lane, Lanes
 from .scheduler import Scheduler
 from .states import CANCELLING, NOW, PENDING, READY, SUBMITTED, SUCCEEDED
 from .task import Task, each_of
@@ -20,18 +21,16 @@ def mend(
     scheduler: Scheduler,
     lanes: Iterable[Lane],
     dependencies_of: Callable[[Task], Iterable[Task]],
-    waits_for_limits: Callable[[Task], bool],
 ) -> None:
     """Recompute all counters from the states of the tasks, and queue each task that should be in a queue and is not.
-    ``dependencies_of`` tells what a task depends on that was not submitted, ``waits_for_limits`` whether it is known to
-    whoever holds it that a task waits."""
+    ``dependencies_of`` tells what a task depends on that was not submitted."""
     scheduler.telling.clear()  # who was to be told waits for more than will tell it, and is found by that
     for task in list(scheduler.live.values()):
         if task.id in scheduler.live and task.story & NOW > CANCELLING:
             _end(scheduler, task)
     live = list(scheduler.live.values())
     _count_slots(live, lanes)
-    held = {task.id for lane in lanes for task in lane.ready}
+    held = {task.id for lane in lanes for task in _queued(lane)}
     linked = {task.link.id for task in live if task.link is not None}
     told = Counter(dependent.id for task in live for dependent in each_of(task.dependents))
     for task in live:
@@ -47,12 +46,12 @@ def mend(
             if not task.waiting and now != SUBMITTED:
                 scheduler.all_in(task)
         elif now == READY and task.id not in held:
-            _queue(scheduler, task, waits_for_limits)
+            _queue(scheduler.lanes, task)
         elif now == SUBMITTED and task.waiting and task.id not in linked:
             scheduler.given_back(task)
     for lane in lanes:
         lane.is_due = lane in scheduler.lanes.due
-        if lane.ready:
+        if lane.ready or lane.admission is not None:
             scheduler.lanes.wake(lane)
 
 
@@ -68,16 +67,21 @@ def _join_anew(scheduler: Scheduler, task: Task, join: Join) -> None:
     count(scheduler, task, join)
 
 
-def _queue(scheduler: Scheduler, task: Task, waits_for_limits: Callable[[Task], bool]) -> None:
+def _queue(lanes: Lanes, task: Task) -> None:
     """A task is READY and in no lane's queue."""
     lane = task.lane
-    if lane.leads_to is None and not task.is_held:  # else its next attempt follows by itself
-        scheduler.lanes.enqueue(task)
-    elif lane.is_gate and not waits_for_limits(task):
+    if task.is_held and task.wants is None:
+        return  # its next attempt follows by itself
+    if lane.admission is not None:
+        if is_waiting(task) and task in lanes.queue:
+            return
+        lanes.queue.leave(task)
         if task.is_held:
-            lane.held -= 1
-            task.is_held = False
-        scheduler.lanes.enqueue(task)
+            no_more_held(lanes, task)
+        lanes.release(task)
+        lanes.enqueue(task)
+    elif lane.leads_to is None:
+        lanes.enqueue(task)
 
 
 def _blame_all(task: Task, dependencies: Iterable[Task]) -> None:
@@ -103,8 +107,13 @@ def _end(scheduler: Scheduler, task: Task) -> None:
 
 def _count_slots(live: list[Task], lanes: Iterable[Lane]) -> None:
     taken = Counter(task.lane for task in live if SUBMITTED <= task.story & NOW <= CANCELLING)
-    held = Counter(task.lane for task in live if task.story & NOW == READY and task.is_held)
+    held = Counter(task.lane for task in live if is_waiting(task))
     for lane in lanes:
-        lane.held = held[lane] if lane.is_gate else 0
         if lane.leads_to is None:  # else it has what is being staged, which only the stager knows
             lane.taken = taken[lane]
+        if lane.admission is not None:
+            lane.admission.held = held[lane]
+
+
+def _queued(lane: Lane) -> Iterable[Task]:
+    return lane.ready if lane.admission is None else (*lane.ready, *lane.admission.admitted)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+MOST: Final = 500
+"""Tasks that are submitted at a time, so that a large burst leaves others on the same event loop their turns."""
 FRAME_SECONDS: Final = 0.001
 """Seconds of work in one frame: long against what a frame costs to send, short against what anybody notices."""
 AHEAD: Final = 0.002

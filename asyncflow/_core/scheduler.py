@@ -124,7 +124,7 @@ class Scheduler:
             del self.live[task.id]
             lane = task.site.lane
             lane.taken -= 1
-            if lane.ready and not lane.is_due:
+            if not lane.is_due and (lane.ready or lane.admission is not None):
                 lane.is_due = True
                 self.lanes.due.append(lane)
             task.args = ()
@@ -225,7 +225,9 @@ class Scheduler:
         task.enter(PENDING if task.waiting else READY)
         task.link = None  # the next time another may follow, or none
         task.attempt -= 1
-        task.lane.taken -= 1
+        self.lanes.vacate(task)
+        if task.rare is not None and task.rare.amounts is not None:
+            self.lanes.release(task)
         if not task.waiting:
             self.lanes.enqueue(task)
 
@@ -277,7 +279,8 @@ class Scheduler:
             self.retrying[task.id] = lane
         elif task.story & NOW == READY and task.is_held:
             task.is_held = False
-            task.lane = lane
+            if task.lane is not lane:
+                task.lane = lane
             self.lanes.enqueue(task)
 
     def returned_futures(self, block: Task, dependencies: Sequence[Task]) -> None:

@@ -151,11 +151,12 @@ def _reason(task: Task, dependencies: Sequence[Task]) -> str:
             lane = task.lane
             if lane.leads_to is not None:
                 return f"could run on {place}, but for staging: its files are being brought"
-            if lane.capacity is not None and lane.taken >= lane.capacity:
-                if not lane.limit:
+            slots = lane if lane.admission is None else lane.admission.slots
+            if slots.capacity is not None and slots.taken >= slots.capacity:
+                if not slots.limit:
                     before = lane.taken + next((n for n, each in enumerate(lane.ready) if each is task), 0)
                     return f"could run; {place} has {before:,} others to run first"
-                return f"could run; {lane.limit}={lane.capacity} holds it: {lane.taken} are running"
+                return f"could run; {slots.limit}={slots.capacity} holds it: {slots.taken} are running"
             return f"could run; it goes to {place} next"
         case State.SUBMITTED if task.waiting:
             return f"was handed to {place} together with what it waits for"

@@ -77,12 +77,9 @@ class Definition:
         self.retries = (
             Retries(options.retries, options.retry_delay, options.retry_on) if options.retries else None
         )
-        # What its function returns is its future's value, and nothing else is to be done then.
+        # What its function returns in the first attempt is its future's value, and nothing else is to be done then.
         self.ends_plainly = (
-            not self.is_block
-            and not self.is_command
-            and self.timeout is self.deadline is None
-            and self.retries is None
+            not self.is_block and not self.is_command and self.timeout is self.deadline is None
         )
         self._staged: Definition | None = None
 

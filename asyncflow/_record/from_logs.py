@@ -104,7 +104,7 @@ class _Logs:
     def is_staged(self, task_id: int) -> bool:
         """Whether the files of a task are there that was not handed over."""
         task = self._live.get(task_id)
-        return task is not None and (task.lane.leads_to is None or task.lane.is_gate)
+        return task is not None and task.lane.leads_to is None
 
     # -- what the logs say --------------------------------------------------------------------------------
 

@@ -156,7 +156,8 @@ class Record:
             runs_in = lane
             while runs_in.leads_to is not None:
                 runs_in = runs_in.leads_to
-            limit = "" if runs_in.capacity is None else runs_in.limit
+            slots = runs_in if runs_in.admission is None else runs_in.admission.slots
+            limit = "" if slots.capacity is None else slots.limit
             where = place_in(called.code, called.at)
             site = Site(name, kind, runs_in.place, limit, where, called.workflow, detached)
             if len(self._cached) >= _CACHED:

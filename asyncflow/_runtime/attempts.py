@@ -102,12 +102,12 @@ class Attempts:
     def mend(self) -> None:
         """A step was cut short, perhaps before it was seen to that a task is tried again."""
         for task in self._scheduler.live.values():
-            waits = task.story & NOW == READY and task.is_held and not task.lane.is_gate
+            waits = task.story & NOW == READY and task.is_held and task.wants is None
             if (waits or task.id in self._scheduler.retrying) and task.id not in self._timers:
                 self._timers[task.id] = self._turns.call_later(0, self._now, task, context=self._context)
 
     def _now(self, task: Task) -> None:
-        lane = task.lane.gate or task.lane
+        lane = task.lane
         if task.files is not None and task.files.is_staged and lane.staging is not None:
             lane = lane.staging
         self._scheduler.again(task, lane)

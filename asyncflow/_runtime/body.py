@@ -8,6 +8,7 @@ import types
 from collections.abc import Callable, Generator, Iterator
 from typing import Any
 
+from .._core.gates import used_by
 from .._core.states import NOW, SUBMITTED
 from .._core.task import Task
 from .._worker.whose import runs_task
@@ -72,7 +73,7 @@ def to_its_end(
                     awaited = run(runner.throw, deadlock)
                     deadlock = None  # its frames hold this one
                     continue
-                if task.rare is not None and task.rare.amounts is not None:
+                if used_by(task) is not None:
                     task._run.steps.flush_soon()  # looks at blocks that hold limits
             try:
                 yield awaited

@@ -9,7 +9,8 @@ from typing import Any
 
 from .._core.dependents import tell_more
 from .._core.joins import KIND as JOIN
-from .._core.lanes import MOST, Lane
+from .._core.lanes import Lane
+from .._core.pace import MOST
 from .._core.scheduler import Scheduler
 from .._core.task import Task
 from .._record.record import Record
@@ -107,13 +108,10 @@ class Dispatch:
                     (self._joins if task.definition.kind == JOIN else self._blocks).resolve(task)
             for _ in range(len(due)):
                 lane = scheduler.lanes.due.pop(0)
-                if lane.is_gate:
-                    self._gate.hold(inputs.fill(scheduler.lanes.take_to_hold(lane), self._failures.failed))
-                    continue
                 if lane.leads_to is not None:
                     self._files.stage(scheduler.lanes.take_to_stage(lane))
                     continue
-                batch = scheduler.lanes.take(lane)
+                batch = scheduler.lanes.take(lane) if lane.admission is None else self._gate.take(lane)
                 self.submit(lane, batch)
                 scheduler.lanes.taking = []
                 submitted += len(batch)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from contextvars import Context
 from threading import Lock
@@ -13,12 +13,14 @@ from time import perf_counter
 from typing import Final
 from weakref import WeakSet, WeakValueDictionary
 
+from .._core import gates
+from .._core.lanes import Lane
 from .._core.limits import Limit, Queue, Waiting, check_amounts, give_back_all
 from .._core.scheduler import Scheduler
-from .._core.states import NOW, READY
 from .._core.story import Line
 from .._core.task import Task
 from .._record.record import Record
+from . import inputs
 from .failures import Failures
 from .holding import Holding
 from .steps import Steps
@@ -47,13 +49,17 @@ class _Waiting:
         """Whether what uses limits there can still give them back."""
         return not self._loop.is_closed() and self._process == os.getpid()
 
+    def now(self) -> float:
+        """Seconds, by the clock of rates."""
+        return self._loop.time()
+
     def waits(self) -> bool:
         """Whether anybody waits for a limit there."""
         return len(self.queue) > 0
 
     def look(self) -> None:
         """Let go on what can."""
-        self._admitted.extend(self.queue.admit(self._loop.time()))
+        self._admitted.extend(self.queue.admit(self.now()))
         while self._admitted:
             _gate_of(self._admitted[0].what).admitted(*self._admitted[0][2:])
             self._admitted.popleft()
@@ -82,6 +88,7 @@ class Gate:
         holding: is told which blocks hold limits.
         record: where waits are recorded; None where nothing is.
         named: the engine's limits; others may be added while it runs.
+        lanes: of the run; others may be added, too.
     """
 
     def __init__(
@@ -93,6 +100,7 @@ class Gate:
         holding: Holding,
         record: Record | None,
         named: Mapping[str, Limit],
+        lanes: Iterable[Lane],
     ) -> None:
         self._steps = steps
         self._scheduler = scheduler
@@ -100,38 +108,68 @@ class Gate:
         self._holding = holding
         self.record = record
         self._named = named
+        self._lanes = lanes
         self._waiting = _WAITING.setdefault(id(loop), _Waiting(loop))
         self._waiting.gates.add(self)
+        scheduler.lanes.queue = self._waiting.queue
 
-    def hold(self, tasks: Iterable[Task]) -> None:
-        """Have tasks wait for what they need; all values are among their arguments."""
-        now = perf_counter()
+    def take(self, gate: Lane) -> list[Task]:
+        """The tasks of a gate to submit. Others that are ready wait from now on."""
+        lanes, queue = self._scheduler.lanes, self._waiting.queue
+        is_others_turn = gates.settle(lanes, gate)
+        if queue:
+            self._waiting.look()
+        if is_others_turn:
+            return []
+        with _TURNS:  # nobody may take a limit for another event loop between the two
+            batch = gates.take(lanes, gate, queue, self._waiting.now()) if self._serve(gate) else None
+        if batch is None:
+            self._hold(gate)
+            return []
+        if batch and batch[0].definition.is_block:  # all are, in its lane
+            self._holding.blocks.update(batch)
+        return batch
+
+    def _serve(self, gate: Lane) -> bool:
+        """Have the limits of a gate count for this event loop. Tells whether they can."""
+        assert gate.admission is not None
+        try:
+            for limit in gate.admission.amounts or ():
+                limit.watched_by(self._waiting)
+        except RuntimeError:
+            return False
+        return True
+
+    def _hold(self, gate: Lane) -> None:
+        """Have the tasks of a gate wait for what they need."""
+        assert gate.admission is not None
+        now, amounts = perf_counter(), gate.admission.amounts
+        lanes = self._scheduler.lanes
+        tasks: Sequence[Task] = lanes.take_to_hold(gate, gates.first_in_line(lanes, gate))
+        if amounts is None:  # they follow from values
+            tasks = inputs.fill(tasks, self._failures.failed)
         for task in tasks:
-            needs = task.definition.needs
-            assert needs is not None
             try:
-                amounts = needs.amounts(self._named, task.args, task.kwargs)
-                self._waiting.queue.join(task, amounts)
-                task.wants = amounts
-                task.held_since = now
-                for limit in amounts:
+                needed = self._amounts(task) if amounts is None else amounts
+                self._waiting.queue.join(task, needed)
+                gates.hold(task, needed, now)
+                for limit in needed:
                     if not limit.serves(self._waiting):
-                        with _TURNS:  # else two event loops might take it each for their own
+                        with _TURNS:
                             limit.watched_by(self._waiting)
             except KeyboardInterrupt:
                 raise
             except BaseException as error:  # by a function of the user's
-                self._waiting.queue.leave(task)
                 self._failures.failed(task, error)
-        self.look()
+        self._waiting.look()
+
+    def _amounts(self, task: Task) -> Mapping[Limit, float]:
+        needs = task.definition.needs
+        assert needs is not None
+        return needs.amounts(self._named, task.args, task.kwargs)
 
     def look(self) -> None:
-        """Something of a limit has come free, or somebody has stopped waiting."""
-        scheduler = self._scheduler
-        scheduler.lanes.freed = False
-        for task in scheduler.lanes.left:
-            self._waiting.queue.leave(task)
-        scheduler.lanes.left.clear()
+        """Let go on who can."""
         self._waiting.look()
 
     def line(self, task: Task) -> Line | None:
@@ -139,52 +177,50 @@ class Gate:
         if task not in self._waiting.queue:
             return None
         wants = task.wants or {}
-        gates = sorted(self._waiting.gates, key=lambda gate: gate is not self)
-        using = [each for gate in gates for each in gate.using()]
-        holders = {limit: [each for each in using if limit in (each.amounts or ())] for limit in wants}
+        ours_first = sorted(self._waiting.gates, key=lambda gate: gate is not self)
+        using = [each for gate in ours_first for each in gate.using()]
+        holders = {limit: [each for each in using if limit in (gates.used_by(each) or ())] for limit in wants}
         return Line(holders, self._waiting.queue.ahead_of(task))
 
     def using(self) -> list[Task]:
         """The tasks of this run that use something of a limit."""
-        return [task for task in self._scheduler.live.values() if task.amounts is not None]
+        return [task for task in self._scheduler.live.values() if gates.used_by(task) is not None]
 
     def admitted(self, task: Task, amounts: Mapping[Limit, float]) -> None:
-        """A task has all that it needs."""
-        if self._is_held(task):
+        """A task that was held has all that it needs."""
+        if gates.is_waiting(task):
             if self.record is not None and task.held_since is not None:
                 self.record.admitted(task.id, task.held_since, perf_counter())
-            self._scheduler.lanes.admitted(task, amounts)
-            if task.definition.is_block:
-                self._holding.blocks.add(task)
+            gates.admit(self._scheduler.lanes, task, amounts)
             self._steps.flush_soon()
         elif task.amounts is not amounts:
             give_back_all(amounts)
 
     def never(self, task: Task, amounts: Mapping[Limit, float]) -> None:
         """A task waits for more than there will be, since a limit was changed."""
-        if self._is_held(task):
+        if gates.is_waiting(task):
             try:
                 check_amounts(amounts)
             except ValueError as error:
                 self._failures.failed(task, error)
             self._steps.flush_soon()
 
-    def holds(self, task: Task) -> bool:
-        """Whether it is known here that a task waits."""
-        return task in self._waiting.queue
-
     def abandon(self) -> None:
         """Nothing of the run goes on."""
+        for lane in self._lanes:
+            if lane.admission is not None:
+                self._give_back(lane.admission.amounts, lane.admission.counted)
+                lane.taken = lane.admission.counted = 0
         for task in self._scheduler.live.values():
             self._waiting.queue.leave(task)
             amounts, task.amounts = task.amounts, None
-            for limit, weight in (amounts or {}).items():
-                if limit.serves(self._waiting):
-                    limit.give_back(weight)
+            self._give_back(amounts, 1)
         self._waiting.changed()
 
-    def _is_held(self, task: Task) -> bool:
-        return task.story & NOW == READY and task.is_held and task.lane.is_gate
+    def _give_back(self, amounts: Mapping[Limit, float] | None, times: int) -> None:
+        for limit, weight in (amounts or {}).items():
+            if limit.serves(self._waiting):
+                limit.give_back(weight * times)
 
 
 def _gate_of(task: Task) -> Gate:

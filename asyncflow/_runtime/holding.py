@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from .._core.circles import drawn, for_ever, way_to
+from .._core.gates import is_waiting, used_by
 from .._core.limits import Limit
-from .._core.states import NOW, PENDING, READY, RUNNING
+from .._core.states import NOW, PENDING, RUNNING
 from .._core.task import Task
 from ..errors import Deadlock
 from .coroutines import Coroutines
@@ -29,7 +30,7 @@ class Holding:
     def look(self) -> None:
         """Raise `Deadlock` in a block that will never go on, if there is one. Whoever else waits for what that gives
         back is looked at when it has."""
-        self.blocks = {block for block in self.blocks if block.amounts is not None}
+        self.blocks = {block for block in self.blocks if used_by(block) is not None}
         waits = {block: self._awaited_inside(block) for block in self.blocks}
         stuck = for_ever({block: tasks for block, tasks in waits.items() if tasks})
         if stuck:
@@ -45,7 +46,7 @@ class Holding:
         inside = list((block.children or {}).values())
         for task in inside:  # grows while it is walked
             now = task.story & NOW
-            if now == READY and task.is_held and task.wants is not None:
+            if is_waiting(task):
                 found.append(task)
             elif now == RUNNING and task.definition.is_block and self._waits(task):
                 inside.extend((task.children or {}).values())

@@ -75,7 +75,7 @@ class Mending:
         self._gate.look()
         if self._attempts is not None:
             self._attempts.mend()
-        mend(scheduler, behind, inputs.awaited_yet, self._gate.holds)
+        mend(scheduler, behind, inputs.awaited_yet)
         self._recover(lost)
         coroutines.mend(
             [

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from .._core.gates import Admission, Slots
 from .._core.lanes import Lane
 from .._core.limits import Limit
 from .._core.pace import window
@@ -17,6 +18,9 @@ from .coroutines import Coroutines
 from .foreign import Foreign
 from .place import Place
 
+_GATES: Final = (
+    256  # lanes for amounts of limits; each use of `with_options(max_concurrent=...)` makes a limit
+)
 _EACH: Final = 2  # tasks with files that are handed to a backend, for each of its workers
 
 
@@ -72,7 +76,8 @@ class Places:
             self._commands = Lane("this machine", executables, "executables")
         self._staging: dict[Lane, Lane] = {}
         self._alone: dict[Lane, Lane] = {}
-        self._gates: dict[Lane, Lane] = {}
+        self._slots: dict[Lane, Slots] = {}
+        self._gates: dict[object, Lane] = {}
         self._limits = limits
 
     def complete(self, coroutines: Coroutines, foreign: Foreign, commands: Commands | None) -> None:
@@ -92,10 +97,11 @@ class Places:
         lane = self.lane_in_the_end(definition)
         if definition.needs is not None and self._limits is not None:
             try:
-                definition.needs.check(self._limits)
+                amounts = definition.needs.constant(self._limits)
             except (LookupError, ValueError) as error:
                 raise type(error)(f"{definition.name!r}: {error}") from None
-            return self._behind_gate(lane)
+            if amounts != {}:
+                return self._gate_to(lane, amounts)
         return lane if definition.retries is None else self._without_chains(lane)
 
     def lane_in_the_end(self, definition: Definition) -> Lane:
@@ -123,20 +129,29 @@ class Places:
                 self.behind[alone] = self.behind[lane]
         return alone
 
-    def _behind_gate(self, lane: Lane) -> Lane:
-        """The gate to the same place, where tasks wait for limits. Of those that have what they need no more are handed
-        over than can run: else they would hold it while they stand in a queue."""
-        gate = self._gates.get(lane)
+    def _gate_to(self, lane: Lane, amounts: Mapping[Limit, float] | None) -> Lane:
+        """The lane to the same place for tasks that need such amounts of limits, or such as follow from arguments."""
+        if len(self._gates) >= _GATES:
+            amounts = None  # one for all of them does, too
+        key = lane, None if amounts is None else tuple(amounts.items())
+        gate = self._gates.get(key)
         if gate is None:
+            slots = self._slots_of(lane)
+            gate = Lane(lane.place, admission=Admission(slots, amounts))
+            gate.tells = lane.tells
+            self._gates[key] = gate
+            if lane in self.behind:  # else nothing is run there
+                self.behind[gate] = self.behind[lane]
+        return gate
+
+    def _slots_of(self, lane: Lane) -> Slots:
+        slots = self._slots.get(lane)
+        if slots is None:
             place = self.behind.get(lane)  # None for the loop, where nothing is to run
             workers = None if place is None else _told_workers(place)
             capacity = workers if workers and not lane.limit else lane.capacity
-            target = Lane(lane.place, capacity, lane.limit or "workers")
-            target.tells = lane.tells
-            gate = self._gates[lane] = Lane(lane.place, leads_to=target, is_gate=True)
-            if place is not None:
-                self.behind[target] = self.behind[gate] = place
-        return gate
+            slots = self._slots[lane] = Slots(capacity, lane.limit or "workers", lane.capacity)
+        return slots
 
     def tell_starts(self) -> None:
         """Have starts told at once: somebody listens."""
@@ -156,8 +171,10 @@ class Places:
         found = {place: Counts(number) for place, number in workers.items()}
         for lane in {*self.behind, *self._staging.values()}:
             counts = found[lane.place]
-            counts.held += lane.held
             counts.ready += len(lane.ready)
+            if lane.admission is not None:
+                counts.held += lane.admission.held
+                counts.ready += len(lane.admission.admitted)
             if lane.leads_to is None:
                 counts.taken += lane.taken
             else:
@@ -183,12 +200,12 @@ class Places:
 
     def staging_for(self, lane: Lane) -> Lane:
         """The lane where files are staged for tasks that are then to run in another."""
-        staging = lane if lane.leads_to is not None and not lane.is_gate else self._staging.get(lane)
+        staging = lane if lane.leads_to is not None else self._staging.get(lane)
         if staging is None:
             target = lane
             place = self.behind[lane]
             workers = _told_workers(place)
-            if not lane.is_gate and (lane.links or (workers is not None and not lane.limit)):
+            if lane.admission is None and (lane.links or (workers is not None and not lane.limit)):
                 # What follows such a task waits until its outputs have been looked at: no chains. And enough are handed
                 # over to keep the workers busy, and no more: the files of the rest need not be there yet.
                 target = Lane(lane.place, workers and _EACH * workers, f"{_EACH} × workers")

@@ -135,7 +135,7 @@ class Reports:
         if (
             not task.site.definition.ends_plainly
             or (value is not None and type(value) in NO_VALUES)
-            or (task.story != HANDED and task.story & NOW == CANCELLING)
+            or (task.story != HANDED and (task.attempt > 1 or task.story & NOW == CANCELLING))
         ):
             self._ended_with(task, value)
             return

@@ -175,7 +175,7 @@ class Run:
         steps, scheduler, places, inbox = self.steps, self.scheduler, self.places, self.inbox
         stager, failures, record = self.files.stager, self.failures, self.record
         holding = Holding(self.coroutines, failures)
-        self.gate = Gate(steps, self.loop, scheduler, failures, holding, record, limits)
+        self.gate = Gate(steps, self.loop, scheduler, failures, holding, record, limits, places.behind)
         endings = Endings(self.attempts, self.timeouts, stager, self.joins, self.unseen, self.log, record)
         self.stopping = Stopping(steps, self.loop, scheduler, places, stager, self.foreign)
         self.dispatch = self.Dispatch(
@@ -195,9 +195,7 @@ class Run:
                 audience=audience,
                 journal=journal,
             )
-        steps.complete(
-            *(self.dispatch, self.gate, holding, self.stopping, self.coroutines, inbox, mending, self.teller)
-        )
+        steps.complete(*(self.dispatch, holding, self.stopping, self.coroutines, inbox, mending, self.teller))
         self._recording: list[Any] = [
             *(self, steps, self.wiring, failures, self.starts, self.blocks, self.joins),
             *(self.files, self.gate, self.reports, endings, self.dispatch),

@@ -9,6 +9,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Final
 
 from .._causes import brief
+from .._core.gates import used_by
 from .._core.limits import Limit
 from .._core.overview import Full, Overview, Retry, Running, Workers
 from .._core.states import CANCELLING, NOW, PENDING, READY, SUBMITTED
@@ -39,7 +40,7 @@ def snapshot_of(run: Run, head: str) -> Overview:
     held = [task for task in oldest if task.is_held and task.story & NOW == READY]
     wants = [task for task in held if task.wants is not None]
     tried = [task for task in held if task.wants is None and task.failed_attempts]
-    users = [task for task in oldest if task.amounts is not None]
+    users = [task for task in oldest if used_by(task) is not None]
     running = _running(run, oldest, now)
     places = run.places.counts()
     waiting = _reasons(run, places)
@@ -93,7 +94,7 @@ def _full(wants: list[Task], users: list[Task]) -> list[Full]:
     return [
         Full(
             f"{limit.name!r}, {limit.told()}",
-            [_shown(task) for task in users if limit in (task.amounts or ())],
+            [_shown(task) for task in users if limit in (used_by(task) or ())],
             number,
         )
         for limit, number in waiting.most_common(3)

@@ -8,7 +8,7 @@ from contextvars import Context
 from threading import get_ident
 from time import perf_counter
 
-from .._core.lanes import MOST
+from .._core.pace import MOST
 from .._core.scheduler import Scheduler
 from .._core.task import Task
 from .._record.record import Record
@@ -17,7 +17,6 @@ from ..backend import ExecutionBackend
 from .burst import Burst
 from .coroutines import Coroutines
 from .dispatch import Dispatch
-from .gate import Gate
 from .holding import Holding
 from .inbox import Inbox
 from .mending import Mending
@@ -61,7 +60,6 @@ class StepLoop:
     def complete(
         self,
         dispatch: Dispatch,
-        gate: Gate,
         holding: Holding,
         stopping: Stopping,
         coroutines: Coroutines,
@@ -73,7 +71,6 @@ class StepLoop:
 
         Args:
             dispatch: carries out the scheduler's commands.
-            gate: holds tasks that wait for limits.
             holding: knows the blocks that hold limits.
             stopping: knows who waits for the end of tasks.
             coroutines: run beside the steps.
@@ -82,7 +79,6 @@ class StepLoop:
             teller: tells listeners; None where nothing is recorded.
         """
         self._dispatch = dispatch
-        self._gate = gate
         self._holding = holding
         self._stopping = stopping
         self._coroutines = coroutines
@@ -124,8 +120,6 @@ class StepLoop:
             if self._dispatch.carry_out(due) >= MOST:
                 self.flush_soon()
                 break
-        if scheduler.lanes.freed or scheduler.lanes.left:
-            self._gate.look()
         if self._holding.blocks:
             self._holding.look()
         self._stopping.wake()

@@ -13,6 +13,7 @@ from typing import Any, Final
 from weakref import WeakSet
 
 from .._core.circles import drawn, way_to
+from .._core.gates import used_by
 from .._core.states import NOW, RUNNING
 from .._core.task import Task, each_of
 from ..errors import Deadlock
@@ -67,7 +68,7 @@ def _heard_of(self: TaskFuture[Any], fn: Callable[..., object], /, *, context: C
     block: Any = SCOPE.get().block
     if block is None or self.done() or block.story & NOW > RUNNING:
         return
-    if block.rare is not None and block.rare.amounts is not None:
+    if used_by(block) is not None:
         block._run.steps.flush_soon()  # looks at blocks that hold limits
     if self.owner is block:
         return

@@ -7,10 +7,11 @@ from collections import namedtuple
 from random import Random
 from typing import Any
 
-from asyncflow._core import arguments
+from asyncflow._core import arguments, gates
 from asyncflow._core.dependents import tell_more
+from asyncflow._core.gates import Admission, Slots
 from asyncflow._core.lanes import Lane
-from asyncflow._core.limits import Limit, Queue
+from asyncflow._core.limits import Limit
 from asyncflow._core.scheduler import Scheduler
 from asyncflow._core.states import State
 from asyncflow._core.task import Task
@@ -50,6 +51,7 @@ class Habits:
     dependencies: int = 3  # at most so many a call
     chains: int = 30  # calls for the lane on which chains are submitted as a whole
     capacity: int | None = 3
+    slots: int | None = 2  # of all gates together
 
 
 class Drill:
@@ -73,11 +75,12 @@ class Drill:
             Lane("backend 'thread'"),
             Lane("the event loop", habits.capacity, "max_coroutines"),
         ]
-        limited = Lane("backend 'thread'", 2)
-        self.gate = Lane("backend 'thread'", leads_to=limited, is_gate=True)
-        self.lanes = [self.block_lane, self.chain_lane, *self.plain_lanes, limited, self.gate]
-        self.queue = Queue[Task]()
-        self.limits = [Limit("api", concurrency=2), Limit("memory", concurrency=3)]
+        self.limits = api, memory = Limit("api", concurrency=2), Limit("memory", concurrency=3)
+        slots = Slots(habits.slots, "workers", habits.slots and 2 * habits.slots)
+        needed: list[dict[Limit, float] | None] = [None, {api: 1}, {memory: 2}, {memory: 1, api: 1}]
+        self.gates = [Lane("backend 'thread'", admission=Admission(slots, each)) for each in needed]
+        self.lanes = [self.block_lane, self.chain_lane, *self.plain_lanes, *self.gates]
+        self.queue = self.scheduler.lanes.queue
         self.delayed: list[Task] = []
         self.in_chains = 0
         self.dependencies: dict[Task, list[Task]] = {}
@@ -116,7 +119,7 @@ class Drill:
             tell_more(self.scheduler)
         self._collect()
         check_invariants(self.scheduler, self.dependencies, self.lanes)
-        check_limits(self.scheduler, self.dependencies, self.limits, self.queue)
+        check_limits(self.scheduler, self.dependencies, self.limits, self.gates)
         self._compare()
 
     def _anything(self) -> Any:
@@ -132,8 +135,6 @@ class Drill:
             possible.append(self._take)
         if self.scheduler.returned:
             possible.append(self._resolve)
-        if self.scheduler.lanes.freed or self.scheduler.lanes.left:
-            possible.append(self._admit)
         if self.delayed:
             possible.append(self._again)
         if self._in_hands():
@@ -188,15 +189,12 @@ class Drill:
         if is_block:
             return self.block_lane
         if self._often(self.habits.gates):
-            return self.gate
+            return self.random.choice(self.gates)
         return self.chain_lane if self._often(self.habits.chains) else self.random.choice(self.plain_lanes)
 
     def _take(self) -> None:
         lane = self.scheduler.lanes.due.pop(self.random.randrange(len(self.scheduler.lanes.due)))
-        if lane.is_gate:
-            self._hold(lane)
-            return
-        for task in self.scheduler.lanes.take(lane):
+        for task in self._taken(lane):
             link: Task | None = task
             while link is not None:
                 self.oracle.submitted(link.id)
@@ -204,24 +202,34 @@ class Drill:
                 self.in_chains += link is not task
                 link = link.link
 
-    def _hold(self, gate: Lane) -> None:
-        for task in self.scheduler.lanes.take_to_hold(gate):
-            limits = self.random.sample(self.limits, self.random.choice((1, 2)))
-            weights = {limit: self.random.choice((1, 1, 2)) for limit in limits}
-            self.queue.join(task, weights, self.random.choice((0, 0, 1)))
+    def _taken(self, lane: Lane) -> list[Task]:
+        lanes = self.scheduler.lanes
+        if lane.admission is None:
+            return lanes.take(lane)
+        is_others_turn = gates.settle(lanes, lane)
         self._admit()
+        if is_others_turn:
+            return []
+        batch = gates.take(lanes, lane, self.queue, 0.0)
+        if batch is not None:
+            return batch
+        for task in lanes.take_to_hold(lane, gates.first_in_line(lanes, lane)):
+            weights = lane.admission.amounts
+            if weights is None:
+                limits = self.random.sample(self.limits, self.random.choice((1, 2)))
+                weights = {limit: self.random.choice((1, 1, 2)) for limit in limits}
+            self.queue.join(task, weights, self.random.choice((0, 0, 1)))
+            gates.hold(task, weights, 0.0)
+        self._admit()
+        return []
 
     def _admit(self) -> None:
-        scheduler = self.scheduler
-        scheduler.lanes.freed = False
-        while scheduler.lanes.left:
-            self.queue.leave(scheduler.lanes.left.pop())
         for waiting in self.queue.admit(0.0):
-            scheduler.lanes.admitted(waiting.what, waiting.amounts)
+            gates.admit(self.scheduler.lanes, waiting.what, waiting.amounts)
 
     def _again(self) -> None:
         task = self.delayed.pop(self.random.randrange(len(self.delayed)))
-        self.scheduler.again(task, task.lane.gate or task.lane)
+        self.scheduler.again(task, task.lane)
 
     def _fill(self, task: Task) -> None:
         if task.holes:
@@ -420,15 +428,12 @@ class Drill:
     def _nothing_is_left(self) -> None:
         self.scheduler.returned.clear()  # blocks that were cancelled meanwhile
         while self.scheduler.lanes.due:
-            lane = self.scheduler.lanes.due.pop()
-            assert (
-                self.scheduler.lanes.take_to_hold(lane) if lane.is_gate else self.scheduler.lanes.take(lane)
-            ) == []
-        self._admit()
+            assert self._taken(self.scheduler.lanes.due.pop()) == []
         assert not len(self.queue) and not any(limit.used for limit in self.limits)
         assert not self.scheduler.closing and not self.scheduler.watched
         for lane in self.lanes:
-            assert lane.taken == lane.held == 0 and not lane.ready
+            assert lane.taken == 0 and not lane.ready
+            assert lane.admission is None or lane.admission.held == lane.admission.slots.taken == 0
         for task in self.tasks.values():
             assert not task.children and task.state.terminal
 

@@ -6,8 +6,9 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from copy import copy
 
+from asyncflow._core.gates import Admission, is_waiting, used_by
 from asyncflow._core.lanes import Lane
-from asyncflow._core.limits import Limit, Queue
+from asyncflow._core.limits import Limit
 from asyncflow._core.scheduler import Scheduler
 from asyncflow._core.states import State
 from asyncflow._core.task import Task, each_of
@@ -101,23 +102,34 @@ def _keeps_its_children(task: Task, scheduler: Scheduler) -> None:
 
 def _is_in_order(lane: Lane, where: dict[Task, State], scheduler: Scheduler) -> None:
     here = [task for task in where if task.lane is lane]
-    held = Counter(task for task in lane.ready if where[task] is State.READY)
+    admitted = () if lane.admission is None else lane.admission.admitted
+    queued = [*lane.ready, *admitted]
+    held = Counter(task for task in queued if where[task] is State.READY)
     assert held == Counter(task for task in here if where[task] is State.READY and not task.is_held), (
         lane.place
     )
-    if lane.is_gate:
-        waiting = sum(where[task] is State.READY and task.is_held for task in here)
-        assert lane.held == waiting, lane.place
-    assert all(where[task] is State.READY or where[task].terminal for task in lane.ready), lane.place
+    assert all(where[task] is State.READY or where[task].terminal for task in queued), lane.place
     assert lane.taken == sum(where[task] in HAS_SLOT for task in here), lane.place
     full = lane.capacity is not None and lane.taken >= lane.capacity
     assert lane.capacity is None or lane.taken <= lane.capacity, lane.place
     assert scheduler.lanes.due.count(lane) == lane.is_due, lane.place
+    if lane.admission is not None:
+        _is_gate_in_order(lane, lane.admission, here)
+        full = lane in lane.admission.slots.wanted_by
     assert lane.is_due or full or not held, lane.place
 
 
+def _is_gate_in_order(gate: Lane, admission: Admission, here: list[Task]) -> None:
+    """It is due if anything is to be given back, and who waits for slots does not wait while there are any."""
+    slots = admission.slots
+    assert admission.held == sum(is_waiting(task) for task in here), gate.place
+    assert admission.counted == gate.taken or gate.is_due, gate.place
+    assert slots.window is None or slots.taken <= slots.window, gate.place
+    assert not slots.wanted_by or slots.free <= 0, gate.place
+
+
 def check_limits(
-    scheduler: Scheduler, tasks: Iterable[Task], limits: Iterable[Limit], queue: Queue[Task]
+    scheduler: Scheduler, tasks: Iterable[Task], limits: Iterable[Limit], gates: Iterable[Lane]
 ) -> None:
     """Raise `AssertionError` if a limit is exceeded, or held by a task that does not run and is not about to.
 
@@ -125,18 +137,20 @@ def check_limits(
         scheduler: whose tasks use limits.
         tasks: all that were ever called.
         limits: that they use.
-        queue: of those that wait for limits.
+        gates: all lanes in which they are called.
     """
-    used = Counter[str]()
+    used, uncounted = Counter[str](), Counter[str]()
     for task in tasks:
-        if task.amounts is not None:
-            assert task.state in HAS_SLOT | {State.READY} and not task.is_held, task
-            for limit, weight in task.amounts.items():
-                used[limit.name] += int(weight)
+        assert used_by(task) is None or (task.state in HAS_SLOT | {State.READY} and not task.is_held), task
+        for limit, weight in (used_by(task) or {}).items():
+            used[limit.name] += int(weight)
+    for gate in gates:
+        assert gate.admission is not None
+        for limit, weight in (gate.admission.amounts or {}).items():
+            uncounted[limit.name] += int(weight) * (gate.admission.counted - gate.taken)
     for limit in limits:
         assert limit.concurrency is not None
-        assert limit.used == used[limit.name] <= limit.concurrency, limit
-    if not scheduler.lanes.left:
-        waiting = [task for task in tasks if task.lane.is_gate and task.is_held and task.state is State.READY]
-        assert len(queue) == len(waiting)
-        assert all(task in queue for task in waiting)
+        assert limit.used == used[limit.name] + uncounted[limit.name] <= limit.concurrency, limit
+    waiting = [task for task in tasks if is_waiting(task)]
+    assert len(scheduler.lanes.queue) == len(waiting)
+    assert all(task in scheduler.lanes.queue for task in waiting)
