@@ -100,11 +100,7 @@ def scan_value(
             kind = kinds[type(part)]
             if kind <= FOREIGN:
                 if kind:
-                    future = part
-                    if kind == FOREIGN:
-                        if id(part) not in adopted:  # the same coroutine may stand twice and can be run once
-                            adopted[id(part)] = adopt(part)
-                        future = adopted[id(part)]
+                    future = part if kind < FOREIGN else _adopted(part, adopt, adopted)
                     found.append(future)
                     node.holes.append((position, future))
                 continue
@@ -136,13 +132,23 @@ def scan_value(
             node.inner = [(position, inner) for position, inner in node.inner if inner.holes or inner.inner]
             if node.holes or node.inner:
                 order.append(node)
+    _refuse(circles)
+    return found, order or False
+
+
+def _adopted(awaitable: object, adopt: Callable[[object], object], adopted: dict[int, object]) -> object:
+    if id(awaitable) not in adopted:  # the same coroutine may stand twice and can be run once
+        adopted[id(awaitable)] = adopt(awaitable)
+    return adopted[id(awaitable)]
+
+
+def _refuse(circles: list[Node]) -> None:
     for node in circles:
         if node.holes or node.inner:  # it is on the way to a future, and to itself
             raise ValueError(
                 f"a {type(node.original).__name__} among the arguments contains itself and a future; "
                 "pass the future as an argument of its own"
             )
-    return found, order or False
 
 
 def holds_futures(value: object, kinds: Kinds) -> bool:

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from threading import get_ident
 from types import CodeType, MethodType
-from typing import TYPE_CHECKING, Any, Final, Generic, ParamSpec, Protocol, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Final, Generic, ParamSpec, Self, TypeVar, overload
 
 from .._causes import spelled
 from .._core.lanes import Lane
@@ -21,6 +21,7 @@ from .._tracebacks import trim
 from .._worker.far import FarTask
 from .._worker.held_up import HELD_UP
 from .option_names import shows_options
+from .tasks_engine import TasksEngine
 from .typing import (
     KeywordsDoNotFit,
     Later,
@@ -40,7 +41,6 @@ if TYPE_CHECKING:
     from typing import Unpack
 
     from .._core.options import TaskKeywords
-    from .._rehearsal import Rehearsal
     from .._runtime.home import Home
 
 P = ParamSpec("P")
@@ -55,23 +55,6 @@ D = TypeVar("D")
 
 
 _NO_KWARGS: dict[str, object] = {}  # shared, so that a burst of calls does not keep an empty dict each
-
-
-class TasksEngine(Protocol):
-    """What a task needs of a `WorkflowEngine`, its engine."""
-
-    @property
-    def _run(self) -> Home | None: ...
-    def _rehearsal(self) -> Rehearsal | None: ...
-    def _run_for(self, name: str) -> Home: ...
-    def _definition(
-        self,
-        fn: Callable[..., object],
-        kind: str,
-        options: TaskOptions,
-        given: Mapping[str, object],
-        is_coroutine: bool | None = None,
-    ) -> Definition: ...
 
 
 class FunctionTask(Generic[P, Fn, R]):

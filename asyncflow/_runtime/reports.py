@@ -86,10 +86,7 @@ class Reports:
                     continue
                 task = live.get(task_id)
                 if task is None:
-                    if kind == INTERRUPTED:
-                        self._steps.cut_short()
-                    else:
-                        self.dropped += 1
+                    self._of_no_task(kind)
                 elif kind == SUCCEEDED:
                     self.succeeded(task, payload)
                 elif kind == STARTED:
@@ -112,16 +109,13 @@ class Reports:
                 ):
                     record.stopped(task_id, now)
                 kind = RAN
-            except (
-                ImpossibleTransition
-            ):  # a backend that says a thing twice must not cost others their results
+            except ImpossibleTransition:
+                # A backend that says a thing twice must not cost others their results.
                 self.dropped += 1
                 _log.exception("a report about %r (#%d) was dropped", task and task.name, task_id)
             except BaseException:
-                task = None if kind == RAN else live.get(task_id)
-                has_begun = task is not None and kind == STARTED and task.story & NOW != SUBMITTED
-                if task is not None and not task.done() and not has_begun:
-                    events.appendleft((kind, task_id, payload))
+                if kind != RAN:
+                    self._put_back(events, (kind, task_id, payload))
                 if record is not None:
                     record.ran(ran_ids, runs, now)
                 self._steps.cut_short()
@@ -129,6 +123,21 @@ class Reports:
         if record is not None:
             record.ran(ran_ids, runs, now)
         self._steps.flush()
+
+    def _of_no_task(self, kind: int) -> None:
+        """A report is about a task that is unknown or over, or about no task."""
+        if kind == INTERRUPTED:
+            self._steps.cut_short()
+        else:
+            self.dropped += 1
+
+    def _put_back(self, events: deque[Event], event: Event) -> None:
+        """Ctrl-C came while a report was taken: it is taken once more, unless it has had its effect."""
+        kind, task_id, _ = event
+        task = self._scheduler.live.get(task_id)
+        has_begun = task is not None and kind == STARTED and task.story & NOW != SUBMITTED
+        if task is not None and not task.done() and not has_begun:
+            events.appendleft(event)
 
     def succeeded(self, task: Any, value: object) -> None:
         """A body has ended with a value; what follows from it is carried out at the next `flush`."""

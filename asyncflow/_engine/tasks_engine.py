@@ -1,0 +1,30 @@
+"""An engine as its tasks see it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Protocol
+
+from .._core.options import TaskOptions
+from .._core.task import Definition
+
+if TYPE_CHECKING:
+    from .._rehearsal import Rehearsal
+    from .._runtime.home import Home
+
+
+class TasksEngine(Protocol):
+    """What a task needs of a `WorkflowEngine`, its engine."""
+
+    @property
+    def _run(self) -> Home | None: ...
+    def _rehearsal(self) -> Rehearsal | None: ...
+    def _run_for(self, name: str) -> Home: ...
+    def _definition(
+        self,
+        fn: Callable[..., object],
+        kind: str,
+        options: TaskOptions,
+        given: Mapping[str, object],
+        is_coroutine: bool | None = None,
+    ) -> Definition: ...
