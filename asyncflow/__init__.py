@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from ._runtime.foreign import awaited
     from ._runtime.future import TaskFuture
     from ._worker.current import CurrentTask, current
+    from ._worker.store import worker_local
     from .engine import WorkflowEngine
     from .errors import (
         AsyncflowError,
@@ -101,6 +102,7 @@ __all__ = [
     "optional",
     "outcome",
     "sh",
+    "worker_local",
 ]
 
 _HOME = {
@@ -126,6 +128,7 @@ _HOME = {
     "optional": "_runtime.branches",
     "outcome": "_runtime.branches",
     "sh": "_core.quoting",
+    "worker_local": "_worker.store",
 }
 
 if not TYPE_CHECKING:  # a checker would believe that this package has whatever is asked for

@@ -178,6 +178,9 @@ class ExecutionBackend(ABC):
     reports_runs: ClassVar[bool] = False
     """Whether RAN is reported for each piece of work that has begun, unless its worker has died; if not, the engine
     takes the times at which it is told."""
+    keeps_event_loop: ClassVar[bool] = False
+    """Whether all coroutines that a worker runs have one event loop, so that resources which are async generators stay
+    from one to the next."""
     stages_files: ClassVar[bool] = True
     """Whether the files that tasks declare are brought to them, and what they make is looked for."""
     shares_filesystem: ClassVar[bool] = True

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import sys
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from concurrent.futures import Future as ThreadsFuture
 from contextlib import AbstractContextManager
@@ -293,6 +293,33 @@ class WorkflowEngine(EngineBase):
         function_task = decorators.function_task
         block = decorators.block
         executable_task = decorators.executable_task
+
+    @overload
+    def resource(self, fn: Callable[..., AsyncIterator[R]], /) -> R: ...
+    @overload
+    def resource(self, fn: Callable[..., Iterator[R]], /) -> R: ...
+
+    def resource(self, fn: Any, /) -> Any:
+        """Make a generator function a resource: something that tasks ask for and each worker sets up once, on first
+        use.
+
+        A task asks for it by a parameter that has it as its default, ``model=model``, or in its annotation,
+        ``model: Annotated[Model, model]``, and is given what the function yields, unless the call gives a value.
+        What follows the ``yield`` runs when the worker goes.
+
+        Args:
+            fn: a generator function that yields once; or an async one, for coroutine tasks. Its parameters may ask for
+                other resources.
+
+        Returns:
+            The resource. To a type checker it is what the function yields, so that it may be a default.
+
+        Raises:
+            TypeError: it is no generator function, or has a parameter that nobody gives a value.
+        """
+        from ._worker.resources import Resource
+
+        return Resource(fn)
 
     _definition = decorators.definition_of
 

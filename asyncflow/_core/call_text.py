@@ -56,7 +56,7 @@ class Secret(Generic[T]):
 
 def call_shown(task: Task) -> str:
     """A call in words; "" if it has no arguments, or has dropped them because it is over."""
-    fn, args, kwargs = task.fn, task.args, task.kwargs
+    fn, args, kwargs = task.definition.fn, task.args, task.kwargs
     if not args and not kwargs:
         return ""
     shown: list[str] = []

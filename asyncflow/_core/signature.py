@@ -8,13 +8,14 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from functools import update_wrapper
 from types import FunctionType
-from typing import Any
+from typing import Any, Final
 
 from .._causes import spelled
 from .arguments import holds_futures
 from .containers import Kinds
 from .files import declared
 
+_NO_RESOURCES: Final[Mapping[str, object]] = {}
 _POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
 
@@ -27,6 +28,10 @@ class Parameters:
         name: the task's name, for the error.
         kinds: what each class is, for futures among the defaults; None if there are none.
         options: tells the names of those that the task has, for the error.
+        resources: what parameters are given that need not be in a call, by name.
+
+    Raises:
+        TypeError: a parameter that a call has to give stands behind one that it has not.
     """
 
     __slots__ = ("_accept", "_defaults", "_futures", "_name", "_options", "least", "most", "signature")
@@ -37,10 +42,13 @@ class Parameters:
         name: str,
         kinds: Kinds | None = None,
         options: Callable[[], Sequence[str]] = tuple,
+        resources: Mapping[str, object] = _NO_RESOURCES,
     ) -> None:
         self._name = name
         self._options = options
         self.signature = _signature(fn)
+        if resources and self.signature is not None:
+            self.signature = _with_defaults(self.signature, name, resources)
         self._futures = (
             {} if kinds is None else _defaults(self.signature, lambda each: holds_futures(each, kinds))
         )
@@ -146,6 +154,22 @@ def _signature(fn: Callable[..., object]) -> inspect.Signature | None:
         return inspect.signature(fn, follow_wrapped=False)
     except (TypeError, ValueError):
         return None
+
+
+def _with_defaults(
+    signature: inspect.Signature, name: str, resources: Mapping[str, object]
+) -> inspect.Signature:
+    parameters = [
+        each.replace(default=resources[each.name]) if each.name in resources else each
+        for each in signature.parameters.values()
+    ]
+    try:
+        return signature.replace(parameters=parameters)
+    except ValueError:
+        raise TypeError(
+            f"{name}(): parameters that are given resources stand behind those that calls have to give: "
+            f"{', '.join(resources)}"
+        ) from None
 
 
 def _acceptor(signature: inspect.Signature) -> Callable[..., None]:

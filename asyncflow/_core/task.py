@@ -33,6 +33,7 @@ class Definition:
 
     __slots__ = (
         "_staged",
+        "body",
         "deadline",
         "ends_plainly",
         "fn",
@@ -44,6 +45,7 @@ class Definition:
         "name",
         "needs",
         "options",
+        "resources",
         "retries",
         "returns",
         "timeout",
@@ -60,6 +62,8 @@ class Definition:
         returns: type | None = None,
     ) -> None:
         self.fn = fn
+        self.body = fn  # what is called: it gives the function the resources that it asks for
+        self.resources: tuple[tuple[int, str, Any], ...] = ()  # place and name of the parameter, and which
         self.kind = kind
         self.options: Any = options  # of the class that goes with the kind
         self.name = name or options.name or name_of_function(fn)
@@ -333,7 +337,7 @@ class Task:
     @property
     def fn(self) -> Callable[..., Any]:
         """The function to run."""
-        return self.site.definition.fn
+        return self.site.definition.body
 
     @property
     def is_coroutine(self) -> bool:

@@ -13,6 +13,7 @@ from typing import Any
 
 from .._core.options import BlockOptions, CommandOptions, TaskOptions
 from .._core.task import Definition
+from .._worker.gives_resources import with_resources
 from .base import EngineBase
 from .class_methods import note_class_body
 from .executable_task import ExecutableTask
@@ -131,7 +132,22 @@ def definition_of(
         options = options.without("backend")
     if is_coroutine is None:
         is_coroutine = is_coroutine_function(fn)
-    return Definition(fn, kind, options, is_coroutine=is_coroutine, returns=_value_class(options))
+    definition = Definition(fn, kind, options, is_coroutine=is_coroutine, returns=_value_class(options))
+    body = with_resources(fn)
+    if body is not fn:
+        definition.body, definition.resources = body, body.needs
+        _refuse_later(definition)
+    return definition
+
+
+def _refuse_later(definition: Definition) -> None:
+    """Refuse that a plain function asks for what only a coroutine can wait for."""
+    later = next((resource for _, _, resource in definition.resources if resource.is_async), None)
+    if later is not None and not definition.is_coroutine:
+        raise TypeError(
+            f"{definition.name!r} is a def, and its resource {later.name!r} is an async generator, which needs an "
+            f"event loop.\n  Write  async def {definition.name}(...); or {later.name!r} a plain generator"
+        )
 
 
 def _value_class(options: TaskOptions) -> type | None:

@@ -19,6 +19,7 @@ from .._runtime.future import TaskFuture
 from .._runtime.inputs import KINDS
 from .._tracebacks import trim
 from .._worker.far import FarTask
+from .._worker.gives_resources import with_resources
 from .._worker.held_up import HELD_UP
 from .option_names import shows_options
 from .tasks_engine import TasksEngine
@@ -68,8 +69,13 @@ class FunctionTask(Generic[P, Fn, R]):
         )  # first: a callable's own attributes must not win over ours
         self._engine = engine
         self._definition = definition
-        self._parameters = Parameters(definition.fn, definition.name, KINDS, definition.options.names)
-        definition.fn = self._parameters.without_futures(definition.fn)
+        resources = {name: resource for _, name, resource in definition.resources}
+        self._parameters = Parameters(
+            definition.fn, definition.name, KINDS, definition.options.names, resources
+        )
+        bare = self._parameters.without_futures(definition.fn)
+        if bare is not definition.fn:
+            definition.fn, definition.body = bare, with_resources(bare)
         self._leading: tuple[object, ...] = ()  # the instance, of a method
         self._after: tuple[object, ...] = ()
         self._run: Home | None = None  # the run that the lane belongs to

@@ -26,7 +26,7 @@ from .._runtime.wiring import Wiring, lazy_argument
 from ..backend import ExecutionBackend
 from ..errors import TooManyTasks
 from ..plan.tasks import Finding
-from . import commands, findings
+from . import commands, findings, resources
 from .decision_log import DecisionLog
 from .notes import Notes
 
@@ -87,6 +87,9 @@ class _DryDispatch(Dispatch):
     def submit(self, lane: Lane, batch: list[Task]) -> None:
         """As in any run, once executable tasks have been asked for their commands."""
         ready = inputs.fill(batch, self.not_submitted)
+        for task in ready:
+            if task.definition.resources:
+                resources.give(task)
         super().submit(lane, [task for task in ready if not self.gives_no_command(task)])
 
 

@@ -246,9 +246,9 @@ class Coroutines(Local):
                 if definition.is_block:
                     awaited = self._enter_block(task, context)
                 elif task.kwargs:
-                    awaited = context.run(send, definition.fn(*task.args, **task.kwargs))
+                    awaited = context.run(send, definition.body(*task.args, **task.kwargs))
                 else:
-                    awaited = context.run(send, definition.fn(*task.args))
+                    awaited = context.run(send, definition.body(*task.args))
             except BaseException as error:
                 began, runner = self._raised(task, error, link, began)
                 send = runner.send
@@ -293,7 +293,7 @@ class Coroutines(Local):
         """Run a block's body up to where it first waits; a plain ``def``, to its end."""
         block.snapshot = context  # in which what it returns is looked at, too
         context.run(enter_block, block)
-        awaited = context.run(block.definition.fn, *block.args, **block.kwargs)
+        awaited = context.run(block.definition.body, *block.args, **block.kwargs)
         if block.definition.is_coroutine:
             return context.run(self._runner.send, awaited)
         self._over.value = awaited

@@ -13,6 +13,7 @@ from .._core.states import CANCELLING, NOW, READY, RUNNING, state_of
 from .._core.task import Task
 from .._files.aside import aside
 from .._show.words import counted
+from .._worker.store import is_last
 from .run import Run
 from .timed import Timed
 
@@ -48,6 +49,7 @@ async def start(run: Run) -> None:
         _fail_all(run, error)
         for backend in started:
             await backend.shutdown(grace=0)
+        await _leave_store(run, 0)
         _end_record(run)
         if run.teller is not None:
             run.teller.close()
@@ -96,6 +98,7 @@ async def close(run: Run, *, wait: bool, tail_timeout: float, grace: float, skip
         if not skip_backends:
             for name, backend in run.backends.items():
                 await _shut_down(run, name, backend, grace)
+        await _leave_store(run, grace)
         await asyncio.gather(*run.stopping.under_way, return_exceptions=True)
         await _wait_for_files(run, grace)
         run.steps.catch_up()
@@ -188,6 +191,12 @@ async def _shut_down(run: Run, name: str, backend: Any, grace: float) -> None:
             )
 
 
+async def _leave_store(run: Run, grace: float) -> None:
+    """Tear down what the event loop keeps, if no other engine uses it."""
+    if is_last(run.store):
+        await run.store.leave_later(grace)
+
+
 def _abandon_rest(run: Run) -> None:
     """Nobody will report these any more; their futures are done, and they must not be kept."""
     run.stopping.cancel_all()
@@ -231,6 +240,8 @@ def abandon(run: Run) -> None:
         run.coroutines.watch.close()
         for backend in run.backends.values():
             backend.abandon()
+        if is_last(run.store):
+            run.store.leave()
         if run.commands is not None and run.sandboxes is not None:
             run.commands.abandon()
             run.sandboxes.clear()

@@ -115,6 +115,8 @@ class Places:
         named = definition.options.backend is not None and backend.takes_coroutines
         if definition.is_coroutine and not (backend.runs_coroutines or named):
             return self._loop
+        if definition.resources and not backend.keeps_event_loop:
+            _refuse_later(definition, name)
         return self._named[name]
 
     def _without_chains(self, lane: Lane) -> Lane:
@@ -222,6 +224,21 @@ class Places:
             others = {self.behind[each] for each in of_events if each not in self._named.values()}
             there = sum(lane.taken for lane, place in self.behind.items() if place not in others)
         return there
+
+
+def _refuse_later(definition: Definition, backend: str) -> None:
+    """Refuse a task whose resource needs an event loop that stays, where each coroutine has one of its own.
+
+    Raises:
+        TypeError: it has such a resource.
+    """
+    later = next((resource for _, _, resource in definition.resources if resource.is_async), None)
+    if later is not None:
+        raise TypeError(
+            f"{definition.name!r} is to run on backend {backend!r}, where each coroutine has an event loop of its own, "
+            f"and its resource {later.name!r} is an async generator, which needs one that stays.\n"
+            f"  On the engine's own loop it has one:  leave backend={backend!r} away"
+        )
 
 
 def _workers(backend: ExecutionBackend) -> int | None:

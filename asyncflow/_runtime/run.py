@@ -27,6 +27,7 @@ from .._record.journal import Journal
 from .._record.record import Record
 from .._turns import sure
 from .._worker.forks import held_here, own_ears
+from .._worker.store import store_of
 from ..backend import ExecutionBackend
 from .attempts import Attempts
 from .blocks import Blocks
@@ -124,6 +125,8 @@ class Run:
         self._wire(implicit_data)
         self._add_places(grace, contains_commands)
         self._wire_steps({} if limits is None else limits, audience or Audience(), journal)
+        self.store = store_of(self.loop)
+        """What the event loop keeps as a worker."""
         held_here(self)
 
     def _wire(self, implicit_data: bool) -> None:

@@ -64,12 +64,12 @@ def _found(task: Task) -> tuple[str | None, Hidden] | None:
     def is_future(value: object) -> bool:
         return isinstance(value, KINDS.future)
 
-    names = names_of(task.fn, task.args, task.kwargs)
+    names = names_of(task.definition.fn, task.args, task.kwargs)
     for name, value in zip(names, (*task.args, *task.kwargs.values()), strict=True):
         found = hidden_in(value, name, KINDS, is_future)
         if found is not None:
             return name, found
-    found = hidden_in(task.fn, task.name, KINDS, is_future)
+    found = hidden_in(task.definition.fn, task.name, KINDS, is_future)
     return None if found is None else (None, found)
 
 

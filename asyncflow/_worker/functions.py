@@ -9,6 +9,7 @@ from importlib import import_module
 from types import CodeType, TracebackType
 from typing import Any, NoReturn
 
+from .gives_resources import with_resources
 from .marks import plain_function
 
 Loaded = tuple[Callable[..., object], bool]
@@ -43,6 +44,7 @@ class Functions:
         except BaseException:
             self._definitions[number] = definition  # the next task of this function fails with the same words
             raise
+        fn = with_resources(fn)
         loaded = self.loaded[number] = fn, _touches_nothing(fn)
         return loaded
 

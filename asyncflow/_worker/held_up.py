@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-HELD_UP: Final[set[int]] = set()
-"""Their idents."""
+if TYPE_CHECKING:
+    from .store import Store
+
+HELD_UP: Final[dict[int, Store]] = {}
+"""Their idents, each with what the backend keeps as a worker."""

@@ -69,6 +69,7 @@ class Worker:
     def _read_packet(self) -> None:
         data, files = wire.receive(self._packets)
         if not data:
+            self._orders.leave()
             _flush()
             os._exit(0)
         definitions, forgotten, calls = pickle.loads(data)

@@ -17,6 +17,7 @@ from . import wire
 from .call_queue import CallQueue
 from .process_state import ProcessState
 from .records import NOBODY
+from .store import Store, have_here
 
 
 class Stopped(BaseException):
@@ -48,6 +49,8 @@ class Orders:
         self.process_state = ProcessState(
             self._stop_if_told
         )  # after that, since it keeps what handlers it finds
+        self._store = Store(self.process_state.settling)
+        have_here(self._store)
 
     def listen(self) -> None:
         """Begin to wait for orders."""
@@ -81,6 +84,13 @@ class Orders:
         if self.current and self.current == self.to_stop and self._coroutine is None:
             raise Stopped
 
+    def leave(self) -> None:
+        """Tear down what this process keeps: it is about to end."""
+        if self._event_loop is None:
+            self._store.leave()
+        else:
+            self._event_loop.run_until_complete(self._store.leave_later(None))
+
     def awaited(self, coroutine: object) -> object:
         """Run a coroutine, which is stopped by cancelling it.
 
@@ -90,7 +100,7 @@ class Orders:
         if self._event_loop is None:
             import asyncio  # only for those who have coroutines: it takes as long to load as all the rest
 
-            self._event_loop = asyncio.new_event_loop()
+            self._event_loop = self._store.loop = asyncio.new_event_loop()
             asyncio.set_event_loop(self._event_loop)
         self._coroutine = self._event_loop.create_task(coroutine)
         try:

@@ -22,6 +22,7 @@ from .attempt import Outcome, run_attempt
 from .by_value.known import HOME
 from .by_value.pickler import Pickler, dumps
 from .exceptions import what_hinders_in
+from .gives_resources import with_resources
 from .results import UNFIT_TO_SEND, why_unfit
 from .whose import Identity, runs
 
@@ -62,7 +63,7 @@ def _run(
     kwargs: Mapping[str, object],
 ) -> tuple[bytes, float, str]:
     began = perf_counter()
-    outcome = run_attempt(fn, is_coroutine, args, kwargs, None)
+    outcome = run_attempt(with_resources(fn), is_coroutine, args, kwargs, None)
     return pack_outcome(outcome), perf_counter() - began, f"process {os.getpid()}"
 
 

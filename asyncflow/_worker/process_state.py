@@ -116,6 +116,7 @@ class ProcessState:
         self._variables: dict[Any, object] = {}  # context variables that modules have set
         self._imported = imported
         self.is_importing = False  # a module, in the thread of the tasks
+        self._is_settling = False  # what is set now stays
         self.import_began = 0.0  # when the first did since the last `tidy`; 0 if there was none
         self._kept = self._look()
         sys.addaudithook(self._audit)
@@ -128,7 +129,7 @@ class ProcessState:
             import resource
 
             number = args[-2]
-            if not self.is_importing:
+            if not self._is_settling:
                 self._limits.setdefault(number, resource.getrlimit(number))
 
     # -- what modules set while they are imported stays ------------------------------------------------------
@@ -140,12 +141,14 @@ class ProcessState:
         def find_and_load(name: str, *rest: object) -> object:
             if self.is_importing or name in sys.modules or threading.get_ident() != self._main:
                 return inner(name, *rest)
-            self.import_began = self.import_began or time.perf_counter()
-            before = self._begin_settling()
+            if not self._is_settling:
+                self.import_began = self.import_began or time.perf_counter()
+            self.is_importing = True
             try:
-                return inner(name, *rest)
+                with self.settling():
+                    return inner(name, *rest)
             finally:
-                self._end_settling(before)
+                self.is_importing = False
                 self._imported()
 
         # Under this name Python leaves its frame out of tracebacks, as those of the rest of its import system.
@@ -155,22 +158,19 @@ class ProcessState:
     @contextmanager
     def settling(self) -> Iterator[None]:
         """What is set inside stays for all tasks to come."""
-        before = self._begin_settling()
+        if self._is_settling:  # as of a module that is imported while a resource is set up
+            yield
+            return
+        before = self._look()
+        self._is_settling = True
         try:
             yield
         finally:
-            self._end_settling(before)
-
-    def _begin_settling(self) -> dict[str, object]:
-        self.is_importing = True
-        return self._look()
-
-    def _end_settling(self, before: dict[str, object]) -> None:
-        try:
-            set_trackers_apart()
-            self._keep(before, self._look())
-        finally:
-            self.is_importing = False
+            try:
+                set_trackers_apart()
+                self._keep(before, self._look())
+            finally:
+                self._is_settling = False
 
     def _look(self) -> dict[str, Any]:
         mask = os.umask(0o077)

@@ -34,6 +34,7 @@ class NoopBackend(ExecutionBackend):
     name = "noop"
     concurrency = Concurrency.SEQUENTIAL
     runs_coroutines = True
+    keeps_event_loop = True
     stages_files = False
 
     def __init__(

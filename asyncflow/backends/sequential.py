@@ -17,6 +17,7 @@ from .._turns import Turns, sure
 from .._worker.attempt import run_attempt
 from .._worker.forks import held_here, leave_with
 from .._worker.held_up import HELD_UP
+from .._worker.store import Store
 from .._worker.whose import runs_work
 from ..backend import (
     CANCELLED,
@@ -49,11 +50,12 @@ class SequentialBackend(ExecutionBackend):
         self._order: list[int] = []
         self._next_due = False
         self._report: Report
+        self._store = Store()
         held_here(self)
 
     def let_go(self) -> None:
         """In a forked child there is at most the task that forked, to be finished."""
-        self.abandon()
+        self._drop()
         self._report = partial(leave_with, SUCCEEDED, FAILED)
 
     async def start(self, report: Report) -> None:
@@ -105,11 +107,15 @@ class SequentialBackend(ExecutionBackend):
         began = perf_counter()
         self._report([(STARTED, work.id, (began, _WORKER))])
         asyncio._set_running_loop(None)
-        HELD_UP.add(get_ident())
+        me, around = get_ident(), HELD_UP.get(get_ident())
+        HELD_UP[me] = self._store
         try:
             succeeded, payload = run_attempt(work.fn, work.is_coroutine, work.args, work.kwargs, work.context)
         finally:
-            HELD_UP.discard(get_ident())
+            if around is None:
+                del HELD_UP[me]
+            else:  # of a task that runs a loop of its own, and an engine on it
+                HELD_UP[me] = around
             asyncio._set_running_loop(loop)
         ended = perf_counter()
         if work.timeout is not None and ended - began > work.timeout:
@@ -137,11 +143,20 @@ class SequentialBackend(ExecutionBackend):
         """Drop what has not begun; nothing runs now, since this does."""
         for task_id in list(self._waiting):
             await self.cancel(task_id)
-        self.abandon()
+        loop = asyncio.get_running_loop()
+        asyncio._set_running_loop(None)  # as when it was set up
+        try:
+            self.abandon()
+        finally:
+            asyncio._set_running_loop(loop)
         return []
 
     def abandon(self) -> None:
-        """Forget what has not begun."""
+        """Forget what has not begun, and tear down what was kept."""
+        self._drop()
+        self._store.leave()
+
+    def _drop(self) -> None:
         self._waiting.clear()
         self._order.clear()
         self._next_due = False

@@ -18,6 +18,7 @@ from .._worker.attempt import Outcome, run_attempt
 from .._worker.chain import with_previous
 from .._worker.forks import held_here, leave_with
 from .._worker.results import UNFIT
+from .._worker.store import Store, have_here
 from .._worker.whose import runs_work
 from ..backend import (
     CANCELLED,
@@ -107,6 +108,7 @@ class _WorkerThreads:
         self._running: dict[str, tuple[int, float]] = {}
         self._told: dict[str, int] = {}  # whose start each thread's last was that was told
         self._threads: list[threading.Thread] = []
+        self._stores: dict[str, Store] = {}  # what each keeps
         self._names = count(1)
         self._taken_back: set[int] = set()
         self._gone: Callable[[], None] | None = None
@@ -149,6 +151,7 @@ class _WorkerThreads:
             name = f"asyncflow-{next(self._names)}"
             # a daemon: a task that never ends must not keep the interpreter from ending
             thread = threading.Thread(target=self._work, args=(name,), name=name, daemon=True)
+            self._stores[name] = Store()
             self._threads.append(thread)  # first: Ctrl-C may come when it has begun, and before this knows
             try:
                 thread.start()
@@ -162,6 +165,7 @@ class _WorkerThreads:
 
     def _work(self, me: str) -> None:
         get, begin, running = self._queue.get, self._waiting.pop, self._running
+        have_here(store := self._stores[me])
         while (work := get()) is not None:
             running[me] = work.id, 0.0  # before it is taken, so that it is never in neither place: see leave
             if begin(work.id, None) is None:
@@ -173,6 +177,7 @@ class _WorkerThreads:
                 self._run_chain(me, work)
             del work  # so that nothing is held while the thread waits
         self._queue.put(None)  # for the next one: there may be more of them than are known
+        store.leave()
         if self._gone is not None:
             self._gone()
 
@@ -280,13 +285,22 @@ class _WorkerThreads:
         self.dismiss()
         try:
             async with asyncio.timeout(grace):
-                while any(thread.name in self._running for thread in self._threads):
+                while any(map(self._has_to_end, self._threads)):
                     one_less.clear()
                     await one_less.wait()
         except TimeoutError:
+            for name in self._stores.keys() - self._running.keys():
+                if self._stores[name].has_open:
+                    _log.warning(
+                        "thread %s still tears down what it keeps; left behind after %g s", name, grace
+                    )
             return [task_id for task_id, _ in self._running.values()]
         for thread in self._threads:
-            thread.join()  # past its last task: it has nothing left to do but to return
+            thread.join()  # it has nothing left to do but to return
         if self._threads:
             _worker_log.debug("%d threads have ended", len(self._threads))
         return []
+
+    def _has_to_end(self, thread: threading.Thread) -> bool:
+        """Whether a thread has something to do that may take a while: a task, or to tear down what it keeps."""
+        return thread.name in self._running or self._stores[thread.name].has_open

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from .. import current
+from .. import current, worker_local
 
 Told = tuple[int, str, int]
 
@@ -24,3 +24,9 @@ async def which_task_later() -> Told:
 async def which_task_beside() -> Told:
     """The same, in an asyncio task that the task has begun."""
     return await asyncio.create_task(which_task_later())
+
+
+def count() -> int:
+    """How many tasks of this worker have come by here."""
+    worker_local.seen = getattr(worker_local, "seen", 0) + 1
+    return int(worker_local.seen)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 from collections import deque
-from collections.abc import Generator, Sequence
+from collections.abc import AsyncIterator, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -32,6 +32,7 @@ from asyncflow import (
     n_of,
     optional,
     outcome,
+    worker_local,
 )
 from asyncflow.events import Event
 
@@ -518,3 +519,35 @@ async def what_goes_by_how_tasks_end_is_typed() -> None:
     fit(optional(rows))  # type: ignore[arg-type]
     outcome(1)  # type: ignore[arg-type]
     n_of([model], "2")  # type: ignore[arg-type]
+
+
+@engine.resource
+def connection() -> Iterator[bytes]:
+    yield b""
+
+
+@engine.resource
+async def client(connection: bytes = connection) -> AsyncIterator[float]:
+    yield float(len(connection))
+
+
+@engine.function_task
+def stored(row: str, connection: bytes = connection) -> int:
+    return len(row) + len(connection)
+
+
+@engine.function_task
+async def asked(row: str, *, client: float = client) -> float:
+    return len(row) * client
+
+
+def resources_need_not_be_given() -> None:
+    assert_type(connection, bytes)
+    assert_type(stored("row"), TaskFuture[int])
+    assert_type(stored("row", b"fake"), TaskFuture[int])
+    assert_type(stored(row="row", connection=b"fake"), TaskFuture[int])
+    assert_type(stored.map(["a", "b"]), list[TaskFuture[int]])
+    assert_type(asked("row"), TaskFuture[float])
+    assert_type(asked("row", client=1.5), TaskFuture[float])
+    engine.resource(zeros)  # type: ignore[arg-type]
+    worker_local.anything = worker_local.count + 1

@@ -55,6 +55,7 @@ class ProcessBackend(ExecutionBackend):
     can_kill = True
     needs_pickle = True
     takes_chains = True
+    keeps_event_loop = True
     reports_runs = True
 
     def __init__(

@@ -23,6 +23,7 @@ from ..._worker.by_value.modules import importable
 from ..._worker.by_value.pickler import dumps
 from ..._worker.chain import PREVIOUS
 from ..._worker.exceptions import what_hinders_in
+from ..._worker.gives_resources import without_resources
 from ...backend import Work
 from .versions import Reloads, Version
 
@@ -109,7 +110,7 @@ class Book:
         Raises:
             TypeError: the function cannot be sent.
         """
-        fn = work.fn
+        fn = without_resources(work.fn)  # which the worker gives it
         try:
             known = self._functions.get(fn)
         except TypeError:  # cannot be hashed
@@ -196,7 +197,7 @@ def _size(value: object) -> int:
 
 def _definition(work: Work, *, is_changed: bool = False) -> bytes:
     try:
-        return dumps(work.fn, is_changed=is_changed)
+        return dumps(without_resources(work.fn), is_changed=is_changed)
     except BaseException as error:
         raise TypeError(
             f"{work.name!r} (#{work.id}) cannot be sent to another process: {brief(error)}\n"

@@ -1,0 +1,25 @@
+"""What stands in for resources where nothing is set up."""
+
+from __future__ import annotations
+
+from typing import Any, get_args
+
+from .._core.task import Task
+from .._inspect.resolve import returned_by
+from .._stand_ins.examples import example_of
+
+
+def give(task: Task) -> None:
+    """Give a task something of the type that each resource yields which its call does not give."""
+    given = {
+        name: _example(resource)
+        for place, name, resource in task.definition.resources
+        if place >= len(task.args) and name not in task.kwargs
+    }
+    if given:
+        task.kwargs = {**task.kwargs, **given}
+
+
+def _example(resource: Any) -> object:
+    yielded = get_args(returned_by(resource.fn)) or (Any,)
+    return example_of(yielded[0], resource.name)

@@ -1,0 +1,62 @@
+"""Calls functions with the resources that they ask for; loaded also where nothing asks for any."""
+
+from __future__ import annotations
+
+import sys
+from functools import update_wrapper
+from typing import TYPE_CHECKING, Any
+
+from .store import Store, store_here
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .resources import Needs
+
+_RESOURCES = f"{__package__}.resources"
+
+
+def with_resources(fn: Any) -> Any:
+    """A function that gives another one the resources which it asks for; the other one itself if it asks for none."""
+    resources = sys.modules.get(_RESOURCES)
+    if resources is None or type(fn) is GivesResources:  # a program with a resource has loaded that
+        return fn
+    needs = resources.needs_of(fn)
+    return GivesResources(fn, needs) if needs else fn
+
+
+def without_resources(fn: Any) -> Any:
+    """The function itself."""
+    return fn.fn if type(fn) is GivesResources else fn
+
+
+class GivesResources:
+    """Calls a function with the resources of the worker that it is called in. An argument that is given goes first."""
+
+    def __init__(self, fn: Callable[..., Any], needs: Needs) -> None:
+        import inspect
+
+        update_wrapper(self, fn)
+        self.fn = fn
+        self.needs = needs
+        self._is_coroutine = inspect.iscoroutinefunction(fn)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        store = store_here()
+        if self._is_coroutine:
+            return self._later(store, args, kwargs)
+        for place, name, resource in self.needs:
+            if place >= len(args) and name not in kwargs:
+                kwargs[name] = store.value(resource)
+        return self.fn(*args, **kwargs)
+
+    async def _later(self, store: Store, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        from .resources import value_later
+
+        for place, name, resource in self.needs:
+            if place >= len(args) and name not in kwargs:
+                kwargs[name] = await value_later(store, resource)
+        return await self.fn(*args, **kwargs)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return with_resources, (self.fn,)
