@@ -324,13 +324,15 @@ class Scheduler:
     def _give_up(self, task: Task, error: BaseException | None) -> None:
         """Decide the end of work that has not stopped yet."""
         task.cause = Cause(task.id, task.name, task.attempt, error, label=task.label)
-        task.enter(CANCELLING)
-        self.ended.append(task)
         if task.id in self.retrying:  # its body is over, and what it had started is being stopped
-            del self.retrying[task.id]
             self.closing.add(task.id)
+            del self.retrying[task.id]
         else:
             self.stop.append(task)
+        self.ended.append(task)
+        task.enter(
+            CANCELLING
+        )  # last: were it so and not to be stopped, if Ctrl-C came between, it would never be
         tell_dependents(self, task)
 
     def over(self, task: Task) -> None:

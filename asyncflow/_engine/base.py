@@ -21,6 +21,7 @@ from .._runtime import lifecycle
 from .._runtime.run import Run
 from .._runtime.scope import SCOPE, check_thread
 from .._runtime.script import run_script
+from .._turns import carried_out
 from ..backend import ExecutionBackend
 from ..errors import EngineClosed, WrongLoop
 from .function_task import FunctionTask, made_at
@@ -54,7 +55,7 @@ class EngineBase:
         self._limits: dict[str, Limit] = {}
         self._run: Run | None = None
         self._starting: asyncio.Task[None] | None = None
-        self._closing: asyncio.Task[None] | None = None
+        self._closing: asyncio.Future[None] | None = None
         self._finalizer: weakref.finalize[..., object] | None = None
         self._entered = 0  # how often it is entered, and not left
 
@@ -220,7 +221,7 @@ class EngineBase:
         if run.loop.is_closed() or not run.is_ours:
             self._let_go(run)
             return
-        if self._closing is not None and self._closing.done() and not self._closing.cancelled():
+        if self._closing is not None and self._closing.done() and not _was_cut_short(self._closing):
             return
         if asyncio.get_running_loop() is not run.loop:
             raise WrongLoop("shutdown() was called on another event loop than the engine's")
@@ -229,9 +230,10 @@ class EngineBase:
                 "shutdown() inside a task would wait for itself; call it where the engine was started"
             )
         closing = self._closing
-        while closing is None or not closing.done() or closing.cancelled():
-            if closing is None or closing.cancelled():  # by somebody who cancelled all that ran on the loop
-                closing = self._closing = run.loop.create_task(self._close(run, wait, skip_backends))
+        while closing is None or not closing.done() or _was_cut_short(closing):
+            if closing is None or closing.done():
+                close = self._close(run, wait, skip_backends)
+                closing = self._closing = carried_out(close, run.turns, run.loop)
             elif not wait:
                 run.stopping.cancel_all()
             await asyncio.wait([closing])
@@ -240,16 +242,22 @@ class EngineBase:
     async def _close(self, run: Run, wait: bool, skip_backends: bool) -> None:
         try:
             await self._has_started()
-        except Exception:
+        except (Exception, KeyboardInterrupt):
+            if run.closed is None:  # Ctrl-C came here
+                raise
             run.unseen.tell()
             return  # it never started, and said so
-        await lifecycle.close(
-            run,
-            wait=wait,
-            tail_timeout=self._settings.tail_timeout,
-            grace=self._settings.grace,
-            skip_backends=skip_backends,
-        )
+        try:
+            await lifecycle.close(
+                run,
+                wait=wait,
+                tail_timeout=self._settings.tail_timeout,
+                grace=self._settings.grace,
+                skip_backends=skip_backends,
+            )
+        except KeyboardInterrupt:
+            run.steps.cut_short()
+            raise
         if self._finalizer is not None:
             self._finalizer.detach()
 
@@ -259,6 +267,12 @@ class EngineBase:
             self._finalizer.detach()  # it would keep the run
         self._run = None
         self._entered = 0
+
+
+def _was_cut_short(closing: asyncio.Future[None]) -> bool:
+    """Whether an end was left in its midst: by somebody who cancelled all that ran on the loop, or by Ctrl-C that came
+    out of it."""
+    return closing.cancelled() or isinstance(closing.exception(), KeyboardInterrupt)
 
 
 def _shielded() -> AbstractContextManager[object]:

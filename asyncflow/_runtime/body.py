@@ -76,7 +76,7 @@ def to_its_end(
                 if used_by(task) is not None:
                     task._run.steps.flush_soon()  # looks at blocks that hold limits
             try:
-                yield awaited
+                yield me.waits_for(awaited)
             except GeneratorExit:  # the loop was closed under it
                 torn_down = True
                 runner.close()

@@ -11,7 +11,7 @@ import os
 import shlex
 import signal
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from functools import partial
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
@@ -24,6 +24,7 @@ from .._files.aside import aside
 from .._files.sandboxes import Sandboxes
 from .._files.task_files import TaskFiles
 from .._worker.command import Command, Family, Lifeline, Watcher
+from .._worker.descriptors import Descriptors
 from .._worker.whose import runs_task
 from ..backend import CANCELLED, FAILED, STARTED, SUCCEEDED, Report
 from ..errors import CommandFailed, CommandNotStarted
@@ -115,20 +116,24 @@ class Commands(Local):
         cwd = files.sandbox if options.cwd is None else files.sandbox / options.cwd
         if self._contains and self._groups is None:
             self._groups = _control_groups(task)
+        opened = Descriptors()
         try:
-            with ExitStack() as opened:
-                command, streams = await self._begun(task, argv, env, cwd, opened)
-                try:
-                    outcome.returncode = await self._end_of(command)
-                    outcome.stderr = streams.complaints()
-                    if outcome.returncode in options.ok_codes:
-                        return streams.value(task)
-                    raise self._failed(task, streams, env, cwd)
-                except BaseException:  # also if it took too long
-                    if self._sandboxes.keeps_failed and command.is_ours:
-                        streams.keep(argv, options, cwd)
-                    raise
-        finally:  # its files are closed
+            command, streams = await self._begun(task, argv, env, cwd, opened)
+            try:
+                outcome.returncode = await self._end_of(command)
+                outcome.stderr = streams.complaints()
+                if outcome.returncode in options.ok_codes:
+                    return streams.value(task)
+                raise self._failed(task, streams, env, cwd)
+            except BaseException:  # also if it took too long
+                if self._sandboxes.keeps_failed and command.is_ours:
+                    streams.keep(argv, options, cwd)
+                raise
+        except KeyboardInterrupt:
+            self._give_up(task)
+            raise
+        finally:
+            opened.close()
             for waiting in self._for_room:
                 if not waiting.done():
                     waiting.set_result(None)
@@ -157,25 +162,22 @@ class Commands(Local):
     # -- the process --------------------------------------------------------------------------------------
 
     async def _begun(
-        self, task: Task, argv: list[str | bytes], env: dict[str, str], cwd: Path, opened: ExitStack
+        self, task: Task, argv: list[str | bytes], env: dict[str, str], cwd: Path, opened: Descriptors
     ) -> tuple[Command, Streams]:
         """Start the command. If there is no room for it, that waits for the end of another one."""
         while True:
-            with ExitStack() as undo:
+            try:
+                streams = Streams(task.definition.options, task.files.sandbox, self._sandboxes.root, opened)
+            except OSError as error:
+                if error.errno not in NO_ROOM:
+                    raise
+                problem = error
+            else:
                 try:
-                    streams = Streams(task.definition.options, task.files.sandbox, self._sandboxes.root, undo)
+                    return self._start(task, argv, env, cwd, streams), streams
                 except OSError as error:
-                    if error.errno not in NO_ROOM:
-                        raise
                     problem = error
-                else:
-                    try:
-                        command = self._start(task, argv, env, cwd, streams)
-                    except OSError as error:
-                        problem = error
-                    else:
-                        opened.push(undo.pop_all())
-                        return command, streams
+            opened.close()
             if problem.errno not in NO_ROOM or not self._live:
                 raise not_started(task, problem, argv, env, cwd) from None  # it says all of it
             self._for_room.append(asyncio.get_running_loop().create_future())
@@ -194,27 +196,35 @@ class Commands(Local):
         if self._ending is None:
             self._ending = Ending(self._family, self._watcher.began, self._live)
         group = None if self._groups is None else self._groups.new(task.id)
+        command = Command(self._lifeline, self._family, task.id, group)
+        self._live.add(command)  # first, for the next line may be the last
         try:
             if group is not None:
                 argv = group.entering(argv, isinstance(task.outcome.command, str), env, cwd)
-            command = Command(
+            command.start(
                 argv,
                 env=env,
                 cwd=cwd,
                 stdin=streams.stdin,
                 stdout=streams.stdout,
                 stderr=streams.stderr,
-                lifeline=self._lifeline,
-                family=self._family,
-                task_id=task.id,
-                group=group,
             )
-        except BaseException:
+        except Exception:
+            self._live.discard(command)
             if group is not None:
                 group.remove()
             raise
-        self._live.add(command)
         return command
+
+    def _give_up(self, task: Task) -> None:
+        """Ctrl-C came out of a command's start or end: whatever there is of it is not to stay."""
+        for command in [each for each in self._live if each.number == str(task.id)]:
+            if command.pid and command.process.returncode is None:
+                command.kill_group()
+                command.reap()
+            if command.group is not None and command.is_ours:
+                command.group.remove()
+            self._live.discard(command)
 
     async def _end_of(self, command: Command) -> int:
         """Wait until a command has ended, or end it if its task is cancelled."""
@@ -281,15 +291,16 @@ def _control_groups(task: Task) -> ControlGroups:
 
 
 async def _ended(command: Command) -> None:
+    opened = Descriptors()
     try:
-        descriptor = os.pidfd_open(command.pid)
-    except OSError:  # this process may open no more
-        await aside(os.waitid, os.P_PID, command.pid, os.WEXITED | os.WNOWAIT)
-        return
-    try:
+        try:
+            descriptor = opened.open(os.pidfd_open, command.pid)
+        except OSError:  # this process may open no more
+            await aside(os.waitid, os.P_PID, command.pid, os.WEXITED | os.WNOWAIT)
+            return
         await readable(descriptor)
     finally:
-        os.close(descriptor)
+        opened.close()
 
 
 def _refuse_misread(task: Task, command: Any) -> None:

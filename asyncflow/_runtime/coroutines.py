@@ -186,8 +186,9 @@ class Coroutines(Local):
             driver.send(None)
             # Not loop.create_task: a factory of eager tasks would begin it before it is known here.
             # A context of its own: one cannot be entered twice, as a loop inside of a body would.
-            self._active = Carrier(driver, loop=self._loop, context=Context())
-            if self._turns is not self._loop:  # Ctrl-C may take the first step of this
+            is_sure = self._turns is not self._loop
+            self._active = Carrier(driver, loop=self._loop, context=Context(), is_sure=is_sure)
+            if is_sure:  # Ctrl-C may take the first step of this
                 self._turns.call_soon(self._ensure_begun, self._active, driver.cr_await)
 
     def _ensure_begun(self, carrier: Carrier, first: Any) -> None:
@@ -272,20 +273,20 @@ class Coroutines(Local):
                         self._follow(link, over.value)
                     over.value = None  # or it would be kept until the next body is over
             if not queue or began > slice_end:
-                began, slice_end = yield from self._pause(slice_end)
+                began, slice_end = yield from self._pause(me, slice_end)
             # A body may have left somebody who holds this asyncio task: it is the body's own then, and runs no other.
             # One that has run a loop inside of the loop has made another the active one, and so one less holds this.
             if me.touched or getrefcount(me) != strong or getweakrefcount(me) != weak:
                 break
 
-    def _pause(self, slice_end: float) -> Generator[None, None, tuple[float, float]]:
+    def _pause(self, me: Carrier, slice_end: float) -> Generator[object, None, tuple[float, float]]:
         """Carry out what follows; when bodies have had their time, give the rest of the loop its turn. Tells when the
         next one begins, and until when bodies may run."""
         self._begun = None
         self._carry_on()
         if perf_counter() > slice_end:
             with suppress(asyncio.CancelledError):  # it is touched now, and runs no other body
-                yield
+                yield me.waits_for(None)
             slice_end = perf_counter() + self._slice
         return self._goes_on(perf_counter()), slice_end
 

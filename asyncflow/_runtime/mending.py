@@ -91,7 +91,9 @@ class Mending:
         """Ask the places outside of the loop what they have, and fail what none of them has."""
         lost = set(_with_links(submitting))
         live = self._scheduler.live
-        there: dict[Any, list[Task]] = {}
+        there: dict[Any, list[Task]] = {
+            backend: [] for backend in self._behind.values() if isinstance(backend, ExecutionBackend)
+        }
         for task in live.values():
             place = self._behind[task.lane]
             if (

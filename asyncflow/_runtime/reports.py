@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
+from itertools import repeat
 from time import perf_counter
 from typing import Any, Final
 
@@ -26,6 +27,7 @@ from .timeouts import Timeouts
 _log = logging.getLogger("asyncflow")
 _ANY: Final = 1 << 62
 _set_result: Final = asyncio.Future.set_result
+_take: Final = deque[Event].popleft
 
 
 class Reports:
@@ -77,52 +79,66 @@ class Reports:
         ran_ids: list[int] = []
         runs: list[tuple[float, float, str]] = []
         task, kind = None, RAN  # while none is at hand
-        for _ in range(many):
-            try:
-                kind, task_id, payload = events.popleft()
-                if kind == RAN:
-                    ran_ids.append(task_id)
-                    runs.append(payload)
-                    continue
-                task = live.get(task_id)
-                if task is None:
-                    self._of_no_task(kind)
-                elif kind == SUCCEEDED:
-                    self.succeeded(task, payload)
-                elif kind == STARTED:
-                    self._starts.started(task, *(payload or (now, "")))
-                elif kind == FAILED:
-                    self._failures.failed(task, payload)
-                elif kind == CANCELLED:
-                    self._failures.stopped(task, ran_ids[-1:] == [task_id])
-                elif kind == LOADING:
-                    if record is not None:
-                        record.loading(task_id, payload)
-                    continue
-                else:
-                    self.given_back(task)
-                if (
-                    record is not None
-                    and kind >= FAILED
-                    and task_id in record.running
-                    and ran_ids[-1:] != [task_id]  # else it was told just before when it ran
-                ):
-                    record.stopped(task_id, now)
-                kind = RAN
-            except ImpossibleTransition:
-                # A backend that says a thing twice must not cost others their results.
-                self.dropped += 1
-                _log.exception("a report about %r (#%d) was dropped", task and task.name, task_id)
-            except BaseException:
-                if kind != RAN:
-                    self._put_back(events, (kind, task_id, payload))
+        try:
+            # Python looks for signals after each call of its own. These calls are made by an iterator, so that what
+            # was taken is at hand before Ctrl-C can come out of it.
+            for kind, task_id, payload in map(_take, repeat(events, many)):
+                try:
+                    if kind == RAN:
+                        ran_ids.append(task_id)
+                        runs.append(payload)
+                        continue
+                    task = live.get(task_id)
+                    if task is None:
+                        self._of_no_task(kind)
+                    elif kind == SUCCEEDED:
+                        self.succeeded(task, payload)
+                    elif kind == STARTED:
+                        self._starts.started(task, *(payload or (now, "")))
+                    elif kind == FAILED:
+                        self._failures.failed(task, payload)
+                    elif kind == CANCELLED:
+                        self._failures.stopped(task, ran_ids[-1:] == [task_id])
+                    elif kind == LOADING:
+                        if record is not None:
+                            record.loading(task_id, payload)
+                        continue
+                    else:
+                        self.given_back(task)
+                    if (
+                        record is not None
+                        and kind >= FAILED
+                        and task_id in record.running
+                        and ran_ids[-1:] != [task_id]  # else it was told just before when it ran
+                    ):
+                        record.stopped(task_id, now)
+                    kind = RAN  # noqa: PLW2901 - nothing is at hand
+                except ImpossibleTransition:
+                    # A backend that says a thing twice must not cost others their results.
+                    self.dropped += 1
+                    _log.exception("a report about %r (#%d) was dropped", task and task.name, task_id)
+                except BaseException:
+                    if kind != RAN:
+                        self._put_back(events, (kind, task_id, payload))
+                    raise
+        except BaseException as error:
+            # Whoever was asked about a failure, as a `retry_on`, may have asked for a state: then the rest was taken.
+            if (
+                not isinstance(error, IndexError)
+                or error.__traceback__ is None
+                or error.__traceback__.tb_next
+            ):
                 if record is not None:
-                    record.ran(ran_ids, runs, now)
+                    record.ran(ran_ids[: len(runs)], runs, now)
                 self._steps.cut_short()
                 raise
-        if record is not None:
-            record.ran(ran_ids, runs, now)
-        self._steps.flush()
+        try:
+            if record is not None:
+                record.ran(ran_ids, runs, now)
+            self._steps.flush()
+        except BaseException:
+            self._steps.cut_short()
+            raise
 
     def _of_no_task(self, kind: int) -> None:
         """A report is about a task that is unknown or over, or about no task."""

@@ -6,7 +6,7 @@ import errno
 import os
 import subprocess
 import tempfile
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,6 +14,7 @@ from .._core.commands import script_of
 from .._core.options import CommandOptions
 from .._core.task import Task
 from .._files.sandboxes import STREAMS, beside
+from .._worker.descriptors import Descriptors
 from ..errors import OutputNotText, OutputTooLarge
 
 NO_ROOM: Final = (errno.EMFILE, errno.ENFILE, errno.EAGAIN)
@@ -30,7 +31,7 @@ class Streams:
         OSError: the input cannot be read, or no file can be opened.
     """
 
-    def __init__(self, options: CommandOptions, sandbox: Path, folder: Path, opened: ExitStack) -> None:
+    def __init__(self, options: CommandOptions, sandbox: Path, folder: Path, opened: Descriptors) -> None:
         self._sandbox = sandbox
         self._folder = folder
         self._is_captured = options.capture_stdio
@@ -38,40 +39,34 @@ class Streams:
         self.stdin = self._input(options.stdin, opened)
         self.stdout, self.stderr = (self._output(name, opened) for name in STREAMS)
 
-    def _input(self, given: Any, opened: ExitStack) -> int:
+    def _input(self, given: Any, opened: Descriptors) -> int:
         if given is None:
             return subprocess.DEVNULL
         if not isinstance(given, (str, bytes)):
-            descriptor = os.open(given, os.O_RDONLY | os.O_CLOEXEC)
-            opened.callback(os.close, descriptor)
-            return descriptor
+            return opened.open(os.open, given, os.O_RDONLY | os.O_CLOEXEC)
         descriptor = self._nameless(opened)
         with open(descriptor, "wb", closefd=False) as file:
             file.write(given.encode() if isinstance(given, str) else given)
         os.lseek(descriptor, 0, os.SEEK_SET)
         return descriptor
 
-    def _output(self, name: str, opened: ExitStack) -> int:
+    def _output(self, name: str, opened: Descriptors) -> int:
         if not self._is_captured:
             return self._nameless(opened)
         flags = os.O_CREAT | os.O_RDWR | os.O_TRUNC | os.O_CLOEXEC
-        descriptor = os.open(beside(self._sandbox, name), flags, 0o666)
-        opened.callback(os.close, descriptor)
-        return descriptor
+        return opened.open(os.open, beside(self._sandbox, name), flags, 0o666)
 
-    def _nameless(self, opened: ExitStack) -> int:
+    def _nameless(self, opened: Descriptors) -> int:
         """A file on disk that nobody else sees and that is gone when it is closed, unless it is given a name."""
         try:
-            descriptor = os.open(self._folder, os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, 0o600)
+            return opened.open(os.open, self._folder, os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, 0o600)
         except OSError as error:
             if error.errno in NO_ROOM:
                 raise
             with tempfile.TemporaryFile(
                 dir=self._folder, buffering=0
             ) as file:  # not every file system has these
-                descriptor = os.dup(file.fileno())
-        opened.callback(os.close, descriptor)
-        return descriptor
+                return opened.open(os.dup, file.fileno())
 
     def value(self, task: Task) -> str | bytes | Path:
         """The standard output of the command.

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from . import watch
+from .descriptors import Descriptors
 from .forks import held_here, not_held
 from .marks import WORKER_OF
 from .watch import Process
@@ -35,20 +36,22 @@ class Lifeline:
     """A pipe whose writing end only this process holds, so that its hang-up tells of the end of this process."""
 
     def __init__(self) -> None:
-        self.reading, self._hold = os.pipe()
-        held_here(self)
+        self._opened = Descriptors()
+        try:
+            self.reading, _ = self._opened.pipe()
+            held_here(self)
+        except BaseException:
+            self._opened.close()
+            raise
 
     def let_go(self) -> None:
-        """Close the writing end in a forked child."""
-        os.close(self._hold)
-        self._hold = -1
+        """Close it in a forked child."""
+        self._opened.close()
 
     def close(self) -> None:
         """Hang up, if this is the process that holds it."""
         not_held(self)
-        for descriptor in (self.reading, self._hold):
-            if descriptor >= 0:
-                os.close(descriptor)
+        self._opened.close()
 
 
 class Family:
@@ -65,9 +68,9 @@ class Family:
         """The value of `MARK` for a command: what is behind the last hyphen is the number of its task."""
         return f"{self._run}/task-{task_id}"
 
-    def badge_of(self, task_id: int) -> int:
-        """A new file without a name in any directory, for a command and all that it starts to hold."""
-        return os.memfd_create(f"{self._name}-{task_id}")
+    def badge_of(self, task_id: int) -> str:
+        """The name of a file that is in no directory, for a command and all that it starts to hold."""
+        return f"{self._name}-{task_id}"
 
     def look(self, since: int, commands: Iterable[Command]) -> dict[str, list[Process]]:
         """The living processes of commands that are not reaped, by the numbers of their tasks. ``since`` is as for
@@ -77,25 +80,26 @@ class Family:
 
 
 class Command:
-    """A command that runs.
+    """A command: it can be known to others before its process is there, which Ctrl-C may come behind.
 
     Args:
-        argv: program and arguments.
-        env: the whole environment.
-        cwd: where it runs.
-        stdin: a file's descriptor, or `subprocess.DEVNULL`.
-        stdout: a file's descriptor.
-        stderr: a file's descriptor.
         lifeline: of the run.
         family: of the run.
         task_id: number of its task.
-        group: its control group, if it is to have one; `argv` goes into it.
-
-    Raises:
-        OSError: it could not be started.
+        group: its control group, if it is to have one.
     """
 
-    def __init__(
+    def __init__(self, lifeline: Lifeline, family: Family, task_id: int, group: Group | None = None) -> None:
+        self.number = str(task_id)
+        self._task_id = task_id
+        self._lifeline = lifeline
+        self._family = family
+        self._owner = os.getpid()
+        self._seen: dict[int, int] = {}  # processes of its family, and when they began
+        self.group = group
+        self.process: subprocess.Popen[bytes] = subprocess.Popen.__new__(subprocess.Popen)
+
+    def start(
         self,
         argv: Sequence[str | bytes],
         *,
@@ -104,35 +108,45 @@ class Command:
         stdin: int,
         stdout: int,
         stderr: int,
-        lifeline: Lifeline,
-        family: Family,
-        task_id: int,
-        group: Group | None = None,
     ) -> None:
-        self.number = str(task_id)
-        self._owner = os.getpid()
-        self._seen: dict[int, int] = {}  # processes of its family, and when they began
-        self.group = group
-        passed = [family.badge_of(task_id)]
+        """Start its process.
+
+        Args:
+            argv: program and arguments; they go into its control group, if it has one.
+            env: the whole environment.
+            cwd: where it runs.
+            stdin: a file's descriptor, or `subprocess.DEVNULL`.
+            stdout: a file's descriptor.
+            stderr: a file's descriptor.
+
+        Raises:
+            OSError: it could not be started.
+        """
+        passed = Descriptors()
         try:
+            badge = passed.open(os.memfd_create, self._family.badge_of(self._task_id))
             # Its own opening of the pipe, which can have an owner of its own: see `_die_with`.
-            passed.append(os.open(f"/proc/self/fd/{lifeline.reading}", os.O_RDONLY | os.O_CLOEXEC))
-            self.process = subprocess.Popen(
+            lifeline = f"/proc/self/fd/{self._lifeline.reading}"
+            own = passed.open(os.open, lifeline, os.O_RDONLY | os.O_CLOEXEC)
+            self.process.__init__(  # type: ignore[misc]
                 argv,
                 cwd=cwd,
-                env={**env, MARK: family.mark_of(task_id)},
+                env={**env, MARK: self._family.mark_of(self._task_id)},
                 stdin=stdin,
                 stdout=stdout,
                 stderr=stderr,
-                pass_fds=passed,
+                pass_fds=[badge, own],
                 process_group=0,
             )
-            self._die_with(passed[1])
+            self._die_with(own)
         finally:
-            for descriptor in passed:
-                os.close(descriptor)
-        self.pid = self.process.pid
+            passed.close()
         held_here(self)
+
+    @property
+    def pid(self) -> int:
+        """The number of its process, and of its group; 0 if it has none."""
+        return getattr(self.process, "pid", None) or 0
 
     def _die_with(self, lifeline: int) -> None:
         """Have the kernel kill the group when this process ends, however that ends. The command has inherited the
@@ -153,7 +167,8 @@ class Command:
 
     def roots(self) -> Iterator[int]:
         """Its own number, those in its control group, and those seen before that live: their parents may be gone."""
-        yield self.pid
+        if self.pid:
+            yield self.pid
         if self.group is not None:
             yield from self.group.members()
         for pid, began in self._seen.items():
@@ -184,8 +199,9 @@ class Command:
             self._to_group(signal.SIGKILL)
 
     def _to_group(self, number: int) -> None:
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(self.pid, number)
+        if self.pid:  # killpg(0) would be this program's own group
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.pid, number)
 
     def reap(self) -> int:
         """The exit code, once it has ended; of a signal, its number below zero."""

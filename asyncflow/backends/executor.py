@@ -176,9 +176,9 @@ class ExecutorBackend(ExecutionBackend):
         if self._futures:
             await self._wait(grace)
         left = list(self._futures)
-        executor, self._executor = self._executor, None
-        if executor is not None and self._make is not None:
-            executor.shutdown(wait=not left, cancel_futures=True)
+        if self._executor is not None and self._make is not None:
+            self._executor.shutdown(wait=not left, cancel_futures=True)
+        self._executor = None
         return left
 
     async def _wait(self, grace: float) -> None:

@@ -86,8 +86,11 @@ class ThreadBackend(ExecutionBackend):
 
     async def shutdown(self, *, grace: float) -> list[int]:
         """Let the threads end."""
-        threads, self._threads = self._threads, None
-        return await threads.leave(grace) if threads is not None else []
+        if self._threads is None:
+            return []
+        left = await self._threads.leave(grace)
+        self._threads = None  # not before: Ctrl-C may come meanwhile, and then there is another shutdown
+        return left
 
     def abandon(self) -> None:
         """Let the threads end by themselves."""

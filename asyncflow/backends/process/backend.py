@@ -134,8 +134,11 @@ class ProcessBackend(ExecutionBackend):
 
     async def shutdown(self, *, grace: float) -> list[int]:
         """End all processes."""
-        pool, self._pool = self._pool, None
-        return await pool.leave(grace) if pool is not None else []
+        if self._pool is None:
+            return []
+        left = await self._pool.leave(grace)
+        self._pool = None  # not before: Ctrl-C may come meanwhile, and then there is another shutdown
+        return left
 
     def abandon(self) -> None:
         """Kill all processes."""

@@ -186,7 +186,7 @@ class Processes:
 
     def forgo(self, worker: WorkerProcess) -> None:
         """Kill a process and hear nothing of it any more."""
-        for fd in worker.fds:
+        for fd in (worker.records, worker.pidfd, worker.out.fd, worker.err.fd):
             self._loop.remove_reader(fd)
         worker.reap()
         for packed in worker.given.values():

@@ -14,11 +14,13 @@ import sys
 import weakref
 from collections.abc import Container
 from contextlib import ExitStack, suppress
+from itertools import starmap
 from struct import Struct
 from time import perf_counter
 from typing import Any, Final
 
 from ..._worker import wire
+from ..._worker.descriptors import Descriptors
 from ..._worker.marks import WORKER_OF
 from .interpreter import flags
 from .output import Relay
@@ -70,14 +72,14 @@ class WorkerProcess:
         self.retires = False
         self.is_in_doubt = False
         """Ctrl-C came in the midst of what was being read from it or written to it: nobody knows what it has."""
+        self._reaped: list[Any] = []  # what the kernel has told of its end
         self._bytes = b""
         self.came = 0  # bytes that the last read has brought, perhaps of a record that is not complete
         with ExitStack() as undo:  # a machine may have no process, descriptor or memory left
             self._start(python, environment, most_memory, undo)
             self.pid = self.process.pid
             self.name = f"process {self.pid}"
-            self.pidfd = os.pidfd_open(self.pid)
-            self.fds = [self.records, self.out.fd, self.err.fd, self.pidfd, self._hold]
+            self.pidfd = self._ours.open(os.pidfd_open, self.pid)
             undo.pop_all()
         self._engine = os.getpid()
         _ALL.add(self)
@@ -86,13 +88,15 @@ class WorkerProcess:
         self._calls, worker_calls = _sockets(undo)
         self._unread = worker_calls  # kept: what the worker has not read can be read back here
         self.orders, worker_orders = _sockets(undo)
-        self.records, worker_records = _pipe(undo)
+        self._ours, self._hold, theirs = Descriptors(), Descriptors(), Descriptors()
+        for opened in (self._ours, self._hold, theirs):
+            undo.callback(_close, opened)
+        self.records, worker_records = self._ours.pipe(theirs)
         # While the engine's process holds the second end, the worker lives. One for each: an opened pipe has one owner.
-        lifeline, self._hold = _pipe(undo)
-        out, worker_out = _pipe(undo)
-        err, worker_err = _pipe(undo)
-        page = os.memfd_create("asyncflow-page", os.MFD_CLOEXEC)
-        undo.callback(os.close, page)
+        lifeline, _ = theirs.pipe(self._hold)
+        out, worker_out = self._ours.pipe(theirs)
+        err, worker_err = self._ours.pipe(theirs)
+        page = theirs.open(os.memfd_create, "asyncflow-page", os.MFD_CLOEXEC)
         os.ftruncate(page, mmap.PAGESIZE)
         self._map = mmap.mmap(page, mmap.PAGESIZE)  # which keeps a descriptor of its own
         undo.callback(self._map.close)
@@ -117,8 +121,7 @@ class WorkerProcess:
         undo.callback(self.process.wait)
         undo.callback(self.process.kill)
         worker_orders.close()
-        for fd in (worker_records, worker_out, worker_err, page, lifeline):
-            os.close(fd)
+        theirs.close()
 
     def rise(self, out: str, err: str) -> None:
         """The process is up; ``out`` and ``err`` are the encodings of its standard streams."""
@@ -280,10 +283,11 @@ class WorkerProcess:
         What its tasks have started and left behind in its process group ends here: before the process is reaped, while
         its number surely is its own.
         """
-        if self.process.returncode is not None:  # Ctrl-C came after it: the number may be another's by now
-            return "", 0
-        self.kill()
-        _, status, usage = os.wait4(self.pid, 0)
+        if not self._reaped:  # else Ctrl-C came after it: the number may be another's by now
+            self.kill()
+            # By an iterator, so that nothing comes between the two: see `Descriptors`.
+            self._reaped.extend(starmap(os.wait4, ((self.pid, 0),)))
+        _, status, usage = self._reaped[0]
         code = self.process.returncode = os.waitstatus_to_exitcode(status)
         how = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
         return how, usage.ru_maxrss * 1024
@@ -295,8 +299,8 @@ class WorkerProcess:
         self.orders.close()
         for relay in (self.out, self.err):
             relay.close()
-        while self.fds:  # one by one: Ctrl-C may come in between, and numbers are soon somebody else's
-            os.close(self.fds.pop())
+        self._ours.close()
+        self._hold.close()
         self._page.release()
         self._map.close()
         _ALL.discard(self)
@@ -305,7 +309,7 @@ class WorkerProcess:
         """Close what tells the worker that the engine's process lives, in a child which that has forked."""
         self._calls.close()
         self.orders.close()
-        os.close(self._hold)
+        self._hold.close()
 
 
 def _sockets(undo: ExitStack) -> tuple[socket.socket, socket.socket]:
@@ -315,11 +319,8 @@ def _sockets(undo: ExitStack) -> tuple[socket.socket, socket.socket]:
     return wire.blocking(ours), wire.blocking(theirs)
 
 
-def _pipe(undo: ExitStack) -> tuple[int, int]:
-    reading, writing = os.pipe()
-    undo.callback(os.close, reading)
-    undo.callback(os.close, writing)
-    return reading, writing
+def _close(opened: Descriptors) -> None:
+    opened.close()
 
 
 def _path() -> list[str]:
