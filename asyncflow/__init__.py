@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from ._core.limits import Limit
     from ._core.options import BlockOptions, CommandOptions, TaskOptions
     from ._core.outcome import Outcome
+    from ._core.probes import RunningService, http, port
     from ._core.quoting import sh
     from ._core.retries import Backoff
     from ._core.states import State
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
         OutputNotText,
         OutputTooLarge,
         Retry,
+        ServiceDied,
+        ServiceNotReady,
         Skip,
         StagingError,
         TaskCrashed,
@@ -77,7 +80,10 @@ __all__ = [
     "Plan",
     "Report",
     "Retry",
+    "RunningService",
     "Secret",
+    "ServiceDied",
+    "ServiceNotReady",
     "Skip",
     "StagingError",
     "State",
@@ -98,9 +104,11 @@ __all__ = [
     "awaited",
     "current",
     "first_success",
+    "http",
     "n_of",
     "optional",
     "outcome",
+    "port",
     "sh",
     "worker_local",
 ]
@@ -116,6 +124,7 @@ _HOME = {
     "OutputFile": "_core.files",
     "Plan": "plan",
     "Report": "report",
+    "RunningService": "_core.probes",
     "Secret": "_core.call_text",
     "State": "_core.states",
     "TaskFuture": "_runtime.future",
@@ -127,6 +136,8 @@ _HOME = {
     "n_of": "_runtime.branches",
     "optional": "_runtime.branches",
     "outcome": "_runtime.branches",
+    "http": "_core.probes",
+    "port": "_core.probes",
     "sh": "_core.quoting",
     "worker_local": "_worker.store",
 }

@@ -38,7 +38,12 @@ from .backend import ExecutionBackend
 from .events import Event
 
 if TYPE_CHECKING:
-    from ._engine.decorator_types import BlockDecorator, ExecutableTaskDecorator, FunctionTaskDecorator
+    from ._engine.decorator_types import (
+        BlockDecorator,
+        ExecutableTaskDecorator,
+        FunctionTaskDecorator,
+        ServiceDecorator,
+    )
     from .plan import Plan
     from .report import Report
 
@@ -289,10 +294,15 @@ class WorkflowEngine(EngineBase):
         def executable_task(self) -> ExecutableTaskDecorator:
             """Make a function a task that runs the command that the function returns; bare or with options."""
 
+        @property
+        def service(self) -> ServiceDecorator:
+            """Make a generator function a service; bare or with options."""
+
     else:  # their options are told there
         function_task = decorators.function_task
         block = decorators.block
         executable_task = decorators.executable_task
+        service = decorators.service
 
     @overload
     def resource(self, fn: Callable[..., AsyncIterator[R]], /) -> R: ...

@@ -363,6 +363,53 @@ class WorkerDied(_OfTask):
         return f"{first}\n  The last it wrote to stderr:\n  {last}" if last else first
 
 
+class ServiceDied(_OfTask):
+    """A service ended by itself while a task used it, or waited for it.
+
+    Attributes:
+        task_id: number of the task.
+        name: the task's name as its user wrote it.
+        service: the name of the service.
+        how: it ended, in words ("exit code 2", "signal SIGKILL").
+        stderr: the last lines that it wrote to its standard error.
+    """
+
+    service: str
+    how: str
+    stderr: str
+
+    def _message(self) -> str:
+        told = (
+            f"{self.name!r} (#{self.task_id}) lost the service {self.service!r}, which it uses: {self.how}."
+        )
+        last = "\n    ".join(self.stderr.splitlines())
+        return f"{told}\n  The last that wrote to stderr:\n    {last}" if last else told
+
+
+class ServiceNotReady(_OfTask, TimeoutError):
+    """A service was started and did not come to be ready.
+
+    Attributes:
+        task_id: number of the task.
+        name: the service's name as its user wrote it.
+        why: in words.
+        answer: the last that was answered when it was asked whether it is ready.
+        stderr: the last lines that it wrote to its standard error.
+    """
+
+    why: str
+    answer: str
+    stderr: str
+
+    def _message(self) -> str:
+        lines = [f"service {self.name!r} (#{self.task_id}): {self.why}."]
+        if self.answer:
+            lines.append(f"  The last answer: {self.answer}")
+        if self.stderr:
+            lines += ["  The last it wrote to stderr:", *(f"    {line}" for line in self.stderr.splitlines())]
+        return "\n".join(lines)
+
+
 class CommandFailed(_OfTask):
     """A command ended with an exit code that is none of its ``ok_codes=``, or by a signal.
 

@@ -12,6 +12,7 @@ __all__ = [
     "EventsLost",
     "RunBegan",
     "RunEnded",
+    "ServiceEnded",
     "TaskAdmitted",
     "TaskAttemptFailed",
     "TaskCalled",
@@ -47,7 +48,7 @@ class TaskCalled(NamedTuple):
         time: when the code that made it was given the event loop; it may have made many.
         id: number of the task; 1 for the first call of the run.
         name: as its user wrote it.
-        kind: "function", "executable", "block" or "awaitable" (which is waited for, and not run here).
+        kind: "function", "executable", "block", "service" or "awaitable" (which is waited for, and not run here).
         place: where it is to run, in words: "backend 'thread'".
         limit: the option that limits how many run there at once; "" if none does.
         called_at: where the call is: "pipeline.py:12, in main".
@@ -191,6 +192,20 @@ class TaskEnded(NamedTuple):
     loading: float | None = None
 
 
+class ServiceEnded(NamedTuple):
+    """A service that was ready has ended, some time after the task that had started it.
+
+    Args:
+        time: when.
+        id: number of the task.
+        how: "stopped", or in words how it died: "exit code 1".
+    """
+
+    time: float
+    id: int
+    how: str
+
+
 class TaskLeftBehind(NamedTuple):
     """The engine is shut down, and the work of a task that was cancelled or timed out still goes on, as on a thread.
 
@@ -237,6 +252,7 @@ Event = (
     | TaskAdmitted
     | TaskAttemptFailed
     | TaskEnded
+    | ServiceEnded
     | TaskLeftBehind
     | RunEnded
 )

@@ -17,6 +17,7 @@ from .events import (
     Event,
     RunBegan,
     RunEnded,
+    ServiceEnded,
     TaskAdmitted,
     TaskAttemptFailed,
     TaskCalled,
@@ -168,6 +169,7 @@ class OpenTelemetry:
 
 
 _STEPS: Final[dict[type[Any], str]] = {
+    ServiceEnded: "service ended",
     TaskAdmitted: "admitted",
     TaskAttemptFailed: "attempt failed",
     TaskReturned: "returned",

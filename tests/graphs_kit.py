@@ -17,6 +17,7 @@ from asyncflow._runtime import inputs
 from asyncflow._runtime.joins import Joins
 from asyncflow._runtime.outputs import path_of_output
 from asyncflow._runtime.run import Run
+from asyncflow._runtime.scope import SCOPE
 from asyncflow.plan import Edge, Plan, PlannedFile, PlannedTask
 
 
@@ -67,7 +68,9 @@ class Recorder:
 
     def _add(self, future: Any) -> None:
         self._futures[future.id] = future
-        self._blocks[future.id] = None if future.owner is None else future.owner.id
+        # A detached task is nobody's, but was called somewhere.
+        block: Any = SCOPE.get().block if future.definition.options.detached else future.owner
+        self._blocks[future.id] = None if block is None else block.id
 
     def _read(self, file: InputFile, future: Any, awaited: list[Any]) -> PlannedFile:
         source = file.source
@@ -92,6 +95,8 @@ class Recorder:
         kind: Any = (
             "block"
             if definition.is_block
+            else "service"
+            if definition.is_service
             else "executable"
             if definition.is_command
             else "awaitable"
@@ -109,6 +114,7 @@ class Recorder:
             definition.options.expected,
             reads,
             makes,
+            detached=definition.options.detached,
         )
 
 

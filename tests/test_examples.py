@@ -169,3 +169,9 @@ def test_a_flaky_service_is_asked_no_oftener_than_needed_and_no_faster_than_it_a
 def test_a_flaky_service_says_how_often_it_was_asked() -> None:
     said = run("flaky_service.py", "5", "1000")
     assert re.fullmatch(r"\d requests: [012] failed, 0 came too fast", said.splitlines()[-1])
+
+
+def test_a_server_beside_the_tasks_is_asked_and_stopped() -> None:
+    assert run("service_beside.py", "5") == (
+        "10 words in 5 pages\nsite: stopped, used by 1\nserver: stopped, used by 5\n"
+    )

@@ -166,6 +166,14 @@ async def test_a_plan_of_the_census_equals_its_run(
     assert len(plan.tasks) == 14 and plan.findings == ()
 
 
+async def test_a_plan_of_the_service_beside_equals_its_run() -> None:
+    example = module("service_beside")
+    plan, real = await compared(example.engine, example.count, 3)
+    assert plan.findings == ()
+    assert_equal(plan, real)
+    assert {task.name for task in plan.tasks if task.kind == "service"} == {"site", "server"}
+
+
 @pytest.mark.parametrize("kinds", [3, 40])
 async def test_a_plan_of_the_package_files_equals_its_run_up_to_a_decision_by_values(
     kinds: int, tmp_path: Path
@@ -219,6 +227,7 @@ def test_all_examples_are_looked_at() -> None:
         "source_census",
         "package_files",
         "flaky_service",
+        "service_beside",
     }
     assert NOT_COMPARED.keys() <= PAGES.keys()
     assert asyncflow.Plan is Plan

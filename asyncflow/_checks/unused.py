@@ -25,6 +25,8 @@ def problems_of_all(graph: CallGraph) -> Iterator[Problem]:
     """Calls whose results go nowhere."""
     wanted = {number for call in graph.calls for number in (*call.dependencies, *call.after)}
     for call in graph.calls:
+        if call.kind == "service" and not (call.is_refused or call.is_used or call.id in wanted):
+            yield wording.unneeded(call)
         if (
             call.kind != "function"
             or call.is_refused

@@ -283,6 +283,14 @@ def unused(call: RehearsedCall) -> Problem:
     return _at_call("unused", call, what, mend)
 
 
+def unneeded(call: RehearsedCall) -> Problem:
+    """A service that would never start."""
+    what = f"nobody uses the service {quoted(call)}, which would never start"
+    return _at_call(
+        "unneeded", call, what, "pass it to the tasks that use it, or await it, or leave the call away"
+    )
+
+
 def no_value(call: RehearsedCall, gives: object) -> Problem:
     """A function that is said to return what is no value: what runs only where it is read."""
     what = f"{quoted(call)} gives {_article(shown(gives))}, which runs only where it is read, and so is no result"

@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Any
 from ..errors import Cause
 from .joins import without_value
 from .pace import MOST
+from .services import is_idle
 from .states import (
     CANCELLED,
     CANCELLING,
     FAILED,
     NOW,
     PENDING,
+    READY,
     RUNNING,
     SKIPPED,
     SUBMITTED,
@@ -40,6 +42,10 @@ def wait_for(task: Task, dependencies: Sequence[Task]) -> int:
                 if now != SUCCEEDED:
                     blame(task, dependency)
                 continue
+            if now <= READY and is_idle(dependency):
+                waiting -= 1
+                _ask_later(task, dependency)
+                continue
         dependents: Any = dependency.dependents
         if dependents is None:
             dependency.dependents = task
@@ -49,6 +55,16 @@ def wait_for(task: Task, dependencies: Sequence[Task]) -> int:
             dependency.dependents = [dependents, task]
     task.waiting = waiting
     return waiting
+
+
+def _ask_later(task: Task, service: Task) -> None:
+    """A task needs a service that is not asked for before all else is there that the task waits for."""
+    rare = task.rare or task.with_rare()
+    if rare.unasked is None:
+        rare.unasked = []
+        # Not None, so that the task is looked at when nothing else is left to wait for.
+        rare.blames = rare.blames or []
+    rare.unasked.append(service)
 
 
 def blame(task: Task, dependency: Task) -> None:

@@ -15,6 +15,8 @@ from .retries import Backoff, Delay, RetryOn
 
 SHELLS: Final = ("sh", "bash", "dash", "ksh", "zsh")
 """Shells that quote as `quoting` does; a path to one of them will do, too."""
+STOPS: Final = ("block", "users", "run")
+"""What may be to be over before a service is stopped."""
 LONGEST: Final = 1e15
 """Seconds that a duration of a plan can have, so that sums of them stay finite."""
 
@@ -224,3 +226,15 @@ def variables(option: str, given: Any) -> dict[str, str]:
 def _value(given: object) -> str:
     inner = given.__fspath__() if hasattr(given, "__fspath__") else given
     return inner.decode(errors="surrogateescape") if isinstance(inner, bytes) else str(inner)
+
+
+def stop_after(option: str, given: Any) -> str:
+    """Check what is to be over before a service is stopped.
+
+    Raises:
+        ValueError: nothing of that kind.
+    """
+    if given not in STOPS:
+        raise ValueError(f"{option}={given!r}: it can be one of {', '.join(map(repr, STOPS))}")
+    after: str = given
+    return after

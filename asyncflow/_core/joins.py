@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
+from .services import is_idle, want
 from .states import CANCELLING, HANDED, NOW, PENDING, SUCCEEDED
 from .task import Task
 
@@ -47,6 +48,9 @@ def called(scheduler: Scheduler, task: Task, join: Join) -> None:
     rare = task.with_rare()
     rare.join, rare.blames = join, []  # not None: no task that is made ready without a look at it
     count(scheduler, task, join)
+    for source in join.sources:
+        if is_idle(source):
+            want(scheduler, source)
 
 
 def count(scheduler: Scheduler, task: Task, join: Join) -> None:

@@ -6,6 +6,7 @@ Decorators, ``with_options``, hints, signatures and type checkers follow. Pure.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from itertools import islice
 from typing import (
@@ -14,6 +15,7 @@ from typing import (
     ClassVar,
     Final,
     Generic,
+    Literal,
     NamedTuple,
     Self,
     TypeAlias,
@@ -24,6 +26,7 @@ from typing import (
 from . import given as check
 from .limits import Limit, Weight
 from .near import meant
+from .probes import Http, Port, Probe, probe_of
 from .retries import Backoff, Delay, RetryOn
 
 if TYPE_CHECKING:
@@ -33,6 +36,8 @@ if TYPE_CHECKING:
 
 Duration: TypeAlias = "float | timedelta"
 R = TypeVar("R")
+READY_TIMEOUT: Final = 60.0
+"""Seconds after which a service that is not ready has failed, where nothing else is said."""
 _AFTER: Final = "after"  # what only ``with_options`` takes: futures, which belong to calls and not to a task
 
 
@@ -213,6 +218,10 @@ class CommandOptions(TaskOptions):
     capture_stdio: bool = option(check.flag, False)
     text: bool = option(check.flag, True)
     shell: str | tuple[str, ...] = option(check.shell, "/bin/sh")
+    service: bool = option(check.flag, False)
+    ready: Probe | None = option(probe_of)
+    ready_timeout: float = option(check.limit, READY_TIMEOUT)
+    stop_after: str = option(check.stop_after, "block")
 
     if TYPE_CHECKING:
 
@@ -221,6 +230,54 @@ class CommandOptions(TaskOptions):
     def environment(self, parents: Mapping[str, str]) -> dict[str, str]:
         """The variables that the command sees, given the environment of this process."""
         return {**({} if self.clean_env else parents), **(self.env or {})}
+
+
+_ON: Final = "a service goes on for as long as it is needed"
+
+
+class ServiceOptions(TaskOptions):
+    """The options of a service that is a generator function."""
+
+    backend: None = barred(
+        "a service runs beside the engine: on the event loop, or in a thread if it is no async def"
+    )
+    timeout: None = barred(f"{_ON}; what bounds its start is ready_timeout=")
+    deadline: None = barred(f"{_ON}; what bounds its start is ready_timeout=")
+    limits: None = barred(f"{_ON}, and would hold them; the tasks that use it may name limits")
+    max_concurrent: None = barred(f"{_ON}; one call of it is one service")
+    detached: bool = barred("nobody waits for a service, and it ends with what it was started for", False)
+    ready_timeout: float = option(check.limit, READY_TIMEOUT)
+    stop_after: str = option(check.stop_after, "block")
+
+    if TYPE_CHECKING:
+
+        def __init__(self, **given: Unpack[ServiceKeywords[object]]) -> None: ...
+
+
+_OF_SERVICES: Final = ("ready", "ready_timeout", "stop_after")
+
+
+def check_service(name: str, options: TaskOptions) -> None:
+    """Refuse options of an executable task that do not go together with whether it is a service.
+
+    Raises:
+        TypeError: they do not.
+    """
+    if not isinstance(options, CommandOptions):
+        return
+    if not options.service:
+        for each in _OF_SERVICES:
+            if each in options.given:
+                raise TypeError(
+                    f"{name!r}: {each}= is for services:  executable_task(service=True, {each}=...)"
+                )
+        return
+    for each in ("timeout", "deadline", "limits", "max_concurrent", "detached"):
+        if each in options.given:
+            try:
+                ServiceOptions().changed(**{each: options.given[each]})
+            except TypeError as error:
+                raise TypeError(f"{name!r}: {error}") from None
 
 
 Labels: TypeAlias = "Iterable[str] | Callable[..., str] | None"
@@ -248,15 +305,14 @@ def labels_of(calls: Sequence[tuple[object, ...]], label: object, name: str) -> 
 # -- what users write: editors show a key's documentation at the keyword ------------------------------------------
 
 
-class BlockKeywords(TypedDict, total=False):
-    """The options of a block, as keywords; tasks of every kind have them."""
+class CommonKeywords(TypedDict, total=False):
+    """The options of all that can be called, as keywords."""
 
     name: str | None
     """What the task is called in messages, reports and plans; the function's own name if not given."""
-    timeout: Duration | None
-    """Seconds or `timedelta` that one attempt may run; any time if not given."""
-    deadline: Duration | None
-    """Seconds or `timedelta` from the call to the end, with all that it waits for; any time if not given."""
+    label: str | None
+    """Tells these calls from others in errors, logs and `TaskFuture.explain`: "trim[S17]". Reports and plans have them
+    under one name all the same."""
     retries: int | None
     """Attempts after the first, if that fails; none if not given."""
     retry_delay: Duration | Sequence[Duration] | Callable[[int, BaseException], float] | Backoff | None
@@ -264,6 +320,25 @@ class BlockKeywords(TypedDict, total=False):
     the attempt that failed and its error, or a `Backoff`; that is `Backoff()` if not given."""
     retry_on: RetryOn | None
     """Failures that are worth another attempt: classes of exceptions, or a function that is asked; all if not given."""
+
+
+class ExampleKeywords(TypedDict, Generic[R], total=False):
+    """What plans and dry runs are told of a value, as keywords."""
+
+    example: R | Callable[..., R]
+    """What stands in for the value in a dry run: a value, or a callable that makes one of the task's arguments.
+    Something of the type that the function is annotated to return, if not given."""
+    expected: Duration | None
+    """Seconds or `timedelta` that it is expected to take, for plans."""
+
+
+class BlockKeywords(CommonKeywords, total=False):
+    """The options of a block, as keywords; tasks of every kind but services have them."""
+
+    timeout: Duration | None
+    """Seconds or `timedelta` that one attempt may run; any time if not given."""
+    deadline: Duration | None
+    """Seconds or `timedelta` from the call to the end, with all that it waits for; any time if not given."""
     limits: str | Limit | Iterable[str | Limit] | Mapping[str | Limit, Weight] | None
     """Limits that it needs something of while it runs, by name or as `Limit`; in a mapping each with how much: a
     number, or a function that makes one of the task's arguments. 1 of each, if not given."""
@@ -277,14 +352,8 @@ class BlockKeywords(TypedDict, total=False):
     under one name all the same."""
 
 
-class ValueKeywords(BlockKeywords, Generic[R], total=False):
+class ValueKeywords(ExampleKeywords[R], BlockKeywords, Generic[R], total=False):
     """The options of tasks whose value is their own, as keywords."""
-
-    example: R | Callable[..., R]
-    """What stands in for the value in a dry run: a value, or a callable that makes one of the task's arguments.
-    Something of the type that the function is annotated to return, if not given."""
-    expected: Duration | None
-    """Seconds or `timedelta` that it is expected to take, for plans."""
 
 
 class TaskKeywords(ValueKeywords[R], Generic[R], total=False):
@@ -312,10 +381,34 @@ class CommandKeywords(ValueKeywords[R], Generic[R], total=False):
     as ``["bash", "-o", "pipefail", "-c"]``. The engine's if not given."""
 
 
-class AllCommandKeywords(CommandKeywords[R], Generic[R], total=False):
-    """All options of an executable task, as keywords."""
+class ServiceStageKeywords(TypedDict, total=False):
+    """When a service is ready, and when it is stopped, as keywords."""
 
+    ready_timeout: Duration | None
+    """Seconds or `timedelta` within which a service has to be ready; 60 if not given."""
+    stop_after: Literal["block", "users", "run"] | None
+    """What is to be over before a service is stopped: the block in which it was called with all tasks that use it, if
+    not given; these tasks alone; or the run."""
+
+
+class ServiceKeywords(ServiceStageKeywords, ExampleKeywords[R], CommonKeywords, Generic[R], total=False):
+    """The options of a service that is a generator function, as keywords."""
+
+
+class CommandServiceKeywords(ServiceStageKeywords, CommandKeywords[R], Generic[R], total=False):
+    """The options of an executable task that is a service, as keywords."""
+
+    ready: int | str | re.Pattern[str] | Port | Http | Callable[..., object] | None
+    """How it is known that a service is ready: the number of a TCP port, `port`, `http`, text or a pattern that a line
+    of its output has in it, or a function of the call's arguments. As soon as it runs, if not given."""
     capture_stdio: bool | None
     """Whether the output goes to a file, whose path is then the value."""
+
+
+class AllCommandKeywords(CommandServiceKeywords[R], Generic[R], total=False):
+    """All options of an executable task, as keywords."""
+
+    service: bool | None
+    """Whether the command goes on beside the tasks that use it, as a server does; see `ready`."""
     text: bool | None
     """Whether the value is text, in UTF-8; False for bytes, as they are."""

@@ -3,7 +3,8 @@
 Events are the methods `called`, `started`, `succeeded`, ... Each marks at once what it decides and leaves what is
 to be done in `lanes.due` (lanes with tasks that can run), `ended` (tasks whose futures are to be settled), `stop` (work
 to be cancelled), `returned` (blocks whose returned futures are done), `quiet` (watched tasks of which nothing
-runs any more) and `telling` (who waits for what has no value, to be gone on with by `tell_more`). The runtime carries
+runs any more), `parted` (those that are over and used services) and `telling` (who waits for what has no value, to be
+gone on with by `tell_more`). The runtime carries
 these out, perhaps after many events.
 
 A task whose dependencies end badly is decided when *all* of them have ended: only then are all reasons known,
@@ -20,6 +21,7 @@ from .dependents import decide_not_to_run, end_of, tell_dependents, wait_for
 from .inside import adopt_children, cancel_inside, hush, leave_owner
 from .joins import met
 from .lanes import Lane, Lanes
+from .services import is_idle, want
 from .states import (
     CANCELLED,
     CANCELLING,
@@ -50,6 +52,7 @@ class Scheduler:
         "ended",
         "lanes",
         "live",
+        "parted",
         "quiet",
         "retrying",
         "returned",
@@ -70,6 +73,7 @@ class Scheduler:
         self.stop: list[Any] = []
         self.returned: list[Any] = []
         self.quiet: list[Any] = []
+        self.parted: list[Any] = []  # tasks that are over and used services
         self.telling: list[
             tuple[Task, Iterator[Task]]
         ] = []  # dependents that do not know yet that one has no value
@@ -94,7 +98,7 @@ class Scheduler:
         if dependencies:
             if wait_for(task, dependencies):
                 return
-            if task.rare is not None and task.rare.blames:
+            if task.rare is not None and task.rare.blames is not None:
                 self.all_in(task)
                 return
         task.story = READIED
@@ -287,12 +291,21 @@ class Scheduler:
         """A block's body has returned futures: it is over when all of them are (see `returned`)."""
         wait_for(block, dependencies)
         if not block.waiting:
-            self.returned.append(block)
+            self.all_in(block)
 
     # -- what follows, here and in `dependents` and `inside` -----------------------------------------------
 
     def all_in(self, task: Task) -> None:
-        """Nothing is left to wait for."""
+        """Nothing is left to wait for, but services that were not asked for."""
+        rare = task.rare
+        if rare is not None and rare.unasked is not None and not rare.blames:
+            if is_idle(task):
+                return  # a service that needs others: they are asked for when it is
+            unasked, rare.unasked, rare.blames = rare.unasked, None, None
+            for each in unasked:
+                want(self, each)
+            if wait_for(task, unasked):
+                return
         now = task.story & NOW
         if now == PENDING:
             join = None if task.rare is None else task.rare.join
@@ -355,6 +368,9 @@ class Scheduler:
         task.snapshot = task.dependents = task.holes = task.link = None
         if task.rare is not None:
             task.rare.after = ()
+            task.rare.unasked = None
+            if task.rare.uses:
+                self.parted.append(task)
             task.rare.blames = task.rare.returned = None
             if task.rare.amounts is not None:
                 self.lanes.release(task)

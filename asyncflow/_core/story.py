@@ -13,6 +13,7 @@ from .._show.words import counted, seconds
 from .call_text import call_shown
 from .joins import KIND as JOIN
 from .limits import Limit
+from .services import is_idle
 from .states import CANCELLING, NOW, READY, State, state_of, steps_of
 from .task import Task
 
@@ -172,7 +173,7 @@ def _reason(task: Task, dependencies: Sequence[Task]) -> str:
         case State.SUCCEEDED if task.definition.kind == JOIN:
             return "has its value; it goes by others, and nothing ran for it"
         case State.SUCCEEDED:
-            return f"succeeded on {place}" + _attempt(task)
+            return f"succeeded on {place}" + _attempt(task) + _since_then(task)
         case State.FAILED:
             return f"failed on {place}{_attempt(task)}: {_error(task)}"
         case State.SKIPPED:
@@ -183,6 +184,8 @@ def _reason(task: Task, dependencies: Sequence[Task]) -> str:
 
 def _held(task: Task, line: Line | None, now: float | None) -> str:
     """What keeps a task that is in no queue: limits, or the delay before its next attempt; "" for one that is."""
+    if is_idle(task):
+        return "is a service: it is started when a task that has all else needs it, or somebody awaits it"
     if not task.is_held or task.story & NOW != READY:
         return ""
     if task.wants is None and task.failed_attempts:
@@ -254,6 +257,19 @@ def _why_skipped(task: Task) -> str:
     reasons = [f"{root.name_shown} (#{root.task_id}), {root.skipped}" for root in task.cause.firsts]
     more = len(task.cause.roots) - len(reasons)
     return "was skipped with " + "; ".join(reasons) + (f"; and {more} more" if more else "")
+
+
+def _since_then(task: Task) -> str:
+    """What has become of a service that was ready."""
+    service = task.service
+    if service is None:
+        return ""
+    if service.task is not task:
+        return f"; what it started has ended, and #{service.task.id} has started it again"
+    if service.end is None:
+        users = counted(len(service.users), "task")
+        return f"; the service is up, and {users} {'uses' if len(service.users) == 1 else 'use'} it"
+    return "; the service was stopped" if service.end == "stopped" else f"; the service died: {service.end}"
 
 
 def _error(task: Task) -> str | None:

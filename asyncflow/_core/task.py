@@ -15,13 +15,14 @@ from typing import TYPE_CHECKING, Any, Final
 from .._causes import name_of_function, spelled
 from ..errors import AsyncflowError, Cause, ImpossibleTransition
 from .limits import Limit, needs_of
-from .options import TaskOptions
+from .options import CommandOptions, TaskOptions
 from .retries import Attempt, Retries
 from .states import KEPT, LEGAL, NOW, PENDING, STATES, STEP, State, state_of, steps_of
 
 if TYPE_CHECKING:
     from .joins import Join
     from .lanes import Lane
+    from .services import Service
 
 BODIES: Final = ("block", "output")
 """Kinds of tasks that run on the event loop and may call others."""
@@ -40,6 +41,7 @@ class Definition:
         "is_block",
         "is_command",
         "is_coroutine",
+        "is_service",
         "is_special",
         "kind",
         "name",
@@ -72,10 +74,13 @@ class Definition:
         # The rest follows from these, and is asked for at each call.
         self.is_block = kind in BODIES
         self.is_command = kind == "executable"
+        self.is_service = kind == "service"
+        if isinstance(options, CommandOptions) and options.service:
+            self.kind, self.is_service = "service", True
         self.timeout = options.timeout
         self.deadline = options.deadline
         self.is_special = (  # more is to be done with its calls
-            self.is_command or self.deadline is not None or options.detached
+            self.is_command or self.is_service or self.deadline is not None or options.detached
         )
         self.needs = needs_of(options.limits, options.max_concurrent)
         self.retries = (
@@ -157,6 +162,9 @@ class RareFields:
         "label",
         "outcome",
         "returned",
+        "service",
+        "unasked",
+        "uses",
         "wants",
     )
 
@@ -173,6 +181,11 @@ class RareFields:
         self.attempts: list[Attempt] = []  # those that have failed
         self.is_detached = False  # left behind by a block that nobody waits for
         self.is_held = False  # READY and in no lane's queue: it waits for limits, or for its next attempt
+        self.service: Service | None = None  # that it starts
+        self.uses: tuple[Service, ...] = ()  # services whose values it takes, or that are kept for it
+        self.unasked: list[Any] | None = (
+            None  # services among what it depends on, not asked for until the rest is there
+        )
         self.wants: Mapping[Limit, float] | None = None  # of limits, that it waits for
         self.held_since: float | None = None  # since when it waits for limits, by the clock of attempts
         self.amounts: Mapping[Limit, float] | None = None  # of limits, that it uses
@@ -226,6 +239,8 @@ class Task:
         wants = _in_rare("wants")
         held_since = _in_rare("held_since")
         failed_attempts = _in_rare("attempts", ())
+        service = _in_rare("service")
+        uses = _in_rare("uses", ())
 
     id: int
     """The task's number in its run; 1 for the first call."""
@@ -256,6 +271,8 @@ class Task:
     amounts: Mapping[Limit, float] | None  # of limits, that it uses
     wants: Mapping[Limit, float] | None  # of limits, that it waits for
     held_since: float | None  # since when it waits for them, in seconds of `time.perf_counter`
+    service: Service | None  # that it starts
+    uses: tuple[Service, ...]  # services whose values it takes, or that are kept for it
     failed_attempts: Sequence[Attempt]  # before the present one
 
     def set_up(

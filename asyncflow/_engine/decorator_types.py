@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from pathlib import Path
 from typing import Literal, ParamSpec, Protocol, TypeVar, Unpack, overload
 
-from .._core.options import BlockKeywords, CommandKeywords, TaskKeywords
+from .._core.options import (
+    BlockKeywords,
+    CommandKeywords,
+    CommandServiceKeywords,
+    ServiceKeywords,
+    TaskKeywords,
+)
+from .._core.probes import RunningService
 from .._runtime.future import TaskFuture
 from .executable_task import ExecutableTask
 from .function_task import FunctionTask
+from .service_task import ServiceTask
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -72,6 +80,19 @@ class ExecutableTaskDecorator(Protocol):
         fn: Callable[P, T],
         /,
         *,
+        service: Literal[True],
+        **options: Unpack[CommandServiceKeywords[RunningService]],
+    ) -> ExecutableTask[P, T, RunningService]: ...
+    @overload
+    def __call__(
+        self, /, *, service: Literal[True], **options: Unpack[CommandServiceKeywords[RunningService]]
+    ) -> CommandServiceDecorator: ...
+    @overload
+    def __call__(
+        self,
+        fn: Callable[P, T],
+        /,
+        *,
         capture_stdio: Literal[True],
         text: bool | None = ...,
         **options: Unpack[CommandKeywords[Path]],
@@ -112,6 +133,27 @@ class ExecutableTaskDecorator(Protocol):
         capture_stdio: Literal[False] | None = ...,
         **options: Unpack[CommandKeywords[str]],
     ) -> ExecutableTaskDecorator: ...
+
+
+class ServiceDecorator(Protocol):
+    """``@engine.service``, bare or with options. The value is what the function yields."""
+
+    @overload
+    def __call__(
+        self, fn: Callable[P, AsyncIterator[R]], /, **options: Unpack[ServiceKeywords[object]]
+    ) -> ServiceTask[P, AsyncIterator[R], R]: ...
+    @overload
+    def __call__(
+        self, fn: Callable[P, Iterator[R]], /, **options: Unpack[ServiceKeywords[object]]
+    ) -> ServiceTask[P, Iterator[R], R]: ...
+    @overload
+    def __call__(self, /, **options: Unpack[ServiceKeywords[object]]) -> ServiceDecorator: ...
+
+
+class CommandServiceDecorator(Protocol):
+    """``@engine.executable_task(service=True)``."""
+
+    def __call__(self, fn: Callable[P, T], /) -> ExecutableTask[P, T, RunningService]: ...
 
 
 class CapturingTaskDecorator(Protocol):

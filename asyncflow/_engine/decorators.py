@@ -11,7 +11,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from .._core.options import BlockOptions, CommandOptions, TaskOptions
+from .._core.options import BlockOptions, CommandOptions, ServiceOptions, TaskOptions, check_service
+from .._core.probes import RunningService
 from .._core.task import Definition
 from .._worker.gives_resources import with_resources
 from .base import EngineBase
@@ -20,6 +21,7 @@ from .executable_task import ExecutableTask
 from .function_task import FunctionTask
 from .option_names import shows_options
 from .options import asked_for, check_function, is_coroutine_function, name_of
+from .service_task import ServiceTask
 
 
 @shows_options(TaskOptions)
@@ -74,6 +76,25 @@ def executable_task(engine: object, fn: object = None, /, **options: object) -> 
     return _decorated(engine, "executable_task", ExecutableTask, "executable", fn, options)
 
 
+@shows_options(ServiceOptions)
+def service(engine: object, fn: object = None, /, **options: object) -> object:
+    """Make a generator function a service; bare or with options.
+
+    What it yields, once, is the value of its future, for all tasks that take it. What follows the ``yield`` is run when
+    the service is stopped. It starts when the first task needs it that has all else, or somebody awaits it.
+
+    Args:
+        fn: an ``async def`` or ``def`` with one ``yield``; run on the event loop, or in threads if it is no
+            ``async def``.
+        options: as `ServiceKeywords` has them.
+
+    Raises:
+        TypeError: it cannot be a service, or an option is of the wrong type, or there is no such option.
+        ValueError: an option that is out of range.
+    """
+    return _decorated(engine, "service", ServiceTask, "service", fn, options)
+
+
 def _decorated(
     engine: Any, decorator: str, made: type[Any], kind: str, fn: object, options: Mapping[str, object]
 ) -> object:
@@ -116,6 +137,8 @@ def definition_of(
         UnknownBackend: the engine has no backend of that name; in a rehearsal that is noted, and the default is taken.
     """
     name = options.name or name_of(fn)
+    if isinstance(options, CommandOptions):
+        kind = "executable"  # also one that is a service
     options = options.over(engine._settings.defaults[kind])  # they may have been another engine's
     if given:
         try:
@@ -123,6 +146,7 @@ def definition_of(
         except (TypeError, ValueError) as error:
             error.args = (f"{name!r}: {error}",)
             raise
+    check_service(name, options)
     if options.backend is not None and options.backend not in engine._backends:
         unknown = asked_for(options.name or name, options.backend, engine._backends)
         rehearsal = engine._rehearsal()
@@ -154,4 +178,6 @@ def _value_class(options: TaskOptions) -> type | None:
     """The class of what a command gives, of which its function says nothing."""
     if not isinstance(options, CommandOptions):
         return None
+    if options.service:
+        return RunningService
     return Path if options.capture_stdio else str if options.text else bytes

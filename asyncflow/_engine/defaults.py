@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from .._core.options import BlockOptions, CommandOptions, TaskOptions
+from .._core.options import BlockOptions, CommandOptions, ServiceOptions, TaskOptions
 
 _ONE_TASKS: Final = {
     "name": "all tasks would be called the same; give it to a task",
@@ -43,6 +43,7 @@ def defaults_by_kind(given: object, shell: str | Sequence[str]) -> Mapping[str, 
     return {
         "function": TaskOptions().as_defaults(*of(TaskOptions)),
         "block": BlockOptions().as_defaults(*of(BlockOptions)),
+        "service": ServiceOptions().as_defaults(*of(TaskOptions, ServiceOptions)),
         "executable": CommandOptions(shell=shell).as_defaults(*of(TaskOptions, CommandOptions)),
     }
 

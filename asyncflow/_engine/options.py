@@ -137,10 +137,18 @@ def check_function(decorator: str, fn: object) -> None:
             f"@engine.{decorator} got {fn!r}, {what}, not a function.\n"
             f"  Options are given by name:  @engine.{decorator}(timeout=3)"
         )
-    if inspect.isgeneratorfunction(fn) or inspect.isasyncgenfunction(fn):
+    yields = inspect.isgeneratorfunction(fn) or inspect.isasyncgenfunction(fn)
+    if decorator == "service":
+        if not yields:
+            raise TypeError(
+                f"@engine.service got {name_of(fn)!r}, which does not yield: a service yields its value once "
+                "it is ready, and cleans up after that.\n"
+                "  What only has to be done once is a function_task."
+            )
+    elif yields:
         raise TypeError(
             f"@engine.{decorator} got {name_of(fn)!r}, which yields: it would run only where it is read.\n"
-            "  Return a list instead."
+            "  Return a list instead; what is to go on beside the tasks that use it is an @engine.service."
         )
 
 

@@ -77,7 +77,7 @@ def _of_each(upstreams: Sequence[TaskFiles]) -> list[dict[str, Left]]:
             for name, left in _left_by(each).items()
         }
         for each in dict.fromkeys(upstreams)
-        if each.is_command and each.sandbox
+        if each.hands_on_all and each.sandbox
     ]
 
 

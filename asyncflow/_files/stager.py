@@ -121,9 +121,10 @@ class Stager:
             folder=Path.cwd() if given or task.holes else Path(),
             is_dry=self._sandboxes is None or not is_staged,
             is_open=bool(task.holes),
+            is_service=task.definition.is_service,
             upstreams=[each.files for each in dependencies if each.files is not None],
         )
-        inherits_any = self._implicit and any(each.is_command for each in files.upstreams)
+        inherits_any = self._implicit and any(each.hands_on_all for each in files.upstreams)
         try:
             refuse_collisions(files, inputs)
         except ValueError as error:

@@ -22,6 +22,7 @@ class TaskFiles:
         is_dry: whether files are neither brought nor looked for.
         is_open: whether more files may come with the results that it waits for.
         upstreams: of the tasks that it depends on, until its inputs have been brought.
+        is_service: whether it goes on while others run: of what it writes only what it declares is handed on.
     """
 
     label: str
@@ -30,6 +31,7 @@ class TaskFiles:
     is_dry: bool
     is_open: bool
     upstreams: Sequence[TaskFiles] = ()
+    is_service: bool = False
     declares: Mapping[str, OutputFile] = field(default_factory=dict)  # by name
     destinations: dict[str, Path | str] = field(default_factory=dict)  # of those that are published
     sandbox: Path | None = None
@@ -42,6 +44,11 @@ class TaskFiles:
     before: tuple[tuple[object, ...], Mapping[str, object], Sequence[TaskFiles]] | None = None
     """The arguments as they were before anything was brought, and from whom that is to be, for another attempt."""
     is_reached: bool = False  # whether somebody may know a path in it, whom nobody can see
+
+    @property
+    def hands_on_all(self) -> bool:
+        """Whether what it has made and not declared is for those that depend on it."""
+        return self.is_command and not self.is_service
 
     def start_over(
         self, args: tuple[object, ...], kwargs: Mapping[str, object]

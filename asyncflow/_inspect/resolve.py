@@ -23,9 +23,18 @@ def returned_by(fn: Callable[..., object]) -> object:
         fn: any callable; a class returns what it is.
     """
     try:
-        return _returned_by(fn)
+        return _yielded(fn, _returned_by(fn))
     except Exception:  # annotations are code of the user's
         return Any
+
+
+def _yielded(fn: object, annotation: object) -> object:
+    """Of a generator function, which is a service, what it yields; of any other, what it returns."""
+    fn = inspect.unwrap(function_in(fn))  # type: ignore[arg-type]  # a function, if it is to be a task
+    if not (inspect.isgeneratorfunction(fn) or inspect.isasyncgenfunction(fn)):
+        return annotation
+    args = typing.get_args(annotation)
+    return args[0] if args else Any
 
 
 def function_in(fn: object) -> object:

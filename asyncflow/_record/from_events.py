@@ -10,6 +10,7 @@ from ..events import (
     EventsLost,
     RunBegan,
     RunEnded,
+    ServiceEnded,
     TaskAdmitted,
     TaskAttemptFailed,
     TaskCalled,
@@ -94,12 +95,15 @@ class _Reader:
             | TaskAdmitted
             | TaskAttemptFailed
             | TaskEnded
+            | ServiceEnded
             | TaskLeftBehind
         ),
     ) -> None:
         columns = self._columns
         if isinstance(event, TaskEnded):
             self._ended(row, event)
+        elif isinstance(event, ServiceEnded):
+            columns.services[event.id] = event.time, event.how
         elif isinstance(event, TaskLeftBehind):
             columns.left_behind(row)
         elif isinstance(event, TaskSubmitted):

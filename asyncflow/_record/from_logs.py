@@ -96,6 +96,9 @@ class _Logs:
             for task_id, since, until in segment.admitted:
                 if task_id >= self.first:
                     self.columns.held.setdefault(task_id, []).append((since, until))
+            for task_id, at, how in segment.services:
+                if task_id >= self.first:
+                    self.columns.services[task_id] = at, how
         if any(segment.tried for segment in segments):
             self._attempts(segments)
         self._alive(left_behind)

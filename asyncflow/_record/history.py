@@ -20,7 +20,7 @@ class Site(NamedTuple):
 
     Args:
         name: of the task, as its user wrote it.
-        kind: "function", "executable", "block" or "awaitable".
+        kind: "function", "executable", "block", "service" or "awaitable".
         place: where it runs, in words: "backend 'thread'".
         limit: the option that limits how many run there at once; "" if none does.
         called_at: where the call is: "pipeline.py:12, in main".
@@ -123,6 +123,7 @@ class History:
         loading: since when a worker was being made ready for a task, by number: started, or importing what it needs.
         tries: attempts of a task that were followed by another, by number, in order.
         held: from when to when a task has waited for limits, by number, in order.
+        services: when a service has ended, and how, by the number of the task that had started it.
         dry_run: whether nothing was run, and values stood in for results.
         dropped: how many tasks there were that have no row any more.
         earlier: what is known of these, by name.
@@ -158,6 +159,7 @@ class History:
     loading: Mapping[int, float] = field(default_factory=dict)
     tries: Mapping[int, Sequence[Try]] = field(default_factory=dict)
     held: Mapping[int, Sequence[tuple[float, float]]] = field(default_factory=dict)
+    services: Mapping[int, tuple[float, str]] = field(default_factory=dict)
     dry_run: bool = False
     dropped: int = 0
     earlier: Mapping[str, Totals] = field(default_factory=dict)

@@ -45,6 +45,7 @@ class HistoryColumns:
         self.loading: dict[int, float] = {}
         self.tries: dict[int, list[Try]] = {}
         self.held: dict[int, list[tuple[float, float]]] = {}
+        self.services: dict[int, tuple[float, str]] = {}
 
     def number_of(self, site: Site) -> int:
         """The number of a site in the column."""
@@ -116,6 +117,7 @@ class HistoryColumns:
                 number: [(since - zero, until - zero) for since, until in spans]
                 for number, spans in self.held.items()
             },
+            services={number: (at - zero, how) for number, (at, how) in self.services.items()},
             **known,
         )
         for name in _NUMBERS:

@@ -151,6 +151,7 @@ _FIELDS: Final[dict[str, tuple[Callable[[object], object], object]]] = {
     "error": (_text, ""),
     "events": (_whole, 0),
     "finished": (_time, None),
+    "how": (_text, ""),
     "id": (_whole, _NEEDED),
     "kind": (_text, ""),
     "limit": (_text, ""),

@@ -10,6 +10,7 @@ from .._core.states import SUCCEEDED, state_of
 from .._core.task import Task
 from ..events import (
     Event,
+    ServiceEnded,
     TaskAdmitted,
     TaskAttemptFailed,
     TaskCalled,
@@ -154,6 +155,8 @@ class News:
                 over = max(over, last[1])
             if task_id not in self._aliases:
                 yield self._ended(task_id, state, over, last, why)
+        for task_id, time, how in segment.services[self._at.services :]:
+            yield ServiceEnded(time + self._offset, task_id, how)
         # What was told to have run, and not yet to have succeeded, when reports were taken a thousand at a time.
         for task_id in [each for each in self._ran if each not in live and each not in self._bad]:
             ran, over = self._ran.pop(task_id)
@@ -233,6 +236,7 @@ class _Places:
         self.admitted = 0 if fresh else len(segment.admitted)
         self.tried = 0 if fresh else len(segment.tried)
         self.begun = 0 if fresh else len(segment.begun)
+        self.services = 0 if fresh else len(segment.services)
         self.published = 0 if fresh else len(segment.published)
         self.loading = 0 if fresh else len(segment.loading)
         self.ran = 0 if fresh else len(segment.ran_id)

@@ -267,6 +267,10 @@ class Record:
         self.segment.late_id.append(task_id)
         self.segment.late_at.append(now)
 
+    def service_ended(self, task_id: int, now: float, how: str) -> None:
+        """A service that a task has started has ended, in words how."""
+        self.segment.services.append((task_id, now, _shortened(how)))
+
     def staged(self, task_id: int, now: float, size: int) -> None:
         """The files that a task reads are there."""
         self.segment.staged.append((task_id, now, size))

@@ -49,6 +49,7 @@ class Segment:
         "ran_id",
         "ran_worker",
         "returned",
+        "services",
         "sites",
         "staged",
         "submitted",
@@ -114,6 +115,7 @@ class Segment:
         # Attempts that have failed and that others follow: of which task, when that was known, the error, the delay.
         self.tried: list[tuple[int, float, str, float]] = []
         self.admitted: list[tuple[int, float, float]] = []  # has waited for limits since then, until then
+        self.services: list[tuple[int, float, str]] = []  # that have ended: when, and how
         self.voids: set[int] = set()  # numbers that no task has
         # Of futures that are no tasks: those that make what they are of. Which of them may do without a value.
         self.aliases: dict[int, tuple[int, ...]] = {}

@@ -61,12 +61,16 @@ class Attempts:
         took too long both were decided before it was stopped."""
         return self._late.pop(task.id, None) or (error, self._delay_after(task, error))
 
-    def _delay_after(self, task: Task, error: BaseException) -> float | None:
+    def after_death(self, task: Task, error: BaseException, deaths: int) -> float | None:
+        """Seconds until a service may be started again that has died so often; None if it is not."""
+        return self._delay_after(task, error, deaths)
+
+    def _delay_after(self, task: Task, error: BaseException, failed: int | None = None) -> float | None:
         retries = task.definition.retries
         if retries is None:
             return None
         try:
-            return retries.after(error, task.attempt, task.id, self._seed)
+            return retries.after(error, task.attempt if failed is None else failed, task.id, self._seed)
         except KeyboardInterrupt:
             raise
         except BaseException as raised:  # by a function of the user's

@@ -10,7 +10,7 @@ import asyncio
 import os
 import shlex
 import signal
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path, PurePath
@@ -27,10 +27,11 @@ from .._worker.command import Command, Family, Lifeline, Watcher
 from .._worker.descriptors import Descriptors
 from .._worker.whose import runs_task
 from ..backend import CANCELLED, FAILED, STARTED, SUCCEEDED, Report
-from ..errors import CommandFailed, CommandNotStarted
+from ..errors import CommandFailed, CommandNotStarted, ServiceNotReady
 from .ending import Ending, readable
 from .not_started import left_outside, not_started, note_of
 from .place import Local
+from .probes import Probing, is_taken
 from .streams import NO_ROOM, Streams
 
 if TYPE_CHECKING:
@@ -100,8 +101,47 @@ class Commands(Local):
             self._report([(SUCCEEDED, task.id, value)])
         self.waiting.pop(task.id, None)
 
+    async def serve(self, task: Task, up: Callable[[object], None]) -> None:
+        """Run a command that is to go on until it is cancelled.
+
+        Args:
+            task: of it.
+            up: is called with its ready value when it is ready.
+
+        Raises:
+            ServiceNotReady: it is not ready in time, or something else is where it was to be.
+            CommandFailed: it has ended.
+        """
+        await self._run(task, up)
+
+    async def _serving(
+        self, task: Task, command: Command, streams: Streams, up: Callable[[object], None]
+    ) -> int:
+        """Wait until a command has ended that is not to, and tell when it is ready."""
+        options: CommandOptions = task.definition.options
+        ending = asyncio.ensure_future(self._end_of(command))
+        probing = Probing(task, command, streams)
+        asking = asyncio.ensure_future(probing.until_ready())
+        try:
+            await asyncio.wait(
+                [ending, asking], timeout=options.ready_timeout, return_when=asyncio.FIRST_COMPLETED
+            )
+            if ending.done():
+                return await ending
+            if not asking.done():
+                why = f"it was not ready after ready_timeout={options.ready_timeout:g} s"
+                raise ServiceNotReady(task.id, task.name, why, probing.answer, streams.last_complaints())
+            up(asking.result())
+            return await ending
+        finally:
+            asking.cancel()
+            while not ending.done():  # cancelled once more, it kills at once
+                ending.cancel()
+                with suppress(asyncio.CancelledError):
+                    await asyncio.wait([ending])
+
     @runs_task
-    async def _run(self, task: Task) -> str | bytes | Path:
+    async def _run(self, task: Task, up: Callable[[object], None] | None = None) -> str | bytes | Path:
         options: CommandOptions = task.definition.options
         files: TaskFiles = task.files
         if files.sandbox is None:
@@ -116,13 +156,18 @@ class Commands(Local):
         cwd = files.sandbox if options.cwd is None else files.sandbox / options.cwd
         if self._contains and self._groups is None:
             self._groups = _control_groups(task)
+        taken = None if up is None else await is_taken(options.ready)
+        if taken is not None:
+            raise ServiceNotReady(task.id, task.name, f"something else answers at {taken} already", "", "")
         opened = Descriptors()
         try:
             command, streams = await self._begun(task, argv, env, cwd, opened)
             try:
-                outcome.returncode = await self._end_of(command)
+                outcome.returncode = await (
+                    self._end_of(command) if up is None else self._serving(task, command, streams, up)
+                )
                 outcome.stderr = streams.complaints()
-                if outcome.returncode in options.ok_codes:
+                if up is None and outcome.returncode in options.ok_codes:
                     return streams.value(task)
                 raise self._failed(task, streams, env, cwd)
             except BaseException:  # also if it took too long

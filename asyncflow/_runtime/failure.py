@@ -15,9 +15,11 @@ from .._files.sandboxes import Sandboxes
 from .._tracebacks import trim
 from .._worker.results import UNFIT, why_unfit
 from ..errors import TaskCrashed
-from .future import EndedFuture, FailedFuture, TaskFuture
+from .future import EndedFuture, FailedFuture, ServiceFuture, TaskFuture
 
-NO_VALUES: Final = frozenset({*UNFIT, TaskFuture, EndedFuture, FailedFuture, InputFile, OutputFile})
+NO_VALUES: Final = frozenset(
+    {*UNFIT, TaskFuture, ServiceFuture, EndedFuture, FailedFuture, InputFile, OutputFile}
+)
 """Classes of results that are no values."""
 
 _SHOWN: Final = 5  # failures of one block that are told with the first

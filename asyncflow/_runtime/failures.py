@@ -77,6 +77,13 @@ class Failures:
         self._attempts.again(task, failure, delay)
         return True
 
+    def cut_off(self, task: Task, error: BaseException) -> None:
+        """A task fails, whether it runs or waits, and no other attempt follows; its work is stopped."""
+        call = inputs.call_told(task)
+        self._scheduler.overdue(task, final_failure(task, error, call, self._sandboxes))
+        if task.cause is not None:
+            task.cause.call = call
+
     def stopped(self, task: Task, has_run: bool) -> None:
         """The work of a task has stopped before its end; because it took too long, another attempt may follow."""
         late = self.late(task)

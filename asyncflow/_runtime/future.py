@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+from collections.abc import Callable
+from contextvars import Context
 from pathlib import Path
 from threading import get_ident
 from time import perf_counter
@@ -246,6 +248,17 @@ def _no_value(future: TaskFuture[Any], why: str, mend: str) -> TypeError:
     )
 
 
+class ServiceFuture(TaskFuture[T]):
+    """What a future becomes that a service gives its value to: it starts when somebody awaits it, at the latest."""
+
+    __slots__ = ()
+
+    def add_done_callback(self, fn: Callable[[Any], object], /, *, context: Context | None = None) -> None:
+        """As of any future; asyncio calls it on behalf of whoever awaits."""
+        super().add_done_callback(fn, context=context)
+        self._run.services.wanted(self)
+
+
 class EndedFuture(TaskFuture[T]):
     """What a future becomes that ends without a value. Asyncio calls its ``result`` on behalf of whoever awaits it, so
     that is not ours here: a frame of ours would be in the traceback."""
@@ -254,9 +267,12 @@ class EndedFuture(TaskFuture[T]):
     result = _result
 
 
+_LIVE = (TaskFuture, ServiceFuture)
+
+
 def end_without_value(future: TaskFuture[Any]) -> None:
     """A future is about to be cancelled, or to fail."""
-    if type(future) is TaskFuture:
+    if type(future) in _LIVE:
         future.__class__ = EndedFuture
 
 

@@ -99,6 +99,7 @@ async def close(run: Run, *, wait: bool, tail_timeout: float, grace: float, skip
             for name, backend in run.backends.items():
                 await _shut_down(run, name, backend, grace)
         await _leave_store(run, grace)
+        await run.services.close()
         await asyncio.gather(*run.stopping.under_way, return_exceptions=True)
         await _wait_for_files(run, grace)
         run.steps.catch_up()

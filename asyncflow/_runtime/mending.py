@@ -20,6 +20,7 @@ from .gate import Gate
 from .inbox import Inbox
 from .places import Places
 from .reports import Reports
+from .services import Services
 
 
 class Mending:
@@ -98,7 +99,7 @@ class Mending:
             place = self._behind[task.lane]
             if (
                 SUBMITTED <= task.story & NOW <= CANCELLING
-                and isinstance(place, ExecutionBackend | Commands)
+                and isinstance(place, ExecutionBackend | Commands | Services)
                 and not self._stager.is_publishing(task)  # its body is over
             ):
                 there.setdefault(place, []).append(task)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from .._core.gates import Admission, Slots
 from .._core.lanes import Lane
 from .._core.limits import Limit
 from .._core.pace import window
+from .._core.services import lane_of_services
 from .._core.task import Definition, Task
 from .._files.stager import AT_ONCE
 from ..backend import Concurrency, ExecutionBackend
@@ -17,6 +18,9 @@ from .commands import Commands
 from .coroutines import Coroutines
 from .foreign import Foreign
 from .place import Place
+
+if TYPE_CHECKING:
+    from .services import Services
 
 _GATES: Final = (
     256  # lanes for amounts of limits; each use of `with_options(max_concurrent=...)` makes a limit
@@ -74,27 +78,40 @@ class Places:
         self._commands = self._named[self._default]
         if runs_commands:
             self._commands = Lane("this machine", executables, "executables")
+        # A service takes none of these slots: its own users could be waiting for one.
+        self._services = lane_of_services("this machine") if runs_commands else self._named[self._default]
         self._staging: dict[Lane, Lane] = {}
         self._alone: dict[Lane, Lane] = {}
         self._slots: dict[Lane, Slots] = {}
         self._gates: dict[object, Lane] = {}
         self._limits = limits
 
-    def complete(self, coroutines: Coroutines, foreign: Foreign, commands: Commands | None) -> None:
+    def complete(
+        self,
+        coroutines: Coroutines,
+        foreign: Foreign,
+        commands: Commands | None,
+        services: Services | None,
+    ) -> None:
         """Add the places that report to the run, and so are made after this.
 
         Args:
             coroutines: the event loop.
             foreign: where it is waited for what others make.
             commands: where executable tasks run; None if a backend stands in for them.
+            services: where services run; None, too.
         """
         self.behind |= {self._loop: coroutines, self.blocks: coroutines, self.foreign: foreign}
         if commands is not None:
             self.behind[self._commands] = commands
+        if services is not None:
+            self.behind[self._services] = services
 
     def lane_for(self, definition: Definition) -> Lane:
         """Where the calls of a function run."""
         lane = self.lane_in_the_end(definition)
+        if definition.is_service:
+            return lane
         if definition.needs is not None and self._limits is not None:
             try:
                 amounts = definition.needs.constant(self._limits)
@@ -108,6 +125,8 @@ class Places:
         """Where the calls of a function run, whatever they need of limits."""
         if definition.is_block:
             return self.blocks
+        if definition.is_service:
+            return self._services
         if definition.is_command:
             return self._commands
         name = definition.options.backend or self._default
@@ -220,7 +239,7 @@ class Places:
         """How much the backends have that is not over."""
         there = sum(lane.taken for lane in self._named.values())
         if self._staging or self._alone or self._gates:
-            of_events = self._loop, self.blocks, self.foreign, self._commands
+            of_events = self._loop, self.blocks, self.foreign, self._commands, self._services
             others = {self.behind[each] for each in of_events if each not in self._named.values()}
             there = sum(lane.taken for lane, place in self.behind.items() if place not in others)
         return there

@@ -50,6 +50,7 @@ from .mending import Mending
 from .places import Places
 from .reports import Reports
 from .scope import SCOPE
+from .services import Services
 from .starts import Starts
 from .step_loop import StepLoop
 from .stopping import Stopping
@@ -171,7 +172,12 @@ class Run:
         self.commands = (
             None if self.sandboxes is None else Commands(timed, self.sandboxes, grace, contains_commands)
         )
-        self.places.complete(self.coroutines, self.foreign, self.commands)
+        self.services = self.wiring.services = Services(
+            *(self.loop, self.steps, self.burst, self.scheduler, self.failures, self.attempts),
+            *(self.commands, timed, grace, self.record, self._call_again),
+        )
+        services = None if self.commands is None else self.services
+        self.places.complete(self.coroutines, self.foreign, self.commands, services)
 
     def _wire_steps(self, limits: Mapping[str, Limit], audience: Audience, journal: Journal | None) -> None:
         """Make the parts that carry out what has been decided."""
@@ -198,10 +204,13 @@ class Run:
                 audience=audience,
                 journal=journal,
             )
-        steps.complete(*(self.dispatch, holding, self.stopping, self.coroutines, inbox, mending, self.teller))
+        steps.complete(
+            *(self.dispatch, holding, self.services, self.stopping),
+            *(self.coroutines, inbox, mending, self.teller),
+        )
         self._recording: list[Any] = [
             *(self, steps, self.wiring, failures, self.starts, self.blocks, self.joins),
-            *(self.files, self.gate, self.reports, endings, self.dispatch),
+            *(self.files, self.gate, self.services, self.reports, endings, self.dispatch),
         ]
 
     def stop_recording(self) -> None:
@@ -308,7 +317,10 @@ class Run:
             self.record.moved(task)
 
     def _is_special(self, task: Task, dependencies: Sequence[Task], files: Sequence[File]) -> None:
-        """A call has files among its arguments, or runs a command, has a deadline, or is detached."""
+        """A call has files among its arguments, or runs a command, has a deadline, is detached or a service."""
+        if task.definition.is_service and not self.is_dry:
+            self.stopping.has_services = True
+            self.services.called(task)
         if task.definition.options.detached:
             task.owner = None
             self.stopping.has_detached = True
@@ -317,9 +329,15 @@ class Run:
         if not self.is_dry:
             self.timeouts.called(task)
 
+    def _call_again(self, before: Task, args: tuple[object, ...], kwargs: Mapping[str, object]) -> Task:
+        """Call what was called before once more, from the same line."""
+        definition, site = before.definition, before.site
+        return self.call(definition, self.lane_for(definition), args, kwargs, site.code, site.at)
+
     def close(self, why: str) -> None:
         """Take no call any more."""
         self.closed = why
+        self.services.is_closing = True
         self.burst.site = None
 
     def lane_for(self, definition: Definition) -> Lane:

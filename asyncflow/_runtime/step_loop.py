@@ -20,6 +20,7 @@ from .dispatch import Dispatch
 from .holding import Holding
 from .inbox import Inbox
 from .mending import Mending
+from .services import Services
 from .stopping import Stopping
 from .teller import Teller
 
@@ -61,6 +62,7 @@ class StepLoop:
         self,
         dispatch: Dispatch,
         holding: Holding,
+        services: Services,
         stopping: Stopping,
         coroutines: Coroutines,
         inbox: Inbox,
@@ -72,6 +74,7 @@ class StepLoop:
         Args:
             dispatch: carries out the scheduler's commands.
             holding: knows the blocks that hold limits.
+            services: stop when nobody needs them any more.
             stopping: knows who waits for the end of tasks.
             coroutines: run beside the steps.
             inbox: has reports.
@@ -80,6 +83,7 @@ class StepLoop:
         """
         self._dispatch = dispatch
         self._holding = holding
+        self._services = services
         self._stopping = stopping
         self._coroutines = coroutines
         self._inbox = inbox
@@ -120,6 +124,8 @@ class StepLoop:
             if self._dispatch.carry_out(due) >= MOST:
                 self.flush_soon()
                 break
+        if scheduler.parted:
+            self._services.look()
         if self._holding.blocks:
             self._holding.look()
         self._stopping.wake()

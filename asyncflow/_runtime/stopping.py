@@ -11,6 +11,7 @@ from typing import Any
 from .._core.dependents import tell_more
 from .._core.detached import Awaited, is_tail
 from .._core.scheduler import Scheduler
+from .._core.services import is_idle
 from .._core.states import CANCELLING, NOW
 from .._core.task import Task
 from .._files.stager import Stager
@@ -56,6 +57,9 @@ class Stopping:
         self._awaited: Awaited | None = None  # at a shutdown that leaves some out
         self.has_detached = False
         """A task was called that nobody waits for."""
+        self.has_services = False
+        """A service was called, which may not be needed."""
+        self._counts_detached = False
         self.under_way: set[asyncio.Task[None]] = set()
         """Backends are being asked to stop work."""
         self.left_behind: set[int] = set()
@@ -120,7 +124,8 @@ class Stopping:
 
     async def all_over(self, *, detached: bool = False) -> None:
         """Wait until what was called is over; what nobody waits for, too, if `detached`."""
-        leaves_out = self.has_detached and not detached
+        leaves_out = self.has_detached or self.has_services
+        self._counts_detached = detached
         self._awaited = Awaited(self._scheduler.live, self._is_awaited) if leaves_out else None
         while not self._is_over() or self._scheduler.ended:
             if self._all_over is None or self._all_over.done():
@@ -128,7 +133,9 @@ class Stopping:
             await asyncio.shield(self._all_over)
 
     def _is_awaited(self, task: Task) -> bool:
-        return not (is_tail(task) or self._foreign.is_watched(task.id))
+        if is_idle(task) or self._foreign.is_watched(task.id):
+            return False
+        return self._counts_detached or not is_tail(task)
 
     def detached(self) -> list[Task]:
         """What is not over and nobody waits for."""

@@ -26,6 +26,7 @@ from .burst import Burst
 from .foreign import all_awaited
 from .future import TaskFuture
 from .scope import SCOPE, circle, waits_for
+from .services import Services
 from .steps import Steps
 from .waits import would_wait
 
@@ -42,6 +43,8 @@ class Wiring:
         foreign: where that is awaited.
         record: where it is recorded; None where nothing is.
     """
+
+    services: Services  # of the run, which start what is called again by this: so they are given later
 
     def __init__(
         self,
@@ -91,6 +94,8 @@ class Wiring:
             if after:
                 task.after, _ = arguments.scan_value(all_awaited(after), inputs.KINDS, self.adopt)
                 futures += task.after
+            if self.services.has_any:
+                futures[:] = self.services.taken_by(task, futures)
             self.check(futures, task, task.owner)
             if task.site.run.has_texts:
                 self._refuse_texts(task, args, kwargs)

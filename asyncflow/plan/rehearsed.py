@@ -55,9 +55,9 @@ class RehearsedCall:
     Args:
         id: number of the task.
         name: as its user wrote it.
-        kind: "function", "executable", "block", "awaitable"; "output": what ``future.outputs[...]`` gives, a future of
-            the path of a file that the first argument's task makes; or "join": a future that goes by how those end that
-            it depends on, as ``outcome(future)`` does.
+        kind: "function", "executable", "block", "service", "awaitable"; "output": what ``future.outputs[...]`` gives,
+            a future of the path of a file that the first argument's task makes; or "join": a future that goes by how
+            those end that it depends on, as ``outcome(future)`` does.
         fn: the plain function; of an "awaitable" its class.
         args: positional arguments as they were given, futures and files in their places.
         kwargs: keyword arguments, in the same way.
@@ -124,6 +124,6 @@ def given_by(call: RehearsedCall, functions: Functions) -> Any:
     """The type of a call's value; `typing.Any` if nobody says."""
     if call.returns is not None:
         return call.returns
-    if call.kind not in ("function", "block"):
+    if call.kind not in ("function", "block", "service"):
         return Any
     return functions.of_call(call.fn, call.args, is_block=call.kind == "block").gives

@@ -9,7 +9,7 @@ from typing import Final, Literal, get_args
 from .._causes import spelled
 from .._core.given import LONGEST
 
-Kind = Literal["function", "executable", "block", "awaitable"]
+Kind = Literal["function", "executable", "block", "service", "awaitable"]
 EdgeKind = Literal["data", "file", "order"]
 
 KINDS: Final = frozenset(get_args(Kind))
@@ -49,7 +49,7 @@ class PlannedTask:
     Args:
         id: number of the task.
         name: as its user wrote it.
-        kind: "function", "executable", "block" or "awaitable" (which is waited for, and not run here).
+        kind: "function", "executable", "block", "service" or "awaitable" (which is waited for, and not run here).
         block: number of the block inside which it is called; None outside of all.
         place: where it would run, in words: "backend 'thread'".
         called_at: where the call is: "pipeline.py:12, in main".

@@ -11,6 +11,7 @@ from .busy import Tail, TailTask
 from .failures import FirstFailure, SkippedBranch
 from .functions import FunctionReport
 from .report import PathStep, Report
+from .services import ServiceReport
 from .stages import StageReport
 from .tasks import AttemptReport, TaskReport
 
@@ -21,6 +22,7 @@ __all__ = [
     "FunctionReport",
     "PathStep",
     "Report",
+    "ServiceReport",
     "SkippedBranch",
     "StageReport",
     "Tail",

@@ -13,6 +13,7 @@ from .path import LEDGER
 if TYPE_CHECKING:
     from .failures import SkippedBranch
     from .report import PathStep, Report
+    from .services import ServiceReport
 
 _ROWS: Final = 12  # of a table
 _NAME: Final = 28  # characters
@@ -33,6 +34,7 @@ def _parts(report: Report) -> Iterator[Table | Facts]:
             "Skipped": _skipped(report),
             "Tail": _tail(report),
             "Detached": _detached(report),
+            "Services": _services(report),
         }
         yield Facts(_facts(report))
         yield _ledger(report)
@@ -178,6 +180,22 @@ def _tail(report: Report) -> str:
     ]
     told = f"{seconds(tail.seconds)}, with less than half as many at once as at most"
     return f"{told}: {listed(names, _LISTED, len(tail.tasks) - len(names))}"
+
+
+def _services(report: Report) -> str:
+    told = report.services
+    shown = [f"{name_of(each.task.name, _NAME)} (#{each.task.id}) {_life(each)}" for each in told[:_ROWS]]
+    return listed(shown, _LISTED, len(told) - len(shown)) if told else ""
+
+
+def _life(service: ServiceReport) -> str:
+    if service.ready is None:
+        return str(service.task.state)
+    used = f"used by {counted(len(service.users), 'task')}"
+    if service.ended is None:
+        return f"up, {used}"
+    how = "stopped" if service.how == "stopped" else f"died ({plain(service.how)})"
+    return f"{how} after {seconds(service.ended - service.ready)}, {used}"
 
 
 def _detached(report: Report) -> str:

@@ -26,6 +26,7 @@ from . import (
     functions,
     path,
     recorded,
+    services,
     stages,
     stored,
     tasks,
@@ -39,6 +40,7 @@ from .outline import outline_of, step_in_words
 from .path import Path
 from .rows import NOBODY, Rows
 from .same import same
+from .services import ServiceReport
 from .stages import StageReport
 from .tasks import TaskReport
 from .view import View
@@ -230,6 +232,11 @@ class Report(Outlined):
     def blocks(self) -> View[BlockReport]:
         """What was inside of each block, in the order of their calls."""
         return blocks.blocks(self._rows)
+
+    @property
+    def services(self) -> View[ServiceReport]:
+        """When each service was ready, when it ended and who used it, in the order of their calls."""
+        return services.services(self._rows)
 
     @property
     def stages(self) -> View[StageReport]:

@@ -41,6 +41,7 @@ def _parts(history: History) -> Iterator[str]:
         "loading": [list(each) for each in history.loading.items()],
         "tries": [[number, *map(list, tries)] for number, tries in history.tries.items()],
         "held": [[number, *map(list, spans)] for number, spans in history.held.items()],
+        "services": [[number, *end] for number, end in history.services.items()],
         "earlier": {
             name: [dict(each.states), each.run, each.longest] for name, each in history.earlier.items()
         },
@@ -110,6 +111,10 @@ def _history(told: Mapping[str, Any]) -> History:
                 (_of(since, float, "held"), _of(until, float, "held")) for since, until in spans
             ]
             for number, *spans in told.get("held", ())
+        },
+        services={
+            _of(number, int, "services"): (_of(at, float, "services"), _of(how, str, "services"))
+            for number, at, how in told.get("services", ())
         },
         earlier={name: _totals(*each) for name, each in told["earlier"].items()},
     )

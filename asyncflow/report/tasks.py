@@ -46,7 +46,7 @@ class TaskReport:
     Args:
         id: number of the task.
         name: as its user wrote it.
-        kind: "function", "executable", "block" or "awaitable" (which was waited for, and not run here).
+        kind: "function", "executable", "block", "service" or "awaitable" (which was waited for, and not run here).
         state: where it stands, or how it ended.
         block: number of the block inside which it was called; None outside of all.
         workflow: the tag of `engine.workflow_scope`; None outside of any.

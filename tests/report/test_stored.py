@@ -54,6 +54,7 @@ def test_the_text_says_what_it_is_and_is_told_by_columns() -> None:
         "loading": [],
         "tries": [],
         "held": [],
+        "services": [],
         "earlier": {},
         "columns": {
             "id": [1, 2],

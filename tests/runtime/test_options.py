@@ -6,6 +6,7 @@ import ast
 import asyncio
 import inspect
 import re
+from collections.abc import Iterator
 from concurrent.futures import Future
 from datetime import timedelta
 from itertools import pairwise
@@ -19,6 +20,8 @@ from asyncflow._core.options import (
     BlockKeywords,
     BlockOptions,
     CommandOptions,
+    ServiceKeywords,
+    ServiceOptions,
     TaskKeywords,
     TaskOptions,
 )
@@ -202,7 +205,17 @@ KINDS = [
     ("function_task", TaskOptions, TaskKeywords),
     ("block", BlockOptions, BlockKeywords),
     ("executable_task", CommandOptions, AllCommandKeywords),
+    ("service", ServiceOptions, ServiceKeywords),
 ]
+
+
+def decorated(engine: WorkflowEngine, decorator: str, name: str = "never_called") -> Any:
+    """A task that is not called."""
+
+    def service() -> Iterator[None]:
+        yield never_called()
+
+    return getattr(engine, decorator)(service if decorator == "service" else never_called, name=name)
 
 
 @pytest.mark.parametrize(("decorator", "options", "keywords"), KINDS)
@@ -213,7 +226,7 @@ def test_an_option_is_known_to_all_that_take_options(decorator: str, options: An
     assert options_of(getattr(engine, decorator)) == names  # what editors and notebooks show
     told = inspect.getdoc(getattr(engine, decorator))
     assert told is not None and all(re.search(rf"    {name}: \w", told) for name in names)
-    task = getattr(engine, decorator)(never_called)
+    task = decorated(engine, decorator)
     assert options_of(type(task).with_options) >= {"after", *names}
     with pytest.raises(TypeError, match="'never_called': no option is called 'no'") as caught:
         task.with_options(no=1)
@@ -240,7 +253,7 @@ def test_an_option_in_a_call_is_told_where_it_goes(option: str) -> None:
     tasks = [
         task
         for decorator, options, _ in KINDS
-        if option in options.names() and (task := getattr(engine, decorator)(never_called, name="fit"))
+        if option in options.names() and (task := decorated(engine, decorator, "fit"))
     ]
 
     async def target() -> None:

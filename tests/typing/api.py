@@ -22,6 +22,7 @@ from asyncflow import (
     OutputFile,
     Plan,
     Report,
+    RunningService,
     State,
     TaskFuture,
     TaskOptions,
@@ -29,9 +30,11 @@ from asyncflow import (
     awaited,
     current,
     first_success,
+    http,
     n_of,
     optional,
     outcome,
+    port,
     worker_local,
 )
 from asyncflow.events import Event
@@ -551,3 +554,37 @@ def resources_need_not_be_given() -> None:
     assert_type(asked("row", client=1.5), TaskFuture[float])
     engine.resource(zeros)  # type: ignore[arg-type]
     worker_local.anything = worker_local.count + 1
+
+
+@engine.service
+async def database(folder: str) -> AsyncIterator[bytes]:
+    yield folder.encode()
+
+
+@engine.service(stop_after="users", ready_timeout=timedelta(minutes=1), retries=2)
+def folder() -> Iterator[Path]:
+    yield Path()
+
+
+@engine.executable_task(service=True, ready=port(8080), stop_after="run", env={"A": "b"})
+def server(place: Path) -> list[str]:
+    return ["serve", str(place)]
+
+
+@engine.function_task
+def use(data: bytes, running: RunningService) -> int:
+    return len(data) + running.pid
+
+
+def services_give_what_they_yield_and_commands_what_runs() -> None:
+    assert_type(database("a"), TaskFuture[bytes])
+    assert_type(folder(), TaskFuture[Path])
+    assert_type(server(folder()), TaskFuture[RunningService])
+    assert_type(use(database("a"), server(folder())), TaskFuture[int])
+    assert_type(server.with_options(ready=http("http://localhost/", 204), ready_timeout=3)(Path()).id, int)
+    assert_type(engine.executable_task(shout, service=True, ready="up")("a"), TaskFuture[RunningService])
+    assert_type(engine.executable_task(shout, service=True, ready=shout)("a").result().port, int | None)
+    use(folder(), server(folder()))  # type: ignore[arg-type]
+    engine.service(load)  # type: ignore[arg-type]
+    engine.service(stop_after="never")  # type: ignore[call-overload]
+    assert_type(engine.report().services[0].users, tuple[int, ...])
