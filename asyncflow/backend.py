@@ -16,6 +16,7 @@ import enum
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from contextvars import Context
+from types import MappingProxyType
 from typing import Any, ClassVar, Final, Protocol
 
 from ._worker.chain import PREVIOUS
@@ -96,9 +97,9 @@ class Work(Protocol):
         """The task's name, for messages; any text."""
 
     @property
-    def identity(self) -> tuple[int, str, int, str | None, str | None]:
-        """What `asyncflow.current` tells inside of it: id, name, attempt, label, workflow. Of work that runs in this
-        process, the context tells it; a backend that sends work elsewhere sends it along."""
+    def identity(self) -> tuple[int, str, int, str | None, str | None, tuple[int, ...]]:
+        """What `asyncflow.current` tells inside of it: id, name, attempt, label, workflow, GPUs. Of work that runs in
+        this process, the context tells it; a backend that sends work elsewhere sends it along."""
 
     @property
     def is_tagged(self) -> bool:
@@ -185,6 +186,9 @@ class ExecutionBackend(ABC):
     """Whether the files that tasks declare are brought to them, and what they make is looked for."""
     shares_filesystem: ClassVar[bool] = True
     """Whether a path means the same there as here. Where it does not, tasks that declare files are refused."""
+    amounts: Mapping[str, float] = MappingProxyType({})
+    """How much it has of what tasks need, by name: cores, memory in bytes, gpus, and whatever else. Of what is not here
+    its tasks have what the engine was given."""
     workers: int | None = None
     """How many pieces of work can run at once; None if that is not known, or not limited. It may change while the
     backend runs: how far ahead work is submitted goes by what it was when the engine started, reports by what it is

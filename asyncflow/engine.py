@@ -58,7 +58,7 @@ class WorkflowEngine(EngineBase):
     Making one is cheap and starts nothing. It starts with ``async with engine``, with `create`, with `run`, or with the
     first call inside a running event loop.
 
-    All but ``backends`` and ``defaults`` may also be set outside of the code: by environment variables, as
+    All but ``backends``, ``amounts`` and ``defaults`` may also be set outside of the code: by environment variables, as
     ``ASYNCFLOW_WORKERS=4``, or under ``[tool.asyncflow]`` in the nearest ``pyproject.toml``. What is given here wins
     over the environment, and that over the file.
 
@@ -91,6 +91,8 @@ class WorkflowEngine(EngineBase):
             processes end with it that have left its session, cleared their environment and closed their files. A
             command that is a list then takes about 1 ms longer to start. Where this process may make no control groups,
             commands fail with `CommandNotStarted`.
+        amounts: how much there is of what tasks need, by name, as ``{"cores": 8, "memory": 32e9, "gpus": 2}``: what
+            runs at once never needs more. Nothing is counted that is not here.
         defaults: options of tasks, where neither their decorator nor ``with_options`` says anything: `TaskOptions` hold
             for functions and commands, `CommandOptions` for commands, `BlockOptions` for blocks; several as a list.
 
@@ -122,6 +124,7 @@ class WorkflowEngine(EngineBase):
         check_types: bool = False,
         shell: str | Sequence[str] = "/bin/sh",
         contain_commands: bool = False,
+        amounts: Mapping[str, float] | None = None,
         defaults: TaskOptions | Sequence[TaskOptions] | None = None,
     ) -> None:
         settings = Settings.checked(
@@ -140,6 +143,7 @@ class WorkflowEngine(EngineBase):
             check_types=check_types,
             shell=shell,
             contain_commands=contain_commands,
+            amounts=amounts,
             defaults=defaults,
         )
         chosen = chosen_of(backend, backends)

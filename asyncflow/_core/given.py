@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from math import isfinite
 from typing import Any, Final
 
+from .amounts import Much, canonical
 from .futures_in_text import refuse
 from .limits import Limit, Weight
 from .retries import Backoff, Delay, RetryOn
@@ -167,6 +168,49 @@ def limits(option: str, given: object) -> dict[Limit | str, Weight]:
 def own_limit(option: str, given: object) -> Limit:
     """A limit of one task alone, given as how many of its calls may run at once."""
     return Limit(option, concurrency=whole(option, given))
+
+
+def much(option: str, given: object) -> Much:
+    """How much of an amount is needed: a number, 0 or more, or a function of the attempt and the error before."""
+    if callable(given):
+        function: Much = given
+        return function
+    if isinstance(given, bool) or not isinstance(given, (int, float)):
+        raise TypeError(
+            f"{option}={given!r}: a number is needed, or a function of the number of the attempt and the error of the "
+            "one before, None for the first"
+        )
+    if not (isfinite(given) and given >= 0):
+        raise ValueError(f"{option}={given!r}: a number is needed, 0 or more")
+    return given
+
+
+def how_many(option: str, given: object) -> Much:
+    """The same of what is whole."""
+    return much(option, given) if callable(given) else count(option, given)
+
+
+def amounts(option: str, given: object) -> dict[str, Much]:
+    """How much of each named amount is needed."""
+    checked: dict[str, Much] = {}
+    for name, each in mapping(option, given).items():
+        if not isinstance(name, str):
+            raise TypeError(f"{option}={given!r}: {name!r} is no name; amounts have text for a name")
+        known = canonical(name)
+        if known in checked:
+            raise ValueError(f"{option}={given!r}: {known!r} is there twice")
+        checked[known] = (how_many if known == "gpus" else much)(f"{option}[{name!r}]", each)
+    return checked
+
+
+def amounts_there(option: str, given: object) -> dict[str, float]:
+    """How much there is of each named amount: numbers above 0."""
+    checked: dict[str, float] = {}
+    for name, number in amounts(option, given).items():
+        if callable(number) or not number:
+            raise ValueError(f"{option}={given!r}: of {name!r} a number above 0 is needed")
+        checked[name] = number
+    return checked
 
 
 def backend(option: str, given: object) -> str:

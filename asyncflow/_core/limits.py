@@ -14,7 +14,7 @@ import heapq
 import weakref
 from collections.abc import Callable, Iterable, Mapping
 from numbers import Real
-from typing import Any, Final, Generic, NamedTuple, Protocol, TypeAlias, TypeGuard, TypeVar
+from typing import Any, ClassVar, Final, Generic, NamedTuple, Protocol, TypeAlias, TypeGuard, TypeVar
 
 from .near import meant
 
@@ -51,6 +51,8 @@ class Limit:
     Raises:
         ValueError: a number is not above 0, or neither `concurrency` nor `rate` is given.
     """
+
+    kind: ClassVar[str] = "limit"
 
     def __init__(
         self,
@@ -178,9 +180,14 @@ class Limit:
             return None
         return (weight - self._tokens) * self.per / self.rate
 
+    def shown(self, number: float) -> str:
+        """So much of it, in words."""
+        return f"{number:g}"
+
     def told(self) -> str:
         """How much of it is in use, in words."""
-        slots = "" if self.concurrency is None else f"{self.used:g} of {self.concurrency:g} are in use"
+        most = self.concurrency
+        slots = "" if most is None else f"{self.shown(self.used)} of {self.shown(most)} are in use"
         pace = "" if self.rate is None else f"{self.rate:g} may begin in {self.per:g} s"
         return f"{slots}; {pace}" if slots and pace else slots or pace
 
@@ -326,7 +333,7 @@ class Needs:
     """
 
     def __init__(self, weights: Mapping[Limit | str, Weight]) -> None:
-        self._weights = weights
+        self.weights = weights
 
     def check(self, named: Mapping[str, Limit]) -> None:
         """Refuse what is known already never to be met.
@@ -335,7 +342,7 @@ class Needs:
             LookupError: no limit has such a name.
             ValueError: there will never be so much.
         """
-        for limit, weight in self._weights.items():
+        for limit, weight in self.weights.items():
             known = _named(limit, named)
             if not callable(weight):
                 check_amounts({known: weight})
@@ -347,7 +354,7 @@ class Needs:
             LookupError: no limit has such a name.
             ValueError: there will never be so much.
         """
-        if any(callable(weight) for weight in self._weights.values()):
+        if any(callable(weight) for weight in self.weights.values()):
             self.check(named)
             return None
         amounts = self.amounts(named, (), {})
@@ -365,13 +372,32 @@ class Needs:
             Exception: what a function that makes a weight raised.
         """
         amounts: dict[Limit, float] = {}
-        for limit, weight in self._weights.items():
+        for limit, weight in self.weights.items():
             needed: Any = weight(*args, **kwargs) if callable(weight) else weight
             if not (isinstance(needed, _NUMBERS) and needed == 0):
                 known = _named(limit, named)
                 check_amounts({known: needed})
                 amounts[known] = amounts.get(known, 0) + needed  # the sum is looked at by `Queue.join`
         return amounts
+
+    def of_attempt(
+        self,
+        named: Mapping[str, Limit],
+        args: tuple[object, ...],
+        kwargs: Mapping[str, object],
+        attempt: int,
+        error: BaseException | None,
+    ) -> dict[Limit, float]:
+        """What one attempt of a call needs, as `amounts` tells.
+
+        Args:
+            named: limits, by name.
+            args: of the call.
+            kwargs: of the call.
+            attempt: its number, 1 for the first.
+            error: what the attempt before has failed with; None if there was none.
+        """
+        return self.amounts(named, args, kwargs)
 
 
 def needs_of(limits: Mapping[Limit | str, Weight] | None, own: Limit | None) -> Needs | None:
@@ -406,10 +432,13 @@ def check_amounts(amounts: Mapping[Limit, float]) -> None:
     """
     for limit, weight in amounts.items():
         if not _is_amount(weight):
-            raise ValueError(f"limit {limit.name!r}: a weight must be a number above 0, and not {weight!r}")
+            raise ValueError(
+                f"{limit.kind} {limit.name!r}: a weight must be a number above 0, and not {weight!r}"
+            )
         if weight > limit.most():
             raise ValueError(
-                f"limit {limit.name!r}: {weight:g} can never be met, since there is {limit.most():g} at most"
+                f"{limit.kind} {limit.name!r}: {limit.shown(weight)} can never be met, "
+                f"since there is {limit.shown(limit.most())} at most"
             )
 
 

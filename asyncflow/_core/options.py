@@ -24,6 +24,7 @@ from typing import (
 )
 
 from . import given as check
+from .amounts import Much
 from .limits import Limit, Weight
 from .near import meant
 from .probes import Http, Port, Probe, probe_of
@@ -136,6 +137,11 @@ class _Options:
         return {name: each.default for name, each in cls._declared.items() if not each.is_barred}
 
     @classmethod
+    def barred_names(cls) -> set[str]:
+        """The options that tasks of this kind cannot be given."""
+        return {name for name, each in cls._declared.items() if each.is_barred}
+
+    @classmethod
     def names(cls) -> list[str]:
         """The names of all options that calls can be given beforehand."""
         return sorted([*cls.defaults(), _AFTER])
@@ -185,6 +191,10 @@ class TaskOptions(_Options):
     limits: Mapping[Limit | str, Weight] | None = option(check.limits)
     max_concurrent: Limit | None = option(check.own_limit)
     detached: bool = option(check.flag, False)
+    cores: Much | None = option(check.much)
+    memory: Much | None = option(check.much)
+    gpus: Much | None = option(check.how_many)
+    amounts: Mapping[str, Much] | None = option(check.amounts)
     backend: str | None = option(check.backend)
     example: object = option(check.anything, ..., left_open=...)
     expected: float | None = option(check.estimate)
@@ -194,9 +204,31 @@ class TaskOptions(_Options):
         def __init__(self, **given: Unpack[TaskKeywords[object]]) -> None: ...
 
 
+def amounts_of(options: TaskOptions) -> dict[str, Much]:
+    """What a task needs of amounts, by name.
+
+    Raises:
+        ValueError: one is given by its own option and in ``amounts``.
+    """
+    named = {"cores": options.cores, "memory": options.memory, "gpus": options.gpus}
+    own = {name: much for name, much in named.items() if much is not None}
+    others = options.amounts or {}
+    twice = min(own.keys() & others.keys(), default=None)
+    if twice is not None:
+        raise ValueError(f"{twice}={own[twice]!r} and amounts={others!r}: give one of the two")
+    return {**own, **others}
+
+
+_NO_WORK: Final = "the body of a block does no work of its own; give it to the tasks inside"
+
+
 class BlockOptions(TaskOptions):
     """The options of a block."""
 
+    cores: None = barred(_NO_WORK)
+    memory: None = barred(_NO_WORK)
+    gpus: None = barred(_NO_WORK)
+    amounts: None = barred(_NO_WORK)
     backend: None = barred("the body of a block runs on the event loop")
     example: object = barred("the body of a block runs also in a dry run", ...)
     expected: None = barred("a block takes as long as what is inside")
@@ -245,6 +277,10 @@ class ServiceOptions(TaskOptions):
     deadline: None = barred(f"{_ON}; what bounds its start is ready_timeout=")
     limits: None = barred(f"{_ON}, and would hold them; the tasks that use it may name limits")
     max_concurrent: None = barred(f"{_ON}; one call of it is one service")
+    cores: None = barred(f"{_ON}, and would hold them; give it to the tasks that use it")
+    memory: None = barred(f"{_ON}, and would hold it; give it to the tasks that use it")
+    gpus: None = barred(f"{_ON}, and would hold them; give it to the tasks that use it")
+    amounts: None = barred(f"{_ON}, and would hold them; give it to the tasks that use it")
     detached: bool = barred("nobody waits for a service, and it ends with what it was started for", False)
     ready_timeout: float = option(check.limit, READY_TIMEOUT)
     stop_after: str = option(check.stop_after, "block")
@@ -272,7 +308,7 @@ def check_service(name: str, options: TaskOptions) -> None:
                     f"{name!r}: {each}= is for services:  executable_task(service=True, {each}=...)"
                 )
         return
-    for each in ("timeout", "deadline", "limits", "max_concurrent", "detached"):
+    for each in sorted(ServiceOptions.barred_names() - {"backend"}):
         if each in options.given:
             try:
                 ServiceOptions().changed(**{each: options.given[each]})
@@ -354,6 +390,17 @@ class BlockKeywords(CommonKeywords, total=False):
 
 class ValueKeywords(ExampleKeywords[R], BlockKeywords, Generic[R], total=False):
     """The options of tasks whose value is their own, as keywords."""
+
+    cores: Much | None
+    """How many of the cores that the engine or the backend has; or a function of the number of the attempt and the
+    error of the one before, None for the first, so that a retry may ask for more."""
+    memory: Much | None
+    """The same of memory, in bytes."""
+    gpus: int | Callable[[int, BaseException | None], int] | None
+    """The same of GPUs, which are the task's own while it runs: `current().gpus` has their numbers, and
+    ``CUDA_VISIBLE_DEVICES`` in worker processes and commands."""
+    amounts: Mapping[str, Much] | None
+    """The same of others, by name, as ``{"licence": 1}``."""
 
 
 class TaskKeywords(ValueKeywords[R], Generic[R], total=False):

@@ -199,7 +199,7 @@ def _held(task: Task, line: Line | None, now: float | None) -> str:
     since = task.held_since
     waits = "but" if now is None or since is None else f"and has waited {seconds(max(0.0, now - since))}"
     wanted = " and ".join(
-        f"limit {limit.name!r}: it needs {weight:g}, and {limit.told()}{_holders(line, limit)}"
+        f"{limit.kind} {limit.name!r}: it needs {limit.shown(weight)}, and {limit.told()}{_holders(line, limit)}"
         for limit, weight in (task.wants or {}).items()
     )
     ahead = "" if line is None or not line.ahead else f"; {counted(line.ahead, 'task')} before it"

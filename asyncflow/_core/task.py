@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from .._causes import name_of_function, spelled
 from ..errors import AsyncflowError, Cause, ImpossibleTransition
+from .amounts import Amount, numbers_of, wanted_of
 from .limits import Limit, needs_of
-from .options import CommandOptions, TaskOptions
+from .options import CommandOptions, TaskOptions, amounts_of
 from .retries import Attempt, Retries
 from .states import KEPT, LEGAL, NOW, PENDING, STATES, STEP, State, state_of, steps_of
 
@@ -44,6 +45,7 @@ class Definition:
         "is_service",
         "is_special",
         "kind",
+        "lacks",
         "name",
         "needs",
         "options",
@@ -62,6 +64,7 @@ class Definition:
         name: str | None = None,
         is_coroutine: bool = False,
         returns: type | None = None,
+        amounts: Mapping[str, Amount] | None = None,
     ) -> None:
         self.fn = fn
         self.body = fn  # what is called: it gives the function the resources that it asks for
@@ -82,7 +85,8 @@ class Definition:
         self.is_special = (  # more is to be done with its calls
             self.is_command or self.is_service or self.deadline is not None or options.detached
         )
-        self.needs = needs_of(options.limits, options.max_concurrent)
+        limits = needs_of(options.limits, options.max_concurrent)
+        self.needs, self.lacks = wanted_of(limits, amounts_of(options), amounts or {}, self.name)
         self.retries = (
             Retries(options.retries, options.retry_delay, options.retry_on) if options.retries else None
         )
@@ -342,14 +346,21 @@ class Task:
         return self.name if label is None else f"{self.name}[{label}]"
 
     @property
-    def identity(self) -> tuple[int, str, int, str | None, str | None]:
-        """What code inside of it is told by `asyncflow.current`: id, name, attempt, label, workflow."""
-        return self.id, self.name, self.attempt, self.label, self.site.workflow
+    def identity(self) -> tuple[int, str, int, str | None, str | None, tuple[int, ...]]:
+        """What code inside of it is told by `asyncflow.current`: id, name, attempt, label, workflow, GPUs."""
+        return self.id, self.name, self.attempt, self.label, self.site.workflow, self.gpus
+
+    @property
+    def gpus(self) -> tuple[int, ...]:
+        """The numbers of those that this attempt has."""
+        return () if self.rare is None else numbers_of(self.amounts)
 
     @property
     def is_tagged(self) -> bool:
         """Whether there is more to that than id, attempt and the function's own name."""
-        return self.site.is_tagged or (self.rare is not None and self.rare.label is not None)
+        return self.site.is_tagged or (
+            self.rare is not None and (self.rare.label is not None or self.gpus != ())
+        )
 
     @property
     def fn(self) -> Callable[..., Any]:

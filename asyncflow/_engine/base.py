@@ -13,6 +13,8 @@ from contextlib import AbstractAsyncContextManager, AbstractContextManager, null
 from types import CodeType
 from typing import TYPE_CHECKING, Any, Final
 
+from .._core.amounts import Amount, amounts_made
+from .._core.given import amounts_there
 from .._core.limits import Limit
 from .._files.sandboxes import Sandboxes
 from .._record.audience import Audience
@@ -53,6 +55,8 @@ class EngineBase:
         self._settings = settings
         self._audience = Audience()
         self._limits: dict[str, Limit] = {}
+        self._amounts = amounts_made(settings.amounts)
+        self._of_backends = {name: amounts_made(_declared(each)) for name, each in backends.items()}
         self._run: Run | None = None
         self._starting: asyncio.Task[None] | None = None
         self._closing: asyncio.Future[None] | None = None
@@ -109,6 +113,14 @@ class EngineBase:
         if run is not None and teller is not None and not teller.is_over and run.loop.is_running():
             check_thread(run.thread, what)
         return teller
+
+    def _amounts_for(self, kind: str, backend: str | None, is_coroutine: bool) -> dict[str, Amount]:
+        """What there is for tasks of a kind: what their backend has, and for the rest what the engine has."""
+        name = next(iter(self._backends)) if backend is None else backend
+        runs_there = kind == "function" and (
+            not is_coroutine or backend is not None or self._backends[name].runs_coroutines
+        )
+        return {**self._amounts, **(self._of_backends[name] if runs_there else {})}
 
     # -- its beginning ------------------------------------------------------------------------------------
 
@@ -273,6 +285,13 @@ def _was_cut_short(closing: asyncio.Future[None]) -> bool:
     """Whether an end was left in its midst: by somebody who cancelled all that ran on the loop, or by Ctrl-C that came
     out of it."""
     return closing.cancelled() or isinstance(closing.exception(), KeyboardInterrupt)
+
+
+def _declared(backend: ExecutionBackend) -> dict[str, float]:
+    try:
+        return amounts_there("amounts", backend.amounts)
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"backend {backend.name!r}: {error}") from None
 
 
 def _shielded() -> AbstractContextManager[object]:

@@ -156,7 +156,14 @@ def definition_of(
         options = options.without("backend")
     if is_coroutine is None:
         is_coroutine = is_coroutine_function(fn)
-    definition = Definition(fn, kind, options, is_coroutine=is_coroutine, returns=_value_class(options))
+    amounts = engine._amounts_for(kind, options.backend, is_coroutine)
+    try:
+        definition = Definition(
+            fn, kind, options, is_coroutine=is_coroutine, returns=_value_class(options), amounts=amounts
+        )
+    except ValueError as error:
+        error.args = (f"{name!r}: {error}",)
+        raise
     body = with_resources(fn)
     if body is not fn:
         definition.body, definition.resources = body, body.needs

@@ -9,7 +9,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, Final, NamedTuple, Self, get_args
 
-from .._core.given import duration, flag, whole, whole_or_none
+from .._core.given import amounts_there, duration, flag, whole, whole_or_none
 from .._core.given import shell as check_shell
 from .._core.near import meant
 from .._core.options import TaskOptions
@@ -37,6 +37,7 @@ class Settings:
     max_tasks: int
     check_types: bool
     contain_commands: bool
+    amounts: Mapping[str, float]
     defaults: Mapping[str, TaskOptions]
     """The options of tasks of which nothing else is said, by kind."""
 
@@ -59,6 +60,7 @@ class Settings:
         check_types: bool,
         shell: str | Sequence[str],
         contain_commands: bool,
+        amounts: object,
         defaults: object,
     ) -> Self:
         """Make them of what a user has given.
@@ -85,6 +87,7 @@ class Settings:
             max_tasks=whole("max_tasks", max_tasks),
             check_types=flag("check_types", check_types),
             contain_commands=flag("contain_commands", contain_commands),
+            amounts={} if amounts is None else amounts_there("amounts", amounts),
             defaults=defaults_by_kind(defaults, shell),
         )
 

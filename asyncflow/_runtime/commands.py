@@ -25,6 +25,7 @@ from .._files.sandboxes import Sandboxes
 from .._files.task_files import TaskFiles
 from .._worker.command import Command, Family, Lifeline, Watcher
 from .._worker.descriptors import Descriptors
+from .._worker.gpus import VISIBLE, visible
 from .._worker.whose import runs_task
 from ..backend import CANCELLED, FAILED, STARTED, SUCCEEDED, Report
 from ..errors import CommandFailed, CommandNotStarted, ServiceNotReady
@@ -153,6 +154,8 @@ class Commands(Local):
         outcome = task.outcome = CommandOutcome(given if isinstance(given, str) else argv)
         _refuse_misread(task, outcome.command)
         env = options.environment(os.environ)
+        if task.gpus and VISIBLE not in (options.env or ()):
+            env[VISIBLE] = visible(task.gpus, os.environ)
         cwd = files.sandbox if options.cwd is None else files.sandbox / options.cwd
         if self._contains and self._groups is None:
             self._groups = _control_groups(task)

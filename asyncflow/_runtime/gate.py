@@ -166,7 +166,8 @@ class Gate:
     def _amounts(self, task: Task) -> Mapping[Limit, float]:
         needs = task.definition.needs
         assert needs is not None
-        return needs.amounts(self._named, task.args, task.kwargs)
+        error = task.failed_attempts[-1].error if task.failed_attempts else None
+        return needs.of_attempt(self._named, task.args, task.kwargs, task.attempt + 1, error)
 
     def look(self) -> None:
         """Let go on who can."""

@@ -23,6 +23,8 @@ class CurrentTask:
     """What tells the call from others of its function, as the option ``label=`` has it."""
     workflow: str | None
     """The tag of the call, as ``engine.workflow_scope`` was given it."""
+    gpus: tuple[int, ...] = ()
+    """The numbers of the GPUs that are its own, of those that the engine has, from 0 on; see the option ``gpus=``."""
 
 
 def current() -> CurrentTask:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import os
 import pickle
+import threading
 import traceback
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -23,6 +24,7 @@ from .by_value.known import HOME
 from .by_value.pickler import Pickler, dumps
 from .exceptions import what_hinders_in
 from .gives_resources import with_resources
+from .gpus import VISIBLE, show_only
 from .results import UNFIT_TO_SEND, why_unfit
 from .whose import Identity, runs
 
@@ -51,7 +53,18 @@ def run_packed(call: bytes, _: str) -> tuple[bytes, float, str]:
         The packed outcome, the seconds that it took, and a name for this process.
     """
     HOME.engine, identity, *rest = pickle.loads(call)
-    return _run(identity, *rest)
+    gpus = identity[-1]
+    if not gpus or threading.current_thread() is not threading.main_thread():
+        return _run(identity, *rest)  # on a thread the variable would be others', too
+    before = os.environ.get(VISIBLE)
+    show_only(gpus)
+    try:
+        return _run(identity, *rest)
+    finally:
+        if before is None:
+            del os.environ[VISIBLE]
+        else:
+            os.environ[VISIBLE] = before
 
 
 @runs(lambda held: held["identity"])

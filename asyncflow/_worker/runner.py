@@ -15,6 +15,7 @@ from . import wire
 from .call_queue import CallQueue
 from .chain import with_previous
 from .functions import Functions
+from .gpus import show_only
 from .orders import Orders, Stopped
 from .records import NEVER, NOBODY, Ran, Records
 from .results import UNFIT_TO_SEND, why_unfit
@@ -32,7 +33,7 @@ def _identity(held: Mapping[str, Any]) -> Identity:
     if known is not None:
         return known
     name = name_of_function(held["fn"]) if "fn" in held else ""  # else it is being loaded
-    return held["task_id"], name, held["flags"] >> wire.ATTEMPT or 1, None, None
+    return held["task_id"], name, held["flags"] >> wire.ATTEMPT or 1, None, None, ()
 
 
 class Runner:
@@ -103,6 +104,9 @@ class Runner:
                 harmless = harmless and touches_nothing
                 if self._process_state.import_began:
                     self._tell_loading(task_id)
+                if flags & wire.TAGGED and task_id in self.tags and self.tags[task_id][-1]:
+                    show_only(self.tags[task_id][-1])
+                    harmless = False  # the environment is put back then
                 self._began[0] = started = perf_counter()
                 value = fn(*args, **kwargs) if harmless else copy_context().run(fn, *args, **kwargs)
                 if flags & wire.COROUTINE:

@@ -14,8 +14,8 @@ from contextvars import ContextVar
 from types import CodeType, FrameType
 from typing import Any, Final, TypeAlias, TypeVar
 
-Identity: TypeAlias = tuple[int, str, int, str | None, str | None]
-"""Of an attempt at a task: id, name, number of the attempt, label, workflow."""
+Identity: TypeAlias = tuple[int, str, int, str | None, str | None, tuple[int, ...]]
+"""Of an attempt at a task: id, name, number of the attempt, label, workflow, numbers of its GPUs."""
 F = TypeVar("F", bound=Callable[..., Any])
 
 ASKED: Final[list[bool]] = []

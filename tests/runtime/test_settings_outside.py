@@ -238,7 +238,7 @@ def test_a_file_that_is_no_toml_is_told_with_its_line(project: Path) -> None:
 
 def test_every_argument_of_an_engine_but_one_may_be_set_outside() -> None:
     arguments = set(inspect.signature(WorkflowEngine).parameters)
-    assert set(OUTSIDE) - {"full_traceback"} == arguments - {"backends", "defaults"}
+    assert set(OUTSIDE) - {"full_traceback"} == arguments - {"backends", "amounts", "defaults"}
 
 
 def test_every_variable_that_the_code_reads_is_in_the_table() -> None:

@@ -457,6 +457,20 @@ def engines_have_defaults_for_options() -> None:
     WorkflowEngine(defaults={"retries": 2})  # type: ignore[arg-type]
 
 
+def more(attempt: int, error: BaseException | None) -> int:
+    return attempt
+
+
+def tasks_need_amounts() -> None:
+    WorkflowEngine(amounts={"gpus": 2, "memory": 32e9})
+    assert_type(fit.with_options(cores=0.5, memory=more, gpus=more)([1.0]), TaskFuture[bytes])
+    assert_type(fit.with_options(gpus=1, amounts={"licence": more})([1.0]), TaskFuture[bytes])
+    assert_type(listed.with_options(cores=2)(Path()), TaskFuture[str])
+    assert_type(current().gpus, tuple[int, ...])
+    fit.with_options(gpus="1")  # type: ignore[arg-type]
+    WorkflowEngine(amounts={"gpus": "2"})  # type: ignore[dict-item]
+
+
 def durations_are_expected_in_seconds_or_as_such() -> None:
     assert_type(expected(1), TaskFuture[int])
     assert_type(fit.with_options(expected=2.5)([1.0]), TaskFuture[bytes])

@@ -38,9 +38,9 @@ class Piece:
     is_tagged: bool = True
 
     @property
-    def identity(self) -> tuple[int, str, int, str | None, str | None]:
+    def identity(self) -> tuple[int, str, int, str | None, str | None, tuple[int, ...]]:
         """What the function is told of the piece."""
-        return self.id, self.name, self.attempt, None, None
+        return self.id, self.name, self.attempt, None, None, ()
 
 
 class Record:
