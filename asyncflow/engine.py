@@ -15,6 +15,7 @@ from os import PathLike
 from types import MethodType, TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec, Self, TypeVar, overload
 
+from ._core.given import duration
 from ._core.limits import Limit
 from ._core.options import TaskOptions
 from ._core.overview import told
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 R = TypeVar("R")
+H = TypeVar("H", bound=Callable[[], object])
 _SUBMITTED_KEPT = 256  # functions given to submit() that are remembered
 
 
@@ -478,6 +480,46 @@ class WorkflowEngine(EngineBase):
         if run.loop.is_running():
             check_thread(run.thread, "explain()")
         return told(snapshot_of(run, repr(self)))
+
+    @overload
+    def on_shutdown(self, hook: H, /) -> H: ...
+    @overload
+    def on_shutdown(self, /, *, timeout: float | timedelta | None = None) -> Callable[[H], H]: ...
+
+    def on_shutdown(self, hook: Any = None, /, *, timeout: float | timedelta | None = None) -> Any:
+        """Have a function called at the end of each shutdown, when all work has ended; bare or with an option.
+
+        Those that were added last are called first. What one raises is logged, and the others are called all the same.
+        A ``def`` runs on a thread of its own, an ``async def`` on the event loop. In a dry run they are not called.
+
+        Args:
+            hook: takes no argument. One at the top of a module that is defined again takes the place of the one before.
+            timeout: seconds or `timedelta` that it may take before it is left behind with a warning; the engine's
+                ``grace`` if not given.
+
+        Returns:
+            The function itself.
+
+        Raises:
+            TypeError: it cannot be called without an argument.
+            ValueError: the timeout is out of range.
+        """
+        seconds = None if timeout is None else duration("timeout", timeout, is_limit=True)
+        if hook is None:
+            return partial(self._add_hook, seconds)
+        return self._add_hook(seconds, hook)
+
+    def remove_on_shutdown(self, hook: Callable[[], object], /) -> None:
+        """Have a function not called at shutdowns any more.
+
+        Args:
+            hook: as `on_shutdown` was given it.
+
+        Raises:
+            ValueError: it was not.
+        """
+        if not self._hooks.remove(hook):
+            raise ValueError(f"remove_on_shutdown() got {hook!r}, which is not called at shutdowns")
 
     def subscribe(self, callback: Callable[[Sequence[Event]], object]) -> Callable[[], None]:
         """Be told what happens, live: from now on, in this run and in later ones.

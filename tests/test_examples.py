@@ -175,3 +175,19 @@ def test_a_server_beside_the_tasks_is_asked_and_stopped() -> None:
     assert run("service_beside.py", "5") == (
         "10 words in 5 pages\nsite: stopped, used by 1\nserver: stopped, used by 5\n"
     )
+
+
+def test_warm_workers_read_their_folder_once_each() -> None:
+    module = runpy.run_path(str(EXAMPLES / "warm_workers.py"))
+    corrected = module["engine"].run(module["main"], module["WORDS"] * 5)
+    assert [each.word for each in corrected[:3]] == ["address", "character", "header"]
+    assert {each.reads for each in corrected} == {1}
+    assert len({each.by.partition(" in ")[2] for each in corrected}) <= 2
+
+
+def test_warm_workers_let_go_of_what_they_keep_before_the_last_word() -> None:
+    *said, before, last = run("warm_workers.py", "retrun", "x" * 20).splitlines()
+    assert said[0].startswith("retrun -> return  (correct[retrun] in process ")
+    assert said[1].startswith(f"{'x' * 20} -> {'x' * 20}  (correct[")
+    assert before.endswith("lets go of its words")
+    assert last == "2 words corrected"

@@ -148,6 +148,13 @@ async def test_a_plan_of_the_quickstart_equals_its_run() -> None:
     assert_equal(*await compared(example.engine, example.pipeline, ["a b", "c"]))
 
 
+async def test_a_plan_of_the_warm_workers_equals_its_run() -> None:
+    example = module("warm_workers")
+    plan, real = await compared(example.engine, example.main, ["retrun", "policy"])
+    assert plan.findings == ()
+    assert_equal(plan, real)
+
+
 @pytest.mark.parametrize("backend", ["thread", "sequential"])
 async def test_a_plan_of_the_census_equals_its_run(
     backend: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -228,6 +235,7 @@ def test_all_examples_are_looked_at() -> None:
         "package_files",
         "flaky_service",
         "service_beside",
+        "warm_workers",
     }
     assert NOT_COMPARED.keys() <= PAGES.keys()
     assert asyncflow.Plan is Plan

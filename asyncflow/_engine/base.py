@@ -8,7 +8,7 @@ import inspect
 import sys
 import threading
 import weakref
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, nullcontext
 from types import CodeType
 from typing import TYPE_CHECKING, Any, Final
@@ -20,6 +20,7 @@ from .._files.sandboxes import Sandboxes
 from .._record.audience import Audience
 from .._record.journal import Journal
 from .._runtime import lifecycle
+from .._runtime.hooks import Hook, Hooks
 from .._runtime.run import Run
 from .._runtime.scope import SCOPE, check_thread
 from .._runtime.script import run_script
@@ -57,11 +58,22 @@ class EngineBase:
         self._limits: dict[str, Limit] = {}
         self._amounts = amounts_made(settings.amounts)
         self._of_backends = {name: amounts_made(_declared(each)) for name, each in backends.items()}
+        self._hooks = Hooks()
         self._run: Run | None = None
         self._starting: asyncio.Task[None] | None = None
         self._closing: asyncio.Future[None] | None = None
         self._finalizer: weakref.finalize[..., object] | None = None
         self._entered = 0  # how often it is entered, and not left
+
+    def _add_hook(self, timeout: float | None, hook: Any) -> Any:
+        is_task = isinstance(hook, FunctionTask)
+        if is_task or not callable(hook) or not _takes_nothing(hook):
+            what = (
+                "a task, and no task is taken then" if is_task else "a function without arguments is needed"
+            )
+            raise TypeError(f"@engine.on_shutdown got {hook!r}: {what}")
+        self._hooks.add(Hook(hook, timeout))
+        return hook
 
     # -- which run ----------------------------------------------------------------------------------------
 
@@ -158,6 +170,7 @@ class EngineBase:
         if journal is not None:
             self._audience.add(journal)
         run = self._run = self._new_run(journal)
+        run.hooks = self._hooks
         self._closing = None
         self._begin_start(run)
         self._finalizer = weakref.finalize(
@@ -292,6 +305,16 @@ def _declared(backend: ExecutionBackend) -> dict[str, float]:
         return amounts_there("amounts", backend.amounts)
     except (TypeError, ValueError) as error:
         raise type(error)(f"backend {backend.name!r}: {error}") from None
+
+
+def _takes_nothing(fn: Callable[..., object]) -> bool:
+    try:
+        inspect.signature(fn).bind()
+    except TypeError:
+        return False
+    except ValueError:  # some of C tell no signature
+        return True
+    return True
 
 
 def _shielded() -> AbstractContextManager[object]:

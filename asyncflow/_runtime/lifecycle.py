@@ -14,6 +14,7 @@ from .._core.task import Task
 from .._files.aside import aside
 from .._show.words import counted
 from .._worker.store import is_last
+from .hooks import run_hook
 from .run import Run
 from .timed import Timed
 
@@ -113,6 +114,17 @@ async def close(run: Run, *, wait: bool, tail_timeout: float, grace: float, skip
         run.unseen.tell()
         if run.teller is not None and run.teller.journal is not None:
             await aside(run.teller.close)
+        await _run_hooks(run, grace)
+
+
+async def _run_hooks(run: Run, grace: float) -> None:
+    """Nothing of the run is left, and its report is complete."""
+    if run.hooks is None or run.is_dry:
+        return
+    if run.hooks_due is None:
+        run.hooks_due = run.hooks.in_order()
+    while run.hooks_due:
+        await run_hook(run.hooks_due.pop(), grace)
 
 
 async def _wait_for_detached(run: Run, tail_timeout: float) -> None:
@@ -194,7 +206,7 @@ async def _shut_down(run: Run, name: str, backend: Any, grace: float) -> None:
 
 async def _leave_store(run: Run, grace: float) -> None:
     """Tear down what the event loop keeps, if no other engine uses it."""
-    if is_last(run.store):
+    if is_last(run.store, run):
         await run.store.leave_later(grace)
 
 
@@ -241,7 +253,7 @@ def abandon(run: Run) -> None:
         run.coroutines.watch.close()
         for backend in run.backends.values():
             backend.abandon()
-        if is_last(run.store):
+        if is_last(run.store, run):
             run.store.leave()
         if run.commands is not None and run.sandboxes is not None:
             run.commands.abandon()

@@ -43,6 +43,7 @@ from .foreign import Foreign
 from .future import TaskFuture
 from .gate import Gate
 from .holding import Holding
+from .hooks import Hook, Hooks
 from .inbox import Inbox
 from .joins import Joins
 from .log import RunLog
@@ -126,8 +127,12 @@ class Run:
         self._wire(implicit_data)
         self._add_places(grace, contains_commands)
         self._wire_steps({} if limits is None else limits, audience or Audience(), journal)
-        self.store = store_of(self.loop)
+        self.store = store_of(self.loop, self)
         """What the event loop keeps as a worker."""
+        self.hooks: Hooks | None = None
+        """Of its engine."""
+        self.hooks_due: list[Hook] | None = None
+        """That are still to be run at its end, the last one first."""
         held_here(self)
 
     def _wire(self, implicit_data: bool) -> None:

@@ -9,11 +9,13 @@ from __future__ import annotations
 import atexit
 import sys
 import threading
+import weakref
 from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any, Final, NoReturn, Protocol
 
 from .._causes import add_note
+from .._tracebacks import trim
 from .forks import held_here
 from .held_up import HELD_UP
 
@@ -46,7 +48,8 @@ class Store:
         """Of `worker_local`."""
         self.loop: Any = None
         """The event loop that stays from one coroutine task to the next; None if there is none."""
-        self.engines = 0  # that use it
+        self.runs: weakref.WeakSet[Any] = weakref.WeakSet()
+        """Of engines, that use it."""
         self.values: dict[Resource, object] = {}
         self.ahead: dict[Resource, Later] = {}  # that are being set up
         self.settling = settling
@@ -151,9 +154,10 @@ def failed(resource: Resource, why: str) -> None:
     """Log that a resource was not torn down, with the exception that is being handled, if any."""
     import logging  # which workers load only for this
 
-    is_raised = sys.exc_info()[0] is not None
+    error = sys.exc_info()[1]
+    trim(error)
     logging.getLogger("asyncflow").error(
-        "resource %r was not torn down cleanly: %s", resource.name, why, exc_info=is_raised
+        "resource %r was not torn down cleanly: %s", resource.name, why, exc_info=error
     )
 
 
@@ -208,22 +212,23 @@ def leave_here() -> None:
         store.leave()
 
 
-def store_of(loop: Any) -> Store:
-    """The store of an event loop, for one more engine on it."""
+def store_of(loop: Any, run: object) -> Store:
+    """The store of an event loop, for one more run of an engine on it."""
     store = _LOOPS.get(loop)
     if store is None:
         store = _LOOPS[loop] = Store()
         store.loop = loop
-    store.engines += 1
+    store.runs.add(run)
     return store
 
 
-def is_last(store: Store) -> bool:
-    """An engine on the store's event loop has ended: tell whether it was the last."""
-    store.engines -= 1
-    if store.engines == 0:
-        del _LOOPS[store.loop]
-    return store.engines == 0
+def is_last(store: Store, run: object) -> bool:
+    """A run on the store's event loop has ended: tell whether it was the last. May be asked again."""
+    store.runs.discard(run)
+    if store.runs:
+        return False
+    _LOOPS.pop(store.loop, None)
+    return True
 
 
 def _watch_for_the_end(store: Store) -> None:

@@ -602,3 +602,19 @@ def services_give_what_they_yield_and_commands_what_runs() -> None:
     engine.service(load)  # type: ignore[arg-type]
     engine.service(stop_after="never")  # type: ignore[call-overload]
     assert_type(engine.report().services[0].users, tuple[int, ...])
+
+
+@engine.on_shutdown
+def said_at_the_end() -> None: ...
+
+
+@engine.on_shutdown(timeout=timedelta(seconds=2))
+async def left_at_the_end() -> int:
+    return 1
+
+
+async def hooks_stay_what_they_are() -> None:
+    assert_type(said_at_the_end(), None)
+    assert_type(await left_at_the_end(), int)
+    engine.remove_on_shutdown(said_at_the_end)
+    engine.on_shutdown(zeros)  # type: ignore[type-var]
