@@ -383,9 +383,6 @@ class BlockKeywords(CommonKeywords, total=False):
     detached: bool | None
     """Whether nobody waits for it: it is not cancelled with the block around it, and a shutdown waits no longer for it
     than the engine's ``tail_timeout``. Its errors are logged."""
-    label: str | None
-    """Tells these calls from others in errors, logs and `TaskFuture.explain`: "trim[S17]". Reports and plans have them
-    under one name all the same."""
 
 
 class ValueKeywords(ExampleKeywords[R], BlockKeywords, Generic[R], total=False):

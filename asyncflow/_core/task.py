@@ -154,6 +154,7 @@ class RareFields:
     __slots__ = (
         "after",
         "amounts",
+        "asked",
         "attempts",
         "blames",
         "cause",
@@ -186,6 +187,9 @@ class RareFields:
         self.is_detached = False  # left behind by a block that nobody waits for
         self.is_held = False  # READY and in no lane's queue: it waits for limits, or for its next attempt
         self.service: Service | None = None  # that it starts
+        self.asked: Any = (
+            None  # of a task that may be tried again: its arguments as they were called, with services
+        )
         self.uses: tuple[Service, ...] = ()  # services whose values it takes, or that are kept for it
         self.unasked: list[Any] | None = (
             None  # services among what it depends on, not asked for until the rest is there

@@ -6,7 +6,7 @@ import logging
 from contextvars import Context
 from random import getrandbits
 from time import perf_counter
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from .._causes import add_note, brief
 from .._core.retries import Attempt
@@ -15,6 +15,9 @@ from .._core.states import NOW, READY
 from .._core.task import Task
 from .._turns import Due, Turns
 from .steps import Steps
+
+if TYPE_CHECKING:
+    from .renewals import Renewals
 
 _log = logging.getLogger("asyncflow")
 KEPT: Final = 5
@@ -37,6 +40,8 @@ class Attempts:
         self._seed = getrandbits(64)
         self._context = Context()  # else a caller's context variables would live on in a timer
         self._timers: dict[int, Due] = {}
+        self.renewals: Renewals | None = None
+        """Of the run, which are given later: they depend on who asks for attempts."""
         # Attempts that are being stopped because they took too long: their errors, and seconds until the next.
         self._late: dict[int, tuple[BaseException, float]] = {}
 
@@ -114,6 +119,7 @@ class Attempts:
         lane = task.lane
         if task.files is not None and task.files.is_staged and lane.staging is not None:
             lane = lane.staging
-        self._scheduler.again(task, lane)
-        self._steps.flush_soon()
+        if self.renewals is None or not task.uses or not self.renewals.renew(task, lane):
+            self._scheduler.again(task, lane)
+            self._steps.flush_soon()
         self._timers.pop(task.id, None)

@@ -49,6 +49,7 @@ from .joins import Joins
 from .log import RunLog
 from .mending import Mending
 from .places import Places
+from .renewals import Renewals
 from .reports import Reports
 from .scope import SCOPE
 from .services import Services
@@ -178,9 +179,13 @@ class Run:
             None if self.sandboxes is None else Commands(timed, self.sandboxes, grace, contains_commands)
         )
         self.services = self.wiring.services = Services(
-            *(self.loop, self.steps, self.burst, self.scheduler, self.failures, self.attempts),
-            *(self.commands, timed, grace, self.record, self._call_again),
+            *(self.loop, self.steps, self.burst, self.scheduler, self.places.behind, self.failures),
+            *(self.attempts, self.commands, timed, grace, self.record, self._call_again),
         )
+        if self.attempts is not None:
+            self.attempts.renewals = Renewals(
+                self.steps, self.scheduler, self.failures, self.services.current
+            )
         services = None if self.commands is None else self.services
         self.places.complete(self.coroutines, self.foreign, self.commands, services)
 

@@ -15,25 +15,25 @@ from time import perf_counter
 from typing import Any
 
 from .._causes import add_note, brief
-from .._core import arguments
+from .._core.lanes import Lane
 from .._core.scheduler import Scheduler
 from .._core.services import Service, in_order, is_idle, parted, want
-from .._core.states import CANCELLING, NOW, PENDING
+from .._core.states import CANCELLING, NOW, PENDING, RUNNING, SUBMITTED
 from .._core.states import STEP as STEP_OF_STORY
 from .._core.task import Task
 from .._record.record import Record
 from .._show.words import counted
 from ..backend import CANCELLED, FAILED, STARTED, SUCCEEDED, Report
 from ..errors import CommandFailed, ServiceDied
-from . import inputs
 from .attempts import Attempts
 from .burst import Burst
 from .commands import Commands
 from .failure import NO_VALUES, unfit
 from .failures import Failures
-from .future import ServiceFuture, TaskFuture
+from .future import ServiceFuture
 from .generators import serve
-from .place import Local
+from .place import Local, Place
+from .renewals import exchange, remember
 from .steps import Steps
 
 _log = logging.getLogger("asyncflow")
@@ -47,6 +47,7 @@ class Services(Local):
         steps: the run loop.
         burst: the calls since the event loop had its turn.
         scheduler: decides when one starts.
+        behind: where tasks run, by lane.
         failures: takes the failure of tasks whose service has died.
         attempts: knows whether one is started again; None where nothing is tried again.
         commands: runs those that are commands; None if nothing is run.
@@ -62,6 +63,7 @@ class Services(Local):
         steps: Steps,
         burst: Burst,
         scheduler: Scheduler,
+        behind: Mapping[Lane, Place],
         failures: Failures,
         attempts: Attempts | None,
         commands: Commands | None,
@@ -74,6 +76,7 @@ class Services(Local):
         self._steps = steps
         self._burst = burst
         self._scheduler = scheduler
+        self._behind = behind
         self._failures = failures
         self._attempts = attempts
         self._commands = commands
@@ -123,25 +126,23 @@ class Services(Local):
         ]
         if not used:
             return futures
-        replaced = {service: self._current(service) for service in used if service.is_over}
+        replaced = {service: self.current(service) for service in used if service.is_over}
         if replaced:
 
             def replace(future: Any) -> Any:
                 return replaced.get(future.service, future)
 
-            if task.holes:
-                task.args, task.kwargs = arguments.fill(
-                    task.args, task.kwargs, task.holes, TaskFuture, replace
-                )
-                _, task.holes, _ = arguments.scan(task.args, task.kwargs, inputs.KINDS, _adopted_before)
+            exchange(task, replaced)
             task.after = [replace(each) for each in task.after]
             futures = [replace(each) for each in futures]
         for service in used:
             service.taken(task.id)
         task.uses = (*task.uses, *dict.fromkeys(used))
+        if task.definition.retries is not None:
+            remember(task, used)
         return futures
 
-    def _current(self, service: Service) -> Task:
+    def current(self, service: Service) -> Task:
         """A task that starts a service once more; one that has failed, if it has died too often."""
         before, how = service.task, service.end
         self._again = service
@@ -277,11 +278,18 @@ class Services(Local):
             user = live.get(number)
             if user is not None and user.story & NOW < CANCELLING:
                 died = ServiceDied(user.id, user.name, task.name_shown, how, stderr)
-                self._failures.cut_off(user, died)
+                if not self._is_tried_again(user, died):
+                    self._failures.cut_off(user, died)
             elif number in self.waiting:  # another service, which cannot go on without it
                 self._lost[number] = ServiceDied(number, "", task.name_shown, how, stderr)
                 self.waiting[number].cancel()
         self._steps.flush_soon()
+
+    def _is_tried_again(self, user: Task, died: ServiceDied) -> bool:
+        """Whether the attempt of a task that has lost its service is stopped, and another follows by its retries."""
+        if self._attempts is None or not SUBMITTED <= user.story & NOW <= RUNNING:
+            return user.is_held and bool(user.failed_attempts)  # one follows anyway
+        return self._behind[user.lane].can_kill and self._attempts.stop(user, died)
 
     def look(self) -> None:
         """Tasks are over that have used services: those stop that nobody needs any more."""
@@ -338,7 +346,3 @@ class Services(Local):
                 _log.warning(
                     "service %s could not be stopped; left behind after %g s", running.get_name(), self._grace
                 )
-
-
-def _adopted_before(awaitable: object) -> Task:
-    raise AssertionError(awaitable)  # what a call is given was adopted when it was first looked through

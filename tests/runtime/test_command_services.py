@@ -292,6 +292,63 @@ async def test_services_that_need_one_that_died_end_with_it() -> None:
         assert ended == ["cache"]
 
 
+@pytest.mark.parametrize("kind", ["coroutine", "process", "block"])
+async def test_a_task_that_has_lost_its_service_is_tried_again_with_the_one_that_follows(
+    kind: str, tmp_path: Path
+) -> None:
+    async with WorkflowEngine("process" if kind == "process" else "thread") as engine:
+        server = engine.executable_task(
+            lambda: UP, name="db", service=True, ready="up", retries=1, retry_delay=0.05
+        )
+
+        def kill_the_first(services: list[RunningService], seen: str) -> list[int]:
+            pids = [int(pid) for pid in Path(seen).read_text().split()]
+            pids.append(services[0].pid)
+            Path(seen).write_text(" ".join(map(str, pids)))
+            if len(pids) == 1:
+                os.kill(services[0].pid, signal.SIGKILL)
+            return pids
+
+        def in_a_process(services: list[RunningService], seen: str) -> list[int]:
+            pids = kill_the_first(services, seen)
+            if len(pids) == 1:
+                signal.pause()
+            return pids
+
+        async def on_the_loop(services: list[RunningService], seen: str) -> list[int]:
+            pids = kill_the_first(services, seen)
+            if len(pids) == 1:
+                await asyncio.Event().wait()
+            return pids
+
+        (tmp_path / "seen").touch()
+        task: Any = engine.function_task(in_a_process if kind == "process" else on_the_loop)
+        if kind == "block":
+            task = engine.block(on_the_loop)
+        user = task.with_options(retries=1, retry_delay=0)([server()], str(tmp_path / "seen"))
+        first, second = await user
+        assert first != second
+        assert lives(second)
+        assert user.attempts == 2
+        [failed] = engine.report().task(user.id).tries[:-1]
+        assert failed.error.startswith("ServiceDied: ")
+
+
+async def test_a_task_that_has_lost_a_service_for_good_fails_when_it_would_be_tried_again() -> None:
+    async with WorkflowEngine() as engine:
+        server = engine.executable_task(lambda: UP, name="db", service=True, ready="up")
+
+        @engine.function_task(retries=5, retry_delay=0)
+        async def user(service: RunningService) -> None:
+            os.kill(service.pid, signal.SIGKILL)
+            await asyncio.Event().wait()
+
+        future = user(server())
+        with pytest.raises(ServiceDied, match="is not started again"):
+            await future
+        assert future.attempts == 1
+
+
 # -- nothing is left --------------------------------------------------------------------------------------
 
 
