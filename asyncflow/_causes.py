@@ -67,6 +67,7 @@ class Cause:
         "name",
         "passed_on",
         "skipped",
+        "stopped_by",
         "task_id",
         "upstream",
     )
@@ -88,6 +89,7 @@ class Cause:
         self.attempts = attempts
         self.error = error  # None: cancelled, or skipped
         self.skipped = skipped  # why it has raised Skip; None if it has not
+        self.stopped_by: Cause | None = None  # the failure because of which it was cancelled
         self.upstream = upstream
         # Empty and None mean the node itself: without a circle a failure goes as soon as nobody holds it.
         self._firsts: tuple[Cause, ...] = _first_roots(upstream)
@@ -199,7 +201,7 @@ def told(who: str, cause: Cause, what: str = "") -> str:
     """
     shown = cause.firsts
     paths = [way for root in shown if (way := way_from(root, cause)) is not None]
-    reasons = [_said(root) for root in shown]
+    reasons = [end_told(root) for root in shown]
     if len(cause.roots) > len(shown):
         reasons.append(f"and {len(cause.roots) - len(shown)} more")
     if shown[0].skipped is not None:
@@ -223,12 +225,19 @@ def ways_to(cause: Cause) -> list[str]:
     return [_arrows(way) for way in ways if way is not None]
 
 
-def _said(root: Cause) -> str:
+def end_told(root: Cause) -> str:
+    """How a root has ended: "'fit' (#4) failed, ValueError: need 2 rows"."""
     if root.error is not None:
         end = f"failed, {brief(root.error)}"
     else:
-        end = "was cancelled" if root.skipped is None else f"was skipped, {root.skipped}"
+        end = f"was cancelled{stopped(root)}" if root.skipped is None else f"was skipped, {root.skipped}"
     return f"{root.name_shown!r} (#{root.task_id}) {end}"
+
+
+def stopped(cause: Cause) -> str:
+    """Because of whose failure something was cancelled: ", because 'fit' (#4) failed, ValueError: need 2 rows"."""
+    first = cause.stopped_by
+    return "" if first is None else f", because {end_told(first)}"
 
 
 def _arrows(path: list[Cause]) -> str:

@@ -13,7 +13,7 @@ from datetime import timedelta
 from functools import partial
 from os import PathLike
 from types import MethodType, TracebackType
-from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Literal, NoReturn, ParamSpec, Self, TypeVar, overload
 
 from ._core.given import duration
 from ._core.limits import Limit
@@ -80,6 +80,8 @@ class WorkflowEngine(EngineBase):
         grace: seconds or `timedelta` that running work is given to end at a shutdown.
         tail_timeout: seconds or `timedelta` that a shutdown which waits gives detached tasks when all others are over;
             then they are cancelled.
+        on_failure: what the first failure does that no attempt follows: "stop" cancels all of the run, and no call is
+            taken any more until the engine is started again; "continue" lets all go on that does not depend on it.
         report_limit: how many tasks reports tell of one by one, the latest; of those before them sums are kept. 0 if
             nothing is to be recorded.
         journal: a file to which each run adds what happens, a line of JSON for each event; `Report.from_journal` reads
@@ -120,6 +122,7 @@ class WorkflowEngine(EngineBase):
         keep: Keep = "failed",
         grace: float | timedelta = 5.0,
         tail_timeout: float | timedelta = 5.0,
+        on_failure: Literal["continue", "stop"] = "continue",
         report_limit: int = 200_000,
         journal: str | PathLike[str] | None = None,
         max_tasks: int = 100_000,
@@ -139,6 +142,7 @@ class WorkflowEngine(EngineBase):
             keep=keep,
             grace=grace,
             tail_timeout=tail_timeout,
+            on_failure=on_failure,
             report_limit=report_limit,
             journal=journal,
             max_tasks=max_tasks,

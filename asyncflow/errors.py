@@ -29,6 +29,7 @@ __all__ = [
     "OutputTooLarge",
     "RemoteError",
     "Retry",
+    "RunStopped",
     "Skip",
     "StagingError",
     "TaskCrashed",
@@ -109,6 +110,21 @@ class UnknownBackend(AsyncflowError, LookupError):
 
 class EngineClosed(AsyncflowError, RuntimeError):
     """The engine was shut down, or its start failed, before the task could be called."""
+
+
+class RunStopped(_WithFields, RuntimeError):
+    """The run has stopped at its first failure, as ``on_failure="stop"`` has it, before the task could be called.
+
+    Attributes:
+        name: of the task as its user wrote it.
+        why: who failed, and how.
+    """
+
+    name: str
+    why: str
+
+    def _message(self) -> str:
+        return f"{self.name!r} was called, but all has stopped, because {self.why}."
 
 
 class WrongLoop(AsyncflowError, RuntimeError):

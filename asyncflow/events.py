@@ -176,7 +176,7 @@ class TaskEnded(NamedTuple):
         bytes: how much of what it has made was published.
         error: class and message of what it failed with: "ValueError: need 2 rows"; of one that has raised `Skip`,
             "Skip: no rows"; "" if neither.
-        roots: numbers of the tasks because of which it did not run, the first hundred.
+        roots: numbers of the tasks because of which it did not run, or was cancelled; the first hundred.
         loading: since when the worker was being made ready for it, if that took a while; else None.
     """
 

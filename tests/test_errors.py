@@ -25,6 +25,7 @@ from asyncflow.errors import (
     OutputNotText,
     OutputTooLarge,
     RemoteError,
+    RunStopped,
     TaskCrashed,
     TaskSkipped,
     TaskTimeout,
@@ -396,6 +397,7 @@ MADE: dict[type[BaseException], Callable[[], BaseException]] = {
     CommandNotStarted: lambda: CommandNotStarted(4, "sort", "its arguments are too long", 7),
     OutputNotText: lambda: OutputNotText(4, "sort", 12, b"\xff"),
     OutputTooLarge: lambda: OutputTooLarge(4, "sort", 3 << 30, 256 << 20),
+    RunStopped: lambda: RunStopped("plot", "'fit' (#4) failed, ValueError: need 2 rows"),
     TaskSkipped: lambda: TaskSkipped(7, "plot", behind(7, "plot", skipped(4, "check"), skipped(5, "load"))),
     TooFewSucceeded: lambda: TooFewSucceeded(
         7, "n_of", behind(7, "n_of", failed(4, "fit"), cancelled(5, "wait")), 2, 3

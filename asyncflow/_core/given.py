@@ -12,6 +12,7 @@ from typing import Any, Final
 from .amounts import Much, canonical
 from .futures_in_text import refuse
 from .limits import Limit, Weight
+from .near import meant
 from .retries import Backoff, Delay, RetryOn
 
 SHELLS: Final = ("sh", "bash", "dash", "ksh", "zsh")
@@ -52,6 +53,21 @@ def flag(option: str, given: object) -> bool:
     if not isinstance(given, bool):
         raise TypeError(f"{option}={given!r}: it can be True or False")
     return given
+
+
+REACTIONS: Final = ("continue", "stop")
+
+
+def reaction(option: str, given: object) -> str:
+    """Check what a failure does to what goes on beside.
+
+    Raises:
+        ValueError: it is none of `REACTIONS`.
+    """
+    if given not in REACTIONS:
+        allowed = " or ".join(map(repr, REACTIONS))
+        raise ValueError(f"{option}={given!r}: it can be {allowed}.{meant(given, REACTIONS)}")
+    return str(given)
 
 
 def duration(option: str, given: object, *, is_limit: bool = False) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
+from ..errors import Cause
 from .dependents import end_of
 from .detached import is_detached
 from .task import Task
@@ -13,8 +14,14 @@ if TYPE_CHECKING:
     from .scheduler import Scheduler
 
 
-def cancel_inside(scheduler: Scheduler, block: Task) -> None:
-    """Cancel all that a block has started and that is not over."""
+def cancel_inside(scheduler: Scheduler, block: Task, because: Cause | None = None) -> None:
+    """Cancel all that a block has started and that is not over.
+
+    Args:
+        scheduler: of the block.
+        block: which.
+        because: of whose failure, with ``on_failure="stop"``.
+    """
     if not block.children:
         return
     inside = list(block.children.values())
@@ -24,7 +31,7 @@ def cancel_inside(scheduler: Scheduler, block: Task) -> None:
     # Dependents before dependencies, inner before outer: each is cancelled by itself and by nothing else.
     inside.sort(key=attrgetter("id"), reverse=True)
     for task in inside:
-        scheduler.cancel_one(task)
+        scheduler.cancel_one(task, because)
 
 
 def leave_owner(scheduler: Scheduler, task: Task) -> None:

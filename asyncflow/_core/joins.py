@@ -27,13 +27,17 @@ class Join:
     Args:
         sources: the tasks.
         needed: how many of them have to give a value; None to wait for the end of all, whatever that is.
+        takes_failures: whether it has a value though one of them fails.
     """
 
-    __slots__ = ("first", "needed", "sources", "spare")
+    __slots__ = ("first", "needed", "sources", "spare", "takes_failures")
 
-    def __init__(self, sources: Sequence[Task], needed: int | None = None) -> None:
+    def __init__(
+        self, sources: Sequence[Task], needed: int | None = None, *, takes_failures: bool = True
+    ) -> None:
         self.sources = sources
         self.needed = needed
+        self.takes_failures = takes_failures
         self.spare = 0  # how many more of them may end without a value; below 0 it can never be met
         self.first: Sequence[Task] = ()  # once it is met: those that have met it, in the order of the sources
 

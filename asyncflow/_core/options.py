@@ -232,6 +232,7 @@ class BlockOptions(TaskOptions):
     backend: None = barred("the body of a block runs on the event loop")
     example: object = barred("the body of a block runs also in a dry run", ...)
     expected: None = barred("a block takes as long as what is inside")
+    on_failure: str = option(check.reaction, "continue", left_open=None)
 
     if TYPE_CHECKING:
 
@@ -368,8 +369,8 @@ class ExampleKeywords(TypedDict, Generic[R], total=False):
     """Seconds or `timedelta` that it is expected to take, for plans."""
 
 
-class BlockKeywords(CommonKeywords, total=False):
-    """The options of a block, as keywords; tasks of every kind but services have them."""
+class SharedKeywords(CommonKeywords, total=False):
+    """The options that tasks of every kind but services have, as keywords."""
 
     timeout: Duration | None
     """Seconds or `timedelta` that one attempt may run; any time if not given."""
@@ -385,7 +386,15 @@ class BlockKeywords(CommonKeywords, total=False):
     than the engine's ``tail_timeout``. Its errors are logged."""
 
 
-class ValueKeywords(ExampleKeywords[R], BlockKeywords, Generic[R], total=False):
+class BlockKeywords(SharedKeywords, total=False):
+    """The options of a block, as keywords."""
+
+    on_failure: Literal["continue", "stop"] | None
+    """What the first failure inside of it does that no attempt follows: "stop" cancels all else inside, and the block
+    fails with it; "continue", if not given, lets all go on that does not depend on what has failed."""
+
+
+class ValueKeywords(ExampleKeywords[R], SharedKeywords, Generic[R], total=False):
     """The options of tasks whose value is their own, as keywords."""
 
     cores: Much | None
@@ -405,6 +414,10 @@ class TaskKeywords(ValueKeywords[R], Generic[R], total=False):
 
     backend: str | None
     """The name of the backend to run on; the engine's default if not given."""
+
+
+class FunctionKeywords(TaskKeywords[R], BlockKeywords, Generic[R], total=False):
+    """The options of a task that is a function, and those of a block, as keywords."""
 
 
 class CommandKeywords(ValueKeywords[R], Generic[R], total=False):

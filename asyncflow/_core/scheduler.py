@@ -18,6 +18,7 @@ from typing import Any, Final
 
 from ..errors import Cause
 from .dependents import decide_not_to_run, end_of, tell_dependents, wait_for
+from .first_failures import reach_of, stop
 from .inside import adopt_children, cancel_inside, hush, leave_owner
 from .joins import met
 from .lanes import Lane, Lanes
@@ -45,11 +46,17 @@ _NO_KWARGS: Final[dict[str, Any]] = {}
 
 
 class Scheduler:
-    """The graph of live tasks."""
+    """The graph of live tasks.
+
+    Args:
+        stops: whether all of it is cancelled at the first failure.
+    """
 
     __slots__ = (
         "closing",
         "ended",
+        "first_failures",
+        "has_stopped",
         "lanes",
         "live",
         "parted",
@@ -57,11 +64,13 @@ class Scheduler:
         "retrying",
         "returned",
         "stop",
+        "stopped_by",
+        "stops",
         "telling",
         "watched",
     )
 
-    def __init__(self) -> None:
+    def __init__(self, stops: bool = False) -> None:
         self.lanes = Lanes()
         # Any: of the runtime's own class of tasks, which this room does not know.
         self.live: dict[int, Any] = {}
@@ -77,6 +86,11 @@ class Scheduler:
         self.telling: list[
             tuple[Task, Iterator[Task]]
         ] = []  # dependents that do not know yet that one has no value
+        self.stops = stops
+        self.stopped_by: Cause | None = None  # that failure
+        self.has_stopped = False  # that, or a block, has
+        # Failures that have stopped all inside of a block, which is to fail with them; None outside of all.
+        self.first_failures: list[tuple[Any, Cause]] = []
 
     def owner(self, block: Task | None) -> Task | None:
         """The block that a call belongs to that is made inside of one."""
@@ -159,7 +173,11 @@ class Scheduler:
         if task.story & NOW == CANCELLING:
             self.stopped(task)
             return
-        self._ends_badly(task, FAILED, Cause(task.id, task.name, task.attempt, error, label=task.label))
+        cause = Cause(task.id, task.name, task.attempt, error, label=task.label)
+        reach = reach_of(self, task)
+        self._ends_badly(task, FAILED, cause)
+        if reach is not None:
+            stop(self, reach, cause)
 
     def skipped(self, task: Task, reason: str, because: Sequence[Cause] = ()) -> None:
         """The task has raised `Skip`, or lets pass that others were skipped: its branch is not taken.
@@ -179,7 +197,11 @@ class Scheduler:
     def without_value(self, join: Task, cause: Cause) -> None:
         """What a join needs will never be there."""
         join.cause = cause
+        first = cause.firsts[0]
+        reach = reach_of(self, join) if first.error is not None and cause.upstream else None
         self._ends_badly(join, end_of(join), cause)
+        if reach is not None:
+            stop(self, reach, first)
 
     def _ends_badly(self, task: Task, state: int, cause: Cause) -> None:
         """A task is over and gives no value."""
@@ -243,8 +265,11 @@ class Scheduler:
     def timed_out(self, task: Task, error: BaseException) -> None:
         """The task has failed by running too long. Its work may still go on."""
         if SUBMITTED <= task.story & NOW <= RUNNING:
+            reach = reach_of(self, task)
             cancel_inside(self, task)
-            self._give_up(task, error)
+            cause = self._give_up(task, error)
+            if reach is not None:
+                stop(self, reach, cause)
 
     def stop_attempt(self, task: Task) -> None:
         """An attempt is to be stopped that takes too long, and another is to follow when it has. It runs until then."""
@@ -273,6 +298,7 @@ class Scheduler:
         task.enter(READY)
         task.holes = None  # its arguments are filled in
         task.returned = None
+        task.with_rare().stopped_by = None
         task.is_held = True
         self.lanes.vacate(task)
         self.lanes.release(task)
@@ -321,22 +347,28 @@ class Scheduler:
         elif now == RUNNING and task.definition.is_block:  # a link of a chain may run before this is known
             self.returned.append(task)
 
-    def cancel_one(self, task: Task) -> None:
-        """Cancel a task in any state; one that is over stays as it is."""
+    def cancel_one(self, task: Task, because: Cause | None = None) -> None:
+        """Cancel a task in any state; one that is over stays as it is.
+
+        Args:
+            task: which.
+            because: of whose failure, with ``on_failure="stop"``.
+        """
         now = task.story & NOW
         if now >= SUBMITTED:
             if now < CANCELLING:
-                self._give_up(task, None)
+                self._give_up(task, None).stopped_by = because
             return
         task.cause = Cause(task.id, task.name, task.attempt, None, label=task.label)
+        task.cause.stopped_by = because
         task.enter(CANCELLED)
         self.ended.append(task)
         tell_dependents(self, task)
         self.over(task)
 
-    def _give_up(self, task: Task, error: BaseException | None) -> None:
+    def _give_up(self, task: Task, error: BaseException | None) -> Cause:
         """Decide the end of work that has not stopped yet."""
-        task.cause = Cause(task.id, task.name, task.attempt, error, label=task.label)
+        cause = task.cause = Cause(task.id, task.name, task.attempt, error, label=task.label)
         if task.id in self.retrying:  # its body is over, and what it had started is being stopped
             self.closing.add(task.id)
             del self.retrying[task.id]
@@ -347,6 +379,7 @@ class Scheduler:
             CANCELLING
         )  # last: were it so and not to be stopped, if Ctrl-C came between, it would never be
         tell_dependents(self, task)
+        return cause
 
     def over(self, task: Task) -> None:
         """The task has its last state."""

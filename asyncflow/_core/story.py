@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from types import CodeType
 from typing import Any, Final, NamedTuple
 
-from .._causes import brief, spelled, ways_to
+from .._causes import brief, spelled, stopped, ways_to
 from .._show.words import counted, seconds
 from .call_text import call_shown
 from .joins import KIND as JOIN
@@ -168,7 +168,7 @@ def _reason(task: Task, dependencies: Sequence[Task]) -> str:
         case State.CANCELLING if task.cause is not None and task.cause.upstream:
             return f"{_why_not(task)}; {place} has not given it back yet"
         case State.CANCELLING:
-            why = "was cancelled" if _error(task) is None else f"failed: {_error(task)}"
+            why = f"failed: {_error(task)}" if _error(task) is not None else _cancelled(task)
             return f"{why}; its work on {place} has not stopped yet" + _inner(task)
         case State.SUCCEEDED if task.definition.kind == JOIN:
             return "has its value; it goes by others, and nothing ran for it"
@@ -250,6 +250,10 @@ def _inner(task: Task) -> str:
     return told + (f"; tasks inside that are not over: {len(task.children)}" if task.children else "")
 
 
+def _cancelled(task: Task) -> str:
+    return "was cancelled" + ("" if task.cause is None else stopped(task.cause))
+
+
 def _why_skipped(task: Task) -> str:
     assert task.cause is not None
     if task.cause.skipped is not None:
@@ -279,7 +283,7 @@ def _error(task: Task) -> str | None:
 def _why_not(task: Task) -> str:
     assert task.cause is not None
     if not task.cause.upstream:
-        return "was cancelled"
+        return _cancelled(task)
     shown = [f"{root.name_shown} (#{root.task_id})" for root in task.cause.firsts]
     more = len(task.cause.roots) - len(shown)
     what = "ran, and its result was not wanted any more" if task.cause.attempts else "did not run"

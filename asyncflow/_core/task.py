@@ -52,6 +52,7 @@ class Definition:
         "resources",
         "retries",
         "returns",
+        "stops",
         "timeout",
     )
 
@@ -76,6 +77,7 @@ class Definition:
         self.returns = returns  # the class of its value, where the function does not say it
         # The rest follows from these, and is asked for at each call.
         self.is_block = kind in BODIES
+        self.stops = getattr(options, "on_failure", None) == "stop"  # all inside of it at a failure
         self.is_command = kind == "executable"
         self.is_service = kind == "service"
         if isinstance(options, CommandOptions) and options.service:
@@ -168,6 +170,7 @@ class RareFields:
         "outcome",
         "returned",
         "service",
+        "stopped_by",
         "unasked",
         "uses",
         "wants",
@@ -183,6 +186,7 @@ class RareFields:
         self.label: str | None = None
         self.outcome: object = None
         self.returned: object = None
+        self.stopped_by: Cause | None = None  # of a block: the failure at which it stops
         self.attempts: list[Attempt] = []  # those that have failed
         self.is_detached = False  # left behind by a block that nobody waits for
         self.is_held = False  # READY and in no lane's queue: it waits for limits, or for its next attempt

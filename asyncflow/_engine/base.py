@@ -226,6 +226,7 @@ class EngineBase:
             implicit_data=self._settings.implicit_data,
             grace=self._settings.grace,
             contains_commands=self._settings.contain_commands,
+            stops=self._settings.on_failure == "stop",
             limits=self._limits,
             report_limit=self._settings.report_limit,
             audience=self._audience,

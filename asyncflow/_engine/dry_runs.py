@@ -39,6 +39,7 @@ def dry_run(
         max_tasks=settings.max_tasks,
         implicit_data=settings.implicit_data,
         grace=settings.grace,
+        stops=settings.on_failure == "stop",
         report_limit=settings.report_limit,
         audience=audience,
         journal=journal,

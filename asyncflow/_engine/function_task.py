@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic, ParamSpec, Self, TypeVar,
 
 from .._causes import spelled
 from .._core.lanes import Lane
-from .._core.options import Labels, TaskOptions, labels_of
+from .._core.options import BlockOptions, Labels, TaskOptions, labels_of
 from .._core.signature import Parameters
 from .._core.task import Definition
 from .._runtime.call import Call
@@ -41,7 +41,7 @@ from .typing import (
 if TYPE_CHECKING:
     from typing import Unpack
 
-    from .._core.options import TaskKeywords
+    from .._core.options import FunctionKeywords
     from .._runtime.home import Home
 
 P = ParamSpec("P")
@@ -272,18 +272,18 @@ class FunctionTask(Generic[P, Fn, R]):
             trim(error)  # in the user's line it was raised
             raise
 
-    @shows_options(TaskOptions)
+    @shows_options(TaskOptions, BlockOptions)
     def with_options(
         self,
         *,
         after: Awaitable[object] | Iterable[Awaitable[object]] = (),
-        **options: Unpack[TaskKeywords[R]],
+        **options: Unpack[FunctionKeywords[R]],
     ) -> Self:
         """The same task with other options; those that are not given stay as they are.
 
         Args:
             after: futures that must succeed first, and whose values are not passed.
-            options: as `TaskKeywords` has them.
+            options: as `FunctionKeywords` has them.
 
         Raises:
             TypeError: an option of the wrong type, or one that there is not, or a backend, an example or an expected

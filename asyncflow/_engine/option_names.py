@@ -6,7 +6,7 @@ import inspect
 import linecache
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import wraps
 from typing import Any, Final, TypeVar
 
@@ -61,15 +61,16 @@ def _no_option(function: Any, option: str, known: frozenset[str]) -> TypeError:
     )
 
 
-def shows_options(options: type[TaskOptions]) -> Callable[[F], F]:
+def shows_options(*kinds: type[TaskOptions]) -> Callable[[F], F]:
     """Have a function that passes options on show them one by one in its signature and its documentation."""
+    options = {name: default for each in kinds for name, default in each.defaults().items()}
 
     def showing(function: F) -> F:
         signature = inspect.signature(function)
         *own, _ = signature.parameters.values()  # the last takes all options
         named = [
             inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default)
-            for name, default in options.defaults().items()
+            for name, default in options.items()
         ]
 
         @wraps(function)
@@ -87,6 +88,6 @@ def shows_options(options: type[TaskOptions]) -> Callable[[F], F]:
     return showing
 
 
-def _lines(indent: str, options: type[TaskOptions]) -> str:
-    lines = [f"{name}: {_TOLD.get(name, '')}" for name in options.defaults()]
+def _lines(indent: str, options: Iterable[str]) -> str:
+    lines = [f"{name}: {_TOLD.get(name, '')}" for name in options]
     return "".join(indent + line.replace("\n    ", f"\n{indent}    ") + "\n" for line in lines)

@@ -9,7 +9,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, Final, NamedTuple, Self, get_args
 
-from .._core.given import amounts_there, duration, flag, whole, whole_or_none
+from .._core.given import amounts_there, duration, flag, reaction, whole, whole_or_none
 from .._core.given import shell as check_shell
 from .._core.near import meant
 from .._core.options import TaskOptions
@@ -32,6 +32,7 @@ class Settings:
     keep: Keep
     grace: float
     tail_timeout: float
+    on_failure: str
     report_limit: int
     journal: Path | None
     max_tasks: int
@@ -54,6 +55,7 @@ class Settings:
         keep: Keep,
         grace: float | timedelta,
         tail_timeout: float | timedelta,
+        on_failure: str,
         report_limit: int,
         journal: str | PathLike[str] | None,
         max_tasks: int,
@@ -82,6 +84,7 @@ class Settings:
             keep=_kept("keep", keep),
             grace=duration("grace", grace),
             tail_timeout=duration("tail_timeout", tail_timeout),
+            on_failure=reaction("on_failure", on_failure),
             report_limit=report_limit,
             journal=None if journal is None else path("journal", journal),
             max_tasks=whole("max_tasks", max_tasks),
@@ -178,6 +181,9 @@ OUTSIDE: Final = {
     "grace": Outside(duration, _number, "seconds that running work is given to end at a shutdown"),
     "tail_timeout": Outside(
         duration, _number, "seconds that a shutdown waits for detached tasks when all others are over"
+    ),
+    "on_failure": Outside(
+        reaction, _text, "what the first failure does: stop cancels all of the run, continue lets it go on"
     ),
     "report_limit": Outside(
         _whole_or_0, _number, "how many tasks reports tell of one by one; 0 for no report"

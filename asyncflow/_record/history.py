@@ -42,7 +42,7 @@ class Ending(NamedTuple):
 
     Args:
         error: class and message: "ValueError: need 2 rows", "Skip: no rows"; "" if it was cancelled, or did not run.
-        roots: numbers of the tasks because of which it did not run.
+        roots: numbers of the tasks because of which it did not run, or was cancelled.
     """
 
     error: str

@@ -122,6 +122,7 @@ class Notes:
             example=definition.options.example,
             expected=definition.options.expected,
             detached=definition.options.detached,
+            on_failure="stop" if definition.stops else "continue",
         )
         self.by_id[future.id] = call
         self._inside[call.block].append(call)

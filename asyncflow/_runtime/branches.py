@@ -54,7 +54,7 @@ def optional(future: TaskFuture[Any], /, default: Any = None) -> TaskFuture[Any]
     Raises:
         TypeError: it is no future of a task.
     """
-    how = How(f"optional({_name(future)})", partial(optional_of, default))
+    how = How(f"optional({_name(future)})", partial(optional_of, default), takes_failures=False)
     return _join([future], "optional()", how, sys._getframe(1))
 
 

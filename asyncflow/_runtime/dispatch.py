@@ -90,8 +90,13 @@ class Dispatch:
         ended: list[Any] = []
         returned: list[Any] = []
         stop: list[Any] = []
+        stopped: list[Any] = []
         submitted = 0
         try:
+            if scheduler.first_failures:
+                scheduler.first_failures, stopped = [], scheduler.first_failures
+                for block, first in stopped:
+                    self._failures.stopped_at(block, first)
             told = tell_more(scheduler)
             if (
                 scheduler.ended and not scheduler.telling
@@ -122,6 +127,7 @@ class Dispatch:
             scheduler.ended = [task for task in ended if not task.done()] + scheduler.ended
             scheduler.returned = [task for task in returned if not task.done()] + scheduler.returned
             scheduler.stop = [task for task in stop if task.id in scheduler.live] + scheduler.stop
+            scheduler.first_failures = stopped + scheduler.first_failures
             self._steps.cut_short(scheduler.lanes.taking)
             raise
         return max(submitted, len(ended), told)

@@ -6,7 +6,7 @@ import asyncio
 from time import perf_counter
 from typing import Final
 
-from .._causes import Cause, brief
+from .._causes import Cause, brief, stopped
 from .._core.dependents import end_of
 from .._core.joins import Join
 from .._core.states import CANCELLED, SKIPPED, UPSTREAM_FAILED
@@ -69,7 +69,8 @@ class Endings:
         end_without_value(task)
         end = end_of(task)
         if end == CANCELLED:
-            _cancel(task)
+            because = stopped(cause.firsts[0])
+            _cancel(task, (because and f"{task.name_shown!r} (#{task.id}) was cancelled{because}") or None)
             return
         _set_exception(task, _error_of(end, cause, join))
         if cause.passed_on or end == SKIPPED:  # nobody has to look at a skip
@@ -91,6 +92,8 @@ class Endings:
         self._log.without_value(task)
         if self.record is not None and cause is not None:
             roots = tuple(root.task_id for root in cause.roots[:_ROOTS]) if cause.upstream else ()
+            if cause.stopped_by is not None:
+                roots = (cause.stopped_by.task_id,)
             error_told = "" if cause.error is None else brief(cause.error)
             if cause.skipped is not None:
                 error_told = brief(Skip(cause.skipped))

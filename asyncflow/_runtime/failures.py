@@ -3,20 +3,24 @@ attempt."""
 
 from __future__ import annotations
 
+import logging
 from time import perf_counter
+from typing import Final
 
-from .._causes import brief
+from .._causes import Cause, brief, end_told
 from .._core.scheduler import Scheduler
-from .._core.states import CANCELLING, NOW, READY
+from .._core.states import CANCELLING, NOW, READY, RUNNING, SUBMITTED
 from .._core.task import Task
 from .._files.sandboxes import Sandboxes
 from .._record.record import Record
 from ..errors import Skip, TaskSkipped
 from . import inputs
 from .attempts import Attempts
-from .failure import as_failure, final_failure
+from .failure import as_failure, final_failure, note
 from .timeouts import Timeouts
 from .touched import hidden_future
+
+_log: Final = logging.getLogger("asyncflow.task")
 
 
 class Failures:
@@ -60,6 +64,27 @@ class Failures:
         self._scheduler.failed(task, failure)
         if task.cause is not None:
             task.cause.call = call
+
+    def stopped_at(self, block: Task | None, first: Cause) -> None:
+        """All inside of a block, or of the run, was cancelled at a failure. The block fails with it, or is run anew.
+
+        Args:
+            block: around what has failed; None outside of all.
+            first: the failure.
+        """
+        assert first.error is not None
+        what = "the run" if block is None else f"{block.name_shown!r} (#{block.id})"
+        _log.info("%s stops at the first failure: %s", what, end_told(first))
+        if block is None or not SUBMITTED <= block.story & NOW <= RUNNING:
+            return
+        if self._attempts is not None and self._attempts.stop(block, first.error):
+            return
+        call = inputs.call_told(block)
+        failure = final_failure(block, first.error, call, self._sandboxes)
+        note(failure, f"{what} stops at the first failure inside of it, as on_failure='stop' has it")
+        self._scheduler.timed_out(block, failure)
+        if block.cause is not None:
+            block.cause.call = call
 
     def _tries_again(self, task: Task, error: BaseException) -> bool:
         """Whether there is to be another attempt; if so, it is seen to."""

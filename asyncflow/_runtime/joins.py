@@ -39,11 +39,13 @@ class How(NamedTuple):
         name: of its future, for people.
         value_of: gives its value, once it is decided.
         needed: how many of the sources have to give a value; None to wait for the end of all.
+        takes_failures: whether it has a value though one of them fails.
     """
 
     name: str
     value_of: Callable[[Task, Join], Any]
     needed: int | None = None
+    takes_failures: bool = True
 
 
 class NoValue(Exception):
@@ -128,7 +130,8 @@ class Joins:
         if self.record is not None:
             self.record.turn(task.id, site, owner, perf_counter())
             self.record.alias(task.id, tuple(each.id for each in sources), is_optional=True)
-        joins.called(scheduler, task, Join(sources, None if self._waits_for_all else how.needed))
+        needed = None if self._waits_for_all else how.needed
+        joins.called(scheduler, task, Join(sources, needed, takes_failures=how.takes_failures))
         if task in scheduler.returned and not scheduler.ended and not scheduler.telling:
             scheduler.returned.remove(task)
             self.resolve(task)

@@ -15,7 +15,9 @@ from time import perf_counter, time
 from types import CodeType
 from typing import Any, ClassVar, Final
 
+from .._causes import end_told
 from .._core.files import File
+from .._core.first_failures import stopped_around
 from .._core.lanes import Lane
 from .._core.limits import Limit
 from .._core.scheduler import Scheduler
@@ -29,6 +31,7 @@ from .._turns import sure
 from .._worker.forks import held_here, own_ears
 from .._worker.store import store_of
 from ..backend import ExecutionBackend
+from ..errors import RunStopped
 from .attempts import Attempts
 from .blocks import Blocks
 from .burst import Burst
@@ -77,6 +80,7 @@ class Run:
         implicit_data: whether what they have made without declaring it is brought to those that depend on them.
         grace: seconds that a command which is told to end may take.
         contains_commands: whether each command is to run in a control group of its own.
+        stops: whether all is cancelled at the first failure.
         limits: of the engine, by name, to which others may be added; None if tasks are not to wait for any.
         report_limit: for how many tasks what happens is kept, one by one; 0 to keep nothing.
         audience: those who listen.
@@ -107,6 +111,7 @@ class Run:
         implicit_data: bool,
         grace: float,
         contains_commands: bool = False,
+        stops: bool = False,
         limits: Mapping[str, Limit] | None = None,
         report_limit: int = 0,
         audience: Audience | None = None,
@@ -125,7 +130,7 @@ class Run:
             backends, max_coroutines, executables, runs_commands=sandboxes is not None, limits=limits
         )
         self.record = Record(report_limit, perf_counter()) if report_limit else None
-        self._wire(implicit_data)
+        self._wire(implicit_data, stops)
         self._add_places(grace, contains_commands)
         self._wire_steps({} if limits is None else limits, audience or Audience(), journal)
         self.store = store_of(self.loop, self)
@@ -136,13 +141,13 @@ class Run:
         """That are still to be run at its end, the last one first."""
         held_here(self)
 
-    def _wire(self, implicit_data: bool) -> None:
+    def _wire(self, implicit_data: bool, stops: bool) -> None:
         """Make the parts down which goes what tasks have come to; what follows comes back by the scheduler and the
         steps."""
         loop, sandboxes, record = self.loop, self.sandboxes, self.record
         self.turns = turns = sure(loop)
         self.burst = burst = Burst()
-        self.scheduler = scheduler = Scheduler()
+        self.scheduler = scheduler = Scheduler(stops)
         self.steps = steps = StepLoop(loop, turns, burst, scheduler, self.backends.values(), record)
         self.unseen = self.Unseen(loop)
         self.log = RunLog()
@@ -277,6 +282,8 @@ class Run:
             or code is not site.code
         ):
             if scope is not burst.scope:
+                if self.scheduler.has_stopped:
+                    self._refuse_if_stopped(definition.name, owner)
                 burst.scope, burst.snapshot = scope, None
             workflow = scope.workflow_of(self.engine) if scope.workflows else None
             site = self._turn(number, CallSite(definition, lane, self, workflow, code, at), owner)
@@ -309,6 +316,21 @@ class Run:
         if not burst.is_due:
             self.steps.flush_soon()
         return task
+
+    def _refuse_if_stopped(self, name: str, owner: Task | None) -> None:
+        """Refuse the call that is being made, if what it is made inside of has stopped at a failure.
+
+        Raises:
+            RunStopped: the whole run has.
+            asyncio.CancelledError: a block has; its body is cancelled.
+        """
+        first = stopped_around(self.scheduler, owner)
+        if first is not None:
+            self.burst.last -= 1
+            error = RunStopped(name, end_told(first))
+            if owner is not None:
+                raise asyncio.CancelledError(str(error))
+            raise error from first.error
 
     def _turn(self, number: int, site: CallSite, owner: Task | None) -> CallSite:
         """A call is made elsewhere than the one before, or is the first of a burst."""

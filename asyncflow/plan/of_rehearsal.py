@@ -74,6 +74,7 @@ def _task(call: RehearsedCall) -> PlannedTask:
         call.deadline,
         call.limits,
         call.detached,
+        call.on_failure,
     )
 
 

@@ -77,6 +77,7 @@ class RehearsedCall:
         deadline: seconds from the call to the end that it may take; None for any time.
         limits: by name, each with how much of it the task needs; None where that follows from the arguments.
         detached: whether nobody waits for it.
+        on_failure: of a block: what the first failure inside of it does, "stop" or "continue".
         folder: the working directory when the call was made, which its relative paths are relative to.
         inputs: files that it declares to read.
         outputs: files that it declares to make, by name.
@@ -110,6 +111,7 @@ class RehearsedCall:
     deadline: float | None = None
     limits: tuple[tuple[str, float | None], ...] = ()
     detached: bool = False
+    on_failure: str = "continue"
     folder: str = "."
     inputs: Sequence[InputFile] = ()
     outputs: Mapping[str, OutputFile] | None = None

@@ -7,7 +7,7 @@ from types import NoneType
 from typing import Final, Literal, get_args
 
 from .._causes import spelled
-from .._core.given import LONGEST
+from .._core.given import LONGEST, REACTIONS
 
 Kind = Literal["function", "executable", "block", "service", "awaitable"]
 EdgeKind = Literal["data", "file", "order"]
@@ -61,6 +61,7 @@ class PlannedTask:
         deadline: seconds from the call to the end that it may take; None for any time.
         limits: by name, each with how much of it the task needs; None where that follows from the arguments.
         detached: whether nobody waits for it, nor does the block inside which it is called.
+        on_failure: of a block: what the first failure inside of it does, "stop" or "continue".
 
     Raises:
         TypeError: something of the wrong type.
@@ -81,6 +82,7 @@ class PlannedTask:
     deadline: float | None = None
     limits: tuple[tuple[str, float | None], ...] = ()
     detached: bool = False
+    on_failure: str = "continue"
 
     def __post_init__(self) -> None:
         if type(self.checkpoint) not in _WHOLE_OR_NONE:
@@ -105,6 +107,10 @@ class PlannedTask:
             raise TypeError(f"{self.label}: its retries are {self.retries!r}; a whole number is needed")
         if self.deadline is not None:
             checked_seconds(self.deadline, f"{self.label}: deadline")
+        if self.on_failure not in REACTIONS:
+            raise ValueError(
+                f"{self.label}: on_failure={self.on_failure!r}; it can be one of {', '.join(REACTIONS)}"
+            )
         if type(self.detached) is not bool:
             raise TypeError(f"{self.label}: detached={self.detached!r}; it can be True or False")
         if type(self.limits) is not tuple:

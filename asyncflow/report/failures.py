@@ -6,7 +6,7 @@ from array import array
 from collections import defaultdict
 from dataclasses import dataclass
 
-from .._core.states import FAILED, SKIPPED, UPSTREAM_FAILED
+from .._core.states import CANCELLED, CANCELLING, FAILED, SKIPPED, UPSTREAM_FAILED
 from .rows import NOBODY, Rows
 from .tasks import TaskReport, task
 from .view import View
@@ -19,10 +19,12 @@ class FirstFailure:
     Args:
         task: which.
         held_up: all that did not run because of it, in the order of their calls.
+        stopped: all that was cancelled because of it, as ``on_failure="stop"`` has it, in the order of their calls.
     """
 
     task: TaskReport
     held_up: View[TaskReport]
+    stopped: View[TaskReport]
 
 
 def first_failure(rows: Rows) -> FirstFailure | None:
@@ -33,11 +35,19 @@ def first_failure(rows: Rows) -> FirstFailure | None:
     if first == NOBODY:
         return None
     id = history.id[first]
-    found = (rows.row(each) for each, ending in history.endings.items() if id in ending.roots)
-    held_up = array("I", sorted(
-        row for row in found if row != NOBODY and history.state[row] == UPSTREAM_FAILED
-    ))  # fmt: skip
-    return FirstFailure(task(rows, first), View(len(held_up), lambda place: task(rows, held_up[place])))
+    found = sorted(rows.row(each) for each, ending in history.endings.items() if id in ending.roots)
+    held_up = array("I")
+    stopped = array("I")
+    for row in found:
+        if row != NOBODY and history.state[row] == UPSTREAM_FAILED:
+            held_up.append(row)
+        elif row != NOBODY and history.state[row] in (CANCELLING, CANCELLED):
+            stopped.append(row)
+    return FirstFailure(
+        task(rows, first),
+        View(len(held_up), lambda place: task(rows, held_up[place])),
+        View(len(stopped), lambda place: task(rows, stopped[place])),
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from .failures import SkippedBranch
     from .report import PathStep, Report
     from .services import ServiceReport
+    from .tasks import TaskReport
+    from .view import View
 
 _ROWS: Final = 12  # of a table
 _NAME: Final = 28  # characters
@@ -142,14 +144,16 @@ def _failure(report: Report) -> str:
         return ""
     task = failure.task
     told = f"{name_of(task.name)} (#{task.id}), called at {plain(task.called_at)}: {plain(task.error)}"
-    if failure.held_up:
-        names = [f"{name_of(each.name, _NAME)} (#{each.id})" for each in failure.held_up[:_ROWS]]
-        more = len(failure.held_up) - len(names)
-        told = (
-            told.removesuffix(".")
-            + f"; held up {counted(len(failure.held_up), 'task')}: {listed(names, _LISTED, more)}"
-        )
+    for what, tasks in (("held up", failure.held_up), ("stopped", failure.stopped)):
+        if tasks:
+            told = f"{told.removesuffix('.')}; {what} {_several(tasks)}"
     return told
+
+
+def _several(tasks: View[TaskReport]) -> str:
+    """Tasks in few words: "2 tasks: clean (#3), plot (#4)"."""
+    names = [f"{name_of(each.name, _NAME)} (#{each.id})" for each in tasks[:_ROWS]]
+    return f"{counted(len(tasks), 'task')}: {listed(names, _LISTED, len(tasks) - len(names))}"
 
 
 def _skipped(report: Report) -> str:
@@ -163,11 +167,7 @@ def _skipped(report: Report) -> str:
 def _branch(branch: SkippedBranch) -> str:
     reason = plain(branch.task.error.removeprefix("Skip: "))
     told = f"{name_of(branch.task.name, _NAME)} (#{branch.task.id}), {reason}"
-    if not branch.with_it:
-        return told
-    names = [f"{name_of(each.name, _NAME)} (#{each.id})" for each in branch.with_it[:_ROWS]]
-    more = len(branch.with_it) - len(names)
-    return f"{told}; with it {counted(len(branch.with_it), 'task')}: {listed(names, _LISTED, more)}"
+    return f"{told}; with it {_several(branch.with_it)}" if branch.with_it else told
 
 
 def _tail(report: Report) -> str:

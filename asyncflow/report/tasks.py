@@ -66,7 +66,7 @@ class TaskReport:
         bytes_in: how much was brought for it.
         bytes_out: how much of what it made was published.
         error: class and message of what it failed with, or of the `Skip` that it has raised; "" if neither.
-        roots: numbers of the tasks because of which it did not run.
+        roots: numbers of the tasks because of which it did not run, or was cancelled.
         tries: each attempt.
         detached: whether nobody waits for it.
     """

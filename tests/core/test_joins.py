@@ -180,7 +180,7 @@ def test_a_join_counts_again_when_a_step_was_cut_short() -> None:
     whole, two = bench.join(*tasks), bench.join(*tasks, needed=2)
     bench.end(tasks[0], "succeeds")
     whole.waiting, two.waiting = 7, 0
-    mend(bench.scheduler, [bench.lane], lambda task: bench.dependencies[task], lambda task: False)
+    mend(bench.scheduler, [bench.lane], lambda task: bench.dependencies[task])
     assert (whole.waiting, two.waiting) == (2, 1)
     bench.end(tasks[1], "fails")
     bench.end(tasks[2], "succeeds")

@@ -172,7 +172,7 @@ def column(**columns: Any) -> str:
         (column(over=[True, 0]), "its 'over' has True"),
         (column(starts=[0, 1, 0]), "something in its 'starts' cannot be"),
         (column(starts=[0, 1]), "its 'starts' are 2, and 3 are needed"),
-        (column(edges=[2]), "something in its 'edges' cannot be"),
+        (column(edges=[4]), "something in its 'edges' cannot be"),
         (column(edges=[]), "its 'edges' are 0, and 1 are needed"),
         (column(bytes_in=[1]), "its 'bytes_in' are 1, and 2 are needed"),
     ],

@@ -618,3 +618,18 @@ async def hooks_stay_what_they_are() -> None:
     assert_type(await left_at_the_end(), int)
     engine.remove_on_shutdown(said_at_the_end)
     engine.on_shutdown(zeros)  # type: ignore[type-var]
+
+
+def blocks_may_stop_at_a_failure() -> None:
+    WorkflowEngine(on_failure="stop")
+    WorkflowEngine(on_failure="halt")  # type: ignore[arg-type]
+
+    @engine.block(on_failure="stop")
+    async def stops(number: int) -> int:
+        return number
+
+    assert_type(stops(1), TaskFuture[int])
+    assert_type(stops.with_options(on_failure="continue")(1), TaskFuture[int])
+    stops.with_options(on_failure="halt")  # type: ignore[arg-type]
+    engine.function_task(on_failure="stop")  # type: ignore[call-overload]
+    WorkflowEngine(defaults=BlockOptions(on_failure="stop"))
