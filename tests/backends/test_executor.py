@@ -47,7 +47,9 @@ class TestExecutorOfTheCallers(BackendConformance):
 def process_pool(workers: int) -> ProcessPoolExecutor:
     """The standard library's processes, from a fork server: forking a program with threads is asking for trouble."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["asyncflow.testing.bad_tasks", "asyncflow._worker.parcel"])
+    context.set_forkserver_preload(
+        ["asyncflow.testing.bad_tasks", "asyncflow.testing.failing_tasks", "asyncflow._worker.parcel"]
+    )
     return ProcessPoolExecutor(workers, mp_context=context)
 
 

@@ -24,6 +24,7 @@ import pytest
 from asyncflow import State, TaskTimeout, WorkerDied, WorkflowEngine
 from asyncflow.backends.process import ProcessBackend
 from asyncflow.testing import bad_tasks as bad
+from asyncflow.testing import untidy_tasks as untidy
 from asyncflow.testing.conformance import BackendConformance
 
 
@@ -665,7 +666,7 @@ async def test_a_flood_of_output_leaves_time_for_the_loop(monkeypatch: pytest.Mo
 
     async with WorkflowEngine(backend="process", workers=1) as engine:
         counting = asyncio.create_task(count())
-        assert await engine.submit(bad.shout, 20_000_000) == 20_000_000
+        assert await engine.submit(untidy.shout, 20_000_000) == 20_000_000
         counting.cancel()
     assert sum(passed) >= 20_000_000
     assert max(passed) <= 1 << 18

@@ -11,7 +11,7 @@ import pytest
 
 from asyncflow import State, WorkflowEngine
 from asyncflow.backend import FAILED, SUCCEEDED
-from asyncflow.testing import ManualBackend
+from asyncflow.testing import ManualBackend, failing_tasks
 from asyncflow.testing import bad_tasks as bad
 
 
@@ -70,7 +70,7 @@ async def test_work_is_named_by_id_or_by_the_oldest_of_its_name(
 
 
 async def test_work_can_be_run_for_real(engine: WorkflowEngine, hands: ManualBackend) -> None:
-    good, failing = engine.submit(bad.add, 1, 2), engine.submit(bad.fail, "plain")
+    good, failing = engine.submit(bad.add, 1, 2), engine.submit(failing_tasks.fail, "plain")
     await hands.received("fail")
     hands.run("add")
     hands.run("fail")

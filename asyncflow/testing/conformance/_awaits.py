@@ -11,6 +11,7 @@ import pytest
 
 from ... import CircularDependency, ForeignFuture, State, TaskFuture, WorkflowEngine, WrongLoop
 from .. import bad_tasks as bad
+from .. import failing_tasks
 from ._base import Conformance, Engine, applies, asynchronous, failure_of
 
 
@@ -72,7 +73,7 @@ class Awaits(Conformance):
     async def test_gather_gives_all_in_order_with_the_errors_where_they_belong(self, engine: Engine) -> None:
         futures = [
             engine.submit(bad.add, 1, 1),
-            engine.submit(bad.fail, "plain"),
+            engine.submit(failing_tasks.fail, "plain"),
             engine.submit(bad.add, 2, 2),
         ]
         results = await asyncio.gather(*futures, return_exceptions=True)
@@ -106,7 +107,7 @@ class Awaits(Conformance):
     async def test_wait_returns_when_it_is_told_to(self, engine: Engine, when: str) -> None:
         good, failing, never = (
             engine.submit(bad.add, 1, 2),
-            engine.submit(bad.fail, "plain"),
+            engine.submit(failing_tasks.fail, "plain"),
             self.never(engine),
         )
         if when == asyncio.ALL_COMPLETED or not self.executes:
@@ -135,7 +136,7 @@ class Awaits(Conformance):
         async def awaiting(future: TaskFuture[object]) -> object:
             return await future
 
-        never, failing = self.never(engine), engine.submit(bad.fail, "plain")
+        never, failing = self.never(engine), engine.submit(failing_tasks.fail, "plain")
         with pytest.raises(ExceptionGroup) as caught:
             async with asyncio.TaskGroup() as group:
                 group.create_task(awaiting(never))

@@ -10,6 +10,7 @@ import pytest
 
 from ... import State, TaskTimeout, UpstreamFailed
 from .. import bad_tasks as bad
+from .. import failing_tasks
 from ._base import Conformance, Engine, applies, asynchronous, failure_of
 
 
@@ -28,7 +29,7 @@ class Cancels(Conformance):
         assert not awaited.cancelled()
 
     async def test_a_ready_task_is_cancelled_without_starting(self, engine: Engine) -> None:
-        future = engine.submit(bad.fail, "plain")
+        future = engine.submit(failing_tasks.fail, "plain")
         assert future.state == "READY"
         future.cancel()
         await engine.settled(future)
@@ -205,7 +206,7 @@ class Cancels(Conformance):
     @applies(executes=True)
     async def test_one_failed_and_one_cancelled_give_one_error_with_all_causes(self, engine: Engine) -> None:
         awaited: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-        failed, dropped = engine.submit(bad.fail, "plain"), engine.submit(bad.same, awaited)
+        failed, dropped = engine.submit(failing_tasks.fail, "plain"), engine.submit(bad.same, awaited)
         future = engine.submit(bad.add, failed, dropped)
         dropped.cancel()
         error = await failure_of(future)
@@ -220,7 +221,7 @@ class Cancels(Conformance):
         self, engine: Engine
     ) -> None:
         gate = self.gate()
-        two = [engine.submit(bad.fail_behind, gate.door) for _ in range(2)]
+        two = [engine.submit(failing_tasks.fail_behind, gate.door) for _ in range(2)]
         future = engine.submit(bad.add, *two)
         await gate.reached(min(2, self.workers))
         gate.close()
@@ -232,7 +233,11 @@ class Cancels(Conformance):
     @pytest.mark.parametrize("seed", [1, *(pytest.param(n, marks=pytest.mark.soak) for n in range(2, 50))])
     async def test_no_slot_is_lost_in_a_thousand_random_cancels(self, seed: int) -> None:
         chance = random.Random(seed)
-        bodies: list[tuple[Any, Any]] = [(bad.same, 1), (bad.fail, "plain"), (bad.fail_later, "plain")]
+        bodies: list[tuple[Any, Any]] = [
+            (bad.same, 1),
+            (failing_tasks.fail, "plain"),
+            (failing_tasks.fail_later, "plain"),
+        ]
         bodies += [(bad.linger, 0.0003), (bad.linger_later, 0.001)]
         cancels = 0
         async with self.make_engine(max_coroutines=5) as engine:

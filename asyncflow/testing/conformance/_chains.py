@@ -10,6 +10,7 @@ import pytest
 
 from ...backend import CANCELLED, FAILED, PREVIOUS, RETURNED, SUCCEEDED
 from .. import bad_tasks as bad
+from .. import failing_tasks
 from ._base import applies, asynchronous
 from ._raw import Piece, Raw, Record
 
@@ -41,7 +42,7 @@ class Chains(Raw):
     async def test_what_is_linked_behind_a_failure_is_returned(self, failing: int) -> None:
         async with self.running() as record:
             bodies: list[Any] = [(bad.same, "plain")] + [(bad.same,)] * 4
-            bodies[failing] = (bad.fail, *bodies[failing][1:])
+            bodies[failing] = (failing_tasks.fail, *bodies[failing][1:])
             pieces = self.chain(*bodies)
             self.backend.submit(pieces[:1])
             kinds = [kind for kind, _ in await record.over(*pieces)]

@@ -10,6 +10,8 @@ import pytest
 
 from ...backend import FAILED, RAN, SUCCEEDED, Concurrency
 from .. import bad_tasks as bad
+from .. import failing_tasks
+from .. import untidy_tasks as untidy
 from ._base import applies, asynchronous, release_of
 from ._raw import Piece, Raw
 
@@ -106,16 +108,16 @@ class Contract(Raw):
     @pytest.mark.parametrize("kind", ["plain", "SystemExit", "KeyboardInterrupt", "unknown BaseException"])
     async def test_any_exception_is_reported_as_a_failure(self, kind: str) -> None:
         async with self.running() as record:
-            piece = Piece(bad.fail, (kind,))
+            piece = Piece(failing_tasks.fail, (kind,))
             self.backend.submit([piece])
             [(end, error)] = await record.over(piece)
             assert end == FAILED
-            assert type(error) is type((bad.ERRORS.get(kind) or bad.ENDS[kind])())
+            assert type(error) is type((failing_tasks.ERRORS.get(kind) or failing_tasks.ENDS[kind])())
 
     @applies(executes=True)
     async def test_a_failure_in_a_batch_is_nobody_elses(self) -> None:
         async with self.running() as record:
-            pieces = [Piece(bad.add, (1, 2)), Piece(bad.fail, ("plain",)), Piece(bad.add, (3, 4))]
+            pieces = [Piece(bad.add, (1, 2)), Piece(failing_tasks.fail, ("plain",)), Piece(bad.add, (3, 4))]
             self.backend.submit(list(pieces))
             ends = await record.over(*pieces)
             assert [kind for kind, _ in ends] == [SUCCEEDED, FAILED, SUCCEEDED]
@@ -145,7 +147,7 @@ class Contract(Raw):
     async def test_a_coroutine_is_run_to_its_end(self) -> None:
         async with self.running() as record:
             good = Piece(bad.add_later, (1, 2), is_coroutine=True)
-            bad_one = Piece(bad.fail_later, ("plain",), is_coroutine=True)
+            bad_one = Piece(failing_tasks.fail_later, ("plain",), is_coroutine=True)
             self.backend.submit([good, bad_one])
             (kind, value), (end, error) = await record.over(good, bad_one)
             assert (kind, value) == (SUCCEEDED, 3)
@@ -156,18 +158,18 @@ class Contract(Raw):
     async def test_work_sees_its_own_context_variables_and_changes_nobody_elses(self) -> None:
         async with self.running() as record:
             red, blue = copy_context(), copy_context()
-            red.run(bad.COLOUR.set, "red")
-            blue.run(bad.COLOUR.set, "blue")
+            red.run(untidy.COLOUR.set, "red")
+            blue.run(untidy.COLOUR.set, "blue")
             pieces = [
-                Piece(bad.paint, ("black",), context=red),
-                Piece(bad.colour, context=red.copy()),
-                Piece(bad.colour, context=blue),
-                Piece(bad.colour),
+                Piece(untidy.paint, ("black",), context=red),
+                Piece(untidy.colour, context=red.copy()),
+                Piece(untidy.colour, context=blue),
+                Piece(untidy.colour),
             ]
             self.backend.submit(list(pieces))
             ends = await record.over(*pieces)
             assert [value for _, value in ends] == ["red", "red", "blue", "none"]
-            assert red[bad.COLOUR] == "black"
+            assert red[untidy.COLOUR] == "black"
 
     @applies(executes=True, in_process=True)
     async def test_nothing_is_kept_of_work_that_is_over(self) -> None:

@@ -13,6 +13,7 @@ import pytest
 from ... import InputFile, State, TaskCrashed, TaskSkipped, WorkflowEngine, optional, outcome
 from ...errors import RemoteError, StagingError
 from .. import bad_tasks as bad
+from .. import failing_tasks
 from ._base import Conformance, Engine, PeakMemory, applies, asynchronous, failure_of, told
 
 _MUCH = 1_000_000  # characters; nobody wants more told beside an exception
@@ -23,11 +24,11 @@ _MUCH = 1_000_000  # characters; nobody wants more told beside an exception
 class Failures(Conformance):
     """The error arrives on the right future, under the user's name."""
 
-    @pytest.mark.parametrize("kind", bad.ERRORS)
+    @pytest.mark.parametrize("kind", failing_tasks.ERRORS)
     async def test_an_error_arrives_as_itself_or_in_an_envelope(self, engine: Engine, kind: str) -> None:
-        future = engine.submit(bad.fail, kind)
+        future = engine.submit(failing_tasks.fail, kind)
         error = await failure_of(future)
-        raised = type(bad.ERRORS[kind]())
+        raised = type(failing_tasks.ERRORS[kind]())
         assert future.state is State.FAILED
         if self.backend.needs_pickle:
             self.check_travelled(error, raised)
@@ -53,7 +54,7 @@ class Failures(Conformance):
         assert "fail" in frames or any(" in fail\n" in text for text in there)
 
     async def test_a_skip_is_no_failure_and_goes_on_to_what_depends_on_it(self, engine: Engine) -> None:
-        first = engine.submit(bad.skip, "no rows")
+        first = engine.submit(failing_tasks.skip, "no rows")
         last = engine.submit(bad.same, engine.submit(bad.same, first))
         for future in (first, last):
             error = await failure_of(future)
@@ -62,8 +63,8 @@ class Failures(Conformance):
 
     async def test_how_a_task_ended_arrives_at_another(self, engine: Engine) -> None:
         ends = [
-            engine.submit(bad.skip, "no rows"),
-            engine.submit(bad.fail, "plain"),
+            engine.submit(failing_tasks.skip, "no rows"),
+            engine.submit(failing_tasks.fail, "plain"),
             engine.submit(bad.same, 3),
         ]
         arrived = await engine.submit(bad.same, [optional(ends[0]), *map(outcome, ends)])
@@ -75,13 +76,16 @@ class Failures(Conformance):
         ]
         assert isinstance(arrived[1].error, TaskSkipped) and arrived[1].error.reason == "no rows"
 
-    @pytest.mark.parametrize("kind", bad.DEEP)
+    @pytest.mark.parametrize("kind", failing_tasks.DEEP)
     async def test_an_error_arrives_as_it_was_all_the_way_down(self, engine: Engine, kind: str) -> None:
-        there = self.seen(bad.DEEP[kind]())
-        failed, returned = engine.submit(bad.fail_deep, kind), engine.submit(bad.deep, kind)
+        there = self.seen(failing_tasks.DEEP[kind]())
+        failed, returned = (
+            engine.submit(failing_tasks.fail_deep, kind),
+            engine.submit(failing_tasks.deep, kind),
+        )
         assert self.seen(await failure_of(failed)) == there
         assert self.seen(await returned) == there
-        assert self.seen(await engine.submit(bad.same, bad.DEEP[kind]())) == there
+        assert self.seen(await engine.submit(bad.same, failing_tasks.DEEP[kind]())) == there
 
     def seen(self, error: object) -> Any:
         """What an error is, and what is in it."""
@@ -97,22 +101,24 @@ class Failures(Conformance):
         ]
         return type(error).__name__, str(error), self.seen(within)
 
-    @pytest.mark.parametrize("kind", bad.ERRORS)
+    @pytest.mark.parametrize("kind", failing_tasks.ERRORS)
     async def test_a_coroutines_error_arrives_as_itself(self, engine: Engine, kind: str) -> None:
-        error = await failure_of(engine.submit(bad.fail_later, kind))
-        raised = type(bad.ERRORS[kind]())
+        error = await failure_of(engine.submit(failing_tasks.fail_later, kind))
+        raised = type(failing_tasks.ERRORS[kind]())
         assert type(error).__name__ == raised.__name__ or isinstance(error, RemoteError)
 
-    @pytest.mark.parametrize("kind", bad.ENDS)
-    @pytest.mark.parametrize("body", [bad.fail, bad.fail_at_once, bad.fail_later])
+    @pytest.mark.parametrize("kind", failing_tasks.ENDS)
+    @pytest.mark.parametrize(
+        "body", [failing_tasks.fail, failing_tasks.fail_at_once, failing_tasks.fail_later]
+    )
     async def test_what_would_end_a_program_is_a_crash_of_that_task_alone(
         self, engine: Engine, body: object, kind: str
     ) -> None:
         await self.check_crash(engine, engine.submit(body, kind), kind)
 
     @applies(takes_coroutines=True)
-    @pytest.mark.parametrize("kind", bad.ENDS)
-    @pytest.mark.parametrize("body", [bad.fail_at_once, bad.fail_later])
+    @pytest.mark.parametrize("kind", failing_tasks.ENDS)
+    @pytest.mark.parametrize("body", [failing_tasks.fail_at_once, failing_tasks.fail_later])
     async def test_what_would_end_a_program_is_a_crash_in_a_coroutine_on_the_backend(
         self, body: Any, kind: str
     ) -> None:
@@ -120,8 +126,10 @@ class Failures(Conformance):
             await self.check_crash(engine, engine.function_task(backend="it")(body)(kind), kind)
             await self.check_next_tasks(engine)
 
-    @pytest.mark.parametrize("kind", [kind for kind in bad.ENDS if kind != "CancelledError"])
-    @pytest.mark.parametrize("body", [bad.fail, bad.fail_at_once, bad.fail_later])
+    @pytest.mark.parametrize("kind", [kind for kind in failing_tasks.ENDS if kind != "CancelledError"])
+    @pytest.mark.parametrize(
+        "body", [failing_tasks.fail, failing_tasks.fail_at_once, failing_tasks.fail_later]
+    )
     async def test_what_would_end_a_program_is_a_crash_of_a_block(
         self, engine: Engine, body: object, kind: str
     ) -> None:
@@ -134,7 +142,7 @@ class Failures(Conformance):
         assert future.state is State.FAILED
         assert isinstance(error, TaskCrashed)
         assert (error.name, error.task_id) == (future.name, future.id)
-        raised = type(bad.ENDS[kind]())
+        raised = type(failing_tasks.ENDS[kind]())
         assert type(error.__cause__) is raised or isinstance(error.__cause__, RemoteError)
         assert raised.__name__ in str(error)
         assert await neighbour == 3
@@ -143,21 +151,23 @@ class Failures(Conformance):
         assert not task.cancelling()
 
     async def test_recursion_without_end_is_an_error(self, engine: Engine) -> None:
-        assert isinstance(await failure_of(engine.submit(bad.recurse)), RecursionError)
+        assert isinstance(await failure_of(engine.submit(failing_tasks.recurse)), RecursionError)
 
     async def test_memory_that_is_not_there_is_an_error(self, engine: Engine) -> None:
-        error = await failure_of(engine.submit(bad.take_all_memory))
+        error = await failure_of(engine.submit(failing_tasks.take_all_memory))
         assert isinstance(error, (MemoryError, OverflowError))
 
     @pytest.mark.parametrize("kind", ["plain", "SystemExit"])
     async def test_a_failure_reaches_every_awaiter_each_time(self, engine: Engine, kind: str) -> None:
-        future = engine.submit(bad.fail, kind)
+        future = engine.submit(failing_tasks.fail, kind)
         first = await asyncio.gather(future, return_exceptions=True)
         second = await asyncio.gather(future, return_exceptions=True)
         assert first[0] is second[0] is future.exception()
 
     async def test_failures_of_many_reach_each_its_own_future(self, engine: Engine) -> None:
-        futures = [engine.submit(bad.fail if number % 3 else bad.same, "plain") for number in range(300)]
+        futures = [
+            engine.submit(failing_tasks.fail if number % 3 else bad.same, "plain") for number in range(300)
+        ]
         results = await asyncio.gather(*futures, return_exceptions=True)
         assert [isinstance(result, ValueError) for result in results] == [
             bool(number % 3) for number in range(300)

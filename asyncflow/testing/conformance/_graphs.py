@@ -12,6 +12,8 @@ import pytest
 
 from ... import State, UpstreamFailed, WorkflowEngine
 from .. import bad_tasks as bad
+from .. import failing_tasks
+from .. import untidy_tasks as untidy
 from ._base import Conformance, Engine, applies, asynchronous, failure_of, told
 
 
@@ -23,7 +25,7 @@ class _Pair:
 
 async def _colour_later() -> str:
     await asyncio.sleep(0)
-    return bad.COLOUR.get()
+    return untidy.COLOUR.get()
 
 
 @asynchronous
@@ -96,7 +98,7 @@ class Graphs(Conformance):
 
     @applies(executes=True)
     async def test_a_failed_task_skips_only_its_dependents(self, engine: Engine) -> None:
-        failing, sibling = engine.submit(bad.fail, "plain"), engine.submit(bad.add, 1, 2)
+        failing, sibling = engine.submit(failing_tasks.fail, "plain"), engine.submit(bad.add, 1, 2)
         after = engine.submit(bad.add, failing, 1)
         at_last = engine.submit(bad.add, after, sibling)
         error = await failure_of(at_last)
@@ -141,7 +143,7 @@ class Graphs(Conformance):
     # Context variables do not leave the process.
     @applies(executes=True, in_process=True)
     async def test_context_variables_of_the_call_reach_a_plain_function(self, engine: Engine) -> None:
-        await self._check_colours(engine.function_task(bad.colour))
+        await self._check_colours(engine.function_task(untidy.colour))
 
     @applies(executes=True, runs_coroutines=False)
     async def test_context_variables_of_the_call_reach_a_coroutine(self, engine: Engine) -> None:
@@ -154,9 +156,9 @@ class Graphs(Conformance):
     async def _check_colours(self, task: Any) -> None:
         futures = []
         for name in ("red", "blue"):
-            token = bad.COLOUR.set(name)
+            token = untidy.COLOUR.set(name)
             futures.append(task())
-            bad.COLOUR.reset(token)
+            untidy.COLOUR.reset(token)
         futures.append(task())
         assert await asyncio.gather(*futures) == ["red", "blue", "none"]
 
@@ -193,7 +195,7 @@ class Graphs(Conformance):
     @applies(executes=True)
     @pytest.mark.parametrize("name", ["Größe ∑ 数据", "two\nlines", "n" * 300, "../x", "-rf", "nul\0nul"])
     async def test_an_error_names_its_task_by_any_name(self, engine: Engine, name: str) -> None:
-        error = await failure_of(engine.function_task(bad.fail, name=name)("plain"))
+        error = await failure_of(engine.function_task(failing_tasks.fail, name=name)("plain"))
         assert repr(name) in told(error)
         assert f"{sys._getframe().f_code.co_filename}:" in told(error)
 

@@ -14,6 +14,7 @@ import pytest
 
 from ... import State, UpstreamFailed
 from .. import bad_tasks as bad
+from .. import failing_tasks
 from ._base import Conformance, Engine, applies, asynchronous
 
 _BLOCKS = 3_000  # of the interpreter's memory; what caches and a handful of live tasks take
@@ -48,10 +49,12 @@ class Loads(Conformance):
         ("count", "body", "cancel"),
         [
             pytest.param(2_000, bad.same, False, id="2,000"),
-            pytest.param(2_000, bad.fail, False, id="2,000 that fail"),
+            pytest.param(2_000, failing_tasks.fail, False, id="2,000 that fail"),
             pytest.param(2_000, bad.same, True, id="2,000 that are cancelled"),
             pytest.param(1_000_000, bad.same, False, id="a million", marks=pytest.mark.soak),
-            pytest.param(1_000_000, bad.fail, False, id="a million that fail", marks=pytest.mark.soak),
+            pytest.param(
+                1_000_000, failing_tasks.fail, False, id="a million that fail", marks=pytest.mark.soak
+            ),
             pytest.param(100_000, bad.same, True, id="100,000 that are cancelled", marks=pytest.mark.soak),
         ],
     )
@@ -86,7 +89,7 @@ class Loads(Conformance):
     async def test_a_long_chain_with_a_failing_head_fails_to_its_end(
         self, engine: Engine, count: int
     ) -> None:
-        future = engine.submit(bad.fail, "plain")
+        future = engine.submit(failing_tasks.fail, "plain")
         for _ in range(count):
             future = engine.submit(bad.add, future, 1)
         await asyncio.wait([future])

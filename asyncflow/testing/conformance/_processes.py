@@ -10,6 +10,7 @@ import pytest
 
 from ... import State, errors
 from .. import bad_tasks as bad
+from .. import untidy_tasks as untidy
 from ._base import Conformance, Engine, PeakMemory, applies, asynchronous, failure_of, told
 
 _NEWS = 20_000_000  # bytes that memory may grow by while a task prints
@@ -74,21 +75,24 @@ class Processes(Conformance):
     @pytest.mark.parametrize(
         ("look", "mess", "args"),
         [
-            pytest.param(bad.folder, bad.go_to_root, (), id="os.chdir"),
-            pytest.param(bad.variable, bad.set_variable, ("ASYNCFLOW_MESS",), id="os.environ"),
-            pytest.param(bad.terminator, bad.set_terminator, (), id="signal handler"),
-            pytest.param(bad.umask, bad.set_umask, (), id="os.umask"),
-            pytest.param(bad.descriptor_is_open, bad.close_descriptor, (0,), id="closes fd 0"),
-            pytest.param(bad.descriptor_is_open, bad.close_descriptor, (1,), id="closes fd 1"),
-            pytest.param(bad.descriptor_is_open, bad.close_descriptor, (2,), id="closes fd 2"),
-            pytest.param(bad.stdout_is_open, bad.close_stdout, (), id="closes sys.stdout"),
-            *(pytest.param(bad.setting, bad.change_setting, (name,), id=name) for name in bad.SETTINGS),
+            pytest.param(untidy.folder, untidy.go_to_root, (), id="os.chdir"),
+            pytest.param(untidy.variable, untidy.set_variable, ("ASYNCFLOW_MESS",), id="os.environ"),
+            pytest.param(untidy.terminator, untidy.set_terminator, (), id="signal handler"),
+            pytest.param(untidy.umask, untidy.set_umask, (), id="os.umask"),
+            pytest.param(untidy.descriptor_is_open, untidy.close_descriptor, (0,), id="closes fd 0"),
+            pytest.param(untidy.descriptor_is_open, untidy.close_descriptor, (1,), id="closes fd 1"),
+            pytest.param(untidy.descriptor_is_open, untidy.close_descriptor, (2,), id="closes fd 2"),
+            pytest.param(untidy.stdout_is_open, untidy.close_stdout, (), id="closes sys.stdout"),
+            *(
+                pytest.param(untidy.setting, untidy.change_setting, (name,), id=name)
+                for name in untidy.SETTINGS
+            ),
         ],
     )
     async def test_the_next_task_finds_a_clean_process(
         self, engine: Engine, look: object, mess: object, args: tuple[object, ...]
     ) -> None:
-        look_args = args if look in (bad.variable, bad.descriptor_is_open, bad.setting) else ()
+        look_args = args if look in (untidy.variable, untidy.descriptor_is_open, untidy.setting) else ()
         clean = await engine.submit(look, *look_args)
         for _ in range(2 * self.workers):
             await engine.submit(mess, *args)
@@ -96,7 +100,7 @@ class Processes(Conformance):
         assert seen == [clean] * len(seen)
 
     async def test_a_fork_that_returns_too_is_not_heard(self, engine: Engine) -> None:
-        assert [await engine.submit(bad.fork_and_return_twice) for _ in range(5)] == [1] * 5
+        assert [await engine.submit(untidy.fork_and_return_twice) for _ in range(5)] == [1] * 5
 
     @pytest.mark.parametrize(
         ("how", "status"), [("returns", 0), ("fails", 1), ("words", 1), ("0", 0), ("7", 7)]
@@ -104,11 +108,11 @@ class Processes(Conformance):
     async def test_a_fork_ends_with_the_status_of_a_program(
         self, engine: Engine, how: str, status: int
     ) -> None:
-        assert await engine.submit(bad.status_of_fork, how) == status
+        assert await engine.submit(untidy.status_of_fork, how) == status
 
     async def test_a_fork_that_stays_holds_nobody_up(self, engine: Engine) -> None:
         gate = self.gate()
-        pid = await engine.submit(bad.fork_and_leave, gate.door)
+        pid = await engine.submit(untidy.fork_and_leave, gate.door)
         await gate.reached()
         assert pid > 0
         await self.check_next_tasks(engine)
@@ -117,9 +121,9 @@ class Processes(Conformance):
         "size", [50_000_000, pytest.param(1_000_000_000, marks=pytest.mark.soak, id="1 GB")]
     )
     async def test_a_flood_of_output_takes_no_memory_here(self, engine: Engine, size: int) -> None:
-        await engine.submit(bad.shout, 1)
+        await engine.submit(untidy.shout, 1)
         memory = PeakMemory()
-        assert await engine.submit(bad.shout, size) == size
+        assert await engine.submit(untidy.shout, size) == size
         assert memory.growth < _NEWS
 
     async def test_work_for_another_process_is_written_down_when_it_is_submitted(

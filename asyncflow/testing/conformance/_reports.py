@@ -13,6 +13,7 @@ import pytest
 from ... import Report, State, WorkflowEngine
 from ...events import Event, TaskCalled, TaskEnded
 from .. import bad_tasks as bad
+from .. import failing_tasks
 from ._base import Conformance, Engine, applies, asynchronous, failure_of
 
 _TIMES = ("called", "ready", "staged", "submitted", "started", "finished", "over")
@@ -31,7 +32,7 @@ async def workload(engine: Engine) -> None:
 
     inside = engine.block(wire, name="inside")
     blocks = [inside(number) for number in range(5)]
-    failed = engine.submit(bad.fail, "plain")
+    failed = engine.submit(failing_tasks.fail, "plain")
     after = engine.submit(bad.add, failed, 1)
     gone = engine.submit(bad.add, failed, 2)
     gone.cancel()
@@ -138,7 +139,7 @@ class Reports(Conformance):
     async def test_each_task_names_its_worker(self) -> None:
         async with self.make_engine() as engine:
             await asyncio.gather(*(engine.submit(bad.add, number, 1) for number in range(50)))
-            failing = engine.submit(bad.fail, "plain")
+            failing = engine.submit(failing_tasks.fail, "plain")
             await failure_of(failing)
             workers = {task.worker for task in engine.report().tasks}
         assert "" not in workers
