@@ -21,6 +21,13 @@ from .gate import Door
 # -- good ones ------------------------------------------------------------------------------------------------
 
 
+def own_gpus() -> tuple[int, ...]:
+    """The numbers of the GPUs that the task has."""
+    from .. import current
+
+    return current().gpus
+
+
 def add(a: int, b: int) -> int:
     """A sum."""
     return a + b

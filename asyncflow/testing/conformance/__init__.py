@@ -19,6 +19,7 @@ import pytest
 # Before these are imported, or their asserts would say only "AssertionError".
 pytest.register_assert_rewrite(*(f"{__name__}.{theme.name}" for theme in pkgutil.iter_modules(__path__)))
 
+from ._amounts import Amounts  # noqa: E402
 from ._awaits import Awaits  # noqa: E402
 from ._base import Conformance, looked_after  # noqa: E402
 from ._cancels import Cancels  # noqa: E402
@@ -51,6 +52,7 @@ class BackendConformance(
     Lives,
     Loads,
     Reports,
+    Amounts,
     Scripts,
 ):
     """All cases. A subclass has a method ``make_backend`` and may set:
