@@ -6,7 +6,7 @@ What a task gives a value is told where that is decided (`Scheduler.succeeded`),
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..errors import Cause
 from .joins import without_value
@@ -29,6 +29,13 @@ from .task import Task, each_of
 
 if TYPE_CHECKING:
     from .scheduler import Scheduler
+
+
+class Unwanted(NamedTuple):
+    """Stands in `Scheduler.telling` for the reason why what is inside of a block is cancelled: another task's failure,
+    or None."""
+
+    because: Cause | None
 
 
 def wait_for(task: Task, dependencies: Sequence[Task]) -> int:
@@ -113,18 +120,20 @@ def decide_not_to_run(scheduler: Scheduler, task: Task) -> None:
     scheduler.stop.append(task)
 
 
-def tell_dependents(scheduler: Scheduler, task: Task) -> None:
+def tell_dependents(scheduler: Scheduler, task: Task) -> int:
     """The task will give no value. Who waits for it is told at once; of many, those behind the first by
-    `tell_more`, and these count it as undecided until then."""
+    `tell_more`, and these count it as undecided until then. Returns how many were told."""
     dependents, task.dependents = task.dependents, None
-    if dependents is not None:
-        known = len(scheduler.telling)
-        scheduler.telling.append((task, iter(each_of(dependents))))
-        tell_more(scheduler, known)
+    if dependents is None:
+        return 0
+    known = len(scheduler.telling)
+    scheduler.telling.append((task, iter(each_of(dependents))))
+    return tell_more(scheduler, known)
 
 
 def tell_more(scheduler: Scheduler, known: int = 0) -> int:
-    """Go on telling dependents that there will be no value for them, `MOST` at most. Returns how many it were.
+    """Go on telling dependents that there will be no value for them, and cancelling what is inside of blocks, `MOST` at
+    most. Returns how many it were.
 
     What stands behind a task in a chain is its first dependent, so that it is told in the same step: its own report
     may come next. Not recursive: a chain of any length may hang on one task.
@@ -137,6 +146,11 @@ def tell_more(scheduler: Scheduler, known: int = 0) -> int:
         bad, dependents = scheduler.telling[-1]
         for dependent in dependents:
             told += 1
+            if isinstance(bad, Unwanted):
+                told += scheduler.cancel_one(dependent, bad.because)
+                if told >= MOST or scheduler.telling[-1][1] is not dependents:
+                    break  # what depends on it is first
+                continue
             more = _tell(scheduler, dependent, bad)
             if more is not None:
                 scheduler.telling.append((dependent, iter(each_of(more))))

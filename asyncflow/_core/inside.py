@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from ..errors import Cause
-from .dependents import end_of
+from .dependents import Unwanted, end_of, tell_more
 from .detached import is_detached
+from .states import CANCELLING, NOW
 from .task import Task
 
 if TYPE_CHECKING:
@@ -15,23 +17,32 @@ if TYPE_CHECKING:
 
 
 def cancel_inside(scheduler: Scheduler, block: Task, because: Cause | None = None) -> None:
-    """Cancel all that a block has started and that is not over.
+    """Cancel all that a block has started and that is not over: `MOST` at once, more by `tell_more`.
 
     Args:
         scheduler: of the block.
         block: which.
         because: of whose failure, with ``on_failure="stop"``.
     """
-    if not block.children:
-        return
-    inside = list(block.children.values())
-    for task in inside:  # grows while it is walked
-        if task.children:
-            inside.extend(task.children.values())
-    # Dependents before dependencies, inner before outer: each is cancelled by itself and by nothing else.
-    inside.sort(key=attrgetter("id"), reverse=True)
-    for task in inside:
-        scheduler.cancel_one(task, because)
+    if block.children:
+        known = len(scheduler.telling)
+        scheduler.telling.append((Unwanted(because), _inside(block)))
+        tell_more(scheduler, known)
+
+
+def _inside(block: Task) -> Iterator[Task]:
+    """All inside of a block that is to be cancelled, also what is called meanwhile."""
+    while block.children:
+        inside = list(block.children.values())
+        for task in inside:  # grows while it is walked
+            if task.rare is not None and task.children:
+                inside.extend(task.children.values())
+        inside = [task for task in inside if task.story & NOW < CANCELLING]
+        if not inside:
+            return
+        # Dependents before dependencies, inner before outer: each is cancelled by itself and by nothing else.
+        inside.sort(key=attrgetter("id"), reverse=True)
+        yield from inside
 
 
 def leave_owner(scheduler: Scheduler, task: Task) -> None:

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 
 from ..errors import Cause
-from .dependents import blame, tell_dependents
+from .dependents import Unwanted, blame, tell_dependents
 from .gates import is_waiting, no_more_held
 from .inside import adopt_children
 from .joins import Join, count
@@ -24,7 +24,8 @@ def mend(
 ) -> None:
     """Recompute all counters from the states of the tasks, and queue each task that should be in a queue and is not.
     ``dependencies_of`` tells what a task depends on that was not submitted."""
-    scheduler.telling.clear()  # who was to be told waits for more than will tell it, and is found by that
+    # Who was to be told waits for more than will tell it, and is found by that.
+    scheduler.telling[:] = [each for each in scheduler.telling if isinstance(each[0], Unwanted)]
     for task in list(scheduler.live.values()):
         if task.id in scheduler.live and task.story & NOW > CANCELLING:
             _end(scheduler, task)

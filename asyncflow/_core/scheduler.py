@@ -3,8 +3,8 @@
 Events are the methods `called`, `started`, `succeeded`, ... Each marks at once what it decides and leaves what is
 to be done in `lanes.due` (lanes with tasks that can run), `ended` (tasks whose futures are to be settled), `stop` (work
 to be cancelled), `returned` (blocks whose returned futures are done), `quiet` (watched tasks of which nothing
-runs any more), `parted` (those that are over and used services) and `telling` (who waits for what has no value, to be
-gone on with by `tell_more`). The runtime carries
+runs any more), `parted` (those that are over and used services) and `telling` (who waits for what has no value, and
+what is to be cancelled inside of a block, to be gone on with by `tell_more`). The runtime carries
 these out, perhaps after many events.
 
 A task whose dependencies end badly is decided when *all* of them have ended: only then are all reasons known,
@@ -17,7 +17,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from ..errors import Cause
-from .dependents import decide_not_to_run, end_of, tell_dependents, wait_for
+from .dependents import Unwanted, decide_not_to_run, end_of, tell_dependents, wait_for
 from .first_failures import reach_of, stop
 from .inside import adopt_children, cancel_inside, hush, leave_owner
 from .joins import met
@@ -83,9 +83,8 @@ class Scheduler:
         self.returned: list[Any] = []
         self.quiet: list[Any] = []
         self.parted: list[Any] = []  # tasks that are over and used services
-        self.telling: list[
-            tuple[Task, Iterator[Task]]
-        ] = []  # dependents that do not know yet that one has no value
+        # Dependents that do not know yet that one has no value; and what is to be cancelled inside of a block.
+        self.telling: list[tuple[Task | Unwanted, Iterator[Task]]] = []
         self.stops = stops
         self.stopped_by: Cause | None = None  # that failure
         self.has_stopped = False  # that, or a block, has
@@ -267,9 +266,9 @@ class Scheduler:
         if SUBMITTED <= task.story & NOW <= RUNNING:
             reach = reach_of(self, task)
             cancel_inside(self, task)
-            cause = self._give_up(task, error)
-            if reach is not None:
-                stop(self, reach, cause)
+            self._give_up(task, error)
+            if reach is not None and task.cause is not None:
+                stop(self, reach, task.cause)
 
     def stop_attempt(self, task: Task) -> None:
         """An attempt is to be stopped that takes too long, and another is to follow when it has. It runs until then."""
@@ -347,39 +346,45 @@ class Scheduler:
         elif now == RUNNING and task.definition.is_block:  # a link of a chain may run before this is known
             self.returned.append(task)
 
-    def cancel_one(self, task: Task, because: Cause | None = None) -> None:
+    @property
+    def is_cancelling(self) -> bool:
+        """Whether more is to be cancelled inside of a block: nothing new is to start meanwhile."""
+        return any(isinstance(bad, Unwanted) for bad, _ in self.telling)
+
+    def cancel_one(self, task: Task, because: Cause | None = None) -> int:
         """Cancel a task in any state; one that is over stays as it is.
 
         Args:
             task: which.
             because: of whose failure, with ``on_failure="stop"``.
+
+        Returns:
+            How many dependents were told.
         """
         now = task.story & NOW
         if now >= SUBMITTED:
-            if now < CANCELLING:
-                self._give_up(task, None).stopped_by = because
-            return
+            return self._give_up(task, None, because) if now < CANCELLING else 0
         task.cause = Cause(task.id, task.name, task.attempt, None, label=task.label)
         task.cause.stopped_by = because
         task.enter(CANCELLED)
         self.ended.append(task)
-        tell_dependents(self, task)
+        told = tell_dependents(self, task)
         self.over(task)
+        return told
 
-    def _give_up(self, task: Task, error: BaseException | None) -> Cause:
-        """Decide the end of work that has not stopped yet."""
-        cause = task.cause = Cause(task.id, task.name, task.attempt, error, label=task.label)
+    def _give_up(self, task: Task, error: BaseException | None, because: Cause | None = None) -> int:
+        """Decide the end of work that has not stopped yet. Returns how many dependents were told."""
+        task.cause = Cause(task.id, task.name, task.attempt, error, label=task.label)
+        task.cause.stopped_by = because
         if task.id in self.retrying:  # its body is over, and what it had started is being stopped
             self.closing.add(task.id)
             del self.retrying[task.id]
         else:
             self.stop.append(task)
         self.ended.append(task)
-        task.enter(
-            CANCELLING
-        )  # last: were it so and not to be stopped, if Ctrl-C came between, it would never be
-        tell_dependents(self, task)
-        return cause
+        # Last: were it so and not yet among what is to be stopped when Ctrl-C comes, it never would be.
+        task.enter(CANCELLING)
+        return tell_dependents(self, task)
 
     def over(self, task: Task) -> None:
         """The task has its last state."""

@@ -111,7 +111,7 @@ class Dispatch:
                 scheduler.returned, returned = [], scheduler.returned
                 for task in returned:
                     (self._joins if task.definition.kind == JOIN else self._blocks).resolve(task)
-            for _ in range(len(due)):
+            for _ in range(0 if scheduler.is_cancelling else len(due)):
                 lane = scheduler.lanes.due.pop(0)
                 if lane.leads_to is not None:
                     self._files.stage(scheduler.lanes.take_to_stage(lane))

@@ -7,7 +7,8 @@ import weakref
 
 import pytest
 
-from asyncflow._core.lanes import Lane
+from asyncflow._core.dependents import tell_more
+from asyncflow._core.lanes import MOST, Lane
 from asyncflow._core.states import State
 from asyncflow._core.story import explain
 from asyncflow._core.task import Task
@@ -165,8 +166,10 @@ def test_1_000_nested_blocks_that_are_cancelled_at_once_close_from_inside_outwar
     bench = Bench()
     blocks = nest(bench, 1_000)
     bench.scheduler.cancel(blocks[0])
-    assert bench.ended() == blocks[::-1]
-    assert bench.stop() == blocks[::-1]
+    # the outermost at once, which was asked to, and of what is inside of it `MOST` at a time
+    inmost_first = [*blocks[: -MOST - 1 : -1], blocks[0], *blocks[-MOST - 1 : 0 : -1]]
+    assert bench.ended() == inmost_first
+    assert bench.stop() == inmost_first
     order = blocks if outermost_first else blocks[::-1]
     for count, block in enumerate(order, start=1):
         if outermost_first:
@@ -179,6 +182,42 @@ def test_1_000_nested_blocks_that_are_cancelled_at_once_close_from_inside_outwar
             ]
     assert {block.state for block in blocks} == {State.CANCELLED}
     check_invariants(bench.scheduler, {block: [] for block in blocks}, [bench.lane])
+
+
+@pytest.mark.parametrize("how", ["cancelled", "failed", "timed out", "tried again"])
+def test_what_is_inside_of_a_block_is_cancelled_500_at_a_time_and_each_state_is_what_it_is(how: str) -> None:
+    bench = Bench()
+    block = bench.run(is_block=True)
+    first = bench.run(owner=block)
+    inside = [first, *(bench.call(first, owner=block) for _ in range(3 * MOST))]
+    scheduler = bench.scheduler
+    if how == "cancelled":
+        scheduler.cancel(block)
+    elif how == "failed":
+        scheduler.failed(block, BROKEN)
+    elif how == "timed out":
+        scheduler.timed_out(block, BROKEN)
+    else:
+        scheduler.attempt_failed(block)
+    late, done = bench.call(owner=block), 0
+    while scheduler.telling:
+        assert scheduler.is_cancelling
+        now = sum(task.state is State.CANCELLED for task in inside)
+        assert now - done <= MOST
+        assert {task.state for task in inside[1 : len(inside) - now]} <= {State.PENDING}
+        check_invariants(
+            scheduler, {block: [], late: [], first: []} | {task: [first] for task in inside[1:]}, [bench.lane]
+        )
+        done = now
+        tell_more(scheduler)
+    assert {task.state for task in inside[1:]} == {State.CANCELLED}
+    assert late.state is State.CANCELLED  # though it was called after the first were cancelled
+    assert first.state is State.CANCELLING
+    scheduler.stopped(first)
+    if how in ("cancelled", "timed out"):
+        scheduler.stopped(block)
+    assert not scheduler.is_cancelling and not scheduler.closing
+    assert list(scheduler.live) == ([block.id] if how == "tried again" else [])
 
 
 def test_1_000_nested_blocks_hand_what_is_left_outwards_one_by_one() -> None:
@@ -196,6 +235,7 @@ def test_an_exception_that_leaves_the_outermost_of_1_000_blocks_stops_all_of_the
     bench = Bench()
     blocks = nest(bench, 1_000)
     bench.scheduler.failed(blocks[0], BROKEN)
+    bench.ended()
     assert states(blocks[:2]) == ["FAILED", "CANCELLING"]
     for block in blocks[1:]:
         bench.scheduler.stopped(block)

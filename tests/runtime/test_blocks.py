@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from asyncflow import CircularDependency, TaskFuture, UpstreamFailed, WorkflowEngine
+from asyncflow._core.lanes import MOST
 from asyncflow.testing import ManualBackend
 
 from .kit import never_called, turns
@@ -552,3 +553,33 @@ async def test_block_keeps_name_and_is_shown_as_one(engine: WorkflowEngine) -> N
 async def test_block_cannot_be_given_a_backend_as_it_runs_on_the_loop(engine: WorkflowEngine) -> None:
     with pytest.raises(TypeError, match="the body of a block runs on the event loop"):
         engine.block(lambda: None).with_options(backend="manual")
+
+
+async def test_the_loop_has_its_turns_while_thousands_inside_of_a_block_are_cancelled_and_nothing_starts(
+    engine: WorkflowEngine, hands: ManualBackend
+) -> None:
+    first = engine.function_task(never_called, name="first")
+    others = engine.function_task(never_called, name="others")
+    inside: list[TaskFuture[Any]] = []
+
+    @engine.block
+    async def many() -> None:
+        inside.append(first())
+        inside.extend(others(inside[0]) for _ in range(3 * MOST))
+        await asyncio.Event().wait()
+
+    block = many()
+    while len(inside) < 3 * MOST or not hands.waiting:
+        await asyncio.sleep(0)
+    block.cancel()
+    assert block.cancelled()
+    ended, steps = 0, 0
+    while not all(future.done() for future in inside):
+        await asyncio.sleep(0)
+        now = sum(future.done() for future in inside)
+        assert now - ended <= 2 * MOST
+        ended, steps = now, steps + 1
+    assert steps > 3
+    await engine.settled(block)
+    assert block.state == "CANCELLED" and {future.state for future in inside} == {"CANCELLED"}
+    assert "others" not in hands.waiting
