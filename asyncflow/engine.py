@@ -446,12 +446,14 @@ class WorkflowEngine(EngineBase):
         return workflow_scope(self._backends, workflow)
 
     async def settled(self, future: TaskFuture[Any]) -> None:
-        """Wait until nothing of a task runs any more; after a cancel or a timeout that can be later than its end.
+        """Wait until nothing of a task runs any more; after a cancel or a timeout that can be later than its end. Of a
+        service, that is until it has been stopped or has died.
 
         Args:
             future: of this engine.
         """
         await future._run.stopping.settled(future)
+        await future._run.services.over(future)
 
     # -- what happens -------------------------------------------------------------------------------------
 

@@ -406,7 +406,7 @@ class Scheduler:
         task.snapshot = task.dependents = task.holes = task.link = None
         if task.rare is not None:
             task.rare.after = ()
-            task.rare.unasked = None
+            task.rare.unasked = task.rare.asked = None
             if task.rare.uses:
                 self.parted.append(task)
             task.rare.blames = task.rare.returned = None

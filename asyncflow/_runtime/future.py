@@ -232,7 +232,7 @@ class TaskFuture(Task, asyncio.Future[T]):
             return repr(self)
 
     def __repr__(self) -> str:
-        self.site.run.has_texts = True  # which should stand in no argument of a call: see `Wiring`
+        self.site.run.looks_closer = True  # the text should stand in no argument of a call: see `Wiring`
         return spelled(f"<TaskFuture {self.name_shown}#{self.id} {state_of(self.story)}>")
 
     def __dir__(self) -> list[str]:

@@ -28,7 +28,7 @@ class Home(Protocol):
     loop: asyncio.AbstractEventLoop
     thread: int
     closed: str | None
-    has_texts: bool
+    looks_closer: bool
     is_rehearsal: ClassVar[bool]
     record: Record | None
     burst: Burst

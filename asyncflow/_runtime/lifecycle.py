@@ -9,6 +9,7 @@ from contextlib import suppress
 from typing import Any, Final
 
 from .._core.joins import KIND as JOIN
+from .._core.services import is_idle
 from .._core.states import CANCELLING, NOW, READY, RUNNING, state_of
 from .._core.task import Task
 from .._files.aside import aside
@@ -150,7 +151,7 @@ def _tell_under_way(run: Run) -> None:
     """Say once what is waited for: somebody may wonder why the program does not go on."""
     run.steps.catch_up()
     live = sorted(
-        (task for task in run.scheduler.live.values() if task.definition.kind != JOIN),
+        (task for task in run.scheduler.live.values() if task.definition.kind != JOIN and not is_idle(task)),
         key=lambda task: (task.story & NOW not in (RUNNING, CANCELLING), task.id),
     )
     if not live:
@@ -251,6 +252,7 @@ def abandon(run: Run) -> None:
         run.files.stager.stop()
         run.gate.abandon()
         run.coroutines.watch.close()
+        run.services.abandon()
         for backend in run.backends.values():
             backend.abandon()
         if is_last(run.store, run):

@@ -123,7 +123,7 @@ class Run:
         self.closed: str | None = None  # why no call is taken any more
         self.is_ours = True
         """False in a child that the program has forked: the run goes on elsewhere."""
-        self.has_texts = False  # somebody has made text of a future
+        self.looks_closer = False  # at calls: somebody has made text of a future, or services were called
         self._moved: tuple[CallSite, CallSite] | None = None  # a site, and what it was for somebody's line
         self.sandboxes = sandboxes
         self.places = Places(

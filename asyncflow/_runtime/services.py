@@ -84,8 +84,6 @@ class Services(Local):
         self._grace = grace
         self.record = record
         self._call_again = call_again
-        self.has_any = False
-        """A service was called in this run."""
         self.waiting: dict[int, asyncio.Task[None]] = {}
         self._up: list[Any] = []  # tasks that have started one, in the order in which they came to be ready
         self._stopped: set[int] = set()  # of these, those that are told to stop
@@ -102,7 +100,7 @@ class Services(Local):
 
     def called(self, task: Any) -> None:
         """A call starts a service, when somebody needs it."""
-        self.has_any = True
+        task.site.run.looks_closer = True
         service = self._again
         if service is None:
             service = Service(task.args, task.kwargs, task.definition.options.stop_after)
@@ -330,6 +328,19 @@ class Services(Local):
             if running is not None:
                 running.cancel()
                 await asyncio.wait([running])
+
+    async def over(self, task: Task) -> None:
+        """Wait until the service has ended that a task has started."""
+        running = self.waiting.get(task.id)
+        if running is not None:
+            await asyncio.wait([running])
+
+    def abandon(self) -> None:
+        """There is no loop any more on which their clean-up could run; commands are killed by others."""
+        left = [task for task in self._up if not task.definition.is_command]
+        if left:
+            shown = ", ".join(f"{task.name_shown!r} (#{task.id})" for task in left)
+            _log.warning("the event loop was closed before these services were cleaned up: %s", shown)
 
     async def close(self) -> None:
         """Stop all: the last that came to be ready first."""

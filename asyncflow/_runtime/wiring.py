@@ -94,11 +94,10 @@ class Wiring:
             if after:
                 task.after, _ = arguments.scan_value(all_awaited(after), inputs.KINDS, self.adopt)
                 futures += task.after
-            if self.services.has_any:
-                futures[:] = self.services.taken_by(task, futures)
             self.check(futures, task, task.owner)
-            if task.site.run.has_texts:
+            if task.site.run.looks_closer:
                 self._refuse_texts(task, args, kwargs)
+                futures[:] = self.services.taken_by(task, futures)
         except arguments.Lazy as lazy:
             self.call_off(task)
             raise lazy_argument(task.definition, args, kwargs, lazy) from None

@@ -533,7 +533,8 @@ async def test_context_variables_of_the_call_are_there_from_the_start_to_the_cle
     assert seen == ["call", "call"]
 
 
-async def test_a_service_that_is_over_is_kept_by_nobody() -> None:
+@pytest.mark.parametrize("retries", [0, 1])
+async def test_a_service_that_is_over_is_kept_by_nobody(retries: int) -> None:
     import gc
     import weakref
 
@@ -545,11 +546,59 @@ async def test_a_service_that_is_over_is_kept_by_nobody() -> None:
         async def db() -> AsyncIterator[Connection]:
             yield Connection()
 
-        @engine.function_task
+        @engine.function_task(retries=retries)
         async def look(connection: Connection) -> weakref.ref[Connection]:
             return weakref.ref(connection)
 
-        reference = await look(db())
+        user = look(db())
+        reference = await user
         await turns()
         gc.collect()
         assert reference() is None
+
+
+async def test_settled_waits_until_a_service_has_ended() -> None:
+    async with WorkflowEngine() as engine:
+        told = Told(engine)
+        service = told.service("db", stop_after="users")()
+        assert await engine.function_task(use)(service) == "used db"
+        await engine.settled(service)
+        assert told.lines == ["db up", "db down"]
+
+
+@in_no_time
+async def test_a_shutdown_says_what_it_waits_for_and_no_service_that_nobody_needs(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with WorkflowEngine() as engine:
+        Told(engine).service("db")()
+
+        @engine.function_task
+        async def work() -> None:
+            await asyncio.sleep(10)
+
+        work()
+    assert "waits for 1 task: 'work' (#2, RUNNING)" in caplog.text
+
+
+def test_services_that_were_not_cleaned_up_because_the_loop_was_closed_are_named(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    engine = WorkflowEngine()
+    told = Told(engine)
+
+    async def main() -> None:
+        await told.service("db")()
+
+    loop = asyncio.new_event_loop()
+    loop.run_until_complete(main())
+    for task in asyncio.all_tasks(loop):
+        task._log_destroy_pending = False  # type: ignore[attr-defined]
+    loop.close()
+
+    async def other() -> None:
+        await told.service("other")()
+        await engine.shutdown()
+
+    asyncio.run(other())
+    assert "the event loop was closed before these services were cleaned up: 'db' (#1)" in caplog.text
