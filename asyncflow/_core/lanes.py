@@ -147,17 +147,22 @@ class Lanes:
         """Submit behind a task what waits for it and for nothing else, and so on."""
         task = head
         for _ in range(_LONGEST_CHAIN):
-            follower = task.dependents
-            if follower is None or isinstance(follower, list):
+            follower: Any = task.dependents
+            if follower is None or type(follower) is list:
                 break  # none, or many
-            if follower.waiting != 1 or follower.lane is not lane or follower.story & NOW != PENDING:
-                break
-            if follower.blames is not None or type(follower.holes) is list:
-                break  # it will not run, or its value is wanted inside a container
-            follower.story = ((follower.story << STEP | READY) << STEP | SUBMITTED) & KEPT
-            follower.attempt += 1
+            if follower.waiting != 1 or follower.site.lane is not lane or type(follower.holes) is list:
+                break  # or its value is wanted inside a container
             if follower.rare is not None:
+                if follower.rare.blames is not None:
+                    break  # it will not run
                 follower.rare.after = ()
+            if follower.story == PENDING:
+                follower.story = HANDED
+            elif follower.story & NOW == PENDING:
+                follower.story = ((follower.story << STEP | READY) << STEP | SUBMITTED) & KEPT
+            else:
+                break
+            follower.attempt += 1
             lane.taken += 1
             task.link = follower
             task = follower

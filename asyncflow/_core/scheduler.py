@@ -141,7 +141,7 @@ class Scheduler:
             del self.live[task.id]
             lane = task.site.lane
             lane.taken -= 1
-            if not lane.is_due and (lane.ready or lane.admission is not None):
+            if (lane.ready or lane.admission is not None) and not lane.is_due:
                 lane.is_due = True
                 self.lanes.due.append(lane)
             task.args = ()
@@ -164,7 +164,7 @@ class Scheduler:
                 if not lane.is_due:
                     lane.is_due = True
                     self.lanes.due.append(lane)
-            else:
+            elif dependent.story != HANDED:  # else it is the next in a chain
                 self.all_in(dependent)
 
     def failed(self, task: Task, error: BaseException) -> None:

@@ -11,7 +11,7 @@ of its tasks are sums by name.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from .._core.story import place_in
@@ -198,15 +198,17 @@ class Record:
 
     # -- on the event loop --------------------------------------------------------------------------------
 
-    def ran_on_loop(self, task_id: int, now: float) -> None:
-        """A body has run on the loop, since the one before it was over."""
-        segment = self.segment
-        segment.loop_id.append(task_id)
-        segment.loop_at.append(now)
+    @property
+    def ran_on_loop(self) -> tuple[Callable[[int], None], Callable[[float], None]]:
+        """Two functions, of which one takes the number of a task whose body has run on the loop since the one before it
+        was over, and the other takes when that was. They are the same for the whole run: each body on the loop comes by
+        there, and a look for the segment would cost as much again."""
+        return self.segment.loop_id.append, self.segment.loop_at.append
 
     def paused(self, now: float) -> None:
         """The next body on the loop begins now, and not when the one before it was over."""
-        self.ran_on_loop(PAUSE, now)
+        self.segment.loop_id.append(PAUSE)
+        self.segment.loop_at.append(now)
 
     @property
     def loop_since(self) -> float:
@@ -339,7 +341,14 @@ class Record:
             self.work_off()
 
     def _begin_segment(self, first: int, loop_at: float) -> None:
-        segment = self.segment = Segment(first)
+        segment = Segment(first)
+        if self.segments:
+            before = self.segments[-1]
+            # Whoever notes what runs on the loop goes on with the lists that it knows.
+            before.loop_id, segment.loop_id = before.loop_id[:], before.loop_id
+            before.loop_at, segment.loop_at = before.loop_at[:], before.loop_at
+            del segment.loop_id[:], segment.loop_at[:]
+        self.segment = segment
         self.segments.append(segment)
         # Not now: a body may be under way on the loop, which began when the one before it had ended.
         segment.loop_id.append(PAUSE)

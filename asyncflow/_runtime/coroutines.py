@@ -20,6 +20,7 @@ from time import perf_counter
 from typing import Any, Final, Protocol
 from weakref import getweakrefcount
 
+from .._core.arguments import ALL
 from .._core.states import CANCELLING, HANDED, NOW, SUBMITTED
 from .._core.task import Task
 from .._record.record import Record
@@ -147,7 +148,11 @@ class Coroutines(Local):
         if type(value) in NO_VALUES:
             self._events.extend(given_back(link))
         elif link.story & NOW == SUBMITTED:
-            inputs.fill((link,), _cannot_be)
+            if link.holes is ALL:  # as `inputs.fill`, written out: nearly all come by here
+                link.args = tuple(map(inputs.value_of, link.args))
+                link.holes = None
+            else:
+                inputs.fill((link,), _cannot_be)
             self._queue.appendleft(link)
 
     def mend(self, live: Iterable[Task]) -> None:
@@ -229,7 +234,7 @@ class Coroutines(Local):
     def _drive(self, me: Carrier) -> Generator[object, object, None]:
         """Run what is queued, until the asyncio task is somebody else's or another one drives the queue."""
         queue, over, succeeded = self._queue, self._over, self._sink.succeeded
-        ran = None if self._record is None else self._record.ran_on_loop
+        ran, at = (None, None) if self._record is None else self._record.ran_on_loop
         strong, weak = getrefcount(me), getweakrefcount(me)
         began, runner = self._goes_on(perf_counter()), self._runner
         send, slice_end = runner.send, began + self._slice
@@ -266,8 +271,9 @@ class Coroutines(Local):
                     began = self._goes_on(perf_counter())
                 else:
                     began = perf_counter()  # one look each: what the engine does now counts as the next's
-                    if ran is not None:
-                        ran(task.id, began)
+                    if ran is not None and at is not None:
+                        ran(task.id)
+                        at(began)
                     succeeded(task, over.value)
                     if link is not None:
                         self._follow(link, over.value)

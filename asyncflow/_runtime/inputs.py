@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from .._core import arguments
+from .._core.arguments import ALL
 from .._core.call_text import call_shown
 from .._core.containers import Kinds, is_waited_for
 from .._core.files import File
@@ -46,7 +47,7 @@ def fill(batch: Sequence[Task], failed: Callable[[Task, Exception], None]) -> Se
     """
     unfit = set()
     for task in batch:
-        if task.holes is arguments.ALL:  # written out flat: nearly all come by here
+        if task.holes is ALL:  # written out flat: nearly all come by here
             task.args = tuple(map(value_of, task.args))
             task.holes = None
         elif task.holes:

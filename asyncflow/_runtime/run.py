@@ -66,7 +66,6 @@ from .unseen import Unseen
 from .wiring import Wiring
 
 _scope: Final = SCOPE.get  # called for every task: looked up in an instance it would cost twice as much
-_NOTHING: Final[tuple[tuple[Task, ...], tuple[Any, ...]]] = ((), ())  # dependencies, and files
 
 
 class Run:
@@ -303,11 +302,13 @@ class Run:
         task.story = PENDING
         task.attempt = task.waiting = 0
         task.dependents = task.link = task.holes = task.rare = None
-        dependencies, files = (
-            self.wiring.of_call(task, args, kwargs, after) if args or kwargs or after else _NOTHING
-        )
-        if files or definition.is_special:
-            self._is_special(task, dependencies, files)
+        dependencies: Sequence[Task] = ()
+        if args or kwargs or after:
+            dependencies, files = self.wiring.of_call(task, args, kwargs, after)
+            if files or definition.is_special:
+                self._is_special(task, dependencies, files)
+        elif definition.is_special:
+            self._is_special(task, (), ())
         self.scheduler.called(task, dependencies)
         if dependencies and self.record is not None:
             self.record.edges[number] = dependencies

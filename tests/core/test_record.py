@@ -97,6 +97,12 @@ class Play:
         )
 
 
+def ran_on_loop(record: Record, task_id: int, now: float) -> None:
+    ran, at = record.ran_on_loop
+    ran(task_id)
+    at(now)
+
+
 def rows(history: History, *columns: str) -> list[tuple[Any, ...]]:
     return list(zip(*(getattr(history, column) for column in columns), strict=True))
 
@@ -149,7 +155,7 @@ def test_what_runs_on_the_loop_begins_when_the_one_before_has_ended() -> None:
     record = play.record
     record.paused(101.0)
     for task, at in zip(tasks, (102.0, 104.0, 107.0), strict=True):
-        record.ran_on_loop(task.id, at)
+        ran_on_loop(record, task.id, at)
         del play.live[task.id]
     play.now = 110.0
     assert rows(play.history(), "started", "finished", "over") == [(1, 2, 2), (2, 4, 4), (4, 7, 7)]
@@ -383,7 +389,7 @@ def short_memories(draw: st.DrawFn) -> tuple[Play, dict[int, str], dict[int, int
                     play.record.ran([task.id], [(play.now - 1, play.now, "w")], play.now)
                 elif step == "loop":
                     play.record.paused(play.now - 1)
-                    play.record.ran_on_loop(task.id, play.now)
+                    ran_on_loop(play.record, task.id, play.now)
                 elif step == "late":
                     play.record.over(task.id, play.now)
                 else:
@@ -433,7 +439,7 @@ def test_body_that_runs_while_a_segment_ends_began_when_it_did() -> None:
     play.pause(4.0)
     assert play.record.is_full
     play.record.go_on(play.live)
-    play.record.ran_on_loop(body.id, 105.0)
+    ran_on_loop(play.record, body.id, 105.0)
     del play.live[body.id]
     assert rows(play.history(), "started", "finished")[0] == (3.0, 5.0)
 
