@@ -99,6 +99,8 @@ class WorkflowEngine(EngineBase):
             runs at once never needs more. Nothing is counted that is not here.
         defaults: options of tasks, where neither their decorator nor ``with_options`` says anything: `TaskOptions` hold
             for functions and commands, `CommandOptions` for commands, `BlockOptions` for blocks; several as a list.
+        ageing: seconds or `timedelta` in which a task rises by a priority of 1, from its call until it begins, so that
+            what is not urgent has its turn, too; None if none does.
 
     Raises:
         TypeError: an option of the wrong type, or one that there is not.
@@ -131,6 +133,7 @@ class WorkflowEngine(EngineBase):
         contain_commands: bool = False,
         amounts: Mapping[str, float] | None = None,
         defaults: TaskOptions | Sequence[TaskOptions] | None = None,
+        ageing: float | timedelta | None = None,
     ) -> None:
         settings = Settings.checked(
             workers=workers,
@@ -151,6 +154,7 @@ class WorkflowEngine(EngineBase):
             contain_commands=contain_commands,
             amounts=amounts,
             defaults=defaults,
+            ageing=ageing,
         )
         chosen = chosen_of(backend, backends)
         super().__init__(all_made(chosen, workers, dry_run, backends is not None), chosen, settings)

@@ -27,6 +27,7 @@ PARTS = (
     "startup",
     "idle",
     "memory",
+    "order",
     "spawn",
     "staging",
     "recording",

@@ -83,6 +83,7 @@ def settle(lanes: Lanes, gate: Lane) -> bool:
     """
     assert gate.admission is not None
     admission, slots = gate.admission, gate.admission.slots
+    gate.gather()
     gate.is_due = False
     slots.wanted_by.pop(gate, None)
     over = admission.counted - gate.taken
@@ -101,7 +102,9 @@ def settle(lanes: Lanes, gate: Lane) -> bool:
     return True
 
 
-def take(lanes: Lanes, gate: Lane, queue: Queue[Any], now: float) -> list[Task] | None:
+def take(
+    lanes: Lanes, gate: Lane, queue: Queue[Any], now: float, most: int | None = None
+) -> list[Task] | None:
     """The tasks of a gate to submit; None if those that are ready are to wait in the queue.
 
     Args:
@@ -109,17 +112,19 @@ def take(lanes: Lanes, gate: Lane, queue: Queue[Any], now: float) -> list[Task] 
         gate: with which all is settled.
         queue: where others wait; those who could go on have been admitted.
         now: seconds, by the clock of rates.
+        most: how many of them go before those of others; None to go by their calls.
     """
     assert gate.admission is not None
     admission, slots = gate.admission, gate.admission.slots
     if admission.admitted or not gate.ready:
-        batch = _take_admitted(lanes, gate)
+        batch = _take_admitted(lanes, gate, MOST if most is None else most)
     else:
         fit = _fit(admission.amounts, queue, now)
         if not fit:
             return None
         room = slots.room(admission.amounts)
-        batch = lanes.take(gate, min(fit, room, first_in_line(lanes, gate))) if room > 0 else []
+        before_others = first_in_line(lanes, gate) if most is None else most
+        batch = lanes.take(gate, min(fit, room, before_others)) if room > 0 else []
         if batch and admission.amounts is not None:
             for limit, weight in admission.amounts.items():
                 limit.take(weight * len(batch))
@@ -139,10 +144,10 @@ def first_in_line(lanes: Lanes, gate: Lane) -> int:
     assert gate.admission is not None
     before = None
     for other in lanes.due:
-        if other.admission is not None and other.ready and other is not gate:
+        if other.admission is not None and other is not gate and other.gather():
             ours, theirs = gate.admission.amounts, other.admission.amounts
             if ours is None or theirs is None or not ours.keys().isdisjoint(theirs):
-                first = other.ready[0].id
+                first = next(iter(other.ready)).id
                 before = first if before is None else min(before, first)
     if before is None:
         return len(gate.ready)
@@ -156,11 +161,11 @@ def _fit(amounts: Mapping[Limit, float] | None, queue: Queue[Any], now: float) -
     return int(min(MOST, *((limit.free(now) + limit.rounding()) / each for limit, each in amounts.items())))
 
 
-def _take_admitted(lanes: Lanes, gate: Lane) -> list[Task]:
+def _take_admitted(lanes: Lanes, gate: Lane, most: int) -> list[Task]:
     assert gate.admission is not None
     admission = gate.admission
     batch: list[Task] = []
-    while admission.admitted and len(batch) < admission.slots.free:
+    while admission.admitted and len(batch) < min(most, admission.slots.free):
         task = admission.admitted.popleft()
         if task.story & NOW == READY:
             batch.append(task)

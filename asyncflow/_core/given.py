@@ -141,6 +141,15 @@ def estimate(option: str, given: object) -> float:
     return length
 
 
+def real(option: str, given: object) -> float:
+    """A number, below 0 or above."""
+    if isinstance(given, bool) or not isinstance(given, (int, float)):
+        raise TypeError(f"{option}={given!r}: a number is needed, as 10 or -0.5")
+    if not isfinite(given):
+        raise ValueError(f"{option}={given!r}: a finite number is needed")
+    return given
+
+
 def count(option: str, given: object) -> int:
     """A whole number, 0 or more."""
     return whole(option, given, 0)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from .gates import Admission, no_more_held
 from .limits import Queue, give_back_all
+from .order import ByPriority, Order, Room
 from .pace import MOST
 from .states import HANDED, KEPT, NOW, PENDING, READIED, READY, STEP, SUBMITTED
 
@@ -33,9 +34,11 @@ class Lane:
         "links",
         "place",
         "ready",
+        "room",
         "staging",
         "taken",
         "tells",
+        "unblocked",
     )
 
     def __init__(
@@ -58,15 +61,40 @@ class Lane:
             leads_to.staging = self
         self.is_due = False
         self.tells = False  # starts are to be told at once
-        self.ready: deque[Task] = deque()
+        self.ready: deque[Task] | ByPriority = deque()
+        # What became ready since the lane was looked at last, because what it waited for is over. It goes before all
+        # that is ready, so that what was begun is finished before more is begun. A lane that has any is due.
+        self.unblocked: list[Task] = []
+        self.room: Room | None = None  # where the order of tasks matters
         self.dropped = 0  # at most so many of them are over
         self.taken = 0  # slots in use: tasks that were submitted and are not over
+
+    def put_in_order(self, order: Order, room: Room | None = None) -> None:
+        """Have tasks go by their priority from now on.
+
+        Args:
+            order: tells it.
+            room: of all lanes to the same place; None for a lane that leads to none.
+        """
+        self.ready = ByPriority(order, self.gather())
+        self.links = False  # what stands behind a task in a chain would overtake others
+        self.room = room
+        order.add(self)
+        if room is not None:
+            room.lanes.append(self)
+
+    def gather(self) -> deque[Task] | ByPriority:
+        """All that is ready, in order."""
+        if self.unblocked:
+            unblocked, self.unblocked = self.unblocked, []
+            self.ready.extendleft(reversed(unblocked))
+        return self.ready
 
     def drop(self) -> None:
         """One of those that are ready is over. Whoever waits for a slot that does not come free must not gather them:
         they are taken out when they are the half."""
         self.dropped += 1
-        if self.dropped * 2 > len(self.ready):
+        if self.dropped * 2 > len(self.gather()):
             self.dropped = 0
             held = [task for task in self.ready if task.story & NOW == READY]
             self.ready.clear()
@@ -89,8 +117,14 @@ class Lanes:
         self.queue: Queue[Any] = Queue() if queue is None else queue
 
     def enqueue(self, task: Task) -> None:
-        """A READY task can run in its lane."""
+        """A READY task can run in its lane, behind all others."""
         task.lane.ready.append(task)
+        self.wake(task.lane)
+
+    def enqueue_first(self, task: Task) -> None:
+        """A READY task can run in its lane, and goes before those that were not begun: it was, or what it takes the
+        values of."""
+        task.lane.unblocked.append(task)
         self.wake(task.lane)
 
     def wake(self, lane: Lane) -> None:
@@ -105,7 +139,7 @@ class Lanes:
         """The tasks to submit to a lane that was due: as many as it has room for, and no more than ``most``. If there
         are more it is due again."""
         lane.is_due = False
-        ready = lane.ready
+        ready = lane.gather()
         room = most if lane.capacity is None else min(most, lane.capacity - lane.taken)
         if len(ready) <= room:
             # Others were cancelled while they were held. Nearly all have the one story, which is asked first.
@@ -209,12 +243,13 @@ class Lanes:
         the disk."""
         assert lane.capacity is not None and lane.leads_to is not None
         lane.is_due = False
+        ready = lane.gather()
         gate = lane.leads_to.admission
         held = 0 if gate is None else gate.held + len(gate.admitted)
         room = lane.capacity - lane.taken - len(lane.leads_to.ready) - held
         batch: list[Task] = []
-        while lane.ready and len(batch) < room:
-            task = lane.ready.popleft()
+        while ready and len(batch) < room:
+            task = ready.popleft()
             if task.story & NOW == READY:
                 batch.append(task)
         lane.taken += len(batch)

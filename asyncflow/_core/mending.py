@@ -117,4 +117,5 @@ def _count_slots(live: list[Task], lanes: Iterable[Lane]) -> None:
 
 
 def _queued(lane: Lane) -> Iterable[Task]:
-    return lane.ready if lane.admission is None else (*lane.ready, *lane.admission.admitted)
+    ready = lane.gather()
+    return ready if lane.admission is None else (*ready, *lane.admission.admitted)

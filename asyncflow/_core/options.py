@@ -195,6 +195,7 @@ class TaskOptions(_Options):
     memory: Much | None = option(check.much)
     gpus: Much | None = option(check.how_many)
     amounts: Mapping[str, Much] | None = option(check.amounts)
+    priority: float | None = option(check.real)
     backend: str | None = option(check.backend)
     example: object = option(check.anything, ..., left_open=...)
     expected: float | None = option(check.estimate)
@@ -278,6 +279,7 @@ class ServiceOptions(TaskOptions):
     deadline: None = barred(f"{_ON}; what bounds its start is ready_timeout=")
     limits: None = barred(f"{_ON}, and would hold them; the tasks that use it may name limits")
     max_concurrent: None = barred(f"{_ON}; one call of it is one service")
+    priority: None = barred(f"{_ON}, and begins as soon as a task needs it")
     cores: None = barred(f"{_ON}, and would hold them; give it to the tasks that use it")
     memory: None = barred(f"{_ON}, and would hold it; give it to the tasks that use it")
     gpus: None = barred(f"{_ON}, and would hold them; give it to the tasks that use it")
@@ -384,6 +386,9 @@ class SharedKeywords(CommonKeywords, total=False):
     detached: bool | None
     """Whether nobody waits for it: it is not cancelled with the block around it, and a shutdown waits no longer for it
     than the engine's ``tail_timeout``. Its errors are logged."""
+    priority: float | None
+    """Of what could run the highest goes first; that of the block around it if not given, or 0. What a task waits for
+    goes by the task's priority, if that is higher than its own."""
 
 
 class BlockKeywords(SharedKeywords, total=False):

@@ -12,8 +12,12 @@ AHEAD: Final = 0.002
 """Seconds of work that a worker may have before it is given more, so that it need not wait for us."""
 _WEIGHT: Final = 0.2  # of the newest measurement
 _MOST: Final = 256  # calls in one frame
+_LEAST: Final = 5e-5  # seconds that a task takes at least, with what it costs to hand it over
 _WINDOW: Final = 4000
 _WINDOW_EACH: Final = 512  # for each worker: several chains
+_ORDERED_AHEAD: Final = (0.005, 0.04)
+"""Seconds of work that a worker may have before it where order matters: long against a turn of the loop, in which it is
+given more, and short against what anybody notices who is in a hurry. More of it where the loop's turns are long."""
 
 
 class Pace:
@@ -44,3 +48,41 @@ def window(workers: int) -> int:
 def share(waiting: int, workers: int) -> int:
     """The most calls to send in one frame, so that few waiting calls are spread over all free workers."""
     return min(_MOST, -(-waiting // max(1, workers)))
+
+
+class Ahead:
+    """How many tasks a place is handed where their order matters: what it has goes in the order in which it came, so it
+    has no more than it needs. That is a task for each worker, and behind these what they do in a moment, by how long
+    those took that were run there. Where workers have run out of tasks all the same, the moment was too short.
+
+    Args:
+        workers: of the place.
+    """
+
+    __slots__ = ("_moment", "_seconds", "_workers", "taken")
+
+    def __init__(self, workers: int) -> None:
+        self._workers = workers
+        self._moment = _ORDERED_AHEAD[0]
+        self._seconds: float | None = None  # that a task takes; None until that is known
+        self.taken = 0
+        """How many tasks it had when it was handed some last."""
+
+    def saw(self, seconds: float) -> None:
+        """Take the run time of one task into account."""
+        seconds = max(seconds, _LEAST)
+        if self._seconds is None:
+            self._seconds = seconds
+        self._seconds += (seconds - self._seconds) * _WEIGHT
+
+    def capacity(self, taken: int) -> int:
+        """How many tasks it may have, which has so many now."""
+        least, most = _ORDERED_AHEAD
+        if taken < self._workers < self.taken:
+            self._moment = min(most, self._moment * 2)
+        elif taken < self.taken:
+            self._moment = max(least, self._moment * 0.9)
+        self.taken = taken
+        if self._seconds is None:
+            return self._workers
+        return self._workers + int(self._workers * self._moment / self._seconds)

@@ -22,6 +22,7 @@ from .first_failures import reach_of, stop
 from .inside import adopt_children, cancel_inside, hush, leave_owner
 from .joins import met
 from .lanes import Lane, Lanes
+from .order import Order
 from .services import is_idle, want
 from .states import (
     CANCELLED,
@@ -59,6 +60,7 @@ class Scheduler:
         "has_stopped",
         "lanes",
         "live",
+        "order",
         "parted",
         "quiet",
         "retrying",
@@ -72,6 +74,7 @@ class Scheduler:
 
     def __init__(self, stops: bool = False) -> None:
         self.lanes = Lanes()
+        self.order: Order | None = None  # while no task has a priority
         # Any: of the runtime's own class of tasks, which this room does not know.
         self.live: dict[int, Any] = {}
         self.closing: set[int] = set()  # blocks whose body has stopped and whose inner tasks have not yet
@@ -108,6 +111,8 @@ class Scheduler:
             if rare.children is None:
                 rare.children = {}
             rare.children[task.id] = task
+        if self.order is not None:
+            self.order.called(task, dependencies)
         if dependencies:
             if wait_for(task, dependencies):
                 return
@@ -160,7 +165,7 @@ class Scheduler:
             if dependent.story == PENDING and (dependent.rare is None or dependent.rare.blames is None):
                 dependent.story = READIED
                 lane = dependent.site.lane
-                lane.ready.append(dependent)
+                lane.unblocked.append(dependent)
                 if not lane.is_due:
                     lane.is_due = True
                     self.lanes.due.append(lane)
@@ -310,11 +315,13 @@ class Scheduler:
             task.is_held = False
             if task.lane is not lane:
                 task.lane = lane
-            self.lanes.enqueue(task)
+            self.lanes.enqueue_first(task)
 
     def returned_futures(self, block: Task, dependencies: Sequence[Task]) -> None:
         """A block's body has returned futures: it is over when all of them are (see `returned`)."""
         wait_for(block, dependencies)
+        if self.order is not None:
+            self.order.waits(block, dependencies)
         if not block.waiting:
             self.all_in(block)
 
@@ -338,7 +345,7 @@ class Scheduler:
                 met(self, task, join)
             elif task.blames is None:
                 task.story = task.story << STEP | READY
-                self.lanes.enqueue(task)
+                self.lanes.enqueue_first(task)
             else:
                 decide_not_to_run(self, task)
                 tell_dependents(self, task)

@@ -98,6 +98,11 @@ class _Needed(deque[Any]):
         else:
             super().append(task)
 
+    def extendleft(self, tasks: Iterable[Task]) -> None:
+        """Those that became ready: their order does not matter, as none waits for a slot."""
+        for task in tasks:
+            self.append(task)
+
 
 def lane_of_services(place: str) -> Lane:
     """A lane for services: those that nobody has asked for are READY, and in no queue.

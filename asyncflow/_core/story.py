@@ -126,6 +126,8 @@ def explain(
         ),
         f"  story: {story}",
     ]
+    if priority := _priority(task):
+        lines.append(f"  {priority}")
     return "\n".join(map(spelled, lines))
 
 
@@ -155,7 +157,7 @@ def _reason(task: Task, dependencies: Sequence[Task]) -> str:
             slots = lane if lane.admission is None else lane.admission.slots
             if slots.capacity is not None and slots.taken >= slots.capacity:
                 if not slots.limit:
-                    before = lane.taken + next((n for n, each in enumerate(lane.ready) if each is task), 0)
+                    before = lane.taken + next((n for n, each in enumerate(lane.gather()) if each is task), 0)
                     return f"could run; {place} has {before:,} others to run first"
                 return f"could run; {slots.limit}={slots.capacity} holds it: {slots.taken} are running"
             return f"could run; it goes to {place} next"
@@ -213,6 +215,17 @@ def _holders(line: Line | None, limit: Limit) -> str:
     shown = [f"{each.name_shown} (#{each.id})" for each in holders[:_HOLDERS]]
     more = len(holders) - len(shown)
     return ", by " + ", ".join(shown) + (f" and {more:,} more" if more else "")
+
+
+def _priority(task: Task) -> str:
+    """When a task goes, in words; "" if that is as usual."""
+    rank = task.rank
+    if rank is None or not rank.standing:
+        return ""
+    own = f"priority {rank.own:g}" if rank.own else ""
+    if rank.standing == rank.own:
+        return own
+    return f"{own or 'no priority of its own'}, but something waits for it of priority {rank.standing:g}"
 
 
 def _attempt(task: Task) -> str:

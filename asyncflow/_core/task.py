@@ -23,6 +23,7 @@ from .states import KEPT, LEGAL, NOW, PENDING, STATES, STEP, State, state_of, st
 if TYPE_CHECKING:
     from .joins import Join
     from .lanes import Lane
+    from .order import Rank
     from .services import Service
 
 BODIES: Final = ("block", "output")
@@ -49,6 +50,7 @@ class Definition:
         "name",
         "needs",
         "options",
+        "priority",
         "resources",
         "retries",
         "returns",
@@ -84,6 +86,7 @@ class Definition:
             self.kind, self.is_service = "service", True
         self.timeout = options.timeout
         self.deadline = options.deadline
+        self.priority = options.priority
         self.is_special = (  # more is to be done with its calls
             self.is_command or self.is_service or self.deadline is not None or options.detached
         )
@@ -168,6 +171,7 @@ class RareFields:
         "join",
         "label",
         "outcome",
+        "rank",
         "returned",
         "service",
         "stopped_by",
@@ -185,6 +189,7 @@ class RareFields:
         self.join: Join | None = None  # of a join: what it waits for
         self.label: str | None = None
         self.outcome: object = None
+        self.rank: Rank | None = None
         self.returned: object = None
         self.stopped_by: Cause | None = None  # of a block: the failure at which it stops
         self.attempts: list[Attempt] = []  # those that have failed
@@ -244,6 +249,7 @@ class Task:
         files = _in_rare("files")
         own_label = _in_rare("label")
         outcome = _in_rare("outcome")
+        rank = _in_rare("rank")
         returned = _in_rare("returned")
         is_detached = _in_rare("is_detached", False)
         is_held = _in_rare("is_held", False)
@@ -277,6 +283,7 @@ class Task:
     returned: (
         Any  # of a block whose body is over: the futures that it returned, and where their values belong
     )
+    rank: Rank | None  # when it goes; None for as usual
     own_label: str | None  # that was given to this call alone
     is_detached: bool  # left behind by a block that nobody waits for
     is_held: bool  # READY and in no lane's queue: it waits for limits, or for its next attempt

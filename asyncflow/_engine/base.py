@@ -59,6 +59,7 @@ class EngineBase:
         self._amounts = amounts_made(settings.amounts)
         self._of_backends = {name: amounts_made(_declared(each)) for name, each in backends.items()}
         self._hooks = Hooks()
+        self._has_priorities = False
         self._run: Run | None = None
         self._starting: asyncio.Task[None] | None = None
         self._closing: asyncio.Future[None] | None = None
@@ -171,6 +172,8 @@ class EngineBase:
             self._audience.add(journal)
         run = self._run = self._new_run(journal)
         run.hooks = self._hooks
+        if self._has_priorities:
+            run.put_in_order()
         self._closing = None
         self._begin_start(run)
         self._finalizer = weakref.finalize(
@@ -228,10 +231,18 @@ class EngineBase:
             contains_commands=self._settings.contain_commands,
             stops=self._settings.on_failure == "stop",
             limits=self._limits,
+            ageing=self._settings.ageing,
             report_limit=self._settings.report_limit,
             audience=self._audience,
             journal=journal,
         )
+
+    def _put_in_order(self) -> None:
+        """A task has a priority. From now on little is handed ahead, so that it counts from its first call on."""
+        self._has_priorities = True
+        run = self._usable_run()
+        if run is not None and run.thread == threading.get_ident():
+            run.put_in_order()
 
     # -- its end ------------------------------------------------------------------------------------------
 

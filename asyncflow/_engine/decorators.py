@@ -154,6 +154,8 @@ def definition_of(
             raise unknown
         rehearsal.forgiving.misnamed(options.name or name, unknown)
         options = options.without("backend")
+    if options.priority is not None and not engine._has_priorities:
+        engine._put_in_order()
     if is_coroutine is None:
         is_coroutine = is_coroutine_function(fn)
     amounts = engine._amounts_for(kind, options.backend, is_coroutine)

@@ -39,6 +39,7 @@ class Settings:
     check_types: bool
     contain_commands: bool
     amounts: Mapping[str, float]
+    ageing: float | None
     defaults: Mapping[str, TaskOptions]
     """The options of tasks of which nothing else is said, by kind."""
 
@@ -64,6 +65,7 @@ class Settings:
         contain_commands: bool,
         amounts: object,
         defaults: object,
+        ageing: float | timedelta | None,
     ) -> Self:
         """Make them of what a user has given.
 
@@ -92,6 +94,7 @@ class Settings:
             contain_commands=flag("contain_commands", contain_commands),
             amounts={} if amounts is None else amounts_there("amounts", amounts),
             defaults=defaults_by_kind(defaults, shell),
+            ageing=None if ageing is None else _above_0("ageing", ageing),
         )
 
 
@@ -104,6 +107,13 @@ def path(option: str, given: object) -> Path:
     if not isinstance(given, (str, PathLike)):
         raise TypeError(f"{option}={given!r}: a path is needed, as text or a pathlib.Path")
     return Path(given).absolute()
+
+
+def _above_0(option: str, given: Any) -> float:
+    length = duration(option, given)
+    if not length:
+        raise ValueError(f"{option}={given!r}: it takes seconds, more than 0")
+    return length
 
 
 def _kept(option: str, given: Any) -> Keep:
@@ -193,6 +203,7 @@ OUTSIDE: Final = {
     "check_types": Outside(flag, _yes_or_no, "whether values are held to their annotations as they flow"),
     "shell": Outside(check_shell, _words, "the shell that runs commands given as text"),
     "contain_commands": Outside(flag, _yes_or_no, "whether each command has a control group of its own"),
+    "ageing": Outside(_above_0, _number, "seconds in which a task that is not over rises by a priority of 1"),
     "full_traceback": Outside(flag, _yes_or_no, "whether tracebacks show the frames of asyncflow", False),
 }
 """What may be set outside of the code, by its name there; the variable is called the same after `PREFIX`."""

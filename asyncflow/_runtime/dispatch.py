@@ -10,6 +10,7 @@ from typing import Any
 from .._core.dependents import tell_more
 from .._core.joins import KIND as JOIN
 from .._core.lanes import Lane
+from .._core.order import Order
 from .._core.pace import MOST
 from .._core.scheduler import Scheduler
 from .._core.task import Task
@@ -111,12 +112,18 @@ class Dispatch:
                 scheduler.returned, returned = [], scheduler.returned
                 for task in returned:
                     (self._joins if task.definition.kind == JOIN else self._blocks).resolve(task)
+            order = scheduler.order
             for _ in range(0 if scheduler.is_cancelling else len(due)):
-                lane = scheduler.lanes.due.pop(0)
+                lane = scheduler.lanes.due.pop(0) if order is None else order.first_of(scheduler.lanes.due)
                 if lane.leads_to is not None:
                     self._files.stage(scheduler.lanes.take_to_stage(lane))
                     continue
-                batch = scheduler.lanes.take(lane) if lane.admission is None else self._gate.take(lane)
+                if order is not None:
+                    batch = self._take_in_order(lane, order)
+                elif lane.admission is None:
+                    batch = scheduler.lanes.take(lane)
+                else:
+                    batch = self._gate.take(lane)
                 self.submit(lane, batch)
                 scheduler.lanes.taking = []
                 submitted += len(batch)
@@ -131,6 +138,33 @@ class Dispatch:
             self._steps.cut_short(scheduler.lanes.taking)
             raise
         return max(submitted, len(ended), told)
+
+    def put_in_order(self, order: Order, now: float, last: int) -> None:
+        """Have all tasks stand where they belong by now, and all lanes looked at that have some.
+
+        Args:
+            order: tells where that is.
+            now: seconds, by the clock of ageing.
+            last: number of the last call.
+        """
+        order.passes(now, last)
+        if order.raised:
+            self._gate.take_places(order)
+        order.wake(self._scheduler.lanes)
+
+    def _take_in_order(self, lane: Lane, order: Order) -> list[Task]:
+        """The tasks of a lane that go before those of all others that are due, as many as there is room for."""
+        lanes = self._scheduler.lanes
+        most = order.most(lane, lanes.due)
+        if lane.admission is not None:
+            batch = self._gate.take(lane, most)
+        elif most:
+            batch = lanes.take(lane, most)
+        else:
+            batch = []
+        if lane.room is not None:
+            lane.room.handed()
+        return batch
 
     def submit(self, lane: Lane, batch: list[Task]) -> None:
         """Hand a lane's tasks to where they run, with the values of what they depend on."""

@@ -16,6 +16,7 @@ from weakref import WeakSet, WeakValueDictionary
 from .._core import gates
 from .._core.lanes import Lane
 from .._core.limits import Limit, Queue, Waiting, check_amounts, give_back_all
+from .._core.order import Order
 from .._core.scheduler import Scheduler
 from .._core.story import Line
 from .._core.task import Task
@@ -113,16 +114,22 @@ class Gate:
         self._waiting.gates.add(self)
         scheduler.lanes.queue = self._waiting.queue
 
-    def take(self, gate: Lane) -> list[Task]:
-        """The tasks of a gate to submit. Others that are ready wait from now on."""
+    def take(self, gate: Lane, most: int | None = None) -> list[Task]:
+        """The tasks of a gate to submit. Others that are ready wait from now on.
+
+        Args:
+            gate: that was due.
+            most: how many of them may go before others; None to go by their calls.
+        """
         lanes, queue = self._scheduler.lanes, self._waiting.queue
         is_others_turn = gates.settle(lanes, gate)
         if queue:
             self._waiting.look()
-        if is_others_turn:
+        if is_others_turn or most == 0:
             return []
         with _TURNS:  # nobody may take a limit for another event loop between the two
-            batch = gates.take(lanes, gate, queue, self._waiting.now()) if self._serve(gate) else None
+            now = self._waiting.now()
+            batch = gates.take(lanes, gate, queue, now, most) if self._serve(gate) else None
         if batch is None:
             self._hold(gate)
             return []
@@ -145,13 +152,15 @@ class Gate:
         assert gate.admission is not None
         now, amounts = perf_counter(), gate.admission.amounts
         lanes = self._scheduler.lanes
-        tasks: Sequence[Task] = lanes.take_to_hold(gate, gates.first_in_line(lanes, gate))
+        order = self._scheduler.order
+        most = gates.first_in_line(lanes, gate) if order is None else len(gate.ready)
+        tasks: Sequence[Task] = lanes.take_to_hold(gate, most)
         if amounts is None:  # they follow from values
             tasks = inputs.fill(tasks, self._failures.failed)
         for task in tasks:
             try:
                 needed = self._amounts(task) if amounts is None else amounts
-                self._waiting.queue.join(task, needed)
+                self._waiting.queue.join(task, needed, 0 if order is None else order.standing(task))
                 gates.hold(task, needed, now)
                 for limit in needed:
                     if not limit.serves(self._waiting):
@@ -171,6 +180,16 @@ class Gate:
 
     def look(self) -> None:
         """Let go on who can."""
+        self._waiting.look()
+
+    def take_places(self, order: Order) -> None:
+        """Some tasks stand otherwise than before: have them wait where they belong, and let go on who can."""
+        queue, raised = self._waiting.queue, order.raised
+        order.raised = []
+        for task in raised:
+            if task in queue and task.wants is not None:
+                queue.leave(task)
+                queue.join(task, task.wants, order.standing(task))
         self._waiting.look()
 
     def line(self, task: Task) -> Line | None:

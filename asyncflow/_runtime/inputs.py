@@ -35,6 +35,12 @@ def awaited_yet(task: Task) -> list[Task]:
     return awaited(task) if task.story & NOW == PENDING else []
 
 
+def waited_for(task: Task) -> Sequence[Task]:
+    """What a task depends on, until it is submitted, and what a block has returned whose body is over."""
+    returned: tuple[Sequence[Task], object] | None = task.returned
+    return awaited_yet(task) if returned is None else returned[0]
+
+
 def fill(batch: Sequence[Task], failed: Callable[[Task, Exception], None]) -> Sequence[Task]:
     """Fill in tasks all of whose inputs are there.
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Final
 from .._core.gates import Admission, Slots
 from .._core.lanes import Lane
 from .._core.limits import Limit
-from .._core.pace import window
+from .._core.order import Order, Room
+from .._core.pace import Ahead, window
 from .._core.services import lane_of_services
 from .._core.task import Definition, Task
 from .._files.stager import AT_ONCE
@@ -83,8 +84,10 @@ class Places:
         self._staging: dict[Lane, Lane] = {}
         self._alone: dict[Lane, Lane] = {}
         self._slots: dict[Lane, Slots] = {}
-        self._gates: dict[object, Lane] = {}
+        self._gates: dict[tuple[Lane, object], Lane] = {}
         self._limits = limits
+        self._order: Order | None = None
+        self._rooms: dict[Lane, Room] = {}
 
     def complete(
         self,
@@ -148,6 +151,7 @@ class Places:
         if alone is None:
             alone = self._alone[lane] = Lane(lane.place, lane.capacity, lane.limit)
             alone.tells = lane.tells
+            self._add_in_order(alone, lane)
             if lane in self.behind:  # else nothing is run there
                 self.behind[alone] = self.behind[lane]
         return alone
@@ -162,6 +166,7 @@ class Places:
             slots = self._slots_of(lane)
             gate = Lane(lane.place, admission=Admission(slots, amounts))
             gate.tells = lane.tells
+            self._add_in_order(gate, lane)
             self._gates[key] = gate
             if lane in self.behind:  # else nothing is run there
                 self.behind[gate] = self.behind[lane]
@@ -181,6 +186,37 @@ class Places:
         for lane in self.behind:
             lane.tells = True
 
+    def put_in_order(self, order: Order) -> None:
+        """Have tasks go by their priority from now on."""
+        self._order = order
+        of_place = {self._loop: _limited(self._loop), self.blocks: Room(None), self.foreign: Room(None)}
+        for name, lane in self._named.items():
+            workers, backend = _workers(self._backends[name]), self._backends[name]
+            # What is sequential is on this loop, and need not wait for it.
+            is_ahead = workers is not None and backend.concurrency is not Concurrency.SEQUENTIAL
+            of_place[lane] = Room(workers, Ahead(workers) if is_ahead and workers is not None else None)
+        if self._commands not in of_place:
+            of_place[self._commands] = _limited(self._commands)
+        for lane, room in of_place.items():
+            self._rooms[lane] = room
+            lane.put_in_order(order, room)
+        for main, alone in self._alone.items():
+            self._add_in_order(alone, main)
+        for (main, _), gate in self._gates.items():
+            self._add_in_order(gate, main)
+        for main, staging in self._staging.items():
+            staging.put_in_order(order)
+            if staging.leads_to is not None and staging.leads_to.room is None:
+                self._add_in_order(staging.leads_to, main)
+
+    def _add_in_order(self, lane: Lane, main: Lane) -> None:
+        """A lane leads to the place of another."""
+        if self._order is not None:
+            if main not in self._rooms:
+                self._rooms[main] = main.room or Room(None)
+            self._rooms[lane] = self._rooms[main]
+            lane.put_in_order(self._order, self._rooms[main])
+
     def workers(self) -> dict[str, int | None]:
         """How many tasks can run at once, by place; None where there is no limit."""
         known = {self._loop.place: self._loop.capacity, self._commands.place: self._commands.capacity}
@@ -194,7 +230,7 @@ class Places:
         found = {place: Counts(number) for place, number in workers.items()}
         for lane in {*self.behind, *self._staging.values()}:
             counts = found[lane.place]
-            counts.ready += len(lane.ready)
+            counts.ready += len(lane.gather())
             if lane.admission is not None:
                 counts.held += lane.admission.held
                 counts.ready += len(lane.admission.admitted)
@@ -233,8 +269,11 @@ class Places:
                 # over to keep the workers busy, and no more: the files of the rest need not be there yet.
                 target = Lane(lane.place, workers and _EACH * workers, f"{_EACH} × workers")
                 target.tells = lane.tells
+                self._add_in_order(target, lane)
                 self.behind[target] = place
             staging = self._staging[lane] = Lane(lane.place, AT_ONCE, leads_to=target)
+            if self._order is not None:
+                staging.put_in_order(self._order)
         return staging
 
     def under_way(self) -> int:
@@ -260,6 +299,11 @@ def _refuse_later(definition: Definition, backend: str) -> None:
             f"and its resource {later.name!r} is an async generator, which needs one that stays.\n"
             f"  On the engine's own loop it has one:  leave backend={backend!r} away"
         )
+
+
+def _limited(lane: Lane) -> Room:
+    """What there is room for that an option limits."""
+    return Room(lane.capacity)
 
 
 def _workers(backend: ExecutionBackend) -> int | None:

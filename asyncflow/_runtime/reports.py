@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
+from collections.abc import Iterable
 from itertools import repeat
 from time import perf_counter
 from typing import Any, Final
@@ -74,6 +75,8 @@ class Reports:
             most: how many to take at most.
         """
         live, record = self._scheduler.live, self.record
+        if self._scheduler.order is not None:
+            self._measure(events.copy())
         many = min(len(events), most)  # not "while events": threads may add to them for ever
         now = perf_counter() if many else 0.0
         ran_ids: list[int] = []
@@ -154,6 +157,14 @@ class Reports:
         has_begun = task is not None and kind == STARTED and task.story & NOW != SUBMITTED
         if task is not None and not task.done() and not has_begun:
             events.appendleft(event)
+
+    def _measure(self, events: Iterable[Event]) -> None:
+        """Where the order of tasks matters, go by how long they run."""
+        for kind, task_id, payload in events:
+            if kind == RAN and task_id in self._scheduler.live:
+                room = self._scheduler.live[task_id].lane.room
+                if room is not None:
+                    room.ran(payload[1] - payload[0])
 
     def succeeded(self, task: Any, value: object) -> None:
         """A body has ended with a value; what follows from it is carried out at the next `flush`."""

@@ -20,6 +20,7 @@ from .._core.files import File
 from .._core.first_failures import stopped_around
 from .._core.lanes import Lane
 from .._core.limits import Limit
+from .._core.order import Order
 from .._core.scheduler import Scheduler
 from .._core.states import PENDING
 from .._core.task import CallSite, Definition, Task
@@ -48,6 +49,7 @@ from .gate import Gate
 from .holding import Holding
 from .hooks import Hook, Hooks
 from .inbox import Inbox
+from .inputs import waited_for
 from .joins import Joins
 from .log import RunLog
 from .mending import Mending
@@ -81,6 +83,7 @@ class Run:
         contains_commands: whether each command is to run in a control group of its own.
         stops: whether all is cancelled at the first failure.
         limits: of the engine, by name, to which others may be added; None if tasks are not to wait for any.
+        ageing: seconds in which a task rises by 1 that is not over; None if none does.
         report_limit: for how many tasks what happens is kept, one by one; 0 to keep nothing.
         audience: those who listen.
         journal: one of them; is closed at the end.
@@ -112,12 +115,14 @@ class Run:
         contains_commands: bool = False,
         stops: bool = False,
         limits: Mapping[str, Limit] | None = None,
+        ageing: float | None = None,
         report_limit: int = 0,
         audience: Audience | None = None,
         journal: Journal | None = None,
     ) -> None:
         self.loop = asyncio.get_running_loop()
         self.backends = backends  # not a copy: it tells the runs of one engine from those of others
+        self.ageing = ageing
         self.thread = get_ident()
         self.closed: str | None = None  # why no call is taken any more
         self.is_ours = True
@@ -139,6 +144,8 @@ class Run:
         self.hooks_due: list[Hook] | None = None
         """That are still to be run at its end, the last one first."""
         held_here(self)
+        if ageing is not None:
+            self.put_in_order()
 
     def _wire(self, implicit_data: bool, stops: bool) -> None:
         """Make the parts down which goes what tasks have come to; what follows comes back by the scheduler and the
@@ -338,6 +345,8 @@ class Run:
         self.burst.site = site
         if self.record is not None:
             self.record.turn(number, site, owner, perf_counter())
+        if self.scheduler.order is not None:
+            self.scheduler.order.passes(self.loop.time(), number - 1)
         return site
 
     def moved(self, task: Task, code: CodeType, at: int) -> None:
@@ -377,7 +386,15 @@ class Run:
         """Where the calls of a function run."""
         if definition.timeout is not None:
             self.inbox.starts_matter = True
+        if definition.priority is not None:
+            self.put_in_order()
         return self.places.lane_for(definition)
+
+    def put_in_order(self) -> None:
+        """Have tasks go by their priority from now on."""
+        if self.scheduler.order is None and not self.is_dry:
+            order = self.scheduler.order = Order(self.scheduler.live, waited_for, self.ageing)
+            self.places.put_in_order(order)
 
     @property
     def engine(self) -> object:

@@ -62,6 +62,13 @@ class ExecutorBackend(ExecutionBackend):
         self._cut_short: set[int] = set()
 
     @property
+    def workers(self) -> int | None:  # type: ignore[override]  # here it depends on the executor
+        """As the executors of the standard library have it, and those that are built like them; None if it does not
+        tell."""
+        told: object = getattr(self._executor or self._theirs, "_max_workers", None)
+        return told if type(told) is int else None
+
+    @property
     def needs_pickle(self) -> bool:  # type: ignore[override]  # here it depends on the executor
         """Whether functions leave this process."""
         return not self._is_in_process()

@@ -12,6 +12,7 @@ from asyncflow._core.dependents import tell_more
 from asyncflow._core.gates import Admission, Slots
 from asyncflow._core.lanes import Lane
 from asyncflow._core.limits import Limit
+from asyncflow._core.order import Order
 from asyncflow._core.scheduler import Scheduler
 from asyncflow._core.states import State
 from asyncflow._core.task import Task
@@ -52,6 +53,7 @@ class Habits:
     chains: int = 30  # calls for the lane on which chains are submitted as a whole
     capacity: int | None = 3
     slots: int | None = 2  # of all gates together
+    priorities: int | None = None  # calls that have one; None for a run that knows of none
 
 
 class Drill:
@@ -81,6 +83,10 @@ class Drill:
         self.gates = [Lane("backend 'thread'", admission=Admission(slots, each)) for each in needed]
         self.lanes = [self.block_lane, self.chain_lane, *self.plain_lanes, *self.gates]
         self.queue = self.scheduler.lanes.queue
+        if habits.priorities is not None:
+            order = self.scheduler.order = Order(self.scheduler.live, self._waits_for_now, ageing=3.0)
+            for lane in self.lanes:
+                lane.put_in_order(order)
         self.delayed: list[Task] = []
         self.in_chains = 0
         self.dependencies: dict[Task, list[Task]] = {}
@@ -175,7 +181,12 @@ class Drill:
             args, self.expected[number] = (slot,), (slot.value,)
         else:
             args, self.expected[number] = self._arguments([self.slots[each.id] for each in chosen])
-        task = PlainTask(number, definition(f"f{number}", is_block=is_block), lane, args, {}, object(), owner)
+        priority = None
+        if self.scheduler.order is not None:
+            self.scheduler.order.passes(float(number), number - 1)
+            priority = self.random.choice((-1, 1, 2.5)) if self._often(self.habits.priorities or 0) else None
+        called = definition(f"f{number}", is_block=is_block, priority=priority)
+        task = PlainTask(number, called, lane, args, {}, object(), owner)
         slot = self.slots[number] = Slot(f"value of {number}")
         slot.task = task
         self.tasks[number] = task
@@ -184,6 +195,9 @@ class Drill:
         self.dependencies[task] = dependencies
         self.oracle.called(number, [each.id for each in dependencies], owner.id if owner else None)
         self.scheduler.called(task, dependencies)
+
+    def _waits_for_now(self, task: Task) -> list[Task]:
+        return [each for each in self.dependencies[task] if each.state in UNDECIDED]
 
     def _lane(self, is_block: bool) -> Lane:
         if is_block:
@@ -210,10 +224,12 @@ class Drill:
         self._admit()
         if is_others_turn:
             return []
-        batch = gates.take(lanes, lane, self.queue, 0.0)
+        is_ordered = self.scheduler.order is not None
+        batch = gates.take(lanes, lane, self.queue, 0.0, len(lane.ready) or 1 if is_ordered else None)
         if batch is not None:
             return batch
-        for task in lanes.take_to_hold(lane, gates.first_in_line(lanes, lane)):
+        most = len(lane.ready) if is_ordered else gates.first_in_line(lanes, lane)
+        for task in lanes.take_to_hold(lane, most):
             weights = lane.admission.amounts
             if weights is None:
                 limits = self.random.sample(self.limits, self.random.choice((1, 2)))

@@ -105,7 +105,8 @@ def _keeps_its_children(task: Task, scheduler: Scheduler) -> None:
 def _is_in_order(lane: Lane, where: dict[Task, State], scheduler: Scheduler) -> None:
     here = [task for task in where if task.lane is lane]
     admitted = () if lane.admission is None else lane.admission.admitted
-    queued = [*lane.ready, *admitted]
+    queued = [*lane.unblocked, *lane.ready, *admitted]
+    assert lane.is_due or not lane.unblocked, lane.place
     held = Counter(task for task in queued if where[task] is State.READY)
     assert held == Counter(task for task in here if where[task] is State.READY and not task.is_held), (
         lane.place

@@ -50,11 +50,17 @@ def body(*args: Any, **kwargs: Any) -> None:
 
 
 def definition(
-    name: str = "fit", *, is_block: bool = False, is_coroutine: bool = False, timeout: float | None = None
+    name: str = "fit",
+    *,
+    is_block: bool = False,
+    is_coroutine: bool = False,
+    timeout: float | None = None,
+    priority: float | None = None,
 ) -> Definition:
     """What all calls of one function share."""
     kind = "block" if is_block else "function"
-    return Definition(body, kind, TaskOptions(name=name, timeout=timeout), is_coroutine=is_coroutine)
+    options = TaskOptions(name=name, timeout=timeout, priority=priority)
+    return Definition(body, kind, options, is_coroutine=is_coroutine)
 
 
 class PlainTask(Task):
@@ -94,12 +100,13 @@ class Bench:
         lane: Lane | None = None,
         is_block: bool = False,
         args: tuple[Any, ...] = (1, 2),
+        priority: float | None = None,
     ) -> Task:
         """Make a call."""
         self.count += 1
         task = PlainTask(
             self.count,
-            definition(name, is_block=is_block),
+            definition(name, is_block=is_block, priority=priority),
             lane or self.lane,
             args,
             {"degree": 3},

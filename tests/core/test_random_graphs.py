@@ -35,6 +35,7 @@ habits = st.builds(
     dependencies=st.sampled_from([1, 3, 8]),
     chains=st.sampled_from([0, 30, 95]),
     capacity=st.sampled_from([None, 1, 3]),
+    priorities=st.sampled_from([None, None, 30]),
 )
 
 

@@ -1,0 +1,338 @@
+"""Decides which of the tasks that could run goes first, in a run where any has a priority.
+
+A run without priorities knows nothing of this. With the first one it has an `Order`, and its lanes hold what is ready
+in a `ByPriority`. A task's standing is the highest of its own priority and of all that wait for it, so that what is
+urgent does not wait behind what is not: whoever comes to wait for a task raises it, and what it waits for in turn.
+
+Nothing here reads a clock: times are seconds on any clock that does not go back, given by the caller.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from heapq import heapify, heappop, heappush
+from math import inf
+from typing import TYPE_CHECKING, Any, Final
+
+from .pace import MOST, Ahead
+from .states import CANCELLING, NOW, PENDING, READY, RUNNING
+from .task import Task
+
+if TYPE_CHECKING:
+    from .lanes import Lane, Lanes
+
+_USUAL: Final = 0.0
+"""The priority of a task of which nothing is said."""
+
+
+class Rank:
+    """What decides when a task goes, of one for which that is not as usual.
+
+    Args:
+        own: the task's priority, or that of the block around it.
+        wanted: the highest of all that wait for it; None if none of these goes before it.
+    """
+
+    __slots__ = ("own", "wanted")
+
+    def __init__(self, own: float, wanted: float | None) -> None:
+        self.own = own
+        self.wanted = wanted
+
+    @property
+    def standing(self) -> float:
+        """The higher of the two."""
+        return self.own if self.wanted is None else max(self.own, self.wanted)
+
+
+def standing_of(task: Task) -> float:
+    """The highest of a task's own priority and of all that wait for it."""
+    rank = task.rank
+    return _USUAL if rank is None else rank.standing
+
+
+class Order:
+    """The priorities of one run's tasks.
+
+    Args:
+        live: the tasks that are not over, by number.
+        awaited: tells what a task waits for that has not begun, and a block whose body is over.
+        ageing: seconds in which a task that is not over rises by 1, counted from its call; None if none does.
+    """
+
+    __slots__ = ("_ageing", "_awaited", "_begins", "_lanes", "_live", "_periods", "period", "raised")
+
+    def __init__(
+        self,
+        live: Mapping[int, Task],
+        awaited: Callable[[Task], Sequence[Task]],
+        ageing: float | None = None,
+    ) -> None:
+        self._lanes: list[Lane] = []
+        self._live = live
+        self._awaited = awaited
+        self._ageing = ageing
+        # When a task was called is told by its number: of each period, that of the first call in it. A period is so
+        # many seconds in which a task rises by 1, and those called in one are equals.
+        self._begins = [0]
+        self._periods = [0]
+        self.period = 0
+        """The present one."""
+        self.raised: list[Task] = []
+        """Tasks in no lane's queue, as those that wait for limits, which stand otherwise than before; whoever has
+        looked at them empties it."""
+
+    # -- what happens -------------------------------------------------------------------------------------
+
+    def passes(self, now: float, last: int) -> None:
+        """Time has passed, or may have: what is called from now on is of another period.
+
+        Args:
+            now: seconds.
+            last: number of the last call.
+        """
+        if self._ageing is None:
+            return
+        period, begins, periods = int(now // self._ageing), self._begins, self._periods
+        if period == self.period:
+            return
+        self.period = period
+        if begins[-1] == last + 1:  # nothing was called in that one
+            del begins[-1], periods[-1]
+        begins.append(last + 1)
+        periods.append(period)
+        oldest = next(iter(self._live), last + 1)
+        unasked = bisect_right(begins, oldest) - 1
+        del begins[:unasked], periods[:unasked]
+        self.raised = [task for task in self._live.values() if task.is_held]
+
+    def called(self, task: Task, dependencies: Sequence[Task]) -> None:
+        """A call was made. It goes by its own priority, or by that of the block around it, and is as urgent as what
+        waits for that block."""
+        own, owner = task.definition.priority, task.owner
+        around = None if owner is None else owner.rank
+        if own is None:
+            own = _USUAL if around is None else around.own
+        wanted = None if around is None else around.wanted
+        if own or wanted is not None:
+            task.rank = Rank(own, wanted)
+        self.waits(task, dependencies)
+
+    def waits(self, task: Task, dependencies: Iterable[Task]) -> None:
+        """A task waits for others, which are not to stand behind it."""
+        todo, least = list(dependencies), standing_of(task)
+        while todo:
+            each = todo.pop()
+            now = each.story & NOW
+            if now >= CANCELLING:
+                continue
+            rank, is_block = each.rank, each.definition.is_block
+            if rank is None:
+                if least <= _USUAL and not is_block:
+                    continue
+                rank = each.rank = Rank(_USUAL, None)
+            # What is inside of a block may have said that it is less urgent than the block is.
+            known = rank.wanted if is_block else rank.standing
+            if known is not None and known >= least:
+                continue
+            rank.wanted = least
+            if now == READY:
+                self._stands_otherwise(each)
+            elif now == PENDING:
+                todo.extend(self._awaited(each))
+            elif is_block:
+                todo.extend((each.children or {}).values())
+                if now == RUNNING:
+                    todo.extend(self._awaited(each))
+
+    def _stands_otherwise(self, task: Task) -> None:
+        ready = task.lane.ready
+        if task.is_held:
+            self.raised.append(task)
+        elif isinstance(ready, ByPriority):
+            ready.move(task)
+
+    # -- who goes first -----------------------------------------------------------------------------------
+
+    def add(self, lane: Lane) -> None:
+        """A lane's tasks go by this from now on."""
+        self._lanes.append(lane)
+
+    def wake(self, lanes: Lanes) -> None:
+        """Have all lanes looked at that have something: a slot that came free in one may be for another."""
+        for lane in self._lanes:
+            if self._first_in(lane) < inf:
+                lanes.wake(lane)
+
+    def first_of(self, due: list[Lane]) -> Lane:
+        """Take out the lane that is to be looked at next."""
+        at = min(range(len(due)), key=lambda number: self._first_in(due[number]))
+        return due.pop(at)
+
+    def most(self, lane: Lane, due: Iterable[Lane]) -> int:
+        """How many tasks of a lane may be taken that go before those of others, as far as there is room.
+
+        Args:
+            lane: whose first goes before all others.
+            due: the other lanes that are due.
+        """
+        if lane.room is None:
+            return MOST
+        left, ready = lane.room.left(), lane.ready
+        others = min((self._first_in(each) for each in due if each.room is not None), default=inf)
+        if not left:
+            lane.is_due = False  # it is looked at again when one is over
+            return 0
+        if others == inf or not isinstance(ready, ByPriority):
+            return left
+        return max(1, ready.up_to(others, left))
+
+    def _first_in(self, lane: Lane) -> float:
+        """The key of the first that could go on; infinite for a lane without any. What is only staged goes before."""
+        ready = lane.gather()
+        if lane.room is None:
+            return -inf if ready else inf
+        first = ready.first_key() if isinstance(ready, ByPriority) else inf
+        if lane.admission is not None and lane.admission.admitted:
+            first = min(first, self.key(lane.admission.admitted[0]))
+        return first
+
+    def key(self, task: Task) -> float:
+        """Of two tasks, the one for which it is lower goes first, at any time."""
+        return self._period_of(task) - standing_of(task)
+
+    def standing(self, task: Task) -> float:
+        """How high a task stands in this period."""
+        return self.period - self.key(task)
+
+    def _period_of(self, task: Task) -> int:
+        """When it was called. Not how long it has been ready: what was begun would stand behind all that was called
+        with it and was not begun."""
+        if self._ageing is None:
+            return 0
+        return self._periods[max(0, bisect_right(self._begins, task.id) - 1)]
+
+
+class Room:
+    """How many tasks a place may have where their order matters; all lanes to it share that.
+
+    Args:
+        capacity: of the place; None for any number.
+        ahead: how many more it is handed; None for none.
+    """
+
+    __slots__ = ("_ahead", "_capacity", "lanes")
+
+    def __init__(self, capacity: int | None, ahead: Ahead | None = None) -> None:
+        self._capacity = capacity
+        self._ahead = ahead
+        self.lanes: list[Lane] = []
+
+    def _taken(self) -> int:
+        return sum(lane.taken for lane in self.lanes)
+
+    def left(self) -> int:
+        """How many more tasks it may be handed, and no more than `MOST`."""
+        if self._capacity is None:
+            return MOST
+        taken = self._taken()
+        capacity = self._capacity if self._ahead is None else self._ahead.capacity(taken)
+        return max(0, min(MOST, capacity - taken))
+
+    def handed(self) -> None:
+        """It was handed some."""
+        if self._ahead is not None:
+            self._ahead.taken = self._taken()
+
+    def ran(self, seconds: float) -> None:
+        """A task has run there, for so long."""
+        if self._ahead is not None:
+            self._ahead.saw(seconds)
+
+
+class ByPriority:
+    """What is ready in a lane, in order of priority, and among equals from left to right. It has what `Lane` asks of a
+    deque.
+
+    Args:
+        order: tells who goes first.
+        tasks: that are ready already, from left to right.
+    """
+
+    __slots__ = ("_entries", "_heap", "_left", "_order", "_right")
+
+    def __init__(self, order: Order, tasks: Iterable[Task] = ()) -> None:
+        self._order = order
+        self._heap: list[tuple[float, int, Task]] = []  # with some that were moved, or taken out
+        self._entries: dict[Task, tuple[float, int, Task]] = {}
+        self._left = self._right = 0  # places among equals: the next to the left is lower by 1
+        self.extend(tasks)
+
+    def append(self, task: Task) -> None:
+        """Add one behind its equals."""
+        self._right += 1
+        self._enter(task, self._right)
+
+    def extend(self, tasks: Iterable[Task]) -> None:
+        """Add some, one behind the other."""
+        for task in tasks:
+            self.append(task)
+
+    def extendleft(self, tasks: Iterable[Task]) -> None:
+        """Add some before their equals, the last before all."""
+        for task in tasks:
+            self._left -= 1
+            self._enter(task, self._left)
+
+    def move(self, task: Task) -> None:
+        """A task stands higher than before. Nothing happens if it is not here."""
+        entry = self._entries.get(task)
+        if entry is not None and self._order.key(task) != entry[0]:
+            self._enter(task, entry[1])
+
+    def popleft(self) -> Task:
+        """Take out the first."""
+        while True:
+            entry = heappop(self._heap)
+            if self._entries.get(entry[2]) is entry:
+                del self._entries[entry[2]]
+                return entry[2]
+
+    def first_key(self) -> float:
+        """The key of the first; infinite if there is none."""
+        while self._heap and self._entries.get(self._heap[0][2]) is not self._heap[0]:
+            heappop(self._heap)
+        return self._heap[0][0] if self._heap else inf
+
+    def up_to(self, key: float, most: int) -> int:
+        """How many have no higher key than this, and no more than ``most``."""
+        found, below = 0, [0]
+        while below and found < most:
+            at = below.pop()
+            if at < len(self._heap) and self._heap[at][0] <= key:
+                found += self._entries.get(self._heap[at][2]) is self._heap[at]
+                below += (2 * at + 1, 2 * at + 2)
+        return found
+
+    def clear(self) -> None:
+        """Take out all."""
+        self._heap.clear()
+        self._entries.clear()
+
+    def __iter__(self) -> Iterator[Task]:
+        return iter([task for _, _, task in sorted(self._entries.values(), key=_key_and_place)])
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def _enter(self, task: Task, place: int) -> None:
+        entry = self._entries[task] = (self._order.key(task), place, task)
+        heappush(self._heap, entry)
+        if len(self._heap) > 2 * len(self._entries) + 8:  # those that were moved would gather
+            self._heap = list(self._entries.values())
+            heapify(self._heap)
+
+
+def _key_and_place(entry: tuple[float, int, Any]) -> tuple[float, int]:
+    return entry[:2]
