@@ -49,6 +49,8 @@ def called(scheduler: Scheduler, task: Task, join: Join) -> None:
         around = task.owner.with_rare()
         around.children = around.children or {}
         around.children[task.id] = task
+    if scheduler.order is not None:
+        scheduler.order.called(task, join.sources)
     rare = task.with_rare()
     rare.join, rare.blames = join, []  # not None: no task that is made ready without a look at it
     count(scheduler, task, join)

@@ -140,7 +140,8 @@ class Order:
             if now == READY:
                 self._stands_otherwise(each)
             elif now == PENDING:
-                todo.extend(self._awaited(each))
+                join = None if each.rare is None else each.rare.join
+                todo.extend(self._awaited(each) if join is None else join.sources)
             elif is_block:
                 todo.extend((each.children or {}).values())
                 if now == RUNNING:

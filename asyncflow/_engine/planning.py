@@ -61,6 +61,7 @@ async def plan_of(
         decisions=rehearsal.decided.told(),
         findings=[*rehearsal.forgiving.found.findings, *_checked_together(engine, rehearsal, calls)],
         checkpoints=rehearsal.notes.checkpoints,
+        limits=rehearsal.notes.limits(),
         start=_starter(target, name, begin),
     )
     for each in rehearsal.together:
@@ -84,6 +85,7 @@ async def plan_so_far(engine: EngineBase) -> Plan:
             decisions=run.decided.told(),
             findings=_checked(engine, run.notes, calls),
             checkpoints=run.notes.checkpoints,
+            limits=run.notes.limits(),
         )
     if run.teller is None:
         raise RuntimeError(

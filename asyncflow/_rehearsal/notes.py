@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import Sequence
+from itertools import count
 from types import CodeType
 from typing import TYPE_CHECKING, Any, Final
 
 from .._core.files import declared
 from .._core.joins import KIND as JOIN
+from .._core.limits import Limit
 from .._core.options import TaskOptions
 from .._core.story import called_at, place_in
 from .._core.task import Definition, Task
@@ -19,6 +21,7 @@ from .._runtime.future import TaskFuture
 from .._runtime.places import Places
 from .._runtime.scope import SCOPE
 from ..plan.rehearsed import Lack, RehearsedCall
+from ..plan.tasks import PlannedLimit
 from .checkpoints import Checkpoint, checkpoint_of, waits_for
 from .files import Order, reads_of_all
 from .future import RehearsedFuture, has_value
@@ -45,6 +48,7 @@ class Notes:
         self._futures: dict[int, TaskFuture[object]] = {}  # held, so that their values can be told
         self._waited: dict[int, dict[int | None, int]] = {}
         self.checkpoints: list[Checkpoint] = []
+        self._limits: dict[str, Limit] = {}
         self.lacks: list[Lack] = []
         self.site: tuple[CodeType | None, int] = (None, 0)
         """Of the call that is being made, to which what is adopted belongs."""
@@ -71,7 +75,10 @@ class Notes:
         call.place = lane.place
         options = definition.options
         call.retries, call.deadline = options.retries, options.deadline
-        call.limits = _weights(options)
+        call.limits = self._weights(options)
+        call.max_concurrent = None if options.max_concurrent is None else int(options.max_concurrent.most())
+        around = None if call.block is None else self.by_id[call.block]
+        call.priority = (around.priority if around else 0.0) if options.priority is None else options.priority
         call.needs_pickle = bool(getattr(self._real.behind.get(lane), "needs_pickle", False))
         if future.files is not None:
             files = declared(given.args, given.kwargs)
@@ -99,6 +106,32 @@ class Notes:
         """Something that others do was made a node of the graph."""
         future.site = future.site.changed(code=self.site[0], at=self.site[1])
         self._noted(future, "awaitable", future.definition.fn, (), {})
+
+    def _weights(self, options: TaskOptions) -> tuple[tuple[str, float | None], ...]:
+        """Limits that a task needs, by name, each with how much; None for what only its arguments tell."""
+        weights = (options.limits or {}).items()
+        return tuple(
+            (self._name_of(limit), None if callable(weight) else float(weight)) for limit, weight in weights
+        )
+
+    def _name_of(self, limit: Limit | str) -> str:
+        """What a limit is called in the plan: its name, of which there may be several."""
+        known = self._real.limit(limit) if isinstance(limit, str) else limit
+        if known is None:  # which is a finding
+            return str(limit)
+        name = known.name
+        for number in count(2):
+            if self._limits.setdefault(name, known) is known:
+                break
+            name = f"{known.name} ({number})"
+        return name
+
+    def limits(self) -> list[PlannedLimit]:
+        """The limits that were named, as they are now."""
+        return [
+            PlannedLimit(name, limit.concurrency, limit.rate, limit.per, limit.burst)
+            for name, limit in sorted(self._limits.items())
+        ]
 
     def _noted(
         self, future: TaskFuture[object], kind: str, fn: Any, args: tuple[object, ...], kwargs: Any
@@ -207,11 +240,4 @@ class Notes:
         self._futures.clear()
         self._waited.clear()
         self.checkpoints.clear()
-
-
-def _weights(options: TaskOptions) -> tuple[tuple[str, float | None], ...]:
-    """Limits that a task needs, by name, each with how much; None for what only its arguments tell."""
-    return tuple(
-        (limit if isinstance(limit, str) else limit.name, None if callable(weight) else float(weight))
-        for limit, weight in (options.limits or {}).items()
-    )
+        self._limits.clear()

@@ -126,6 +126,10 @@ class Places:
                 return self._gate_to(lane, amounts)
         return lane if definition.retries is None else self._without_chains(lane)
 
+    def limit(self, name: str) -> Limit | None:
+        """One of the engine's limits; None if there is none of that name."""
+        return (self._limits or {}).get(name)
+
     def lane_in_the_end(self, definition: Definition) -> Lane:
         """Where the calls of a function run, whatever they need of limits."""
         if definition.is_block:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from .diff import Change, PlanDiff
 from .plan import CriticalPath, Plan
-from .tasks import Checkpoint, Edge, Finding, PlannedFile, PlannedTask
+from .tasks import Checkpoint, Edge, Finding, PlannedFile, PlannedLimit, PlannedTask
 
 __all__ = [
     "Change",
@@ -19,6 +19,7 @@ __all__ = [
     "Plan",
     "PlanDiff",
     "PlannedFile",
+    "PlannedLimit",
     "PlannedTask",
 ]
 

@@ -10,7 +10,7 @@ from typing import Any, Final, cast
 from ..errors import CircularDependency
 from .plan import Plan
 from .rehearsed import RehearsedCall
-from .tasks import Checkpoint, Edge, EdgeKind, Finding, Kind, PlannedFile, PlannedTask
+from .tasks import Checkpoint, Edge, EdgeKind, Finding, Kind, PlannedFile, PlannedLimit, PlannedTask
 
 _NO_TASKS: Final = ("output", "join")
 _Makers = Callable[[int, int, EdgeKind], Iterable[Edge]]
@@ -22,6 +22,7 @@ def planned(
     decisions: Iterable[str] = (),
     findings: Iterable[Finding] = (),
     checkpoints: Iterable[tuple[tuple[int, ...], int | None]] = (),
+    limits: Iterable[PlannedLimit] = (),
     start: Callable[[], Awaitable[Any]] | None = None,
 ) -> Plan:
     """The plan of what was rehearsed.
@@ -31,6 +32,7 @@ def planned(
         decisions: in words.
         findings: what is wrong, in any order.
         checkpoints: tasks that code has waited for, and which of these it had passed before.
+        limits: that they name.
         start: begins the very thing that was rehearsed, for real.
     """
     tasks = [_task(call) for call in calls if call.kind not in _NO_TASKS]
@@ -42,6 +44,7 @@ def planned(
         edges=[edge for edge in edges if edge.dependency in there],
         decisions=list(decisions),
         findings=_by_place(findings),
+        capacities=list(limits),
         start=start,
     )
     try:
@@ -75,6 +78,8 @@ def _task(call: RehearsedCall) -> PlannedTask:
         call.limits,
         call.detached,
         call.on_failure,
+        call.max_concurrent,
+        call.priority,
     )
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from .._show.outline import Facts, Notes, Outline, Table
 from .._show.words import counted, listed, name_of, path, plain, size
 from . import findings_text
+from .scarce import Shared
 from .task_network import TaskNetwork
 from .tasks import PlannedTask
 from .times import Times
@@ -129,6 +130,16 @@ def _facts(plan: Plan, net: TaskNetwork) -> dict[str, str]:
     detached = [task for task in plan.tasks if task.detached]
     if detached:
         facts["Detached"] = f"{_counted(detached)}: nobody waits for them"
+    shared = Shared(net, plan.capacities)
+    if shared.limits:
+        users = Counter(number for needs in shared.needs.values() for number, _ in needs)
+        told = [
+            f"{plain(name)} ({limit.told}): {counted(users[number], 'task')}"
+            for number, (name, limit) in enumerate(shared.limits.items())
+        ]
+        facts["Limits"] = "; ".join(told[:_NOTES]) + (
+            f"; {len(told) - _NOTES:,} more" if told[_NOTES:] else ""
+        )
     blocks = [task for task in plan.tasks if task.kind == "block"]
     if blocks:
         facts["Blocks"] = _counted(blocks)

@@ -17,8 +17,9 @@ from .diff import PlanDiff, diff
 from .digraph import digraph
 from .durations import Durations, Lengths
 from .outline import outline_of
+from .scarce import OtherLimits, Shared
 from .task_network import TaskNetwork
-from .tasks import Checkpoint, Edge, Finding, PlannedTask
+from .tasks import Checkpoint, Edge, Finding, PlannedLimit, PlannedTask
 from .times import Times
 
 _AS_EDGES_ARE_KEPT: Final = attrgetter("dependent", "dependency", "kind", "file", "optional")
@@ -55,6 +56,7 @@ class Plan(Outlined):
         decisions: where the workflow took a branch by a value that no plan can know, in words, with the place.
         findings: what is wrong with the wiring.
         checkpoints: where code has waited; each after the one that it names as before it.
+        capacities: how much there is of the limits that tasks name; of those that are left out, any amount.
         start: begins the very thing that was planned, for `run`. It is no part of what the plan tells: plans with
             another one, or with none, may be equal.
 
@@ -68,6 +70,7 @@ class Plan(Outlined):
     decisions: tuple[str, ...]
     findings: tuple[Finding, ...]
     checkpoints: tuple[Checkpoint, ...]
+    capacities: tuple[PlannedLimit, ...]
     _start: Callable[[], Awaitable[object]] | None = field(compare=False, repr=False)
     _network: TaskNetwork = field(compare=False, repr=False)
 
@@ -79,6 +82,7 @@ class Plan(Outlined):
         decisions: Iterable[str] = (),
         findings: Iterable[Finding] = (),
         checkpoints: Iterable[Checkpoint] = (),
+        capacities: Iterable[PlannedLimit] = (),
         start: Callable[[], Awaitable[object]] | None = None,
     ) -> None:
         in_order = tuple(sorted(tasks, key=attrgetter("id")))
@@ -89,12 +93,14 @@ class Plan(Outlined):
         put(self, "decisions", tuple(decisions))
         put(self, "findings", tuple(findings))
         put(self, "checkpoints", tuple(checkpoints))
+        put(self, "capacities", tuple(capacities))
         put(self, "_start", start)
         put(self, "_network", TaskNetwork(in_order, unique, self.checkpoints))
 
     def __reduce__(self) -> Any:
         # nothing to run elsewhere
-        return _restored, (self.tasks, self.edges, self.decisions, self.findings, self.checkpoints)
+        parts = self.tasks, self.edges, self.decisions, self.findings, self.checkpoints, self.capacities
+        return _restored, parts
 
     # -- what to do with it --------------------------------------------------------------------------------
 
@@ -193,7 +199,9 @@ class Plan(Outlined):
         points, length = Times(self._network, durations).critical_path()
         return CriticalPath(tuple(self.tasks[point] for point in points), length)
 
-    def makespan(self, workers: int, durations: Durations | None = None) -> float:
+    def makespan(
+        self, workers: int, durations: Durations | None = None, *, limits: OtherLimits | None = None
+    ) -> float:
         """How long the whole takes on so many workers, planned by list scheduling.
 
         A worker that comes free takes, of what can start, the task with the longest path to the end: "highest level
@@ -203,31 +211,43 @@ class Plan(Outlined):
         "Bounds on multiprocessing timing anomalies", SIAM Journal on Applied Mathematics 17(2), 1969). What is waited
         for and not run takes no worker.
 
+        Tasks with limits, or `max_concurrent`, begin when there is what they need; where that follows from their
+        arguments, 1. Priorities go before the length of the path.
+
         Args:
             workers: how many tasks can run at once.
             durations: seconds by number or name of tasks, before what is expected of them.
+            limits: by name, what they might be instead: how much at once, a `PlannedLimit`, or None for no limit. That
+                of `max_concurrent` is called ``"max_concurrent of fit"``, with the name of the task.
 
         Returns:
-            Seconds.
+            Seconds; infinite if a task needs more of a limit than there is, or if a block holds what is inside needs.
 
         Raises:
-            TypeError: a duration, or the number of workers, is no number.
+            LookupError: no task names such a limit.
+            TypeError: a duration, a limit, or the number of workers, is no number.
             ValueError: less than one worker, a number that no task has, or a duration that is none.
         """
-        return Times(self._network, durations).makespan(workers)
+        return Times(self._network, durations, Shared(self._network, self.capacities, limits)).makespan(
+            workers
+        )
 
-    def limits(self, workers: int, durations: Durations | None = None) -> str:
+    def limits(
+        self, workers: int, durations: Durations | None = None, *, limits: OtherLimits | None = None
+    ) -> str:
         """What keeps it from being quicker on so many workers, in words and numbers.
 
         Args:
             workers: how many tasks can run at once.
             durations: seconds by number or name of tasks, before what is expected of them.
+            limits: what they might be instead, as for `makespan`.
 
         Raises:
-            TypeError: a duration, or the number of workers, is no number.
+            LookupError: no task names such a limit.
+            TypeError: a duration, a limit, or the number of workers, is no number.
             ValueError: less than one worker, a number that no task has, or a duration that is none.
         """
-        return Times(self._network, durations).limits(workers)
+        return Times(self._network, durations, Shared(self._network, self.capacities, limits)).limits(workers)
 
     @property
     def bytes_staged(self) -> int:
@@ -255,6 +275,7 @@ class Plan(Outlined):
             decisions=self.decisions,
             findings=self.findings,
             checkpoints=self.checkpoints,
+            capacities=self.capacities,
             start=self._start,
         )
 
@@ -272,7 +293,8 @@ class Plan(Outlined):
 
     def to_json(self) -> str:
         """The plan as text, from which `from_json` makes an equal one."""
-        return stored.to_json(self.tasks, self.edges, self.decisions, self.findings, self.checkpoints)
+        parts = self.tasks, self.edges, self.decisions, self.findings, self.checkpoints, self.capacities
+        return stored.to_json(*parts)
 
     @classmethod
     def from_json(cls, given: str | bytes) -> Plan:
@@ -282,8 +304,7 @@ class Plan(Outlined):
             ValueError: it is no such text, or one of a later version.
             CircularDependency: a task would wait for itself.
         """
-        tasks, edges, decisions, findings, checkpoints = stored.from_json(given)
-        return cls(tasks, edges, decisions=decisions, findings=findings, checkpoints=checkpoints)
+        return _restored(*stored.from_json(given))
 
     def to_networkx(self) -> object:
         """The plan as a `networkx.DiGraph`, from each task to those that wait for it.
@@ -340,13 +361,21 @@ class Plan(Outlined):
 
 
 def _restored(
-    tasks: tuple[PlannedTask, ...],
-    edges: tuple[Edge, ...],
-    decisions: tuple[str, ...],
-    findings: tuple[Finding, ...],
-    checkpoints: tuple[Checkpoint, ...],
+    tasks: Iterable[PlannedTask],
+    edges: Iterable[Edge],
+    decisions: Iterable[str],
+    findings: Iterable[Finding],
+    checkpoints: Iterable[Checkpoint],
+    capacities: Iterable[PlannedLimit],
 ) -> Plan:
-    return Plan(tasks, edges, decisions=decisions, findings=findings, checkpoints=checkpoints)
+    return Plan(
+        tasks,
+        edges,
+        decisions=decisions,
+        findings=findings,
+        checkpoints=checkpoints,
+        capacities=capacities,
+    )
 
 
 def _once_each(edges: Iterable[Edge]) -> tuple[Edge, ...]:

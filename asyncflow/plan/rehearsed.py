@@ -78,6 +78,8 @@ class RehearsedCall:
         limits: by name, each with how much of it the task needs; None where that follows from the arguments.
         detached: whether nobody waits for it.
         on_failure: of a block: what the first failure inside of it does, "stop" or "continue".
+        max_concurrent: how many calls of its function may run at once; None for any number.
+        priority: its own, or that of the block around it.
         folder: the working directory when the call was made, which its relative paths are relative to.
         inputs: files that it declares to read.
         outputs: files that it declares to make, by name.
@@ -112,6 +114,8 @@ class RehearsedCall:
     limits: tuple[tuple[str, float | None], ...] = ()
     detached: bool = False
     on_failure: str = "continue"
+    max_concurrent: int | None = None
+    priority: float = 0.0
     folder: str = "."
     inputs: Sequence[InputFile] = ()
     outputs: Mapping[str, OutputFile] | None = None

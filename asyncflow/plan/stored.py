@@ -9,17 +9,17 @@ from dataclasses import fields
 from typing import Any, Final, TypeVar
 
 from .._show import document, words
-from .tasks import Checkpoint, Edge, Finding, PlannedFile, PlannedTask
+from .tasks import Checkpoint, Edge, Finding, PlannedFile, PlannedLimit, PlannedTask
 
 VERSION: Final = 1
 _LONGEST: Final = 500  # characters of why something is refused
 
 _DEFAULTS: Final = {
     kind: [(each.name, each.default) for each in fields(kind)]
-    for kind in (PlannedFile, PlannedTask, Edge, Finding, Checkpoint)
+    for kind in (PlannedFile, PlannedTask, PlannedLimit, Edge, Finding, Checkpoint)
 }
-Record = TypeVar("Record", PlannedFile, PlannedTask, Edge, Finding, Checkpoint)
-Parts = tuple[list[PlannedTask], list[Edge], list[str], list[Finding], list[Checkpoint]]
+Record = TypeVar("Record", PlannedFile, PlannedTask, PlannedLimit, Edge, Finding, Checkpoint)
+Parts = tuple[list[PlannedTask], list[Edge], list[str], list[Finding], list[Checkpoint], list[PlannedLimit]]
 
 
 def to_json(
@@ -28,6 +28,7 @@ def to_json(
     decisions: Sequence[str],
     findings: Sequence[Finding],
     checkpoints: Sequence[Checkpoint],
+    capacities: Sequence[PlannedLimit],
 ) -> str:
     """Text that tells all that these are; what is as it mostly is, is left out."""
     told: dict[str, Any] = {
@@ -40,11 +41,13 @@ def to_json(
     }
     if checkpoints:
         told["checkpoints"] = checkpoints
+    if capacities:
+        told["capacities"] = capacities
     return json.dumps(told, allow_nan=False, default=_fields)
 
 
 def from_json(given: str | bytes) -> Parts:
-    """What such a text tells: tasks, edges, decisions, findings and checkpoints.
+    """What such a text tells: tasks, edges, decisions, findings, checkpoints and limits.
 
     Raises:
         ValueError: it is no such text, or of a version that is not known here.
@@ -59,6 +62,7 @@ def from_json(given: str | bytes) -> Parts:
         decisions,
         [_finding(each) for each in _list(told, "findings")],
         [_checkpoint(each) for each in _list(told, "checkpoints")] if "checkpoints" in told else [],
+        [_record(PlannedLimit, each) for each in _list(told, "capacities")] if "capacities" in told else [],
     )
 
 

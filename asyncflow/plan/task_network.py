@@ -9,6 +9,7 @@ waits for it.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from math import inf
 
 from .._graph.network import Network, circle, earliest, in_order
 from .._show.words import name_of, path
@@ -80,6 +81,21 @@ class TaskNetwork:
         checkpoint = self.tasks[point].checkpoint
         if checkpoint is not None:
             yield from (self.index[each] for each in self.checkpoints[checkpoint].waited_for)
+
+    def end_of(self, point: int) -> int:
+        """Where a task ends: of a block, its closing."""
+        return self._ends[point]
+
+    def standing(self) -> list[float] | None:
+        """How high each point stands: the highest of its own priority and of all that wait for it. None if no task has
+        one."""
+        if not any(task.priority for task in self.tasks):
+            return None
+        standing = [task.priority for task in self.tasks]
+        standing += [-inf] * (len(self.after) - len(standing))
+        for point in reversed(self.order):
+            standing[point] = max([standing[point], *(standing[each] for each in self.after[point])])
+        return standing
 
     def stages(self) -> tuple[tuple[PlannedTask, ...], ...]:
         """The tasks by how many come before them one after another; blocks are in none."""

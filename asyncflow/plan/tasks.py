@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import inf, isfinite
 from types import NoneType
 from typing import Final, Literal, get_args
 
@@ -62,6 +63,8 @@ class PlannedTask:
         limits: by name, each with how much of it the task needs; None where that follows from the arguments.
         detached: whether nobody waits for it, nor does the block inside which it is called.
         on_failure: of a block: what the first failure inside of it does, "stop" or "continue".
+        max_concurrent: how many calls of its function may run at once; None for any number.
+        priority: its own, or that of the block around it.
 
     Raises:
         TypeError: something of the wrong type.
@@ -83,6 +86,8 @@ class PlannedTask:
     limits: tuple[tuple[str, float | None], ...] = ()
     detached: bool = False
     on_failure: str = "continue"
+    max_concurrent: int | None = None
+    priority: float = 0.0
 
     def __post_init__(self) -> None:
         if type(self.checkpoint) not in _WHOLE_OR_NONE:
@@ -118,11 +123,60 @@ class PlannedTask:
         for name, weight in self.limits:
             if not _is_text(name) or (weight is not None and type(weight) not in (int, float)):
                 raise TypeError(f"{self.label}: a limit is a name, and how much of it, or None")
+            if weight is not None and not 0 <= weight < inf:
+                raise ValueError(f"{self.label}: limit {name!r}: nobody can need {weight!r} of it")
+        if type(self.max_concurrent) not in _WHOLE_OR_NONE or not (
+            self.max_concurrent is None or self.max_concurrent >= 1
+        ):
+            raise TypeError(
+                f"{self.label}: max_concurrent={self.max_concurrent!r}; a whole number is needed, 1 or more"
+            )
+        if type(self.priority) not in (int, float) or not isfinite(self.priority):
+            raise TypeError(f"{self.label}: its priority is {self.priority!r}; a number is needed")
 
     @property
     def label(self) -> str:
         """For messages: "fit (#4)"."""
         return f"{spelled(self.name)} (#{self.id})"
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedLimit:
+    """Something scarce that tasks share; they name it in `PlannedTask.limits`.
+
+    Args:
+        name: of the limit.
+        concurrency: how much may be in use at once; None for any amount.
+        rate: how much may begin in ``per`` seconds, on average; None for any amount.
+        per: seconds.
+        burst: how much may begin at once after a pause.
+
+    Raises:
+        TypeError: something that is no text, or no number.
+        ValueError: a number that is not above 0.
+    """
+
+    name: str
+    concurrency: float | None = None
+    rate: float | None = None
+    per: float = 1.0
+    burst: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not _is_text(self.name):
+            raise TypeError(f"{self!r}: a name is text")
+        for given in (self.concurrency, self.rate, self.per, self.burst):
+            if given is not None and type(given) not in (int, float):
+                raise TypeError(f"{self!r}: a limit has numbers")
+            if given is not None and not 0 < given < inf:
+                raise ValueError(f"{self!r}: the numbers of a limit are above 0")
+
+    @property
+    def told(self) -> str:
+        """In words: "2 at once, 10 in 1 s"."""
+        slots = "" if self.concurrency is None else f"{self.concurrency:g} at once"
+        pace = "" if self.rate is None else f"{self.rate:g} in {self.per:g} s"
+        return ", ".join(filter(None, (slots, pace)))
 
 
 @dataclass(frozen=True, slots=True)

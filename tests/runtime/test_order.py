@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from asyncflow import InputFile, OutputFile, WorkflowEngine
+from asyncflow import InputFile, OutputFile, WorkflowEngine, outcome
 from asyncflow._engine.function_task import FunctionTask
 from asyncflow.testing import ManualBackend
 
@@ -86,6 +86,12 @@ async def test_a_dependent_that_is_called_later_raises_what_it_waits_for(place: 
     last = place.call("last", calls[-1], priority=5)
     ran = await place.ran(*calls, last)
     assert ran.index("29") < ran.index("28")
+
+
+async def test_what_is_waited_for_by_way_of_its_outcome_is_raised_too(place: Place) -> None:
+    calls = [place.call(name) for name in "abc"]
+    urgent = place.call("urgent", place.call("between", outcome(calls[2])), priority=2)
+    assert await place.ran(*calls, urgent) == ["c", "between", "urgent", "a", "b"]
 
 
 async def test_calls_in_a_block_have_its_priority(place: Place) -> None:
