@@ -171,6 +171,23 @@ def test_a_flaky_service_says_how_often_it_was_asked() -> None:
     assert re.fullmatch(r"\d requests: [012] failed, 0 came too fast", said.splitlines()[-1])
 
 
+def test_an_election_night_has_a_result_though_votes_are_missing() -> None:
+    assert run("election_night.py", "14").splitlines() == [
+        "precinct 3: SKIPPED, 'counted' (#9) was skipped: 'ballots' (#8) was skipped, nobody voted.",
+        "precinct 5: UPSTREAM_FAILED, 'counted' (#15) did not run: 'ballots' (#14) failed, "
+        "FileNotFoundError: the box is lost.",
+        "precinct 10: SKIPPED, 'counted' (#30) was skipped: 'ballots' (#29) was skipped, nobody voted.",
+        "precinct 12: UPSTREAM_FAILED, 'counted' (#36) did not run: 'ballots' (#35) failed, "
+        "FileNotFoundError: the box is lost.",
+        "team 1: 1167 votes",
+        "team 3: 1167 votes",
+        "Owls 608, Herons 300, Larks 259",
+        "town hall: Owls",
+        "market: Owls",
+        "station: Owls",
+    ]
+
+
 def test_a_server_beside_the_tasks_is_asked_and_stopped() -> None:
     assert run("service_beside.py", "5") == (
         "10 words in 5 pages\nsite: stopped, used by 1\nserver: stopped, used by 5\n"

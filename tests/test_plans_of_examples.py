@@ -230,6 +230,7 @@ async def plan_of_cells(notebook: Path) -> Plan:
 def test_all_examples_are_looked_at() -> None:
     assert {path.stem for path in EXAMPLES.glob("*.py")} == {
         "before_and_after",
+        "election_night",
         "quickstart",
         "source_census",
         "package_files",

@@ -54,7 +54,15 @@ def plan_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 @pytest.mark.parametrize(
-    "name", ["quickstart.py", "source_census.py", "package_files.py", "flaky_service.py", "warm_workers.py"]
+    "name",
+    [
+        "quickstart.py",
+        "source_census.py",
+        "package_files.py",
+        "flaky_service.py",
+        "warm_workers.py",
+        "election_night.py",
+    ],
 )
 def test_an_example_has_no_findings(name: str, plan_of: Any) -> None:
     plan = plan_of(
