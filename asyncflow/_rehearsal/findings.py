@@ -22,7 +22,7 @@ from .._inspect.frames import is_worded, place_of, values_at
 from .._inspect.resolve import returned_by
 from .._inspect.shown import shown
 from .._stand_ins.example_containers import DictStandIn
-from ..errors import AsyncflowError
+from ..errors import AsyncflowError, GiveUp, Retry, Skip, TaskSkipped
 from ..plan.rehearsed import RehearsedCall
 from ..plan.tasks import Finding
 from . import certain, forgotten
@@ -30,6 +30,8 @@ from .commands import Failed
 from .declared import Declared
 
 _NAMED: Final = 3
+_SAID_BY_TASKS: Final = (Skip, TaskSkipped, Retry, GiveUp)
+"""What a task raises to say how it is to go on: nothing is wrong with that."""
 _ON_ANY_FILE: Final = (TypeError, AttributeError, NameError, LookupError, ArithmeticError)
 """What does not come of files that are not there yet."""
 _STANDS_IN_FOR: Final[dict[type, type]] = {DictStandIn: dict, PathStandIn: PosixPath}
@@ -101,6 +103,8 @@ def of_code(
     """
     place = place_of(error.__traceback__)
     where = called_at(task) if place is None else place_in(place.frame.f_code, place.at)
+    if isinstance(error, _SAID_BY_TASKS):
+        return f"{_what(task)} raised {_brief(error)}, on what stands in for results (see example=), {where}"
     if (isinstance(error, AsyncflowError) or is_worded(error)) and forgotten.SAID not in str(error):
         return of_call(error, where, (task.name,))
     values = [] if place is None else list(values_at(place))

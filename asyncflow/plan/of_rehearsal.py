@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 from typing import Any, Final, cast
 
+from .._inspect.skips import may_skip
 from ..errors import CircularDependency
 from .plan import Plan
 from .rehearsed import RehearsedCall
@@ -35,7 +36,8 @@ def planned(
         limits: that they name.
         start: begins the very thing that was rehearsed, for real.
     """
-    tasks = [_task(call) for call in calls if call.kind not in _NO_TASKS]
+    skips = cache(may_skip)
+    tasks = [_task(call, skips(call.fn)) for call in calls if call.kind not in _NO_TASKS]
     there = {task.id for task in tasks}
     makers = partial(_makers, {call.id: call for call in calls if call.kind in _NO_TASKS})
     edges = [edge for call in calls if call.id in there for edge in _edges(call, makers)]
@@ -61,7 +63,7 @@ def _checkpoint(
     return Checkpoint(tuple(sorted(tasks & there)), before)
 
 
-def _task(call: RehearsedCall) -> PlannedTask:
+def _task(call: RehearsedCall, may_skip: bool) -> PlannedTask:
     return PlannedTask(
         call.id,
         call.name,
@@ -80,6 +82,7 @@ def _task(call: RehearsedCall) -> PlannedTask:
         call.on_failure,
         call.max_concurrent,
         call.priority,
+        may_skip,
     )
 
 

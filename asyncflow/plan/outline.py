@@ -11,6 +11,7 @@ from .._show.outline import Facts, Notes, Outline, Table
 from .._show.words import counted, listed, name_of, path, plain, size
 from . import findings_text
 from .scarce import Shared
+from .skips import skipped_with
 from .task_network import TaskNetwork
 from .tasks import PlannedTask
 from .times import Times
@@ -127,6 +128,12 @@ def _facts(plan: Plan, net: TaskNetwork) -> dict[str, str]:
             facts["Staged"] = f"{counted(unknown, 'file')} of unknown size"
         elif unknown:
             facts["Staged"] += f", {unknown:,} of unknown size"
+    skips = [task for task in plan.tasks if task.may_skip]
+    if skips:
+        facts["May be skipped"] = _counted(skips)
+        others = skipped_with(plan.tasks, plan.edges)
+        if others:
+            facts["May be skipped"] += f"; with them, at most, {_counted(others)}"
     detached = [task for task in plan.tasks if task.detached]
     if detached:
         facts["Detached"] = f"{_counted(detached)}: nobody waits for them"

@@ -65,6 +65,7 @@ class PlannedTask:
         on_failure: of a block: what the first failure inside of it does, "stop" or "continue".
         max_concurrent: how many calls of its function may run at once; None for any number.
         priority: its own, or that of the block around it.
+        may_skip: whether its function may raise `Skip`.
 
     Raises:
         TypeError: something of the wrong type.
@@ -88,6 +89,7 @@ class PlannedTask:
     on_failure: str = "continue"
     max_concurrent: int | None = None
     priority: float = 0.0
+    may_skip: bool = False
 
     def __post_init__(self) -> None:
         if type(self.checkpoint) not in _WHOLE_OR_NONE:
@@ -116,6 +118,8 @@ class PlannedTask:
             raise ValueError(
                 f"{self.label}: on_failure={self.on_failure!r}; it can be one of {', '.join(REACTIONS)}"
             )
+        if type(self.may_skip) is not bool:
+            raise TypeError(f"{self.label}: may_skip={self.may_skip!r}; it can be True or False")
         if type(self.detached) is not bool:
             raise TypeError(f"{self.label}: detached={self.detached!r}; it can be True or False")
         if type(self.limits) is not tuple:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 import pickle
 from collections.abc import AsyncIterator
@@ -11,7 +12,9 @@ from typing import Any
 
 import pytest
 
-from asyncflow import Skip, State, TaskSkipped, UpstreamFailed, WorkflowEngine
+from asyncflow import Skip, State, TaskSkipped, UpstreamFailed, WorkflowEngine, optional, outcome
+from asyncflow._inspect.skips import may_skip
+from asyncflow.plan import Plan
 
 
 @pytest.fixture(params=["thread", "process", "sequential", "executor"])
@@ -195,3 +198,75 @@ async def test_the_report_counts_skips_with_their_reason_and_what_was_skipped_wi
     assert [(each.error, each.roots) for each in report.tasks] == [("Skip: no rows", ()), ("", (first.id,))]
     assert report.functions["total"].bad == {}
     assert "Skipped: rows_of (#1), no rows; with it 1 task: total (#2)" in str(report)
+
+
+# -- what a plan tells of them ----------------------------------------------------------------------------
+
+
+async def test_a_plan_tells_what_may_be_skipped_and_what_with_it() -> None:
+    engine = WorkflowEngine()
+    load, count = engine.function_task(rows_of), engine.function_task(total)
+
+    @engine.block
+    async def inner(rows: Any) -> Any:
+        return await count(rows)
+
+    @engine.block
+    async def pipeline() -> Any:
+        rows = load("a")
+        return [inner(count(rows)), count(optional(rows)), count(outcome(rows))]
+
+    plan = await engine.plan(pipeline)
+    assert [each.name for each in plan.tasks if each.may_skip] == ["rows_of"]
+    assert "May be skipped: rows_of; with them, at most, 2 total, inner" in " ".join(str(plan).split())
+    assert Plan.from_json(plan.to_json()) == plan
+    assert plan.findings == ()
+
+
+async def test_a_block_that_raises_skip_in_a_rehearsal_is_planned_as_if_it_went_on() -> None:
+    engine = WorkflowEngine()
+    count = engine.function_task(total)
+
+    @engine.block
+    def nothing() -> list[int]:
+        raise Skip("nothing to do")
+
+    @engine.block
+    async def pipeline() -> Any:
+        return await count(nothing())
+
+    plan = await engine.plan(pipeline)
+    assert [each.name for each in plan.tasks] == ["pipeline", "nothing", "total"]
+    assert plan.findings == ()
+    assert any("nothing to do" in each for each in plan.decisions)
+    async with WorkflowEngine(dry_run=True) as dry:
+        future = dry.submit(total, nothing.on(dry)())
+        assert (await skipped(future)).reason == "nothing to do"
+
+
+class Closed(Skip):
+    """A skip of its own kind."""
+
+
+def closed() -> None:
+    raise Closed("on sundays")
+
+
+def imported_inside() -> None:
+    from asyncflow import Skip as Nothing
+
+    raise Nothing("inside")
+
+
+def test_it_is_seen_in_the_code_of_a_function_whether_it_may_skip() -> None:
+    def around() -> Any:
+        return [rows_of(each) for each in ("a", "b")]
+
+    assert [may_skip(each) for each in (rows_of, closed, imported_inside, functools.partial(closed))] == [
+        True
+    ] * 4
+    assert [may_skip(each) for each in (total, around, len, int, arows_of)] == [False] * 5
+
+
+async def test_a_skip_of_ones_own_class_is_one_too(threads: WorkflowEngine) -> None:
+    assert (await skipped(threads.submit(closed))).reason == "on sundays"
