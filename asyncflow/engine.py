@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Any, Literal, NoReturn, ParamSpec, Self, TypeV
 from ._core.given import duration
 from ._core.limits import Limit
 from ._core.options import TaskOptions
-from ._core.overview import told
 from ._engine import decorators
-from ._engine.base import EngineBase, from_thread, run_target
+from ._engine.base import EngineBase
+from ._engine.entrances import from_thread, run_target
 from ._engine.function_task import FunctionTask, made_at
 from ._engine.option_names import names_options
 from ._engine.options import all_made, chosen_of, is_coroutine_function
@@ -31,8 +31,7 @@ from ._files.sandboxes import Keep
 from ._record.history import History
 from ._runtime import lifecycle
 from ._runtime.future import TaskFuture
-from ._runtime.scope import check_thread, workflow_scope
-from ._runtime.snapshot import snapshot_of
+from ._runtime.scope import workflow_scope
 from ._tracebacks import shows_all, trim
 from ._worker.far import FarEngine
 from .backend import ExecutionBackend
@@ -484,12 +483,7 @@ class WorkflowEngine(EngineBase):
         Raises:
             WrongLoop: the run goes on, and this is another thread than its event loop's.
         """
-        run = self._usable_run()
-        if run is None:
-            return repr(self)
-        if run.loop.is_running():
-            check_thread(run.thread, "explain()")
-        return told(snapshot_of(run, repr(self)))
+        return self._overview("explain()")
 
     @overload
     def on_shutdown(self, hook: H, /) -> H: ...

@@ -17,11 +17,11 @@ from ..errors import AsyncflowError, Cause, ImpossibleTransition
 from .amounts import Amount, numbers_of, wanted_of
 from .limits import Limit, needs_of
 from .options import CommandOptions, TaskOptions, amounts_of
+from .rare_fields import RareFields, in_rare
 from .retries import Attempt, Retries
 from .states import KEPT, LEGAL, NOW, PENDING, STATES, STEP, State, state_of, steps_of
 
 if TYPE_CHECKING:
-    from .joins import Join
     from .lanes import Lane
     from .order import Rank
     from .services import Service
@@ -153,71 +153,6 @@ class CallSite:
         return changed
 
 
-class RareFields:
-    """The fields that few tasks have; made when the first is there, because each slot of a task costs all of them."""
-
-    __slots__ = (
-        "after",
-        "amounts",
-        "asked",
-        "attempts",
-        "blames",
-        "cause",
-        "children",
-        "files",
-        "held_since",
-        "is_detached",
-        "is_held",
-        "join",
-        "label",
-        "outcome",
-        "rank",
-        "returned",
-        "service",
-        "stopped_by",
-        "unasked",
-        "uses",
-        "wants",
-    )
-
-    def __init__(self) -> None:
-        self.after: Sequence[object] = ()
-        self.blames: list[Cause] | None = None
-        self.cause: Cause | None = None
-        self.children: dict[int, Task] | None = None
-        self.files: object = None
-        self.join: Join | None = None  # of a join: what it waits for
-        self.label: str | None = None
-        self.outcome: object = None
-        self.rank: Rank | None = None
-        self.returned: object = None
-        self.stopped_by: Cause | None = None  # of a block: the failure at which it stops
-        self.attempts: list[Attempt] = []  # those that have failed
-        self.is_detached = False  # left behind by a block that nobody waits for
-        self.is_held = False  # READY and in no lane's queue: it waits for limits, or for its next attempt
-        self.service: Service | None = None  # that it starts
-        self.asked: Any = (
-            None  # of a task that may be tried again: its arguments as they were called, with services
-        )
-        self.uses: tuple[Service, ...] = ()  # services whose values it takes, or that are kept for it
-        self.unasked: list[Any] | None = (
-            None  # services among what it depends on, not asked for until the rest is there
-        )
-        self.wants: Mapping[Limit, float] | None = None  # of limits, that it waits for
-        self.held_since: float | None = None  # since when it waits for limits, by the clock of attempts
-        self.amounts: Mapping[Limit, float] | None = None  # of limits, that it uses
-
-
-def _in_rare(name: str, otherwise: object = None) -> property:
-    def read(task: Task) -> object:
-        return otherwise if task.rare is None else getattr(task.rare, name)
-
-    def write(task: Task, value: object) -> None:
-        setattr(task.with_rare(), name, value)
-
-    return property(read, write)
-
-
 FIELDS: Final = (
     "args",
     "attempt",
@@ -242,23 +177,23 @@ class Task:
 
     if not TYPE_CHECKING:
         __slots__ = ()
-        after = _in_rare("after", ())
-        blames = _in_rare("blames")
-        cause = _in_rare("cause")
-        children = _in_rare("children")
-        files = _in_rare("files")
-        own_label = _in_rare("label")
-        outcome = _in_rare("outcome")
-        rank = _in_rare("rank")
-        returned = _in_rare("returned")
-        is_detached = _in_rare("is_detached", False)
-        is_held = _in_rare("is_held", False)
-        amounts = _in_rare("amounts")
-        wants = _in_rare("wants")
-        held_since = _in_rare("held_since")
-        failed_attempts = _in_rare("attempts", ())
-        service = _in_rare("service")
-        uses = _in_rare("uses", ())
+        after = in_rare("after", ())
+        blames = in_rare("blames")
+        cause = in_rare("cause")
+        children = in_rare("children")
+        files = in_rare("files")
+        own_label = in_rare("label")
+        outcome = in_rare("outcome")
+        rank = in_rare("rank")
+        returned = in_rare("returned")
+        is_detached = in_rare("is_detached", False)
+        is_held = in_rare("is_held", False)
+        amounts = in_rare("amounts")
+        wants = in_rare("wants")
+        held_since = in_rare("held_since")
+        failed_attempts = in_rare("attempts", ())
+        service = in_rare("service")
+        uses = in_rare("uses", ())
 
     id: int
     """The task's number in its run; 1 for the first call."""

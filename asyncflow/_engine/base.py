@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import concurrent.futures
 import inspect
 import sys
 import threading
 import weakref
 from collections.abc import Callable, Mapping
-from contextlib import AbstractAsyncContextManager, AbstractContextManager, nullcontext
-from types import CodeType
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any, Final
 
 from .._core.amounts import Amount, amounts_made
 from .._core.given import amounts_there
 from .._core.limits import Limit
+from .._core.overview import told
 from .._files.sandboxes import Sandboxes
 from .._record.audience import Audience
 from .._record.journal import Journal
@@ -23,12 +22,12 @@ from .._runtime import lifecycle
 from .._runtime.hooks import Hook, Hooks
 from .._runtime.run import Run
 from .._runtime.scope import SCOPE, check_thread
-from .._runtime.script import run_script
+from .._runtime.snapshot import snapshot_of
 from .._turns import carried_out
 from ..backend import ExecutionBackend
 from ..errors import EngineClosed, WrongLoop
-from .function_task import FunctionTask, made_at
-from .options import name_of, no_loop
+from .function_task import FunctionTask
+from .options import no_loop
 from .settings import Settings
 
 if TYPE_CHECKING:
@@ -134,6 +133,17 @@ class EngineBase:
             not is_coroutine or backend is not None or self._backends[name].runs_coroutines
         )
         return {**self._amounts, **(self._of_backends[name] if runs_there else {})}
+
+    def _overview(self, what: str) -> str:
+        """How the run that goes on stands, in a few lines; ``what`` asks for it, as for `_teller`."""
+        run = self._usable_run()
+        if run is None:
+            return repr(self)
+        if run.loop.is_running():
+            check_thread(run.thread, what)
+        run.steps.catch_up()
+        live, places, is_open = run.scheduler.live, run.places.counts(), run.steps.is_open
+        return told(snapshot_of(live, places, run.record, is_open=is_open, head=repr(self)))
 
     # -- its beginning ------------------------------------------------------------------------------------
 
@@ -336,84 +346,3 @@ def _shielded() -> AbstractContextManager[object]:
     """
     anyio = sys.modules.get("anyio")
     return nullcontext() if anyio is None else anyio.CancelScope(shield=True)
-
-
-def from_thread(
-    engine: Any,
-    task: object,
-    args: tuple[object, ...],
-    kwargs: Mapping[str, object],
-    site: tuple[CodeType, int],
-) -> concurrent.futures.Future[object]:
-    """Call a task on the engine's event loop for another thread. ``site`` is the user's line that asks for it."""
-    run: Run | None = engine._run
-    name = task._definition.name if isinstance(task, FunctionTask) else name_of(task)
-    if isinstance(task, FunctionTask) and not task._is_of(engine):
-        raise ValueError(f"from_thread() got {name!r}, a task of another engine; ask that one")
-    if run is not None and run.closed is not None:
-        raise EngineClosed(f"{name!r} was called, but {run.closed}")
-    if run is None or run.loop.is_closed():
-        raise WrongLoop(
-            f"from_thread() was given {name!r}, but the engine does not run.\n  Start it in async code first."
-        )
-    if run.thread == threading.get_ident():
-        raise WrongLoop(
-            f"from_thread() was given {name!r} on the thread of the engine's event loop, which would wait for itself.\n"
-            f"  Call it as it is:  {name}(...)"
-        )
-
-    async def call() -> object:
-        called = (
-            task(*args, **kwargs) if isinstance(task, FunctionTask) else engine.submit(task, *args, **kwargs)
-        )
-        return await made_at(*site, called)
-
-    return asyncio.run_coroutine_threadsafe(call(), run.loop)
-
-
-def run_target(
-    engine: AbstractAsyncContextManager[object],
-    target: object,
-    args: tuple[object, ...],
-    kwargs: Mapping[str, object],
-    site: tuple[CodeType, int],
-) -> object:
-    """Start an engine on an event loop of its own, call or await a target, and shut the engine down. ``site`` is the
-    line of the user's that asks for it.
-
-    Returns:
-        What awaiting the target gives.
-    """
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        pass
-    else:
-        if inspect.iscoroutine(target):
-            target.close()
-        name = target.__name__ if inspect.iscoroutine(target) else name_of(target)
-        if not name.isidentifier():  # as of a lambda
-            name = "target"
-        raise WrongLoop(
-            f"engine.run() starts an event loop, and here one runs already; say:  await {name}(...)"
-        )
-
-    if isinstance(target, FunctionTask) and not target._is_of(engine):
-        raise ValueError(
-            f"engine.run got {target!r} of another engine; run it with that one, or say where it is to run:\n"
-            f"  engine.run({target._definition.name}.on(engine), ...)"
-        )
-    if not callable(target) and not inspect.isawaitable(target):
-        raise TypeError(
-            f"engine.run got {target!r}, a {type(target).__name__}, which cannot be called.\n"
-            "  Pass a block, a task or an async function, and its arguments:  engine.run(block, ...)"
-        )
-
-    async def main() -> object:
-        async with engine:
-            called: Any = target if inspect.isawaitable(target) else target(*args, **kwargs)
-            if isinstance(target, FunctionTask):
-                made_at(*site, called)
-            return await called if inspect.isawaitable(called) else called
-
-    return run_script(main)

@@ -14,7 +14,7 @@ from .joins import How, first_few_of, first_of, optional_of, outcome_of
 from .scope import SCOPE, check_thread
 
 if TYPE_CHECKING:
-    from .run import Run
+    from .home import Home
 
 T = TypeVar("T")
 D = TypeVar("D")
@@ -111,7 +111,7 @@ def _join(sources: Sequence[Any], what: str, how: How, caller: FrameType) -> Tas
                 f"{what} got {each!r}, a {type(each).__name__}; it takes what the call of a task returns.\n"
                 "  Of a coroutine or another future make a task first:  engine.submit(...)"
             )
-    run: Run = sources[0]._run
+    run: Home = sources[0]._run
     check_thread(run.thread, what)
     block: Any = SCOPE.get().block
     if block is not None and block._run is not run:  # in a rehearsal, or another engine's block

@@ -17,6 +17,7 @@ from .steps import Steps
 if TYPE_CHECKING:
     from .future import TaskFuture
     from .gate import Gate
+    from .joins import Joins
     from .services import Services
     from .stopping import Stopping
     from .unseen import Unseen
@@ -33,6 +34,7 @@ class Home(Protocol):
     record: Record | None
     burst: Burst
     gate: Gate
+    joins: Joins
     services: Services
     stopping: Stopping
     unseen: Unseen

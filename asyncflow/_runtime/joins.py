@@ -27,7 +27,7 @@ from .steps import Steps
 from .wiring import Wiring
 
 if TYPE_CHECKING:
-    from .run import Run
+    from .home import Home
 
 _set_result: Final = asyncio.Future.set_result
 
@@ -76,7 +76,7 @@ class Joins:
 
     def __init__(
         self,
-        run: Run,
+        run: Home,
         steps: Steps,
         burst: Burst,
         scheduler: Scheduler,

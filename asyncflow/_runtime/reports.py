@@ -125,12 +125,7 @@ class Reports:
                         self._put_back(events, (kind, task_id, payload))
                     raise
         except BaseException as error:
-            # Whoever was asked about a failure, as a `retry_on`, may have asked for a state: then the rest was taken.
-            if (
-                not isinstance(error, IndexError)
-                or error.__traceback__ is None
-                or error.__traceback__.tb_next
-            ):
+            if not _is_of_no_report(error):
                 if record is not None:
                     record.ran(ran_ids[: len(runs)], runs, now)
                 self._steps.cut_short()
@@ -215,3 +210,10 @@ class Reports:
                 self._scheduler.started(task)
             self._timeouts.attempt_over(task)  # not its deadline: it is over when its files are there
             self._stager.publish(task, value)
+
+
+def _is_of_no_report(error: BaseException) -> bool:
+    """Whether it says that there is no report left: whoever was asked about a failure, as a `retry_on`, may have asked
+    for a state, and then the rest was taken."""
+    traceback = error.__traceback__
+    return isinstance(error, IndexError) and traceback is not None and traceback.tb_next is None

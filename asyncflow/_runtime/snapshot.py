@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from itertools import islice
 from time import perf_counter
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from .._causes import brief
 from .._core.gates import used_by
@@ -14,26 +14,27 @@ from .._core.limits import Limit
 from .._core.overview import Full, Overview, Retry, Running, Workers
 from .._core.states import CANCELLING, NOW, PENDING, READY, SUBMITTED
 from .._core.task import Task, each_of
+from .._record.record import Record
 from .places import Counts
-
-if TYPE_CHECKING:
-    from .run import Run
 
 _LOOKED_AT: Final = 200_000  # tasks, the oldest that are not over
 _BEHIND: Final = 2_000  # tasks that are followed from each that others may wait for
 _HEADS: Final = 10
 
 
-def snapshot_of(run: Run, head: str) -> Overview:
+def snapshot_of(
+    live: Mapping[int, Task], places: Mapping[str, Counts], record: Record | None, *, is_open: bool, head: str
+) -> Overview:
     """How a run stands now.
 
     Args:
-        run: which.
+        live: its tasks that are not over.
+        places: what they do and wait for, by place.
+        record: of the run, if there is one.
+        is_open: whether the places take work.
         head: the engine, in words.
     """
-    run.steps.catch_up()
     now = perf_counter()
-    live = run.scheduler.live
     oldest: list[Task] = [
         task for task in islice(live.values(), _LOOKED_AT) if task.rare is not None or task.story != PENDING
     ]
@@ -41,9 +42,8 @@ def snapshot_of(run: Run, head: str) -> Overview:
     wants = [task for task in held if task.wants is not None]
     tried = [task for task in held if task.wants is None and task.failed_attempts]
     users = [task for task in oldest if used_by(task) is not None]
-    running = _running(run, oldest, now)
-    places = run.places.counts()
-    waiting = _reasons(run, places)
+    running = _running(record, oldest, now)
+    waiting = _reasons(places, is_open)
     waiting["their next attempt"] = len(tried)
     busy = sum(counts.busy for counts in places.values())
     waiting["others"] = len(live) - busy - sum(waiting.values())
@@ -64,9 +64,9 @@ def _shown(task: Task) -> str:
     return f"{task.name_shown} (#{task.id})"
 
 
-def _running(run: Run, oldest: list[Task], now: float) -> list[tuple[Task, Running]]:
+def _running(record: Record | None, oldest: list[Task], now: float) -> list[tuple[Task, Running]]:
     """What runs, the longest first; of blocks those with nothing inside, as the others only wait."""
-    known = {} if run.record is None else run.record.running
+    known = {} if record is None else record.running
     found = []
     for task in oldest:
         if SUBMITTED < task.story & NOW <= CANCELLING and not task.children:
@@ -77,11 +77,11 @@ def _running(run: Run, oldest: list[Task], now: float) -> list[tuple[Task, Runni
     return found
 
 
-def _reasons(run: Run, places: Mapping[str, Counts]) -> Counter[str]:
+def _reasons(places: Mapping[str, Counts], is_open: bool) -> Counter[str]:
     """How many tasks wait to be begun, by what for."""
     reasons: Counter[str] = Counter()
     for place, counts in places.items():
-        reasons[f"{place} to take them" if run.steps.is_open else "the engine to start"] += (
+        reasons[f"{place} to take them" if is_open else "the engine to start"] += (
             counts.ready + counts.taken - counts.busy
         )
         reasons["limits"] += counts.held
