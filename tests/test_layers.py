@@ -25,3 +25,15 @@ def test_importing_the_package_and_its_core_loads_no(name: str) -> None:
     program = f"import asyncflow, asyncflow._core.scheduler, sys; print({name!r} in sys.modules)"
     ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert ran.stdout == "False\n"
+
+
+def test_only_what_makes_starts_and_ends_a_run_knows_it() -> None:
+    """Its parts are given what they need of it."""
+    graph = pytest.importorskip("grimp").build_graph("asyncflow", cache_dir=None)
+    assert graph.find_modules_that_directly_import("asyncflow._runtime.run") == {
+        "asyncflow._engine.base",
+        "asyncflow._rehearsal.dry_run",
+        "asyncflow._rehearsal.rehearsal",
+        "asyncflow._runtime.checked_run",
+        "asyncflow._runtime.lifecycle",
+    }

@@ -15,9 +15,7 @@ from time import perf_counter, time
 from types import CodeType
 from typing import Any, ClassVar, Final
 
-from .._causes import end_told
 from .._core.files import File
-from .._core.first_failures import stopped_around
 from .._core.lanes import Lane
 from .._core.limits import Limit
 from .._core.order import Order
@@ -32,7 +30,6 @@ from .._turns import sure
 from .._worker.forks import held_here, own_ears
 from .._worker.store import store_of
 from ..backend import ExecutionBackend
-from ..errors import RunStopped
 from .attempts import Attempts
 from .blocks import Blocks
 from .burst import Burst
@@ -60,6 +57,7 @@ from .scope import SCOPE
 from .services import Services
 from .starts import Starts
 from .step_loop import StepLoop
+from .stopped import refuse_if_stopped
 from .stopping import Stopping
 from .teller import Teller
 from .timed import Timed
@@ -289,7 +287,7 @@ class Run:
         ):
             if scope is not burst.scope:
                 if self.scheduler.has_stopped:
-                    self._refuse_if_stopped(definition.name, owner)
+                    refuse_if_stopped(self.scheduler, burst, definition.name, owner)
                 burst.scope, burst.snapshot = scope, None
             workflow = scope.workflow_of(self.engine) if scope.workflows else None
             site = self._turn(number, CallSite(definition, lane, self, workflow, code, at), owner)
@@ -324,21 +322,6 @@ class Run:
         if not burst.is_due:
             self.steps.flush_soon()
         return task
-
-    def _refuse_if_stopped(self, name: str, owner: Task | None) -> None:
-        """Refuse the call that is being made, if what it is made inside of has stopped at a failure.
-
-        Raises:
-            RunStopped: the whole run has.
-            asyncio.CancelledError: a block has; its body is cancelled.
-        """
-        first = stopped_around(self.scheduler, owner)
-        if first is not None:
-            self.burst.last -= 1
-            error = RunStopped(name, end_told(first))
-            if owner is not None:
-                raise asyncio.CancelledError(str(error))
-            raise error from first.error
 
     def _turn(self, number: int, site: CallSite, owner: Task | None) -> CallSite:
         """A call is made elsewhere than the one before, or is the first of a burst."""
