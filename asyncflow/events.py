@@ -58,6 +58,7 @@ class TaskCalled(NamedTuple):
         order: numbers of those among them that hand over no value.
         detached: whether nobody waits for it.
         optional: numbers of those among them without whose value it runs as well, since it takes how they end.
+        priority: its own, or that of the block around it.
     """
 
     time: float
@@ -73,6 +74,7 @@ class TaskCalled(NamedTuple):
     order: tuple[int, ...]
     detached: bool = False
     optional: tuple[int, ...] = ()
+    priority: float = 0.0
 
 
 class TaskStaged(NamedTuple):

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from .pace import MOST, Ahead
 from .states import CANCELLING, NOW, PENDING, READY, RUNNING
-from .task import Task
+from .task import Definition, Task
 
 if TYPE_CHECKING:
     from .lanes import Lane, Lanes
@@ -50,6 +50,14 @@ def standing_of(task: Task) -> float:
     """The highest of a task's own priority and of all that wait for it."""
     rank = task.rank
     return _USUAL if rank is None else rank.standing
+
+
+def own_priority(definition: Definition, owner: Task | None) -> float:
+    """The priority of a call, whatever waits for it: the one that was given, or that of the block around it."""
+    if definition.priority is not None:
+        return definition.priority
+    around = None if owner is None or owner.rare is None else owner.rare.rank
+    return _USUAL if around is None else around.own
 
 
 class Order:
@@ -110,10 +118,8 @@ class Order:
     def called(self, task: Task, dependencies: Sequence[Task]) -> None:
         """A call was made. It goes by its own priority, or by that of the block around it, and is as urgent as what
         waits for that block."""
-        own, owner = task.definition.priority, task.owner
-        around = None if owner is None else owner.rank
-        if own is None:
-            own = _USUAL if around is None else around.own
+        own = own_priority(task.definition, task.owner)
+        around = None if task.owner is None else task.owner.rank
         wanted = None if around is None else around.wanted
         if own or wanted is not None:
             task.rank = Rank(own, wanted)

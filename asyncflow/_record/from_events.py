@@ -72,7 +72,7 @@ class _Reader:
     def _called(self, event: TaskCalled) -> None:
         columns = self._columns
         row = self._rows[event.id] = len(self._rows)
-        columns.site[row] = columns.number_of(Site(*event[2:8], event.detached))
+        columns.site[row] = columns.number_of(Site(*event[2:8], event.detached, event.priority))
         columns.block[row] = event.block
         columns.called[row] = event.time
         data, optional = len(event.dependencies) - len(event.order), set(event.optional)

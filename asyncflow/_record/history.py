@@ -26,6 +26,7 @@ class Site(NamedTuple):
         called_at: where the call is: "pipeline.py:12, in main".
         workflow: the tag of ``engine.workflow_scope``; None outside of any.
         detached: whether nobody waits for it.
+        priority: its own, or that of the block around it.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Site(NamedTuple):
     called_at: str
     workflow: str | None
     detached: bool = False
+    priority: float = 0.0
 
 
 class Ending(NamedTuple):

@@ -126,6 +126,12 @@ def _time(value: Any) -> float:
     return float(value)
 
 
+def _number(value: Any) -> float:
+    if type(value) not in (int, float) or not isfinite(value):
+        raise TypeError(f"{value!r} is no number")
+    return float(value)
+
+
 def _tasks(value: Any) -> tuple[int, ...]:
     return tuple(map(_whole, value))
 
@@ -161,6 +167,7 @@ _FIELDS: Final[dict[str, tuple[Callable[[object], object], object]]] = {
     "order": (_tasks, ()),
     "place": (_text, ""),
     "planning": (_time, 0.0),
+    "priority": (_number, 0.0),
     "roots": (_tasks, ()),
     "run": (_text, ""),
     "since": (_time, _NEEDED),

@@ -269,4 +269,5 @@ def _called(
         order,
         site.detached,
         optional,
+        site.priority,
     )

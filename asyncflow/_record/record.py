@@ -14,6 +14,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
+from .._core.order import own_priority
 from .._core.story import place_in
 from .._core.task import CallSite, Task
 from .history import Ending, Site, Totals
@@ -95,7 +96,7 @@ class Record:
         # What was adopted for a call may be there before it.
         at = bisect_right(segment.turn_id, number)
         segment.turn_id.insert(at, number)
-        segment.turn_site.insert(at, self._number(site))
+        segment.turn_site.insert(at, self._number(site, block))
         segment.turn_block.insert(at, 0 if block is None else block.id)
         segment.turn_at.insert(at, now)
 
@@ -103,7 +104,7 @@ class Record:
         """The last call was made on somebody's behalf; those that follow from there, too."""
         segment = self.segment
         if segment.turn_id and segment.turn_id[-1] == task.id:
-            segment.turn_site[-1] = self._number(task.site)
+            segment.turn_site[-1] = self._number(task.site, task.owner)
 
     def ordered(self, task: Task) -> None:
         """Of what it waits for, the last few give it no value."""
@@ -145,12 +146,13 @@ class Record:
             segment.edges.fromlist([each.id for dependencies in all_of_them for each in dependencies])
             self.edges = {}
 
-    def _number(self, called: CallSite) -> int:
+    def _number(self, called: CallSite, block: Task | None) -> int:
         segment, lane = self.segment, called.lane
         # Of the definition no more is told and kept than this: it may hold much, and is let go.
         name, kind = called.definition.name, called.definition.kind
         detached = called.definition.options.detached
-        key = name, kind, id(called.code), called.at, id(lane), called.workflow, detached
+        priority = own_priority(called.definition, block)
+        key = name, kind, id(called.code), called.at, id(lane), called.workflow, detached, priority
         cached = self._cached.get(key)
         if cached is None:
             runs_in = lane
@@ -159,7 +161,7 @@ class Record:
             slots = runs_in if runs_in.admission is None else runs_in.admission.slots
             limit = "" if slots.capacity is None else slots.limit
             where = place_in(called.code, called.at)
-            site = Site(name, kind, runs_in.place, limit, where, called.workflow, detached)
+            site = Site(name, kind, runs_in.place, limit, where, called.workflow, detached, priority)
             if len(self._cached) >= _CACHED:
                 self._cached.clear()
             # with what the key speaks of by its id, so that it stays what it is

@@ -36,7 +36,7 @@ def _parts(history: History) -> Iterator[str]:
         "dry_run": history.dry_run,
         "workers": dict(history.workers),
         "names": list(history.names),
-        "sites": [list(site if site.detached else site[:-1]) for site in history.sites],
+        "sites": [_as_told(site) for site in history.sites],
         "endings": [[number, *ending] for number, ending in history.endings.items()],
         "loading": [list(each) for each in history.loading.items()],
         "tries": [[number, *map(list, tries)] for number, tries in history.tries.items()],
@@ -127,11 +127,23 @@ def _of(value: Any, kind: type, name: str) -> Any:
     return float(value) if kind is float else value
 
 
+def _as_told(site: Site) -> list[object]:
+    """Without what is at the end and as usual."""
+    told: list[object] = list(site)
+    for name, usual in reversed(Site._field_defaults.items()):
+        if getattr(site, name) != usual:
+            break
+        del told[-1]
+    return told
+
+
 def _site(told: Any) -> Site:
     site = Site(*told)
     for name, value in zip(Site._fields, site, strict=True):
         if name == "detached":  # earlier versions do not tell
             _of(value, bool, "sites")
+        elif name == "priority":
+            _of(value, float, "sites")
         elif not isinstance(value, str) and (name, value) != ("workflow", None):
             raise TypeError(f"its 'sites' have {value!r:.100} as {name}, and text is needed")
     return site

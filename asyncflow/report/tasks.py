@@ -69,6 +69,7 @@ class TaskReport:
         roots: numbers of the tasks because of which it did not run, or was cancelled.
         tries: each attempt.
         detached: whether nobody waits for it.
+        priority: its own, or that of the block around it; it may have gone by a higher one, of what waits for it.
     """
 
     id: int
@@ -96,6 +97,7 @@ class TaskReport:
     roots: tuple[int, ...]
     tries: tuple[AttemptReport, ...] = ()
     detached: bool = False
+    priority: float = 0.0
 
     @property
     def seconds(self) -> float:
@@ -140,6 +142,7 @@ def task(rows: Rows, row: int) -> TaskReport:
         ending.roots,
         tuple(_tries(history, row, ending.error)),
         site.detached,
+        site.priority,
     )
 
 

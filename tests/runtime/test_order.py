@@ -13,6 +13,7 @@ import pytest
 
 from asyncflow import InputFile, OutputFile, WorkflowEngine, outcome
 from asyncflow._engine.function_task import FunctionTask
+from asyncflow.report import Report
 from asyncflow.testing import ManualBackend
 
 from .kit import in_no_time, turns
@@ -279,6 +280,24 @@ async def test_explain_tells_a_priority_and_one_that_was_inherited() -> None:
         ]
         assert plain.explain().endswith("  story: PENDING -> READY")
         await asyncio.gather(plain, urgent)
+
+
+async def test_a_report_tells_priorities_and_so_does_one_of_a_journal(tmp_path: Path) -> None:
+    engine = WorkflowEngine(journal=tmp_path / "journal")
+
+    @engine.function_task
+    async def step() -> None: ...
+
+    @engine.block(priority=2)
+    async def block() -> None:
+        await asyncio.gather(step(), step.with_options(priority=-1)())
+
+    async with engine:
+        await asyncio.gather(step(), block())
+    report = engine.report()
+    for told in (report, Report.from_json(report.to_json()), Report.from_journal(tmp_path / "journal")):
+        assert [task.priority for task in told.tasks] == [0, 2, 2, -1]
+    assert '"priority": -1' in (tmp_path / "journal").read_text()
 
 
 @pytest.mark.parametrize("given", ["high", True, [1], float("nan"), float("inf")])
