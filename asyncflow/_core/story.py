@@ -139,7 +139,9 @@ def _times(task: Task, now: float | None, called: float | None, ran: Sequence[At
     if ran:
         *_, last = ran
         lasts = "has run for" if last.ended is None else "ran for"
-        told.append(f"{lasts} {seconds(max(0.0, (last.ended or now) - last.began))} on {last.worker}")
+        told.append(
+            f"{lasts} {seconds(max(0.0, (last.ended or now) - last.began))} on {last.worker or task.lane.place}"
+        )
     elif task.story & NOW < CANCELLING:
         told.append("has not run yet")
     return ["  " + ", ".join(told)]

@@ -12,6 +12,7 @@ from .._causes import brief
 from .._core.gates import used_by
 from .._core.limits import Limit
 from .._core.overview import Full, Overview, Retry, Running, Workers
+from .._core.services import is_idle
 from .._core.states import CANCELLING, NOW, PENDING, READY, SUBMITTED
 from .._core.task import Task, each_of
 from .._record.record import Record
@@ -45,6 +46,7 @@ def snapshot_of(
     running = _running(record, oldest, now)
     waiting = _reasons(places, is_open)
     waiting["their next attempt"] = len(tried)
+    waiting["a task that needs them"] = sum(map(is_idle, oldest))  # services
     busy = sum(counts.busy for counts in places.values())
     waiting["others"] = len(live) - busy - sum(waiting.values())
     return Overview(

@@ -81,9 +81,12 @@ async def test_a_service_starts_when_the_first_that_needs_it_has_all_else(engine
     await turns()
     assert (told.lines, db.state, user.state) == ([], "READY", "PENDING")
     assert "is a service: it is started when a task that has all else needs it" in db.explain()
+    assert "waiting: 1 for a task that needs them, 1 for others" in engine.explain()
     gate.set_result(None)
     assert await user == "used db"
     assert told.lines == ["db up"]
+    assert "succeeded on this machine; the service is up, and 0 tasks use it" in db.explain()
+    assert " on this machine\n" in db.explain()
 
 
 async def test_a_service_that_is_awaited_starts(engine: WorkflowEngine) -> None:
