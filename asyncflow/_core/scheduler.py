@@ -85,7 +85,9 @@ class Scheduler:
         self.stop: list[Any] = []
         self.returned: list[Any] = []
         self.quiet: list[Any] = []
-        self.parted: list[Any] = []  # tasks that are over and used services
+        self.parted: list[
+            Any
+        ] = []  # tasks that are over and used services, and blocks of which an attempt is
         # Dependents that do not know yet that one has no value; and what is to be cancelled inside of a block.
         self.telling: list[tuple[Task | Unwanted, Iterator[Task]]] = []
         self.stops = stops
@@ -302,8 +304,11 @@ class Scheduler:
         task.enter(READY)
         task.holes = None  # its arguments are filled in
         task.returned = None
-        task.with_rare().stopped_by = None
-        task.is_held = True
+        rare = task.with_rare()
+        rare.stopped_by = None
+        rare.is_held = True
+        if rare.uses and task.definition.is_block:
+            self.parted.append(task)
         self.lanes.vacate(task)
         self.lanes.release(task)
 

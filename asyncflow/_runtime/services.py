@@ -209,9 +209,9 @@ class Services(Local):
 
         error: BaseException | None = None
         try:
-            before = self._before.pop(task.id, None)
-            if before is not None:
-                await asyncio.wait([before])
+            before = self._ended_before(task)
+            if before:
+                await asyncio.wait(before)
             await asyncio.sleep(max(0.0, service.not_before - self._loop.time()))
             self._report([(STARTED, task.id, None)])
             if task.definition.is_command:
@@ -231,6 +231,16 @@ class Services(Local):
         self.waiting.pop(task.id, None)
         if is_up:
             self._ended(task, error)
+
+    def _ended_before(self, task: Task) -> list[asyncio.Task[None]]:
+        """What has to end before a service starts: its own predecessor, and those of the same function that are being
+        stopped, as in the attempt before of a block. They may hold a port."""
+        before = [self._before.pop(task.id)] if task.id in self._before else []
+        return before + [
+            self.waiting[each.id]
+            for each in self._up
+            if each.id in self._stopped and each.id in self.waiting and each.fn is task.fn
+        ]
 
     # -- their ends ---------------------------------------------------------------------------------------
 
@@ -290,11 +300,16 @@ class Services(Local):
         return self._behind[user.lane].can_kill and self._attempts.stop(user, died)
 
     def look(self) -> None:
-        """Tasks are over that have used services: those stop that nobody needs any more."""
+        """Tasks are over that have used services, or an attempt of a block is, for which some were kept: those stop
+        that nobody needs any more."""
         over, self._scheduler.parted = self._scheduler.parted, []
         left: list[Service] = []
         for task in over:
-            if task not in self._up:  # else it is a service, which is over later
+            if task.id in self._scheduler.live:
+                kept = [each for each in task.uses if task.id in each.keepers]
+                left += parted(task.id, kept)
+                task.uses = tuple(each for each in task.uses if each not in kept)
+            elif task not in self._up:  # else it is a service, which is over later
                 left += parted(task.id, task.uses)
                 task.uses = ()
         self._leave(left)

@@ -349,6 +349,25 @@ async def test_a_task_that_has_lost_a_service_for_good_fails_when_it_would_be_tr
         assert future.attempts == 1
 
 
+async def test_each_attempt_of_a_block_has_services_of_its_own_one_after_another(
+    engine: WorkflowEngine, free: int
+) -> None:
+    server = engine.executable_task(serve, service=True, ready=free)
+    pids = []
+
+    @engine.block(retries=2, retry_delay=0)
+    async def pipeline() -> int:
+        service = server(free)
+        pids.append(await engine.function_task(pid_of)(service))
+        if len(pids) < 3:
+            raise OSError("no answer")
+        return len(set(pids))
+
+    assert await pipeline() == 3
+    assert not any(map(lives, pids[:2]))
+    assert [each.how for each in engine.report().services[:2]] == ["stopped", "stopped"]
+
+
 # -- nothing is left --------------------------------------------------------------------------------------
 
 
