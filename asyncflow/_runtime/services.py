@@ -222,6 +222,8 @@ class Services(Local):
         except asyncio.CancelledError:
             if not is_up:
                 self._report([(CANCELLED, task.id, None)])
+        except GeneratorExit:  # the loop was closed under it
+            raise
         except BaseException as raised:
             error = raised
             if not is_up:
