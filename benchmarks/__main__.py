@@ -82,11 +82,15 @@ def main() -> int:
     parser.add_argument("--n", type=int, help="tasks in a graph (default: 20000; quick: 2000)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all numbers there, samples included")
     parser.add_argument("--quick", action="store_true", help="smaller throughout: does it run at all?")
+    parser.add_argument(
+        "--beside", metavar="DIR", help="policies: compare with the version there, where no task has a policy"
+    )
     given = parser.parse_args()
     options = Options(
         repeat=given.repeat or (3 if given.quick else 5),
         n=given.n or (2_000 if given.quick else 20_000),
         quick=given.quick,
+        beside=given.beside,
     )
     if options.repeat < 1 or options.n < 200:
         parser.error("--repeat takes 1 or more, --n 200 or more")

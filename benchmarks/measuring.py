@@ -23,6 +23,8 @@ class Options:
     repeat: int
     n: int
     quick: bool
+    beside: str | None = None
+    """The root of another version, to be compared with."""
 
 
 class Part(Protocol):

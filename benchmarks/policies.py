@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import os
+import subprocess
+import sys
 from collections.abc import Mapping
 from functools import partial
+from pathlib import Path
 from statistics import median
 from time import process_time
 from typing import Any, Final
@@ -32,14 +37,21 @@ POLICIES: Final[Mapping[str, Mapping[str, Any]]] = {
     "timeout": {"timeout": 3600},
     "deadline": {"deadline": 3600},
 }
+_FEW: Final = 2_000  # tasks of a graph, beside another version
 TARGET_US = 1.0
+TARGET_RATIO = 1.03
 TARGETED: Final = ("retries", "limit", "limit, retries", "max_concurrent")
 _PLACES: Final = ("coroutines", "threads", "sequential")
 
 
 def measure(options: Options) -> Rows:
-    """Independent tasks everywhere, and a stencil of coroutines."""
+    """Independent tasks everywhere, and a stencil of coroutines; what no policy costs, beside another version."""
     repeat = max(options.repeat, 3 if options.quick else 11)
+    if options.beside is not None:
+        title = (
+            f"No policies, beside {Path(options.beside).name}, {_FEW:,} tasks, medians of {repeat} processes"
+        )
+        yield from ((title, row) for row in beside(options.beside, repeat))
     for name, shape in (*((name, "independent") for name in _PLACES), ("coroutines", "stencil")):
         title = f"Policies that never fire: {name}, {shape}, {options.n:,} tasks, medians of {repeat}"
         try:
@@ -52,6 +64,35 @@ def measure(options: Options) -> Rows:
 def compare(name: str, shape_name: str, n: int, repeat: int) -> list[Row]:
     """A row for each policy, beside none."""
     return asyncio.run(_compare(name, shape_name, n, repeat))
+
+
+def beside(other: str, repeat: int) -> list[Row]:
+    """A row for each place and shape: this version and another, each in processes of its own, in turns."""
+    samples: dict[str, dict[str, list[float]]] = {}
+    for _ in range(repeat):
+        for side, root in (("there", other), ("here", str(fresh.ROOT))):
+            for what, us in _hot_path(root).items():
+                samples.setdefault(what, {}).setdefault(side, []).append(us)
+    return [
+        {"graph": what, "here_us": median(both["here"]), "there_us": median(both["there"])}
+        | {"ratio": (ratio := median(both["here"]) / median(both["there"]))}
+        | judged("ratio", ratio, TARGET_RATIO)
+        for what, both in samples.items()
+    ]
+
+
+def _hot_path(root: str) -> dict[str, float]:
+    script = str(Path(__file__).with_name("hot_path.py"))
+    ran = subprocess.run(
+        [sys.executable, script, str(_FEW), "7"],
+        env=os.environ | {"PYTHONPATH": root},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=True,
+    )
+    least: dict[str, float] = json.loads(ran.stdout.splitlines()[-1])
+    return least
 
 
 async def _compare(name: str, shape_name: str, n: int, repeat: int) -> list[Row]:
