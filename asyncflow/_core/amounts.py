@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Final, NamedTuple, TypeAlias
 
 from .._show.words import size
-from .limits import Limit, Needs, Watcher, Weight, check_amounts
+from .limits import Limit, Needs, Weight, check_amounts
 from .near import meant
 
 Much: TypeAlias = "float | Callable[[int, BaseException | None], float]"
@@ -56,8 +56,8 @@ class Numbered(Amount):
         super().__init__(name, there_is)
         self._free = list(range(there_is))
 
-    def watched_by(self, watcher: Watcher) -> None:
-        super().watched_by(watcher)
+    def start_over(self) -> None:
+        super().start_over()
         self._all_free_if_unused()
 
     def take(self, weight: float) -> None:

@@ -11,29 +11,15 @@ Nothing here reads a clock: times are seconds on any clock that does not go back
 from __future__ import annotations
 
 import heapq
-import weakref
 from collections.abc import Callable, Iterable, Mapping
 from numbers import Real
-from typing import Any, ClassVar, Final, Generic, NamedTuple, Protocol, TypeAlias, TypeGuard, TypeVar
+from typing import Any, ClassVar, Final, Generic, NamedTuple, TypeAlias, TypeGuard, TypeVar
 
 from .near import meant
 
 T = TypeVar("T")
 _ROUNDING: Final = 1e-9  # sums of fractions are off by less, as a part of all that there is
 _NUMBERS: Final[Any] = Real  # of any library, as its kind says
-
-
-class Watcher(Protocol):
-    """Whoever has tasks wait for limits: there is one on each event loop."""
-
-    def changed(self) -> None:
-        """A limit is another now: somebody who waits may go on. On any thread."""
-
-    def is_at_work(self) -> bool:
-        """Whether what uses limits there can still give them back."""
-
-    def waits(self) -> bool:
-        """Whether anybody waits for a limit there."""
 
 
 class Limit:
@@ -73,7 +59,8 @@ class Limit:
         self.rate = rate
         self.per = per
         self.burst = burst
-        self._watcher: weakref.ref[Watcher] | None = None
+        self.on_change: Callable[[], None] | None = None
+        """Is called when it was changed, on that thread: somebody who waits may go on."""
         self.change(concurrency=concurrency, rate=rate, per=per, burst=burst)
 
     def change(
@@ -101,32 +88,13 @@ class Limit:
         if burst is not None:
             self.burst = self._check("burst", burst)
             self._tokens = min(self._tokens, burst)
-        watcher = None if self._watcher is None else self._watcher()
-        if watcher is not None:
-            watcher.changed()
+        if self.on_change is not None:
+            self.on_change()
 
-    def watched_by(self, watcher: Watcher) -> None:
-        """Tasks of an event loop wait for it from now on, or use it. One thread may ask at a time.
-
-        Raises:
-            RuntimeError: those of another one do.
-        """
-        before = None if self._watcher is None else self._watcher()
-        if before is watcher:
-            return
-        # In this order: who waits no longer uses it already.
-        if before is not None and before.is_at_work() and (before.waits() or self.used):
-            raise RuntimeError(
-                f"limit {self.name!r} is in use on another event loop, which counts by itself.\n"
-                "  Make one for each event loop"
-            )
-        self._watcher = weakref.ref(watcher)
-        self._refilled = None  # by another clock
-        self.used = 0.0  # what has used it went with its loop
-
-    def serves(self, watcher: Watcher) -> bool:
-        """Whether it is for the tasks of this event loop that it counts."""
-        return self._watcher is not None and self._watcher() is watcher
+    def start_over(self) -> None:
+        """What has used it is gone, and with it the clock that tokens went by."""
+        self._refilled = None
+        self.used = 0.0
 
     def _check(self, option: str, number: float) -> float:
         if not _is_amount(number):

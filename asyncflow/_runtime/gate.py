@@ -24,6 +24,7 @@ from .._record.record import Record
 from . import inputs
 from .failures import Failures
 from .holding import Holding
+from .loop_limits import watch, watches
 from .steps import Steps
 
 _TURNS: Final = Lock()
@@ -142,7 +143,7 @@ class Gate:
         assert gate.admission is not None
         try:
             for limit in gate.admission.amounts or ():
-                limit.watched_by(self._waiting)
+                watch(limit, self._waiting)
         except RuntimeError:
             return False
         return True
@@ -163,9 +164,9 @@ class Gate:
                 self._waiting.queue.join(task, needed, 0 if order is None else order.standing(task))
                 gates.hold(task, needed, now)
                 for limit in needed:
-                    if not limit.serves(self._waiting):
+                    if not watches(limit, self._waiting):
                         with _TURNS:
-                            limit.watched_by(self._waiting)
+                            watch(limit, self._waiting)
             except KeyboardInterrupt:
                 raise
             except BaseException as error:  # by a function of the user's
@@ -239,7 +240,7 @@ class Gate:
 
     def _give_back(self, amounts: Mapping[Limit, float] | None, times: int) -> None:
         for limit, weight in (amounts or {}).items():
-            if limit.serves(self._waiting):
+            if watches(limit, self._waiting):
                 limit.give_back(weight * times)
 
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Mapping
 from fractions import Fraction
-from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -255,57 +253,6 @@ def test_whatever_comes_and_goes_nothing_is_exceeded_and_nobody_waits_who_could_
         model.admit()
         model.check()
     assert not model.waiting
-
-
-class Loop:
-    """Stands in for whoever has tasks wait on one event loop."""
-
-    def __init__(self, queue: Queue[Any]) -> None:
-        self.queue = queue
-        self.is_open = True
-        self.told = 0
-
-    def changed(self) -> None:
-        self.told += 1
-
-    def is_at_work(self) -> bool:
-        return self.is_open
-
-    def waits(self) -> bool:
-        return len(self.queue) > 0
-
-
-def test_a_limit_counts_for_one_event_loop_at_a_time() -> None:
-    api, queue = Limit("api", concurrency=1), Queue[str]()
-    first, second = Loop(queue), Loop(Queue[str]())
-    api.watched_by(first)
-    queue.join("a", {api: 1})
-    with pytest.raises(RuntimeError, match="'api' is in use on another event loop"):
-        api.watched_by(second)
-    assert names(queue) == ["a"]
-    with pytest.raises(RuntimeError, match="'api' is in use on another event loop"):
-        api.watched_by(second)
-    first.is_open = False  # what used it is gone
-    api.watched_by(second)
-    assert (api.used, api.serves(first), api.serves(second)) == (0, False, True)
-
-
-def test_another_loops_clock_neither_gives_nor_takes_tokens() -> None:
-    api, queue = Limit("api", rate=1, burst=1), Queue[str]()
-    for now in (1000.0, 0.0, 1000.0):
-        loop = Loop(queue)
-        api.watched_by(loop)
-        queue.join("a", {api: 1})
-        assert [*names(queue, now), *names(queue, now + 1)] == ["a"]
-
-
-def test_a_limit_keeps_no_loop_alive() -> None:
-    api, loop = Limit("api", concurrency=1), Loop(Queue[str]())
-    api.watched_by(loop)
-    gone = weakref.ref(loop)
-    del loop
-    assert gone() is None
-    api.change(concurrency=2)  # nobody is to be told
 
 
 def test_who_waits_for_more_than_there_is_left_holds_nobody_up() -> None:
