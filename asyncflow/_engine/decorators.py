@@ -6,6 +6,7 @@ it all.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
@@ -176,7 +177,8 @@ def definition_of(
 def _refuse_later(definition: Definition) -> None:
     """Refuse that a plain function asks for what only a coroutine can wait for."""
     later = next((resource for _, _, resource in definition.resources if resource.is_async), None)
-    if later is not None and not definition.is_coroutine:
+    waits = definition.is_coroutine or inspect.isasyncgenfunction(definition.fn)
+    if later is not None and not waits:
         raise TypeError(
             f"{definition.name!r} is a def, and its resource {later.name!r} is an async generator, which needs an "
             f"event loop.\n  Write  async def {definition.name}(...); or {later.name!r} a plain generator"

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any, get_args
-
 from .._core.task import Task
 from .._inspect.resolve import returned_by
 from .._stand_ins.examples import example_of
@@ -12,14 +10,9 @@ from .._stand_ins.examples import example_of
 def give(task: Task) -> None:
     """Give a task something of the type that each resource yields which its call does not give."""
     given = {
-        name: _example(resource)
+        name: example_of(returned_by(resource.fn), resource.name)
         for place, name, resource in task.definition.resources
         if place >= len(task.args) and name not in task.kwargs
     }
     if given:
         task.kwargs = {**task.kwargs, **given}
-
-
-def _example(resource: Any) -> object:
-    yielded = get_args(returned_by(resource.fn)) or (Any,)
-    return example_of(yielded[0], resource.name)

@@ -10,12 +10,14 @@ from typing import Any, Final
 from .._causes import brief
 from .._core.task import Task
 from .._files.aside import aside
+from .._worker.whose import runs_task
 from ..errors import ServiceNotReady
 
 _log = logging.getLogger("asyncflow")
 _OVER: Final = object()
 
 
+@runs_task
 async def serve(task: Task, up: Callable[[object], None], grace: float) -> None:
     """Run a service until it is cancelled, and then its clean-up.
 
@@ -55,9 +57,14 @@ def _in_thread(task: Task, made: Any) -> Callable[[], Awaitable[object]]:
     context = task.context
 
     async def step() -> object:
-        return await aside(context.run, next, made, _OVER)
+        return await aside(context.run, _advance, task, made)
 
     return step
+
+
+@runs_task
+def _advance(task: Task, made: Any) -> object:
+    return next(made, _OVER)
 
 
 async def _first(task: Task, made: Any, step: Callable[[], Awaitable[object]], limit: float) -> object:

@@ -100,8 +100,8 @@ async def close(run: Run, *, wait: bool, tail_timeout: float, grace: float, skip
         if not skip_backends:
             for name, backend in run.backends.items():
                 await _shut_down(run, name, backend, grace)
-        await _leave_store(run, grace)
         await run.services.close()
+        await _leave_store(run, grace)
         await asyncio.gather(*run.stopping.under_way, return_exceptions=True)
         await _wait_for_files(run, grace)
         run.steps.catch_up()

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 from .store import Store, store_here
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import AsyncGenerator, Callable, Mapping
 
-    from .resources import Needs
+    from .resources import Needs, Resource
 
 _RESOURCES = f"{__package__}.resources"
 
@@ -40,23 +40,45 @@ class GivesResources:
         self.fn = fn
         self.needs = needs
         self._is_coroutine = inspect.iscoroutinefunction(fn)
+        self._is_async_generator = inspect.isasyncgenfunction(fn)  # as of a service
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         store = store_here()
         if self._is_coroutine:
-            return self._later(store, args, kwargs)
-        for place, name, resource in self.needs:
-            if place >= len(args) and name not in kwargs:
-                kwargs[name] = store.value(resource)
+            return self._awaited(store, args, kwargs)
+        if self._is_async_generator:
+            return self._yielded(store, args, kwargs)
+        for name, resource in self._missing(args, kwargs):
+            kwargs[name] = store.value(resource)
         return self.fn(*args, **kwargs)
 
-    async def _later(self, store: Store, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    async def _awaited(self, store: Store, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        await self._fill(store, args, kwargs)
+        return await self.fn(*args, **kwargs)
+
+    async def _yielded(
+        self, store: Store, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> AsyncGenerator[Any, None]:
+        await self._fill(store, args, kwargs)
+        inner = self.fn(*args, **kwargs)
+        try:
+            async for value in inner:
+                yield value
+        finally:
+            await inner.aclose()
+
+    async def _fill(self, store: Store, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         from .resources import value_later
 
-        for place, name, resource in self.needs:
-            if place >= len(args) and name not in kwargs:
-                kwargs[name] = await value_later(store, resource)
-        return await self.fn(*args, **kwargs)
+        for name, resource in self._missing(args, kwargs):
+            kwargs[name] = await value_later(store, resource)
+
+    def _missing(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> list[tuple[str, Resource]]:
+        return [
+            (name, resource)
+            for place, name, resource in self.needs
+            if place >= len(args) and name not in kwargs
+        ]
 
     def __reduce__(self) -> tuple[Any, ...]:
         return with_resources, (self.fn,)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 import sys
+import weakref
 from collections.abc import Callable
 from contextlib import suppress
 from functools import reduce, update_wrapper
@@ -21,6 +22,10 @@ from .store import Store
 
 _MADE: Final[list[bool]] = []
 """Is not empty once there is a resource in this process."""
+_KNOWN: Final[weakref.WeakKeyDictionary[FunctionType, tuple[object, object, Needs]]] = (
+    weakref.WeakKeyDictionary()
+)
+"""Of functions that were looked at: their defaults, which may be exchanged, and what they ask for."""
 _BY_NAME: Final = sys.maxsize
 _NOTED: Final = "__asyncflow_resources__"
 """An attribute of functions: resources that their annotations ask for, by parameter."""
@@ -103,9 +108,18 @@ def needs_of(fn: Any) -> Needs:
     """
     if not _MADE:
         return ()
+    if not isinstance(fn, FunctionType):
+        return _asked_by(fn)
+    known = _KNOWN.get(fn)
+    if known is None or known[0] is not fn.__defaults__ or known[1] is not fn.__kwdefaults__:
+        known = _KNOWN[fn] = fn.__defaults__, fn.__kwdefaults__, _asked_by(fn)
+    return known[2]
+
+
+def _asked_by(fn: Any) -> Needs:
     try:
         signature = inspect.signature(fn)
-    except Exception:  # annotations are code of the user's
+    except Exception:  # it tells none, or its annotations, which are code of the user's, have raised
         return ()
     is_wrapper = hasattr(fn, "__wrapped__")  # which may take other arguments by position
     plain = inspect.unwrap(fn)

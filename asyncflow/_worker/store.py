@@ -7,33 +7,46 @@ tasks. Each has a store, made when somebody first asks for it, that nobody else 
 from __future__ import annotations
 
 import atexit
+import os
 import sys
 import threading
 import weakref
 from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager, nullcontext
-from typing import TYPE_CHECKING, Any, Final, NoReturn, Protocol
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from .._causes import add_note
-from .._tracebacks import trim
-from .forks import held_here
 from .held_up import HELD_UP
 
 if TYPE_CHECKING:
+    from typing import Protocol
+
     from .resources import Resource
+
+    class Later(Protocol):
+        """A resource that is set up by a coroutine: its owner."""
+
+        ready: Any
+        """A future of its value."""
+
+        async def end(self, grace: float | None) -> None:
+            """Tear it down; after so many seconds it is left behind."""
+
 
 _OF_PARENTS: Final[list[object]] = []
 """In a forked child: what the parent keeps. To let go of it would be to close the parent's connections."""
 
 
-class Later(Protocol):
-    """A resource that is set up by a coroutine: its owner."""
+_STORES: Final[weakref.WeakSet[Store]] = weakref.WeakSet()
 
-    ready: Any
-    """A future of its value."""
 
-    async def end(self, grace: float | None) -> None:
-        """Tear it down; after so many seconds it is left behind."""
+def _let_go() -> None:
+    for store in list(_STORES):
+        store.let_go()
+    _HERE.__dict__.pop("is_watched", None)  # the exit of this process is another one
+
+
+os.register_at_fork(after_in_child=_let_go)  # here, for workers load no more than they need
 
 
 class Store:
@@ -54,7 +67,7 @@ class Store:
         self.ahead: dict[Resource, Later] = {}  # that are being set up
         self.settling = settling
         self._open: list[tuple[Resource, Generator[object, None, None] | Later]] = []
-        held_here(self)
+        _STORES.add(self)
 
     def let_go(self) -> None:
         """In a forked child, which has copies of names, and sets up resources of its own."""
@@ -153,6 +166,8 @@ def finish(resource: Resource, generator: Generator[object, None, None]) -> None
 def failed(resource: Resource, why: str) -> None:
     """Log that a resource was not torn down, with the exception that is being handled, if any."""
     import logging  # which workers load only for this
+
+    from .._tracebacks import trim
 
     error = sys.exc_info()[1]
     trim(error)

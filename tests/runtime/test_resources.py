@@ -14,7 +14,7 @@ from typing import Annotated, Any
 
 import pytest
 
-from asyncflow import WorkerDied, WorkflowEngine
+from asyncflow import WorkerDied, WorkflowEngine, current
 from asyncflow.backends.process import ProcessBackend
 
 from .kit import Bell, script
@@ -701,3 +701,34 @@ def test_a_loop_that_is_closed_before_the_shutdown_ends_what_coroutines_have_set
         """
     )
     assert (ran.stdout, ran.stderr) == ("1\ndown\n", "")
+
+
+async def test_services_have_them_and_end_before_them(diary: Diary) -> None:
+    async with WorkflowEngine() as engine:
+        model, client = model_of(engine, diary), client_of(engine, diary)
+
+        @engine.service
+        async def later(model: list[int] = model, client: list[int] = client) -> AsyncIterator[str]:
+            yield f"{current().name} {model} {client}"
+            diary.add("later over")
+
+        @engine.service
+        def plain(model: list[int] = model) -> Iterator[str]:
+            yield f"{current().name} {model}"
+            diary.add("plain over")
+
+        @engine.function_task
+        def use(one: str, other: str) -> list[str]:
+            return [one, other]
+
+        assert await use(later(), plain()) == ["later [] []", "plain []"]
+        with pytest.raises(
+            TypeError, match=r"'bad' is a def, and its resource 'client' is an async generator"
+        ):
+
+            @engine.service
+            def bad(client: list[int] = client) -> Iterator[int]:
+                yield 1
+
+    assert sorted(diary.lines[2:4]) == ["later over", "plain over"]
+    assert diary.lines[4:] == ["down", "down"]
