@@ -180,13 +180,13 @@ def lacking(maker: str, cls: object, problem: str, where: str, meant: str | None
 def no_command(call: RehearsedCall, where: str) -> Problem:
     """A function for a command returns none."""
     what = f"{quoted(call)} never returns its command: its body has no return that gives anything"
-    return _at_function(where, "returned", call, what, "return the command:  return ...")
+    return _returned(where, call, what, "return the command:  return ...")
 
 
 def nothing_returned(call: RehearsedCall, gives: object, where: str) -> Problem:
     """A function that is said to give something returns nothing."""
     what = f"{quoted(call)} is said to give {shown(gives)}, and never returns anything"
-    return _at_function(where, "returned", call, what, "return its result; or annotate it '-> None'")
+    return _returned(where, call, what, "return its result; or annotate it '-> None'")
 
 
 def handed_on(
@@ -195,15 +195,15 @@ def handed_on(
     """A block returns what one of its tasks gives, which is not what it is said to give itself."""
     what = f"{quoted(call)} is said to give {shown(said_to)}, and returns what {quoted(maker)} gives, {shown(gives)}"
     mend = f"annotate {quoted(call)} as what it returns, or let {quoted(maker)} return that"
-    return _at_function(where, "returned", call, what, mend, maker)
+    return _returned(where, call, what, mend, maker)
 
 
-def _at_function(
-    where: str, kind: str, call: RehearsedCall, what: str, mend: str, maker: RehearsedCall | None = None
+def _returned(
+    where: str, call: RehearsedCall, what: str, mend: str, maker: RehearsedCall | None = None
 ) -> Problem:
     """A problem at the function that was called, and not at the call."""
     ends = [call] if maker is None else [maker, call]
-    return Problem(Finding(what, plain(where), tuple(map(label, ends)), mend), (kind, what))
+    return Problem(Finding(what, plain(where), tuple(map(label, ends)), mend), ("returned", what))
 
 
 # -- files ------------------------------------------------------------------------------------------------

@@ -39,9 +39,9 @@ def whole(option: str, given: Any, least: int = 1) -> int:
     return number
 
 
-def whole_or_none(option: str, given: object, least: int = 1) -> int | None:
+def whole_or_none(option: str, given: object) -> int | None:
     """As `whole`; None is accepted, too."""
-    return None if given is None else whole(option, given, least)
+    return None if given is None else whole(option, given)
 
 
 def flag(option: str, given: object) -> bool:

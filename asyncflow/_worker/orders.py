@@ -46,9 +46,8 @@ class Orders:
         self._event_loop: Any = None
         self._coroutine: Any = None  # the asyncio task that runs
         signal.signal(signal.SIGUSR1, self._on_stop)
-        self.process_state = ProcessState(
-            self._stop_if_told
-        )  # after that, since it keeps what handlers it finds
+        # After that, since it keeps what handlers it finds.
+        self.process_state = ProcessState(self._stop_if_told)
         self._store = Store(self.process_state.settling)
         have_here(self._store)
 
@@ -74,10 +73,8 @@ class Orders:
         if self.current and self.current == self.to_stop:
             if self._coroutine is not None:
                 self._event_loop.call_soon_threadsafe(self._coroutine.cancel)
-            elif (
-                not self.process_state.is_importing
-            ):  # half a package is not mended by importing it once more
-                raise Stopped
+            elif not self.process_state.is_importing:
+                raise Stopped  # in the midst of an import it would leave half a package, which no other import mends
 
     def _stop_if_told(self) -> None:
         """After each import: the order may have come meanwhile, and was put off."""
