@@ -19,7 +19,7 @@ from .gpus import show_only
 from .orders import Orders, Stopped
 from .records import NEVER, NOBODY, Ran, Records
 from .results import UNFIT_TO_SEND, why_unfit
-from .whose import Identity, runs
+from .whose import IDENTITY, Identity, runs
 
 _TOLD: Final = 0.001  # seconds of imports before a call, from which on they are told
 _LOOK_AT_MEMORY: Final = 0.05  # seconds between two looks at how much memory the process holds
@@ -29,11 +29,14 @@ _NO_KWARGS: Final[Mapping[str, Any]] = {}
 
 def _identity(held: Mapping[str, Any]) -> Identity:
     """Which task a runner runs."""
-    known: Identity | None = held["self"].tags.get(held["task_id"])
-    if known is not None:
-        return known
-    name = name_of_function(held["fn"]) if "fn" in held else ""  # else it is being loaded
-    return held["task_id"], name, held["flags"] >> wire.ATTEMPT or 1, None, None, ()
+    fn = held.get("fn")  # None while it is being loaded
+    identity: Identity | None = held["self"].tags.get(held["task_id"])
+    if identity is None:
+        name = "" if fn is None else name_of_function(fn)
+        identity = held["task_id"], name, held["flags"] >> wire.ATTEMPT or 1, None, None, ()
+    if fn is not None:
+        IDENTITY.set(identity)  # in the context of this task alone, which need not look it up again
+    return identity
 
 
 class Runner:

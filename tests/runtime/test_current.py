@@ -290,3 +290,15 @@ def test_what_it_gives_does_not_change() -> None:
     told = CurrentTask(1, "name", 1, None, None)
     with pytest.raises(AttributeError):
         told.id = 2  # type: ignore[misc]
+
+
+async def test_what_a_task_was_told_is_not_told_to_the_next() -> None:
+    def ask(number: int) -> int:
+        return current().id
+
+    async def ask_later(number: int) -> int:
+        return (await asyncio.create_task(ame())).id
+
+    async with WorkflowEngine("process", workers=1) as engine:
+        futures = [engine.submit(body, number) for number in range(20) for body in (ask, ask_later)]
+        assert await asyncio.gather(*futures) == [each.id for each in futures]
