@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from ._core.call_text import Secret
     from ._core.limits import Limit
-    from ._core.options import BlockOptions, CommandOptions, TaskOptions
+    from ._core.options import BlockOptions, CommandOptions, ServiceOptions, TaskOptions
     from ._core.outcome import Outcome
     from ._core.probes import RunningService, http, port
     from ._core.quoting import sh
@@ -86,6 +86,7 @@ __all__ = [
     "Secret",
     "ServiceDied",
     "ServiceNotReady",
+    "ServiceOptions",
     "Skip",
     "StagingError",
     "State",
@@ -130,6 +131,7 @@ _HOME = {
     "Secret": "_core.call_text",
     "State": "_core.states",
     "TaskFuture": "_runtime.future",
+    "ServiceOptions": "_core.options",
     "TaskOptions": "_core.options",
     "WorkflowEngine": "engine",
     "awaited": "_runtime.foreign",

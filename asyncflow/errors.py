@@ -30,6 +30,8 @@ __all__ = [
     "RemoteError",
     "Retry",
     "RunStopped",
+    "ServiceDied",
+    "ServiceNotReady",
     "Skip",
     "StagingError",
     "TaskCrashed",
@@ -399,7 +401,7 @@ class ServiceDied(_OfTask):
             f"{self.name!r} (#{self.task_id}) lost the service {self.service!r}, which it uses: {self.how}."
         )
         last = "\n    ".join(self.stderr.splitlines())
-        return f"{told}\n  The last that wrote to stderr:\n    {last}" if last else told
+        return f"{told}\n  The last it wrote to stderr:\n    {last}" if last else told
 
 
 class ServiceNotReady(_OfTask, TimeoutError):

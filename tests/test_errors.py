@@ -26,6 +26,8 @@ from asyncflow.errors import (
     OutputTooLarge,
     RemoteError,
     RunStopped,
+    ServiceDied,
+    ServiceNotReady,
     TaskCrashed,
     TaskSkipped,
     TaskTimeout,
@@ -318,6 +320,23 @@ def test_a_dead_worker_is_told_with_what_it_said_last() -> None:
     assert "stderr" not in str(WorkerDied(4, "fit", "exit code 1", 4711, "node7", 0, ""))
 
 
+def test_a_lost_service_tells_which_task_used_it_and_its_last_words() -> None:
+    assert str(ServiceDied(4, "fit", "db", "exit code 1", "no disk\nbye")) == (
+        "'fit' (#4) lost the service 'db', which it uses: exit code 1.\n"
+        "  The last it wrote to stderr:\n    no disk\n    bye"
+    )
+    assert "stderr" not in str(ServiceDied(4, "fit", "db", "exit code 1", ""))
+
+
+def test_a_service_that_is_not_ready_tells_the_last_answer() -> None:
+    error = ServiceNotReady(4, "db", "it was not ready after ready_timeout=3 s", "status 503", "no disk")
+    assert str(error) == (
+        "service 'db' (#4): it was not ready after ready_timeout=3 s.\n"
+        "  The last answer: status 503\n  The last it wrote to stderr:\n    no disk"
+    )
+    assert isinstance(error, TimeoutError)
+
+
 def test_a_dry_run_without_end_says_what_was_called_where_and_what_to_do() -> None:
     error = TooManyTasks("fit", 100_000, "pipeline.py:12, in main")
     first, *mends = str(error).splitlines()
@@ -388,6 +407,10 @@ MADE: dict[type[BaseException], Callable[[], BaseException]] = {
     TaskTimeout: lambda: TaskTimeout(4, "fit", 30, "the event loop", True),
     errors.DeadlinePassed: lambda: errors.DeadlinePassed(4, "fit", 30, "PENDING"),
     TaskCrashed: lambda: TaskCrashed(4, "fit", "SystemExit: 3"),
+    ServiceDied: lambda: ServiceDied(4, "fit", "db", "exit code 1", "last words"),
+    ServiceNotReady: lambda: ServiceNotReady(
+        4, "db", "it was not ready after 3 s", "status 503", "last words"
+    ),
     WorkerDied: lambda: WorkerDied(4, "fit", "exit code 1", 4711, "node7", 2**30, "last words"),
     RemoteError: lambda: RemoteError("LocalError", "LocalError: no", "Traceback"),
     CommandFailed: lambda: CommandFailed(

@@ -57,7 +57,8 @@ def _check(each: object, given: object) -> None:
         )
         raise TypeError(
             f"defaults={given!r}: options are needed:  defaults=TaskOptions({shown})\n"
-            "  BlockOptions are for blocks, CommandOptions for commands; several as a list."
+            "  BlockOptions are for blocks, CommandOptions for commands, ServiceOptions for services; several as a\n"
+            "  list."
         )
     for name in each.given:
         if name in _ONE_TASKS:

@@ -5,23 +5,33 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
-from asyncflow import ServiceNotReady, UpstreamFailed, WorkflowEngine, first_success, outcome
+from asyncflow import (
+    ServiceNotReady,
+    ServiceOptions,
+    TaskOptions,
+    UpstreamFailed,
+    WorkflowEngine,
+    first_success,
+    outcome,
+)
 from asyncflow.testing import Gate
 from asyncflow.testing.gate import Door
 
 from .kit import in_no_time, turns
 
-BACKENDS = ["sequential", "thread", "process"]
+BACKENDS = ["sequential", "thread", "process", "executor"]
 
 
 @pytest.fixture(params=BACKENDS)
 async def engine(request: pytest.FixtureRequest) -> AsyncIterator[WorkflowEngine]:
-    async with WorkflowEngine(request.param) as engine:
-        yield engine
+    with ThreadPoolExecutor(2) as pool:
+        async with WorkflowEngine(pool if request.param == "executor" else request.param) as engine:
+            yield engine
 
 
 class Told:
@@ -605,3 +615,26 @@ def test_services_that_were_not_cleaned_up_because_the_loop_was_closed_are_named
 
     asyncio.run(other())
     assert "the event loop was closed before these services were cleaned up: 'db' (#1)" in caplog.text
+
+
+async def test_defaults_of_an_engine_hold_for_its_services_as_far_as_these_can_have_them() -> None:
+    defaults = [TaskOptions(timeout=3, retries=2), ServiceOptions(stop_after="run")]
+    async with WorkflowEngine(defaults=defaults) as engine:
+        told = Told(engine)
+        attempts = []
+
+        @engine.service(retry_delay=0)
+        async def db() -> AsyncIterator[str]:
+            attempts.append(1)
+            if len(attempts) < 3:
+                raise OSError("no disk")
+            yield "db"
+
+        @engine.block
+        async def pipeline() -> None:
+            await told.service("other")()
+            assert await db() == "db"
+
+        await pipeline()
+        await turns()
+        assert told.lines == ["other up"]
