@@ -142,10 +142,12 @@ class Lanes:
         ready = lane.gather()
         room = most if lane.capacity is None else min(most, lane.capacity - lane.taken)
         if len(ready) <= room:
-            # Others were cancelled while they were held. Nearly all have the one story, which is asked first.
-            batch = [task for task in ready if task.story == READIED or task.story & NOW == READY]
+            batch = [task for task in ready if task.story & NOW == READY] if lane.dropped else list(ready)
             ready.clear()
-        else:
+            lane.dropped = 0
+        elif not lane.dropped:
+            batch = [ready.popleft() for _ in range(room)]
+        else:  # others were cancelled while they were held
             batch = []
             while ready and len(batch) < room:
                 task = ready.popleft()

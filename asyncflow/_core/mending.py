@@ -52,6 +52,7 @@ def mend(
             scheduler.given_back(task)
     for lane in lanes:
         lane.is_due = lane in scheduler.lanes.due
+        lane.dropped = len(lane.ready)  # at most
         if lane.ready or lane.admission is not None:
             scheduler.lanes.wake(lane)
 

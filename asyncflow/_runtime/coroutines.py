@@ -234,7 +234,8 @@ class Coroutines(Local):
     def _drive(self, me: Carrier) -> Generator[object, object, None]:
         """Run what is queued, until the asyncio task is somebody else's or another one drives the queue."""
         queue, over, succeeded = self._queue, self._over, self._sink.succeeded
-        ran, at = (None, None) if self._record is None else self._record.ran_on_loop
+        records = self._record is not None
+        ran, at = (float, float) if self._record is None else self._record.ran_on_loop
         strong, weak = getrefcount(me), getweakrefcount(me)
         began, runner = self._goes_on(perf_counter()), self._runner
         send, slice_end = runner.send, began + self._slice
@@ -271,7 +272,7 @@ class Coroutines(Local):
                     began = self._goes_on(perf_counter())
                 else:
                     began = perf_counter()  # one look each: what the engine does now counts as the next's
-                    if ran is not None and at is not None:
+                    if records:
                         ran(task.id)
                         at(began)
                     succeeded(task, over.value)

@@ -112,6 +112,7 @@ def _is_in_order(lane: Lane, where: dict[Task, State], scheduler: Scheduler) -> 
         lane.place
     )
     assert all(where[task] is State.READY or where[task].terminal for task in queued), lane.place
+    assert sum(where[task].terminal for task in lane.ready) <= lane.dropped, lane.place
     assert lane.taken == sum(where[task] in HAS_SLOT for task in here), lane.place
     full = lane.capacity is not None and lane.taken >= lane.capacity
     assert lane.capacity is None or lane.taken <= lane.capacity, lane.place
