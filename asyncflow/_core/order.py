@@ -13,7 +13,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from heapq import heapify, heappop, heappush
 from math import inf
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from .pace import MOST, Ahead
 from .states import CANCELLING, NOW, PENDING, READY, RUNNING
@@ -22,6 +22,9 @@ from .task import Definition, Task
 if TYPE_CHECKING:
     from .lanes import Lane, Lanes
 
+Turn: TypeAlias = tuple[float, bool, int]
+"""When a task goes, beside those of other lanes: its key, whether nothing of what it is for was begun, its number."""
+_NOBODY: Final[Turn] = (inf, True, 0)
 _USUAL: Final = 0.0
 """The priority of a task of which nothing is said."""
 
@@ -169,7 +172,7 @@ class Order:
     def wake(self, lanes: Lanes) -> None:
         """Have all lanes looked at that have something: a slot that came free in one may be for another."""
         for lane in self._lanes:
-            if self._first_in(lane) < inf:
+            if self._first_in(lane) < _NOBODY:
                 lanes.wake(lane)
 
     def first_of(self, due: list[Lane]) -> Lane:
@@ -187,22 +190,23 @@ class Order:
         if lane.room is None:
             return MOST
         left, ready = lane.room.left(), lane.ready
-        others = min((self._first_in(each) for each in due if each.room is not None), default=inf)
+        others = min((self._first_in(each) for each in due if each.room is not None), default=_NOBODY)
         if not left:
             lane.is_due = False  # it is looked at again when one is over
             return 0
-        if others == inf or not isinstance(ready, ByPriority):
+        if others == _NOBODY or not isinstance(ready, ByPriority):
             return left
         return max(1, ready.up_to(others, left))
 
-    def _first_in(self, lane: Lane) -> float:
-        """The key of the first that could go on; infinite for a lane without any. What is only staged goes before."""
+    def _first_in(self, lane: Lane) -> Turn:
+        """Whose turn it is of a lane. What is only staged goes before."""
         ready = lane.gather()
         if lane.room is None:
-            return -inf if ready else inf
-        first = ready.first_key() if isinstance(ready, ByPriority) else inf
+            return (-inf, False, 0) if ready else _NOBODY
+        first = ready.first() if isinstance(ready, ByPriority) else _NOBODY
         if lane.admission is not None and lane.admission.admitted:
-            first = min(first, self.key(lane.admission.admitted[0]))
+            admitted = lane.admission.admitted[0]
+            first = min(first, (self.key(admitted), False, admitted.id))
         return first
 
     def key(self, task: Task) -> float:
@@ -306,19 +310,20 @@ class ByPriority:
                 del self._entries[entry[2]]
                 return entry[2]
 
-    def first_key(self) -> float:
-        """The key of the first; infinite if there is none."""
+    def first(self) -> Turn:
+        """Whose turn it is."""
         while self._heap and self._entries.get(self._heap[0][2]) is not self._heap[0]:
             heappop(self._heap)
-        return self._heap[0][0] if self._heap else inf
+        return _turn(self._heap[0]) if self._heap else _NOBODY
 
-    def up_to(self, key: float, most: int) -> int:
-        """How many have no higher key than this, and no more than ``most``."""
+    def up_to(self, turn: Turn, most: int) -> int:
+        """How many have their turn before another one, and no more than ``most``."""
         found, below = 0, [0]
         while below and found < most:
             at = below.pop()
-            if at < len(self._heap) and self._heap[at][0] <= key:
-                found += self._entries.get(self._heap[at][2]) is self._heap[at]
+            if at < len(self._heap) and self._heap[at][0] <= turn[0]:
+                entry = self._heap[at]
+                found += self._entries.get(entry[2]) is entry and _turn(entry) < turn
                 below += (2 * at + 1, 2 * at + 2)
         return found
 
@@ -339,6 +344,11 @@ class ByPriority:
         if len(self._heap) > 2 * len(self._entries) + 8:  # those that were moved would gather
             self._heap = list(self._entries.values())
             heapify(self._heap)
+
+
+def _turn(entry: tuple[float, int, Task]) -> Turn:
+    key, place, task = entry
+    return key, place > 0, task.id
 
 
 def _key_and_place(entry: tuple[float, int, Any]) -> tuple[float, int]:

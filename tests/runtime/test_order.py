@@ -121,6 +121,24 @@ async def test_who_waits_for_a_limit_is_raised_by_what_waits_for_it(place: Place
     assert ran.index("urgent") < 3
 
 
+async def test_with_priorities_too_light_tasks_do_not_overtake_a_heavy_one() -> None:
+    engine = WorkflowEngine()
+    engine.limit("slots", concurrency=2)
+    begun: list[str] = []
+
+    @engine.function_task(priority=1)
+    async def job(name: str) -> None:
+        begun.append(name)
+        await asyncio.sleep(0)
+
+    async with engine:
+        given = {"a": 1, "heavy": 2, "b": 1, "c": 1}
+        await asyncio.gather(
+            *[job.with_options(limits={"slots": each})(name) for name, each in given.items()]
+        )
+    assert begun == ["a", "heavy", "b", "c"]
+
+
 async def test_with_and_without_limits_tasks_stand_in_one_order(place: Place) -> None:
     place.engine.limit("many", concurrency=100)
     await place.call("first", priority=1)
