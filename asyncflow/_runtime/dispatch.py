@@ -98,7 +98,7 @@ class Dispatch:
                 scheduler.first_failures, stopped = [], scheduler.first_failures
                 for block, first in stopped:
                     self._failures.stopped_at(block, first)
-            told = tell_more(scheduler)
+            told = tell_more(scheduler) if scheduler.telling else 0
             if (
                 scheduler.ended and not scheduler.telling
             ):  # nobody hears of an end before all know it who wait for it
@@ -113,7 +113,7 @@ class Dispatch:
                 for task in returned:
                     (self._joins if task.definition.kind == JOIN else self._blocks).resolve(task)
             order = scheduler.order
-            for _ in range(0 if scheduler.is_cancelling else len(due)):
+            for _ in range(0 if scheduler.telling and scheduler.is_cancelling else len(due)):
                 lane = scheduler.lanes.due.pop(0) if order is None else order.first_of(scheduler.lanes.due)
                 if lane.leads_to is not None:
                     self._files.stage(scheduler.lanes.take_to_stage(lane))
