@@ -196,7 +196,7 @@ def test_what_waits_for_a_file_waits_for_its_maker() -> None:
     play = Play()
     maker = play.call("split")
     path = play.call("split.outputs['a']", maker)
-    play.record.alias(path.id, maker.id)
+    play.record.alias(path.id, [maker.id])
     play.call("read", path)
     play.pause()
     history = play.history()
