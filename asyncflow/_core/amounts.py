@@ -4,7 +4,8 @@ is a limit that is there before anybody names it: tasks wait for it, and give it
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
 from typing import Any, ClassVar, Final, NamedTuple, TypeAlias
 
 from .._show.words import size
@@ -130,10 +131,20 @@ class Wanted(NamedTuple):
     Args:
         needs: what it is to wait for; None for nothing.
         lacks: what is raised by a call; None if the engine has all of it.
+        amounts: what of these it is.
     """
 
     needs: Needs | None
     lacks: str | None
+    amounts: Mapping[Amount, Much] = MappingProxyType({})
+
+    def at_first(self) -> Iterator[tuple[Amount, float | None]]:
+        """Each amount, with how much of it a first attempt needs; None if that cannot be told."""
+        for amount, much in self.amounts.items():
+            try:
+                yield amount, float(much(1, None) if callable(much) else much)
+            except Exception:  # of a function of the user's
+                yield amount, None
 
 
 def wanted_of(
@@ -157,9 +168,9 @@ def wanted_of(
         return Wanted(needs, None)
     weights = {} if needs is None else needs.weights
     if any(callable(much) or isinstance(amount, Numbered) for amount, much in amounts.items()):
-        return Wanted(_Needs(weights, amounts), None)
+        return Wanted(_Needs(weights, amounts), None, amounts)
     fixed: Mapping[Any, Any] = amounts
-    return Wanted(Needs({**weights, **fixed}), None)
+    return Wanted(Needs({**weights, **fixed}), None, amounts)
 
 
 def _lack(name: str, amount: str, shown: str, there_are: Mapping[str, Amount]) -> str:

@@ -46,7 +46,6 @@ class Definition:
         "is_service",
         "is_special",
         "kind",
-        "lacks",
         "name",
         "needs",
         "options",
@@ -56,6 +55,7 @@ class Definition:
         "returns",
         "stops",
         "timeout",
+        "wanted",
     )
 
     def __init__(
@@ -91,7 +91,8 @@ class Definition:
             self.is_command or self.is_service or self.deadline is not None or options.detached
         )
         limits = needs_of(options.limits, options.max_concurrent)
-        self.needs, self.lacks = wanted_of(limits, amounts_of(options), amounts or {}, self.name)
+        self.wanted = wanted_of(limits, amounts_of(options), amounts or {}, self.name)
+        self.needs = self.wanted.needs
         self.retries = (
             Retries(options.retries, options.retry_delay, options.retry_on) if options.retries else None
         )

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, Final
 from .._core.files import declared
 from .._core.joins import KIND as JOIN
 from .._core.limits import Limit
-from .._core.options import TaskOptions
 from .._core.story import called_at, place_in
 from .._core.task import Definition, Task
 from .._files.task_files import TaskFiles
@@ -75,7 +74,7 @@ class Notes:
         call.place = lane.place
         options = definition.options
         call.retries, call.deadline = options.retries, options.deadline
-        call.limits = self._weights(options)
+        call.limits = self._weights(definition)
         call.max_concurrent = None if options.max_concurrent is None else int(options.max_concurrent.most())
         around = None if call.block is None else self.by_id[call.block]
         call.priority = (around.priority if around else 0.0) if options.priority is None else options.priority
@@ -107,11 +106,15 @@ class Notes:
         future.site = future.site.changed(code=self.site[0], at=self.site[1])
         self._noted(future, "awaitable", future.definition.fn, (), {})
 
-    def _weights(self, options: TaskOptions) -> tuple[tuple[str, float | None], ...]:
-        """Limits that a task needs, by name, each with how much; None for what only its arguments tell."""
-        weights = (options.limits or {}).items()
-        return tuple(
-            (self._name_of(limit), None if callable(weight) else float(weight)) for limit, weight in weights
+    def _weights(self, definition: Definition) -> tuple[tuple[str, float | None], ...]:
+        """Limits and amounts that a task needs, by name, each with how much; None for what cannot be told yet."""
+        weights = (definition.options.limits or {}).items()
+        return (
+            *(
+                (self._name_of(limit), None if callable(weight) else float(weight))
+                for limit, weight in weights
+            ),
+            *((self._name_of(amount), much) for amount, much in definition.wanted.at_first()),
         )
 
     def _name_of(self, limit: Limit | str) -> str:

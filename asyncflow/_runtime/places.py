@@ -115,8 +115,8 @@ class Places:
         lane = self.lane_in_the_end(definition)
         if definition.is_service:
             return lane
-        if definition.lacks is not None and self._limits is not None:
-            raise LookupError(definition.lacks)
+        if definition.wanted.lacks is not None and self._limits is not None:
+            raise LookupError(definition.wanted.lacks)
         if definition.needs is not None and self._limits is not None:
             try:
                 amounts = definition.needs.constant(self._limits)

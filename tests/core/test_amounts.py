@@ -15,7 +15,7 @@ THERE_ARE = 4
 
 
 def needed(wanted: dict[str, Any], there_are: dict[str, Amount], limits: Any = None) -> dict[Limit, float]:
-    needs, lacks = wanted_of(needs_of(limits, None), wanted, there_are, "fit")
+    needs, lacks, _ = wanted_of(needs_of(limits, None), wanted, there_are, "fit")
     assert lacks is None and needs is not None
     return needs.of_attempt({}, (), {}, 1, None)
 
@@ -72,11 +72,11 @@ def test_amounts_and_limits_are_waited_for_together() -> None:
 
 
 def test_what_is_needed_none_of_is_not_asked_for() -> None:
-    assert wanted_of(None, {"cores": 0, "gpus": 0}, {}, "fit") == (None, None)
+    assert wanted_of(None, {"cores": 0, "gpus": 0}, {}, "fit") == (None, None, {})
 
 
 def test_what_nobody_has_is_told_with_what_is_there() -> None:
-    needs, lacks = wanted_of(None, {"licence": 2}, amounts_made({"licences": 2}), "fit")
+    needs, lacks, _ = wanted_of(None, {"licence": 2}, amounts_made({"licences": 2}), "fit")
     assert needs is None
     assert lacks == (
         "'fit' asks for licence=2, of which nobody has said how many this engine has. It has: licences. "
