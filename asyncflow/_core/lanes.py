@@ -135,11 +135,12 @@ class Lanes:
 
     # -- to where they run --------------------------------------------------------------------------------
 
-    def take(self, lane: Lane, most: int = MOST) -> list[Task]:
-        """The tasks to submit to a lane that was due: as many as it has room for, and no more than ``most``. If there
-        are more it is due again."""
+    def take(self, lane: Lane, most: int | None = None) -> list[Task]:
+        """The tasks to submit to a lane that was due: as many as it has room for, and no more than ``most``, or
+        `MOST` if that is None. If there are more it is due again."""
         lane.is_due = False
         ready = lane.gather()
+        most = MOST if most is None else most
         room = most if lane.capacity is None else min(most, lane.capacity - lane.taken)
         if len(ready) <= room:
             batch = [task for task in ready if task.story & NOW == READY] if lane.dropped else list(ready)
