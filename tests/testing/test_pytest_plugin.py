@@ -88,7 +88,7 @@ async def test_an_hour_passes_at_once(engine, fake_clock):
         await asyncio.sleep(3600)
     begun = fake_clock.time()
     await slow()
-    assert fake_clock.time() - begun == pytest.approx(3600)
+    assert fake_clock.time() - begun == pytest.approx(3600, abs=1)
 
 async def test_a_timeout_comes_at_once(engine, fake_clock):
     @engine.function_task(timeout=3600)
@@ -97,7 +97,7 @@ async def test_a_timeout_comes_at_once(engine, fake_clock):
     begun = fake_clock.time()
     with pytest.raises(TaskTimeout, match="ran longer than 3600 s"):
         await stuck()
-    assert fake_clock.time() - begun == pytest.approx(3600)
+    assert fake_clock.time() - begun == pytest.approx(3600, abs=1)
 
 async def test_time_is_let_pass_by_hand(engine, fake_clock):
     rung = asyncio.Event()
