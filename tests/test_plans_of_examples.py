@@ -29,6 +29,7 @@ NOT_COMPARED = {
     "dry.py": "its tasks cannot run; see below",
     "mistakes.py": "it shows what is wrong; see below",
     "plan.py": "it shows what is wrong",
+    "what_if.py": "it plans itself",
     "stages.py": "it plans itself",
     "words.py": "it takes its arguments from the command line",
     "server.py": "it runs a server",
