@@ -120,14 +120,25 @@ def decide_not_to_run(scheduler: Scheduler, task: Task) -> None:
     scheduler.stop.append(task)
 
 
-def tell_dependents(scheduler: Scheduler, task: Task) -> int:
+def tell_dependents(scheduler: Scheduler, task: Task, inside: int | None = None) -> int:
     """The task will give no value. Who waits for it is told at once; of many, those behind the first by
-    `tell_more`, and these count it as undecided until then. Returns how many were told."""
+    `tell_more`, and these count it as undecided until then. Returns how many were told.
+
+    Args:
+        scheduler: of the task.
+        task: which.
+        inside: where in `Scheduler.telling` begins what is being cancelled inside of it. That comes first: what
+            comes to a task does not depend on how many there are.
+    """
     dependents, task.dependents = task.dependents, None
     if dependents is None:
         return 0
     known = len(scheduler.telling)
-    scheduler.telling.append((task, iter(each_of(dependents))))
+    told = task, iter(each_of(dependents))
+    if inside is not None and inside < known:
+        scheduler.telling.insert(inside, told)
+        return 0
+    scheduler.telling.append(told)
     return tell_more(scheduler, known)
 
 

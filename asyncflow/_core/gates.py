@@ -158,7 +158,8 @@ def _fit(amounts: Mapping[Limit, float] | None, queue: Queue[Any], now: float) -
     """How many find all free that they need, and nobody waiting for any of it before them."""
     if amounts is None or queue.has_any(amounts):
         return 0
-    return int(min(MOST, *((limit.free(now) + limit.rounding()) / each for limit, each in amounts.items())))
+    free = ((limit.free(now) + limit.rounding()) / each for limit, each in amounts.items())
+    return int(min(MOST, min(free, default=MOST)))
 
 
 def _take_admitted(lanes: Lanes, gate: Lane, most: int) -> list[Task]:

@@ -211,11 +211,12 @@ class Scheduler:
 
     def _ends_badly(self, task: Task, state: int, cause: Cause) -> None:
         """A task is over and gives no value."""
+        inside = len(self.telling)
         task.enter(state)
         cancel_inside(self, task)
         task.cause = cause
         self.ended.append(task)
-        tell_dependents(self, task)
+        tell_dependents(self, task, inside)
         self.over(task)
 
     def stopped(self, task: Task, has_run: bool | None = None) -> None:
@@ -265,15 +266,16 @@ class Scheduler:
 
     def cancel(self, task: Task) -> None:
         """Nobody wants the result any more, nor those of what the task started."""
+        inside = len(self.telling)
         cancel_inside(self, task)
-        self.cancel_one(task)
+        self.cancel_one(task, inside=inside)
 
     def timed_out(self, task: Task, error: BaseException) -> None:
         """The task has failed by running too long. Its work may still go on."""
         if SUBMITTED <= task.story & NOW <= RUNNING:
-            reach = reach_of(self, task)
+            reach, inside = reach_of(self, task), len(self.telling)
             cancel_inside(self, task)
-            self._give_up(task, error)
+            self._give_up(task, error, inside=inside)
             if reach is not None and task.cause is not None:
                 stop(self, reach, task.cause)
 
@@ -363,28 +365,31 @@ class Scheduler:
         """Whether more is to be cancelled inside of a block: nothing new is to start meanwhile."""
         return any(isinstance(bad, Unwanted) for bad, _ in self.telling)
 
-    def cancel_one(self, task: Task, because: Cause | None = None) -> int:
+    def cancel_one(self, task: Task, because: Cause | None = None, inside: int | None = None) -> int:
         """Cancel a task in any state; one that is over stays as it is.
 
         Args:
             task: which.
             because: of whose failure, with ``on_failure="stop"``.
+            inside: as for `tell_dependents`.
 
         Returns:
             How many dependents were told.
         """
         now = task.story & NOW
         if now >= SUBMITTED:
-            return self._give_up(task, None, because) if now < CANCELLING else 0
+            return self._give_up(task, None, because, inside) if now < CANCELLING else 0
         task.cause = Cause(task.id, task.name, task.attempt, None, label=task.label)
         task.cause.stopped_by = because
         task.enter(CANCELLED)
         self.ended.append(task)
-        told = tell_dependents(self, task)
+        told = tell_dependents(self, task, inside)
         self.over(task)
         return told
 
-    def _give_up(self, task: Task, error: BaseException | None, because: Cause | None = None) -> int:
+    def _give_up(
+        self, task: Task, error: BaseException | None, because: Cause | None = None, inside: int | None = None
+    ) -> int:
         """Decide the end of work that has not stopped yet. Returns how many dependents were told."""
         task.cause = Cause(task.id, task.name, task.attempt, error, label=task.label)
         task.cause.stopped_by = because
@@ -396,7 +401,7 @@ class Scheduler:
         self.ended.append(task)
         # Last: were it so and not yet among what is to be stopped when Ctrl-C comes, it never would be.
         task.enter(CANCELLING)
-        return tell_dependents(self, task)
+        return tell_dependents(self, task, inside)
 
     def over(self, task: Task) -> None:
         """The task has its last state."""

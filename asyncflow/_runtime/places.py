@@ -124,6 +124,8 @@ class Places:
                 raise type(error)(f"{definition.name!r}: {error}") from None
             if amounts != {}:
                 return self._gate_to(lane, amounts)
+        if lane.limit and self._limits is not None:
+            return self._gate_to(lane, {})  # whose slots it shares with those that need something of limits
         return lane if definition.retries is None else self._without_chains(lane)
 
     def limit(self, name: str) -> Limit | None:

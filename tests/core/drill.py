@@ -119,10 +119,10 @@ class Drill:
     def _happens(self, event: Any) -> None:
         between = set(self.scheduler.retrying)
         event()
-        self.between |= {each for each in between if self.tasks[each].state is State.CANCELLING}
         while self.scheduler.telling:
             check_invariants(self.scheduler, self.dependencies, self.lanes)
             tell_more(self.scheduler)
+        self.between |= {each for each in between if self.tasks[each].state is State.CANCELLING}
         self._collect()
         check_invariants(self.scheduler, self.dependencies, self.lanes)
         check_limits(self.scheduler, self.dependencies, self.limits, self.gates)
