@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator
-from typing import Any
 
 _LINES = "\n\t"
 _SHOWN = 5  # how many tasks a message names before it says "and N more"
@@ -39,7 +38,7 @@ def spelled_lines(text: str) -> str:
     return spelled(text, _LINES)
 
 
-def name_of_function(fn: Any) -> str:
+def name_of_function(fn: object) -> str:
     """What a function is called in messages, if nobody has said."""
     inner = getattr(fn, "func", fn)  # functools.partial
     return getattr(inner, "__name__", None) or type(inner).__name__

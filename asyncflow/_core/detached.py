@@ -34,7 +34,7 @@ class Awaited:
         counts: whether a task is waited for, as long as it is live.
     """
 
-    def __init__(self, live: Mapping[int, Any], counts: Callable[[Any], bool]) -> None:
+    def __init__(self, live: Mapping[int, object], counts: Callable[[Any], bool]) -> None:
         self._live = live
         self._counts = counts
         self._listed: list[Any] = []

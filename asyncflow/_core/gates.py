@@ -154,7 +154,7 @@ def first_in_line(lanes: Lanes, gate: Lane) -> int:
     return next((n for n, task in enumerate(gate.ready) if task.id > before), len(gate.ready))
 
 
-def _fit(amounts: Mapping[Limit, float] | None, queue: Queue[Any], now: float) -> int:
+def _fit(amounts: Mapping[Limit, float] | None, queue: Queue[object], now: float) -> int:
     """How many find all free that they need, and nobody waiting for any of it before them."""
     if amounts is None or queue.has_any(amounts):
         return 0

@@ -297,7 +297,7 @@ def _value(given: object) -> str:
     return inner.decode(errors="surrogateescape") if isinstance(inner, bytes) else str(inner)
 
 
-def stop_after(option: str, given: Any) -> str:
+def stop_after(option: str, given: object) -> str:
     """Check what is to be over before a service is stopped.
 
     Raises:

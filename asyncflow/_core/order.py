@@ -13,7 +13,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from heapq import heapify, heappop, heappush
 from math import inf
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from .pace import MOST, Ahead
 from .states import CANCELLING, NOW, PENDING, READY, RUNNING
@@ -351,5 +351,5 @@ def _turn(entry: tuple[float, int, Task]) -> Turn:
     return key, place > 0, task.id
 
 
-def _key_and_place(entry: tuple[float, int, Any]) -> tuple[float, int]:
+def _key_and_place(entry: tuple[float, int, object]) -> tuple[float, int]:
     return entry[:2]

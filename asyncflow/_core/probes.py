@@ -76,7 +76,7 @@ class RunningService:
         port: int | None = None,
         url: str | None = None,
         line: str | None = None,
-        answer: Any = None,
+        answer: object = None,
     ) -> None:
         self.pid = pid
         self.port = port

@@ -14,7 +14,7 @@ and its fate does not depend on which came first.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from ..errors import Cause
 from .dependents import Unwanted, decide_not_to_run, end_of, tell_dependents, wait_for
@@ -43,7 +43,9 @@ from .states import (
 )
 from .task import Task
 
-_NO_KWARGS: Final[dict[str, Any]] = {}
+Tasks: TypeAlias = list[Any]
+"""Of the runtime's own class, which this room does not know."""
+_NO_KWARGS: Final[dict[str, object]] = {}
 
 
 class Scheduler:
@@ -75,19 +77,17 @@ class Scheduler:
     def __init__(self, stops: bool = False) -> None:
         self.lanes = Lanes()
         self.order: Order | None = None  # while no task has a priority
-        # Any: of the runtime's own class of tasks, which this room does not know.
         self.live: dict[int, Any] = {}
         self.closing: set[int] = set()  # blocks whose body has stopped and whose inner tasks have not yet
         # Blocks of which an attempt has failed, until all inside has stopped; where the next begins, once it is due.
         self.retrying: dict[int, Lane | None] = {}
         self.watched: set[int] = set()  # whoever added an id wants to hear of it in `quiet`
-        self.ended: list[Any] = []
-        self.stop: list[Any] = []
-        self.returned: list[Any] = []
-        self.quiet: list[Any] = []
-        self.parted: list[
-            Any
-        ] = []  # tasks that are over and used services, and blocks of which an attempt is
+        self.ended: Tasks = []
+        self.stop: Tasks = []
+        self.returned: Tasks = []
+        self.quiet: Tasks = []
+        # Tasks that are over and used services, and blocks of which an attempt is.
+        self.parted: Tasks = []
         # Dependents that do not know yet that one has no value; and what is to be cancelled inside of a block.
         self.telling: list[tuple[Task | Unwanted, Iterator[Task]]] = []
         self.stops = stops

@@ -65,7 +65,7 @@ class EngineBase:
         self._finalizer: weakref.finalize[..., object] | None = None
         self._entered = 0  # how often it is entered, and not left
 
-    def _add_hook(self, timeout: float | None, hook: Any) -> Any:
+    def _add_hook(self, timeout: float | None, hook: object) -> object:
         is_task = isinstance(hook, FunctionTask)
         if is_task or not callable(hook) or not _takes_nothing(hook):
             what = (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar
+from typing import TYPE_CHECKING, ParamSpec, Self, TypeVar
 
 from .._causes import spelled
 from .._core.options import ServiceOptions
@@ -28,7 +28,7 @@ class ServiceTask(FunctionTask[P, Fn, R]):
     def with_options(  # type: ignore[override]  # its options are others
         self,
         *,
-        after: Awaitable[Any] | Iterable[Awaitable[Any]] = (),
+        after: Awaitable[object] | Iterable[Awaitable[object]] = (),
         **options: Unpack[ServiceKeywords[R]],
     ) -> Self:
         """The same service with other options; those that are not given stay as they are.

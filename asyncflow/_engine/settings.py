@@ -109,7 +109,7 @@ def path(option: str, given: object) -> Path:
     return Path(given).absolute()
 
 
-def _above_0(option: str, given: Any) -> float:
+def _above_0(option: str, given: object) -> float:
     length = duration(option, given)
     if not length:
         raise ValueError(f"{option}={given!r}: it takes seconds, more than 0")

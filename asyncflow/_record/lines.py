@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator
 from math import isfinite
-from typing import Any, Final, get_args
+from typing import Any, Final, TypeAlias, get_args
 
 from .._causes import spelled
 from .._core.states import State
 from ..events import Event, EventsLost, RunBegan
 
+Json: TypeAlias = Any
+"""A value as it was read, of whatever type it is."""
 # A number of 0 says as little as None: no block, no bytes.
 _EMPTY: Final = (None, "", (), 0)
 Written = Event | EventsLost
@@ -120,27 +122,27 @@ def _flag(value: object) -> bool:
     return value
 
 
-def _time(value: Any) -> float:
+def _time(value: Json) -> float:
     if type(value) not in (int, float) or not isfinite(value):
         raise TypeError(f"{value!r} is no time")
     return float(value)
 
 
-def _number(value: Any) -> float:
+def _number(value: Json) -> float:
     if type(value) not in (int, float) or not isfinite(value):
         raise TypeError(f"{value!r} is no number")
     return float(value)
 
 
-def _tasks(value: Any) -> tuple[int, ...]:
+def _tasks(value: Json) -> tuple[int, ...]:
     return tuple(map(_whole, value))
 
 
-def _state(value: Any) -> str:
+def _state(value: Json) -> str:
     return State(value).value
 
 
-def _workers(value: Any) -> dict[str, int | None]:
+def _workers(value: Json) -> dict[str, int | None]:
     return {_text(place): None if many is None else _whole(many) for place, many in value.items()}
 
 

@@ -45,7 +45,7 @@ class _NotedWiring(Wiring):
     """Takes note of what is adopted, and of what blocks return."""
 
     notes: Notes
-    used: Callable[[TaskFuture[Any]], None]
+    used: Callable[[TaskFuture[object]], None]
 
     def adopt(self, awaitable: object) -> TaskFuture[object]:
         """As any run."""
@@ -70,12 +70,12 @@ class _NotedJoins(Joins):
     _run: DryRun
 
     def make(
-        self, sources: Sequence[TaskFuture[Any]], how: How, code: CodeType | None, at: int
-    ) -> TaskFuture[Any]:
+        self, sources: Sequence[TaskFuture[object]], how: How, code: CodeType | None, at: int
+    ) -> TaskFuture[object]:
         """As in any run."""
         return super().make([self._run.own(each) for each in sources], how, code, at)
 
-    def _noted(self, task: TaskFuture[Any], sources: Sequence[TaskFuture[Any]]) -> None:
+    def _noted(self, task: TaskFuture[object], sources: Sequence[TaskFuture[object]]) -> None:
         self._run.notes.joined(task, sources)
         for each in sources:
             self._run.used(each)

@@ -41,7 +41,7 @@ def outcome(future: TaskFuture[T], /) -> TaskFuture[Outcome[T]]:
 def optional(future: TaskFuture[T], /) -> TaskFuture[T | None]: ...
 @overload
 def optional(future: TaskFuture[T], /, default: D) -> TaskFuture[T | D]: ...
-def optional(future: TaskFuture[Any], /, default: Any = None) -> TaskFuture[Any]:
+def optional(future: TaskFuture[Any], /, default: object = None) -> TaskFuture[Any]:
     """The value of a task, or a default if it is skipped. A task that fails, or is cancelled, has no value as ever.
 
     Args:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine
 from contextvars import Context
-from typing import Any
 
 from .._core.task import Task
 from .._turns import Awaited
@@ -40,7 +39,7 @@ class Carrier(asyncio.Task[None]):
         """Whose body waits for something in it."""
         super().__init__(coro, loop=loop, name="asyncflow", context=context)
 
-    def waits_for(self, future: Any) -> Any:
+    def waits_for(self, future: object) -> object:
         """What to yield to asyncio for a future; None for the next turn of the loop."""
         if not self._is_sure or not (future is None or getattr(future, "_asyncio_future_blocking", False)):
             return future

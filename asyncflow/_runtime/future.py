@@ -63,7 +63,7 @@ class TaskFuture(Task, asyncio.Future[T]):
         return state_of(self.story)
 
     @property
-    def context(self) -> Any:
+    def context(self) -> object:
         """The context variables of the call site, each time as a copy of its own, which tells whose code it is for."""
         context = None if self.snapshot is None else self.snapshot.copy()
         if ASKED and context is not None:

@@ -30,7 +30,7 @@ async def serve(task: Task, up: Callable[[object], None], grace: float) -> None:
         ServiceNotReady: it did not yield in time, or not at all.
         Exception: what it raised.
     """
-    made: Any = task.fn(*task.args, **task.kwargs)
+    made: object = task.fn(*task.args, **task.kwargs)
     step = _on_loop(made) if hasattr(made, "__anext__") else _in_thread(task, made)
     limit = task.definition.options.ready_timeout
     first = await _first(task, made, step, limit)
@@ -53,7 +53,7 @@ def _on_loop(made: Any) -> Callable[[], Awaitable[object]]:
     return step
 
 
-def _in_thread(task: Task, made: Any) -> Callable[[], Awaitable[object]]:
+def _in_thread(task: Task, made: object) -> Callable[[], Awaitable[object]]:
     context = task.context
 
     async def step() -> object:
@@ -67,7 +67,7 @@ def _advance(task: Task, made: Any) -> object:
     return next(made, _OVER)
 
 
-async def _first(task: Task, made: Any, step: Callable[[], Awaitable[object]], limit: float) -> object:
+async def _first(task: Task, made: object, step: Callable[[], Awaitable[object]], limit: float) -> object:
     """What it yields. In a thread it cannot be stopped: after its time it is waited for by nobody."""
     if hasattr(made, "__anext__"):
         try:

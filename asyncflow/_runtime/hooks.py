@@ -8,7 +8,7 @@ import logging
 import threading
 from collections.abc import Awaitable, Callable
 from contextvars import Context
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from .._causes import name_of_function
 from .._files.aside import aside
@@ -50,7 +50,7 @@ class Hooks:
         return list(self._hooks.values())
 
 
-def _key(fn: Any) -> object:
+def _key(fn: object) -> object:
     """What a hook is known by: a function at the top of a module by its name there."""
     if inspect.isfunction(fn) and "<" not in fn.__qualname__:
         return fn.__module__, fn.__qualname__

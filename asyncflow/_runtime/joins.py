@@ -43,7 +43,7 @@ class How(NamedTuple):
     """
 
     name: str
-    value_of: Callable[[Task, Join], Any]
+    value_of: Callable[[Task, Join], object]
     needed: int | None = None
     takes_failures: bool = True
 
@@ -98,8 +98,8 @@ class Joins:
         """How many there were; each has a number as a task has."""
 
     def make(
-        self, sources: Sequence[TaskFuture[Any]], how: How, code: CodeType | None, at: int
-    ) -> TaskFuture[Any]:
+        self, sources: Sequence[TaskFuture[object]], how: How, code: CodeType | None, at: int
+    ) -> TaskFuture[object]:
         """A future that goes by how others end.
 
         Args:
@@ -119,7 +119,7 @@ class Joins:
         owner = scheduler.owner(scope.block)
         definition, workflow = Definition(how.value_of, KIND, name=how.name), scope.workflow_of(run.engine)
         site = CallSite(definition, self._lane, run, workflow, code, at)
-        task: TaskFuture[Any] = TaskFuture(loop=run.loop)
+        task: TaskFuture[object] = TaskFuture(loop=run.loop)
         task.set_up(burst.last + 1, site, tuple(sources), {}, None, owner)
         task.holes = True
         self._wiring.check(sources, task, owner)
@@ -138,7 +138,7 @@ class Joins:
         self._steps.flush_soon()
         return task
 
-    def _noted(self, task: TaskFuture[Any], sources: Sequence[TaskFuture[Any]]) -> None:
+    def _noted(self, task: TaskFuture[object], sources: Sequence[TaskFuture[object]]) -> None:
         """In a dry run it is taken note of."""
 
     def resolve(self, task: Any) -> None:
@@ -181,7 +181,7 @@ def outcome_of(task: Task, join: Join) -> Outcome[Any]:
     return Outcome(value, error, state_of(source.story))
 
 
-def optional_of(default: Any, task: Task, join: Join) -> Any:
+def optional_of(default: object, task: Task, join: Join) -> object:
     """The value of the only source, or a default if that was skipped."""
     source: Any = join.sources[0]
     if source.cause is None:
@@ -193,7 +193,7 @@ def optional_of(default: Any, task: Task, join: Join) -> Any:
     raise NoValue(cause)
 
 
-def first_of(task: Task, join: Join) -> Any:
+def first_of(task: Task, join: Join) -> object:
     """The value of the first source that has given one."""
     return first_few_of(1, task, join)[0]
 

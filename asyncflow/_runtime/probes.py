@@ -8,7 +8,7 @@ import ssl
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from inspect import isawaitable
-from typing import Any, Final
+from typing import Final
 from urllib.parse import urlsplit
 
 from .._causes import brief, spelled
@@ -85,7 +85,7 @@ class Probing:
             self.answer = "no line of output"
         return None
 
-    async def _of_callable(self, probe: Callable[..., Any]) -> object:
+    async def _of_callable(self, probe: Callable[..., object]) -> object:
         """One that raises an `Exception` says that the command is not ready."""
         try:
             found = probe(*self._task.args, **self._task.kwargs)

@@ -30,9 +30,9 @@ class Asked(NamedTuple):
         tasks: that have started the services.
     """
 
-    args: tuple[Any, ...]
-    kwargs: Mapping[str, Any]
-    holes: Any
+    args: tuple[object, ...]
+    kwargs: Mapping[str, object]
+    holes: object
     tasks: Mapping[Service, Any]
 
 
@@ -109,7 +109,7 @@ def remember(task: Task, used: Iterable[Service]) -> None:
     task.with_rare().asked = Asked(task.args, task.kwargs, task.holes, tasks)
 
 
-def exchange(task: Task, tasks: Mapping[Service, Any]) -> None:
+def exchange(task: Task, tasks: Mapping[Service, object]) -> None:
     """Put others in the place of futures of services among a task's arguments."""
     if task.holes:
         task.args, task.kwargs = arguments.fill(

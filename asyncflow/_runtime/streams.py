@@ -8,7 +8,7 @@ import subprocess
 import tempfile
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from .._core.commands import script_of
 from .._core.options import CommandOptions
@@ -39,7 +39,7 @@ class Streams:
         self.stdin = self._input(options.stdin, opened)
         self.stdout, self.stderr = (self._output(name, opened) for name in STREAMS)
 
-    def _input(self, given: Any, opened: Descriptors) -> int:
+    def _input(self, given: object, opened: Descriptors) -> int:
         if given is None:
             return subprocess.DEVNULL
         if not isinstance(given, (str, bytes)):

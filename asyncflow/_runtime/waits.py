@@ -22,11 +22,11 @@ from .future import TaskFuture
 from .scope import SCOPE, circle
 
 _add_done_callback: Final = asyncio.Future.add_done_callback
-_heard: Final[WeakSet[Any]] = WeakSet()
+_heard: Final[WeakSet[object]] = WeakSet()
 """Blocks of which something waits, perhaps an asyncio task, for what was called outside of them."""
 
 
-def would_wait(task: TaskFuture[Any], awaited: Any) -> Deadlock | None:
+def would_wait(task: TaskFuture[object], awaited: object) -> Deadlock | None:
     """The error for a body that is about to wait for what waits for it; None if it is not.
 
     What has been called inside of a block cannot wait for it: it was looked at when it was called.
@@ -42,7 +42,7 @@ def would_wait(task: TaskFuture[Any], awaited: Any) -> Deadlock | None:
     return _error(task, [each for each in (task, *way[:-1]) if _is_told(each)])
 
 
-def _may_wait_for(task: TaskFuture[Any], awaited: Any) -> bool:
+def _may_wait_for(task: TaskFuture[object], awaited: object) -> bool:
     """Whether what a body waits for may wait for the body."""
     if isinstance(awaited, TaskFuture):
         return awaited.owner is not task
@@ -61,7 +61,9 @@ def _may_wait_for(task: TaskFuture[Any], awaited: Any) -> bool:
     return isinstance(awaited, asyncio.Task) and awaited._fut_waiter is not None  # type: ignore[attr-defined]
 
 
-def _heard_of(self: TaskFuture[Any], fn: Callable[..., object], /, *, context: Context | None = None) -> None:
+def _heard_of(
+    self: TaskFuture[object], fn: Callable[..., object], /, *, context: Context | None = None
+) -> None:
     """Somebody waits for a future. The class has this from when a block first waits for something of asyncio's: it
     costs each wait, and what asyncio tasks in a block wait for cannot be known otherwise."""
     _add_done_callback(self, fn, context=context)
@@ -78,13 +80,13 @@ def _heard_of(self: TaskFuture[Any], fn: Callable[..., object], /, *, context: C
         waiting.get_loop().call_soon(_look_at, waiting, block)  # what it waits for it does only after this
 
 
-def _look_at(waiting: asyncio.Task[Any], block: TaskFuture[Any]) -> None:
+def _look_at(waiting: asyncio.Task[object], block: TaskFuture[object]) -> None:
     """Raise the error in an asyncio task, begun in a block, if that waits for what waits for it."""
     if waiting.done():
         return
     way = way_to(waiting, waiting, _waiters)
     if way is not None:
-        told: list[Any] = [each for each in way[:-1] if _is_told(each)]
+        told: list[object] = [each for each in way[:-1] if _is_told(each)]
         first = next((at for at, each in enumerate(told) if each is block), 0)
         raise_in(waiting, _error(block, told[first:] + told[:first]))
 
@@ -122,7 +124,7 @@ def _does_with_others(waiting: Task) -> bool:
     return join is not None and join.needed is not None and join.spare > 0
 
 
-def _of_closure(callback: Any) -> Iterator[Any]:
+def _of_closure(callback: Any) -> Iterator[object]:
     """What `asyncio.gather`, `asyncio.wait` and `asyncio.shield` have their callers wait for."""
     inside = {}
     for name, cell in zip(callback.__code__.co_freevars, callback.__closure__, strict=True):
@@ -139,7 +141,7 @@ def _of_closure(callback: Any) -> Iterator[Any]:
             yield each
 
 
-def _is_told(node: Any) -> bool:
+def _is_told(node: object) -> bool:
     return isinstance(node, TaskFuture) or (isinstance(node, asyncio.Task) and not isinstance(node, Carrier))
 
 
@@ -152,7 +154,7 @@ def _error(task: Task, circle_of: list[Any]) -> Deadlock:
     return Deadlock(f"{circle(task, other)}.\n  {drawn(names)}: each waits for the next")
 
 
-def raise_in(waiting: asyncio.Task[Any], error: BaseException) -> None:
+def raise_in(waiting: asyncio.Task[object], error: BaseException) -> None:
     """Raise an error in an asyncio task at the ``await`` where it waits. What it waits for is left as it is."""
     future = waiting._fut_waiter  # type: ignore[attr-defined]
     for callback, context in getattr(future, "_callbacks", None) or ():

@@ -8,7 +8,7 @@ import inspect
 import sys
 import types
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from .._inspect.annotations import plain
 from .._inspect.containers import is_typed_dict
@@ -19,6 +19,9 @@ from .example_containers import Awaited
 if TYPE_CHECKING:
     from .examples import Maker
 
+Class: TypeAlias = Any
+"""A class of somebody's: what it has is looked for as it comes."""
+
 _SCALARS: Final[tuple[tuple[type, object], ...]] = (
     (int, 1),
     (float, 1.0),
@@ -28,7 +31,7 @@ _SCALARS: Final[tuple[tuple[type, object], ...]] = (
 )
 
 
-def object_of(maker: Maker, cls: Any, args: tuple[object, ...], path: str) -> object:
+def object_of(maker: Maker, cls: Class, args: tuple[object, ...], path: str) -> object:
     """An object of a class that is no container of Python's own."""
     try:
         for is_kind, make in _KINDS:
@@ -43,7 +46,7 @@ def object_of(maker: Maker, cls: Any, args: tuple[object, ...], path: str) -> ob
 
 
 def _parts(
-    maker: Maker, cls: Any, args: tuple[object, ...], path: str, names: Mapping[str, str]
+    maker: Maker, cls: Class, args: tuple[object, ...], path: str, names: Mapping[str, str]
 ) -> dict[str, object]:
     """Values for what a constructor asks for.
 
@@ -61,11 +64,11 @@ def _is_enum(cls: object) -> bool:
     return isinstance(cls, enum.EnumMeta)
 
 
-def _member(maker: Maker, cls: Any, args: tuple[object, ...], path: str) -> object:
+def _member(maker: Maker, cls: Class, args: tuple[object, ...], path: str) -> object:
     return next(iter(cls.__members__.values()))
 
 
-def _typed_dict(maker: Maker, cls: Any, args: tuple[object, ...], path: str) -> dict[str, object]:
+def _typed_dict(maker: Maker, cls: Class, args: tuple[object, ...], path: str) -> dict[str, object]:
     wanted = hints_of(cls, args)
     optional = [name for name in cls.__optional_keys__ if maker.is_open(plain(wanted.get(name)))]
     return {
@@ -73,11 +76,11 @@ def _typed_dict(maker: Maker, cls: Any, args: tuple[object, ...], path: str) -> 
     }
 
 
-def _is_named_tuple(cls: Any) -> bool:
+def _is_named_tuple(cls: Class) -> bool:
     return issubclass(cls, tuple) and isinstance(getattr(cls, "_fields", None), tuple)
 
 
-def _named_tuple(maker: Maker, cls: Any, args: tuple[object, ...], path: str) -> object:
+def _named_tuple(maker: Maker, cls: Class, args: tuple[object, ...], path: str) -> object:
     names = {name: name for name in cls._fields if name not in cls._field_defaults}
     return cls(**_parts(maker, cls, args, path, names))
 
@@ -85,16 +88,16 @@ def _named_tuple(maker: Maker, cls: Any, args: tuple[object, ...], path: str) ->
 # -- dataclasses and models -------------------------------------------------------------------------------
 
 
-def _has_constructor_of(cls: Any, mark: str) -> bool:
+def _has_constructor_of(cls: Class, mark: str) -> bool:
     """Whether it is a decorated class that brings the constructor, and not one that derives from it."""
     return mark in vars(next(each for each in cls.__mro__ if "__init__" in vars(each)))
 
 
-def _is_dataclass(cls: Any) -> bool:
+def _is_dataclass(cls: Class) -> bool:
     return _has_constructor_of(cls, "__dataclass_fields__") and cls.__dataclass_params__.init
 
 
-def _dataclass(maker: Maker, cls: Any, args: tuple[object, ...], path: str) -> object:
+def _dataclass(maker: Maker, cls: Class, args: tuple[object, ...], path: str) -> object:
     _, *parameters = inspect.signature(cls.__init__).parameters.values()
     names = {each.name: each.name for each in parameters if each.default is each.empty}
     made = cls(**_parts(maker, cls, args, path, names))
@@ -108,18 +111,18 @@ def _is_attrs(cls: object) -> bool:
     return "attr" in sys.modules and _has_constructor_of(cls, "__attrs_attrs__")
 
 
-def _attrs(maker: Maker, cls: Any, args: tuple[object, ...], path: str) -> object:
+def _attrs(maker: Maker, cls: Class, args: tuple[object, ...], path: str) -> object:
     nothing = sys.modules["attr"].NOTHING
     names = {each.name: each.alias for each in cls.__attrs_attrs__ if each.init and each.default is nothing}
     return cls(**_parts(maker, cls, args, path, names))
 
 
-def _is_pydantic(cls: Any) -> bool:
+def _is_pydantic(cls: Class) -> bool:
     pydantic = sys.modules.get("pydantic")
     return pydantic is not None and issubclass(cls, pydantic.BaseModel)
 
 
-def _pydantic(maker: Maker, cls: Any, args: tuple[object, ...], path: str) -> object:
+def _pydantic(maker: Maker, cls: Class, args: tuple[object, ...], path: str) -> object:
     fields = {name: field for name, field in cls.model_fields.items() if field.is_required()}
     values = {name: maker.make(field.annotation, f"{path}.{name}") for name, field in fields.items()}
     aliases = {name: field.validation_alias or name for name, field in fields.items()}
@@ -136,21 +139,21 @@ def _module(cls: object) -> str:
     return str(cls.__module__).partition(".")[0]
 
 
-def _is_scalar(cls: Any) -> bool:
+def _is_scalar(cls: Class) -> bool:
     return issubclass(cls, tuple(base for base, _ in _SCALARS))
 
 
-def _scalar(maker: Maker, cls: Any, args: tuple[object, ...], path: str) -> object:
+def _scalar(maker: Maker, cls: Class, args: tuple[object, ...], path: str) -> object:
     """Of a class that derives from a type of Python's own; what the class adds is not called."""
     base, value = next((base, value) for base, value in _SCALARS if issubclass(cls, base))
     return base.__new__(cls, value)
 
 
-def _is_error(cls: Any) -> bool:
+def _is_error(cls: Class) -> bool:
     return issubclass(cls, BaseException) and not isinstance(cls.__new__, types.FunctionType)
 
 
-def _error(maker: Maker, cls: Any, args: tuple[object, ...], path: str) -> object:
+def _error(maker: Maker, cls: Class, args: tuple[object, ...], path: str) -> object:
     made = cls.__new__(cls)
     made.args = (f"stand-in for {path}",)
     return made

@@ -25,7 +25,7 @@ def with_resources(fn: Any) -> Any:
     return GivesResources(fn, needs) if needs else fn
 
 
-def without_resources(fn: Any) -> Any:
+def without_resources(fn: object) -> object:
     """The function itself."""
     return fn.fn if type(fn) is GivesResources else fn
 
@@ -42,7 +42,7 @@ class GivesResources:
         self._is_coroutine = inspect.iscoroutinefunction(fn)
         self._is_async_generator = inspect.isasyncgenfunction(fn)  # as of a service
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, *args: object, **kwargs: object) -> object:
         store = store_here()
         if self._is_coroutine:
             return self._awaited(store, args, kwargs)
@@ -52,13 +52,13 @@ class GivesResources:
             kwargs[name] = store.value(resource)
         return self.fn(*args, **kwargs)
 
-    async def _awaited(self, store: Store, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    async def _awaited(self, store: Store, args: tuple[object, ...], kwargs: dict[str, object]) -> object:
         await self._fill(store, args, kwargs)
         return await self.fn(*args, **kwargs)
 
     async def _yielded(
-        self, store: Store, args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> AsyncGenerator[Any, None]:
+        self, store: Store, args: tuple[object, ...], kwargs: dict[str, object]
+    ) -> AsyncGenerator[object, None]:
         await self._fill(store, args, kwargs)
         inner = self.fn(*args, **kwargs)
         try:
@@ -67,18 +67,18 @@ class GivesResources:
         finally:
             await inner.aclose()
 
-    async def _fill(self, store: Store, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    async def _fill(self, store: Store, args: tuple[object, ...], kwargs: dict[str, object]) -> None:
         from .resources import value_later
 
         for name, resource in self._missing(args, kwargs):
             kwargs[name] = await value_later(store, resource)
 
-    def _missing(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> list[tuple[str, Resource]]:
+    def _missing(self, args: tuple[object, ...], kwargs: Mapping[str, object]) -> list[tuple[str, Resource]]:
         return [
             (name, resource)
             for place, name, resource in self.needs
             if place >= len(args) and name not in kwargs
         ]
 
-    def __reduce__(self) -> tuple[Any, ...]:
+    def __reduce__(self) -> tuple[object, ...]:
         return with_resources, (self.fn,)

@@ -57,11 +57,11 @@ class Resource:
         _check(self)
         _MADE.append(True)
 
-    def __reduce__(self) -> tuple[Any, ...]:
+    def __reduce__(self) -> tuple[object, ...]:
         where = importable(self)
         return (_imported, where) if where is not None else (_rebuilt, (known.token_of(self), self.fn))
 
-    def __call__(self, *args: object, **kwargs: object) -> object:
+    def __call__(self, *args: object, **kwargs: object) -> Any:
         raise TypeError(
             f"resource {self.name!r} was called; tasks ask for it:  def task(..., {self.name}={self.name}): ...\n"
             f"  The plain generator function, for tests, is {self.name}.fn"
@@ -92,7 +92,7 @@ def _imported(module: str, path: str) -> object:
     return reduce(getattr, path.split("."), import_module(module))
 
 
-def _rebuilt(token: known.Token, fn: Callable[..., Any]) -> Resource:
+def _rebuilt(token: known.Token, fn: Callable[..., object]) -> Resource:
     found: Resource | None = known.known(token)
     if found is None:
         found = Resource(fn)
@@ -100,7 +100,7 @@ def _rebuilt(token: known.Token, fn: Callable[..., Any]) -> Resource:
     return found
 
 
-def needs_of(fn: Any) -> Needs:
+def needs_of(fn: object) -> Needs:
     """What a function asks for.
 
     Raises:
@@ -140,7 +140,7 @@ def _asked_by(fn: Any) -> Needs:
     return tuple(found)
 
 
-def _annotated(name: str, annotation: Any, fn: Any) -> Resource | None:
+def _annotated(name: str, annotation: object, fn: object) -> Resource | None:
     """The resource in ``Annotated[T, resource]``."""
     noted: dict[str, Resource] = getattr(fn, _NOTED, {})
     if name in noted:
@@ -156,7 +156,7 @@ def _annotated(name: str, annotation: Any, fn: Any) -> Resource | None:
     return resource
 
 
-def _evaluated(annotation: str, fn: Any) -> object:
+def _evaluated(annotation: str, fn: object) -> object:
     """What the text of an annotation means where the function is being defined; None if nobody knows: it may be there
     for type checkers only, or not yet."""
     if not isinstance(fn, FunctionType):

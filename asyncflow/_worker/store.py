@@ -57,11 +57,11 @@ class Store:
     """
 
     def __init__(self, settling: Callable[[], AbstractContextManager[object]] = nullcontext) -> None:
-        self.names: dict[str, Any] = {}
+        self.names: dict[str, object] = {}
         """Of `worker_local`."""
-        self.loop: Any = None
+        self.loop: object = None
         """The event loop that stays from one coroutine task to the next; None if there is none."""
-        self.runs: weakref.WeakSet[Any] = weakref.WeakSet()
+        self.runs: weakref.WeakSet[object] = weakref.WeakSet()
         """Of engines, that use it."""
         self.values: dict[Resource, object] = {}
         self.ahead: dict[Resource, Later] = {}  # that are being set up
@@ -227,7 +227,7 @@ def leave_here() -> None:
         store.leave()
 
 
-def store_of(loop: Any, run: object) -> Store:
+def store_of(loop: object, run: object) -> Store:
     """The store of an event loop, for one more run of an engine on it."""
     store = _LOOPS.get(loop)
     if store is None:

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import errno
 from contextlib import suppress
-from typing import Any
+from typing import Any, TypeAlias
 
 from ..._core.urls import as_sent, name_in_listing
 
+FileSystem: TypeAlias = Any
+"""One of fsspec, which is not typed."""
 
-def info(fs: Any, path: str) -> Any:
+
+def info(fs: FileSystem, path: str) -> Any:
     """What is there, None for nothing. The drivers' own `exists` and `isdir` take any failure for a no."""
     fs.invalidate_cache()
     try:
@@ -21,7 +24,7 @@ def info(fs: Any, path: str) -> Any:
         return None
 
 
-def listing(fs: Any, folder: str, is_page: bool) -> dict[str, tuple[str, bool]]:
+def listing(fs: FileSystem, folder: str, is_page: bool) -> dict[str, tuple[str, bool]]:
     """What is in a directory: by name, what the place calls it and whether it is a directory.
 
     It may be a page of the web, with links of all kinds.
@@ -49,7 +52,7 @@ def check_size(fs: object, path: str, size: int) -> None:
         raise OSError(f"{arrived:,} bytes arrived, of {size:,}")
 
 
-def prepare(fs: Any, target: str, folder: bool) -> None:
+def prepare(fs: FileSystem, target: str, folder: bool) -> None:
     there = info(fs, target)
     if there is not None and there["type"] == "directory":
         raise IsADirectoryError("a directory is there already")
@@ -60,7 +63,7 @@ def prepare(fs: Any, target: str, folder: bool) -> None:
         fs.makedirs(parent, exist_ok=True)
 
 
-def move(fs: Any, hidden: str, target: str) -> None:
+def move(fs: FileSystem, hidden: str, target: str) -> None:
     """Give a complete upload its name, also where that does not replace what has the name."""
     if info(fs, hidden) is None and info(fs, target) is not None:
         return  # an attempt has done it, and its answer was lost
@@ -78,7 +81,7 @@ def move(fs: Any, hidden: str, target: str) -> None:
     _rename(fs, hidden, target)
 
 
-def _rename(fs: Any, hidden: str, target: str) -> None:
+def _rename(fs: FileSystem, hidden: str, target: str) -> None:
     from fsspec import AbstractFileSystem
 
     if type(fs).mv is not AbstractFileSystem.mv:
@@ -94,7 +97,7 @@ def _rename(fs: Any, hidden: str, target: str) -> None:
     remove(fs, hidden)
 
 
-def remove(fs: Any, path: str) -> None:
+def remove(fs: FileSystem, path: str) -> None:
     """Remove what is there, a directory with all that is in it; fsspec's `rm` takes patterns, too."""
     for each, is_folder in reversed(_all_at(fs, path).items()):
         # Where directories are but parts of names, they go with their last file.
@@ -102,7 +105,7 @@ def remove(fs: Any, path: str) -> None:
             (fs.rmdir if is_folder else fs.rm_file)(each)
 
 
-def _all_at(fs: Any, path: str) -> dict[str, bool]:
+def _all_at(fs: FileSystem, path: str) -> dict[str, bool]:
     """What is there and all that is in it, each with whether it is a directory; fsspec's `find` passes over errors."""
     there = info(fs, path)
     if there is None:

@@ -13,9 +13,12 @@ from collections.abc import Callable
 from contextvars import Context, ContextVar
 from importlib import import_module
 from types import BuiltinMethodType, CellType, CodeType, MethodType
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from .modules import found_anew, named
+
+Thing: TypeAlias = Any
+"""An object of one of the kinds below, with what that kind has."""
 
 _Cached: Final = type(functools.lru_cache(lambda: None))
 _Alias: Final = getattr(typing, "TypeAliasType", None)
@@ -94,12 +97,12 @@ def from_module(module: str, path: str) -> object:
 # -- kinds ----------------------------------------------------------------------------------------------------
 
 
-def _by_name(thing: Any) -> bool:
+def _by_name(thing: Thing) -> bool:
     module, name = getattr(thing, "__module__", None), getattr(thing, "__qualname__", thing.__name__)
     return isinstance(module, str) and found_anew(module) and named(module, name) is thing
 
 
-def _new_type(thing: Any) -> _Reduced:
+def _new_type(thing: Thing) -> _Reduced:
     return new_type, (thing.__name__, thing.__supertype__, thing.__module__, thing.__qualname__)
 
 
@@ -110,7 +113,7 @@ def new_type(name: str, base: Any, module: str, path: str) -> object:
     return made
 
 
-def _cached(thing: Any) -> _Reduced:
+def _cached(thing: Thing) -> _Reduced:
     asked = thing.cache_parameters()
     return cached, (thing.__wrapped__, asked["maxsize"], asked["typed"])
 
@@ -120,7 +123,7 @@ def cached(fn: Callable[..., object], size: int | None, typed: bool) -> object:
     return functools.lru_cache(size, typed)(fn)  # which copies the attributes, too
 
 
-def _type_var(thing: Any) -> _Reduced:
+def _type_var(thing: Thing) -> _Reduced:
     options = {"covariant": thing.__covariant__, "contravariant": thing.__contravariant__}
     return type_var, (
         thing.__name__,
@@ -139,7 +142,7 @@ def type_var(
     return _of_module(typing.TypeVar(name, *constraints, bound=bound, **options, **rest), module)
 
 
-def _param_spec(thing: Any) -> _Reduced:
+def _param_spec(thing: Thing) -> _Reduced:
     options = {"covariant": thing.__covariant__, "contravariant": thing.__contravariant__}
     return param_spec, (thing.__name__, thing.__bound__, thing.__module__, options | _rest(thing))
 
@@ -149,7 +152,7 @@ def param_spec(name: str, bound: object, module: str, options: dict[str, Any]) -
     return _of_module(typing.ParamSpec(name, bound=bound, **options), module)
 
 
-def _type_var_tuple(thing: Any) -> _Reduced:
+def _type_var_tuple(thing: Thing) -> _Reduced:
     return type_var_tuple, (thing.__name__, thing.__module__, _rest(thing))
 
 
@@ -158,7 +161,7 @@ def type_var_tuple(name: str, module: str, rest: dict[str, object]) -> object:
     return _of_module(typing.TypeVarTuple(name, **rest), module)
 
 
-def _rest(thing: Any) -> dict[str, Any]:
+def _rest(thing: Thing) -> dict[str, Any]:
     """What type variables have in later versions of Python."""
     rest = {}
     if getattr(thing, "__infer_variance__", False):
@@ -176,14 +179,14 @@ def _of_module(thing: object, module: str) -> object:
     return thing
 
 
-def _alias(thing: Any) -> _Reduced:
+def _alias(thing: Thing) -> _Reduced:
     name, module, parameters = thing.__name__, thing.__module__, thing.__type_params__
     if parameters:
         return alias, (name, module, thing.__value__, parameters)
     return lazy_alias, (name, module), _valued(thing), None, None, fill_alias
 
 
-def _valued(thing: Any) -> object:
+def _valued(thing: Thing) -> object:
     """What an alias stands for, or the error of asking: it may be known to type checkers only."""
     try:
         return thing.__value__
@@ -225,7 +228,7 @@ def fill_alias(thing: object, value: object) -> None:
         _VALUES[id(thing)].held = value
 
 
-def _cached_property(thing: Any) -> _Reduced:
+def _cached_property(thing: Thing) -> _Reduced:
     return (
         functools.cached_property,
         (thing.func,),
@@ -246,7 +249,7 @@ def fill_cell(cell: CellType, content: tuple[object]) -> None:
     cell.cell_contents = content[0]
 
 
-def _weak_values(thing: Any) -> _Reduced:
+def _weak_values(thing: Thing) -> _Reduced:
     return type(thing), (dict(thing),)
 
 
@@ -281,7 +284,7 @@ def is_named_there(thing: object) -> bool:
 # -- functions that are objects with a state ------------------------------------------------------------------
 
 
-def method(thing: Any) -> tuple[str, str] | None:
+def method(thing: Thing) -> tuple[str, str] | None:
     """The module and name of a method of a hidden object, as `random.random`: each process has that object itself."""
     owner, name = thing.__self__, getattr(thing, "__name__", None)
     if name is None or owner is None or isinstance(owner, type) or type(owner) is type(sys):
@@ -298,17 +301,17 @@ def method(thing: Any) -> tuple[str, str] | None:
 METHODS: Final = (MethodType, BuiltinMethodType)
 
 
-def is_dispatcher(fn: Any) -> bool:
+def is_dispatcher(fn: Thing) -> bool:
     """Whether a function is one that `functools.singledispatch` has made."""
     return fn.__code__ is _DISPATCHES
 
 
-def dispatcher(fn: Any) -> _Reduced:
+def dispatcher(fn: Thing) -> _Reduced:
     """How to rebuild it, and what it dispatches to."""
     return functools.singledispatch, (fn.__wrapped__,), dict(fn.registry)
 
 
-def fill_dispatcher(fn: Any, registry: dict[type, object]) -> None:
+def fill_dispatcher(fn: Thing, registry: dict[type, object]) -> None:
     """Tell it what it dispatches to."""
     for cls, each in registry.items():
         if fn.registry.get(cls) is not each:
