@@ -28,6 +28,25 @@ def own_gpus() -> tuple[int, ...]:
     return current().gpus
 
 
+def at_last(attempt: int) -> int:
+    """Fail in all attempts before one."""
+    from .. import current
+
+    number = current().attempt
+    if number < attempt:
+        raise ConnectionError(f"attempt {number}")
+    return number
+
+
+def in_time_at_last(attempt: int) -> int:
+    """Take for ever in all attempts before one."""
+    from .. import current
+
+    while current().attempt < attempt:
+        pass
+    return attempt
+
+
 def add(a: int, b: int) -> int:
     """A sum."""
     return a + b

@@ -9,7 +9,7 @@ from typing import Any
 
 from asyncflow._core import arguments, gates
 from asyncflow._core.dependents import tell_more
-from asyncflow._core.gates import Admission, Slots
+from asyncflow._core.gates import Admission, Slots, is_waiting
 from asyncflow._core.lanes import Lane
 from asyncflow._core.limits import Limit
 from asyncflow._core.order import Order
@@ -56,6 +56,24 @@ class Habits:
     priorities: int | None = None  # calls that have one; None for a run that knows of none
 
 
+class Metered(Limit):
+    """A limit of so many a second, of which it is known when what was taken."""
+
+    def __init__(self, drill: Drill, name: str, **options: float) -> None:
+        super().__init__(name, **options)
+        self._drill = drill
+        self._taken: list[tuple[float, float]] = []
+
+    def take(self, weight: float) -> None:
+        super().take(weight)
+        now = self._drill.now
+        self._taken.append((now, weight))
+        assert self.rate is not None
+        for start, _ in self._taken:
+            took = sum(each for at, each in self._taken if at >= start)
+            assert took <= self.burst + (now - start) * self.rate / self.per + 1e-6, self
+
+
 class Drill:
     """One scheduler and what happens to it.
 
@@ -77,9 +95,13 @@ class Drill:
             Lane("backend 'thread'"),
             Lane("the event loop", habits.capacity, "max_coroutines"),
         ]
-        self.limits = api, memory = Limit("api", concurrency=2), Limit("memory", concurrency=3)
+        self.now = 0.0  # by a clock that stands still until tokens come in
+        api, memory = Limit("api", concurrency=2), Limit("memory", concurrency=3)
+        calls = Metered(self, "calls", concurrency=4, rate=2, per=1, burst=3)
+        self.limits = api, memory, calls
         slots = Slots(habits.slots, "workers", habits.slots and 2 * habits.slots)
         needed: list[dict[Limit, float] | None] = [None, {api: 1}, {memory: 2}, {memory: 1, api: 1}]
+        needed += [{calls: 1}, {calls: 2, api: 1}]
         self.gates = [Lane("backend 'thread'", admission=Admission(slots, each)) for each in needed]
         self.lanes = [self.block_lane, self.chain_lane, *self.plain_lanes, *self.gates]
         self.queue = self.scheduler.lanes.queue
@@ -87,6 +109,7 @@ class Drill:
             order = self.scheduler.order = Order(self.scheduler.live, self._waits_for_now, ageing=3.0)
             for lane in self.lanes:
                 lane.put_in_order(order)
+        self.waiting: dict[Task, tuple[float, int, dict[Limit, float]]] = {}  # for limits, and in which order
         self.delayed: list[Task] = []
         self.in_chains = 0
         self.dependencies: dict[Task, list[Task]] = {}
@@ -124,6 +147,7 @@ class Drill:
             tell_more(self.scheduler)
         self.between |= {each for each in between if self.tasks[each].state is State.CANCELLING}
         self._collect()
+        self._nobody_waits_in_vain()
         check_invariants(self.scheduler, self.dependencies, self.lanes)
         check_limits(self.scheduler, self.dependencies, self.limits, self.gates)
         self._compare()
@@ -136,7 +160,11 @@ class Drill:
             return self._watch
         if self._detour(5):
             return self._comes_at_any_time
+        if self._detour(2):
+            return self._more_is_allowed
         possible = []
+        if self.queue.wakes_at is not None:
+            possible.append(self._tokens_come_in)
         if self.scheduler.lanes.due:
             possible.append(self._take)
         if self.scheduler.returned:
@@ -225,7 +253,7 @@ class Drill:
         if is_others_turn:
             return []
         is_ordered = self.scheduler.order is not None
-        batch = gates.take(lanes, lane, self.queue, 0.0, len(lane.ready) or 1 if is_ordered else None)
+        batch = gates.take(lanes, lane, self.queue, self.now, len(lane.ready) or 1 if is_ordered else None)
         if batch is not None:
             return batch
         most = len(lane.ready) if is_ordered else gates.first_in_line(lanes, lane)
@@ -234,14 +262,50 @@ class Drill:
             if weights is None:
                 limits = self.random.sample(self.limits, self.random.choice((1, 2)))
                 weights = {limit: self.random.choice((1, 1, 2)) for limit in limits}
-            self.queue.join(task, weights, self.random.choice((0, 0, 1)))
-            gates.hold(task, weights, 0.0)
+            priority = self.random.choice((0, 0, 1))
+            self.queue.join(task, weights, priority)
+            self.waiting[task] = -priority, len(self.waiting), dict(weights)
+            gates.hold(task, weights, self.now)
         self._admit()
         return []
 
     def _admit(self) -> None:
-        for waiting in self.queue.admit(0.0):
-            gates.admit(self.scheduler.lanes, waiting.what, waiting.amounts)
+        for admitted in self.queue.admit(self.now):
+            task = admitted.what
+            for other, (_, _, amounts) in self._in_line():
+                assert other is not task or amounts == admitted.amounts
+                if other is task:
+                    break
+                assert amounts != admitted.amounts, "who came later, or matters less, has been served before"
+            gates.admit(self.scheduler.lanes, task, admitted.amounts)
+
+    def _in_line(self) -> list[tuple[Task, tuple[float, int, dict[Limit, float]]]]:
+        """Who waits for limits, in the order in which they are to be served."""
+        there = [(task, told) for task, told in self.waiting.items() if is_waiting(task)]
+        return sorted(there, key=lambda each: each[1][:2])
+
+    def _nobody_waits_in_vain(self) -> None:
+        """Nobody waits for limits who could go on without keeping somebody before them waiting."""
+        if self.scheduler.lanes.due:
+            return  # who waits is yet to be looked at
+        claimed = dict.fromkeys(self.limits, 0.0)
+        for task, (_, _, amounts) in self._in_line():
+            free = {limit: limit.free(self.now) - claimed[limit] for limit in amounts}
+            assert any(free[limit] < weight - 1e-6 for limit, weight in amounts.items()), (task, free)
+            for limit, weight in amounts.items():
+                claimed[limit] += weight
+
+    def _tokens_come_in(self) -> None:
+        """The clock jumps to when somebody who waits has all tokens that they need."""
+        assert self.queue.wakes_at is not None
+        self.now = max(self.now, self.queue.wakes_at)
+        self._admit()
+
+    def _more_is_allowed(self) -> None:
+        limit = self.random.choice(self.limits)
+        if limit.concurrency is not None and limit.concurrency < 6:
+            limit.change(concurrency=limit.concurrency + 1)
+            self._admit()
 
     def _again(self) -> None:
         task = self.delayed.pop(self.random.randrange(len(self.delayed)))

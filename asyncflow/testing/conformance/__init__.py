@@ -30,6 +30,7 @@ from ._graphs import Graphs  # noqa: E402
 from ._inside import Inside  # noqa: E402
 from ._lives import Lives, Scripts  # noqa: E402
 from ._loads import Loads  # noqa: E402
+from ._policies import Policies  # noqa: E402
 from ._processes import Processes  # noqa: E402
 from ._raw import Piece, Record  # noqa: E402
 from ._reports import Reports  # noqa: E402
@@ -48,6 +49,7 @@ class BackendConformance(
     Inside,
     Cancels,
     Awaits,
+    Policies,
     Processes,
     Lives,
     Loads,

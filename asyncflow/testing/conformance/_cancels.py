@@ -242,11 +242,19 @@ class Cancels(Conformance):
         bodies += [(bad.linger, 0.0003), (bad.linger_later, 0.001)]
         cancels = 0
         async with self.make_engine(max_coroutines=5) as engine:
+            limits = engine.limit("api", concurrency=2), engine.limit("memory", concurrency=4)
+            policies: list[Any] = [
+                {},
+                {"limits": {limits[0]: 1}},
+                {"limits": {limits[0]: 1, limits[1]: 3}, "retries": 2, "retry_delay": 0.0003},
+                {"limits": {limits[1]: 2}, "deadline": 0.02},
+            ]
             futures: list[Any] = []
             while cancels < 1000:
                 inputs = chance.sample(futures, chance.randrange(min(3, len(futures) + 1)))
                 body, argument = chance.choice(bodies)
-                futures.append(engine.function_task(body).with_options(after=inputs)(argument))
+                task = engine.function_task(body, **chance.choice(policies))
+                futures.append(task.with_options(after=inputs)(argument))
                 for _ in range(chance.randrange(4)):
                     await asyncio.sleep(0)  # a moment, as the loop counts them
                 under_way = [future for future in futures[-20:] if not future.done()]
@@ -257,6 +265,7 @@ class Cancels(Conformance):
                 if not future.cancelled():
                     future.exception()  # looked at
             assert all(future.state.terminal for future in futures)
+            assert [limit.used for limit in limits] == [0, 0]
             await self.check_all_slots_are_free(engine)
             await self.check_coroutine_slots(engine, 5)
             await self.check_next_tasks(engine)
