@@ -6,12 +6,14 @@ A thread looks, since the loop itself cannot. It sleeps while nothing runs there
 from __future__ import annotations
 
 import logging
+import os
 import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 from typing import Final
+from weakref import WeakSet
 
 from .._core.story import place_in
 from .._core.task import Task
@@ -20,6 +22,19 @@ from .._show.words import seconds
 _log = logging.getLogger("asyncflow")
 _OURS: Final = str(Path(__file__).parents[1])
 _DRIVERS: Final = [str(Path(__file__).with_name(name)) for name in ("body.py", "coroutines.py")]  # run bodies
+
+
+_watching: Final[WeakSet[LoopWatch]] = WeakSet()
+"""Those with a thread."""
+
+
+def _before_fork() -> None:
+    for watch in list(_watching):
+        watch.pause()
+
+
+# Python warns whoever forks beside threads, and the program has asked for none.
+os.register_at_fork(before=_before_fork)
 
 
 class LoopWatch:
@@ -52,6 +67,7 @@ class LoopWatch:
         if self._thread is None:
             self._thread = threading.Thread(target=self._watch, name="asyncflow-loop-watch", daemon=True)
             self._thread.start()
+            _watching.add(self)
         self._woken.set()
 
     def begins(self, body: Task) -> None:
@@ -68,6 +84,20 @@ class LoopWatch:
         self._woken.set()
         if self._thread is not None and self._thread is not threading.current_thread():
             self._thread.join(1)
+            self._thread = None
+
+    def pause(self) -> None:
+        """Have no thread until a body goes on the next time."""
+        thread = self._thread
+        if thread is None or thread is threading.current_thread():
+            return
+        self._thread = None
+        self._closed.set()
+        self._woken.set()
+        thread.join(1)
+        self._closed.clear()
+        self._woken.clear()
+        self.sleeps = True
 
     def let_go(self) -> None:
         """In a forked child there is no such thread."""
