@@ -4,6 +4,7 @@
 - `ManualBackend`: a backend of which the test decides what becomes of each piece of work;
 - `FakeClockLoop`, `run_with_fake_clock`, `FakeClock`: an event loop in which an hour passes at once;
 - `no_leaks`: nothing may be left of a block of code; `deadline`: it may not hang;
+- `channel_pair`: a connection between an engine and an agent, in memory, which the test can stall and break;
 - `Gate`: holds tasks in any thread or process until the test lets them go on.
 
 Tests that pytest runs may ask for the fixtures ``engine`` and ``fake_clock`` (`asyncflow.testing.pytest_plugin`).
@@ -15,6 +16,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .channels import MemoryChannel, channel_pair
     from .clock import FakeClock, FakeClockLoop, run_with_fake_clock
     from .deadlines import TookTooLong, deadline
     from .gate import Door, Gate
@@ -28,7 +30,9 @@ __all__ = [
     "Gate",
     "Leaked",
     "ManualBackend",
+    "MemoryChannel",
     "TookTooLong",
+    "channel_pair",
     "deadline",
     "no_leaks",
     "run_with_fake_clock",
@@ -41,7 +45,9 @@ _HOME = {
     "Gate": "gate",
     "Leaked": "leaks",
     "ManualBackend": "manual",
+    "MemoryChannel": "channels",
     "TookTooLong": "deadlines",
+    "channel_pair": "channels",
     "deadline": "deadlines",
     "no_leaks": "leaks",
     "run_with_fake_clock": "clock",
