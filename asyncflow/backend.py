@@ -31,6 +31,7 @@ __all__ = [
     "RETURNED",
     "STARTED",
     "SUCCEEDED",
+    "WAITS",
     "Concurrency",
     "Event",
     "ExecutionBackend",
@@ -61,6 +62,10 @@ of `time.perf_counter` in this process."""
 INTERRUPTED: Final = 7
 """Something like Ctrl-C came out of the backend's own code on the engine's loop: the engine asks it to `recover`. The
 id and the payload mean nothing."""
+
+WAITS: Final = 8
+"""The backend `waits` for something to run work on, and has for so long that its user should hear of it: the engine
+warns, once. The id and the payload mean nothing."""
 
 Event = tuple[int, int, Any]
 """What became of one piece of work: kind, task id, payload."""
@@ -193,6 +198,11 @@ class ExecutionBackend(ABC):
     """How many pieces of work can run at once; None if that is not known, or not limited. It may change while the
     backend runs: how far ahead work is submitted goes by what it was when the engine started, reports by what it is
     when they are made."""
+
+    waits: str | None = None
+    """What it waits for before work can run at all, in a sentence that begins with a small letter, as "the cluster at
+    tcp://10.0.0.1:8786 has given 0 of 4 slots"; None while there is something to run work on. May be asked at any
+    time."""
 
     @abstractmethod
     async def start(self, report: Report) -> None:

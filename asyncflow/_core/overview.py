@@ -56,6 +56,7 @@ class Overview(NamedTuple):
         full: limits that tasks wait for.
         retries: attempts that are to come, the next one first.
         places: where tasks run.
+        slotless: places that wait for something to run tasks on, each with what for.
     """
 
     head: str
@@ -67,11 +68,12 @@ class Overview(NamedTuple):
     full: Sequence[Full]
     retries: Sequence[Retry]
     places: Sequence[Workers]
+    slotless: Sequence[tuple[str, str]]
 
 
 def told(overview: Overview) -> str:
     """What holds up a run, a line for each thing that there is something to say of."""
-    about = _waits, _runs, _limits, _retries, _places
+    about = _waits, _runs, _limits, _retries, _places, _slots
     lines = [overview.head, *(each(overview) for each in about)]
     return "\n".join(spelled(line) for line in lines if line)
 
@@ -122,6 +124,11 @@ def _places(overview: Overview) -> str:
         for each in overview.places
     ]
     return f"  workers busy: {', '.join(shown)}" if shown else ""
+
+
+def _slots(overview: Overview) -> str:
+    shown = [f"{place} has none: {waits}" for place, waits in overview.slotless]
+    return f"  slots: {'; '.join(shown)}" if shown else ""
 
 
 def _with_more(shown: Sequence[str], all_of_them: int) -> str:

@@ -14,7 +14,7 @@ from .call_text import call_shown
 from .joins import KIND as JOIN
 from .limits import Limit
 from .services import is_idle
-from .states import CANCELLING, NOW, READY, State, state_of, steps_of
+from .states import CANCELLING, NOW, READY, SUBMITTED, State, state_of, steps_of
 from .task import Task
 
 _SHOWN = 5
@@ -102,6 +102,7 @@ def explain(
     now: float | None = None,
     called: float | None = None,
     ran: Sequence[Attempted] = (),
+    waits: str | None = None,
 ) -> str:
     """The task's state, the reason for it, and the way it came there.
 
@@ -112,11 +113,13 @@ def explain(
         now: the time, by the clock of attempts; None if it is not to be told how long something lasts.
         called: when it was called; None if that is not known.
         ran: when and where it has run, as far as that is known.
+        waits: what the place where it is to run waits for itself; None if that can run it.
     """
     story = " -> ".join(steps_of(task.story))
     call = task.cause.call if task.cause is not None and task.cause.call else call_shown(task)
+    reason = _held(task, line, now) or _slotless(task, waits) or _reason(task, dependencies)
     lines = [
-        f"{task.name_shown!r} (#{task.id}) {_held(task, line, now) or _reason(task, dependencies)}",
+        f"{task.name_shown!r} (#{task.id}) {reason}",
         f"  called at {called_at(task)}{call and f', as {call}'}",
         *_times(task, now, called, ran),
         *(f"  attempt {each.number} failed: {brief(each.error)}" for each in task.failed_attempts),
@@ -208,6 +211,13 @@ def _held(task: Task, line: Line | None, now: float | None) -> str:
     )
     ahead = "" if line is None or not line.ahead else f"; {counted(line.ahead, 'task')} before it"
     return f"could run, {waits} for {wanted}{ahead}{_attempt(task)}"
+
+
+def _slotless(task: Task, waits: str | None) -> str:
+    """What the place waits for where a task is to run, if the task waits for that, too; "" if it does not."""
+    if waits is None or task.waiting or task.story & NOW not in (READY, SUBMITTED):
+        return ""
+    return f"could run, but {task.lane.place} has no slot for it: {waits}"
 
 
 def _holders(line: Line | None, limit: Limit) -> str:

@@ -126,7 +126,8 @@ class TaskFuture(Task, asyncio.Future[T]):
         run = self._run
         run.steps.catch_up()
         called, ran = (None, []) if run.record is None else times_of(run.record, self.id)
-        return explain(self, awaited_yet(self), run.gate.line(self), perf_counter(), called, ran)
+        waits = run.waits(self.lane)
+        return explain(self, awaited_yet(self), run.gate.line(self), perf_counter(), called, ran, waits)
 
     def cancel(self, msg: object | None = None) -> bool:
         """Cancel the future at once and ask its work to stop.

@@ -29,6 +29,10 @@ class Place(Protocol):
     def workers(self) -> int | None:
         """How many tasks can run at once; None if that is not known, or not limited."""
 
+    @property
+    def waits(self) -> str | None:
+        """What it waits for before it can run anything; None if it can."""
+
     def submit(self, batch: Sequence[Any], /) -> None:
         """Take tasks that are ready to run."""
 
@@ -41,3 +45,4 @@ class Local:
     stages_files = True
     shares_filesystem = True
     workers: int | None = None
+    waits: str | None = None

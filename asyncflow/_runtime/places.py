@@ -34,10 +34,12 @@ class Counts:
 
     Args:
         workers: that it has, if that is known.
+        waits: what it waits for before it can run anything; None if it can.
     """
 
-    def __init__(self, workers: int | None) -> None:
+    def __init__(self, workers: int | None, waits: str | None = None) -> None:
         self.workers = workers
+        self.waits = waits
         self.ready = 0  # to be handed over
         self.held = 0  # by limits
         self.staging = 0  # whose files are being brought
@@ -46,6 +48,8 @@ class Counts:
     @property
     def busy(self) -> int:
         """How many of those that were handed over can have been begun."""
+        if self.waits is not None:
+            return 0
         return self.taken if self.workers is None else min(self.taken, self.workers)
 
 
@@ -233,7 +237,8 @@ class Places:
     def counts(self) -> dict[str, Counts]:
         """How many tasks there are, by place."""
         workers = self.workers()
-        found = {place: Counts(number) for place, number in workers.items()}
+        waits = {lane.place: self._backends[name].waits for name, lane in self._named.items()}
+        found = {place: Counts(number, waits.get(place)) for place, number in workers.items()}
         for lane in {*self.behind, *self._staging.values()}:
             counts = found[lane.place]
             counts.ready += len(lane.gather())
@@ -245,6 +250,11 @@ class Places:
             else:
                 counts.staging += lane.taken
         return found
+
+    def waits(self, lane: Lane) -> str | None:
+        """What the place of a lane waits for before it can run anything."""
+        place = self.behind.get(lane)
+        return None if place is None else place.waits
 
     def stages(self, lane: Lane) -> bool:
         """Whether tasks of a lane are to have their files."""

@@ -15,12 +15,14 @@ from .._core.states import CANCELLING, HANDED, NOW, SUBMITTED
 from .._core.task import Task
 from .._files.stager import Stager
 from .._record.record import Record
-from ..backend import CANCELLED, FAILED, INTERRUPTED, LOADING, RAN, STARTED, SUCCEEDED, Event
+from .._show.words import counted
+from ..backend import CANCELLED, FAILED, INTERRUPTED, LOADING, RAN, STARTED, SUCCEEDED, WAITS, Event
 from ..errors import ImpossibleTransition
 from . import inputs
 from .blocks import Blocks
 from .failure import NO_VALUES, unfit
 from .failures import Failures
+from .places import Places
 from .starts import Starts
 from .steps import Steps
 from .timeouts import Timeouts
@@ -42,6 +44,7 @@ class Reports:
         stager: publishes the files of a task that has made some.
         failures: takes failures.
         timeouts: the clocks of tasks.
+        places: where tasks run.
         record: where times are recorded; None where nothing is.
     """
 
@@ -54,6 +57,7 @@ class Reports:
         stager: Stager,
         failures: Failures,
         timeouts: Timeouts,
+        places: Places,
         record: Record | None,
     ) -> None:
         self._steps = steps
@@ -63,6 +67,9 @@ class Reports:
         self._stager = stager
         self._failures = failures
         self._timeouts = timeouts
+        self._places = places
+        self._has_warned: set[str] = set()
+        """Of which places somebody knows that tasks wait there."""
         self.record = record
         self.dropped = 0
         """Reports about tasks that are unknown or over."""
@@ -142,8 +149,19 @@ class Reports:
         """A report is about a task that is unknown or over, or about no task."""
         if kind == INTERRUPTED:
             self._steps.cut_short()
+        elif kind == WAITS:
+            self._warn_of_waits()
         else:
             self.dropped += 1
+
+    def _warn_of_waits(self) -> None:
+        """Say once of each place that its tasks wait for something to run on."""
+        for place, counts in self._places.counts().items():
+            tasks = counts.ready + counts.taken
+            if counts.waits is not None and tasks and place not in self._has_warned:
+                self._has_warned.add(place)
+                wait = "waits" if tasks == 1 else "wait"
+                _log.warning("%s %s for slots: %s", counted(tasks, "task"), wait, counts.waits)
 
     def _put_back(self, events: deque[Event], event: Event) -> None:
         """Ctrl-C came while a report was taken: it is taken once more, unless it has had its effect."""

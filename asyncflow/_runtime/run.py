@@ -172,7 +172,8 @@ class Run:
             *(sandboxes, implicit_data, loop),
         )
         self.reports = self.Reports(
-            *(steps, scheduler, self.starts, self.blocks, self.files.stager, failures, timeouts, record)
+            *(steps, scheduler, self.starts, self.blocks, self.files.stager, failures, timeouts),
+            *(self.places, record),
         )
 
     def _add_places(self, grace: float, contains_commands: bool) -> None:
@@ -364,6 +365,10 @@ class Run:
         self.closed = why
         self.services.is_closing = True
         self.burst.site = None
+
+    def waits(self, lane: Lane) -> str | None:
+        """What the place of a lane waits for before it can run anything; None if it can."""
+        return self.places.waits(lane)
 
     def lane_for(self, definition: Definition) -> Lane:
         """Where the calls of a function run."""

@@ -59,6 +59,7 @@ def snapshot_of(
         full=_full(wants, users),
         retries=sorted((_retry(task, now) for task in tried), key=lambda each: each.follows),
         places=[Workers(place, each.busy, each.workers) for place, each in places.items() if each.taken],
+        slotless=[(place, each.waits) for place, each in places.items() if each.taken and each.waits],
     )
 
 

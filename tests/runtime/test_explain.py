@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import re
 import threading
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
 from asyncflow import UpstreamFailed, WorkflowEngine, WrongLoop
+from asyncflow.backend import WAITS
 from asyncflow.testing import ManualBackend
 
 from .kit import never_called, turns
@@ -150,3 +152,47 @@ async def test_future_that_did_not_run_shows_the_way_to_what_failed() -> None:
         with pytest.raises(UpstreamFailed):
             await last
         assert "\n  fails (#1) -> same (#2) -> same (#3)\n" in last.explain()
+
+
+CLUSTER = "the cluster at tcp://10.0.0.1:8786 has given 0 of 4 slots"
+
+
+@pytest.fixture
+def without_slots(hands: ManualBackend) -> Iterator[ManualBackend]:
+    """A backend that has nothing to run tasks on."""
+    hands.waits = CLUSTER
+    yield hands
+    hands.waits = None
+
+
+async def test_task_that_waits_for_a_slot_says_so_until_there_is_one(
+    engine: WorkflowEngine, without_slots: ManualBackend
+) -> None:
+    future = engine.submit(int)
+    follows = engine.function_task(never_called)(future)
+    await without_slots.received(1)
+    assert f"could run, but backend 'manual' has no slot for it: {CLUSTER}" in future.explain()
+    assert "waits for 1 of 1 dependencies" in follows.explain()
+    told = lines(engine)
+    assert told["slots"] == f"backend 'manual' has none: {CLUSTER}"
+    assert told["waiting"].startswith("1 for backend 'manual' to take them, 1 for others")
+    without_slots.waits = None
+    assert "which has not begun it" in future.explain()
+    assert "slots" not in lines(engine)
+    await engine.shutdown(wait=False)
+
+
+async def test_that_tasks_wait_for_slots_is_warned_of_once(
+    engine: WorkflowEngine, without_slots: ManualBackend, caplog: pytest.LogCaptureFixture
+) -> None:
+    without_slots.tell(WAITS, 0)
+    await turns()
+    assert caplog.messages == []  # nothing waits for them
+    futures = [engine.submit(int) for _ in range(12)]
+    await without_slots.received(12)
+    for _ in range(2):
+        without_slots.tell(WAITS, 0)
+        await turns()
+    assert caplog.messages == [f"12 tasks wait for slots: {CLUSTER}"]
+    assert {future.state for future in futures} == {"SUBMITTED"}
+    await engine.shutdown(wait=False)
