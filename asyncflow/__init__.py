@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         EngineClosed,
         ForeignFuture,
         GiveUp,
+        GraphError,
         HiddenFuture,
         OutputNotText,
         OutputTooLarge,
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
         WorkerDied,
         WrongLoop,
     )
+    from .graph import Graph, ref, step
     from .plan import Plan
     from .report import Report
 
@@ -71,6 +73,8 @@ __all__ = [
     "EngineClosed",
     "ForeignFuture",
     "GiveUp",
+    "Graph",
+    "GraphError",
     "HiddenFuture",
     "InputFile",
     "Limit",
@@ -112,7 +116,9 @@ __all__ = [
     "optional",
     "outcome",
     "port",
+    "ref",
     "sh",
+    "step",
     "worker_local",
 ]
 
@@ -121,6 +127,7 @@ _HOME = {
     "BlockOptions": "_core.options",
     "CommandOptions": "_core.options",
     "CurrentTask": "_worker.current",
+    "Graph": "graph",
     "Limit": "_core.limits",
     "InputFile": "_core.files",
     "Outcome": "_core.outcome",
@@ -142,7 +149,9 @@ _HOME = {
     "outcome": "_runtime.branches",
     "http": "_core.probes",
     "port": "_core.probes",
+    "ref": "graph",
     "sh": "_core.quoting",
+    "step": "graph",
     "worker_local": "_worker.store",
 }
 

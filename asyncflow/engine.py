@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager
 from datetime import timedelta
 from functools import partial
 from os import PathLike
-from types import MethodType, TracebackType
+from types import CodeType, MethodType, TracebackType
 from typing import TYPE_CHECKING, Any, Literal, NoReturn, ParamSpec, Self, TypeVar, overload
 
 from ._core.given import duration
@@ -44,6 +44,7 @@ if TYPE_CHECKING:
         FunctionTaskDecorator,
         ServiceDecorator,
     )
+    from .graph import Graph
     from .plan import Plan
     from .report import Report
 
@@ -256,6 +257,8 @@ class WorkflowEngine(EngineBase):
     @overload
     def plan(self, /) -> Begun[Plan]: ...
     @overload
+    def plan(self, target: Graph, /) -> Begun[Plan]: ...
+    @overload
     def plan(
         self, target: FunctionTask[P, Any, Any], /, *args: P.args, **kwargs: P.kwargs
     ) -> Begun[Plan]: ...
@@ -271,7 +274,8 @@ class WorkflowEngine(EngineBase):
         the plan's `findings`; ``plan.check()`` raises it, ``await plan.run()`` runs what was planned.
 
         Args:
-            target: a block, any other task, a function that calls tasks, or a coroutine; and its positional arguments.
+            target: a block, any other task, a function that calls tasks, a `Graph`, or a coroutine; and its positional
+                arguments.
                 If not given, the plan is of what was called until now on an engine with ``dry_run=True``.
             kwargs: its keyword arguments.
 
@@ -286,10 +290,32 @@ class WorkflowEngine(EngineBase):
             planning: Any = plan_so_far(self)
         else:
             caller = sys._getframe(1)
-            planning = plan_of(self, target[0], target[1:], kwargs, (caller.f_code, caller.f_lasti))
+            site = caller.f_code, caller.f_lasti
+            planning = plan_of(self, _in_calls(self, target[0], site), target[1:], kwargs, site)
         # In Python's words, where that was forgotten.
         planning.__qualname__ = "await engine.plan(...), in a script asyncio.run(engine.plan(...))"
         return planning  # type: ignore[no-any-return]
+
+    async def run_graph(self, graph: Graph, *, targets: Sequence[str] | None = None) -> dict[str, Any]:
+        """Run a graph that was declared: call its steps, and wait for them. When one fails, those go on that do not
+        need it.
+
+        Args:
+            graph: the graph.
+            targets: names of the steps that are wanted: they run, and those that they need. None for all; then detached
+                steps are not waited for.
+
+        Returns:
+            The values of the targets, or of all steps that are not detached, by name.
+
+        Raises:
+            GraphError: there is no such target.
+            Exception: a step has failed: its own error; `ExceptionGroup`, if several have.
+        """
+        from .graph.calls import run_all
+
+        caller = sys._getframe(1)
+        return await run_all(graph, self, targets, (caller.f_code, caller.f_lasti))
 
     # -- tasks --------------------------------------------------------------------------------------------
 
@@ -562,3 +588,17 @@ class WorkflowEngine(EngineBase):
         dry = ", dry run" if self._settings.dry_run else ""
         state = "not started" if self._run is None else lifecycle.in_words(self._run)
         return f"<WorkflowEngine {', '.join(self._backends)}{dry}: {state}>"
+
+
+def _in_calls(engine: WorkflowEngine, target: object, site: tuple[CodeType, int]) -> object:
+    """What calls a graph's steps, in place of a graph; any other target as it is."""
+    from .graph import Graph
+    from .graph.calls import call_all
+
+    if not isinstance(target, Graph):
+        return target
+
+    def graph() -> object:
+        return call_all(target, target.stages, engine, site)
+
+    return graph

@@ -23,6 +23,7 @@ __all__ = [
     "EngineClosed",
     "ForeignFuture",
     "GiveUp",
+    "GraphError",
     "HiddenFuture",
     "ImpossibleTransition",
     "OutputNotText",
@@ -288,6 +289,21 @@ class WiringError(_WithFields, ValueError):
 
     def _message(self) -> str:
         return self.message
+
+
+class GraphError(_WithFields, ValueError):
+    """Something is wrong with a graph that was declared.
+
+    Attributes:
+        faults: all that is wrong, a line each.
+    """
+
+    faults: tuple[str, ...]
+
+    def _message(self) -> str:
+        if len(self.faults) == 1:
+            return f"this graph cannot run: {self.faults[0]}"
+        return "\n  ".join([f"this graph cannot run, for {len(self.faults)} reasons:", *self.faults])
 
 
 class TaskTimeout(_OfTask, TimeoutError):

@@ -21,6 +21,7 @@ from asyncflow.errors import (
     CommandFailed,
     CommandNotFound,
     CommandNotStarted,
+    GraphError,
     HiddenFuture,
     OutputNotText,
     OutputTooLarge,
@@ -371,6 +372,7 @@ def test_an_error_that_could_not_travel_tells_its_message_its_class_and_its_trac
         ("TaskTimeout", "TimeoutError"),
         ("TooManyTasks", "RuntimeError"),
         ("TypeMismatch", "TypeError"),
+        ("GraphError", "ValueError"),
         ("WiringError", "ValueError"),
     ],
 )
@@ -403,6 +405,7 @@ MADE: dict[type[BaseException], Callable[[], BaseException]] = {
     TooManyTasks: lambda: TooManyTasks("fit", 100_000, "pipeline.py:12, in main"),
     HiddenFuture: lambda: HiddenFuture(4, "fit", "box", "<TaskFuture load#1 PENDING>", "box.rows", "Box"),
     TypeMismatch: lambda: TypeMismatch(4, "fit", "rows", "list[float]", "it is str, 'a'", ("load", 2)),
+    GraphError: lambda: GraphError(("'a': there is no step 'b'.", "a circle: 'c' -> 'c'")),
     WiringError: lambda: WiringError("1 thing wrong with the wiring: ...", (Finding("it does not fit"),)),
     TaskTimeout: lambda: TaskTimeout(4, "fit", 30, "the event loop", True),
     errors.DeadlinePassed: lambda: errors.DeadlinePassed(4, "fit", 30, "PENDING"),

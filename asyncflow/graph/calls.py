@@ -1,0 +1,119 @@
+"""Makes the calls of a graph."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from types import CodeType
+from typing import TYPE_CHECKING, Any, Protocol
+
+from .._engine.function_task import FunctionTask, made_at
+from .._engine.tasks_engine import TasksEngine
+from .._runtime.future import TaskFuture
+from ..errors import UpstreamFailed
+from .steps import OutputRef, Ref, Step
+
+if TYPE_CHECKING:
+    from .._engine.decorator_types import ExecutableTaskDecorator, FunctionTaskDecorator
+    from .graph import Graph
+
+Task = FunctionTask[..., Any, Any]
+Futures = dict[str, TaskFuture[Any]]
+
+
+class Engine(TasksEngine, Protocol):
+    """What a graph needs of the engine that it is called on."""
+
+    @property
+    def function_task(self) -> FunctionTaskDecorator: ...
+    @property
+    def executable_task(self) -> ExecutableTaskDecorator: ...
+
+
+def call_all(
+    graph: Mapping[str, Step],
+    stages: Iterable[Iterable[str]],
+    engine: Engine,
+    site: tuple[CodeType, int],
+) -> Futures:
+    """Call all steps, those first that others refer to. ``site`` is the line of the user's that asks for it."""
+    futures: Futures = {}
+    tasks = _Tasks(engine)
+
+    def value_of(ref: Ref) -> object:
+        future = futures[ref.step]
+        return future.outputs[ref.output] if isinstance(ref, OutputRef) else future
+
+    for stage in stages:
+        for name in stage:
+            step = graph[name]
+            args, kwargs = step.filled(value_of)
+            task = tasks.of(step)
+            if step.options or step.after:
+                after = [futures[other] for other in step.after]
+                task = task._with_options(after, step.options)
+            futures[name] = future = made_at(*site, task(*args, **kwargs))
+            if "label" not in step.options:
+                future.own_label = name
+    return {name: futures[name] for name in graph}
+
+
+class _Tasks:
+    """The tasks of steps, on one engine; one for each function."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._made: dict[tuple[int, bool], Task] = {}
+
+    def of(self, step: Step) -> Task:
+        key = id(step.task), step.is_command  # the graph holds them
+        task = self._made.get(key)
+        if task is None:
+            task = self._made[key] = self._task(step)
+        return task
+
+    def _task(self, step: Step) -> Task:
+        given, engine = step.task, self._engine
+        if isinstance(given, FunctionTask):
+            return given if given._is_of(engine) else given.on(engine)
+        plain: Callable[..., Any] = given
+        return engine.executable_task(plain) if step.is_command else engine.function_task(plain)
+
+
+async def run_all(
+    graph: Graph, engine: Engine, targets: Sequence[str] | None, site: tuple[CodeType, int]
+) -> dict[str, Any]:
+    """Call a graph and wait for its targets, or for all steps that are not detached.
+
+    Raises:
+        Exception: a step has failed; `ExceptionGroup`, if several have.
+    """
+    chosen = graph if targets is None else graph.only(*targets)
+    futures = call_all(chosen, chosen.stages, engine, site)
+    wanted = [name for name in chosen if not chosen[name].is_detached] if targets is None else targets
+    waits = [futures[name] for name in dict.fromkeys(wanted)]
+    try:
+        if waits:
+            await asyncio.wait(waits)
+    except asyncio.CancelledError:
+        for future in futures.values():
+            future.cancel()
+        raise
+    failures = _failures(futures, waits)
+    if len(failures) == 1:
+        raise failures[0]
+    if failures:
+        raise BaseExceptionGroup(f"{len(failures)} steps have failed", failures)
+    return {name: futures[name].result() for name in wanted}
+
+
+def _failures(futures: Futures, waits: Iterable[TaskFuture[Any]]) -> list[BaseException]:
+    """How the steps have failed on which others depend, or which were waited for; each failure once."""
+    if all(future.exception() is None for future in waits if not future.cancelled()) and not any(
+        future.cancelled() for future in waits
+    ):
+        return []
+    ended = [future for future in futures.values() if future.done()]
+    errors = [asyncio.CancelledError() if each.cancelled() else each.exception() for each in ended]
+    roots = [error for error in errors if error is not None and not isinstance(error, UpstreamFailed)]
+    return roots or [error for error in errors if error is not None]

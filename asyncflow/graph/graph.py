@@ -1,0 +1,201 @@
+"""A graph of steps: checked when it is made, called on an engine when it is to run."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from os import PathLike
+from typing import TYPE_CHECKING, Any, Literal
+
+from .._causes import spelled
+from .._core.near import meant
+from ..errors import GraphError
+from . import order
+from .steps import Step
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .._runtime.future import TaskFuture
+    from .calls import Engine
+
+
+class Graph(Mapping[str, Step]):
+    """Steps by name, which refer to one another by name; does not change.
+
+    Args:
+        steps: made by `step`, by the names that `ref` and ``after=`` refer to.
+
+    Raises:
+        GraphError: something is wrong with it; tells all that is.
+    """
+
+    def __init__(self, steps: Mapping[str, Step]) -> None:
+        self._steps = dict(steps)
+        self._needs = {name: each.needs() for name, each in self._checked()}
+        self._stages = order.stages(self._needs)
+
+    def _checked(self) -> list[tuple[str, Step]]:
+        faults: list[str] = []
+        needs: dict[str, list[str]] = {}
+        given: list[tuple[object, object]] = [*self._steps.items()]
+        for name, each in given:
+            if not isinstance(name, str) or not isinstance(each, Step):
+                faults.append(f"{name!r}: {each!r} is no step; say:  step(function, ...)")
+                continue
+            faults += [f"{name!r}: {fault}" for fault in each.faults()]
+            needs[name] = each.needs()
+        for name, others in needs.items():
+            for other in others:
+                if other not in self._steps:
+                    faults.append(f"{name!r}: there is no step {other!r}.{meant(other, self._steps)}")
+        known = {name: [other for other in others if other in needs] for name, others in needs.items()}
+        faults += [_drawn(circle) for circle in order.circles(known)]
+        if faults:
+            raise GraphError(tuple(map(spelled, faults)))
+        return list(self._steps.items())
+
+    # -- as a mapping -------------------------------------------------------------------------------------
+
+    def __getitem__(self, name: str) -> Step:
+        return self._steps[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._steps)
+
+    def __len__(self) -> int:
+        return len(self._steps)
+
+    def __or__(self, more: Mapping[str, Step]) -> Graph:
+        """Both; where both have a step of one name, the second's."""
+        return Graph({**self._steps, **more})
+
+    def __repr__(self) -> str:
+        return f"<Graph of {len(self)} steps in {len(self._stages)} stages>"
+
+    # -- what it is ---------------------------------------------------------------------------------------
+
+    @property
+    def stages(self) -> list[list[str]]:
+        """The names of the steps in groups: each step refers only to steps of earlier groups, so that those of one
+        group can run at the same time."""
+        return [list(stage) for stage in self._stages]
+
+    def needs(self, name: str) -> list[str]:
+        """The names of the steps that one refers to.
+
+        Args:
+            name: of the step.
+
+        Raises:
+            KeyError: there is no such step.
+        """
+        return list(self._needs[name])
+
+    def only(self, *targets: str) -> Graph:
+        """Some steps, and all that they need.
+
+        Args:
+            targets: names of steps.
+
+        Raises:
+            GraphError: there is no such step.
+        """
+        unknown = [f"there is no step {name!r}.{meant(name, self)}" for name in targets if name not in self]
+        if unknown:
+            raise GraphError(tuple(unknown))
+        wanted = order.needed_by(targets, self._needs)
+        return Graph({name: each for name, each in self._steps.items() if name in wanted})
+
+    # -- to run it ----------------------------------------------------------------------------------------
+
+    def call(self, engine: Engine, *, targets: Iterable[str] | None = None) -> dict[str, TaskFuture[Any]]:
+        """Call all steps on an engine.
+
+        Each is told from the others by its name as its ``label``, unless the step has one.
+
+        Args:
+            engine: a `WorkflowEngine`, where the steps run, whatever engine their tasks were made by.
+            targets: the steps that are wanted; they and what they need are called. None for all.
+
+        Returns:
+            The futures of the steps, by name.
+
+        Raises:
+            GraphError: a target that there is not.
+            WrongLoop: this is not the engine's event loop.
+            EngineClosed: the engine was shut down.
+        """
+        from .calls import call_all
+
+        caller = sys._getframe(1)
+        graph = self if targets is None else self.only(*targets)
+        return call_all(graph, graph._stages, engine, (caller.f_code, caller.f_lasti))
+
+    # -- as text ------------------------------------------------------------------------------------------
+
+    @classmethod
+    def from_json(cls, text: str, tasks: Mapping[str, Callable[..., object]]) -> Graph:
+        """Read a graph from JSON text: an object that has for each step its name and what it is, as
+
+            {"rows": {"run": "load", "with": {"path": "a.csv"}},
+             "model": {"run": "fit", "with": {"rows": {"$ref": "rows"}}, "after": ["audit"], "retries": 2}}
+
+        ``run`` is the name of a task, ``with`` has arguments by keyword and ``args`` positional ones, ``after`` names
+        of steps; all else are options. ``{"$ref": "rows"}`` is the value of another step, ``{"$ref": "sort",
+        "output": "sorted.txt"}`` the path of a file that it makes, and ``{"$value": ...}`` something that is to be
+        taken as it stands.
+
+        Args:
+            text: the JSON.
+            tasks: what ``run`` may name: nothing else is looked up, imported or evaluated.
+
+        Raises:
+            GraphError: it is no JSON, or something is wrong with the graph; tells all that is.
+        """
+        from .as_json import read
+
+        return cls(read(text, tasks))
+
+    def to_json(self, tasks: Mapping[str, Callable[..., object]] | None = None) -> str:
+        """The graph as JSON text that `from_json` reads.
+
+        Args:
+            tasks: names for the tasks; None for those of their functions.
+
+        Raises:
+            GraphError: a value cannot be said in JSON, a task has no name, or two have one.
+        """
+        from .as_json import written
+
+        return written(self._steps, tasks)
+
+    @classmethod
+    def from_wfformat(
+        cls,
+        path: str | PathLike[str] | Mapping[str, Any],
+        *,
+        run: Literal["sleep", "burn", "command"] = "sleep",
+        scale: float = 100.0,
+    ) -> Graph:
+        """Replay a workflow that was recorded in WfFormat 1.5: for each recorded task a step that takes its time.
+
+        Args:
+            path: of the file, or what is in one.
+            run: what a step does: "sleep", "burn" CPU time, or run a "command" that sleeps, reads the files that the
+                recorded task has read, and makes those that it has made, in a thousandth of their size and at most
+                10 KB each.
+            scale: how many times faster than recorded.
+
+        Raises:
+            OSError: the file cannot be read.
+            ValueError: it is not in this format, or the scale is not above 0.
+        """
+        from .recorded import steps_of
+
+        return cls(steps_of(path, run, scale))
+
+
+def _drawn(circle: list[str]) -> str:
+    """A circle, in the order in which values would go."""
+    return "a circle: " + " -> ".join(map(repr, circle))

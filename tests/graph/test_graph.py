@@ -1,0 +1,305 @@
+"""Graphs that are declared before they run: what is wrong with one is told when it is made, and all of it runs."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections import deque
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from asyncflow import (
+    Graph,
+    GraphError,
+    InputFile,
+    OutputFile,
+    State,
+    UpstreamFailed,
+    WorkflowEngine,
+    ref,
+    step,
+)
+
+
+def load(path: str) -> list[int]:
+    return [len(path), 2, 3]
+
+
+def fit(rows: list[int], degree: int = 1) -> int:
+    return sum(rows) * degree
+
+
+def render(models: list[int], title: str = "") -> str:
+    return f"{title}{models}"
+
+
+def audit(rows: list[int]) -> int:
+    return len(rows)
+
+
+def fail(*_: object) -> None:
+    raise ValueError("no luck")
+
+
+GRAPH = Graph(
+    {
+        "out": step(render, [ref("model")], title="T", after="audit"),
+        "rows": step(load, "a.csv"),
+        "audit": step(audit, ref("rows"), detached=True),
+        "model": step(fit, ref("rows"), degree=3, retries=2),
+    }
+)
+
+
+def faults_of(**steps: object) -> list[str]:
+    with pytest.raises(GraphError) as caught:
+        Graph(steps)  # type: ignore[arg-type]
+    return list(caught.value.faults)
+
+
+# -- what is wrong ----------------------------------------------------------------------------------------
+
+
+def test_all_that_is_wrong_is_told_at_once() -> None:
+    faults = faults_of(
+        a=step(fit, ref("b"), degre=3),
+        b=step(fit, ref("c")),
+        c=step(load, ref("b")),
+        d=step(fit, ref("rowz"), retries=-1),
+        rows=step(load, (x for x in "ab")),
+        z=3,
+    )
+    told = "\n".join(faults)
+    assert "'a': fit() got an unexpected keyword argument 'degre' (did you mean 'degree'?)" in told
+    assert "'d': retries=-1: a whole number is needed, 0 or more" in told
+    assert "'d': there is no step 'rowz'. Did you mean 'rows'?" in told
+    assert "'rows': a generator makes its items only once; pass a list" in told
+    assert "'z': 3 is no step; say:  step(function, ...)" in told
+    assert "a circle: 'b' -> 'c' -> 'b'" in told
+    assert len(faults) == 6
+
+
+def test_one_fault_is_one_line() -> None:
+    with pytest.raises(GraphError, match=r"^this graph cannot run: 'a': there is no step 'b'\.$"):
+        Graph({"a": step(fit, ref("b"))})
+
+
+def test_several_circles_are_all_drawn() -> None:
+    faults = faults_of(
+        a=step(fit, ref("b")),
+        b=step(fit, ref("a")),
+        c=step(fit, ref("c")),
+        d=step(fit, [0], after=["e"]),
+        e=step(fit, [0], after=["d"]),
+    )
+    assert sorted(map(len, (fault.split(" -> ") for fault in faults))) == [2, 3, 3]
+
+
+def test_an_argument_that_belongs_to_a_run_is_refused() -> None:
+    async def coroutine() -> int:
+        return 1
+
+    made = coroutine()
+    [fault] = faults_of(a=step(fit, made))
+    assert "belongs to a run" in fault and "ref(...)" in fault
+    made.close()
+
+
+def test_arguments_that_are_missing_are_told_with_the_step() -> None:
+    [fault] = faults_of(a=step(fit))
+    assert fault.startswith("'a': fit() missing a required argument: 'rows'")
+
+
+def test_what_cannot_be_called_is_told() -> None:
+    [fault] = faults_of(a=step("fit"))  # type: ignore[arg-type]
+    assert fault == "'a': 'fit' cannot be called; a task or a function is needed"
+
+
+def test_an_unknown_target_is_told_with_what_was_meant() -> None:
+    with pytest.raises(GraphError, match=r"there is no step 'modle'\. Did you mean 'model'\?"):
+        GRAPH.only("modle")
+
+
+# -- as data ----------------------------------------------------------------------------------------------
+
+
+def test_a_graph_is_a_mapping_that_does_not_change() -> None:
+    assert list(GRAPH) == ["out", "rows", "audit", "model"]
+    assert GRAPH.stages == [["rows"], ["audit", "model"], ["out"]]
+    assert GRAPH.needs("out") == ["model", "audit"]
+    more = GRAPH | {"rows": step(load, "longer.csv"), "again": step(fit, ref("rows"))}
+    assert len(GRAPH) == 4 and len(more) == 5 and more["rows"].args == ("longer.csv",)
+    assert list(GRAPH.only("model")) == ["rows", "model"]
+    assert repr(GRAPH) == "<Graph of 4 steps in 3 stages>"
+
+
+def test_what_the_function_has_a_parameter_for_is_an_argument() -> None:
+    def slow(timeout: float) -> float:
+        return timeout
+
+    assert step(slow, timeout=3).kwargs == {"timeout": 3}
+    assert step(slow, 1, retries=2).options == {"retries": 2}
+
+
+@given(st.integers(1, 30).flatmap(lambda n: st.tuples(*(st.sets(st.integers(0, i)) for i in range(n)))))
+def test_each_step_stands_behind_all_that_it_needs(needs: tuple[set[int], ...]) -> None:
+    def add(*values: int) -> int:
+        return sum(values) + 1
+
+    graph = Graph(
+        {
+            str(number): step(add, *(ref(str(each)) for each in sorted(those) if each < number))
+            for number, those in enumerate(needs)
+        }
+    )
+    place = {name: index for index, stage in enumerate(graph.stages) for name in stage}
+    assert set(place) == set(graph)
+    for name in graph:
+        assert place[name] == max((place[other] + 1 for other in graph.needs(name)), default=0)
+
+
+# -- how it runs ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("backend", ["thread", "process", "sequential"])
+async def test_values_go_where_steps_refer_to_them(backend: str) -> None:
+    async with WorkflowEngine(backend, workers=2) as engine:
+        assert await engine.run_graph(GRAPH) == {"out": "T[30]", "rows": [5, 2, 3], "model": 30}
+        assert await engine.run_graph(GRAPH, targets=["model"]) == {"model": 30}
+
+
+@dataclass
+class Pair:
+    left: object
+    right: object
+
+
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        lambda value: [value],
+        lambda value: {"a": (1, value)},
+        lambda value: Pair(1, value),
+        lambda value: deque([value], maxlen=3),
+        lambda value: SimpleNamespace(x=value),
+        lambda value: partial(fit, value),
+    ],
+)
+async def test_a_reference_counts_wherever_a_future_does(wrap: object) -> None:
+    def seen(value: object) -> str:
+        return str(value)
+
+    assert callable(wrap)
+    graph = Graph({"a": step(load, "x"), "b": step(seen, wrap(ref("a")))})
+    async with WorkflowEngine() as engine:
+        values = await engine.run_graph(graph)
+        assert values["b"] == seen(wrap([1, 2, 3]))
+        assert (await engine.run_graph(graph))["b"] == values["b"]  # what was declared is as it was
+
+
+async def test_steps_are_told_apart_by_their_names() -> None:
+    graph = Graph({"first": step(fail), "second": step(fit, [1], label="own")})
+    async with WorkflowEngine() as engine:
+        futures = graph.call(engine)
+        assert futures["first"].label == "first" and futures["second"].label == "own"
+        with pytest.raises(ValueError, match="no luck"):
+            await futures["first"]
+        assert len(engine.report().functions) == 2  # by function, not by step
+
+
+async def test_steps_that_do_not_need_a_failed_one_go_on() -> None:
+    graph = Graph({"bad": step(fail), "after": step(fit, ref("bad")), "good": step(load, "a")})
+    async with WorkflowEngine() as engine:
+        with pytest.raises(ValueError, match="no luck"):
+            await engine.run_graph(graph)
+        futures = graph.call(engine)
+        assert await futures["good"] == [1, 2, 3]
+        with pytest.raises(UpstreamFailed):
+            await futures["after"]
+        with pytest.raises(ValueError, match="no luck"):
+            await futures["bad"]
+
+
+async def test_of_several_failures_none_is_lost() -> None:
+    graph = Graph({"a": step(fail, 1), "b": step(fail, 2), "c": step(fit, ref("a"))})
+    async with WorkflowEngine() as engine:
+        with pytest.raises(ExceptionGroup) as caught:
+            await engine.run_graph(graph, targets=["c", "b"])
+        assert [str(each) for each in caught.value.exceptions] == ["no luck", "no luck"]
+        with pytest.raises(ValueError, match="no luck"):
+            await engine.run_graph(graph, targets=["c"])
+
+
+async def test_a_detached_step_is_not_waited_for() -> None:
+    opened = threading.Event()
+
+    def wait(_: object) -> bool:
+        return opened.wait(60)
+
+    graph = Graph({"rows": step(load, "a"), "tail": step(wait, ref("rows"), detached=True)})
+    async with WorkflowEngine() as engine:
+        assert await engine.run_graph(graph) == {"rows": [1, 2, 3]}
+        opened.set()
+
+
+async def test_to_cancel_a_run_of_a_graph_is_to_cancel_its_steps() -> None:
+    opened = threading.Event()
+    graph = Graph({"slow": step(opened.wait, 60), "next": step(fail, ref("slow"))})
+    async with WorkflowEngine() as engine:
+        running = asyncio.create_task(engine.run_graph(graph))
+        await asyncio.sleep(0)
+        running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await running
+        opened.set()
+    assert {row.state for row in engine.report().tasks} <= {State.CANCELLED, State.SUCCEEDED}
+
+
+async def test_tasks_of_another_engine_run_on_the_one_that_is_given() -> None:
+    library = WorkflowEngine("process")
+
+    @library.function_task
+    def here() -> int:
+        return threading.get_ident()
+
+    async with WorkflowEngine("sequential") as engine:
+        assert await engine.run_graph(Graph({"a": step(here)})) == {"a": threading.get_ident()}
+
+
+async def test_commands_and_files_are_steps(tmp_path: Path) -> None:
+    library = WorkflowEngine()
+
+    @library.executable_task
+    def write(text: str, made: Path = OutputFile("made.txt")) -> str:  # type: ignore[assignment]
+        return f"echo {text} > {made}"
+
+    def read(path: Path) -> str:
+        return path.read_text()
+
+    graph = Graph(
+        {
+            "write": step(write, "hello"),
+            "read": step(read, InputFile(ref("write").outputs["made.txt"])),
+        }
+    )
+    async with WorkflowEngine(work_dir=tmp_path) as engine:
+        assert (await engine.run_graph(graph, targets=["read"])) == {"read": "hello\n"}
+
+
+async def test_a_plan_of_a_graph_says_what_running_it_does() -> None:
+    engine = WorkflowEngine()
+    plan = await engine.plan(GRAPH)
+    plan.check()
+    assert [task.name for task in plan.tasks] == ["load", "audit", "fit", "render"]
+    assert sorted((edge.dependency, edge.dependent, edge.kind) for edge in plan.edges) == [
+        (1, 2, "data"),
+        (1, 3, "data"),
+        (2, 4, "order"),
+        (3, 4, "data"),
+    ]
