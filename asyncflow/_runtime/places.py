@@ -128,7 +128,7 @@ class Places:
                 raise type(error)(f"{definition.name!r}: {error}") from None
             if amounts != {}:
                 return self._gate_to(lane, amounts)
-        if lane.limit and self._limits is not None:
+        if lane.limit and lane.capacity is not None and self._limits is not None:
             return self._gate_to(lane, {})  # whose slots it shares with those that need something of limits
         return lane if definition.retries is None else self._without_chains(lane)
 

@@ -45,3 +45,16 @@ async def test_commands_with_limits_and_without_share_executables(tmp_path):
             *(task(2 * n + i) for n in range(8) for i, task in enumerate((plain, limited)))
         )
     assert max(map(int, seen)) <= 2
+
+
+async def test_coroutines_that_nothing_limits_are_handed_over_as_chains():
+    async with WorkflowEngine() as engine, WorkflowEngine(max_coroutines=2) as limited:
+
+        async def link(before):
+            return before + 1
+
+        for one in (engine, limited):
+            task = one.function_task(link)
+            assert await task(task(1)) == 3
+            assert task._lane.links is (one is engine)
+            assert (task._lane.admission is None) is (one is engine)
