@@ -26,7 +26,6 @@ from ._engine.option_names import names_options
 from ._engine.options import all_made, chosen_of, is_coroutine_function
 from ._engine.outside import filled_in
 from ._engine.settings import Settings
-from ._engine.typing import Begun
 from ._files.sandboxes import Keep
 from ._record.history import History
 from ._runtime import lifecycle
@@ -44,6 +43,7 @@ if TYPE_CHECKING:
         FunctionTaskDecorator,
         ServiceDecorator,
     )
+    from ._engine.typing import Begun, KeywordsDoNotFit, MaybeFuture, NoFuture, Plain, deprecated
     from .graph import Graph
     from .plan import Plan
     from .report import Report
@@ -372,12 +372,44 @@ class WorkflowEngine(EngineBase):
 
     _definition = decorators.definition_of
 
-    @overload
-    def submit(self, fn: Callable[..., Begun[R]], /, *args: Any, **kwargs: Any) -> TaskFuture[R]: ...
-    @overload
-    def submit(self, fn: Callable[..., R], /, *args: Any, **kwargs: Any) -> TaskFuture[R]: ...
+    if TYPE_CHECKING:
+        # As for the call of a decorated function, see `typed_calls`: exactly as the function has it; what surely is no
+        # future and does not fit; what may be one; what likely is none; whatever else. mypy takes a ParamSpec for
+        # anything, and so says of those behind it that they are never matched.
+        @overload
+        def submit(  # type: ignore[overload-overlap]
+            self, fn: Callable[P, Begun[R]], /, *args: P.args, **kwargs: P.kwargs
+        ) -> TaskFuture[R]: ...
+        @overload
+        def submit(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> TaskFuture[R]: ...
+        @overload
+        @deprecated("the arguments do not fit the function")
+        def submit(  # type: ignore[overload-cannot-match, overload-overlap]
+            self, fn: Callable[..., object], /, *args: Plain, **kwargs: Plain
+        ) -> KeywordsDoNotFit: ...
+        @overload
+        def submit(  # type: ignore[overload-cannot-match]
+            self, fn: Callable[..., Begun[R]], /, *args: MaybeFuture, **kwargs: MaybeFuture
+        ) -> TaskFuture[R]: ...
+        @overload
+        def submit(  # type: ignore[overload-cannot-match]
+            self, fn: Callable[..., R], /, *args: MaybeFuture, **kwargs: MaybeFuture
+        ) -> TaskFuture[R]: ...
+        @overload
+        @deprecated("the arguments do not fit the function, if none of them is a future")
+        def submit(  # type: ignore[overload-cannot-match]
+            self, fn: Callable[..., object], /, *args: NoFuture, **kwargs: NoFuture
+        ) -> TaskFuture[Any]: ...
+        @overload
+        def submit(  # type: ignore[overload-cannot-match]
+            self, fn: Callable[..., Begun[R]], /, *args: object, **kwargs: object
+        ) -> TaskFuture[R]: ...
+        @overload
+        def submit(  # type: ignore[overload-cannot-match]
+            self, fn: Callable[..., R], /, *args: object, **kwargs: object
+        ) -> TaskFuture[R]: ...
 
-    def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> TaskFuture[Any]:
+    def submit(self, fn: Any, /, *args: object, **kwargs: object) -> object:
         """Call a function that is not decorated as a task.
 
         Args:

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from threading import get_ident
 from types import CodeType, MethodType
-from typing import TYPE_CHECKING, Any, Final, Generic, ParamSpec, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Final, ParamSpec, Self, TypeVar, overload
 
 from .._causes import spelled
 from .._core.lanes import Lane
@@ -23,26 +23,14 @@ from .._worker.gives_resources import with_resources
 from .._worker.held_up import HELD_UP
 from .option_names import shows_options
 from .tasks_engine import TasksEngine
-from .typing import (
-    KeywordsDoNotFit,
-    Later,
-    Method,
-    NoFuture,
-    Plain,
-    Promise,
-    Takes1,
-    Takes2,
-    Takes3,
-    Takes4,
-    Waited,
-    deprecated,
-)
+from .typed_calls import TypedCalls
 
 if TYPE_CHECKING:
     from typing import Unpack
 
     from .._core.options import FunctionKeywords
     from .._runtime.home import Home
+    from .typing import Later, Method, Takes1, Takes2, Takes3
 
 P = ParamSpec("P")
 Q = ParamSpec("Q")
@@ -52,13 +40,12 @@ S = TypeVar("S")
 A = TypeVar("A")
 B = TypeVar("B")
 C = TypeVar("C")
-D = TypeVar("D")
 
 
 _NO_KWARGS: dict[str, object] = {}  # shared, so that a burst of calls does not keep an empty dict each
 
 
-class FunctionTask(Generic[P, Fn, R]):
+class FunctionTask(TypedCalls[P, Fn, R]):
     """A decorated function. Calling it gives a `TaskFuture`; ``.fn`` is the plain function, for unit tests."""
 
     _IS_ASYNCFLOW_TASK: Final = True  # workers look for this, for they do not load the engine
@@ -87,140 +74,7 @@ class FunctionTask(Generic[P, Fn, R]):
         fn = self._definition.fn
         return MethodType(fn, self._leading[0]) if self._leading else fn
 
-    # 1. Exactly as the function has it: what editors show.
-    @overload
-    def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> TaskFuture[R]: ...
-
-    # 2. The first few by position, each perhaps a future; the rest as the function has it.
-    @overload
-    def __call__(  # type: ignore[overload-overlap]  # with those of 3, which are asked after these
-        self: Takes1[A, Q], a: Later[A], /, *args: Q.args, **kwargs: Q.kwargs
-    ) -> TaskFuture[R]: ...
-    @overload
-    def __call__(  # type: ignore[overload-overlap]
-        self: Takes2[A, B, Q], a: Later[A], b: Later[B], /, *args: Q.args, **kwargs: Q.kwargs
-    ) -> TaskFuture[R]: ...
-    @overload
-    def __call__(
-        self: Takes3[A, B, C, Q], a: Later[A], b: Later[B], c: Later[C], /, *args: Q.args, **kwargs: Q.kwargs
-    ) -> TaskFuture[R]: ...
-    @overload
-    def __call__(
-        self: Takes4[A, B, C, D, Q],
-        a: Later[A],
-        b: Later[B],
-        c: Later[C],
-        d: Later[D],
-        /,
-        *args: Q.args,
-        **kwargs: Q.kwargs,
-    ) -> TaskFuture[R]: ...
-
-    # A list or a dict in which there are values, and futures of such.
-    @overload
-    def __call__(  # type: ignore[overload-overlap]
-        self: Takes1[list[A], Q], a: list[A | Promise[A]], /, *args: Q.args, **kwargs: Q.kwargs
-    ) -> TaskFuture[R]: ...
-    @overload
-    def __call__(  # type: ignore[overload-overlap]
-        self: Takes2[A, list[B], Q],
-        a: Later[A],
-        b: list[B | Promise[B]],
-        /,
-        *args: Q.args,
-        **kwargs: Q.kwargs,
-    ) -> TaskFuture[R]: ...
-    @overload
-    def __call__(  # type: ignore[overload-overlap]
-        self: Takes1[dict[A, B], Q], a: dict[A, B | Promise[B]], /, *args: Q.args, **kwargs: Q.kwargs
-    ) -> TaskFuture[R]: ...
-    @overload
-    def __call__(  # type: ignore[overload-overlap]
-        self: Takes2[A, dict[B, C], Q],
-        a: Later[A],
-        b: dict[B, C | Promise[C]],
-        /,
-        *args: Q.args,
-        **kwargs: Q.kwargs,
-    ) -> TaskFuture[R]: ...
-
-    # 3. Keywords that are surely no futures, and by now do not fit; a call that lacks an argument, too. Checkers flag
-    # what is deprecated also where nobody uses its type.
-    @overload
-    @deprecated("the keyword arguments do not fit the function")
-    def __call__(self, /, **kwargs: Plain) -> KeywordsDoNotFit: ...  # type: ignore[overload-overlap]
-    @overload
-    @deprecated("the keyword arguments do not fit the function")
-    def __call__(  # type: ignore[overload-overlap]
-        self: Takes1[A, Q], a: Later[A], /, **kwargs: Plain
-    ) -> KeywordsDoNotFit: ...
-    @overload
-    @deprecated("the keyword arguments do not fit the function")
-    def __call__(  # type: ignore[overload-overlap]
-        self: Takes2[A, B, Q], a: Later[A], b: Later[B], /, **kwargs: Plain
-    ) -> KeywordsDoNotFit: ...
-    @overload
-    @deprecated("the keyword arguments do not fit the function")
-    def __call__(  # type: ignore[overload-overlap]
-        self: Takes3[A, B, C, Q], a: Later[A], b: Later[B], c: Later[C], /, **kwargs: Plain
-    ) -> KeywordsDoNotFit: ...
-
-    # 4. Of futures and plain values by keyword some are futures: no type can map these, so the call looks at them.
-    @overload
-    def __call__(self, /, **kwargs: Plain | Waited[object]) -> TaskFuture[R]: ...
-    @overload
-    def __call__(self: Takes1[A, Q], a: Later[A], /, **kwargs: Plain | Waited[object]) -> TaskFuture[R]: ...
-    @overload
-    def __call__(
-        self: Takes2[A, B, Q], a: Later[A], b: Later[B], /, **kwargs: Plain | Waited[object]
-    ) -> TaskFuture[R]: ...
-    @overload
-    def __call__(
-        self: Takes3[A, B, C, Q], a: Later[A], b: Later[B], c: Later[C], /, **kwargs: Plain | Waited[object]
-    ) -> TaskFuture[R]: ...
-
-    # Objects of a user's classes among them, and likely no future: something with a hash that is no `TaskFuture`.
-    @overload
-    @deprecated("the keyword arguments do not fit the function, if none of them is a future")
-    def __call__(self, /, **kwargs: Plain | NoFuture) -> TaskFuture[R]: ...
-    @overload
-    @deprecated("the keyword arguments do not fit the function, if none of them is a future")
-    def __call__(self: Takes1[A, Q], a: Later[A], /, **kwargs: Plain | NoFuture) -> TaskFuture[R]: ...
-    @overload
-    @deprecated("the keyword arguments do not fit the function, if none of them is a future")
-    def __call__(
-        self: Takes2[A, B, Q], a: Later[A], b: Later[B], /, **kwargs: Plain | NoFuture
-    ) -> TaskFuture[R]: ...
-    @overload
-    @deprecated("the keyword arguments do not fit the function, if none of them is a future")
-    def __call__(
-        self: Takes3[A, B, C, Q], a: Later[A], b: Later[B], c: Later[C], /, **kwargs: Plain | NoFuture
-    ) -> TaskFuture[R]: ...
-
-    # 5. Whatever else, which no type can map: checked when the call is made.
-    @overload
-    def __call__(self, /, **kwargs: Any) -> TaskFuture[R]: ...
-    @overload
-    def __call__(self: Takes1[A, Q], a: Later[A], /, **kwargs: object) -> TaskFuture[R]: ...
-    @overload
-    def __call__(self: Takes2[A, B, Q], a: Later[A], b: Later[B], /, **kwargs: object) -> TaskFuture[R]: ...
-    @overload
-    def __call__(
-        self: Takes3[A, B, C, Q], a: Later[A], b: Later[B], c: Later[C], /, **kwargs: object
-    ) -> TaskFuture[R]: ...
-    @overload
-    def __call__(
-        self: Takes4[A, B, C, D, Q],
-        a: Later[A],
-        b: Later[B],
-        c: Later[C],
-        d: Later[D],
-        /,
-        *args: object,
-        **kwargs: object,
-    ) -> TaskFuture[R]: ...
-
-    def __call__(self: Any, /, *args: object, **kwargs: object) -> object:
+    def _call(self: Any, /, *args: object, **kwargs: object) -> object:
         """Call the function as a task.
 
         Args:
@@ -271,6 +125,9 @@ class FunctionTask(Generic[P, Fn, R]):
         except BaseException as error:
             trim(error)  # in the user's line it was raised
             raise
+
+    if not TYPE_CHECKING:  # else it is as `TypedCalls` has it
+        __call__ = _call
 
     @shows_options(TaskOptions, BlockOptions)
     def with_options(

@@ -1,22 +1,26 @@
-"""The types of the face: how a call accepts ``T`` or a future of ``T`` for each parameter.
-
-A decorated function is one class, generic in the function's ParamSpec. Each overload of its call re-reads the
-signature through the type of ``self``, a protocol with the one attribute ``fn``: a checker matches that with the
-function's own type and so finds the first parameters one by one, and the rest with their names and defaults.
-Keywords cannot be mapped by a type, so futures given by keyword are checked when the call is made. Keywords that
-surely are no futures, and do not fit, make a call `KeywordsDoNotFit`, with which nothing can be done; these overloads,
-and those for keywords that likely are none, are marked as deprecated, which checkers flag wherever they are chosen.
+"""The types of the face: how a call accepts ``T`` or a future of ``T`` for each parameter. What a call
+makes of them is in `typed_calls`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Coroutine, Generator, Mapping, Sequence
+from collections.abc import (
+    Callable,
+    Collection,
+    Coroutine,
+    Generator,
+    Iterator,
+    Mapping,
+    Sequence,
+    ValuesView,
+)
 from collections.abc import Set as AbstractSet
 from datetime import date, timedelta
 from pathlib import Path, PurePath
 from typing import (
     TYPE_CHECKING,
     Any,
+    ClassVar,
     Concatenate,
     ParamSpec,
     Protocol,
@@ -51,12 +55,6 @@ if TYPE_CHECKING:
 
         def __new__(cls, name: str, to: Any = None) -> Self: ...
         def __init__(self, name: str, to: Any = None) -> None: ...
-
-else:
-
-    def deprecated(_: str) -> Callable[[T], T]:
-        """As of `typing_extensions`, which only type checkers need here."""
-        return lambda function: function
 
 
 class Promise(Protocol[T_co]):
@@ -97,11 +95,65 @@ Later: TypeAlias = T | Waited[T] | Collection[Waited[Any]] | Mapping[Any, Waited
 """What may stand where a ``T`` is asked for."""
 
 
-class NoFuture(Protocol):
-    """What has a hash and is no `TaskFuture`: no type can say "not a future", but an attribute can tell these apart."""
+class Hashable(Protocol):
+    """What has a hash and is no `TaskFuture`: no type can say "not a future", but an attribute can tell these apart.
+
+    Lists and dicts have no hash, and so are no such thing, whatever is in them.
+    """
 
     def __hash__(self) -> int: ...
     def __sizeof__(self) -> int: ...
+
+
+class DataclassLike(Protocol):
+    """An object of a dataclass; if it compares fields and is not frozen it has no hash."""
+
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+
+
+class AttrsLike(Protocol):
+    """An object of a class of attrs."""
+
+    __attrs_attrs__: ClassVar[Any]
+
+
+class TypedDictLike(Protocol):
+    """A dict of a `TypedDict`: what is in it is declared."""
+
+    __required_keys__: ClassVar[frozenset[str]]
+
+
+class ArrayLike(Protocol):
+    """An array, a series or a table."""
+
+    def __array__(self, *args: Any, **kwargs: Any) -> Any: ...
+
+
+NoFuture: TypeAlias = (
+    Plain
+    | Hashable
+    | DataclassLike
+    | AttrsLike
+    | TypedDictLike
+    | ArrayLike
+    | type[Any]
+    | Iterator["NoFuture"]
+    | AbstractSet["NoFuture"]
+    | Sequence["NoFuture"]
+    | ValuesView["NoFuture"]
+    | Mapping[Any, "NoFuture"]
+)
+"""What likely is no future, and holds none; but a future of asyncio and a tuple of futures have a hash, too."""
+
+MaybeFuture: TypeAlias = (
+    Plain
+    | Waited[object]
+    | AbstractSet[Plain | Waited[object]]
+    | Sequence[Plain | Waited[object]]
+    | ValuesView[Plain | Waited[object]]
+    | Mapping[str, Plain | Waited[object]]
+)
+"""Plain values, and futures, alone or in containers."""
 
 
 class KeywordsDoNotFit:
