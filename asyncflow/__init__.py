@@ -3,6 +3,8 @@
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from ._version import __version__ as __version__
+
 if TYPE_CHECKING:
     from ._core.call_text import Secret
     from ._core.limits import Limit
@@ -48,6 +50,7 @@ if TYPE_CHECKING:
         TypeMismatch,
         UnknownBackend,
         UpstreamFailed,
+        VersionMismatch,
         WiringError,
         WorkerDied,
         WrongLoop,
@@ -55,8 +58,6 @@ if TYPE_CHECKING:
     from .graph import Graph, ref, step
     from .plan import Plan
     from .report import Report
-
-__version__ = "0.1.0"
 
 __all__ = [
     "AsyncflowError",
@@ -104,6 +105,7 @@ __all__ = [
     "TypeMismatch",
     "UnknownBackend",
     "UpstreamFailed",
+    "VersionMismatch",
     "WiringError",
     "WorkerDied",
     "WorkflowEngine",

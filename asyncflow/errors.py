@@ -43,6 +43,7 @@ __all__ = [
     "TypeMismatch",
     "UnknownBackend",
     "UpstreamFailed",
+    "VersionMismatch",
     "WiringError",
     "WorkerDied",
     "WrongLoop",
@@ -395,6 +396,29 @@ class WorkerDied(_OfTask):
         )
         last = "\n  ".join(self.stderr.splitlines())
         return f"{first}\n  The last it wrote to stderr:\n  {last}" if last else first
+
+
+class VersionMismatch(_WithFields, RuntimeError):
+    """An agent on another machine runs other versions than the engine, so that functions and results cannot travel.
+
+    Attributes:
+        agent: its name.
+        host: the name of its machine.
+        theirs: what it runs, of what differs ("Python 3.12.1").
+        ours: what the engine runs instead ("Python 3.11.7").
+    """
+
+    agent: str
+    host: str
+    theirs: str
+    ours: str
+
+    def _message(self) -> str:
+        return (
+            f"agent {self.agent!r} on {self.host} runs {self.theirs}, and the engine runs {self.ours}: "
+            "what is sent from one to the other would not be understood.\n"
+            "  Start the agent with a Python, and install there what is installed, as for the engine"
+        )
 
 
 class ServiceDied(_OfTask):

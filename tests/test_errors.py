@@ -36,6 +36,7 @@ from asyncflow.errors import (
     TooManyTasks,
     TypeMismatch,
     UpstreamFailed,
+    VersionMismatch,
     WiringError,
     WorkerDied,
 )
@@ -338,6 +339,17 @@ def test_a_service_that_is_not_ready_tells_the_last_answer() -> None:
     assert isinstance(error, TimeoutError)
 
 
+def test_a_mismatch_says_the_versions_of_both_sides_and_which_agent_it_is() -> None:
+    error = VersionMismatch(
+        "slot 1", "node7", "Python 3.12.1, cloudpickle 2.2.1", "Python 3.11.7, cloudpickle 3.1.2"
+    )
+    first, mend = str(error).splitlines()
+    assert first.startswith(
+        "agent 'slot 1' on node7 runs Python 3.12.1, cloudpickle 2.2.1, and the engine runs Python 3"
+    )
+    assert "3.11.7, cloudpickle 3.1.2" in first and "as for the engine" in mend
+
+
 def test_a_dry_run_without_end_says_what_was_called_where_and_what_to_do() -> None:
     error = TooManyTasks("fit", 100_000, "pipeline.py:12, in main")
     first, *mends = str(error).splitlines()
@@ -373,6 +385,7 @@ def test_an_error_that_could_not_travel_tells_its_message_its_class_and_its_trac
         ("TooManyTasks", "RuntimeError"),
         ("TypeMismatch", "TypeError"),
         ("GraphError", "ValueError"),
+        ("VersionMismatch", "RuntimeError"),
         ("WiringError", "ValueError"),
     ],
 )
@@ -406,6 +419,7 @@ MADE: dict[type[BaseException], Callable[[], BaseException]] = {
     HiddenFuture: lambda: HiddenFuture(4, "fit", "box", "<TaskFuture load#1 PENDING>", "box.rows", "Box"),
     TypeMismatch: lambda: TypeMismatch(4, "fit", "rows", "list[float]", "it is str, 'a'", ("load", 2)),
     GraphError: lambda: GraphError(("'a': there is no step 'b'.", "a circle: 'c' -> 'c'")),
+    VersionMismatch: lambda: VersionMismatch("slot 1", "node7", "Python 3.12.1", "Python 3.11.7"),
     WiringError: lambda: WiringError("1 thing wrong with the wiring: ...", (Finding("it does not fit"),)),
     TaskTimeout: lambda: TaskTimeout(4, "fit", 30, "the event loop", True),
     errors.DeadlinePassed: lambda: errors.DeadlinePassed(4, "fit", 30, "PENDING"),

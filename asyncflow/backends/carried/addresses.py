@@ -1,0 +1,82 @@
+"""At which addresses this machine may be reached by others."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from contextlib import closing, suppress
+from typing import Final
+
+from .here import host_name
+
+_ELSEWHERE: Final = (
+    (socket.AF_INET, "203.0.113.1"),  # of the ranges that are kept for documentation: nobody has them
+    (socket.AF_INET6, "2001:db8::1"),
+)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only processes on this machine reach what listens there.
+
+    Args:
+        host: an address, or a name.
+    """
+    try:
+        found = {str(facts[4][0]) for facts in socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)}
+    except OSError:
+        return False
+    return all(ipaddress.ip_address(address.partition("%")[0]).is_loopback for address in found)
+
+
+def candidates(host: str, port: int) -> list[str]:
+    """Addresses for what listens on this machine, the likelier ones first.
+
+    Args:
+        host: where it listens: an address, or that which stands for all of this machine's.
+        port: where it listens.
+    """
+    if not ipaddress.ip_address(host.partition("%")[0]).is_unspecified:
+        return [spelled(host, port)]
+    hosts = [_outward(family, elsewhere) for family, elsewhere in _ELSEWHERE if family == _family(host)]
+    hosts.append(host_name())
+    with suppress(OSError):
+        hosts += [str(facts[4][0]) for facts in socket.getaddrinfo(host_name(), None, _family(host))]
+    hosts.append("127.0.0.1" if _family(host) == socket.AF_INET else "::1")  # for agents on this machine
+    return [spelled(each, port) for each in dict.fromkeys(filter(None, hosts))]
+
+
+def _family(host: str) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in host else socket.AF_INET
+
+
+def _outward(family: socket.AddressFamily, elsewhere: str) -> str:
+    """The address from which packets to another network go out; none is sent."""
+    with closing(socket.socket(family, socket.SOCK_DGRAM)) as probe, suppress(OSError):
+        probe.connect((elsewhere, 9))
+        return str(probe.getsockname()[0])
+    return ""
+
+
+def spelled(host: str, port: int) -> str:
+    """Address and port in one text.
+
+    Args:
+        host: the address.
+        port: the port.
+    """
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def split(address: str) -> tuple[str, int]:
+    """Address and port from one text.
+
+    Args:
+        address: as `spelled` spells it.
+
+    Raises:
+        ValueError: it is none.
+    """
+    host, colon, port = address.rpartition(":")
+    if not colon or not host or not port.isdecimal():
+        raise ValueError(f"{address!r} is no address: HOST:PORT was expected")
+    return host.removeprefix("[").removesuffix("]"), int(port)

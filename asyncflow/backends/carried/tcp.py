@@ -1,0 +1,372 @@
+"""A channel over one TCP connection, with signs of life, so that one whose other side is gone does not last.
+
+A machine that is switched off, a cable that is pulled, or a process that is stopped closes no connection. Two things
+tell of it. Both sides send a sign of life when they have nothing to say, and the engine's side gives up an agent that
+it has not heard for a while. An agent does not give up its engine for that: the engine's loop is the user's, who may
+keep it busy for minutes. It asks its own kernel instead, which knows whether the kernel of the other machine still
+acknowledges what was sent.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from struct import Struct
+from time import perf_counter
+from typing import Final
+
+from .addresses import spelled
+from .channel import FEW, Channel, Lost, Message, Received
+from .clocks import Offset
+from .frames import CONTROL, LENGTH, MOST, SMALL, BadFrame, Frames
+
+_CHUNK: Final = 1 << 18  # bytes that the transport is given at a time; it may copy them
+_ASKED: Final = Struct("!d")
+_ANSWERED: Final = Struct("!dd")
+_AHEAD: Final = 2  # messages that may wait before it is known who sends them
+_CLOCK_EVERY: Final = 60.0
+_CLOCK_ASKS: Final = 5  # questions in a row
+_LAST_ACK: Final = Struct(
+    "=2xBB52xI"
+)  # of the kernel's tcp_info: sent again, probed, milliseconds since an answer
+
+
+@dataclass(frozen=True)
+class Pulse:
+    """How a channel finds out that nobody is at its other end.
+
+    Attributes:
+        every: seconds without a message after which a sign of life is sent.
+        lost_after: seconds of silence after which the other side is lost.
+        needs_life: whether the other side has to give signs of life itself; if not, it is enough that its machine does.
+    """
+
+    every: float = 2.0
+    lost_after: float = 20.0
+    needs_life: bool = True
+
+
+class TcpChannel(Channel, asyncio.BufferedProtocol):
+    """One end. Made by `Listener` and `dial`, which also find out who is at the other end.
+
+    Args:
+        pulse: how it finds out that nobody is there.
+        most: bytes that a message may have until `admit`.
+        clock: the time that the other side's is compared with.
+    """
+
+    def __init__(self, pulse: Pulse, most: int, clock: Callable[[], float] = perf_counter) -> None:
+        self.peer = "?"
+        self.gone: Final[asyncio.Future[None]] = asyncio.get_running_loop().create_future()
+        """Is done once the connection is closed and its socket given back."""
+        self._loop: Final = asyncio.get_running_loop()
+        self._pulse: Final = pulse
+        self._clock: Final = clock
+        self._offset: Final = Offset()
+        self._frames: Final = Frames(most)
+        self._transport: asyncio.Transport | None = None
+        self._socket: socket.socket | None = None
+        # What has come. Kept apart from who receives it, since Ctrl-C may come in the midst of that.
+        self._came: deque[Message] = deque()
+        self._next: asyncio.Future[None] | None = None
+        self._is_admitted = False
+        self._received: Received | None = None
+        self._lost: Lost | None = None
+        self._why: str | None = None  # the connection has ended
+        self._is_closed = False  # by this side
+        # What goes out.
+        self._parts: deque[bytes | memoryview] = deque()
+        self._queued = 0  # bytes of those
+        self._is_paused = False
+        self._drained: list[asyncio.Future[None]] = []
+        # Signs of life.
+        self._has_sent = self._has_heard = False
+        self._silence = 0.0
+        self._ticked = self._loop.time()
+        self._tick_timer: asyncio.TimerHandle | None = None
+        self._clock_timer: asyncio.TimerHandle | None = None
+        self._asks = 0
+        self._measured: asyncio.Future[None] | None = None
+
+    # -- the channel ----------------------------------------------------------------------------------------
+
+    def listen(self, received: Received, lost: Lost) -> None:
+        self._received, self._lost = received, lost
+        self._loop.call_soon(self._begin_listening)
+
+    def send(self, *parts: bytes | memoryview) -> None:
+        self._send(0, parts)
+
+    @property
+    def waiting(self) -> int:
+        transport = self._transport
+        return self._queued + (0 if transport is None else transport.get_write_buffer_size())
+
+    async def drained(self) -> None:
+        while self._is_open() and self.waiting > FEW:
+            drained = self._loop.create_future()
+            self._drained.append(drained)
+            await drained
+        if not self._is_open():
+            raise ConnectionError(
+                f"the connection to {self.peer} is gone: {self._why or 'it was closed here'}"
+            )
+
+    def close(self) -> None:
+        self._is_closed = True
+        self._received = self._lost = None
+        self._wake()
+        if not self._parts and self._transport is not None:
+            self._transport.close()
+
+    def cut(self) -> None:
+        self.close()
+        self._forget()
+        if self._transport is not None:
+            self._transport.abort()
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether there is a connection, or was one."""
+        return self._transport is not None
+
+    # -- before it is a channel: who is there? --------------------------------------------------------------
+
+    async def frame(self) -> Message:
+        """The next message, while nobody listens.
+
+        Raises:
+            ConnectionError: there will be none.
+        """
+        while not self._came:
+            if not self._is_open():
+                raise ConnectionError(self._why or "it was closed here")
+            self._next = self._loop.create_future()
+            try:
+                await self._next
+            finally:
+                self._next = None
+        return self._came.popleft()
+
+    def admit(self) -> None:
+        """The other side is who it should be: it may send large messages, and has to stay alive."""
+        self._is_admitted, self._frames.most = True, MOST
+        self._ticked = self._loop.time()
+        self._tick_timer = self._loop.call_later(self._pulse.every, self._tick)
+
+    async def compare_clocks(self) -> None:
+        """Find out by how much the clocks differ, now and once in a while.
+
+        Raises:
+            ConnectionError: the connection was lost meanwhile.
+        """
+        self._measured = self._loop.create_future()
+        self._ask_the_time()
+        await self._measured
+        if not self._is_open():
+            raise ConnectionError(self._why or "it was closed here")
+
+    # -- what goes out --------------------------------------------------------------------------------------
+
+    def _send(self, kind: int, parts: tuple[bytes | memoryview, ...]) -> None:
+        if self._is_closed or self._why is not None:
+            return
+        self._has_sent = True
+        parts = tuple(memoryview(part).cast("B") if isinstance(part, memoryview) else part for part in parts)
+        size = sum(map(len, parts))
+        head = LENGTH.pack(kind | size)
+        if size <= SMALL:
+            parts, head = (b"".join((head, *parts)),), b""
+        if head:
+            self._parts.append(head)
+        self._parts.extend(part for part in parts if len(part))
+        self._queued += size + LENGTH.size
+        self._pump()
+
+    def _pump(self) -> None:
+        """Give the transport what it takes."""
+        transport, parts = self._transport, self._parts
+        while parts and transport is not None and not self._is_paused and self._why is None:
+            first = parts.popleft()
+            if len(first) > _CHUNK:
+                whole = memoryview(first)
+                parts.appendleft(whole[_CHUNK:])
+                first = whole[:_CHUNK]
+            elif parts and len(first) <= SMALL:
+                first = self._joined(first)
+            self._queued -= len(first)
+            transport.write(first)
+        self._wake()
+        if self._is_closed and not parts and transport is not None:
+            # Not at once: asyncio may be in the midst of telling that there is room, and would close it once more.
+            self._loop.call_soon(transport.close)
+
+    def _joined(self, first: bytes | memoryview) -> bytes:
+        """Some small ones in one, which costs the kernel one call."""
+        joined, size = [first], len(first)
+        while self._parts and size + len(self._parts[0]) <= _CHUNK:
+            joined.append(self._parts.popleft())
+            size += len(joined[-1])
+        return b"".join(joined)
+
+    def _wake(self) -> None:
+        if self._drained and (not self._is_open() or self.waiting <= FEW):
+            drained, self._drained = self._drained, []
+            for each in drained:
+                if not each.done():
+                    each.set_result(None)
+
+    def _forget(self) -> None:
+        self._parts.clear()
+        self._queued = 0
+        self._wake()
+
+    def _is_open(self) -> bool:
+        return self._why is None and not self._is_closed
+
+    # -- what asyncio tells ---------------------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        transport.set_write_buffer_limits(high=_CHUNK)
+        self._socket = transport.get_extra_info("socket")
+        address = transport.get_extra_info("peername")
+        self.peer = spelled(*address[:2]) if isinstance(address, tuple) else "an unknown address"
+        if self._is_closed:
+            transport.abort()
+
+    def pause_writing(self) -> None:
+        self._is_paused = True
+
+    def resume_writing(self) -> None:
+        self._is_paused = False
+        self._pump()
+
+    def get_buffer(self, sizehint: int) -> memoryview:
+        return self._frames.buffer()
+
+    def buffer_updated(self, nbytes: int) -> None:
+        self._has_heard = True
+        try:
+            frames = self._frames.take(nbytes)
+        except BadFrame as error:
+            self._end(f"{self.peer} has sent {error}")
+            return
+        for is_control, message in frames:
+            if not self._is_admitted and (is_control or len(self._came) == _AHEAD):
+                self._end(f"{self.peer} has sent more than it may before it is known")
+                return
+            if is_control:
+                self._take_control(message)
+            elif not self._is_closed:
+                self._came.append(message)
+        self._deliver()
+
+    def eof_received(self) -> bool:
+        return False  # nobody who has closed one direction wants the other
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._end(f"{self.peer} has closed the connection" if exc is None else f"{_words(exc)} ({self.peer})")
+        for timer in (self._tick_timer, self._clock_timer):
+            if timer is not None:
+                timer.cancel()
+        if not self.gone.done():
+            self.gone.set_result(None)
+
+    # -- what has come --------------------------------------------------------------------------------------
+
+    def _begin_listening(self) -> None:
+        self._deliver()
+        if self._why is not None:
+            self._tell_lost()
+
+    def _deliver(self) -> None:
+        if self._next is not None and not self._next.done() and self._came:
+            self._next.set_result(None)
+        while self._came and self._received is not None:
+            try:
+                self._received(self._came.popleft())
+            except Exception as error:
+                why = f"what {self.peer} sent was not understood: {error!r}"
+                self._loop.call_exception_handler({"message": why, "exception": error, "protocol": self})
+                self._came.clear()
+                self._end(why)
+
+    def _end(self, why: str) -> None:
+        """The connection is over, but for what has come and nobody has listened to yet."""
+        if self._why is None:
+            self._why = why
+            self._forget()
+            if self._transport is not None:
+                self._transport.abort()
+            for waits in (self._next, self._measured):
+                if waits is not None and not waits.done():
+                    waits.set_result(None)
+            self._tell_lost()
+
+    def _tell_lost(self) -> None:
+        lost = self._lost
+        if lost is not None and self._why is not None:
+            self._received = self._lost = None
+            lost(self._why)
+
+    # -- signs of life, and the time ------------------------------------------------------------------------
+
+    def _tick(self) -> None:
+        now = self._loop.time()
+        pulse = self._pulse
+        # A loop that was held up has not listened all that time: it counts no more of it than if it had not been.
+        self._silence = 0.0 if self._has_heard else self._silence + min(now - self._ticked, pulse.every)
+        self._ticked = now
+        if self._silence >= pulse.lost_after and pulse.needs_life:
+            self._end(f"nothing was heard from {self.peer} for {self._silence:.0f} s")
+            return
+        if (unanswered := self._unanswered()) >= pulse.lost_after:
+            self._end(f"the machine of {self.peer} has not answered for {unanswered:.0f} s")
+            return
+        if not self._has_sent:
+            self._send(CONTROL, ())
+        self._has_sent = self._has_heard = False
+        self._tick_timer = self._loop.call_later(pulse.every, self._tick)
+
+    def _unanswered(self) -> float:
+        """Seconds for which the kernel of the other machine has not acknowledged what was sent, more than once."""
+        if self._socket is None:
+            return 0.0
+        try:
+            facts = self._socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _LAST_ACK.size)
+        except OSError:
+            return 0.0
+        again, probed, milliseconds = _LAST_ACK.unpack(facts)
+        return milliseconds / 1000 if again > 1 or probed > 1 else 0.0
+
+    def _ask_the_time(self) -> None:
+        self._asks = _CLOCK_ASKS
+        self._clock_timer = self._loop.call_later(_CLOCK_EVERY, self._ask_the_time)
+        self._send(CONTROL, (_ASKED.pack(self._clock()),))
+
+    def _take_control(self, message: Message) -> None:
+        if len(message) == _ASKED.size:
+            self._send(
+                CONTROL,
+                (message if isinstance(message, bytes) else bytes(message), _ASKED.pack(self._clock())),
+            )
+        elif len(message) == _ANSWERED.size and self._asks:
+            asked, there = _ANSWERED.unpack(message)
+            self._offset.take(asked, there, self._clock())
+            self.offset = self._offset.seconds
+            self._asks -= 1
+            if self._asks:
+                self._send(CONTROL, (_ASKED.pack(self._clock()),))
+            elif self._measured is not None and not self._measured.done():
+                self._measured.set_result(None)
+
+
+def _words(error: Exception) -> str:
+    if isinstance(error, ConnectionResetError | BrokenPipeError):
+        return "the other side broke the connection off"
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__
