@@ -184,6 +184,9 @@ class ExecutionBackend(ABC):
     reports_runs: ClassVar[bool] = False
     """Whether RAN is reported for each piece of work that has begun, unless its worker has died; if not, the engine
     takes the times at which it is told."""
+    tells_late: ClassVar[bool] = False
+    """Whether STARTED may come a moment after work has begun, though somebody asks or listens: news of it has a way to
+    go. If not, `look_now` reports what has begun by then."""
     keeps_event_loop: ClassVar[bool] = False
     """Whether all coroutines that a worker runs have one event loop, so that resources which are async generators stay
     from one to the next."""

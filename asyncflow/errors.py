@@ -377,10 +377,11 @@ class WorkerDied(_OfTask):
         task_id: number of the task that it was running.
         name: the task's name as its user wrote it.
         how: signal or exit code, in words ("signal SIGKILL", "exit code 1").
-        pid: of the process.
+        pid: of the process; 0 if it was lost with all that ran on its machine.
         host: where it ran.
         peak_memory: bytes that it held at most; Linux counts what the engine held when it started the worker, too.
         stderr: the last lines that it wrote to its standard error.
+        may_have_begun: whether the task may have done a part of its work, or all of it.
     """
 
     how: str
@@ -388,8 +389,15 @@ class WorkerDied(_OfTask):
     host: str
     peak_memory: int
     stderr: str
+    may_have_begun: bool = True
 
     def _message(self) -> str:
+        if not self.pid:
+            begun = "may have begun" if self.may_have_begun else "has not begun"
+            return (
+                f"{self.name!r} (#{self.task_id}) was lost with its machine, {self.host}: {self.how}.\n"
+                f"  It {begun}, and is not run again by itself. If that does no harm:  retries=1"
+            )
         first = (
             f"{self.name!r} (#{self.task_id}) lost its worker: process {self.pid} on {self.host} ended by {self.how}"
             f" (peak memory at most {self.peak_memory / 2**20:,.0f} MiB)."

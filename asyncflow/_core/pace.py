@@ -21,12 +21,16 @@ given more, and short against what anybody notices who is in a hurry. More of it
 
 
 class Pace:
-    """The run time of one function, as measured so far."""
+    """The run time of one function, as measured so far.
+
+    Args:
+        guess: seconds that a call takes, as long as that is not known. With `FRAME_SECONDS` it is one call a frame.
+    """
 
     __slots__ = ("_weight", "seconds")
 
-    def __init__(self) -> None:
-        self.seconds = FRAME_SECONDS  # until it is known: one call a frame
+    def __init__(self, guess: float = FRAME_SECONDS) -> None:
+        self.seconds = guess
         self._weight = (
             1.0  # of the next measurement: that of the first is known at once, and then a mean of all
         )

@@ -140,8 +140,9 @@ class TaskFuture(Task, asyncio.Future[T]):
         """
         check_thread(self._run.thread, f"{self!r}.cancel()")
         stopping = self._run.stopping
-        # Its end has come already: nobody can cancel it any more.
-        if self.cause is not None and not self.done():
+        if (
+            self.cause is not None and not self.done()
+        ):  # its end has come already: nobody can cancel it any more
             stopping.end_all()
         if not _cancel(self, msg):
             return False

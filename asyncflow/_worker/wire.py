@@ -181,7 +181,7 @@ class Parts:
             offset = 0
             for view in (self.stream, *self.buffers):
                 _write_all(file, view, offset)
-                offset += _padded(view.nbytes)
+                offset += padded(view.nbytes)
         except BaseException:
             os.close(file)
             raise
@@ -194,7 +194,8 @@ def _write_all(file: int, view: memoryview, offset: int) -> None:
         done += os.pwrite(file, view[done:], offset + done)
 
 
-def _padded(size: int) -> int:
+def padded(size: int) -> int:
+    """Bytes from the beginning of a part of a memory file to the beginning of the next."""
     return -(-size // mmap.ALLOCATIONGRANULARITY) * mmap.ALLOCATIONGRANULARITY
 
 
@@ -209,7 +210,7 @@ def unpack_memory(file: int, sizes: Sizes) -> Any:
         offset, parts = 0, []
         for way, size in sizes:
             parts.append(_read_all(file, size, offset) if way else mapped(file, size, offset))
-            offset += _padded(size)
+            offset += padded(size)
     finally:
         os.close(file)
     ways = [way for way, _ in sizes]

@@ -155,8 +155,9 @@ class ExecutorBackend(ExecutionBackend):
             report([(FAILED, task_id, error)])
         else:
             outcome, seconds, worker = future.result()
-            # Another machine's clock may be another one: what it took is all that counts.
-            now = perf_counter()
+            now = (
+                perf_counter()
+            )  # another machine's clock may be another one: what it took is all that counts
             succeeded, payload = outcome if isinstance(outcome, tuple) else _unpacked(outcome)
             ran = (RAN, task_id, (now - seconds, now, worker))
             report([ran, (SUCCEEDED if succeeded else FAILED, task_id, payload)])

@@ -218,8 +218,9 @@ class _WorkerThreads:
             succeeded, value = self._run(me, work, args, kwargs, link)
             if link is None or not succeeded:
                 return
-            # No value to go on; cancelled.
-            if type(value) in UNFIT or self._waiting.pop(link.id, None) is None:
+            if (
+                type(value) in UNFIT or self._waiting.pop(link.id, None) is None
+            ):  # no value to go on; cancelled
                 del self._running[me]
                 self._report(self._given_back(link))
                 return

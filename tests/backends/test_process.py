@@ -224,7 +224,7 @@ async def test_workers_that_cannot_start_are_an_error_with_their_words(
 ) -> None:
     from asyncflow.backends.process import worker_process
 
-    monkeypatch.setattr(worker_process, "_program", lambda *_: "import sys; sys.exit('no such interpreter')")
+    monkeypatch.setattr(worker_process, "_text", lambda *_: "import sys; sys.exit('no such interpreter')")
     async with WorkflowEngine(backend="process", workers=2) as engine:
         with pytest.raises(WorkerDied, match=r"'pid' \(#1\) lost its worker(?s:.*)no such interpreter"):
             await engine.submit(pid)

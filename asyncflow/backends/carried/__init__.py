@@ -1,1 +1,34 @@
-"""Crews of worker processes on other machines: an agent runs one there, and the engine places the work."""
+"""Crews of worker processes on other machines: an agent runs one there, and the engine places the work.
+
+For plugins that bring the agents to the machines of a cluster: subclass `CarriedBackend`, and start an agent on each
+machine by `Supervised`, with the `Lease` that `CarriedBackend.open` is called with.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .agents import Agent
+    from .backend import CarriedBackend
+    from .channel import Channel
+    from .lease import Lease
+    from .supervise import Supervised
+    from .tls import TLS
+
+__all__ = ["TLS", "Agent", "CarriedBackend", "Channel", "Lease", "Supervised"]
+
+_HOME = {
+    "TLS": "tls",
+    "Agent": "agents",
+    "CarriedBackend": "backend",
+    "Channel": "channel",
+    "Lease": "lease",
+    "Supervised": "supervise",
+}
+
+
+def __getattr__(name: str) -> Any:
+    # Loaded when first asked for: an agent needs the half of them.
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f".{_HOME[name]}", __name__), name)

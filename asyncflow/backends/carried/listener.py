@@ -123,6 +123,10 @@ class Listener:
         await asyncio.gather(*(channel.gone for channel in self._channels))
         self._warnings.close()
 
+    def abandon(self) -> None:
+        """Let nobody in any more, without a loop to wait on."""
+        self._close_sockets()
+
     def _close_sockets(self) -> None:
         for listening in self._sockets:
             listening.close()

@@ -15,7 +15,7 @@ import subprocess
 import sys
 import threading
 import weakref
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Final
 
@@ -44,6 +44,8 @@ class Supervised:
         python: the interpreter that it runs.
         cwd: the directory in which it runs; None for the same as here.
         environment: of the process; None for the same as here.
+        command: that starts an agent, perhaps on another machine, and hands its standard input on to it; None for an
+            agent in ``python``.
     """
 
     def __init__(
@@ -53,11 +55,13 @@ class Supervised:
         python: str = sys.executable,
         cwd: str | os.PathLike[str] | None = None,
         environment: Mapping[str, str] | None = None,
+        command: Sequence[str] | None = None,
     ) -> None:
         self._lease = lease
         self._python = python
         self._cwd = cwd
         self._environment = environment
+        self._command = command
         self._process: subprocess.Popen[bytes] | None = None
         self._pidfd = -1
         self._errors = -1
@@ -73,7 +77,7 @@ class Supervised:
         self._errors = os.memfd_create("asyncflow-agent-stderr", os.MFD_CLOEXEC)
         try:
             self._process = subprocess.Popen(
-                command(self._python),
+                command(self._python) if self._command is None else [*self._command],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
                 stderr=self._errors,

@@ -2,28 +2,15 @@
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Callable, Iterable, Sequence
 
-from ..._causes import brief
 from ..._core.given import duration, whole, whole_or_none
-from ..._worker import surroundings
-from ..._worker.by_value.known import HOME
-from ..._worker.by_value.pickler import dumps
 from ...backend import Concurrency, ExecutionBackend, Report, Work
 from ..thread import usable_cpus
 from .interpreter import interpreter
-from .worker_pool import WorkerPool
-
-_MATH_THREADS = (
-    "OMP_NUM_THREADS",
-    "OPENBLAS_NUM_THREADS",
-    "MKL_NUM_THREADS",
-    "BLIS_NUM_THREADS",
-    "NUMBA_NUM_THREADS",
-    "NUMEXPR_NUM_THREADS",
-    "VECLIB_MAXIMUM_THREADS",
-)
+from .program import ThisProgram
+from .start_with import checked, math_variables, start_with
+from .worker_pool import Bounds, WorkerPool, exchange_here
 
 
 class ProcessBackend(ExecutionBackend):
@@ -77,11 +64,7 @@ class ProcessBackend(ExecutionBackend):
         threads = whole_or_none("math_threads", math_threads)
         self._math_threads = threads or max(1, usable_cpus() // self.workers)
         self._python = python
-        if initializer is not None and not callable(initializer):
-            raise TypeError(
-                f"initializer={initializer!r} is nothing that can be called; pass the function itself"
-            )
-        self._initializer = initializer
+        self._initializer = checked(initializer)
         self._initargs = tuple(initargs)
         self._pool: WorkerPool | None = None
 
@@ -91,28 +74,13 @@ class ProcessBackend(ExecutionBackend):
         Raises:
             RuntimeError: there is no interpreter to run in them.
         """
-        self._pool = WorkerPool(
-            self.workers,
-            report,
-            dict.fromkeys(_MATH_THREADS, str(self._math_threads)),
+        program = ThisProgram(
             self._python or interpreter(),
-            self._recycle_after,
-            self._most_memory,
-            self._stop_grace,
-            pickle.dumps((HOME.name, surroundings.seen(), self._packed_initializer())),
+            math_variables(self._math_threads),
+            start_with(self._initializer, self._initargs),
         )
-
-    def _packed_initializer(self) -> bytes | None:
-        if self._initializer is None:
-            return None
-        try:
-            return dumps((self._initializer, self._initargs))
-        except Exception as error:
-            name = getattr(self._initializer, "__name__", repr(self._initializer))
-            raise TypeError(
-                f"initializer={name} and its arguments cannot be sent to worker processes: {brief(error)}\n"
-                "  Something that they use cannot be pickled; make that inside the initializer."
-            ) from error
+        bounds = Bounds(self._recycle_after, self._most_memory, self._stop_grace)
+        self._pool = WorkerPool(self.workers, report, program, bounds, exchange_here())
 
     def submit(self, batch: Sequence[Work]) -> None:
         """Give the work out."""

@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Protocol
 
 from ..._turns import Due
 from ..._worker import wire
 from ...backend import CANCELLED, INTERRUPTED, RETURNED, Event, Report, Work
+from .packing import Packed
 from .waiting import Waiting
 from .worker_process import WorkerProcess
+
+
+class Holder(Protocol):
+    """A place that has calls."""
+
+    def take(self, task_id: int, /) -> Packed | None:
+        """Remove a call from those that it has; None if it has not."""
 
 
 class HandedOut:
@@ -42,14 +51,14 @@ class HandedOut:
             self.interrupted(worker)
             raise
 
-    def begin_again(self, worker: WorkerProcess, task_ids: Iterable[int]) -> None:
-        """Calls that a process had and did not begin wait again, before all others."""
+    def begin_again(self, holder: Holder, task_ids: Iterable[int]) -> None:
+        """Calls that were with a process, say, and were not begun, wait again, before all others."""
         again: list[Work] = []
         heads: list[int] = []
         events: list[Event] = []
         came: set[int] = set()
         for task_id in task_ids:
-            packed = worker.take(task_id)
+            packed = holder.take(task_id)
             if packed is None:
                 continue
             stopping = task_id in self.stopping
@@ -57,7 +66,7 @@ class HandedOut:
             if stopping:
                 events.append((CANCELLED, task_id, None))
             elif packed.flags & wire.LINKED and came.isdisjoint((task_id,)):
-                events.append((RETURNED, task_id, None))  # what it needs was in that process
+                events.append((RETURNED, task_id, None))  # what it needs was there
             else:
                 again.append(packed.work)
                 if not packed.flags & wire.LINKED:

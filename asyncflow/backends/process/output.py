@@ -7,6 +7,7 @@ import codecs
 import fcntl
 import os
 import sys
+from collections.abc import Callable
 from typing import Final
 
 _HALF_LINE: Final = 0.1  # seconds that half a line waits for the other half, before it is shown
@@ -14,18 +15,23 @@ _LONGEST: Final = 1 << 16  # characters of a line that are held back
 _LINES: Final = 20  # that are remembered
 _WIDTH: Final = 1000  # and so many characters of each
 
+Write = Callable[[str, str], None]
+"""Takes text that a worker has printed: "stdout" or "stderr", and the text."""
+
 
 class Relay:
     """One stream of one worker.
 
     Args:
         fd: the pipe's reading end; not blocking.
-        name: "stdout" or "stderr": where it goes to here, whatever that is at the time.
+        name: "stdout" or "stderr".
+        write: where it goes to.
     """
 
-    def __init__(self, fd: int, name: str) -> None:
+    def __init__(self, fd: int, name: str, write: Write) -> None:
         self.fd = fd
         self._name = name
+        self._write = write
         self._loop = asyncio.get_running_loop()
         self._room = fcntl.fcntl(fd, fcntl.F_GETPIPE_SZ)
         self.speaks("utf-8")
@@ -84,19 +90,24 @@ class Relay:
     def _pass_on(self, text: str) -> None:
         most = _LINES * _WIDTH
         self._last = (self._last + text[-most:])[-most:]
-        stream = getattr(sys, self._name)
-        if stream is None:
-            return
-        try:
-            try:
-                stream.write(text)
-            except UnicodeEncodeError:  # a stream for few letters only; workers write all
-                few = stream.encoding or "ascii"
-                stream.write(text.encode(few, "backslashreplace").decode(few))
-            stream.flush()
-        except (OSError, ValueError):
-            pass  # it was closed here: there is nobody to read it
+        self._write(self._name, text)
 
     def tail(self) -> str:
         """The last lines, as text."""
         return "\n".join(line[:_WIDTH] for line in self._last.splitlines()[-_LINES:])
+
+
+def write_here(name: str, text: str) -> None:
+    """Write to a stream of this process, whatever that is at the time."""
+    stream = getattr(sys, name)
+    if stream is None:
+        return
+    try:
+        try:
+            stream.write(text)
+        except UnicodeEncodeError:  # a stream for few letters only; workers write all
+            few = stream.encoding or "ascii"
+            stream.write(text.encode(few, "backslashreplace").decode(few))
+        stream.flush()
+    except (OSError, ValueError):
+        pass  # it was closed here: there is nobody to read it

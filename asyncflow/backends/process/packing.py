@@ -17,7 +17,7 @@ from types import FunctionType, MethodType
 from typing import Any, Final
 
 from ..._causes import brief
-from ..._core.pace import Pace
+from ..._core.pace import FRAME_SECONDS, Pace
 from ..._worker import wire
 from ..._worker.by_value.modules import importable
 from ..._worker.by_value.pickler import dumps
@@ -43,7 +43,9 @@ class Function:
 
     __slots__ = ("code", "definition", "is_current", "number", "pace", "size", "version")
 
-    def __init__(self, number: int, definition: Any, code: object, version: Version | None) -> None:
+    def __init__(
+        self, number: int, definition: Any, code: object, version: Version | None, pace: Pace | None = None
+    ) -> None:
         self.number = number
         self.code = code
         self.version = version  # None: workers import it, and what it mentions is their own
@@ -52,13 +54,15 @@ class Function:
         self.size = sum(map(len, definition)) if type(definition) is tuple else len(definition)
         if self.size > wire.IN_BAND:
             self.size = _OF_A_FILE
-        self.pace = Pace()
+        self.pace = pace or Pace()
 
 
 class Packed:
     """One call, ready to be sent."""
 
-    __slots__ = ("file", "flags", "function", "parts", "payload", "size", "work")
+    __slots__ = ("file", "flags", "function", "load", "parts", "payload", "size", "work")
+
+    load: float  # seconds of work that it was counted for at an agent; no other has it
 
     def __init__(self, work: Work, function: Function, flags: int, payload: object, size: int) -> None:
         self.work = work
@@ -88,9 +92,14 @@ class Packed:
 
 
 class Book:
-    """The functions of one start, by what they are: a function defined anew is another one."""
+    """The functions of one start, by what they are: a function defined anew is another one.
 
-    def __init__(self) -> None:
+    Args:
+        guess: seconds that a call takes, as long as that is not known.
+    """
+
+    def __init__(self, guess: float = FRAME_SECONDS) -> None:
+        self._guess = guess
         self._functions: OrderedDict[object, Function] = OrderedDict()
         self._numbers = count(1)
         self._reloads = Reloads()
@@ -128,7 +137,8 @@ class Book:
         is_stale = name is not None and known is not None  # a notebook put other code into it
         value = name if name is not None and not is_stale else _definition(work, is_changed=is_stale)
         version = Version(fn) if value is not name else None
-        function = Function(next(self._numbers), value, getattr(fn, "__code__", None), version)
+        code, pace = getattr(fn, "__code__", None), Pace(self._guess)
+        function = Function(next(self._numbers), value, code, version, pace)
         if known is not None and known.code is function.code:
             function.pace = known.pace  # it mentions something else, and takes about as long
         return self._keep(fn, function)
@@ -141,7 +151,7 @@ class Book:
         known = self._functions.get((call, kind))
         if known is None:
             number = next(self._numbers)
-            known = self._keep((call, kind), Function(number, _CALL, None, None))
+            known = self._keep((call, kind), Function(number, _CALL, None, None, Pace(self._guess)))
         return known
 
     def _keep(self, key: object, function: Function) -> Function:

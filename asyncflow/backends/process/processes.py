@@ -58,6 +58,7 @@ class Processes:
         self.all: list[WorkerProcess] = []
         self.gone = asyncio.Event()  # one of them, perhaps
         self.closing = False  # none of them is wanted any more
+        self._holds_output = False
 
     def idle(self) -> list[WorkerProcess]:
         """Those that could begin at once."""
@@ -84,14 +85,28 @@ class Processes:
             self.all.append(worker)
             self._loop.add_reader(worker.records, self._read, worker)
             self._loop.add_reader(worker.pidfd, self._ended, worker)
-            for relay in (worker.out, worker.err):
-                self._loop.add_reader(relay.fd, self._relay, relay)
+            if not self._holds_output:
+                self._read_output(worker)
             _log.debug("%s was started", worker.name)
         except BaseException:  # Ctrl-C: nobody would hear it
             worker.is_in_doubt = True
             if worker not in self.all:
                 self.all.append(worker)
             raise
+
+    def _read_output(self, worker: WorkerProcess) -> None:
+        for relay in (worker.out, worker.err):
+            self._loop.add_reader(relay.fd, self._relay, relay)
+
+    def hold_output(self, is_held: bool) -> None:
+        """Leave what they print where it is, or take it again: who prints more than a pipe holds waits meanwhile."""
+        self._holds_output = is_held
+        for worker in self.all:
+            if not is_held:
+                self._read_output(worker)
+            else:
+                for relay in (worker.out, worker.err):
+                    self._loop.remove_reader(relay.fd)
 
     def _relay(self, relay: Relay) -> None:
         if not relay.read():
@@ -104,8 +119,9 @@ class Processes:
             records = worker.read()
             if not records:
                 return
-            worker.out.read()  # what a task has printed comes before its result
-            worker.err.read()
+            if not self._holds_output:
+                worker.out.read()  # what a task has printed comes before its result
+                worker.err.read()
             self._take(worker, records)
         except BaseException:
             self._calls.interrupted(worker)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pickle
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 from ..._causes import add_note
 from ..._worker import wire
@@ -15,6 +15,9 @@ from .handed_out import HandedOut
 from .packing import HEAVY, Packed
 from .porter import Porter
 from .worker_process import Message, WorkerProcess
+
+ON_THE_WAY: Final = frozenset({wire.BEGUN, wire.LOADED, wire.NOT_BEGUN, wire.RETIRES, wire.UP})
+"""Records that tell of no call's end."""
 
 
 class Results:
@@ -35,25 +38,14 @@ class Results:
         """Take the records of a process."""
         events: list[Event] = []
         if worker.asked_for:
-            events += _waited_for(worker, records)
+            events += waited_for(worker, records)
         for kind, task_id, began, ended, payload in records:
             if kind == wire.VALUE:  # nearly all; written out flat
-                self._strike(worker, task_id, ended - began)
+                self.strike(worker, task_id, ended - began)
                 events.append((RAN, task_id, (began, ended, worker.name)))
                 events.append((SUCCEEDED, task_id, payload))
-            elif kind == wire.BEGUN:
-                if task_id not in self._calls.told:
-                    self._calls.told.add(task_id)
-                    events.append((STARTED, task_id, (began, worker.name)))
-            elif kind == wire.LOADED:
-                if task_id != worker.first:
-                    events.append((LOADING, task_id, began))
-            elif kind == wire.NOT_BEGUN:
-                self._calls.begin_again(worker, payload)
-            elif kind == wire.RETIRES:
-                self._calls.retire(worker)
-            elif kind == wire.UP:
-                worker.rise(*payload)
+            elif kind in ON_THE_WAY:
+                events += self.on_the_way(worker, kind, task_id, began, payload)
             else:
                 ran = (RAN, task_id, (began, ended, worker.name))
                 event = self._result(worker, kind, task_id, ran, payload)
@@ -64,7 +56,27 @@ class Results:
         if events:
             self._report(events)
 
-    def _strike(self, worker: WorkerProcess, task_id: int, seconds: float) -> Packed:
+    def on_the_way(
+        self, worker: WorkerProcess, kind: int, task_id: int, began: float, payload: Any
+    ) -> list[Event]:
+        """What is to be reported of a record of `ON_THE_WAY`."""
+        if kind == wire.BEGUN:
+            if task_id not in self._calls.told:
+                self._calls.told.add(task_id)
+                return [(STARTED, task_id, (began, worker.name))]
+        elif kind == wire.LOADED:
+            if task_id != worker.first:
+                return [(LOADING, task_id, began)]
+        elif kind == wire.NOT_BEGUN:
+            self._calls.begin_again(worker, payload)
+        elif kind == wire.RETIRES:
+            self._calls.retire(worker)
+        else:
+            worker.rise(*payload)
+        return []
+
+    def strike(self, worker: WorkerProcess, task_id: int, seconds: float) -> Packed:
+        """A call is over, which took so long."""
         packed = worker.take(task_id)
         assert packed is not None
         if self._calls.told or self._calls.stopping:
@@ -76,7 +88,7 @@ class Results:
     def _result(
         self, worker: WorkerProcess, kind: int, task_id: int, ran: Event, payload: Any
     ) -> Event | None:
-        packed = self._strike(worker, task_id, ran[2][1] - ran[2][0])
+        packed = self.strike(worker, task_id, ran[2][1] - ran[2][0])
         if kind == wire.STOPPED:
             return CANCELLED, task_id, None
         if kind == wire.ERROR and type(payload) is bytes:
@@ -84,16 +96,16 @@ class Results:
         if kind == wire.UNSENDABLE:
             return FAILED, task_id, TypeError(f"{packed.work.name!r} (#{task_id}) returned {payload}")
         if kind == wire.PACKED:
-            return _unpacked(packed.work, partial(pickle.loads, payload))
+            return unpacked(packed.work, partial(pickle.loads, payload))
         try:
             file = worker.result_file()
         except OSError as error:
             return FAILED, task_id, error
         load: Callable[[], Event]
         if kind == wire.ERROR:
-            load, size = partial(_failed, task_id, file, payload), payload
+            load, size = partial(failed, task_id, file, payload), payload
         else:
-            load = partial(_unpacked, packed.work, partial(wire.unpack_memory, file, payload))
+            load = partial(unpacked, packed.work, partial(wire.unpack_memory, file, payload))
             size = sum(size for way, size in payload if way)  # what is mapped is not copied
         if size <= HEAVY:
             return load()
@@ -107,7 +119,7 @@ class Results:
         self._calls.loading.discard(task_id)
 
 
-def _waited_for(worker: WorkerProcess, records: Iterable[Message]) -> Iterator[Event]:
+def waited_for(worker: WorkerProcess, records: Iterable[Message]) -> Iterator[Event]:
     """The first task that a process has run has waited for its start."""
     for _, task_id, began, _, _ in records:
         if began:
@@ -116,11 +128,11 @@ def _waited_for(worker: WorkerProcess, records: Iterable[Message]) -> Iterator[E
             return
 
 
-def _failed(task_id: int, file: int, size: int) -> Event:
+def failed(task_id: int, file: int, size: int) -> Event:
     return FAILED, task_id, unpack_outcome(wire.read_file(file, size))[1]
 
 
-def _unpacked(work: Work, load: Callable[[], object]) -> Event:
+def unpacked(work: Work, load: Callable[[], object]) -> Event:
     try:
         return SUCCEEDED, work.id, load()
     except KeyboardInterrupt:

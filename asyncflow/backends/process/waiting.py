@@ -7,12 +7,23 @@ from collections import deque
 from collections.abc import Callable, Container, Sequence
 from contextlib import suppress
 from functools import partial
+from typing import Protocol
 
 from ..._core.pace import FRAME_SECONDS
 from ..._worker import wire
 from ...backend import CANCELLED, FAILED, RETURNED, Report, Work
-from .packing import Book, Packed
+from .packing import Packed
 from .porter import Porter
+
+
+class Packs(Protocol):
+    """What packs calls, as `Book` does."""
+
+    def is_outdated(self) -> bool:
+        """As for `Book`."""
+
+    def pack(self, work: Work, linked: bool) -> Packed:
+        """As for `Book`."""
 
 
 class Waiting:
@@ -20,17 +31,20 @@ class Waiting:
 
     Args:
         report: the engine's.
-        porter: writes what is large.
+        book: packs it.
+        porter: writes what is large; None if it stays where it is.
         workers: how many processes there may be.
         ready: is called when what was being written can go.
     """
 
-    def __init__(self, report: Report, porter: Porter, workers: int, ready: Callable[[], None]) -> None:
+    def __init__(
+        self, report: Report, book: Packs, porter: Porter | None, workers: int, ready: Callable[[], None]
+    ) -> None:
         self._loop = asyncio.get_running_loop()
         self._report = report
         self._porter = porter
         self._ready = ready
-        self._book = Book()
+        self._book = book
         self._written: dict[int, Packed] = {}  # calls that were packed and could not be sent yet
         self._works: dict[int, Work] = {}
         self.heads: deque[int] = deque()  # numbers of those that begin a chain, or are alone
@@ -81,13 +95,15 @@ class Waiting:
 
     # -- frames -------------------------------------------------------------------------------------------
 
-    def frame(self, most: int, known: Container[int]) -> tuple[list[Packed], list[int]]:
+    def frame(
+        self, most: int, known: Container[int], budget: float = FRAME_SECONDS
+    ) -> tuple[list[Packed], list[int]]:
         """The calls to send next, perhaps none, and those of them that are heads of chains; they stay here until
-        `sent`. A chain is not cut for ``most``; functions that are ``known`` need not be sent."""
+        `sent`. A chain is not cut for ``most``, nor for the ``budget``, seconds of work; functions that are ``known``
+        need not be sent."""
         frame: list[Packed] = []
         heads: list[int] = []
         size = 0
-        budget = FRAME_SECONDS
         while self.heads and len(frame) < most and budget > 0 and size < wire.FRAME_BYTES:
             head = self.heads.popleft()
             chain, bytes_more = self._packed(head, known)
@@ -127,9 +143,9 @@ class Waiting:
                 packed = self._written.pop(work.id, None) if self._written else None
                 if packed is None:
                     packed = self._book.pack(work, linked=bool(chain))
-                if packed.parts is not None and packed.is_heavy:
+                if packed.parts is not None and packed.is_heavy and self._porter is not None:
                     self._written.update((each.work.id, each) for each in chain)
-                    self._carry(packed, head)
+                    self._carry(packed, head, self._porter)
                     return [], 0
                 chain.append(packed)
                 size += packed.size
@@ -144,12 +160,12 @@ class Waiting:
         self._return_links(work)
         return chain, size
 
-    def _carry(self, packed: Packed, head: int) -> None:
+    def _carry(self, packed: Packed, head: int, porter: Porter) -> None:
         if not self._room():
             self._heavy.append(head)  # and packed again in time: what is packed may hold as much again
             return
         self._carried.add(head)
-        self._porter.carry(partial(self._write, packed, head))
+        porter.carry(partial(self._write, packed, head))
 
     def _write(self, packed: Packed, head: int) -> None:
         """On the porter's thread."""
@@ -203,6 +219,25 @@ class Waiting:
         if self._heavy:
             self._ready()  # one of them may be written now
         return True
+
+    def last(self, most: int) -> tuple[int, list[int]]:
+        """Let go of those that would come last, unreported, with what is linked to them: so many heads at most.
+
+        Returns:
+            How many heads, and the numbers of all, in order, each head before its links.
+        """
+        given: list[list[int]] = []
+        while self.heads and len(given) < most:
+            chain: list[int] = []
+            work = self._works.get(self.heads.pop())
+            while work is not None and self._works.pop(work.id, None) is not None:
+                if work.id in self._written:
+                    self._written.pop(work.id).drop()
+                chain.append(work.id)
+                work = work.link
+            if chain:
+                given.append(chain)
+        return len(given), [task_id for chain in reversed(given) for task_id in chain]
 
     def cancel_all(self) -> None:
         """Let go of all work."""

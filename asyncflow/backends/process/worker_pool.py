@@ -4,23 +4,62 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from time import perf_counter
 from typing import Final
 
 from ..._core.pace import AHEAD, share
 from ..._turns import Due, sure
 from ..._worker import wire
-from ...backend import STARTED, Report, Work
+from ...backend import RETURNED, STARTED, Report, Work
 from .handed_out import HandedOut
+from .output import Write, write_here
+from .packing import Book
 from .porter import Porter
 from .processes import Processes
+from .program import Program
 from .results import Results
-from .waiting import Waiting
+from .waiting import Packs, Waiting
 from .worker_process import WorkerProcess
 
 _PATIENCE: Final = 0.005  # seconds that a call may wait in one worker's frame while another worker is idle
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What worker processes may take.
+
+    Args:
+        recycle_after: tasks after which a process is replaced; 0 for never.
+        most_memory: bytes that a process may hold between two tasks; 0 for any.
+        stop_grace: seconds that a task which is told to stop is given before its process is killed.
+    """
+
+    recycle_after: int
+    most_memory: int
+    stop_grace: float
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """What goes to worker processes, and what becomes of that which comes from them.
+
+    Args:
+        book: packs calls.
+        results: makes what takes their records.
+        write: takes what they print.
+    """
+
+    book: Packs
+    results: Callable[[Report, HandedOut, Porter], Results]
+    write: Write
+
+
+def exchange_here() -> Exchange:
+    """Calls are packed here, results unpacked, and what is printed goes to the streams of this process."""
+    return Exchange(Book(), Results, write_here)
 
 
 class WorkerPool:
@@ -28,60 +67,57 @@ class WorkerPool:
 
     Args:
         size: the most of them.
-        report: the engine's.
-        variables: of the processes' environment, where that of this process has no value for them.
-        python: the interpreter that they run.
-        recycle_after: tasks after which a process is replaced; 0 for never.
-        most_memory: bytes that a process may hold between two tasks; 0 for any.
-        stop_grace: seconds that a task which is told to stop is given before its process is killed.
-        start_with: what each process does before its first call, as for `wire.START`.
+        report: takes what becomes of the work.
+        program: that they work for.
+        bounds: of each.
+        exchange: with them.
     """
 
     def __init__(
-        self,
-        size: int,
-        report: Report,
-        variables: dict[str, str],
-        python: str,
-        recycle_after: int,
-        most_memory: int,
-        stop_grace: float,
-        start_with: bytes,
+        self, size: int, report: Report, program: Program, bounds: Bounds, exchange: Exchange
     ) -> None:
         def new() -> WorkerProcess:
-            return WorkerProcess(python, variables | dict(os.environ), most_memory, start_with)
+            return WorkerProcess(program, bounds.most_memory, exchange.write)
 
         self._turns = sure(asyncio.get_running_loop())
         self._size = size
         self._report = report
-        self._stop_grace = stop_grace
+        self._stop_grace = bounds.stop_grace
         self._pid = os.getpid()
         self._porter = Porter()
-        self._waiting = Waiting(report, self._porter, size, self._feed)
+        self._waiting = Waiting(report, exchange.book, self._porter, size, self._feed)
         self._calls = HandedOut(report, self._waiting)
         self._processes = Processes(
-            *(new, report, self._waiting, self._calls, Results(report, self._calls, self._porter)),
-            *(recycle_after, self._feed),
+            *(new, report, self._waiting, self._calls, exchange.results(report, self._calls, self._porter)),
+            *(bounds.recycle_after, self._feed),
         )
         self._recall: Due | None = None
+        self._owed = 0  # chains that are to be given back as soon as they are here
+        self._is_held = False
 
     # -- work comes in ------------------------------------------------------------------------------------
 
     def submit(self, batch: Sequence[Work]) -> None:
         """Take work, with what is linked to it."""
+        self._owed = 0
         if self._waiting.is_outdated():
-            self._retire_all()
+            self.renew()
         self._waiting.add(batch)
         self._feed()
 
-    def _retire_all(self) -> None:
+    def renew(self) -> None:
+        """Have all processes end when they have run what they have begun; others take their places."""
         for worker in self._processes.all:
             if not worker.retires:
                 self._calls.retire(worker)
 
     def _feed(self) -> None:
         """Give out what can be given out."""
+        if self._is_held:
+            return
         try:
+            if self._owed:
+                self._give_back()
             self._waiting.call_heavy()
             most = share(len(self._waiting.heads), len(self._processes.all))
             while self._waiting.heads:
@@ -148,6 +184,33 @@ class WorkerPool:
                 worker.order(wire.TAKE_BACK)
         self._feed()
 
+    def withdraw(self, most: int) -> None:
+        """Give back, as RETURNED, what has not begun: a head before its links. What processes have follows.
+
+        Args:
+            most: heads, at most; those that came last go first.
+        """
+        self._owed = most
+        self._give_back()
+        for worker in self._processes.all:
+            if self._owed and len(worker.given) > 1:
+                self._calls.take_unread(worker)
+                worker.order(wire.TAKE_BACK)
+        self._feed()
+
+    def _give_back(self) -> None:
+        heads, task_ids = self._waiting.last(self._owed)
+        self._owed -= heads
+        if task_ids:
+            self._report([(RETURNED, task_id, None) for task_id in task_ids])
+
+    def hold(self, is_held: bool) -> None:
+        """Give no calls to processes, and take nothing of what they print, until it is called with False."""
+        if is_held != self._is_held:
+            self._is_held = is_held
+            self._processes.hold_output(is_held)
+            self._feed()
+
     # -- what is asked of it ------------------------------------------------------------------------------
 
     def cancel(self, task_id: int) -> bool:
@@ -170,13 +233,21 @@ class WorkerPool:
         if worker is not None and worker.running == task_id:
             worker.kill()
 
-    def look_now(self) -> None:
-        """Report which tasks run, to somebody who asks."""
+    def look_now(self) -> bool:
+        """Report which tasks run, to somebody who asks.
+
+        Returns:
+            Whether another look may find more, though nothing is told meanwhile.
+        """
+        told, more = self._calls.told, False
         for worker in self._processes.all:
             running = worker.running
-            if running in worker.given and running not in self._calls.told:
-                self._calls.told.add(running)
+            if running in worker.given and running not in told:
+                told.add(running)
                 self._report([(STARTED, running, (worker.began or perf_counter(), worker.name))])
+            elif worker.given and not running:
+                more = True  # it is about to begin
+        return more
 
     def recover(self, submitted: Sequence[int]) -> list[int]:
         """Replace the processes whose state is in doubt, and queue the work that was lost on its way.
@@ -209,7 +280,7 @@ class WorkerPool:
         self._waiting.cancel_all()
         for task_id in [task_id for worker in processes.all for task_id in worker.given]:
             self.cancel(task_id)
-        self._retire_all()
+        self.renew()
         with suppress(TimeoutError):
             async with asyncio.timeout(grace):
                 await self._all_gone()

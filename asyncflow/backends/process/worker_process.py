@@ -10,7 +10,6 @@ import pickle
 import signal
 import socket
 import subprocess
-import sys
 import weakref
 from collections.abc import Container
 from contextlib import ExitStack, suppress
@@ -22,9 +21,9 @@ from typing import Any, Final
 from ..._worker import wire
 from ..._worker.descriptors import Descriptors
 from ..._worker.marks import WORKER_OF
-from .interpreter import flags
-from .output import Relay
+from .output import Relay, Write
 from .packing import Function, Packed
+from .program import Program, folders
 
 _LENGTH: Final = Struct("=I")
 _RUNS: Final = Struct("=Qd")  # the number of the task that runs, and when its function began
@@ -51,13 +50,12 @@ class WorkerProcess:
     """A worker process.
 
     Args:
-        python: the interpreter that it runs.
-        environment: of the process.
+        program: that it works for.
         most_memory: bytes that it may hold between two tasks; 0 for any.
-        start_with: what it does before its first call, as for `wire.START`.
+        write: takes what it prints.
     """
 
-    def __init__(self, python: str, environment: dict[str, str], most_memory: int, start_with: bytes) -> None:
+    def __init__(self, program: Program, most_memory: int, write: Write) -> None:
         self.asked_for = perf_counter()  # 0 once a task is told to have waited for that
         self.first = 0  # which that was
         self.given: dict[int, Packed] = {}  # in the order in which they are run
@@ -65,8 +63,8 @@ class WorkerProcess:
         self.known: dict[int, Function] = {}  # that it was sent
         self._most_known = _KEPT
         self._path: list[str] = []  # where it looks for modules
-        self._started_with = start_with
-        self._start_with: bytes | None = start_with  # until it was sent
+        self._program = program
+        self._start_with: bytes | None = program.start_with  # until it was sent
         self.done = 0  # tasks that it has run
         self.is_up = False
         self.retires = False
@@ -76,7 +74,7 @@ class WorkerProcess:
         self._bytes = b""
         self.came = 0  # bytes that the last read has brought, perhaps of a record that is not complete
         with ExitStack() as undo:  # a machine may have no process, descriptor or memory left
-            self._start(python, environment, most_memory, undo)
+            self._start(most_memory, write, undo)
             self.pid = self.process.pid
             self.name = f"process {self.pid}"
             self.pidfd = self._ours.open(os.pidfd_open, self.pid)
@@ -84,7 +82,7 @@ class WorkerProcess:
         self._engine = os.getpid()
         _ALL.add(self)
 
-    def _start(self, python: str, environment: dict[str, str], most_memory: int, undo: ExitStack) -> None:
+    def _start(self, most_memory: int, write: Write, undo: ExitStack) -> None:
         self._calls, worker_calls = _sockets(undo)
         self._unread = worker_calls  # kept: what the worker has not read can be read back here
         self.orders, worker_orders = _sockets(undo)
@@ -102,7 +100,7 @@ class WorkerProcess:
         undo.callback(self._map.close)
         self._page = memoryview(self._map)
         undo.callback(self._page.release)
-        self.out, self.err = Relay(out, "stdout"), Relay(err, "stderr")
+        self.out, self.err = Relay(out, "stdout", write), Relay(err, "stderr", write)
         for fd in (self.records, out, err):
             os.set_blocking(fd, False)
         with suppress(OSError):  # the most that an ordinary user may ask for; a busy machine may refuse
@@ -110,12 +108,13 @@ class WorkerProcess:
         self._calls.setblocking(False)
         passed = [worker_calls.fileno(), worker_orders.fileno(), worker_records, page, lifeline]
         self.process = subprocess.Popen(
-            [python, *flags(), "-c", _program(passed, most_memory)],
+            [self._program.python, *self._program.flags, "-c", _text(self._program, passed, most_memory)],
             stdin=subprocess.DEVNULL,
             stdout=worker_out,
             stderr=worker_err,
             pass_fds=passed,
-            env=environment | {WORKER_OF: str(os.getpid())},
+            cwd=self._program.folder,
+            env=self._program.environment() | {WORKER_OF: str(os.getpid())},
             process_group=0,  # Ctrl-C in a terminal is for the engine, which then decides
         )
         undo.callback(self.process.wait)
@@ -144,7 +143,7 @@ class WorkerProcess:
             if function.number not in known:
                 definitions[function.number] = function.definition
                 functions[function.number] = function
-            if each.parts is not None:
+            if each.flags & wire.IN_FILE:
                 each.write()
                 written.append(each.file)
             if each.flags & wire.TAGGED:
@@ -152,8 +151,9 @@ class WorkerProcess:
             calls.append((each.work.id, each.flags, each.payload))
         if tags:
             definitions[wire.TAGS] = tags
-        if self._path != sys.path:
-            definitions[wire.PATH] = pickle.dumps((_path(), sys.argv))
+        program = self._program
+        if self._path != program.path:
+            definitions[wire.PATH] = pickle.dumps((folders(program.path), program.arguments))
         if self._start_with is not None:
             definitions[wire.START] = self._start_with
         files = []
@@ -174,7 +174,7 @@ class WorkerProcess:
                 os.close(file)
         known.update(functions)
         if wire.PATH in definitions:
-            self._path = sys.path[:]
+            self._path = [*program.path]
         self._start_with = None
         given, load = self.given, self.load
         for each in packed:
@@ -212,7 +212,7 @@ class WorkerProcess:
             if wire.PATH in definitions:
                 self._path = []
             if wire.START in definitions:
-                self._start_with = self._started_with
+                self._start_with = self._program.start_with
             task_ids += [task_id for task_id, _, _ in calls]
 
     def take(self, task_id: int) -> Packed | None:
@@ -323,14 +323,8 @@ def _close(opened: Descriptors) -> None:
     opened.close()
 
 
-def _path() -> list[str]:
-    folders: list[object] = [*sys.path]
-    return [folder for folder in folders if isinstance(folder, str)]  # imports pass over all others here, too
-
-
-def _program(passed: list[int], most_memory: int) -> str:
+def _text(program: Program, passed: list[int], most_memory: int) -> str:
     # The path is set before anything of ours is imported; the main script is not run again, so it needs no guard.
     arguments = ", ".join(map(str, [*passed, most_memory, os.getpid()]))
-    return (
-        f"import sys; sys.path[:] = {_path()!r}; from asyncflow._worker.main import main; main({arguments})"
-    )
+    path = folders(program.path)
+    return f"import sys; sys.path[:] = {path!r}; from asyncflow._worker.main import main; main({arguments})"

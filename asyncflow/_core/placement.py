@@ -1,0 +1,105 @@
+"""Which agent gets how much work, and from which it is taken back. Pure.
+
+Work goes to an agent shortly before it is needed there: what is there is lost with it, and waits for others of the
+same agent while another is idle. So what is ahead is counted in seconds of work, long against the way there and back
+and short against what anybody notices. Chains are counted and not their links, which run one after another in one
+process.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final, Protocol
+
+AHEAD: Final = 0.02
+"""Seconds of work that each worker of an agent may have before it."""
+GUESS: Final = AHEAD / 2
+"""Seconds that a call is taken to need, as long as nobody knows: two for each worker are enough to learn it."""
+_MOST: Final = 1000  # calls that a worker may have, however short they are
+_FRAME: Final = 256  # calls for a worker in one message
+_BYTES_A_SECOND: Final = 1e8  # of what is large, on its way
+
+
+class Crew(Protocol):
+    """An agent, as far as it matters here."""
+
+    @property
+    def workers(self) -> int:
+        """Processes that it may run."""
+
+    @property
+    def chains(self) -> int:
+        """Chains of calls that it has and that are not over."""
+
+    @property
+    def calls(self) -> int:
+        """Calls that it has, links included."""
+
+    @property
+    def load(self) -> float:
+        """Seconds of work that it has, as far as known."""
+
+
+def load(seconds: float, size: int) -> float:
+    """Seconds that a call takes up an agent.
+
+    Args:
+        seconds: that it runs.
+        size: bytes that have to get there first, if they are many.
+    """
+    return seconds + size / _BYTES_A_SECOND
+
+
+def room(crew: Crew) -> float:
+    """Seconds of work that an agent can be given now; 0 for none."""
+    workers = crew.workers
+    if crew.chains < workers:
+        return AHEAD
+    if crew.calls >= _MOST * workers:
+        return 0.0
+    return max(0.0, AHEAD * workers - crew.load)
+
+
+def next_for_work(crews: Sequence[Crew]) -> int | None:
+    """The agent that gets the next work: one with an idle worker, or else that which is through first; None if all have
+    enough."""
+    best, least = None, 0.0
+    for index, crew in enumerate(crews):
+        if room(crew) <= 0:
+            continue
+        busy = (crew.chains if crew.chains < crew.workers else crew.workers + crew.load) / crew.workers
+        if best is None or busy < least:
+            best, least = index, busy
+    return best
+
+
+def portion(crew: Crew, waiting: int, workers: int) -> tuple[int, float]:
+    """How much an agent gets in one message: chains, and seconds of work.
+
+    Args:
+        crew: the agent.
+        waiting: chains that wait.
+        workers: of all agents.
+    """
+    idle = max(0, crew.workers - crew.chains)
+    fair = -(-waiting * crew.workers // max(1, workers))
+    return max(1, idle, min(fair, _FRAME * crew.workers)), room(crew)
+
+
+def to_take_back(crews: Sequence[Crew]) -> list[tuple[int, int]]:
+    """From which agents how many chains are to be taken back, so that idle workers get some: pairs of index and number.
+    What has begun stays where it is."""
+    idle = sum(max(0, crew.workers - crew.chains) for crew in crews)
+    more = [(crew.chains - crew.workers, index) for index, crew in enumerate(crews)]
+    spare = [(count, index) for count, index in more if count > 0]
+    if not idle or not spare:
+        return []
+    # As many as even out the queues; those with the longest give first.
+    workers = sum(crew.workers for crew in crews)
+    chains = sum(crew.chains for crew in crews)
+    taken: list[tuple[int, int]] = []
+    for count, index in sorted(spare, reverse=True):
+        fair = -(-chains * crews[index].workers // workers)
+        surplus = min(count, max(1, crews[index].chains - fair))
+        taken.append((index, surplus))
+    return taken

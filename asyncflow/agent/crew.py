@@ -1,0 +1,172 @@
+"""The worker processes of one agent: what the engine tells them, and what they tell the engine."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from .._turns import Due
+from .._worker import wire
+from ..backends.carried import messages
+from ..backends.carried.channel import Channel, Message
+from ..backends.carried.pieces import Inlet, Outlet
+from ..backends.process.worker_pool import Bounds, Exchange, WorkerPool
+from .calls import FunctionsThere, PackedWork
+from .program import ProgramElsewhere
+from .told import Told, packed_results
+
+_LOOK: Final = 0.02  # seconds after which it is told what runs
+
+
+class Crew:
+    """A pool of worker processes for an engine at the other end of a channel.
+
+    Args:
+        channel: to the engine.
+        workers: the most processes.
+        variables: of their environment.
+    """
+
+    def __init__(self, channel: Channel, workers: int, variables: Mapping[str, str]) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._channel = channel
+        self._workers = workers
+        self._variables = variables
+        self._functions = FunctionsThere()
+        self._inlet, self._outlet = Inlet(), Outlet(channel)
+        self._told = Told(channel, self._hold, self._look_soon)
+        self._pool: WorkerPool | None = None
+        self._program: ProgramElsewhere | None = None
+        self._look: Due | None = None
+        self._leaving: asyncio.Task[None] | None = None
+        self.over: asyncio.Future[str] = self._loop.create_future()
+        """Why there is nothing more to do, in words."""
+        channel.listen(self._received, self.end)
+
+    def end(self, why: str) -> None:
+        """There is nothing more to do.
+
+        Args:
+            why: in words.
+        """
+        if not self.over.done():
+            self.over.set_result(why)
+
+    def _hold(self, is_held: bool) -> None:
+        if self._pool is not None:
+            self._pool.hold(is_held)
+
+    # -- what the engine tells ----------------------------------------------------------------------------
+
+    def _received(self, message: Message) -> None:
+        if messages.is_piece(message):
+            self._inlet.take(*messages.read_piece(message))
+            return
+        kind, *fields = messages.unpack(message)
+        _TAKES[kind](self, *fields)
+
+    def _set_up(
+        self,
+        start_with: bytes,
+        flags: list[str],
+        folder: str,
+        variables: dict[str, str],
+        bounds: tuple[int, int, float],
+    ) -> None:
+        self._program = ProgramElsewhere({**variables, **self._variables}, start_with, flags, folder)
+        exchange = Exchange(self._functions, packed_results(self._told, self._outlet), self._told.printed)
+        self._pool = WorkerPool(self._workers, self._told.report, self._program, Bounds(*bounds), exchange)
+
+    def _change_program(self, path: list[str], own: list[str], arguments: list[str]) -> None:
+        assert self._program is not None
+        self._program.changed(path, own, arguments)
+
+    def _take_frame(
+        self,
+        definitions: dict[int, Any],
+        forgotten: list[int],
+        calls: list[tuple[int, int, int, Any]],
+        identities: dict[int, Any],
+    ) -> None:
+        assert self._pool is not None
+        self._functions.define(definitions, forgotten)
+        heads: list[PackedWork] = []
+        last: PackedWork | None = None
+        for task_id, flags, number, payload in calls:
+            work = PackedWork(task_id, flags, number, payload)
+            if flags & wire.IN_FILE:
+                piece, work.payload = payload
+                work.file = self._inlet.whole(piece)
+            if flags & wire.TAGGED:
+                work.identity = identities[task_id]
+            if flags & wire.LINKED and last is not None:
+                last.link = work
+            else:
+                heads.append(work)
+            last = work
+        if heads:
+            self._pool.submit(heads)
+            self._look_soon()
+
+    def _stop(self, task_id: int) -> None:
+        assert self._pool is not None
+        self._pool.cancel(task_id)
+
+    def _withdraw(self, most: int) -> None:
+        assert self._pool is not None
+        self._pool.withdraw(most)
+        self._told.add(None, [(messages.RETURNED, 0, 0.0, 0.0, [])])  # that is all for now
+
+    def _renew(self) -> None:
+        """The program has loaded modules again, which the workers have imported."""
+        assert self._pool is not None
+        self._pool.renew()
+
+    def _drop(self, piece: int) -> None:
+        self._inlet.whole(piece)
+
+    def _leave(self, grace: float) -> None:
+        self._leaving = self._loop.create_task(self._end(grace))
+
+    async def _end(self, grace: float) -> None:
+        if self._pool is not None:
+            await self._pool.leave(grace)
+        self._told.flush()
+        self._told.send(messages.LEFT)
+        self._channel.close()
+        self.end("the engine has ended it")
+
+    # -- what runs ----------------------------------------------------------------------------------------
+
+    def _look_soon(self) -> None:
+        if self._look is None:
+            self._look = self._loop.call_later(_LOOK, self._tell_what_runs)
+
+    def _tell_what_runs(self) -> None:
+        self._look = None
+        if self._pool is not None and self._pool.look_now():
+            self._look_soon()
+
+    def close(self) -> None:
+        """End all at once, the engine being gone."""
+        if self._look is not None:
+            self._look.cancel()
+        self._outlet.close()
+        self._inlet.close()
+        self._told.close()
+        if self._pool is not None:
+            self._pool.abandon()
+        self._channel.cut()
+
+
+_TAKES: Final[dict[int, Callable[..., None]]] = {
+    messages.SETUP: Crew._set_up,
+    messages.PROGRAM: Crew._change_program,
+    messages.FRAME: Crew._take_frame,
+    messages.STOP: Crew._stop,
+    messages.WITHDRAW: Crew._withdraw,
+    messages.RENEW: Crew._renew,
+    messages.DROP: Crew._drop,
+    messages.LEAVE: Crew._leave,
+}

@@ -1,0 +1,231 @@
+"""One agent, as the engine sees it: its channel, its workers and the calls that it has."""
+
+from __future__ import annotations
+
+import sys
+from functools import partial
+from typing import Any, Final
+
+from ..._core import placement
+from ..._worker import wire
+from ..._worker.whose import Identity
+from ..process.packing import Function, Packed
+from ..process.program import folders
+from . import messages
+from .channel import Channel
+from .pieces import Inlet, Outlet, ViewSource
+
+_KEPT: Final = 1024  # functions that it is sent, before it is told which of them nobody will ask for again
+
+
+class Agent:
+    """An agent.
+
+    Attributes:
+        name: given by whoever has started it.
+        host: the name of its machine.
+        node: tells its machine from all others; the same for all agents there.
+        pid: of its process.
+        workers: processes that it may run.
+        given: the calls that it has, in the order in which they were sent.
+        load: seconds of work in them, as far as known.
+
+    Args:
+        channel: to it.
+        name: as above; and so are the others.
+        host:
+        node:
+        pid:
+        workers:
+    """
+
+    def __init__(self, channel: Channel, name: str, host: str, node: str, pid: int, workers: int) -> None:
+        self.channel = channel
+        self.name, self.host, self.node, self.pid = name, host, node, pid
+        self.workers = workers
+        self.given: dict[int, Packed] = {}
+        self.load = 0.0
+        self.known: dict[int, Function] = {}  # that it was sent
+        self.inlet, self.outlet = Inlet(), Outlet(channel)
+        self.is_asked = False  # to give something back, and has not answered yet
+        self.is_in_doubt = False  # Ctrl-C came in the midst of what it has told
+        self._most_known = _KEPT
+        self._tails: set[int] = set()  # the last call of each chain that it has
+        self._on_their_way: dict[int, _OnItsWay] = {}  # calls of chains that are too large to be there yet
+        self._path: list[str] = []
+        self._arguments: list[str] = []
+
+    @property
+    def chains(self) -> int:
+        """Chains of calls that it has and that are not over."""
+        return len(self._tails)
+
+    @property
+    def calls(self) -> int:
+        """Calls that it has."""
+        return len(self.given)
+
+    def __repr__(self) -> str:
+        return f"<Agent {self.name} on {self.host}: {self.workers} workers, {len(self.given)} calls>"
+
+    def tell(self, kind: int, *fields: object) -> None:
+        """Send it a message."""
+        self.channel.send(messages.pack(kind, *fields))
+
+    # -- calls --------------------------------------------------------------------------------------------
+
+    def send(self, frame: list[Packed]) -> None:
+        """Give it calls."""
+        self._tell_program()
+        definitions: dict[int, object] = {}
+        calls: list[Call] = []
+        identities: dict[int, object] = {}
+        large: set[int] = set()  # heads of chains in which something is
+        known, given, tails, load = self.known, self.given, self._tails, self.load
+        head = previous = 0
+        for packed in frame:
+            function, work, flags = packed.function, packed.work, packed.flags
+            number, task_id = function.number, work.id
+            if number not in known:
+                definitions[number] = function.definition
+                known[number] = function
+            packed.load = function.pace.seconds
+            given[task_id] = packed
+            if flags & wire.LINKED:
+                tails.discard(previous)
+            else:
+                head = task_id
+            previous = task_id
+            tails.add(task_id)
+            if flags & wire.TAGGED:
+                identities[task_id] = _plain_identity(work.identity)
+            if packed.parts is not None:
+                large.add(head)
+                packed.load = placement.load(packed.load, packed.parts.size)
+            calls.append((task_id, flags, number, packed.payload))
+            packed.payload = None  # it is in the message
+            load += packed.load
+        self.load = load
+        if large:
+            calls, later = _split(calls, large)
+        else:
+            later = []
+        if calls or definitions:
+            self.tell(messages.FRAME, definitions, self._forgotten(), calls, identities)
+        for chain in later:
+            self._send_large(chain, identities)
+
+    def _tell_program(self) -> None:
+        if self._path != sys.path or self._arguments != sys.argv:
+            self._path, self._arguments = sys.path[:], sys.argv[:]
+            own = {sys.prefix, sys.base_prefix, sys.exec_prefix, sys.base_exec_prefix}
+            path, arguments = messages.plain(folders(self._path)), messages.plain(self._arguments)
+            self.tell(messages.PROGRAM, path, sorted(own), arguments)
+
+    def _forgotten(self) -> list[int]:
+        """The functions that it need not keep."""
+        if len(self.known) < self._most_known:
+            return []
+        needed = {packed.function.number for packed in self.given.values()}
+        old = [n for n, function in self.known.items() if not function.is_current and n not in needed]
+        for number in old:
+            del self.known[number]
+        self._most_known = len(self.known) + _KEPT
+        return old
+
+    def _send_large(self, calls: list[Call], identities: dict[int, object]) -> None:
+        """Send a chain when all that is large in it is there."""
+        chain = _OnItsWay(calls, {each[0]: identities[each[0]] for each in calls if each[0] in identities})
+        for task_id, *_ in calls:
+            self._on_their_way[task_id] = chain
+            parts = self.given[task_id].parts
+            if parts is not None:
+                views = [parts.stream, *parts.buffers]
+                chain.pieces[task_id] = self.outlet.send(
+                    ViewSource(views), partial(self._is_there, chain, task_id)
+                )
+
+    def _is_there(self, chain: _OnItsWay, task_id: int) -> None:
+        chain.arrived += 1
+        self.given[task_id].drop()
+        if chain.arrived < len(chain.pieces):
+            return
+        calls = []
+        for number, flags, function, payload in chain.calls:
+            del self._on_their_way[number]
+            piece = chain.pieces.get(number)
+            calls.append((number, flags, function, payload if piece is None else (piece, payload)))
+        self.tell(messages.FRAME, {}, [], calls, chain.identities)
+
+    def withhold(self, task_id: int) -> list[int]:
+        """Send no more of a call that is not there yet, nor of its chain.
+
+        Returns:
+            The calls of the chain, in order; none if it is there.
+        """
+        chain = self._on_their_way.get(task_id)
+        if chain is None:
+            return []
+        for piece in chain.pieces.values():
+            self.outlet.drop(piece)
+            self.tell(messages.DROP, piece)
+        for number, *_ in chain.calls:
+            del self._on_their_way[number]
+        return [number for number, *_ in chain.calls]
+
+    def take(self, task_id: int) -> Packed | None:
+        """Remove a call from those that it has."""
+        packed = self.given.pop(task_id, None)
+        if packed is not None:
+            self._tails.discard(task_id)
+            self.load = self.load - packed.load if self.given else 0.0
+        return packed
+
+    def begun(self) -> list[int]:
+        """Of the calls that it has, those that it may have begun, in order."""
+        return [task_id for task_id in self.given if task_id not in self._on_their_way]
+
+    def close(self) -> None:
+        """Let go of what is on its way, and of the channel at once."""
+        self.outlet.close()
+        self.inlet.close()
+        self.channel.cut()
+
+
+Call = tuple[int, int, int, Any]
+
+
+class _OnItsWay:
+    """A chain with something large in it.
+
+    Args:
+        calls: as they are sent in the end.
+        identities: of those that are tagged.
+    """
+
+    def __init__(self, calls: list[Call], identities: dict[int, object]) -> None:
+        self.calls = calls
+        self.identities = identities
+        self.pieces: dict[int, int] = {}  # by call, the number under which its large part travels
+        self.arrived = 0
+
+
+def _split(calls: list[Call], large: set[int]) -> tuple[list[Call], list[list[Call]]]:
+    """The calls of chains in which nothing is large, and the other chains."""
+    light: list[Call] = []
+    heavy: list[list[Call]] = []
+    target = light
+    for call in calls:
+        if not call[1] & wire.LINKED:
+            target = light
+            if call[0] in large:
+                target = []
+                heavy.append(target)
+        target.append(call)
+    return light, heavy
+
+
+def _plain_identity(identity: Identity) -> tuple[object, ...]:
+    task_id, name, attempt, label, workflow, gpus = identity
+    texts = [None if text is None else str.__str__(text) for text in (name, label, workflow)]
+    return int(task_id), texts[0], int(attempt), texts[1], texts[2], tuple(map(int, gpus))

@@ -1,0 +1,270 @@
+"""The carried backend: what users choose, what plugins fill in, and what the engine talks to. `crews` does the work."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+from ..._core.given import duration, whole, whole_or_none
+from ...backend import Concurrency, ExecutionBackend, Report, Work
+from ..process.interpreter import flags
+from ..process.output import write_here
+from ..process.start_with import checked, math_variables, start_with
+from ..thread import usable_cpus
+from . import messages
+from .agents import Agent
+from .channel import Channel
+from .crews import Crews
+from .handshake import Hello
+from .lease import Lease
+from .listener import Listener
+from .started import StartedAgents
+from .tls import TLS
+
+_TOKEN: Final = 32  # bytes
+
+
+class CarriedBackend(ExecutionBackend):
+    """Worker processes on other machines, or on this one: an *agent* runs some on each machine.
+
+    By itself it starts agents on this machine, or by commands that start them elsewhere, or waits for those which
+    somebody starts by ``python -m asyncflow.agent --lease FILE``. A plugin for a cluster fills in `open`, `ask`,
+    `release` and `close`.
+
+    Args:
+        agents: to be started on this machine.
+        workers: processes of each agent; None for as many as its machine has usable CPUs.
+        lease_file: where to write what other agents need to find the engine; only its owner may read it.
+        commands: each starts an agent that reads its lease from its standard input, as
+            ``["ssh", "node1", "python", "-m", "asyncflow.agent", "--lease", "-"]``.
+        listen: host and port that agents connect to; "0.0.0.0:0" for any port on all addresses of this machine.
+        tls: encrypts; None for no encryption, which only agents on this machine may do without.
+        insecure: let agents on other machines do without, too.
+        idle_after: seconds without work after which an agent is let go; None for never.
+        recycle_after: tasks after which a process is replaced by a fresh one; 0 for never.
+        most_memory: bytes that a process may hold when a task is over before it is replaced; 0 for any.
+        stop_grace: seconds that a cancelled or timed-out task has to end by itself before its process is killed.
+        math_threads: threads that numerical libraries use in each process; None for one.
+        initializer: called once in each process before its first task.
+        initargs: what it is called with.
+    """
+
+    name = "carried"
+    concurrency = Concurrency.PARALLEL
+    runs_coroutines = True
+    can_kill = True
+    needs_pickle = True
+    takes_chains = True
+    keeps_event_loop = True
+    reports_runs = True
+    tells_late = True
+
+    def __init__(
+        self,
+        agents: int = 1,
+        *,
+        workers: int | None = None,
+        lease_file: str | os.PathLike[str] | None = None,
+        commands: Iterable[Sequence[str]] = (),
+        listen: str = "127.0.0.1:0",
+        tls: TLS | None = None,
+        insecure: bool = False,
+        idle_after: float | None = None,
+        recycle_after: int = 0,
+        most_memory: int = 0,
+        stop_grace: float = 1.0,
+        math_threads: int | None = None,
+        initializer: Callable[..., object] | None = None,
+        initargs: Iterable[object] = (),
+    ) -> None:
+        self._agents = whole("agents", agents, 0)
+        self._each = whole_or_none("workers", workers)
+        self._commands = [list(command) for command in commands]
+        self._lease_file = None if lease_file is None else Path(lease_file)
+        self._listen = listen
+        self._tls = tls
+        self._insecure = insecure
+        self._idle_after = None if idle_after is None else duration("idle_after", idle_after)
+        self._bounds = (
+            whole("recycle_after", recycle_after, 0),
+            whole("most_memory", most_memory, 0),
+            duration("stop_grace", stop_grace),
+        )
+        self._math_threads = whole_or_none("math_threads", math_threads) or 1
+        self._initializer = checked(initializer)
+        self._initargs = tuple(initargs)
+        self.workers: int = (self._each or usable_cpus()) * max(1, self._agents + len(self._commands))
+        self._crews: Crews | None = None
+        self._listener: Listener | None = None
+        self._started: StartedAgents | None = None
+        self._opening: asyncio.Task[None] | None = None
+        self._setup: tuple[object, ...] = ()
+        self._asked = 0
+
+    # -- what a plugin fills in ---------------------------------------------------------------------------
+
+    async def open(self, lease: Lease) -> None:
+        """Reach the cluster; work waits meanwhile. What it raises is the error of all work.
+
+        Args:
+            lease: for the agents.
+        """
+        self._started = StartedAgents(lease, self.lost)
+        for number in range(self._agents):
+            await self._started.start(f"local-{number + 1}", self._each or usable_cpus())
+        for number, command in enumerate(self._commands):
+            await self._started.start(f"command-{number + 1}", self._each or 0, command)
+
+    def ask(self, agents: int) -> None:
+        """So many agents could be of use now. Called when that changes.
+
+        Args:
+            agents: how many.
+        """
+
+    async def release(self, agent: Agent) -> None:
+        """An agent was idle for ``idle_after`` seconds and has ended.
+
+        Args:
+            agent: which.
+        """
+
+    async def close(self) -> None:
+        """Leave the cluster; all agents have ended, or were told to."""
+        if self._started is not None:
+            started, self._started = self._started, None
+            await started.close()
+
+    # -- what a plugin calls ------------------------------------------------------------------------------
+
+    def lost(self, agent: str, why: str) -> None:
+        """An agent is gone, or will be at once.
+
+        Args:
+            agent: its name; of one that is not there, or no longer, nothing follows.
+            why: in words, as "worker tcp://10.0.0.3:4567 was killed".
+        """
+        if self._crews is not None:
+            for each in [each for each in self._crews.all if each.name == agent]:
+                self._crews.lose(each, why)
+
+    # -- the contract -------------------------------------------------------------------------------------
+
+    async def start(self, report: Report) -> None:
+        """Agents come in the background, and work waits for them."""
+        self._setup = (
+            start_with(self._initializer, self._initargs),
+            messages.plain(flags()),
+            os.getcwd(),
+            math_variables(self._math_threads),
+            self._bounds,
+        )
+        self._crews = Crews(report, write_here, self._changed, self._missed)
+        self._opening = asyncio.get_running_loop().create_task(self._open(self._crews))
+
+    async def _open(self, crews: Crews) -> None:
+        try:
+            token = secrets.token_bytes(_TOKEN)
+            host, _, port = self._listen.rpartition(":")
+            engine = f"process {os.getpid()}"
+            self._listener = Listener(
+                token,
+                joined=self._joined,
+                refused=self._refused,
+                engine=engine,
+                host=host,
+                port=int(port),
+                tls=self._tls,
+                insecure=self._insecure,
+            )
+            await self._listener.start()
+            certificate = None if self._tls is None else self._tls.certificate
+            lease = Lease(self._listener.addresses, token, certificate, engine, workers=self._each or 0)
+            if self._lease_file is not None:
+                lease.write(self._lease_file)
+            await self.open(lease)
+        except Exception as error:
+            crews.fail(error)
+
+    def _joined(self, channel: Channel, hello: Hello) -> None:
+        crews = self._crews
+        if crews is None or crews.closing:
+            channel.cut()
+            return
+        agent = Agent(channel, hello.name, hello.host, hello.node, hello.pid, hello.workers)
+        agent.tell(messages.SETUP, *self._setup)
+        crews.joined(agent)
+
+    def _refused(self, error: Exception) -> None:
+        if self._crews is not None and not self._crews.all:
+            self._crews.fail_waiting(error)
+
+    def _missed(self, agent: Agent, why: str) -> None:
+        """The channel of an agent is gone. Whoever has started it knows better why."""
+        if self._started is None or not self._started.explains(agent.name):
+            self.lost(agent.name, why)
+
+    def _changed(self) -> None:
+        crews = self._crews
+        if crews is None:
+            return
+        there = sum(agent.workers for agent in crews.all)
+        if there:
+            self.workers = there
+        each = self._each or 1
+        asked = -(-crews.chains // each)
+        if asked != self._asked:
+            self._asked = asked
+            self.ask(asked)
+
+    def submit(self, batch: Sequence[Work]) -> None:
+        """Give the work out."""
+        assert self._crews is not None
+        self._crews.submit(batch)
+        self._changed()
+
+    async def cancel(self, task_id: int) -> bool:
+        """Stop a task: asked first, killed after the grace time."""
+        return self._crews is not None and self._crews.cancel(task_id)
+
+    def recover(self, submitted: Sequence[int], lost: Sequence[int]) -> Sequence[int]:
+        """Part with the agents of which nobody knows any more what they have."""
+        return self._crews.recover(submitted) if self._crews is not None else submitted
+
+    async def shutdown(self, *, grace: float) -> list[int]:
+        """End all agents."""
+        crews = self._crews
+        if crews is None:
+            return []
+        if self._opening is not None:
+            self._opening.cancel()
+            await asyncio.wait([self._opening])
+        await crews.leave(grace)
+        await self.close()
+        if self._listener is not None:
+            await self._listener.close()
+            self._listener = None
+        self._forget_lease()
+        self._crews = self._opening = None  # not before: Ctrl-C may come meanwhile
+        return []
+
+    def _forget_lease(self) -> None:
+        if self._lease_file is not None:
+            with suppress(OSError):
+                self._lease_file.unlink()
+
+    def abandon(self) -> None:
+        """Part with all agents, which end by themselves."""
+        crews, self._crews = self._crews, None
+        if crews is not None:
+            crews.abandon()
+            if self._started is not None:
+                self._started.abandon()
+            if self._listener is not None:
+                self._listener.abandon()
+            self._forget_lease()

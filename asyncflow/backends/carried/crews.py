@@ -1,0 +1,263 @@
+"""The agents of one start: which of them gets which work, and what becomes of it when one is lost."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Final
+
+from ..._core import placement
+from ..._turns import Due, sure
+from ...backend import CANCELLED, FAILED, RETURNED, Event, Report, Work
+from ...errors import WorkerDied
+from ..process.handed_out import HandedOut
+from ..process.output import Write
+from ..process.porter import Porter
+from ..process.waiting import Waiting
+from . import messages
+from .agents import Agent
+from .book import SealedBook
+from .channel import Message
+from .outcomes import Outcomes
+
+_PATIENCE: Final = 0.005  # seconds that calls may wait at one agent while another one has idle workers
+_MARGIN: Final = 1.0  # seconds that an agent has to say that it has ended, beside the grace time
+
+
+class Crews:
+    """Agents, each with a crew of worker processes.
+
+    Args:
+        report: the engine's.
+        write: takes what workers print.
+        changed: is called when an agent has come or gone, or could be of use, or is of none any more.
+        missed: is called with an agent whose channel is gone, and why; is to call `lose` when it is known better.
+    """
+
+    def __init__(
+        self,
+        report: Report,
+        write: Write,
+        changed: Callable[[], None],
+        missed: Callable[[Agent, str], None],
+    ) -> None:
+        self._turns = sure(asyncio.get_running_loop())
+        self._report = report
+        self._write = write
+        self._changed = changed
+        self._missed = missed
+        self._porter = Porter()
+        self._waiting = Waiting(report, SealedBook(), None, 0, self.feed)
+        self._calls = HandedOut(report, self._waiting)
+        self._outcomes = Outcomes(report, self._calls, self._porter)
+        self._recall: Due | None = None
+        self._gone = asyncio.Event()  # an agent, perhaps
+        self._problem: Exception | None = None
+        self.all: list[Agent] = []
+        self.closing = False
+
+    # -- work comes in ------------------------------------------------------------------------------------
+
+    def submit(self, batch: Sequence[Work]) -> None:
+        """Take work, with what is linked to it."""
+        if self._waiting.is_outdated():
+            for agent in self.all:
+                agent.tell(messages.RENEW)
+        self._waiting.add(batch)
+        if self._problem is not None:
+            self.fail(self._problem)
+        self.feed()
+
+    @property
+    def chains(self) -> int:
+        """Chains of work that wait or are with agents."""
+        return len(self._waiting.heads) + sum(agent.chains for agent in self.all)
+
+    def fail(self, error: Exception) -> None:
+        """Let all work that waits fail, and all that comes."""
+        self._problem = error
+        self.fail_waiting(error)
+
+    def fail_waiting(self, error: Exception) -> None:
+        """Let all work that waits fail."""
+        self._report([(FAILED, work.id, error) for work in self._waiting.give_up()])
+
+    def feed(self) -> None:
+        """Give out what can be given out."""
+        try:
+            workers = sum(agent.workers for agent in self.all)
+            waiting = self._waiting
+            while waiting.heads:
+                index = placement.next_for_work(self.all)
+                if index is None:
+                    break
+                agent = self.all[index]
+                most, seconds = placement.portion(agent, len(waiting.heads), workers)
+                frame, _ = waiting.frame(most, agent.known, seconds)
+                if frame:
+                    waiting.sent(frame)
+                    agent.send(frame)
+            if not waiting.heads:
+                self._spread()
+        except BaseException:
+            self._calls.interrupted()
+            raise
+
+    # -- balance ------------------------------------------------------------------------------------------
+
+    def _spread(self) -> None:
+        """Nothing waits here. If an agent has idle workers, another may have more than it can begin at once."""
+        if self._recall is None and len(self.all) > 1 and placement.to_take_back(self.all):
+            self._recall = self._turns.call_later(_PATIENCE, self._take_back)
+
+    def _take_back(self) -> None:
+        self._recall = None
+        if self._waiting.heads or self.closing:
+            return
+        for index, chains in placement.to_take_back(self.all):
+            agent = self.all[index]
+            if not agent.is_asked:
+                agent.is_asked = True
+                agent.tell(messages.WITHDRAW, chains)
+
+    # -- agents -------------------------------------------------------------------------------------------
+
+    def joined(self, agent: Agent) -> None:
+        """An agent has come, and was told what its workers need."""
+        self.all.append(agent)
+        agent.channel.listen(
+            lambda message: self._received(agent, message), lambda why: self._lost(agent, why)
+        )
+        self._changed()
+        self.feed()
+
+    def _received(self, agent: Agent, message: Message) -> None:
+        try:
+            if messages.is_piece(message):
+                agent.inlet.take(*messages.read_piece(message))
+                return
+            kind, *fields = messages.unpack(message)
+            if kind == messages.TOLD:
+                self._outcomes.take(agent, *fields)
+                self.feed()
+            elif kind == messages.PRINTED:
+                stream, text = fields
+                if stream in ("stdout", "stderr"):
+                    self._write(stream, text)
+            elif kind == messages.LEFT:
+                self.lose(agent, "it has ended")
+        except BaseException:
+            agent.is_in_doubt = True
+            self._calls.interrupted()
+            raise
+
+    def _lost(self, agent: Agent, why: str) -> None:
+        agent.workers = 0  # it gets no more
+        self._missed(agent, why)
+
+    def lose(self, agent: Agent, why: str) -> None:
+        """An agent is gone: what it may have begun has failed, what it cannot have begun waits again."""
+        if agent not in self.all:
+            return
+        self.all.remove(agent)
+        for task_id in list(agent.given):
+            self._calls.begin_again(agent, agent.withhold(task_id))
+        events: list[Event] = []
+        came: set[int] = set()
+        for task_id, packed in agent.given.items():
+            stopping = task_id in self._calls.stopping
+            self._calls.over(task_id)
+            work = packed.work
+            if work.link is not None:
+                came.add(work.link.id)
+            if task_id in came:
+                events.insert(0, (RETURNED, task_id, None))  # as what it follows is not over, it will not run
+            elif stopping:
+                events.append((CANCELLED, task_id, None))
+            else:
+                where = f"agent {agent.name} on {agent.host}"
+                events.append((FAILED, task_id, WorkerDied(task_id, work.name, why, 0, where, 0, "", True)))
+            packed.drop()
+        agent.given.clear()
+        agent.close()
+        if events:
+            self._report(events)
+        self._gone.set()
+        self._changed()
+        self.feed()
+
+    # -- what is asked of it ------------------------------------------------------------------------------
+
+    def cancel(self, task_id: int) -> bool:
+        """Take back what has not begun; have what runs stopped."""
+        if self._waiting.cancel(task_id):
+            return True
+        agent = next((agent for agent in self.all if task_id in agent.given), None)
+        if agent is None or task_id in self._calls.stopping:
+            return agent is not None
+        self._calls.stopping[task_id] = None
+        chain = agent.withhold(task_id)
+        if chain:
+            self._calls.begin_again(agent, chain)
+        else:
+            agent.tell(messages.STOP, task_id)
+        self.feed()
+        return True
+
+    def recover(self, submitted: Sequence[int]) -> list[int]:
+        """Part with the agents whose state is in doubt, and queue the work that was lost on its way.
+
+        Returns:
+            The numbers of the submitted work that is no longer here.
+        """
+        for agent in [agent for agent in self.all if agent.is_in_doubt]:
+            self.all.remove(agent)
+            agent.close()
+        if self._recall is not None:
+            self._recall.cancel()
+            self._recall = None
+        there = {task_id for agent in self.all for task_id in agent.given} | self._calls.loading
+        for task_id in [*self._calls.told, *self._calls.stopping]:
+            if task_id not in there:
+                self._calls.over(task_id)
+        gone = [task_id for task_id in submitted if task_id not in there and task_id not in self._waiting]
+        self._waiting.recover()
+        self._gone.set()
+        self._changed()
+        self.feed()
+        return gone
+
+    # -- shutdown -----------------------------------------------------------------------------------------
+
+    async def leave(self, grace: float) -> None:
+        """Let all agents end, and part with those that do not."""
+        self.closing = True
+        self._waiting.cancel_all()
+        for task_id in [task_id for agent in self.all for task_id in agent.given]:
+            self.cancel(task_id)
+        for agent in self.all:
+            agent.tell(messages.LEAVE, grace)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(grace + _MARGIN):
+                while self.all:
+                    self._gone.clear()
+                    await self._gone.wait()
+        for agent in list(self.all):
+            self.lose(agent, "it did not end in time")
+        self.close()
+
+    def close(self) -> None:
+        """Give back what is left."""
+        if self._recall is not None:
+            self._recall.cancel()
+        self._porter.dismiss()
+        self._waiting.close()
+
+    def abandon(self) -> None:
+        """Part with all agents, which then end by themselves, without a loop to wait on."""
+        self.closing = True
+        agents, self.all = self.all, []
+        for agent in agents:
+            agent.close()
+        self.close()

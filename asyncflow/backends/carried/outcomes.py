@@ -1,0 +1,129 @@
+"""What agents have told, as reports to the engine: which calls have begun, and how they have ended."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import Any, TypeAlias
+
+from ..._worker import wire
+from ..._worker.parcel import unpack_outcome
+from ...backend import CANCELLED, FAILED, LOADING, RAN, STARTED, SUCCEEDED, Event, Report
+from ...errors import WorkerDied
+from ..process.handed_out import HandedOut
+from ..process.packing import HEAVY, Packed
+from ..process.porter import Porter
+from ..process.results import failed, unpacked
+from . import messages
+from .agents import Agent
+
+Record: TypeAlias = tuple[int, int, float, float, Any]
+
+
+class Outcomes:
+    """Takes what agents tell.
+
+    Args:
+        report: the engine's.
+        calls: that agents have.
+        porter: takes in what is large.
+    """
+
+    def __init__(self, report: Report, calls: HandedOut, porter: Porter) -> None:
+        self._report = report
+        self._calls = calls
+        self._porter = porter
+
+    def take(self, agent: Agent, entries: Iterable[tuple[str | None, Iterable[Record]]]) -> None:
+        """Take what an agent has told at once."""
+        events: list[Event] = []
+        offset = agent.channel.offset
+        for name, records in entries:
+            worker = f"{name} on {agent.host}"
+            for kind, task_id, began, ended, payload in records:
+                if kind == wire.VALUE:  # nearly all; written out flat
+                    if self._strike(agent, task_id, ended - began) is not None:
+                        events.append((RAN, task_id, (began + offset, ended + offset, worker)))
+                        events.append((SUCCEEDED, task_id, payload))
+                elif kind == messages.RETURNED:
+                    agent.is_asked = agent.is_asked and bool(task_id)
+                    self._calls.begin_again(agent, payload)
+                elif kind == messages.LOADING:
+                    events.append((LOADING, task_id, began + offset))
+                elif kind == wire.BEGUN:
+                    if task_id in agent.given and task_id not in self._calls.told:
+                        self._calls.told.add(task_id)
+                        events.append((STARTED, task_id, (began + offset, worker)))
+                elif kind == messages.RAN:
+                    worker = f"{payload} on {agent.host}"
+                    events.append((RAN, task_id, (began + offset, ended + offset, worker)))
+                else:
+                    ran = began + offset, ended + offset, worker
+                    events += self._end(agent, kind, task_id, ran if began else None, payload)
+        if events:
+            self._report(events)
+
+    def _strike(self, agent: Agent, task_id: int, seconds: float) -> Packed | None:
+        packed = agent.take(task_id)
+        if packed is not None:
+            if self._calls.told or self._calls.stopping:
+                self._calls.over(task_id)
+            packed.function.pace.saw(seconds)
+        return packed
+
+    def _end(
+        self, agent: Agent, kind: int, task_id: int, ran: tuple[float, float, str] | None, payload: Any
+    ) -> list[Event]:
+        packed = agent.take(task_id)
+        if packed is None:
+            return []
+        self._calls.over(task_id)
+        told: list[Event] = []
+        if ran is not None:
+            told.append((RAN, task_id, ran))
+            packed.function.pace.saw(ran[1] - ran[0])
+        if type(payload) is tuple and kind in (wire.IN_MEMORY, wire.ERROR):
+            load, size = _loader(agent, kind, packed, *payload)
+            if size > HEAVY:
+                self._calls.loading.add(task_id)
+                self._porter.carry(partial(self._load, task_id, told, load))
+                return []
+            return [*told, load()]
+        return [*told, _event(agent, kind, packed, payload)]
+
+    def _load(self, task_id: int, told: list[Event], load: Callable[[], Event]) -> None:
+        """On the porter's thread."""
+        self._report([*told, load()])
+        self._calls.loading.discard(task_id)
+
+
+def _event(agent: Agent, kind: int, packed: Packed, payload: Any) -> Event:
+    work = packed.work
+    if kind == wire.PACKED:
+        return unpacked(work, partial(pickle.loads, payload))
+    if kind in (wire.STOPPED, messages.CANCELLED):
+        return CANCELLED, work.id, None
+    if kind == wire.ERROR:
+        return FAILED, work.id, unpack_outcome(payload)[1]
+    if kind == wire.UNSENDABLE:
+        return FAILED, work.id, TypeError(f"{work.name!r} (#{work.id}) returned {payload}")
+    if kind == messages.DIED:
+        return FAILED, work.id, WorkerDied(work.id, work.name, *payload)
+    number, text, notes = payload
+    error = OSError(number, text) if number is not None else RuntimeError(text)
+    for note in notes:
+        error.add_note(note)
+    error.add_note(f"on {agent.host}, agent {agent.name}")
+    return FAILED, work.id, error
+
+
+def _loader(
+    agent: Agent, kind: int, packed: Packed, piece: int, payload: Any
+) -> tuple[Callable[[], Event], int]:
+    """What takes in a large result that has come, and how many bytes it copies."""
+    file, work = agent.inlet.whole(piece), packed.work
+    if kind == wire.ERROR:
+        return (lambda: failed(work.id, file.release(), payload)), payload
+    size = sum(size for way, size in payload if way)  # what is mapped is not copied
+    return (lambda: unpacked(work, lambda: wire.unpack_memory(file.release(), payload))), size
