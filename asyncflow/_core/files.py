@@ -40,9 +40,8 @@ class InputFile(File):
     sha256: str | None = None
 
     def __post_init__(self) -> None:
-        if (
-            isinstance(self.source, str) and not self.source
-        ):  # as a path, it would be the whole working directory
+        # As a path, it would be the whole working directory.
+        if isinstance(self.source, str) and not self.source:
             raise ValueError("InputFile(''): a path, a URL or the name of an output is needed")
         if self.name is not None:
             if not _stays_inside(self.name):

@@ -149,12 +149,7 @@ def definition_of(
             raise
     check_service(name, options)
     if options.backend is not None and options.backend not in engine._backends:
-        unknown = asked_for(options.name or name, options.backend, engine._backends)
-        rehearsal = engine._rehearsal()
-        if rehearsal is None:
-            raise unknown
-        rehearsal.forgiving.misnamed(options.name or name, unknown)
-        options = options.without("backend")
+        options = _without_backend(engine, options, name)
     if options.priority is not None and not engine._has_priorities:
         engine._put_in_order()
     if is_coroutine is None:
@@ -172,6 +167,18 @@ def definition_of(
         definition.body, definition.resources = body, body.needs
         _refuse_later(definition)
     return definition
+
+
+def _without_backend(engine: EngineBase, options: TaskOptions, name: str) -> TaskOptions:
+    """The options in a rehearsal, which notes that there is no such backend; else that is an error."""
+    asked = options.backend
+    assert asked is not None
+    unknown = asked_for(options.name or name, asked, engine._backends)
+    rehearsal = engine._rehearsal()
+    if rehearsal is None:
+        raise unknown
+    rehearsal.forgiving.misnamed(options.name or name, unknown)
+    return options.without("backend")
 
 
 def _refuse_later(definition: Definition) -> None:

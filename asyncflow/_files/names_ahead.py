@@ -79,8 +79,7 @@ def _there(source: object, files: TaskFiles) -> tuple[str, Hashable, str] | None
         file = os.path.normpath(files.folder / os.path.expanduser(plain))
         name, told = os.path.basename(file), str(plain)
     may_be_made = isinstance(source, str) and is_plain_name(source) and bool(files.upstreams)
-    if (
-        may_be_made or not name or (files.is_dry and TEXT in name)
-    ):  # text that was made of a value that stands in
+    # Text that was made of a value that stands in.
+    if may_be_made or not name or (files.is_dry and TEXT in name):
         return None
     return name, file, told

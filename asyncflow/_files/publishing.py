@@ -82,9 +82,8 @@ class Publishing:
     def _publish(self, halfway: Path, destination: Path) -> None:
         refuse_no_file(destination)
         if halfway.is_dir():
-            if (
-                destination.is_dir()
-            ):  # published by this run before: a directory that is not empty has to go first
+            # Published by this run before: a directory that is not empty has to go first.
+            if destination.is_dir():
                 old = _unused(destination)
                 os.rename(destination, old)
                 os.rename(halfway, destination)

@@ -37,9 +37,8 @@ def lacks(cls: type, what: str) -> bool:
     try:
         if not _is_judged(cls) or getattr(cls, "__abstractmethods__", None):
             return False
-        derived = (
-            [cls] if cls.__module__ == "builtins" else _with_derived(cls)
-        )  # whose objects are of that very class
+        # Its objects are of that very class.
+        derived = [cls] if cls.__module__ == "builtins" else _with_derived(cls)
         methods = _METHODS.get(what)
         if methods is not None:
             return not any(has_method(each, name) for each in derived for name in methods)

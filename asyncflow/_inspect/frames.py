@@ -82,9 +82,8 @@ def place_of(traceback: TracebackType | None) -> RaisedAt | None:
     while traceback is not None:
         frame, at = traceback.tb_frame, traceback.tb_lasti
         filename, name = frame.f_code.co_filename, frame.f_code.co_name
-        is_lookup = (
-            name in _LOOKUPS and theirs is not None and is_library(filename)
-        )  # as a model's of pydantic
+        # Like that of a model of pydantic.
+        is_lookup = name in _LOOKUPS and theirs is not None and is_library(filename)
         if not filename.startswith(OURS) and not is_lookup:
             found = RaisedAt(frame, at, _is_raise(frame, at), False)
             if not is_library(filename):

@@ -92,16 +92,14 @@ class Dispatch:
         returned: list[Any] = []
         stop: list[Any] = []
         stopped: list[Any] = []
-        submitted = 0
         try:
             if scheduler.first_failures:
                 scheduler.first_failures, stopped = [], scheduler.first_failures
                 for block, first in stopped:
                     self._failures.stopped_at(block, first)
             told = tell_more(scheduler) if scheduler.telling else 0
-            if (
-                scheduler.ended and not scheduler.telling
-            ):  # nobody hears of an end before all know it who wait for it
+            # Nobody hears of an end before all know it who wait for it.
+            if scheduler.ended and not scheduler.telling:
                 ended = scheduler.ended[:MOST]
                 del scheduler.ended[:MOST]
                 settle = self._endings.settle
@@ -112,21 +110,7 @@ class Dispatch:
                 scheduler.returned, returned = [], scheduler.returned
                 for task in returned:
                     (self._joins if task.definition.kind == JOIN else self._blocks).resolve(task)
-            order = scheduler.order
-            for _ in range(0 if scheduler.telling and scheduler.is_cancelling else len(due)):
-                lane = scheduler.lanes.due.pop(0) if order is None else order.first_of(scheduler.lanes.due)
-                if lane.leads_to is not None:
-                    self._files.stage(scheduler.lanes.take_to_stage(lane))
-                    continue
-                if order is not None:
-                    batch = self._take_in_order(lane, order)
-                elif lane.admission is None:
-                    batch = scheduler.lanes.take(lane)
-                else:
-                    batch = self._gate.take(lane)
-                self.submit(lane, batch)
-                scheduler.lanes.taking = []
-                submitted += len(batch)
+            submitted = 0 if scheduler.telling and scheduler.is_cancelling else self._submit_due(len(due))
             if scheduler.stop:
                 scheduler.stop, stop = [], scheduler.stop
                 self._stopping.stop(stop)
@@ -138,6 +122,26 @@ class Dispatch:
             self._steps.cut_short(scheduler.lanes.taking)
             raise
         return max(submitted, len(ended), told)
+
+    def _submit_due(self, many: int) -> int:
+        """Hand over what so many of the lanes have that are due. Returns how many tasks that were."""
+        lanes, order = self._scheduler.lanes, self._scheduler.order
+        submitted = 0
+        for _ in range(many):
+            lane = lanes.due.pop(0) if order is None else order.first_of(lanes.due)
+            if lane.leads_to is not None:
+                self._files.stage(lanes.take_to_stage(lane))
+                continue
+            if order is not None:
+                batch = self._take_in_order(lane, order)
+            elif lane.admission is None:
+                batch = lanes.take(lane)
+            else:
+                batch = self._gate.take(lane)
+            self.submit(lane, batch)
+            lanes.taking = []
+            submitted += len(batch)
+        return submitted
 
     def put_in_order(self, order: Order, now: float, last: int) -> None:
         """Have all tasks stand where they belong by now, and all lanes looked at that have some.

@@ -140,9 +140,8 @@ class TaskFuture(Task, asyncio.Future[T]):
         """
         check_thread(self._run.thread, f"{self!r}.cancel()")
         stopping = self._run.stopping
-        if (
-            self.cause is not None and not self.done()
-        ):  # its end has come already: nobody can cancel it any more
+        # Its end has come already: nobody can cancel it any more.
+        if self.cause is not None and not self.done():
             stopping.end_all()
         if not _cancel(self, msg):
             return False

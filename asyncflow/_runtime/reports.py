@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Iterable
-from itertools import repeat
+from itertools import islice, repeat
 from time import perf_counter
 from typing import Any, Final
 
@@ -30,7 +30,7 @@ from .timeouts import Timeouts
 _log = logging.getLogger("asyncflow")
 _ANY: Final = 1 << 62
 _set_result: Final = asyncio.Future.set_result
-_take: Final = deque[Event].popleft
+_popleft: Final = deque[Event].popleft
 
 
 class Reports:
@@ -81,69 +81,77 @@ class Reports:
             events: the reports; those that are taken are removed.
             most: how many to take at most.
         """
-        live, record = self._scheduler.live, self.record
-        if self._scheduler.order is not None:
-            self._measure(events.copy())
         many = min(len(events), most)  # not "while events": threads may add to them for ever
+        if self._scheduler.order is not None:
+            self._measure(list(islice(events, many)))  # in one step of the interpreter, for the same reason
         now = perf_counter() if many else 0.0
         ran_ids: list[int] = []
         runs: list[tuple[float, float, str]] = []
-        task, kind = None, RAN  # while none is at hand
         try:
-            # Python looks for signals after each call of its own. These calls are made by an iterator, so that what
-            # was taken is at hand before Ctrl-C can come out of it.
-            for kind, task_id, payload in map(_take, repeat(events, many)):
-                try:
-                    if kind == RAN:
-                        ran_ids.append(task_id)
-                        runs.append(payload)
-                        continue
-                    task = live.get(task_id)
-                    if task is None:
-                        self._of_no_task(kind)
-                    elif kind == SUCCEEDED:
-                        self.succeeded(task, payload)
-                    elif kind == STARTED:
-                        self._starts.started(task, *(payload or (now, "")))
-                    elif kind == FAILED:
-                        self._failures.failed(task, payload)
-                    elif kind == CANCELLED:
-                        self._failures.stopped(task, ran_ids[-1:] == [task_id])
-                    elif kind == LOADING:
-                        if record is not None:
-                            record.loading(task_id, payload)
-                        continue
-                    else:
-                        self.given_back(task)
-                    if (
-                        record is not None
-                        and kind >= FAILED
-                        and task_id in record.running
-                        and ran_ids[-1:] != [task_id]  # else it was told just before when it ran
-                    ):
-                        record.stopped(task_id, now)
-                    kind = RAN  # noqa: PLW2901 - nothing is at hand
-                except ImpossibleTransition:
-                    # A backend that says a thing twice must not cost others their results.
-                    self.dropped += 1
-                    _log.exception("a report about %r (#%d) was dropped", task and task.name, task_id)
-                except BaseException:
-                    if kind != RAN:
-                        self._put_back(events, (kind, task_id, payload))
-                    raise
-        except BaseException as error:
-            if not _is_of_no_report(error):
-                if record is not None:
-                    record.ran(ran_ids[: len(runs)], runs, now)
-                self._steps.cut_short()
-                raise
-        try:
-            if record is not None:
-                record.ran(ran_ids, runs, now)
+            try:
+                self._take(events, many, now, ran_ids, runs)
+            finally:
+                if self.record is not None:
+                    self.record.ran(ran_ids[: len(runs)], runs, now)
             self._steps.flush()
         except BaseException:
             self._steps.cut_short()
             raise
+
+    def _take(
+        self,
+        events: deque[Event],
+        many: int,
+        now: float,
+        ran_ids: list[int],
+        runs: list[tuple[float, float, str]],
+    ) -> None:
+        """Take so many reports, or as many as there are: whoever is asked about a failure, as a `retry_on`, may ask for
+        a state, and then the rest is taken in the midst of this. When tasks ran goes into the two lists."""
+        live, record = self._scheduler.live, self.record
+        task, kind = None, RAN  # while none is at hand
+        # Python looks for signals after each call of its own. These calls are made by an iterator, so that what was
+        # taken is at hand before Ctrl-C can come out of it. The filter lets the queue pass while something is in it.
+        for kind, task_id, payload in map(_popleft, filter(None, repeat(events, many))):
+            try:
+                if kind == RAN:
+                    ran_ids.append(task_id)
+                    runs.append(payload)
+                    continue
+                task = live.get(task_id)
+                if task is None:
+                    self._of_no_task(kind)
+                elif kind == SUCCEEDED:
+                    self.succeeded(task, payload)
+                elif kind == STARTED:
+                    self._starts.started(task, *(payload or (now, "")))
+                elif kind == FAILED:
+                    self._failures.failed(task, payload)
+                elif kind == CANCELLED:
+                    self._failures.stopped(task, ran_ids[-1:] == [task_id])
+                elif kind == LOADING:
+                    if record is not None:
+                        record.loading(task_id, payload)
+                    continue
+                else:
+                    self.given_back(task)
+                # If it ran, that was told just before.
+                if (
+                    record is not None
+                    and kind >= FAILED
+                    and task_id in record.running
+                    and ran_ids[-1:] != [task_id]
+                ):
+                    record.stopped(task_id, now)
+                kind = RAN  # noqa: PLW2901 - nothing is at hand
+            except ImpossibleTransition:
+                # A backend that says a thing twice must not cost others their results.
+                self.dropped += 1
+                _log.exception("a report about %r (#%d) was dropped", task and task.name, task_id)
+            except BaseException:
+                if kind != RAN:
+                    self._put_back(events, (kind, task_id, payload))
+                raise
 
     def _of_no_task(self, kind: int) -> None:
         """A report is about a task that is unknown or over, or about no task."""
@@ -228,10 +236,3 @@ class Reports:
                 self._scheduler.started(task)
             self._timeouts.attempt_over(task)  # not its deadline: it is over when its files are there
             self._stager.publish(task, value)
-
-
-def _is_of_no_report(error: BaseException) -> bool:
-    """Whether it says that there is no report left: whoever was asked about a failure, as a `retry_on`, may have asked
-    for a state, and then the rest was taken."""
-    traceback = error.__traceback__
-    return isinstance(error, IndexError) and traceback is not None and traceback.tb_next is None

@@ -53,7 +53,7 @@ from .mending import Mending
 from .places import Places
 from .renewals import Renewals
 from .reports import Reports
-from .scope import SCOPE
+from .scope import SCOPE, Scope
 from .services import Services
 from .starts import Starts
 from .step_loop import StepLoop
@@ -286,12 +286,7 @@ class Run:
             or scope is not burst.scope
             or code is not site.code
         ):
-            if scope is not burst.scope:
-                if self.scheduler.has_stopped:
-                    refuse_if_stopped(self.scheduler, burst, definition.name, owner)
-                burst.scope, burst.snapshot = scope, None
-            workflow = scope.workflow_of(self.engine) if scope.workflows else None
-            site = self._turn(number, CallSite(definition, lane, self, workflow, code, at), owner)
+            site = self._turn(number, definition, lane, scope, owner, code, at)
         if len(snapshot) == scope.variables:  # nobody has set others: one does for all calls of a burst
             if burst.snapshot is None:
                 burst.snapshot = snapshot
@@ -324,13 +319,28 @@ class Run:
             self.steps.flush_soon()
         return task
 
-    def _turn(self, number: int, site: CallSite, owner: Task | None) -> CallSite:
+    def _turn(
+        self,
+        number: int,
+        definition: Definition,
+        lane: Lane,
+        scope: Scope,
+        owner: Task | None,
+        code: CodeType | None,
+        at: int,
+    ) -> CallSite:
         """A call is made elsewhere than the one before, or is the first of a burst."""
-        self.burst.site = site
+        burst, order = self.burst, self.scheduler.order
+        if scope is not burst.scope:
+            if self.scheduler.has_stopped:
+                refuse_if_stopped(self.scheduler, burst, definition.name, owner)
+            burst.scope, burst.snapshot = scope, None
+        workflow = scope.workflow_of(self.engine) if scope.workflows else None
+        site = burst.site = CallSite(definition, lane, self, workflow, code, at)
         if self.record is not None:
             self.record.turn(number, site, owner, perf_counter())
-        if self.scheduler.order is not None:
-            self.scheduler.order.passes(self.loop.time(), number - 1)
+        if order is not None:
+            order.passes(self.loop.time(), number - 1)
         return site
 
     def moved(self, task: Task, code: CodeType, at: int) -> None:

@@ -155,9 +155,8 @@ class ExecutorBackend(ExecutionBackend):
             report([(FAILED, task_id, error)])
         else:
             outcome, seconds, worker = future.result()
-            now = (
-                perf_counter()
-            )  # another machine's clock may be another one: what it took is all that counts
+            # Another machine's clock may be another one: what it took is all that counts.
+            now = perf_counter()
             succeeded, payload = outcome if isinstance(outcome, tuple) else _unpacked(outcome)
             ran = (RAN, task_id, (now - seconds, now, worker))
             report([ran, (SUCCEEDED if succeeded else FAILED, task_id, payload)])

@@ -218,9 +218,8 @@ class _WorkerThreads:
             succeeded, value = self._run(me, work, args, kwargs, link)
             if link is None or not succeeded:
                 return
-            if (
-                type(value) in UNFIT or self._waiting.pop(link.id, None) is None
-            ):  # no value to go on; cancelled
+            # No value to go on; cancelled.
+            if type(value) in UNFIT or self._waiting.pop(link.id, None) is None:
                 del self._running[me]
                 self._report(self._given_back(link))
                 return

@@ -30,9 +30,8 @@ def skipped_with(tasks: Sequence[PlannedTask], edges: Iterable[Edge]) -> list[Pl
     while left:
         each = left.pop()
         for other in (*after[each], *(after[-each] if each not in own else ())):
-            if (
-                other not in found and other != around[each]
-            ):  # a block that has begun, and waits for what is inside
+            # A block that has begun, and waits for what is inside.
+            if other not in found and other != around[each]:
                 found.add(other)
                 left.append(other)
     return [task for task in tasks if task.id in found - own]

@@ -31,9 +31,8 @@ def found_anew(name: str) -> bool:
 
 def _found_anew(name: str, spec: Any) -> bool:
     parent = name.rpartition(".")[0]
-    if (
-        spec is None or spec.name != name
-    ):  # what a package has made of its own, as `six.moves`, or an extension
+    # What a package has made of its own, as `six.moves`, or an extension.
+    if spec is None or spec.name != name:
         return _has_package(parent)
     if spec.origin in _BUILT_IN:
         return True
