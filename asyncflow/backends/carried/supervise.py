@@ -16,9 +16,10 @@ import sys
 import threading
 import weakref
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from typing import Final
 
+from ..process.interpreter import flags
 from .lease import Lease
 
 _TAIL: Final = 2_000  # bytes of what it has written to its standard error
@@ -73,10 +74,14 @@ class Supervised:
 
         Raises:
             OSError: there is no such interpreter, or no process more can be started.
+            RuntimeError: it was started already.
         """
-        self._errors = os.memfd_create("asyncflow-agent-stderr", os.MFD_CLOEXEC)
-        try:
-            self._process = subprocess.Popen(
+        if self._process is not None:
+            raise RuntimeError("this agent was started already: make another one")
+        with ExitStack() as undo:
+            self._errors = os.memfd_create("asyncflow-agent-stderr", os.MFD_CLOEXEC)
+            undo.callback(os.close, self._errors)
+            process = subprocess.Popen(
                 command(self._python) if self._command is None else [*self._command],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
@@ -85,15 +90,16 @@ class Supervised:
                 env=None if self._environment is None else dict(self._environment),
                 start_new_session=True,  # Ctrl-C in a terminal is for the engine, which then decides
             )
-        except BaseException:
-            os.close(self._errors)
-            raise
+            undo.callback(process.wait)
+            undo.callback(process.kill)
+            self._pidfd = os.pidfd_open(process.pid)
+            undo.pop_all()
+        self._process = process
         _ALL.add(self)
-        self._pidfd = os.pidfd_open(self._process.pid)
-        assert self._process.stdin is not None
+        assert process.stdin is not None
         with suppress(BrokenPipeError):  # it has ended already, and `wait` tells how
-            self._process.stdin.write(self._lease.to_text().encode() + b"\n")
-            self._process.stdin.flush()
+            process.stdin.write(self._lease.to_text().encode() + b"\n")
+            process.stdin.flush()
 
     @property
     def pid(self) -> int:
@@ -221,6 +227,7 @@ def command(python: str = sys.executable) -> list[str]:
     # this program leads to.
     folders: list[object] = [*sys.path]
     path = [folder for folder in folders if isinstance(folder, str)]
-    where = f"import sys; sys.path[:] = {path!r}; " if python == sys.executable else ""
+    is_same = python == sys.executable
+    where = f"import sys; sys.path[:] = {path!r}; " if is_same else ""
     run = f"{where}import runpy; runpy.run_module('asyncflow.agent', run_name='__main__', alter_sys=True)"
-    return [python, "-P", "-c", run, "--lease", "-"]
+    return [python, *(flags() if is_same else ()), "-P", "-c", run, "--lease", "-"]
