@@ -19,12 +19,16 @@ from contextvars import Context
 from types import MappingProxyType
 from typing import Any, ClassVar, Final, Protocol
 
+from ._core.carried_files import FILE, FOLDER, LINK, CarriedFiles, Entry
 from ._worker.chain import PREVIOUS
 
 __all__ = [
     "CANCELLED",
     "FAILED",
+    "FILE",
+    "FOLDER",
     "INTERRUPTED",
+    "LINK",
     "LOADING",
     "PREVIOUS",
     "RAN",
@@ -32,7 +36,9 @@ __all__ = [
     "STARTED",
     "SUCCEEDED",
     "WAITS",
+    "CarriedFiles",
     "Concurrency",
+    "Entry",
     "Event",
     "ExecutionBackend",
     "Report",
@@ -143,6 +149,13 @@ class Work(Protocol):
         gives no value, RETURNED. To be read before this one is reported over."""
 
     @property
+    def carried(self) -> CarriedFiles | None:
+        """For a backend that `carries_files`: what it has to bring to it before it begins, and back before it is
+        reported to have succeeded. None for nearly all work. Paths in its own directory that are among the
+        arguments become what they are there when they are unpickled where `asyncflow._worker.paths.SANDBOXES` leads to
+        it."""
+
+    @property
     def example(self) -> object:
         """For a backend that does not run it: what its user says that its value would be, or, if that can be called,
         what makes one of the arguments; `...` if they have not said."""
@@ -193,7 +206,12 @@ class ExecutionBackend(ABC):
     stages_files: ClassVar[bool] = True
     """Whether the files that tasks declare are brought to them, and what they make is looked for."""
     shares_filesystem: ClassVar[bool] = True
-    """Whether a path means the same there as here. Where it does not, tasks that declare files are refused."""
+    """Whether a path means the same there as here. Where it does not, tasks that declare files are refused, if it does
+    not carry files."""
+    carries_files: ClassVar[bool] = False
+    """Whether it brings files to where the work is done, and back, as `Work.carried` says. The engine then copies
+    nothing itself; commands can run there, too. If it has found that paths mean the same there, it may say so in
+    `shares_filesystem`, which spares the checksums."""
     amounts: Mapping[str, float] = MappingProxyType({})
     """How much it has of what tasks need, by name: cores, memory in bytes, gpus, and whatever else. Of what is not here
     its tasks have what the engine was given."""

@@ -22,6 +22,7 @@ from .retries import Attempt, Retries
 from .states import KEPT, LEGAL, NOW, PENDING, STATES, STEP, State, state_of, steps_of
 
 if TYPE_CHECKING:
+    from .carried_files import CarriedFiles
     from .lanes import Lane
     from .order import Rank
     from .services import Service
@@ -322,6 +323,12 @@ class Task:
     def is_coroutine(self) -> bool:
         """Whether the function is an ``async def``."""
         return self.site.definition.is_coroutine
+
+    @property
+    def carried(self) -> CarriedFiles | None:
+        """The files that its backend is to bring to it and back."""
+        files = None if self.rare is None else self.files
+        return None if files is None else files.carried
 
     @property
     def timeout(self) -> float | None:

@@ -79,7 +79,7 @@ def _copy_tree(source: str, target: str, wanted: Callable[[], bool]) -> None:
             entries = list(listing)
         for entry in entries:
             copied = os.path.join(there, entry.name)
-            if entry.is_symlink() and (_stays(entry.path, root) or not os.path.exists(entry.path)):
+            if entry.is_symlink() and (stays(entry.path, root) or not os.path.exists(entry.path)):
                 os.symlink(os.readlink(entry.path), copied)
             elif entry.is_symlink() and entry.is_dir():
                 followed = os.path.realpath(entry.path)
@@ -92,7 +92,7 @@ def _copy_tree(source: str, target: str, wanted: Callable[[], bool]) -> None:
         shutil.copystat(here, there)
 
 
-def _stays(link: str, root: str) -> bool:
+def stays(link: str, root: str) -> bool:
     """Whether a link leads to the same in a copy of the root as in the root."""
     return not os.path.isabs(os.readlink(link)) and is_inside(link, root)
 

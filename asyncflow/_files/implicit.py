@@ -38,16 +38,29 @@ def bring_left(
         ValueError: two commands have left files of one name.
     """
     assert files.sandbox is not None
-    for name, left in all_left(_of_each(files.upstreams), is_hidden).items():
+    for name, (left, is_link) in visible_left(files, is_hidden).items():
         target = place(name)
-        if os.path.islink(left.path) and _stays_a_link(left.path, left.path.removesuffix(name)):
+        if is_link:
             os.symlink(os.readlink(left.path), target)
-        elif os.path.exists(left.path):
-            _copy(left, name, target, wanted)
         else:
-            continue  # what is written through it would come to be where it leads
+            _copy(left, name, target, wanted)
         for inside, _, stamp in walk(files.sandbox, name):  # more than one, if a link led to a directory
             files.brought[inside] = stamp, replace(left, path=left.path + inside.removeprefix(name))
+
+
+def visible_left(files: TaskFiles, is_hidden: Callable[[str], bool]) -> dict[str, tuple[Left, bool]]:
+    """What commands have left that a task is to have in its sandbox, by name, and whether it stays a link.
+
+    Raises:
+        ValueError: two commands have left files of one name.
+    """
+    found = {}
+    for name, left in all_left(_of_each(files.upstreams), is_hidden).items():
+        is_link = os.path.islink(left.path) and _stays_a_link(left.path, left.path.removesuffix(name))
+        # Of a link that leads elsewhere to nothing, what is written through it would come to be where it leads.
+        if is_link or os.path.exists(left.path):
+            found[name] = left, is_link
+    return found
 
 
 def walk(sandbox: Path, inside: str = "") -> Iterator[tuple[str, str, Stamp]]:
@@ -91,6 +104,10 @@ def _left_by(maker: TaskFiles) -> dict[str, Left]:
                     inner for _, inner, _ in walk(maker.sandbox, str(path.relative_to(maker.sandbox)))
                 }
         there = {name: (path, stamp) for name, path, stamp in walk(maker.sandbox)}
+        for name in maker.untouched:  # where it ran, and it did not come back
+            stamp, left = maker.brought[name]
+            if left is not None:
+                there.setdefault(name, (left.path, stamp))
         maker.left = left_behind(maker.label, there, maker.brought, outputs)
     return maker.left
 

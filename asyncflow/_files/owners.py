@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from secrets import token_hex
 from typing import Final
 
 from .copying import remove
@@ -28,7 +29,22 @@ def write_owner(root: Path, keep: str) -> None:
     """Say that a directory is this process's, and whose sandboxes stay in it."""
     with suppress(OSError):  # who cannot say it, as on a full disk, is never swept
         said = {"host": socket.gethostname(), "keep": keep, "name": root.name, **_process(os.getpid())}
+        said["word"] = token_hex(16)
         (root / OWNER).write_text(json.dumps(said))
+
+
+def word_of(root: str | Path) -> str:
+    """The random word by which it is known whether somebody elsewhere sees the same directory of a run; empty if there
+    is none."""
+    try:
+        return str(json.loads(Path(root, OWNER).read_text())["word"])
+    except (OSError, ValueError, LookupError, TypeError):
+        return ""
+
+
+def is_run_of(root: str | Path, word: str) -> bool:
+    """Whether the directory of a run that has this word is seen here, and can be written to."""
+    return bool(word) and word_of(root) == word and os.access(root, os.W_OK | os.X_OK)
 
 
 def sweep(folder: Path, prefix: str, stopped: Callable[[], bool]) -> None:

@@ -8,16 +8,14 @@ import tempfile
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from .._core.files import OutputFile
 from ..errors import StagingError
-from .copying import Unwanted, copy, is_inside, remove
+from .copying import Unwanted, copy, remove
 from .destinations import refuse_no_file
-from .implicit import stamp_of
+from .made import made
 from .task_files import TaskFiles
-
-_SHOWN: Final = 20  # files that an error lists
 
 
 class Publishing:
@@ -98,21 +96,9 @@ def _unused(destination: Path) -> Path:
 
 
 def _made(files: TaskFiles, output: OutputFile) -> Any:
-    sandbox = files.sandbox
-    assert sandbox is not None
-    if output.is_glob:
-        found = [path for path in sorted(sandbox.glob(output.name)) if not _is_as_brought(path, files)]
-    else:
-        found = [sandbox / output.name]
-    for path in found:
-        if not path.exists():
-            raise StagingError(f"{files.label} did not make its output {output.name!r}.\n  {_there(sandbox)}")
-        if not is_inside(path, sandbox):
-            raise StagingError(
-                f"{files.label}: its output {output.name!r} is a link that leads out of the sandbox"
-            )
-    if not found:
-        raise StagingError(f"{files.label} made no file {output.name!r}.\n  {_there(sandbox)}")
+    assert files.sandbox is not None
+    brought = {name: stamp for name, (stamp, _) in files.brought.items()}
+    found = made(files.label, files.sandbox, output.name, brought)
     return found if output.is_glob else found[0]
 
 
@@ -121,17 +107,3 @@ def _size(path: Path) -> int:
     return sum(
         each.stat().st_size for each in (path.rglob("*") if path.is_dir() else [path]) if each.is_file()
     )
-
-
-def _is_as_brought(path: Path, files: TaskFiles) -> bool:
-    assert files.sandbox is not None
-    brought = files.brought.get(str(path.relative_to(files.sandbox)))
-    with suppress(OSError):
-        return brought is not None and brought[0] == stamp_of(path)
-    return False
-
-
-def _there(sandbox: Path) -> str:
-    names = sorted(str(path.relative_to(sandbox)) for path in sandbox.rglob("*"))
-    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return f"There is: {', '.join(names[:_SHOWN]) or 'nothing'}{more}"

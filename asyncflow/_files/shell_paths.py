@@ -7,6 +7,7 @@ from pathlib import PosixPath
 from typing import Final
 
 from .._core.names_in_commands import is_plain_path
+from .._worker.paths import path_here
 
 
 class ShellPath(PosixPath):
@@ -27,3 +28,8 @@ class ShellPaths(list[ShellPath]):
 
     def __format__(self, spec: str) -> str:
         return " ".join(format(path, spec) for path in self)
+
+
+def shell_path_here(task_id: int, home: str, name: str) -> ShellPath:
+    """The path of a file in the sandbox of a task, where that runs; as `path_here`."""
+    return ShellPath(path_here(task_id, home, name))

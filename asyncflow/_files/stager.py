@@ -25,6 +25,7 @@ from .._core.files import (
 from .._core.task import Task
 from ..errors import StagingError
 from .aside import aside
+from .carrying import StageInFar
 from .claims import Claims
 from .copying import Unwanted
 from .names_ahead import refuse_collisions, refuse_missing
@@ -48,6 +49,9 @@ class Tasks(Protocol):
 
     def want_outputs(self, task: Task) -> bool:
         """Whether a task still is to end with what it has made."""
+
+    def shares_files(self, task: Task) -> bool:
+        """Whether a path means the same where a task runs, as far as that is known."""
 
     def are_over(self, tasks: Sequence[Task]) -> bool:
         """Whether none of them will make anything any more."""
@@ -95,7 +99,12 @@ class Stager:
     # -- calls --------------------------------------------------------------------------------------------
 
     def called(
-        self, task: Task, dependencies: Sequence[Task], given: Sequence[File], is_staged: bool
+        self,
+        task: Task,
+        dependencies: Sequence[Task],
+        given: Sequence[File],
+        is_staged: bool,
+        is_carried: bool,
     ) -> bool:
         """Take note of a call that runs a command or declares files, and tell whether there is anything to bring.
 
@@ -104,6 +113,7 @@ class Stager:
             dependencies: whose files it may want.
             given: the files among its arguments.
             is_staged: whether files are staged where it is to run.
+            is_carried: whether the backend brings them there.
 
         Raises:
             StagingError: another task that is not over publishes to the same place, no file can be there, or it is
@@ -122,6 +132,7 @@ class Stager:
             is_dry=self._sandboxes is None or not is_staged,
             is_open=bool(task.holes),
             is_service=task.definition.is_service,
+            is_carried=is_carried,
             upstreams=[each.files for each in dependencies if each.files is not None],
         )
         inherits_any = self._implicit and any(each.hands_on_all for each in files.upstreams)
@@ -133,7 +144,8 @@ class Stager:
         if dependencies and tell_all and not (files.is_dry or inherits_any):
             refuse_missing(files, inputs, self._claims.makers)
         self._claims.declare(task, outputs)
-        if files.is_dry or not (given or (inherits_any and files.is_command)):
+        is_wanted = given or (files.is_command and (inherits_any or is_carried))
+        if files.is_dry or not is_wanted:
             files.upstreams = ()
             return False
         return True
@@ -175,8 +187,14 @@ class Stager:
             return self._tasks.want_inputs(task) and not self._stopped.is_set()
 
         assert self._sandboxes is not None
-        task.files.sandbox = self._sandboxes.make(task)
-        return StageIn(task.files, fetched, self._implicit, self._claims.makers, wanted).all(found)
+        files: TaskFiles = task.files
+        files.sandbox = self._sandboxes.make(task)
+        how = files, fetched, self._implicit, self._claims.makers, wanted
+        if files.is_carried:
+            hashes = not self._tasks.shares_files(task)
+            keeps = self._sandboxes.keeps_failed
+            return StageInFar(*how, task_id=task.id, hashes=hashes, keeps_failed=keeps).all(found)
+        return StageIn(*how).all(found)
 
     # -- out ----------------------------------------------------------------------------------------------
 

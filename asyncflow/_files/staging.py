@@ -13,15 +13,16 @@ import re
 from collections.abc import Callable, Hashable, Mapping
 from functools import partial
 from pathlib import Path, PosixPath
-from typing import Any, Final
+from typing import Final
 
 from .._core import urls
 from .._core.files import Declared, File, InputFile, OutputFile, hides, made_upstream, name_in_sandbox
 from .._core.names_in_commands import is_plain, unplain
 from ..errors import StagingError
-from .copying import Unwanted, copy, is_inside
+from .copying import Unwanted, copy
 from .destinations import local_path
 from .implicit import bring_left, left_under, walk
+from .made import place
 from .names_ahead import missing
 from .output_path import plain_path
 from .shell_paths import ShellPath, ShellPaths
@@ -71,52 +72,71 @@ class StageIn:
             StagingError: something is not there or is not what it should be, or two have one name.
             Unwanted: nobody wants it any more.
         """
-        files, sandbox = self._files, self._sandbox
-        path_class: Any = ShellPath if files.is_command else Path
-        paths_class: Any = ShellPaths if files.is_command else list
+        files = self._files
         staged: dict[int, object] = {}
         for each in found.inputs:
             try:
                 source = self._source(each)
                 if isinstance(source, Path):
-                    staged[id(each)] = path_class(sandbox / self._bring(each, source))
+                    staged[id(each)] = self._path(self._bring(each, source))
                 else:
-                    names = [self._bring(each, path) for path in source]
-                    staged[id(each)] = paths_class(path_class(sandbox / name) for name in names)
+                    paths = [self._path(self._bring(each, path)) for path in source]
+                    staged[id(each)] = ShellPaths(paths) if files.is_command else paths  # type: ignore[arg-type]
             except (OSError, ValueError, TypeError, ImportError) as error:
                 raise StagingError(f"{files.label}: {_why(each, error)}") from error
         try:
             for name in found.outputs:
-                _place(sandbox, name, is_file=False)
+                self._make_room(name)
             if self._implicit and files.is_command:
-                is_hidden = partial(hides, [*self._taken, *found.outputs])
-                bring_left(files, is_hidden, partial(_place, sandbox), self._wanted)
+                self._bring_left(partial(hides, [*self._taken, *found.outputs]))
         except (OSError, ValueError) as error:
             raise StagingError(f"{files.label}: {error}") from error
         if files.is_command:
             outputs = found.outputs.items()
             named = [name for name, each in outputs if not each.is_glob or not is_plain(_bare(name))]
-            files.unplain = unplain(str(sandbox), [*named, *files.brought])
+            files.unplain = self._unplain([*named, *files.brought])
 
         def path_of(file: File) -> object:
-            return path_class(sandbox / file.name) if isinstance(file, OutputFile) else staged[id(file)]
+            return self._path(file.name) if isinstance(file, OutputFile) else staged[id(file)]
 
         return path_of
+
+    def _path(self, name: str) -> Path:
+        """What the task is given for a file of its sandbox."""
+        return (ShellPath if self._files.is_command else Path)(self._sandbox / name)
+
+    def _make_room(self, output: str) -> None:
+        """Make the directory that an output goes to."""
+        place(self._sandbox, output, is_file=False)
+
+    def _bring_left(self, is_hidden: Callable[[str], bool]) -> None:
+        """Bring what commands before have made without declaring it."""
+        bring_left(self._files, is_hidden, partial(place, self._sandbox), self._wanted)
+
+    def _unplain(self, names: list[str]) -> dict[str, str]:
+        """What may stand in the command only as quoted, of files of such names."""
+        return unplain(str(self._sandbox), names)
 
     def _bring(self, given: InputFile, source: Path) -> str:
         """Copy one file or directory, and tell what it is called in the sandbox."""
         told = urls.shown(given.source) if isinstance(given.source, str) else str(source)
         is_new = (given.name or source.name) not in self._taken
         name = name_in_sandbox(given.name or source.name, os.path.normpath(source), told, self._taken)
-        target = _place(self._sandbox, name)
         if is_new:
-            copy(source, target, self._wanted)
-        if given.sha256 is not None:  # of the copy, which nobody else can change
-            _verify(target, told, given.sha256.lower(), self._wanted)
-        if is_new:
-            brought = ((found, (stamp, None)) for found, _, stamp in walk(self._sandbox, name))
-            self._files.brought.update(brought)
+            self._put(source, name)
+        if given.sha256 is not None:
+            _verify(self._seen(source, name), told, given.sha256.lower(), self._wanted)
         return name
+
+    def _put(self, source: Path, name: str) -> None:
+        """Have a file or directory under a name in the sandbox."""
+        copy(source, place(self._sandbox, name), self._wanted)
+        brought = ((found, (stamp, None)) for found, _, stamp in walk(self._sandbox, name))
+        self._files.brought.update(brought)
+
+    def _seen(self, source: Path, name: str) -> Path:
+        """The file of which a checksum tells what the task is given: the copy, which nobody else can change."""
+        return self._sandbox / name
 
     def _source(self, given: InputFile) -> Path | list[Path]:
         upstreams = self._files.upstreams
@@ -159,20 +179,6 @@ def _verify(path: Path, told: str, sha256: str, wanted: Callable[[], bool]) -> N
         raise ValueError(
             f"{told!r} is not what it should be: its sha256 is {made.hexdigest()}, and {sha256} was asked for"
         )
-
-
-def _place(sandbox: Path, name: str, is_file: bool = True) -> Path:
-    """The path of a new file, whose directory is there; of a glob, as much of it as is no pattern."""
-    target = sandbox / name
-    if "/" not in name:
-        return target
-    folder = target.parent
-    while not is_file and OutputFile.is_pattern(str(folder.relative_to(sandbox))):
-        folder = folder.parent
-    folder.mkdir(parents=True, exist_ok=True)
-    if not is_inside(folder, sandbox):
-        raise ValueError(f"{name!r} leads out of the sandbox through a link")
-    return target
 
 
 def _bare(pattern: str) -> str:

@@ -67,9 +67,10 @@ class Files:
         """Take a call that runs a command or has files among its arguments; it may be refused for them."""
         places = self._places
         try:
-            if not task.definition.is_command:
-                places.check_files(task)
-            has_to_wait = self.stager.called(task, dependencies, given, places.stages(task.lane))
+            places.check_files(task)
+            has_to_wait = self.stager.called(
+                task, dependencies, given, places.stages(task.lane), places.carries(task.lane)
+            )
         except BaseException:
             self._wiring.call_off(task)
             raise
@@ -90,6 +91,10 @@ class Files:
     def want_outputs(self, task: Task) -> bool:
         """Whether a task still is to end with what it has made; on any thread."""
         return task.story & NOW == RUNNING
+
+    def shares_files(self, task: Task) -> bool:
+        """Whether a path means the same where a task runs, as far as that is known; on any thread."""
+        return self._places.shares_files(task.lane)
 
     def are_over(self, tasks: Sequence[Task]) -> bool:
         """Whether none of them will make anything any more."""

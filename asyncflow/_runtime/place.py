@@ -26,6 +26,10 @@ class Place(Protocol):
         """Whether a path means the same there as here."""
 
     @property
+    def carries_files(self) -> bool:
+        """Whether it brings files to where tasks run."""
+
+    @property
     def workers(self) -> int | None:
         """How many tasks can run at once; None if that is not known, or not limited."""
 
@@ -44,5 +48,6 @@ class Local:
     reports_starts = True
     stages_files = True
     shares_filesystem = True
+    carries_files = False
     workers: int | None = None
     waits: str | None = None

@@ -260,6 +260,15 @@ class Places:
         """Whether tasks of a lane are to have their files."""
         return self.behind[lane].stages_files
 
+    def carries(self, lane: Lane) -> bool:
+        """Whether where tasks of a lane run their files are brought by the backend."""
+        place = self.behind[lane]
+        return place.stages_files and place.carries_files
+
+    def shares_files(self, lane: Lane) -> bool:
+        """Whether a path means the same where tasks of a lane run, as far as that is known; on any thread."""
+        return self.behind[lane.leads_to or lane].shares_filesystem
+
     def check_files(self, task: Task) -> None:
         """Refuse a task that has files and is to run where they are not.
 
@@ -267,7 +276,7 @@ class Places:
             StagingError: the place neither shares this machine's files nor can they be carried there.
         """
         place = self.behind[task.lane]
-        if place.stages_files and not place.shares_filesystem:
+        if place.stages_files and not (place.shares_filesystem or place.carries_files):
             raise StagingError(
                 f"{task.name!r} (#{task.id}) declares files, and {task.lane.place} does not share the files of this "
                 "machine.\n  Name a backend that does:  .with_options(backend=...); or pass what is in the files"

@@ -34,6 +34,7 @@ class Contract(Raw):
             "reports_runs",
             "stages_files",
             "shares_filesystem",
+            "carries_files",
         ):
             assert isinstance(getattr(self.backend, capability), bool), capability
         assert self.backend.takes_coroutines or not self.backend.runs_coroutines

@@ -173,7 +173,7 @@ class Failures(Conformance):
             bool(number % 3) for number in range(300)
         ]
 
-    @applies(stages_files=True, shares_filesystem=False)
+    @applies(stages_files=True, shares_filesystem=False, carries_files=False)
     async def test_files_are_refused_in_words_where_those_of_this_machine_are_not(
         self, engine: Engine, tmp_path: Path
     ) -> None:

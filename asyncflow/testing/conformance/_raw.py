@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
 
-from ...backend import LOADING, RAN, STARTED, SUCCEEDED, Event, Work
+from ...backend import LOADING, RAN, STARTED, SUCCEEDED, CarriedFiles, Event, Work
 from .. import bad_tasks as bad
 from ._base import Conformance
 
@@ -34,6 +34,7 @@ class Piece:
     link: Work | None = None
     example: Any = ...
     returns: type | None = None
+    carried: CarriedFiles | None = None
     id: int = field(default_factory=lambda: next(_ids))
     is_tagged: bool = True
 

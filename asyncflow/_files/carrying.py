@@ -1,0 +1,120 @@
+"""Files of tasks that run where the files of this machine are not: nothing is copied here. What has to be there is
+noted, and the backend brings it; the function gets paths that become those of its sandbox there when they are sent."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path, PosixPath
+from typing import Final
+
+from .._core.carried_files import FILE, FOLDER, LINK, CarriedFiles, Entry
+from .._core.files import Declared, File
+from .._worker.paths import path_here
+from .digests import DIGESTS
+from .entries import entries_of, entry_at
+from .implicit import visible_left
+from .shell_paths import shell_path_here
+from .staging import StageIn
+
+STREAMS: Final = ("stdout", "stderr")
+_EVIDENCE: Final = 16 << 20  # bytes of what a failed task has left that come back at most
+
+
+class CarriedPath(PosixPath):
+    """The path of a file in a task's sandbox. Sent to where the task runs, it is the path in its sandbox there."""
+
+    SHOWN_AS_PATH: Final = True  # in errors, as other paths are: showing it runs no code of a user's
+    _place: tuple[int, str, str] | None = None  # number of the task, its sandbox here, and the name in it
+    _is_of_command: bool = False
+
+    @classmethod
+    def of(cls, task_id: int, sandbox: Path, name: str, is_of_command: bool) -> CarriedPath:
+        """The path of that name in the sandbox of a task."""
+        made = cls(sandbox / name)
+        made._place = task_id, str(sandbox), name
+        made._is_of_command = is_of_command
+        return made
+
+    def __repr__(self) -> str:
+        return f"PosixPath({str(self)!r})"
+
+    def __reduce__(self) -> tuple[object, ...]:
+        if self._place is None:
+            return Path, (str(self),)
+        return (shell_path_here if self._is_of_command else path_here), self._place
+
+
+class StageInFar(StageIn):
+    """Notes what has to be where a task runs, and brings nothing.
+
+    Args:
+        args: as for `StageIn`.
+        task_id: number of the task.
+        hashes: whether checksums are worked out now.
+        keeps_failed: whether what it leaves is to be looked into if it fails.
+    """
+
+    def __init__(self, *args: object, task_id: int, hashes: bool, keeps_failed: bool) -> None:
+        super().__init__(*args)  # type: ignore[arg-type]
+        self._task_id = task_id
+        self._hashes = hashes
+        self._evidence = _EVIDENCE if keeps_failed else 0
+        self._entries: dict[str, Entry] = {}
+
+    def all(self, found: Declared) -> Callable[[File], object]:
+        path_of = super().all(found)
+        files = self._files
+        inputs = sorted(self._entries.values(), key=lambda each: each.name.split("/"))
+        files.carried = CarriedFiles(
+            files.label,
+            str(self._sandbox),
+            tuple(map(self._hashed, inputs)),
+            tuple(found.outputs),
+            self._implicit and files.is_command,
+            _beside(self._sandbox) if files.is_command else {},
+            self._evidence,
+        )
+        return path_of
+
+    def _hashed(self, entry: Entry) -> Entry:
+        if entry.kind != FILE:
+            return entry
+        digest = DIGESTS.of(entry.source, self._wanted) if self._hashes else DIGESTS.known(entry.source)
+        return entry._replace(digest=digest)
+
+    def _path(self, name: str) -> Path:
+        return CarriedPath.of(self._task_id, self._sandbox, name, self._files.is_command)
+
+    def _make_room(self, output: str) -> None:
+        pass  # that is done where it runs
+
+    def _put(self, source: Path, name: str) -> None:
+        for entry in entries_of(source, name):
+            self._note(entry)
+            if entry.kind in (FILE, LINK):
+                self._files.brought[entry.name] = (entry.changed, entry.size), None
+
+    def _seen(self, source: Path, name: str) -> Path:
+        return source
+
+    def _bring_left(self, is_hidden: Callable[[str], bool]) -> None:
+        for name, (left, is_link) in visible_left(self._files, is_hidden).items():
+            for entry in [entry_at(left.path, name)] if is_link else entries_of(Path(left.path), name):
+                self._note(entry)
+                if entry.kind in (FILE, LINK):
+                    maker = replace(left, path=left.path + entry.name.removeprefix(name))
+                    self._files.brought[entry.name] = (entry.changed, entry.size), maker
+
+    def _note(self, entry: Entry) -> None:
+        known = self._entries.setdefault(entry.name, entry)
+        if known is not entry and not known.kind == entry.kind == FOLDER:
+            raise FileExistsError(f"two things would be called {entry.name!r} in the sandbox")
+
+    def _unplain(self, names: list[str]) -> dict[str, str]:
+        return {}  # it goes by the sandbox there
+
+
+def _beside(sandbox: Path) -> Mapping[str, str]:
+    return {stream: os.fspath(sandbox.with_name(f"{sandbox.name}.{stream}")) for stream in STREAMS}

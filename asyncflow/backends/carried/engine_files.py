@@ -1,0 +1,230 @@
+"""The engine's side of files that travel to one agent: what goes along with a call, and what comes back."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Coroutine, Mapping, Sequence
+from pathlib import Path
+
+from ..._core.carried_files import FILE, CarriedFiles, Entry, Plain, entry_of
+from ..._files.aside import aside
+from ..._files.copying import Unwanted, copy, remove
+from ..._files.digests import DIGESTS as KNOWN
+from ..._files.entries import replace_all
+from ..._files.owners import word_of
+from ...backend import Work
+from ...errors import StagingError
+from .node_files import DIGESTS, MADE, NOT_MADE, OVER, SHARES, TOLD
+from .transfers import KINDS, Into, Send, Transfers
+
+_Made = tuple[list[Entry], list[Entry], tuple[str, ...]]
+
+
+class EngineFiles:
+    """The files of the tasks that one agent has.
+
+    Args:
+        send: sends a message to it.
+        host: where it is, for messages.
+        shares_files: whether it sees this machine's files under the same paths; None to have it find out.
+    """
+
+    def __init__(self, send: Send, host: str, shares_files: bool | None = None) -> None:
+        self._send = send
+        self._host = host
+        self.shares_files = shares_files
+        """Whether it sees this machine's files under the same paths; None as long as that is not known."""
+        self._is_told = shares_files
+        self._transfers = Transfers(send, self)
+        self._given: dict[int, CarriedFiles] = {}
+        self._made: dict[int, _Made | str] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._words: dict[str, str] = {}  # of the directories of runs
+
+    # -- before a task --------------------------------------------------------------------------------------
+
+    def manifest(self, work: Work) -> Plain | None:
+        """What goes along with a call, as plain data; None if it has no files.
+
+        Args:
+            work: that is sent to the agent.
+        """
+        files = work.carried
+        if files is None:
+            return None
+        self._given[work.id] = files
+        self._made.pop(work.id, None)
+        run = os.path.dirname(files.sandbox)
+        if run not in self._words:
+            self._words[run] = word_of(run)
+        return files.plain(), self._words[run], self._is_told
+
+    def path_of(self, task_id: int, digest: bytes) -> Path:
+        """Where a content is that belongs to what a task reads."""
+        files = self._given.get(task_id)
+        for entry in () if files is None else files.inputs:
+            if entry.digest == digest:
+                return Path(entry.source)
+        raise LookupError(digest.hex())
+
+    async def _tell_digests(self, task_id: int) -> None:
+        files = self._given.get(task_id)
+        if files is None:
+            self._send((TOLD, task_id, "it is not wanted any more"))
+            return
+        try:
+            digests = await aside(lambda: tuple(KNOWN.of(each.source) for each in files.unknown))
+        except (OSError, Unwanted) as error:
+            self._send((TOLD, task_id, f"{files.label}: an input could not be read: {error}"))
+            return
+        if task_id in self._given:
+            self._given[task_id] = files.with_digests(digests)
+        self._send((TOLD, task_id, digests))
+
+    # -- after it -------------------------------------------------------------------------------------------
+
+    async def outputs(self, work: Work, succeeded: bool = True) -> None:
+        """Have here what a task has made, after the agent has told that it is over.
+
+        Args:
+            work: the task.
+            succeeded: whether it has; of what failed, as much as comes back does.
+
+        Raises:
+            StagingError: an output was not made, or could not be brought here.
+            ConnectionError: the agent is lost, which is to be told as such.
+        """
+        files, made = self._given.get(work.id), self._made.pop(work.id, None)
+        try:
+            if files is None or made is None:
+                return
+            if isinstance(made, str):
+                raise StagingError(made)
+            await self._fetched(work.id, files, made)
+        except StagingError:
+            if succeeded:
+                raise
+        finally:
+            self.over(work.id)
+
+    def over(self, task_id: int) -> None:
+        """A task is over here, or is not with this agent any more.
+
+        Args:
+            task_id: its number.
+        """
+        self._made.pop(task_id, None)
+        if self._given.pop(task_id, None) is not None:
+            self._send((OVER, task_id))
+
+    async def _fetched(self, task_id: int, files: CarriedFiles, made: _Made) -> None:
+        entries, beside, untouched = made
+        sandbox = Path(files.sandbox)
+        coming = sandbox.with_name(f".coming-{sandbox.name}")
+        wanted = {each.digest: each for each in (*entries, *beside) if each.digest is not None}
+        entry = None
+        try:
+            await aside(coming.mkdir)
+            here: dict[bytes | None, str] = {
+                each.digest: each.source for each in files.inputs if each.digest in wanted
+            }
+            for digest, entry in wanted.items():  # noqa: B007 - errors name the one that was under way
+                if digest not in here or KNOWN.known(here[digest]) != digest:
+                    await self._transfers.fetch(task_id, digest, Into(coming / digest.hex()))
+                    here.pop(digest, None)
+            await aside(_put_down, files, coming, here, entries, beside)
+            files.untouched.update(each for each in untouched if each not in {one.name for one in entries})
+        except ConnectionError as error:
+            name = "" if entry is None else f" while its output {entry.name!r} was brought here"
+            raise ConnectionError(f"{error}{name}") from None
+        except (OSError, ValueError, LookupError) as error:
+            name = "" if entry is None else f" {entry.name!r}"
+            raise StagingError(
+                f"{files.label}: its output{name} could not be brought here from {self._host}: {error}"
+            ) from error
+        finally:
+            await aside(remove, coming)
+
+    # -- messages -------------------------------------------------------------------------------------------
+
+    def received(self, message: tuple[object, ...]) -> None:
+        """Take a message of the agent's.
+
+        Raises:
+            TypeError: it is none that goes with files.
+            ValueError: the same, or a name leads out of a sandbox.
+        """
+        kind, task_id, *rest = message
+        if kind in KINDS:
+            self._transfers.received(message)
+            return
+        if not isinstance(task_id, int):
+            raise TypeError(f"{message!r:.100} is none that goes with files")
+        if kind == MADE:
+            entries, beside, untouched = rest
+            if not (
+                isinstance(entries, tuple) and isinstance(beside, tuple) and isinstance(untouched, tuple)
+            ):
+                raise TypeError(f"{message!r:.100} is none that goes with files")
+            if task_id in self._given:
+                names = tuple(str(each) for each in untouched)
+                self._made[task_id] = list(map(entry_of, entries)), list(map(entry_of, beside)), names
+        elif kind == NOT_MADE:
+            if task_id in self._given:
+                self._made[task_id] = str(rest[0])
+        elif kind == DIGESTS:
+            self._begin(self._tell_digests(task_id))
+        elif kind == SHARES:
+            self.shares_files = bool(rest[0])
+        else:
+            raise TypeError(f"{message!r:.100} is none that goes with files")
+
+    def _begin(self, work: Coroutine[object, object, None]) -> None:
+        begun = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(begun)
+        begun.add_done_callback(self._tasks.discard)
+
+    def lost(self, why: str) -> None:
+        """The agent is gone.
+
+        Args:
+            why: in words.
+        """
+        self._transfers.lost(why)
+
+    async def close(self) -> None:
+        """Stop all that is under way."""
+        await self._transfers.close()
+        for task in list(self._tasks):
+            await task
+
+
+def _put_down(
+    files: CarriedFiles,
+    coming: Path,
+    here: Mapping[bytes | None, str],
+    entries: Sequence[Entry],
+    beside: Sequence[Entry],
+) -> None:
+    """Put what has come where it belongs, each content by a rename the first time."""
+    placed: dict[bytes | None, Path] = {digest: Path(path) for digest, path in here.items()}
+
+    def give(entry: Entry, target: Path) -> None:
+        assert entry.digest is not None
+        if entry.digest in placed:
+            copy(placed[entry.digest], target, lambda: True)
+        else:
+            os.rename(coming / entry.digest.hex(), target)
+            placed[entry.digest] = target
+
+    sandbox = Path(files.sandbox)
+    replace_all(entries, sandbox, give, lambda: True)
+    for entry in beside:
+        if entry.kind == FILE and entry.name in files.also:
+            target = Path(files.also[entry.name])
+            remove(target)
+            give(entry, target)
+    for entry in entries:
+        if entry.kind == FILE and entry.digest is not None:
+            KNOWN.tell(sandbox / entry.name, entry.digest)

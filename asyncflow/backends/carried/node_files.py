@@ -1,0 +1,391 @@
+"""The files of tasks on a node: brought to a sandbox there before a task begins, and back when it is over.
+
+A node may see the engine's files. Whether it does is found out: the directory of a run has a file in it that says whose
+it is, with a random word in it, and only who sees the same directory knows that word. Then a task's sandbox is the
+engine's own, and what belongs in it is copied there from here, once. Else it is a directory of this node, and contents
+come over the channel into a store, each once, by their checksums.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+import socket
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from itertools import count
+from pathlib import Path
+from typing import Final
+
+from ..._core.carried_files import FILE, FOLDER, LINK, CarriedFiles, Entry, Plain
+from ..._core.files import Stamp
+from ..._files.aside import aside
+from ..._files.contents import Store
+from ..._files.copying import Unwanted, remove
+from ..._files.entries import Give, all_below, copied_from_source, entries_of, put_up
+from ..._files.implicit import stamp_of
+from ..._files.made import made, place
+from ..._files.owners import is_run_of
+from ...errors import StagingError
+from .transfers import KINDS, Send, Transfers
+
+MADE: Final = 10
+"""What a task has made: task, entries, endings of what lies beside, names of inputs that it left as they were."""
+NOT_MADE: Final = 11
+"""Why that cannot be told: task, words."""
+DIGESTS: Final = 12
+"""Asks for checksums that were not worked out: task."""
+TOLD: Final = 13
+"""Tells them: task, checksums, or why there are none."""
+SHARES: Final = 14
+"""Whether this node sees the engine's files."""
+OVER: Final = 15
+"""From the engine: it wants nothing any more of a task: task."""
+
+_TRIES: Final = 3  # times that a content is asked for which others remove for want of room
+
+
+class _Prepared:
+    """What there is of one task."""
+
+    def __init__(self, files: CarriedFiles, sandbox: Path, is_shared: bool) -> None:
+        self.files = files
+        self.sandbox = sandbox
+        self.is_shared = is_shared
+        self.offered: set[bytes] = set()
+
+
+class NodeFiles:
+    """The files of the tasks of one agent.
+
+    Args:
+        folder: for them, which is there and empty, or has the store of other agents of the same engine in it.
+        send: sends a message to the engine.
+    """
+
+    def __init__(self, folder: Path, send: Send) -> None:
+        own = folder / str(os.getpid())
+        self.links = own / "tasks"
+        """Where there is a link to the sandbox of each task by its number, for workers."""
+        self._sandboxes = own / "sandboxes"
+        self._own = own
+        store = folder / "store"
+        for each in (self.links, self._sandboxes, store):
+            each.mkdir(parents=True, exist_ok=True)
+        self._store = Store(store)
+        self._send = send
+        self._transfers = Transfers(send, self)
+        self._numbers = count(1)
+        self._prepared: dict[int, _Prepared] = {}
+        self._coming: dict[bytes, asyncio.Future[None]] = {}
+        self._asked: dict[int, asyncio.Future[tuple[bytes, ...]]] = {}
+        self._shared: dict[str, bool] = {}
+        self._preparing: dict[int, frozenset[bytes]] = {}  # contents that are needed now
+        self._is_closed = False
+
+    # -- before a task --------------------------------------------------------------------------------------
+
+    async def prepare(self, task_id: int, manifest: Plain) -> None:
+        """Have all that a task reads in its sandbox here.
+
+        Args:
+            task_id: number of the task.
+            manifest: as the engine's side has made it.
+
+        Raises:
+            StagingError: something could not be brought, in words.
+            ConnectionError: the engine is lost.
+        """
+        plain, word, shares = manifest
+        assert isinstance(plain, tuple)
+        files = CarriedFiles.of_plain(plain)
+        if shares is None:
+            shares = await self._is_shared(files.sandbox, str(word))
+        try:
+            if shares:
+                sandbox = Path(files.sandbox)
+                await aside(_put_up, files, sandbox, copied_from_source(self._wanted), self._wanted)
+            else:
+                if files.unknown:
+                    files = files.with_digests(await self._digests(task_id))
+                sandbox = await self._brought(task_id, files)
+            await aside(self._link, task_id, sandbox)
+        except (OSError, ValueError, LookupError, Unwanted) as error:
+            if isinstance(error, (StagingError, ConnectionError)):
+                raise
+            raise StagingError(
+                f"{files.label}: its files could not be brought to {_host()}: {error}"
+            ) from error
+        self._prepared[task_id] = _Prepared(files, sandbox, bool(shares))
+
+    def _wanted(self) -> bool:
+        return not self._is_closed
+
+    async def _is_shared(self, sandbox: str, word: str) -> bool:
+        run = os.path.dirname(sandbox)
+        if run not in self._shared:
+            self._shared[run] = await aside(is_run_of, run, word)
+            self._send((SHARES, 0, self._shared[run]))
+        return self._shared[run]
+
+    async def _digests(self, task_id: int) -> tuple[bytes, ...]:
+        told: asyncio.Future[tuple[bytes, ...]] = asyncio.get_running_loop().create_future()
+        self._asked[task_id] = told
+        try:
+            self._send((DIGESTS, task_id))
+            return await told
+        finally:
+            del self._asked[task_id]
+
+    async def _brought(self, task_id: int, files: CarriedFiles) -> Path:
+        of_digest = {each.digest: each for each in files.inputs if each.digest is not None}
+        self._preparing[task_id] = frozenset(of_digest)
+        sandbox = self._sandboxes / f"{task_id}-{next(self._numbers)}"
+        try:
+            for attempt in range(_TRIES):
+                async with asyncio.TaskGroup() as group:
+                    for digest, entry in of_digest.items():
+                        if digest not in self._store:
+                            group.create_task(self._have(task_id, files.label, digest, entry))
+                try:
+                    await self._with_room(files, sandbox)
+                    break
+                except LookupError:  # somebody has removed it meanwhile, or written into it
+                    if attempt == _TRIES - 1:
+                        raise
+        except BaseExceptionGroup as group_of_errors:
+            raise group_of_errors.exceptions[0] from None
+        finally:
+            del self._preparing[task_id]
+        return sandbox
+
+    async def _with_room(self, files: CarriedFiles, sandbox: Path) -> None:
+        try:
+            await aside(self._put_up, files, sandbox)
+        except OSError as error:
+            if not await self._made_room(error, sum(each.size for each in files.inputs)):
+                raise
+            await aside(self._put_up, files, sandbox)
+
+    def _put_up(self, files: CarriedFiles, sandbox: Path) -> None:
+        def give(entry: Entry, target: Path) -> None:
+            assert entry.digest is not None
+            self._store.give(entry.digest, target, self._wanted)
+
+        remove(sandbox)
+        sandbox.mkdir()
+        try:
+            _put_up(files, sandbox, give, self._wanted)
+        except BaseException:
+            remove(sandbox)
+            raise
+
+    async def _have(self, task_id: int, label: str, digest: bytes, entry: Entry) -> None:
+        """Have a content in the store. Who asks while it comes for another task waits for that."""
+        while digest not in self._store:
+            coming = self._coming.get(digest)
+            if coming is not None:
+                await asyncio.wait([coming])
+                continue
+            coming = self._coming[digest] = asyncio.get_running_loop().create_future()
+            try:
+                for attempt in range(2):
+                    try:
+                        await self._transfers.fetch(task_id, digest, self._store)
+                        break
+                    except OSError as error:
+                        if attempt or not await self._made_room(error, entry.size):
+                            raise
+            except ConnectionError:
+                raise
+            except (OSError, ValueError, LookupError) as error:
+                raise StagingError(
+                    f"{label}: {entry.name!r} could not be brought to {_host()}: {error}"
+                ) from error
+            finally:
+                del self._coming[digest]
+                coming.set_result(None)
+
+    async def _made_room(self, error: OSError, size: int) -> bool:
+        """Whether the disk was full and is not any more."""
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            return False
+        needed: set[bytes] = set(self._coming)
+        needed.update(*self._preparing.values(), *(each.offered for each in self._prepared.values()))
+        return await aside(self._store.free, size, needed) > 0
+
+    def _link(self, task_id: int, sandbox: Path) -> None:
+        link = self.links / str(task_id)
+        new = self.links / f".{task_id}"
+        new.unlink(missing_ok=True)
+        os.symlink(sandbox, new)
+        os.replace(new, link)
+
+    # -- after it -------------------------------------------------------------------------------------------
+
+    async def finish(self, task_id: int, succeeded: bool) -> None:
+        """Tell the engine what a task has made, before it is told that it is over.
+
+        Args:
+            task_id: number of the task, which may have no files.
+            succeeded: whether it has; else only what it is to be looked into for comes back.
+        """
+        prepared = self._prepared.get(task_id)
+        if prepared is None:
+            return
+        if prepared.is_shared:
+            await self.drop(task_id)
+            return
+        try:
+            entries, beside, untouched = await aside(self._collected, prepared, succeeded)
+        except OSError as error:
+            words = str(error)
+            if not isinstance(error, StagingError):
+                words = f"{prepared.files.label}: its outputs could not be looked at on {_host()}: {error}"
+            self._send((NOT_MADE, task_id, words))
+        else:
+            self._send((MADE, task_id, tuple(map(tuple, entries)), tuple(map(tuple, beside)), untouched))
+        await aside(self._removed, task_id, prepared)  # what is to come back is in the store by now
+
+    def _collected(
+        self, prepared: _Prepared, succeeded: bool
+    ) -> tuple[list[Entry], list[Entry], tuple[str, ...]]:
+        files, sandbox = prepared.files, prepared.sandbox
+        brought = {each.name: (each.changed, each.size) for each in files.inputs if each.kind in (FILE, LINK)}
+        if succeeded:
+            found = _outputs(files, sandbox, brought)
+        else:
+            found = _evidence(all_below(str(sandbox), ""), files.evidence)
+        untouched = tuple(name for name in brought if _is_untouched(sandbox / name, brought[name]))
+        beside = [
+            entry
+            for ending in files.also
+            if os.path.isfile(f"{sandbox}.{ending}")
+            for entry in entries_of(Path(f"{sandbox}.{ending}"), ending)
+        ]
+        taken: dict[str, bytes] = {}
+        kept = [self._taken(each, prepared, taken) for each in found]
+        return kept, [self._taken(each, prepared, taken) for each in beside], untouched
+
+    def _taken(self, entry: Entry, prepared: _Prepared, taken: dict[str, bytes]) -> Entry:
+        if entry.kind != FILE:
+            return entry._replace(source="") if entry.kind == FOLDER else entry
+        path = os.path.realpath(entry.source)
+        if path not in taken:
+            taken[path] = self._store.take(path)
+            prepared.offered.add(taken[path])
+        return entry._replace(digest=taken[path], source="")
+
+    async def drop(self, task_id: int) -> None:
+        """Nobody wants anything of a task any more: its sandbox goes.
+
+        Args:
+            task_id: number of the task, which may have no files.
+        """
+        prepared = self._prepared.pop(task_id, None)
+        if prepared is not None:
+            await aside(self._removed, task_id, prepared)
+
+    def _removed(self, task_id: int, prepared: _Prepared) -> None:
+        with suppress(OSError):
+            link = self.links / str(task_id)
+            if os.readlink(link) == str(prepared.sandbox):
+                link.unlink()
+        if not prepared.is_shared:
+            remove(prepared.sandbox)
+            for ending in prepared.files.also:
+                remove(Path(f"{prepared.sandbox}.{ending}"))
+
+    # -- messages -------------------------------------------------------------------------------------------
+
+    def path_of(self, task_id: int, digest: bytes) -> Path:
+        """Where a content is that a task has made."""
+        prepared = self._prepared.get(task_id)
+        if prepared is None or digest not in prepared.offered:
+            raise LookupError(digest.hex())
+        return self._store.path(digest)
+
+    def received(self, message: tuple[object, ...]) -> None:
+        """Take a message of the engine's.
+
+        Raises:
+            TypeError: it is none that goes with files.
+            ValueError: the same.
+        """
+        kind, task_id, *rest = message
+        if kind in KINDS:
+            self._transfers.received(message)
+        elif kind == TOLD:
+            asked = self._asked.get(task_id) if isinstance(task_id, int) else None
+            if asked is not None and not asked.done():
+                if isinstance(rest[0], str):
+                    asked.set_exception(StagingError(rest[0]))
+                elif isinstance(rest[0], tuple):
+                    asked.set_result(rest[0])
+        elif kind == OVER and isinstance(task_id, int):
+            self._prepared.pop(task_id, None)
+        else:
+            raise TypeError(f"{message!r:.100} is none that goes with files")
+
+    def lost(self, why: str) -> None:
+        """The engine is gone.
+
+        Args:
+            why: in words.
+        """
+        self._is_closed = True
+        self._transfers.lost(why)
+        for asked in self._asked.values():
+            if not asked.done():
+                asked.set_exception(ConnectionError(why))
+
+    async def close(self) -> None:
+        """Remove all that is this agent's own."""
+        self._is_closed = True
+        await self._transfers.close()
+        await aside(remove, self._own)
+
+
+def _put_up(files: CarriedFiles, sandbox: Path, give: Give, wanted: Callable[[], bool]) -> None:
+    put_up(files.inputs, sandbox, give, wanted)
+    for name in files.outputs:
+        place(sandbox, name, is_file=False)
+
+
+def _outputs(files: CarriedFiles, sandbox: Path, brought: Mapping[str, Stamp]) -> list[Entry]:
+    found: dict[str, Entry] = {}
+    for name in files.outputs:
+        for path in made(files.label, sandbox, name, brought):
+            below = str(path.relative_to(sandbox))
+            found |= {each.name: each for each in entries_of(path, below)}
+    if files.takes_all:
+        for entry in all_below(str(sandbox), ""):
+            if entry.kind == FOLDER or not _is_untouched(sandbox / entry.name, brought.get(entry.name)):
+                found.setdefault(entry.name, entry)
+    return sorted(found.values(), key=lambda each: each.name.split("/"))
+
+
+def _evidence(entries: Sequence[Entry], most: int) -> list[Entry]:
+    """As much of what a failed task has left as fits, the small files first."""
+    if not most:
+        return []
+    fitting, size = set(), 0
+    for entry in sorted(entries, key=lambda each: each.size):
+        size += entry.size
+        if size <= most:
+            fitting.add(entry.name)
+    return [each for each in entries if each.name in fitting]
+
+
+def _is_untouched(path: Path, stamp: Stamp | None) -> bool:
+    if stamp is None:
+        return False
+    try:
+        return stamp_of(path) == stamp
+    except OSError:
+        return False
+
+
+def _host() -> str:
+    return socket.gethostname()
