@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Final, NoReturn
 
 from .._worker import wire
 from .._worker.whose import Identity
-from ..backend import Work
+from ..backend import CarriedFiles, Work
 from ..backends.carried.pieces import MemoryFile
 from ..backends.process.packing import Function, Packed
 
@@ -47,6 +47,7 @@ class PackedWork:
     example: ClassVar[object] = ...
     returns: ClassVar[type | None] = None
     context: ClassVar[Context | None] = None
+    carried: ClassVar[CarriedFiles | None] = None
 
     def __init__(
         self,
