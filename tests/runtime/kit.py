@@ -8,10 +8,12 @@ import os
 import subprocess
 import sys
 import textwrap
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import Any
 
+from asyncflow import WorkflowEngine
+from asyncflow.events import Event
 from asyncflow.testing import run_with_fake_clock
 
 
@@ -71,6 +73,26 @@ class Bell:
 
     def close(self) -> None:
         os.close(self._descriptor)
+
+
+class Heard:
+    """What an engine tells its listeners from now on, to be waited for."""
+
+    def __init__(self, engine: WorkflowEngine) -> None:
+        self._events: list[Event] = []
+        self._more = asyncio.Event()
+        engine.subscribe(self._hear)
+
+    def _hear(self, events: Sequence[Event]) -> None:
+        self._events += events
+        self._more.set()
+
+    async def of(self, kind: type[Event], times: int = 1) -> None:
+        """Wait until so many events of a kind have been told."""
+        async with asyncio.timeout(15):
+            while sum(isinstance(event, kind) for event in self._events) < times:
+                self._more.clear()
+                await self._more.wait()
 
 
 async def until_readable(descriptor: int) -> None:

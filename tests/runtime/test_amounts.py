@@ -25,9 +25,10 @@ from asyncflow import (
     current,
 )
 from asyncflow.backends.process import ProcessBackend
+from asyncflow.events import TaskStarted
 from asyncflow.testing import ManualBackend
 
-from .kit import never_called, turns
+from .kit import Heard, never_called, turns
 
 PLACES = ["thread", "process", "sequential", "executor", "coroutines"]
 
@@ -213,9 +214,9 @@ async def test_gpus_come_back_when_a_worker_is_killed_a_task_times_out_or_is_can
             await engine.function_task(killed, gpus=2)()
         with pytest.raises(TaskTimeout):
             await engine.function_task(too_long, gpus=2, timeout=0.05)()
+        heard = Heard(engine)
         cancelled = engine.function_task(too_long, gpus=2)()
-        while cancelled.state != "RUNNING":
-            await asyncio.sleep(0.001)
+        await heard.of(TaskStarted)
         cancelled.cancel()
         assert await engine.function_task(my_gpus, gpus=2)() == (0, 1)
         with pytest.raises(UpstreamFailed):

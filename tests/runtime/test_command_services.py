@@ -26,10 +26,11 @@ from asyncflow import (
     http,
     port,
 )
+from asyncflow.events import ServiceEnded
 from asyncflow.testing import Gate
 from asyncflow.testing.gate import Door
 
-from .kit import script
+from .kit import Heard, script
 
 BACKENDS = ["sequential", "thread", "process"]
 UP = ["sh", "-c", "echo up; exec sleep 1000"]
@@ -241,10 +242,10 @@ async def test_an_exit_code_of_0_is_a_death_too() -> None:
 async def test_a_service_that_died_fails_those_that_come_if_it_has_no_retries(engine: WorkflowEngine) -> None:
     server = engine.executable_task(lambda: UP, name="db", service=True, ready="up")
     service = server()
-    task = engine.function_task(pid_of)
+    task, heard = engine.function_task(pid_of), Heard(engine)
     os.kill(await task(service), signal.SIGKILL)
-    while "the service died" not in service.explain():
-        await asyncio.sleep(0.001)
+    await heard.of(ServiceEnded)
+    assert "the service died" in service.explain()
     with pytest.raises(UpstreamFailed, match=r"signal SIGKILL; it has died 1 time, and is not started again"):
         await task(service)
 
@@ -256,18 +257,18 @@ async def test_a_service_that_died_starts_again_for_those_that_come_as_often_as_
         lambda: UP, name="db", service=True, ready="up", retries=1, retry_delay=0.01
     )
     service = server()
-    task = engine.function_task(pid_of)
+    task, heard = engine.function_task(pid_of), Heard(engine)
     first = await task(service)
     os.kill(first, signal.SIGKILL)
-    while "the service died" not in service.explain():
-        await asyncio.sleep(0.001)
+    await heard.of(ServiceEnded)
+    assert "the service died" in service.explain()
     second = await task(service)
     assert second != first
     assert lives(second)
     assert "has started it again" in service.explain()
     os.kill(second, signal.SIGKILL)
-    while not engine.report().services[1].how:
-        await asyncio.sleep(0.001)
+    await heard.of(ServiceEnded, times=2)
+    assert engine.report().services[1].how
     with pytest.raises(UpstreamFailed, match=r"it has died 2 times, and is not started again"):
         await task(service)
 

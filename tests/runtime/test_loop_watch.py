@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -116,11 +116,19 @@ async def test_thread_that_watches_sleeps_while_nothing_runs_on_the_loop_and_end
 
         async def short() -> None: ...
 
-        await engine.submit(short)
         run: Any = engine._run
-        watch = run.coroutines.watch
-        while not watch.sleeps:
-            await asyncio.sleep(0.01)
+        watch, nothing_ran, loop = run.coroutines.watch, asyncio.Event(), asyncio.get_running_loop()
+
+        def look(look: Callable[[], bool] = watch.look) -> bool:
+            looks_again = look()
+            if not looks_again:
+                loop.call_soon_threadsafe(nothing_ran.set)
+            return looks_again
+
+        watch.look = look
+        await engine.submit(short)
+        await nothing_ran.wait()
+        assert watch.sleeps
         thread = watch._thread
         assert thread.is_alive()
         await engine.submit(short)

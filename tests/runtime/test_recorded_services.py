@@ -11,7 +11,7 @@ from pathlib import Path
 from asyncflow import Report, RunningService, WorkflowEngine
 from asyncflow.events import Event, ServiceEnded, TaskEnded
 
-from .kit import in_no_time
+from .kit import Heard, in_no_time
 
 
 @in_no_time
@@ -59,10 +59,9 @@ async def test_a_report_tells_how_a_service_died_and_which_started_after_it() ->
         def pid(server: RunningService) -> int:
             return server.pid
 
-        service = server()
+        service, heard = server(), Heard(engine)
         os.kill(await pid(service), signal.SIGKILL)
-        while "the service died" not in service.explain():
-            await asyncio.sleep(0.001)
+        await heard.of(ServiceEnded)
         await pid(service)
     first, second = engine.report().services
     assert (first.how, first.users) == ("signal SIGKILL", (2,))

@@ -17,6 +17,9 @@ import pytest
 
 from asyncflow import InputFile, OutputFile, State, TaskTimeout, UpstreamFailed, WorkflowEngine
 from asyncflow.errors import DeadlinePassed, GiveUp, Retry
+from asyncflow.events import TaskAttemptFailed
+
+from .kit import Heard, turns
 
 BACKENDS = ["sequential", "thread", "process"]
 
@@ -243,12 +246,13 @@ async def test_on_threads_a_timeout_is_the_end_since_two_attempts_never_run_at_o
 
 
 async def test_explain_tells_which_attempt_it_is_and_why_there_is_another() -> None:
-    gate = asyncio.Event()
+    gate, begun_again = asyncio.Event(), asyncio.Event()
     seen: list[int] = []
 
     async def fetch() -> None:
         seen.append(1)
         if len(seen) == 2:
+            begun_again.set()
             await gate.wait()
         raise OSError(f"reset {len(seen)}")
 
@@ -263,8 +267,7 @@ async def test_explain_tells_which_attempt_it_is_and_why_there_is_another() -> N
             told()
             == "'fetch' (#1) waits for attempt 2 of 4, # s from now; attempt 1 failed # s ago: OSError: reset 1"
         )
-        while len(seen) == 1:
-            await asyncio.sleep(0.01)
+        await begun_again.wait()
         assert told() == "'fetch' (#1) runs on the event loop, attempt 2 of 4"
         gate.set()
         while future.state is not State.READY:
@@ -416,10 +419,10 @@ async def test_between_attempts_nothing_is_kept_of_the_one_that_failed() -> None
         gone.append(weakref.ref(large))
         raise ValueError
 
+    heard = Heard(engine)
     fail()
-    while not gone:
-        await asyncio.sleep(0)
-    await asyncio.sleep(0.01)
+    await heard.of(TaskAttemptFailed)
+    await turns()
     gc.collect()
     assert gone[0]() is None
     await engine.shutdown(wait=False)
@@ -483,7 +486,7 @@ async def test_a_block_can_end_while_what_its_attempt_had_started_is_being_stopp
 
     future = block()
     await begun.wait()
-    await asyncio.sleep(0.01)
+    await turns()
     assert future.state is State.RUNNING
     closing = None
     if ends == "cancel":
