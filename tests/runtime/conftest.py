@@ -12,7 +12,8 @@ from asyncflow.testing import Gate, ManualBackend, deadline
 
 @pytest.fixture(autouse=True)
 def _no_test_hangs(request: pytest.FixtureRequest) -> Iterator[None]:
-    with deadline(300 if request.node.get_closest_marker("soak") else 20):
+    seconds = getattr(request.module, "SECONDS", 20)
+    with deadline(300 if request.node.get_closest_marker("soak") else seconds):
         yield
 
 

@@ -21,6 +21,10 @@ MANY = 100_000
 MEGABYTE = 1 << 20
 
 
+SECONDS = 120
+"""For each test: a hundred thousand tasks take long on a machine that does much else."""
+
+
 @pytest.fixture
 def traced() -> Iterator[Callable[[], int]]:
     """How much memory Python objects take now."""

@@ -27,6 +27,9 @@ from asyncflow.testing.manual import ManualBackend
 
 from .kit import never_called, turns
 
+SECONDS = 120
+"""For each test: a hundred thousand tasks take long on a machine that does much else."""
+
 
 def same(value: Any) -> Any:
     return value
