@@ -24,9 +24,30 @@ if TYPE_CHECKING:
 
 Turn: TypeAlias = tuple[float, bool, int]
 """When a task goes, beside those of other lanes: its key, whether nothing of what it is for was begun, its number."""
+Entry: TypeAlias = "tuple[float, int, int, Task]"
+"""A task in a queue: its key, its place among equals, and which entry of the queue it is."""
 _NOBODY: Final[Turn] = (inf, True, 0)
 _USUAL: Final = 0.0
 """The priority of a task of which nothing is said."""
+
+
+class Item:
+    """One item of a stream, as all tasks know it that are called for it: among equals they go as if they had been
+    ready when the first of them was, so that what was begun is finished before more is begun.
+
+    Args:
+        number: of the first task.
+    """
+
+    __slots__ = ("_places", "number")
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self._places: dict[int, int] = {}
+
+    def place(self, queue: object, place: int) -> int:
+        """The place in a queue of all tasks of the item: the one that the first had."""
+        return self._places.setdefault(id(queue), place)
 
 
 class Rank:
@@ -35,13 +56,15 @@ class Rank:
     Args:
         own: the task's priority, or that of the block around it.
         wanted: the highest of all that wait for it; None if none of these goes before it.
+        item: of a stream, that it belongs to.
     """
 
-    __slots__ = ("own", "wanted")
+    __slots__ = ("item", "own", "wanted")
 
-    def __init__(self, own: float, wanted: float | None) -> None:
+    def __init__(self, own: float, wanted: float | None, item: Item | None = None) -> None:
         self.own = own
         self.wanted = wanted
+        self.item = item
 
     @property
     def standing(self) -> float:
@@ -53,6 +76,13 @@ def standing_of(task: Task) -> float:
     """The highest of a task's own priority and of all that wait for it."""
     rank = task.rank
     return _USUAL if rank is None else rank.standing
+
+
+def of_an_item(task: Task, rank: Rank | None) -> Rank:
+    """The rank of a block that was called for an item of a stream, which has this rank otherwise."""
+    if rank is None:
+        return Rank(_USUAL, None, Item(task.id))
+    return Rank(rank.own, rank.wanted, rank.item or Item(task.id))
 
 
 def own_priority(definition: Definition, owner: Task | None) -> float:
@@ -123,9 +153,9 @@ class Order:
         waits for that block."""
         own = own_priority(task.definition, task.owner)
         around = None if task.owner is None else task.owner.rank
-        wanted = None if around is None else around.wanted
-        if own or wanted is not None:
-            task.rank = Rank(own, wanted)
+        wanted, item = (None, None) if around is None else (around.wanted, around.item)
+        if own or wanted is not None or item is not None:
+            task.rank = Rank(own, wanted, item)
         self.waits(task, dependencies)
 
     def waits(self, task: Task, dependencies: Iterable[Task]) -> None:
@@ -271,12 +301,13 @@ class ByPriority:
         tasks: that are ready already, from left to right.
     """
 
-    __slots__ = ("_entries", "_heap", "_left", "_order", "_right")
+    __slots__ = ("_count", "_entries", "_heap", "_left", "_order", "_right")
 
     def __init__(self, order: Order, tasks: Iterable[Task] = ()) -> None:
         self._order = order
-        self._heap: list[tuple[float, int, Task]] = []  # with some that were moved, or taken out
-        self._entries: dict[Task, tuple[float, int, Task]] = {}
+        self._heap: list[Entry] = []  # with some that were moved, or taken out
+        self._entries: dict[Task, Entry] = {}
+        self._count = 0
         self._left = self._right = 0  # places among equals: the next to the left is lower by 1
         self.extend(tasks)
 
@@ -306,13 +337,13 @@ class ByPriority:
         """Take out the first."""
         while True:
             entry = heappop(self._heap)
-            if self._entries.get(entry[2]) is entry:
-                del self._entries[entry[2]]
-                return entry[2]
+            if self._entries.get(entry[3]) is entry:
+                del self._entries[entry[3]]
+                return entry[3]
 
     def first(self) -> Turn:
         """Whose turn it is."""
-        while self._heap and self._entries.get(self._heap[0][2]) is not self._heap[0]:
+        while self._heap and self._entries.get(self._heap[0][3]) is not self._heap[0]:
             heappop(self._heap)
         return _turn(self._heap[0]) if self._heap else _NOBODY
 
@@ -323,7 +354,7 @@ class ByPriority:
             at = below.pop()
             if at < len(self._heap) and self._heap[at][0] <= turn[0]:
                 entry = self._heap[at]
-                found += self._entries.get(entry[2]) is entry and _turn(entry) < turn
+                found += self._entries.get(entry[3]) is entry and _turn(entry) < turn
                 below += (2 * at + 1, 2 * at + 2)
         return found
 
@@ -333,23 +364,27 @@ class ByPriority:
         self._entries.clear()
 
     def __iter__(self) -> Iterator[Task]:
-        return iter([task for _, _, task in sorted(self._entries.values(), key=_key_and_place)])
+        return iter([task for *_, task in sorted(self._entries.values(), key=_key_and_place)])
 
     def __len__(self) -> int:
         return len(self._entries)
 
     def _enter(self, task: Task, place: int) -> None:
-        entry = self._entries[task] = (self._order.key(task), place, task)
+        if task.rare is not None and task.rare.rank is not None and task.rare.rank.item is not None:
+            place = task.rare.rank.item.place(self, max(place, self._right))
+        self._count += 1  # tasks of one item have one place
+        entry = self._entries[task] = (self._order.key(task), place, self._count, task)
         heappush(self._heap, entry)
         if len(self._heap) > 2 * len(self._entries) + 8:  # those that were moved would gather
             self._heap = list(self._entries.values())
             heapify(self._heap)
 
 
-def _turn(entry: tuple[float, int, Task]) -> Turn:
-    key, place, task = entry
-    return key, place > 0, task.id
+def _turn(entry: Entry) -> Turn:
+    key, place, _, task = entry
+    rank = None if task.rare is None else task.rare.rank
+    return key, place > 0, task.id if rank is None or rank.item is None else rank.item.number
 
 
-def _key_and_place(entry: tuple[float, int, object]) -> tuple[float, int]:
-    return entry[:2]
+def _key_and_place(entry: Entry) -> tuple[float, int, int]:
+    return entry[:3]

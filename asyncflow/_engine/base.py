@@ -248,11 +248,15 @@ class EngineBase:
         )
 
     def _put_in_order(self) -> None:
-        """A task has a priority. From now on little is handed ahead, so that it counts from its first call on."""
+        """A task has a priority, or a block is streamed. From now on little is handed ahead, so that order counts."""
         self._has_priorities = True
         run = self._usable_run()
         if run is not None and run.thread == threading.get_ident():
             run.put_in_order()
+
+    def _most_workers(self) -> int:
+        """How many workers the largest of its backends has, as far as that is known."""
+        return max((backend.workers or 0 for backend in self._backends.values()), default=0)
 
     # -- its end ------------------------------------------------------------------------------------------
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import functools
 import sys
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Mapping
 from threading import get_ident
 from types import CodeType, MethodType
-from typing import TYPE_CHECKING, Any, Final, ParamSpec, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Final, Literal, ParamSpec, Self, TypeVar, overload
 
 from .._causes import spelled
 from .._core.lanes import Lane
 from .._core.options import BlockOptions, Labels, TaskOptions, labels_of
+from .._core.order import of_an_item
 from .._core.signature import Parameters
 from .._core.task import Definition
 from .._runtime.call import Call
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
     from .._core.options import FunctionKeywords
     from .._runtime.home import Home
+    from ..streams import Stream
     from .typing import Later, Method, Takes1, Takes2, Takes3
 
 P = ParamSpec("P")
@@ -240,6 +242,67 @@ class FunctionTask(TypedCalls[P, Fn, R]):
         except BaseException as error:
             trim(error)
             raise
+
+    def stream(
+        self: FunctionTask[[A], Any, R],
+        source: Iterable[A] | AsyncIterable[A],
+        /,
+        *,
+        window: int | None = None,
+        ordered: bool = False,
+        errors: Literal["raise", "collect"] = "raise",
+        key: Callable[[A], object] | None = None,
+    ) -> Stream[R]:
+        """Call the task for each item of a source, with a bounded number of them under way, to read the results with
+        ``async for``.
+
+        The source is asked only when there is room, by one asker on the event loop, and is closed at the end. If it
+        fails, what it gave before is finished and given first, and then its error is raised.
+
+        Args:
+            source: an iterable or an async one, endless ones included; another stream, too.
+            window: how many items may be taken from the source and not yet given to the reader; None for 100, or four
+                for each worker if that is more. With 1 it is a plain loop.
+            ordered: whether results come in the order of the source, where one that takes long holds up the others,
+                instead of as they are there.
+            errors: with "raise", the first failure is raised, and the rest is cancelled; with "collect" the others go
+                on, and an `ExceptionGroup` is raised after the last, of at most 100 errors. Skipped items give nothing.
+            key: makes of an item what tells it from others: its label, if it is text.
+
+        Raises:
+            TypeError: the source cannot be iterated.
+            ValueError: an option that is out of range.
+        """
+        from ..streams import Stream
+
+        caller = sys._getframe(1)
+        if window is None:
+            window = max(100, 4 * self._engine._most_workers())
+        return Stream(
+            self._call_of_an_item(caller.f_code, caller.f_lasti),
+            self._definition.name,
+            source,
+            window=window,
+            ordered=ordered,
+            errors=errors,
+            key=key,
+        )
+
+    def _call_of_an_item(self, code: CodeType, at: int) -> Callable[[object], TaskFuture[Any]]:
+        """What calls the task for an item, on behalf of the line that asks for the stream. Of a block, what was begun
+        is finished before more is begun."""
+        call: Any = self
+        is_block = self._definition.is_block
+        if is_block:
+            self._engine._put_in_order()
+
+        def called(item: object) -> TaskFuture[Any]:
+            future: TaskFuture[Any] = made_at(code, at, call(item))
+            if is_block:
+                future.rank = of_an_item(future, future.rank)
+            return future
+
+        return called
 
     # A decorated method: the instance, or the class under @classmethod, is the first argument, and gone from the rest.
     @overload

@@ -1,0 +1,357 @@
+"""Many items through one task: as many at a time as a window has room for, results as they come."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Iterable
+from contextlib import suppress
+from contextvars import copy_context
+from dataclasses import dataclass
+from functools import partial
+from time import perf_counter
+from types import TracebackType
+from typing import Any, Final, Generic, Literal, Self, TypeVar
+
+from ._causes import spelled
+from ._core.window import Window
+from ._runtime.future import TaskFuture
+from ._runtime.sources import Source
+from .errors import TaskSkipped
+
+R = TypeVar("R")
+Errors = Literal["raise", "collect"]
+_ERRORS: Final = ("raise", "collect")
+_TOLD: Final = 100  # errors that are kept
+_REHEARSED: Final = 3  # items of a stream in a plan
+_AT_ONCE: Final = 64  # items that are taken before the event loop has its turn
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How far a stream is.
+
+    Args:
+        taken: items that came from the source.
+        running: of these, those whose task is not over.
+        done: those whose task is over and that were not given yet.
+        given: those that the consumer has, or of which it will hear no more, as they were skipped.
+        failed: items that have failed.
+        total: how many there are in all; None if nobody knows.
+        rate: items that were over in a second, on average; None before the first.
+        eta: seconds until all are over, at that rate; None if nobody knows.
+    """
+
+    taken: int
+    running: int
+    done: int
+    given: int
+    failed: int
+    total: int | None
+    rate: float | None
+    eta: float | None
+
+    def __str__(self) -> str:
+        of = "" if self.total is None else f", of {self.total:,}"
+        return (
+            f"taken {self.taken:,}, running {self.running:,}, done {self.done:,}, given {self.given:,}, "
+            f"failed {self.failed:,}{of}"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ItemOutcome(Generic[R]):
+    """What became of one item of a stream.
+
+    Args:
+        item: as it came from the source.
+        key: what ``key=`` made of it; None without.
+        value: what its task gave; None if it gave nothing.
+        error: what awaiting its task raises; None if it has succeeded.
+        attempts: how often its task was started.
+    """
+
+    item: object
+    key: object
+    value: R | None
+    error: BaseException | None
+    attempts: int
+
+
+class _Item:
+    __slots__ = ("future", "item", "key")
+
+    def __init__(self, item: object, key: object) -> None:
+        self.item = item
+        self.key = key
+        self.future: TaskFuture[Any] | BaseException | None = None
+
+
+class Stream(AsyncIterable[R]):
+    """The results of a task for many items, to be read once with ``async for``.
+
+    Inside of ``async with task.stream(...) as results`` the work that is under way ends when the block is left, however
+    that is; without it, after a ``break`` it ends in one of the next turns of the event loop.
+    """
+
+    def __init__(
+        self,
+        call: Callable[[Any], TaskFuture[R]],
+        name: str,
+        source: Iterable[Any] | AsyncIterable[Any],
+        *,
+        window: int,
+        ordered: bool,
+        errors: str,
+        key: Callable[[Any], object] | None,
+    ) -> None:
+        if errors not in _ERRORS:
+            raise ValueError(f"stream(errors={errors!r}): one of {_ERRORS} is needed")
+        if type(window) is not int or window < 1:
+            raise ValueError(f"stream(window={window!r}): a whole number is needed, 1 or more")
+        if key is not None and not callable(key):
+            raise TypeError(f"stream(key={key!r}): a function is needed that makes a key of an item")
+        self._call = call
+        self._name = name
+        self._source = Source(source)
+        self._key = key
+        self._collects = errors == "collect"
+        self._window = Window(window, ordered=ordered)
+        self._least_room = max(1, window // 8)  # a burst of calls costs less than as many single ones
+        self._items: dict[int, _Item] = {}  # taken and not given
+        self._asker: asyncio.Task[None] | None = None
+        self._problem: BaseException | None = None  # of the source
+        self._has_room: asyncio.Future[None] | None = None  # for which the asker waits
+        self._news: asyncio.Future[None] | None = None  # for which the consumer waits
+        self._was_read = False
+        self._failed = 0
+        self._began = self._last = 0.0
+        self._is_rehearsed = False
+
+    # -- for its reader -----------------------------------------------------------------------------------
+
+    @property
+    def counts(self) -> Counts:
+        """How far it is."""
+        window, total = self._window, self._source.total
+        seconds = self._last - self._began
+        rate = window.over / seconds if seconds > 0 else None
+        eta = None if rate is None or total is None else max(0, total - window.over) / rate
+        done = window.over - window.given
+        return Counts(window.taken, window.running, done, window.given, self._failed, total, rate, eta)
+
+    def __aiter__(self) -> AsyncGenerator[R, None]:
+        return self._values()
+
+    def outcomes(self) -> AsyncIterator[ItemOutcome[R]]:
+        """What became of each item, whatever that is: for those who decide themselves what a failure means.
+
+        Nothing is raised for an item; an error of the source is raised at the end.
+        """
+        return self._outcomes()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Take no more items, cancel what is under way, and wait until it has stopped."""
+        self._was_read = True
+        await self._leave()
+
+    def __repr__(self) -> str:
+        return spelled(f"<Stream of {self._name}: {self.counts}>")
+
+    # -- giving -------------------------------------------------------------------------------------------
+
+    async def _values(self) -> AsyncGenerator[R, None]:
+        errors: list[BaseException] = []
+        try:
+            while (item := await self._next()) is not None:
+                error = _error_of(item)
+                if error is None:
+                    assert isinstance(item.future, TaskFuture)
+                    value: R = item.future.result()
+                    del item  # the result is the consumer's alone while it works on it
+                    yield value
+                elif not isinstance(error, TaskSkipped):
+                    self._failed += 1
+                    if not self._collects:
+                        raise error
+                    if len(errors) < _TOLD:
+                        errors.append(error)
+            if errors:
+                raise self._group(errors)
+        finally:
+            await self._leave()
+
+    def _group(self, errors: list[BaseException]) -> BaseExceptionGroup[BaseException]:
+        told = "" if self._failed == len(errors) else f"; the first {len(errors)} of them"
+        return BaseExceptionGroup(
+            f"{self._failed:,} of {self._window.taken:,} items of {self._name!r} have failed{told}", errors
+        )
+
+    async def _outcomes(self) -> AsyncGenerator[ItemOutcome[R], None]:
+        try:
+            while (item := await self._next()) is not None:
+                error, future = _error_of(item), item.future
+                value = future.result() if isinstance(future, TaskFuture) and error is None else None
+                attempts = future.attempts if isinstance(future, TaskFuture) else 0
+                self._failed += error is not None and not isinstance(error, TaskSkipped)
+                yield ItemOutcome(item.item, item.key, value, error, attempts)
+        finally:
+            await self._leave()
+
+    async def _next(self) -> _Item | None:
+        """The next item that is over; None at the end.
+
+        Raises:
+            Exception: the source has failed, and all that it gave before was given.
+        """
+        window = self._window
+        if not self._began:
+            self._begin()
+        while (number := window.give()) is None:
+            if window.is_done:
+                if self._problem is not None:
+                    raise self._problem
+                return None
+            if self._fill():
+                await asyncio.sleep(0)
+            elif not window.ready and not window.is_done:
+                news = self._news = asyncio.get_running_loop().create_future()
+                await news
+        self._fill()  # while the consumer works on this one, others are under way
+        if self._has_room is not None and window.room() >= self._least_room:
+            _set(self._has_room)
+        return self._items.pop(number)
+
+    def _begin(self) -> None:
+        if self._was_read:
+            raise RuntimeError(
+                f"a stream of {self._name!r} is read once, and this one was.\n"
+                "  Make another one:  task.stream(...)"
+            )
+        self._was_read = True
+        self._began = self._last = perf_counter()
+        if self._source.is_async:
+            self._asker = asyncio.get_running_loop().create_task(self._ask())
+
+    # -- taking -------------------------------------------------------------------------------------------
+
+    def _fill(self) -> bool:
+        """Take items of an iterable as there is room for them.
+
+        There is room when the consumer has come for an item, so that it is the consumer who takes them: a task for that
+        would cost as much again.
+
+        Returns:
+            Whether there is room for more, for which the event loop should have its turn first.
+        """
+        window, source, left = self._window, self._source, _AT_ONCE
+        if source.is_async or window.room() < self._least_room:
+            return False
+        try:
+            while left and window.room():
+                self._take(source.now())
+                left -= 1
+        except StopIteration:
+            window.close()
+        except BaseException as problem:
+            window.close()
+            self._problem = problem
+            if not isinstance(problem, Exception):
+                raise
+        return window.room() >= self._least_room
+
+    async def _ask(self) -> None:
+        """Take items of an async iterable as there is room for them, until there are no more."""
+        window, source = self._window, self._source
+        try:
+            while not window.is_closed:
+                while window.room():
+                    self._take(await source.later())
+                await self._for_room()
+        except StopAsyncIteration:
+            pass
+        except BaseException as problem:
+            self._problem = problem
+            if not isinstance(problem, Exception):
+                raise
+        finally:
+            window.close()
+            self._tell()
+
+    async def _for_room(self) -> None:
+        """Wait until there is room for some more items, if there will be any."""
+        if self._window.is_closed or self._window.room() >= self._least_room:
+            return
+        self._has_room = asyncio.get_running_loop().create_future()
+        await self._has_room
+
+    def _take(self, given: Any) -> None:
+        number = self._window.take()
+        item = self._items[number] = _Item(given, None)
+        try:
+            if self._key is not None:
+                item.key = self._key(given)
+            future = item.future = self._call(given)
+        except Exception as error:  # of this item alone
+            item.future = error
+            self._window.end(number)
+            self._tell()
+            return
+        if isinstance(item.key, str):
+            future.own_label = item.key
+        if number == _REHEARSED and future._run.is_rehearsal:
+            self._window.close()
+        future.add_done_callback(partial(self._ended, number), context=_NO_CONTEXT)
+
+    def _ended(self, number: int, future: object) -> None:
+        self._window.end(number)
+        self._tell()
+
+    def _tell(self) -> None:
+        self._last = perf_counter()
+        _set(self._news)
+
+    # -- leaving ------------------------------------------------------------------------------------------
+
+    async def _leave(self) -> None:
+        """Take no more, have stopped what is under way, and close the source."""
+        self._window.close()
+        asker, self._asker = self._asker, self._asker
+        if asker is not None and not asker.done():
+            asker.cancel()
+            await asyncio.wait([asker])
+        items, self._items = self._items, {}
+        futures = [item.future for item in items.values() if isinstance(item.future, TaskFuture)]
+        for future in futures:
+            if not future.cancel() and not future.cancelled():
+                future.exception()  # nobody else will ask for it
+        for future in futures:
+            await future._run.stopping.settled(future)
+        await self._source.close()
+
+
+_NO_CONTEXT: Final = copy_context()
+"""That callbacks of ours run in: to copy the present one for each would cost more than they do."""
+
+
+def _set(waiter: asyncio.Future[None] | None) -> None:
+    if waiter is not None and not waiter.done():
+        waiter.set_result(None)
+
+
+def _error_of(item: _Item) -> BaseException | None:
+    future = item.future
+    if not isinstance(future, TaskFuture):
+        return future
+    if future.cancelled():
+        with suppress(BaseException):
+            future.result()
+        return asyncio.CancelledError()
+    return future.exception()
