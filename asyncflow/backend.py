@@ -14,13 +14,14 @@ from __future__ import annotations
 
 import enum
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from contextvars import Context
 from types import MappingProxyType
-from typing import Any, ClassVar, Final, Protocol
+from typing import Any, ClassVar, Final, NoReturn, Protocol, final
 
 from ._core.carried_files import FILE, FOLDER, LINK, CarriedFiles, Entry
 from ._worker.chain import PREVIOUS
+from .errors import ResultLost
 
 __all__ = [
     "CANCELLED",
@@ -30,6 +31,7 @@ __all__ = [
     "INTERRUPTED",
     "LINK",
     "LOADING",
+    "LOST",
     "PREVIOUS",
     "RAN",
     "RETURNED",
@@ -41,6 +43,7 @@ __all__ = [
     "Entry",
     "Event",
     "ExecutionBackend",
+    "Kept",
     "Report",
     "Work",
 ]
@@ -49,7 +52,7 @@ STARTED: Final = 0
 """The work has begun. Payload: None, or when it began and a name for the worker, as for `RAN`. May be left out for work
 that is over at once."""
 SUCCEEDED: Final = 1
-"""The work is over. Payload: the value it returned."""
+"""The work is over. Payload: the value it returned; or, of a backend that `keeps_results`, a `Kept` in its place."""
 FAILED: Final = 2
 """The work is over. Payload: the exception it raised, of any kind, `BaseException` included."""
 CANCELLED: Final = 3
@@ -72,6 +75,55 @@ id and the payload mean nothing."""
 WAITS: Final = 8
 """The backend `waits` for something to run work on, and has for so long that its user should hear of it: the engine
 warns, once. The id and the payload mean nothing."""
+
+LOST: Final = 9
+"""The work was not begun and will not be, because a kept result among its arguments is no more. Payload: that `Kept`,
+and why in words."""
+
+
+@final
+class Kept:
+    """A result that stays where it was made: a backend that `keeps_results` reports it in place of the value.
+
+    Nobody looks into it. Work that takes the result and runs on the same backend is submitted with this object among
+    its arguments, perhaps inside containers; for all others, and for whoever awaits it, the engine has it fetched. When
+    the last that could ask for it is gone, so is this object, and `let_go` is called.
+
+    Args:
+        node: where the bytes are, for people: "node7".
+        size: how many bytes there are.
+        key: means something to the backend alone.
+        let_go: called once, when nobody can ask for the result any more. That may be on any thread, and in the midst of
+            anything: it may only take note of it.
+    """
+
+    __slots__ = ("_let_go", "_maker", "key", "node", "size")
+
+    def __init__(self, node: str, size: int, key: Hashable, let_go: Callable[[], object]) -> None:
+        self.node = node
+        self.size = size
+        self.key = key
+        self._let_go = let_go
+        self._maker: tuple[int, str, str | None] = (0, "", None)  # number, name, label: set by the engine
+
+    def lost(self, why: str) -> ResultLost:
+        """The error of whoever asks for it when it is no more.
+
+        Args:
+            why: in words: "node7 does not answer".
+        """
+        number, name, _ = self._maker
+        return ResultLost(number, name, self.node, why)
+
+    def __del__(self) -> None:
+        self._let_go()
+
+    def __repr__(self) -> str:
+        return f"<kept on {self.node}, {self.size:,} bytes>"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(f"{self!r} belongs to this process; a backend sends its key")
+
 
 Event = tuple[int, int, Any]
 """What became of one piece of work: kind, task id, payload."""
@@ -126,7 +178,8 @@ class Work(Protocol):
 
     @property
     def args(self) -> tuple[object, ...]:
-        """Positional arguments; all of them values, none a future."""
+        """Positional arguments; all of them values, none a future. In place of a value that this backend keeps there is
+        its `Kept`, perhaps inside containers."""
 
     @property
     def kwargs(self) -> Mapping[str, object]:
@@ -154,6 +207,10 @@ class Work(Protocol):
         reported to have succeeded. None for nearly all work. Paths in its own directory that are among the
         arguments become what they are there when they are unpickled where `asyncflow._worker.paths.SANDBOXES` leads to
         it."""
+
+    @property
+    def keep(self) -> bool | None:
+        """Whether its result is to be kept, for a backend that `keeps_results`; None to go by its size."""
 
     @property
     def example(self) -> object:
@@ -203,6 +260,8 @@ class ExecutionBackend(ABC):
     keeps_event_loop: ClassVar[bool] = False
     """Whether all coroutines that a worker runs have one event loop, so that resources which are async generators stay
     from one to the next."""
+    keeps_results: ClassVar[bool] = False
+    """Whether results may stay where they were made: see `Kept` and `fetch`."""
     stages_files: ClassVar[bool] = True
     """Whether the files that tasks declare are brought to them, and what they make is looked for."""
     shares_filesystem: ClassVar[bool] = True
@@ -263,6 +322,17 @@ class ExecutionBackend(ABC):
         Returns:
             The ids of work that could not be stopped within the grace time and was abandoned.
         """
+
+    async def fetch(self, kept: Kept) -> object:
+        """The value of a result that this backend keeps. May be asked for more than once, and also while it shuts down.
+
+        Args:
+            kept: as it was reported.
+
+        Raises:
+            ResultLost: it is no more.
+        """
+        raise NotImplementedError(f"{self.name!r} keeps no results")
 
     def look_now(self) -> None:  # noqa: B027 - most report all they know by themselves
         """Report what is known and was not worth a report: somebody asks for a state."""

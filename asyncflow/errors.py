@@ -29,6 +29,7 @@ __all__ = [
     "OutputNotText",
     "OutputTooLarge",
     "RemoteError",
+    "ResultLost",
     "Retry",
     "RunStopped",
     "ServiceDied",
@@ -426,6 +427,27 @@ class VersionMismatch(_WithFields, RuntimeError):
             f"agent {self.agent!r} on {self.host} runs {self.theirs}, and the engine runs {self.ours}: "
             "what is sent from one to the other would not be understood.\n"
             "  Start the agent with a Python, and install there what is installed, as for the engine"
+        )
+
+
+class ResultLost(_OfTask):
+    """A result that stayed where it was made is no more.
+
+    Attributes:
+        task_id: number of the task that had made it.
+        name: the task's name as its user wrote it.
+        node: where it was kept.
+        why: in words.
+    """
+
+    node: str
+    why: str
+
+    def _message(self) -> str:
+        return (
+            f"the result of {self.name!r} (#{self.task_id}), kept on {self.node}, is lost: {self.why}.\n"
+            "  Nothing is made again unasked. With keep=False results come to the engine; with retries= a block runs "
+            "all inside of it anew"
         )
 
 

@@ -180,6 +180,8 @@ class TaskEnded(NamedTuple):
             "Skip: no rows"; "" if neither.
         roots: numbers of the tasks because of which it did not run, or was cancelled; the first hundred.
         loading: since when the worker was being made ready for it, if that took a while; else None.
+        kept_on: the node where its result stays until somebody asks for it; "" if it does not.
+        bytes_kept: how large that is.
     """
 
     time: float
@@ -192,6 +194,8 @@ class TaskEnded(NamedTuple):
     error: str
     roots: tuple[int, ...]
     loading: float | None = None
+    kept_on: str = ""
+    bytes_kept: int = 0
 
 
 class ServiceEnded(NamedTuple):

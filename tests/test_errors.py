@@ -26,6 +26,7 @@ from asyncflow.errors import (
     OutputNotText,
     OutputTooLarge,
     RemoteError,
+    ResultLost,
     RunStopped,
     ServiceDied,
     ServiceNotReady,
@@ -428,6 +429,7 @@ MADE: dict[type[BaseException], Callable[[], BaseException]] = {
     ServiceNotReady: lambda: ServiceNotReady(
         4, "db", "it was not ready after 3 s", "status 503", "last words"
     ),
+    ResultLost: lambda: ResultLost(4, "fit", "node7", "node7 does not answer"),
     WorkerDied: lambda: WorkerDied(4, "fit", "exit code 1", 4711, "node7", 2**30, "last words"),
     RemoteError: lambda: RemoteError("LocalError", "LocalError: no", "Traceback"),
     CommandFailed: lambda: CommandFailed(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..errors import Cause
 from .joins import without_value
+from .kept import attach, awaits_fetch, is_lost
 from .pace import MOST
 from .services import is_idle
 from .states import (
@@ -45,8 +46,12 @@ def wait_for(task: Task, dependencies: Sequence[Task]) -> int:
         if dependency.story != PENDING:  # mostly it is: they are called in one burst
             now = dependency.story & NOW
             if now >= CANCELLING:
+                keeping = None if dependency.rare is None else dependency.rare.kept
+                if keeping is not None and awaits_fetch(task, dependency, keeping):
+                    attach(task, dependency, keeping)
+                    continue
                 waiting -= 1
-                if now != SUCCEEDED:
+                if now != SUCCEEDED or (keeping is not None and is_lost(dependency)):
                     blame(task, dependency)
                 continue
             if now <= READY and is_idle(dependency):

@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
+from .kept import attach, has_value, is_lost, kept_away
 from .services import is_idle, want
-from .states import CANCELLING, HANDED, NOW, PENDING, SUCCEEDED
+from .states import CANCELLING, HANDED, NOW, PENDING
 from .task import Task
 
 if TYPE_CHECKING:
@@ -63,8 +64,10 @@ def count(scheduler: Scheduler, task: Task, join: Join) -> None:
     """Have a join wait for those of its sources that have not ended, and decide it if it needs none of them."""
     succeeded = ended = 0
     for source in join.sources:
-        now = source.story & NOW
-        if now < CANCELLING:
+        keeping = kept_away(source)
+        if keeping is not None:
+            attach(task, source, keeping)
+        elif source.story & NOW < CANCELLING:
             dependents = source.dependents
             if dependents is None:
                 source.dependents = task
@@ -74,8 +77,9 @@ def count(scheduler: Scheduler, task: Task, join: Join) -> None:
                 source.dependents = [dependents, task]
         else:
             ended += 1
-            succeeded += now == SUCCEEDED
-            if now != SUCCEEDED:
+            succeeded += has_value(source)
+            if not has_value(source):
+                is_lost(source)
                 _is_seen(source)
     if join.needed is None:
         task.waiting = len(join.sources) - ended
@@ -91,7 +95,7 @@ def count(scheduler: Scheduler, task: Task, join: Join) -> None:
 def met(scheduler: Scheduler, task: Task, join: Join) -> None:
     """What a join needs is there."""
     if join.needed is not None:  # now: more may have succeeded when the runtime comes to it
-        join.first = [each for each in join.sources if each.story & NOW == SUCCEEDED][: join.needed]
+        join.first = [each for each in join.sources if has_value(each)][: join.needed]
     scheduler.returned.append(task)
 
 

@@ -29,6 +29,7 @@ class Lane:
         "capacity",
         "dropped",
         "is_due",
+        "keeps",
         "leads_to",
         "limit",
         "links",
@@ -61,6 +62,7 @@ class Lane:
             leads_to.staging = self
         self.is_due = False
         self.tells = False  # starts are to be told at once
+        self.keeps = True  # results may stay where they are made, if there is such a place
         self.ready: deque[Task] | ByPriority = deque()
         # What became ready since the lane was looked at last, because what it waited for is over. It goes before all
         # that is ready, so that what was begun is finished before more is begun. A lane that has any is due.

@@ -197,6 +197,7 @@ class TaskOptions(_Options):
     amounts: Mapping[str, Much] | None = option(check.amounts)
     priority: float | None = option(check.real)
     backend: str | None = option(check.backend)
+    keep: bool | None = option(check.flag)
     example: object = option(check.anything, ..., left_open=...)
     expected: float | None = option(check.estimate)
 
@@ -231,6 +232,7 @@ class BlockOptions(TaskOptions):
     gpus: None = barred(_NO_WORK)
     amounts: None = barred(_NO_WORK)
     backend: None = barred("the body of a block runs on the event loop")
+    keep: None = barred("what a block gives is what its tasks have made; give it to those")
     example: object = barred("the body of a block runs also in a dry run", ...)
     expected: None = barred("a block takes as long as what is inside")
     on_failure: str = option(check.reaction, "continue", left_open=None)
@@ -244,6 +246,7 @@ class CommandOptions(TaskOptions):
     """The options of an executable task: how its commands are run, too."""
 
     backend: None = barred("commands run on this machine, in slots of their own")
+    keep: None = barred("commands run on this machine, where their output is at hand")
     env: Mapping[str, str] | None = option(check.variables)
     clean_env: bool = option(check.flag, False)
     cwd: Any = option(check.path)
@@ -275,6 +278,7 @@ class ServiceOptions(TaskOptions):
     backend: None = barred(
         "a service runs beside the engine: on the event loop, or in a thread if it is no async def"
     )
+    keep: None = barred("a service runs beside the engine, where its value is at hand")
     timeout: None = barred(f"{_ON}; what bounds its start is ready_timeout=")
     deadline: None = barred(f"{_ON}; what bounds its start is ready_timeout=")
     limits: None = barred(f"{_ON}, and would hold them; the tasks that use it may name limits")
@@ -419,6 +423,9 @@ class TaskKeywords(ValueKeywords[R], Generic[R], total=False):
 
     backend: str | None
     """The name of the backend to run on; the engine's default if not given."""
+    keep: bool | None
+    """Whether the result stays where it is made until somebody awaits it, on a backend that can keep results: True for
+    any size, False for none; from the backend's ``keep_from`` bytes on if not given."""
 
 
 class FunctionKeywords(TaskKeywords[R], BlockKeywords, Generic[R], total=False):

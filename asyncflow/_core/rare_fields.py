@@ -10,6 +10,7 @@ from .retries import Attempt
 if TYPE_CHECKING:
     from .._causes import Cause
     from .joins import Join
+    from .kept import Keeping
     from .limits import Limit
     from .order import Rank
     from .services import Service
@@ -32,6 +33,7 @@ class RareFields:
         "is_detached",
         "is_held",
         "join",
+        "kept",
         "label",
         "outcome",
         "rank",
@@ -50,6 +52,7 @@ class RareFields:
         self.children: dict[int, Task] | None = None
         self.files: object = None
         self.join: Join | None = None  # of a join: what it waits for
+        self.kept: Keeping | None = None  # its result, which stays where it was made
         self.label: str | None = None
         self.outcome: object = None
         self.rank: Rank | None = None

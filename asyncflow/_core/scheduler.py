@@ -3,9 +3,9 @@
 Events are the methods `called`, `started`, `succeeded`, ... Each marks at once what it decides and leaves what is
 to be done in `lanes.due` (lanes with tasks that can run), `ended` (tasks whose futures are to be settled), `stop` (work
 to be cancelled), `returned` (blocks whose returned futures are done), `quiet` (watched tasks of which nothing
-runs any more), `parted` (those that are over and used services) and `telling` (who waits for what has no value, and
-what is to be cancelled inside of a block, to be gone on with by `tell_more`). The runtime carries
-these out, perhaps after many events.
+runs any more), `parted` (those that are over and used services), `wanted` (kept results to be fetched) and `telling`
+(who waits for what has no value, and what is to be cancelled inside of a block, to be gone on with by `tell_more`). The
+runtime carries these out, perhaps after many events.
 
 A task whose dependencies end badly is decided when *all* of them have ended: only then are all reasons known,
 and its fate does not depend on which came first.
@@ -21,6 +21,7 @@ from .dependents import Unwanted, decide_not_to_run, end_of, tell_dependents, wa
 from .first_failures import reach_of, stop
 from .inside import adopt_children, cancel_inside, hush, leave_owner
 from .joins import met
+from .kept import Keeping
 from .lanes import Lane, Lanes
 from .order import Order
 from .services import is_idle, want
@@ -71,6 +72,7 @@ class Scheduler:
         "stopped_by",
         "stops",
         "telling",
+        "wanted",
         "watched",
     )
 
@@ -88,6 +90,7 @@ class Scheduler:
         self.quiet: Tasks = []
         # Tasks that are over and used services, and blocks of which an attempt is.
         self.parted: Tasks = []
+        self.wanted: list[Keeping] = []
         # Dependents that do not know yet that one has no value; and what is to be cancelled inside of a block.
         self.telling: list[tuple[Task | Unwanted, Iterator[Task]]] = []
         self.stops = stops

@@ -9,9 +9,10 @@ from types import CodeType
 from typing import Any, Final, NamedTuple
 
 from .._causes import brief, spelled, stopped, ways_to
-from .._show.words import counted, seconds
+from .._show.words import counted, seconds, size
 from .call_text import call_shown
 from .joins import KIND as JOIN
+from .kept import kept_away
 from .limits import Limit
 from .services import is_idle
 from .states import CANCELLING, NOW, READY, SUBMITTED, State, state_of, steps_of
@@ -180,7 +181,7 @@ def _reason(task: Task, dependencies: Sequence[Task]) -> str:
         case State.SUCCEEDED if task.definition.kind == JOIN:
             return "has its value; it goes by others, and nothing ran for it"
         case State.SUCCEEDED:
-            return f"succeeded on {place}" + _attempt(task) + _since_then(task)
+            return f"succeeded on {place}" + _attempt(task) + _since_then(task) + _kept(task)
         case State.FAILED:
             return f"failed on {place}{_attempt(task)}: {_error(task)}"
         case State.SKIPPED:
@@ -255,8 +256,10 @@ def _awaited(dependencies: Sequence[Task]) -> str:
     if not dependencies:  # it was submitted behind what it waits for, and given back
         return "what was before it in a chain"
     unique = {dependency.id: dependency for dependency in dependencies}
-    waiting = [dependency for dependency in unique.values() if dependency.story & NOW < CANCELLING]
-    shown = [f"{each.name_shown} (#{each.id}, {state_of(each.story)})" for each in waiting[:_SHOWN]]
+    waiting = [each for each in unique.values() if each.story & NOW < CANCELLING or kept_away(each)]
+    shown = [
+        f"{each.name_shown} (#{each.id}, {state_of(each.story)}{_fetch(each)})" for each in waiting[:_SHOWN]
+    ]
     if len(waiting) > _SHOWN:
         shown.append(f"and {len(waiting) - _SHOWN} more")
     return f"{len(waiting)} of {len(unique)} dependencies: " + ", ".join(shown)
@@ -299,6 +302,27 @@ def _since_then(task: Task) -> str:
         users = counted(len(service.users), "task")
         return f"; the service is up, and {users} {'uses' if len(service.users) == 1 else 'use'} it"
     return "; the service was stopped" if service.end == "stopped" else f"; the service died: {service.end}"
+
+
+def _kept(task: Task) -> str:
+    """What has become of a result that stayed where it was made."""
+    keeping = task.kept
+    if keeping is None:
+        return ""
+    if keeping.cause is not None:
+        return f"; its result, kept on {keeping.payload.node}, is lost"
+    told = f"; its result is kept on {keeping.payload.node}, {size(keeping.payload.size)}"
+    return (
+        f"{told}, and was fetched"
+        if keeping.is_there
+        else f"{told}{', and is being fetched' * keeping.is_wanted}"
+    )
+
+
+def _fetch(task: Task) -> str:
+    """Where a result is fetched from that is waited for."""
+    keeping = kept_away(task)
+    return "" if keeping is None else f", its result is being fetched from {keeping.payload.node}"
 
 
 def _error(task: Task) -> str | None:

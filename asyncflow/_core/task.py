@@ -23,6 +23,7 @@ from .states import KEPT, LEGAL, NOW, PENDING, STATES, STEP, State, state_of, st
 
 if TYPE_CHECKING:
     from .carried_files import CarriedFiles
+    from .kept import Keeping
     from .lanes import Lane
     from .order import Rank
     from .services import Service
@@ -195,6 +196,7 @@ class Task:
         held_since = in_rare("held_since")
         failed_attempts = in_rare("attempts", ())
         service = in_rare("service")
+        kept = in_rare("kept")
         uses = in_rare("uses", ())
 
     id: int
@@ -228,6 +230,7 @@ class Task:
     wants: Mapping[Limit, float] | None  # of limits, that it waits for
     held_since: float | None  # since when it waits for them, in seconds of `time.perf_counter`
     service: Service | None  # that it starts
+    kept: Keeping | None  # its result, which stays where it was made
     uses: tuple[Service, ...]  # services whose values it takes, or that are kept for it
     failed_attempts: Sequence[Attempt]  # before the present one
 
@@ -344,6 +347,12 @@ class Task:
     def context(self) -> Any:
         """The context variables of the call site, each time as a copy of its own."""
         return None if self.snapshot is None else self.snapshot.copy()
+
+    @property
+    def keep(self) -> bool | None:
+        """Whether its result is to stay where it is made; None to go by its size."""
+        keep: bool | None = self.site.definition.options.keep
+        return keep if self.site.lane.keeps else False
 
     @property
     def example(self) -> object:

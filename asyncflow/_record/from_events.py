@@ -146,6 +146,8 @@ class _Reader:
             columns.worker[row] = self._number(event.worker)
         if event.loading is not None:
             columns.loading[event.id] = event.loading
+        if event.kept_on:
+            columns.kept[event.id] = event.kept_on, event.bytes_kept
         if event.bytes:
             columns.published(row, event.bytes)
         if columns.state[row] != SUCCEEDED:

@@ -194,6 +194,7 @@ class _Logs:
             if task_id >= first:
                 columns.published(task_id - first, size)
         columns.loading.update(each for each in segment.loading if each[0] >= first)
+        columns.kept.update((each[0], each[1:]) for each in segment.kept if each[0] >= first)
 
     def _attempts(self, segments: list[Segment]) -> None:
         """Attempts that others have followed: each is what ran after the one before it, and before it had failed."""

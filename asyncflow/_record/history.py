@@ -126,6 +126,7 @@ class History:
         tries: attempts of a task that were followed by another, by number, in order.
         held: from when to when a task has waited for limits, by number, in order.
         services: when a service has ended, and how, by the number of the task that had started it.
+        kept: where the result of a task stays until somebody asks for it, and how many bytes, by number.
         dry_run: whether nothing was run, and values stood in for results.
         dropped: how many tasks there were that have no row any more.
         earlier: what is known of these, by name.
@@ -162,6 +163,7 @@ class History:
     tries: Mapping[int, Sequence[Try]] = field(default_factory=dict)
     held: Mapping[int, Sequence[tuple[float, float]]] = field(default_factory=dict)
     services: Mapping[int, tuple[float, str]] = field(default_factory=dict)
+    kept: Mapping[int, tuple[str, int]] = field(default_factory=dict)
     dry_run: bool = False
     dropped: int = 0
     earlier: Mapping[str, Totals] = field(default_factory=dict)

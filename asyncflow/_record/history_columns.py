@@ -46,6 +46,7 @@ class HistoryColumns:
         self.tries: dict[int, list[Try]] = {}
         self.held: dict[int, list[tuple[float, float]]] = {}
         self.services: dict[int, tuple[float, str]] = {}
+        self.kept: dict[int, tuple[str, int]] = {}
 
     def number_of(self, site: Site) -> int:
         """The number of a site in the column."""
@@ -118,6 +119,7 @@ class HistoryColumns:
                 for number, spans in self.held.items()
             },
             services={number: (at - zero, how) for number, (at, how) in self.services.items()},
+            kept=self.kept,
             **known,
         )
         for name in _NUMBERS:

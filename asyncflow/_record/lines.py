@@ -151,6 +151,7 @@ _NEEDED: Final = object()
 _FIELDS: Final[dict[str, tuple[Callable[[object], object], object]]] = {
     "block": (_whole, 0),
     "bytes": (_whole, 0),
+    "bytes_kept": (_whole, 0),
     "called_at": (_text, ""),
     "delay": (_time, 0.0),
     "dependencies": (_tasks, ()),
@@ -161,6 +162,7 @@ _FIELDS: Final[dict[str, tuple[Callable[[object], object], object]]] = {
     "finished": (_time, None),
     "how": (_text, ""),
     "id": (_whole, _NEEDED),
+    "kept_on": (_text, ""),
     "kind": (_text, ""),
     "limit": (_text, ""),
     "loading": (_time, None),

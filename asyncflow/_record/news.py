@@ -33,6 +33,7 @@ _Edges = tuple[
 ]  # what a task waits for, which of that is order, and which optional
 _NO_EDGES: Final[_Edges] = ((), (), ())
 _NEVER: Final = (None, 0.0)
+_NOT_KEPT: Final = ("", 0)
 _BEFORE: Final = float("-inf")
 
 
@@ -55,6 +56,7 @@ class News:
         self._bad: dict[int, tuple[int, float, Ending]] = {}  # of what has its end and is not over
         self._made: dict[int, int] = {}  # bytes
         self._loading: dict[int, float] = {}
+        self._kept: dict[int, tuple[str, int]] = {}  # where, and bytes
         self._at = _Places(record.segment)
         self._loop_before = record.segment.loop_at[-1]
         record.tells = True
@@ -131,6 +133,8 @@ class News:
     def _ends(self, segment: Segment, live: Mapping[int, Task]) -> Iterator[Event]:
         self._made.update(segment.published[self._at.published :])
         self._loading.update(segment.loading[self._at.loading :])
+        for task_id, node, size in segment.kept[self._at.kept :]:
+            self._kept[task_id] = node, size
         self._take_bad(segment)
         late = set(segment.late_id[self._at.late :])
         runs = [*self._runs(segment), *self._runs_on_the_loop(segment)]
@@ -216,8 +220,10 @@ class News:
         error, roots = why or ("", ())
         made, since = self._made.pop(task_id, 0), self._loading.pop(task_id, None)
         loading = None if since is None else since + offset
+        node, size = self._kept.pop(task_id, _NOT_KEPT)
         return TaskEnded(
-            over + offset, task_id, state_of(state).name, began, ended, worker, made, error, roots, loading
+            *(over + offset, task_id, state_of(state).name, began, ended, worker),
+            *(made, error, roots, loading, node, size),
         )
 
 
@@ -239,6 +245,7 @@ class _Places:
         self.services = 0 if fresh else len(segment.services)
         self.published = 0 if fresh else len(segment.published)
         self.loading = 0 if fresh else len(segment.loading)
+        self.kept = 0 if fresh else len(segment.kept)
         self.ran = 0 if fresh else len(segment.ran_id)
         self.taken = 0 if fresh else len(segment.taken_end)
         self.loop = 0 if fresh else len(segment.loop_id)

@@ -275,6 +275,10 @@ class Record:
         """A service that a task has started has ended, in words how."""
         self.segment.services.append((task_id, now, _shortened(how)))
 
+    def kept(self, task_id: int, node: str, size: int) -> None:
+        """The result of a task stays where it was made."""
+        self.segment.kept.append((task_id, node, size))
+
     def staged(self, task_id: int, now: float, size: int) -> None:
         """The files that a task reads are there."""
         self.segment.staged.append((task_id, now, size))

@@ -35,6 +35,7 @@ class Segment:
         "edge_n",
         "edges",
         "first",
+        "kept",
         "late_at",
         "late_id",
         "loading",
@@ -112,6 +113,7 @@ class Segment:
         self.loading: list[tuple[int, float]] = []
         self.staged: list[tuple[int, float, int]] = []
         self.published: list[tuple[int, int]] = []
+        self.kept: list[tuple[int, str, int]] = []  # results that stay where they were made: where, and bytes
         # Attempts that have failed and that others follow: of which task, when that was known, the error, the delay.
         self.tried: list[tuple[int, float, str, float]] = []
         self.admitted: list[tuple[int, float, float]] = []  # has waited for limits since then, until then

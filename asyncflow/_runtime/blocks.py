@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from .._core import arguments
 from .._core.dependents import end_of
+from .._core.kept import Keeping, kept_away, returns_only
 from .._core.scheduler import Scheduler
 from .._core.states import CANCELLED, FAILED, NOW, RUNNING, SUBMITTED, UPSTREAM_FAILED
 from .._core.task import Task
@@ -16,6 +17,7 @@ from . import inputs
 from .coroutines import LOOP
 from .failure import first_of
 from .failures import Failures
+from .keeps import Keeps
 from .starts import Starts
 from .timeouts import Timeouts
 from .wiring import Wiring
@@ -32,6 +34,7 @@ class Blocks:
         starts: takes that it has started.
         failures: takes its failure.
         timeouts: the clocks of blocks.
+        keeps: takes results that stay where they are.
         record: where starts and ends are recorded; None where nothing is.
     """
 
@@ -42,6 +45,7 @@ class Blocks:
         starts: Starts,
         failures: Failures,
         timeouts: Timeouts,
+        keeps: Keeps,
         record: Record | None,
     ) -> None:
         self._scheduler = scheduler
@@ -49,6 +53,7 @@ class Blocks:
         self._starts = starts
         self._failures = failures
         self._timeouts = timeouts
+        self._keeps = keeps
         self.record = record
 
     def returned(self, block: Task, value: object) -> None:
@@ -74,6 +79,11 @@ class Blocks:
         if block.story & NOW != RUNNING:
             return  # cancelled meanwhile
         futures, holes = block.returned
+        if len(futures) == 1 and returns_only(block, futures[0]):
+            keeping = kept_away(futures[0])
+            if keeping is not None:
+                self._hand_on(block, keeping)
+                return
         bad = [future for future in futures if future.cause is not None]
         ends = [end_of(future) for future in bad]
         try:
@@ -88,16 +98,23 @@ class Blocks:
                 causes = {future.id: future.cause for future in bad}
                 self._scheduler.skipped(block, "", tuple(causes.values()))
                 return
-            self.succeeded(block, arguments.fill_value(holes, inputs.value_of))
+            self.succeeded(block, arguments.fill_value(holes, inputs.value_here))
         except asyncio.CancelledError:
             self._scheduler.stopped(block)
         except Exception as error:
             self._failures.failed(block, error)
 
+    def _hand_on(self, block: Task, keeping: Keeping) -> None:
+        self._keeps.hand_on(block, keeping)
+        self._over(block)
+
     def succeeded(self, block: Any, value: object) -> None:
         """A block has its value."""
         _set_result(block, value)
         self._scheduler.succeeded(block)
+        self._over(block)
+
+    def _over(self, block: Task) -> None:
         if self.record is not None:
             self.record.over(block.id, perf_counter())
         self._timeouts.disarm(block)

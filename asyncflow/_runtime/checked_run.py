@@ -2,7 +2,7 @@
 
 A class of its own, so that a run which does not check pays nothing. Checks are made on the loop: arguments when their
 task is about to be submitted and all values are there, a result before the future gets it. So nothing is submitted
-behind what it waits for: the value between the two would go by unseen.
+behind what it waits for, and no result stays where it is made: such values would go by unseen.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ class _CheckedDispatch(Dispatch):
             task.id: _Given(task.args, task.kwargs, inputs.awaited(task)) for task in batch if task.holes
         }
         fitting = []
-        for task in inputs.fill(batch, self.not_submitted):
+        for task in inputs.fill(batch, self.not_submitted, self._keeps.values_at(lane.place)):
             error = self.checks.wrong_argument(task, given.get(task.id))
             if error is None:
                 fitting.append(task)
@@ -113,7 +113,7 @@ class CheckedRun(Run):
         super().__init__(*args, **options)
         self.blocks.checks = self.reports.checks = self.dispatch.checks = _Checks(self.failures)
         for lane in self.places.behind:
-            lane.links = False
+            lane.links = lane.keeps = False
 
 
 class _Given(NamedTuple):
@@ -129,6 +129,6 @@ class _Given(NamedTuple):
         if isinstance(whole, TaskFuture):
             return whole.name, whole.id
         for future in self.futures:  # in a container: the one whose value it is
-            if inputs.value_of(future) is part:
+            if inputs.value_here(future) is part:
                 return future.name, future.id
         return None

@@ -152,7 +152,7 @@ class Coroutines(Local):
                 link.args = tuple(map(inputs.value_of, link.args))
                 link.holes = None
             else:
-                inputs.fill((link,), _cannot_be)
+                inputs.fill((link,), _cannot_be, inputs.value_here)
             self._queue.appendleft(link)
 
     def mend(self, live: Iterable[Task]) -> None:

@@ -24,6 +24,7 @@ from .files import Files
 from .gate import Gate
 from .inbox import Inbox
 from .joins import Joins
+from .keeps import Keeps
 from .places import Places
 from .reports import Reports
 from .steps import Steps
@@ -50,6 +51,7 @@ class Dispatch:
         failures: takes the failure of what could not be submitted.
         timeouts: the clocks of tasks.
         stopping: has work stopped.
+        keeps: gives values, and what stands for those that are kept.
         record: where submissions are recorded; None where nothing is.
     """
 
@@ -68,6 +70,7 @@ class Dispatch:
         failures: Failures,
         timeouts: Timeouts,
         stopping: Stopping,
+        keeps: Keeps,
         record: Record | None,
     ) -> None:
         self._steps = steps
@@ -83,6 +86,7 @@ class Dispatch:
         self._failures = failures
         self._timeouts = timeouts
         self._stopping = stopping
+        self._keeps = keeps
         self.record = record
 
     def carry_out(self, due: Sequence[Lane]) -> int:
@@ -174,7 +178,8 @@ class Dispatch:
         """Hand a lane's tasks to where they run, with the values of what they depend on."""
         if self.record is not None:
             self.record.submitted(batch, perf_counter())
-        ready = inputs.fill(batch, self.not_submitted)
+        value_of = self._keeps.values_at(lane.place)
+        ready = inputs.fill(batch, self.not_submitted, value_of)
         place = self._behind[lane]
         if isinstance(place, Coroutines):  # which fills in links when it comes to them
             place.submit(ready)
@@ -182,7 +187,7 @@ class Dispatch:
         if lane.links:
             for task in ready:
                 if task.link is not None:
-                    inputs.fill_links(task)
+                    inputs.fill_links(task, value_of)
         if not ready:
             return
         if self._inbox.starts_matter and not place.reports_starts:

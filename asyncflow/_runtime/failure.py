@@ -14,13 +14,14 @@ from .._core.task import Task
 from .._files.sandboxes import Sandboxes
 from .._tracebacks import trim
 from .._worker.results import UNFIT, why_unfit
+from ..backend import Kept
 from ..errors import TaskCrashed
-from .future import EndedFuture, FailedFuture, ServiceFuture, TaskFuture
+from .future import EndedFuture, FailedFuture, KeptFuture, ServiceFuture, TaskFuture
 
 NO_VALUES: Final = frozenset(
-    {*UNFIT, TaskFuture, ServiceFuture, EndedFuture, FailedFuture, InputFile, OutputFile}
+    {*UNFIT, TaskFuture, ServiceFuture, KeptFuture, EndedFuture, FailedFuture, InputFile, OutputFile, Kept}
 )
-"""Classes of results that are no values."""
+"""Classes of results that are no values; what is `Kept` comes to one."""
 
 _SHOWN: Final = 5  # failures of one block that are told with the first
 _MOST_NOTES: Final = 32

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from time import perf_counter
-from typing import Any, Final
+from typing import Any
 
 from .._core.files import File
 from .._core.scheduler import Scheduler
@@ -17,12 +17,11 @@ from .._files.stager import Stager
 from .._record.record import Record
 from . import inputs
 from .failures import Failures
+from .keeps import Keeps
 from .places import Places
 from .steps import Steps
 from .timeouts import Timeouts
 from .wiring import Wiring
-
-_set_result: Final = asyncio.Future.set_result
 
 
 class Files:
@@ -34,6 +33,7 @@ class Files:
         wiring: calls off a call that is refused for its files.
         failures: takes the failure of a task whose files could not be brought or published.
         timeouts: the clocks of tasks.
+        keeps: takes results that stay where they are.
         places: where tasks run, and their files are staged before.
         record: where sizes and places are recorded; None where nothing is.
         sandboxes: as for `Stager`.
@@ -48,6 +48,7 @@ class Files:
         wiring: Wiring,
         failures: Failures,
         timeouts: Timeouts,
+        keeps: Keeps,
         places: Places,
         record: Record | None,
         sandboxes: Sandboxes | None,
@@ -59,6 +60,7 @@ class Files:
         self._wiring = wiring
         self._failures = failures
         self._timeouts = timeouts
+        self._keeps = keeps
         self._places = places
         self.record = record
         self.stager = Stager(sandboxes, implicit, self, loop)
@@ -80,7 +82,9 @@ class Files:
 
     def stage(self, batch: Sequence[Task]) -> None:
         """Bring what tasks read, all of whose inputs are there."""
-        self.stager.bring(inputs.fill(batch, self.not_staged))
+        if batch:
+            value_of = self._keeps.values_at(batch[0].lane.place)
+            self.stager.bring(inputs.fill(batch, self.not_staged, value_of))
 
     # -- what the stager asks and reports -----------------------------------------------------------------
 
@@ -122,8 +126,7 @@ class Files:
         if task.story & NOW == CANCELLING:
             self._scheduler.stopped(task)
         else:
-            _set_result(task, value)
-            self._scheduler.succeeded(task)
+            self._keeps.end(task, value)
             self._timeouts.disarm(task)
             if self.record is not None:
                 self.record.over(task.id, perf_counter())

@@ -31,6 +31,7 @@ T = TypeVar("T")
 _FUTURES = (asyncio.Future, concurrent.futures.Future)
 _cancel = asyncio.Future.cancel
 _result = asyncio.Future.result
+_done = asyncio.Future.done
 _OR_NONE = "Whether there is one at all, `is not None` tells"
 _OF_COMMANDS = {"command", "returncode", "stderr"}
 _FACE = {
@@ -267,7 +268,35 @@ class EndedFuture(TaskFuture[T]):
     result = _result
 
 
-_LIVE = (TaskFuture, ServiceFuture)
+class KeptFuture(TaskFuture[T]):
+    """What a future becomes whose result stays where it was made: it is fetched when somebody asks, and only then done.
+    Then it is a `TaskFuture` again."""
+
+    __slots__ = ()
+
+    def add_done_callback(self, fn: Callable[[Any], object], /, *, context: Context | None = None) -> None:
+        """As of any future; asyncio calls it on behalf of whoever awaits."""
+        super().add_done_callback(fn, context=context)
+        self._run.keeps.wanted(self)
+
+    def done(self) -> bool:
+        """Whether the result is here. To ask is to have it fetched, or who asks until it is would do so for ever."""
+        if not _done(self):
+            self._run.keeps.wanted(self)
+        return _done(self)
+
+    def result(self) -> T:
+        """The value, once it is here."""
+        self.done()
+        return super().result()
+
+    def exception(self) -> BaseException | None:
+        """The error, if the result is lost."""
+        self.done()
+        return super().exception()
+
+
+_LIVE = (TaskFuture, ServiceFuture, KeptFuture)
 
 
 def end_without_value(future: TaskFuture[Any]) -> None:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from .future import TaskFuture
     from .gate import Gate
     from .joins import Joins
+    from .keeps import Keeps
     from .services import Services
     from .stopping import Stopping
     from .unseen import Unseen
@@ -35,6 +36,7 @@ class Home(Protocol):
     burst: Burst
     gate: Gate
     joins: Joins
+    keeps: Keeps
     services: Services
     stopping: Stopping
     unseen: Unseen

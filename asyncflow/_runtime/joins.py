@@ -13,13 +13,15 @@ from .._causes import Cause
 from .._core import joins
 from .._core.dependents import end_of
 from .._core.joins import KIND, Join
+from .._core.kept import has_value
 from .._core.lanes import Lane
 from .._core.outcome import Outcome
 from .._core.scheduler import Scheduler
-from .._core.states import NOW, PENDING, SKIPPED, SUCCEEDED, state_of
+from .._core.states import NOW, PENDING, SKIPPED, SUCCEEDED, State, state_of
 from .._core.task import CallSite, Definition, Task
 from .._record.record import Record
 from ..errors import EngineClosed
+from . import inputs
 from .burst import Burst
 from .future import TaskFuture
 from .scope import SCOPE
@@ -114,7 +116,7 @@ class Joins:
             EngineClosed: the engine was shut down before the sources had ended.
         """
         run, burst, scheduler, scope = self._run, self._burst, self._scheduler, SCOPE.get()
-        if run.closed is not None and not all(each.done() for each in sources):
+        if run.closed is not None and not all(map(asyncio.Future.done, sources)):
             raise EngineClosed(f"{how.name!r} was asked for, but {run.closed}")
         owner = scheduler.owner(scope.block)
         definition, workflow = Definition(how.value_of, KIND, name=how.name), scope.workflow_of(run.engine)
@@ -163,7 +165,7 @@ class Joins:
         if join.needed is not None:
             for source in join.sources:
                 future: Any = source
-                if not future.done() and future.cause is None:
+                if future.story & NOW < SUCCEEDED and not future.done() and future.cause is None:
                     future.cancel(f"{task.name!r} (#{task.id}) does not need it any more")
 
 
@@ -173,6 +175,11 @@ class Joins:
 def outcome_of(task: Task, join: Join) -> Outcome[Any]:
     """How the only source has ended, whatever that is."""
     source: Any = join.sources[0]
+    if source.kept is not None:
+        lost = source.kept.cause
+        if lost is None:
+            return Outcome(source.kept.value, None, State.SUCCEEDED)
+        return Outcome(None, lost.error or asyncio.CancelledError(), State.FAILED)
     try:
         error = asyncio.Future.exception(source)
     except asyncio.CancelledError as cancelled:
@@ -185,7 +192,7 @@ def optional_of(default: object, task: Task, join: Join) -> object:
     """The value of the only source, or a default if that was skipped."""
     source: Any = join.sources[0]
     if source.cause is None:
-        return asyncio.Future.result(source)
+        return inputs.value_here(source)
     if end_of(source) == SKIPPED:
         return default
     cause = copy(source.cause)
@@ -200,8 +207,8 @@ def first_of(task: Task, join: Join) -> object:
 
 def first_few_of(needed: int, task: Task, join: Join) -> list[Any]:
     """The values of those that have given one first, in the order of the sources."""
-    first: Any = join.first or [each for each in join.sources if each.story & NOW == SUCCEEDED][:needed]
+    first: Any = join.first or [each for each in join.sources if has_value(each)][:needed]
     if len(first) == needed:
-        return [asyncio.Future.result(each) for each in first]
+        return [inputs.value_here(each) for each in first]
     bad = {each.id: each.cause for each in join.sources if each.cause is not None}
     raise NoValue(Cause(task.id, task.name, 0, None, tuple(bad[number] for number in sorted(bad))))

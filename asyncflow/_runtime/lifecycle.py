@@ -86,6 +86,7 @@ async def close(run: Run, *, wait: bool, tail_timeout: float, grace: float, skip
             try:
                 await run.stopping.all_over(detached=run.is_dry)
                 await _wait_for_detached(run, tail_timeout)
+                await run.keeps.all_fetched()
             finally:
                 telling.cancel()
     finally:
@@ -94,6 +95,7 @@ async def close(run: Run, *, wait: bool, tail_timeout: float, grace: float, skip
         run.close("the engine has been shut down; start it again:  async with engine: ...")
         run.stopping.cancel_all()
         run.files.stager.stop()
+        run.keeps.close()
         await _wait_for_coroutines(run, grace)
         if run.commands is not None and run.commands.waiting:  # they end: each is killed after its grace time
             await asyncio.wait(run.commands.waiting.values(), timeout=grace + _KILLED)

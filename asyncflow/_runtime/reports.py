@@ -16,12 +16,25 @@ from .._core.task import Task
 from .._files.stager import Stager
 from .._record.record import Record
 from .._show.words import counted
-from ..backend import CANCELLED, FAILED, INTERRUPTED, LOADING, RAN, STARTED, SUCCEEDED, WAITS, Event
+from ..backend import (
+    CANCELLED,
+    FAILED,
+    INTERRUPTED,
+    LOADING,
+    LOST,
+    RAN,
+    STARTED,
+    SUCCEEDED,
+    WAITS,
+    Event,
+    Kept,
+)
 from ..errors import ImpossibleTransition
 from . import inputs
 from .blocks import Blocks
 from .failure import NO_VALUES, unfit
 from .failures import Failures
+from .keeps import Keeps
 from .places import Places
 from .starts import Starts
 from .steps import Steps
@@ -45,6 +58,7 @@ class Reports:
         failures: takes failures.
         timeouts: the clocks of tasks.
         places: where tasks run.
+        keeps: takes results that stay where they are.
         record: where times are recorded; None where nothing is.
     """
 
@@ -58,6 +72,7 @@ class Reports:
         failures: Failures,
         timeouts: Timeouts,
         places: Places,
+        keeps: Keeps,
         record: Record | None,
     ) -> None:
         self._steps = steps
@@ -70,6 +85,7 @@ class Reports:
         self._places = places
         self._has_warned: set[str] = set()
         """Of which places somebody knows that tasks wait there."""
+        self._keeps = keeps
         self.record = record
         self.dropped = 0
         """Reports about tasks that are unknown or over."""
@@ -129,6 +145,8 @@ class Reports:
                     self._failures.failed(task, payload)
                 elif kind == CANCELLED:
                     self._failures.stopped(task, ran_ids[-1:] == [task_id])
+                elif kind == LOST:
+                    self._keeps.lost(task, payload)
                 elif kind == LOADING:
                     if record is not None:
                         record.loading(task_id, payload)
@@ -222,15 +240,14 @@ class Reports:
             self._failures.stopped(task, True)
         elif task.definition.is_block:
             self._blocks.returned(task, value)
-        elif type(value) in NO_VALUES:
+        elif type(value) in NO_VALUES and type(value) is not Kept:
             self._failures.failed(task, unfit(task, value))
         else:
             if task.files is None:
                 self._timeouts.disarm(task)
                 if self.record is not None and task.failed_attempts:
                     self.record.over(task.id, perf_counter())
-                _set_result(task, value)
-                self._scheduler.succeeded(task)
+                self._keeps.end(task, value)
                 return
             if task.story & NOW == SUBMITTED:
                 self._scheduler.started(task)

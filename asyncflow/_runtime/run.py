@@ -48,6 +48,7 @@ from .hooks import Hook, Hooks
 from .inbox import Inbox
 from .inputs import waited_for
 from .joins import Joins
+from .keeps import Keeps
 from .log import RunLog
 from .mending import Mending
 from .places import Places
@@ -158,22 +159,23 @@ class Run:
         self.wiring = self.Wiring(
             self, self.engine, loop, steps, burst, scheduler, self.places.foreign, record
         )
+        self.keeps = keeps = Keeps(loop, steps, scheduler, self.places.behind, record)
         attempts = self.attempts = None if self.is_dry else Attempts(steps, turns, scheduler)
         self.timeouts = timeouts = self.Timeouts(steps, turns, scheduler, self.places, attempts, sandboxes)
         self.failures = failures = self.Failures(scheduler, attempts, timeouts, sandboxes, record)
         self.starts = Starts(scheduler, self.places, timeouts, record)
-        self.blocks = self.Blocks(scheduler, self.wiring, self.starts, failures, timeouts, record)
+        self.blocks = self.Blocks(scheduler, self.wiring, self.starts, failures, timeouts, keeps, record)
         self.joins = self.Joins(
             *(self, steps, burst, scheduler, self.wiring, self.places.blocks, record),
             waits_for_all=self.is_dry,
         )
         self.files = Files(
-            *(steps, scheduler, self.wiring, failures, timeouts, self.places, record),
+            *(steps, scheduler, self.wiring, failures, timeouts, keeps, self.places, record),
             *(sandboxes, implicit_data, loop),
         )
         self.reports = self.Reports(
             *(steps, scheduler, self.starts, self.blocks, self.files.stager, failures, timeouts),
-            *(self.places, record),
+            *(self.places, keeps, record),
         )
 
     def _add_places(self, grace: float, contains_commands: bool) -> None:
@@ -209,7 +211,7 @@ class Run:
         self.stopping = Stopping(steps, self.loop, scheduler, places, stager, self.foreign)
         self.dispatch = self.Dispatch(
             *(steps, scheduler, places, inbox, self.files, self.gate, self.reports, self.blocks),
-            *(self.joins, endings, failures, self.timeouts, self.stopping, record),
+            *(self.joins, endings, failures, self.timeouts, self.stopping, self.keeps, record),
         )
         mending = Mending(
             *(scheduler, places, self.coroutines, self.gate, self.attempts),
@@ -225,12 +227,12 @@ class Run:
                 journal=journal,
             )
         steps.complete(
-            *(self.dispatch, holding, self.services, self.stopping),
+            *(self.dispatch, holding, self.services, self.stopping, self.keeps),
             *(self.coroutines, inbox, mending, self.teller),
         )
         self._recording: list[Any] = [
             *(self, steps, self.wiring, failures, self.starts, self.blocks, self.joins),
-            *(self.files, self.gate, self.services, self.reports, endings, self.dispatch),
+            *(self.files, self.gate, self.services, self.reports, endings, self.dispatch, self.keeps),
         ]
 
     def stop_recording(self) -> None:

@@ -19,6 +19,7 @@ from .coroutines import Coroutines
 from .dispatch import Dispatch
 from .holding import Holding
 from .inbox import Inbox
+from .keeps import Keeps
 from .mending import Mending
 from .services import Services
 from .stopping import Stopping
@@ -64,6 +65,7 @@ class StepLoop:
         holding: Holding,
         services: Services,
         stopping: Stopping,
+        keeps: Keeps,
         coroutines: Coroutines,
         inbox: Inbox,
         mending: Mending,
@@ -76,6 +78,7 @@ class StepLoop:
             holding: knows the blocks that hold limits.
             services: stop when nobody needs them any more.
             stopping: knows who waits for the end of tasks.
+            keeps: fetches results that somebody asks for.
             coroutines: run beside the steps.
             inbox: has reports.
             mending: brings the run into order after Ctrl-C.
@@ -85,6 +88,7 @@ class StepLoop:
         self._holding = holding
         self._services = services
         self._stopping = stopping
+        self._keeps = keeps
         self._coroutines = coroutines
         self._inbox = inbox
         self._mending = mending
@@ -126,6 +130,8 @@ class StepLoop:
             if self._dispatch.carry_out(due) >= MOST:
                 self.flush_soon()
                 break
+        if scheduler.wanted:
+            self._keeps.look()
         if scheduler.parted:
             self._services.look()
         if self._holding.blocks:

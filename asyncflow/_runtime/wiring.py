@@ -9,7 +9,7 @@ from functools import partial
 from itertools import cycle, repeat
 from operator import length_hint
 from time import perf_counter
-from typing import Any
+from typing import Any, Final
 
 from .._causes import spelled
 from .._core import arguments
@@ -29,6 +29,9 @@ from .scope import SCOPE, circle, waits_for
 from .services import Services
 from .steps import Steps
 from .waits import would_wait
+
+is_done: Final = asyncio.Future.done
+"""Of a future whose result is kept, too, without having it fetched."""
 
 
 class Wiring:
@@ -143,7 +146,7 @@ class Wiring:
             ) from None
         self.check(futures, block, None)
         for future in futures:
-            deadlock = None if future.done() else would_wait(block, future)
+            deadlock = None if is_done(future) else would_wait(block, future)
             if deadlock is not None:
                 raise deadlock
         return futures, holes
@@ -167,7 +170,7 @@ class Wiring:
                     f"{task.name!r} was given {future!r}, a future of {whose} engine.\n"
                     f"  Await it first and pass its value:  {task.name}(await {future.name}(...))"
                 )
-            if inside is not None and not future.done() and waits_for(inside, future):
+            if inside is not None and not is_done(future) and waits_for(inside, future):
                 raise CircularDependency(circle(task, future))
 
     def adopt(self, awaitable: object) -> TaskFuture[object]:

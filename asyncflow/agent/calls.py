@@ -48,6 +48,7 @@ class PackedWork:
     returns: ClassVar[type | None] = None
     context: ClassVar[Context | None] = None
     carried: ClassVar[CarriedFiles | None] = None
+    keep: ClassVar[bool | None] = None  # the engine has told it with the call
 
     def __init__(
         self,

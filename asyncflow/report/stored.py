@@ -42,6 +42,7 @@ def _parts(history: History) -> Iterator[str]:
         "tries": [[number, *map(list, tries)] for number, tries in history.tries.items()],
         "held": [[number, *map(list, spans)] for number, spans in history.held.items()],
         "services": [[number, *end] for number, end in history.services.items()],
+        "kept": [[number, *where] for number, where in history.kept.items()],
         "earlier": {
             name: [dict(each.states), each.run, each.longest] for name, each in history.earlier.items()
         },
@@ -115,6 +116,10 @@ def _history(told: Mapping[str, Any]) -> History:
         services={
             _of(number, int, "services"): (_of(at, float, "services"), _of(how, str, "services"))
             for number, at, how in told.get("services", ())
+        },
+        kept={
+            _of(number, int, "kept"): (_of(node, str, "kept"), _of(size, int, "kept"))
+            for number, node, size in told.get("kept", ())
         },
         earlier={name: _totals(*each) for name, each in told["earlier"].items()},
     )

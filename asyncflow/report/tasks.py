@@ -70,6 +70,8 @@ class TaskReport:
         tries: each attempt.
         detached: whether nobody waits for it.
         priority: its own, or that of the block around it; it may have gone by a higher one, of what waits for it.
+        kept_on: the node where its result stays until somebody asks for it; "" if it came to the engine.
+        bytes_kept: how large that is.
     """
 
     id: int
@@ -98,6 +100,8 @@ class TaskReport:
     tries: tuple[AttemptReport, ...] = ()
     detached: bool = False
     priority: float = 0.0
+    kept_on: str = ""
+    bytes_kept: int = 0
 
     @property
     def seconds(self) -> float:
@@ -143,6 +147,7 @@ def task(rows: Rows, row: int) -> TaskReport:
         tuple(_tries(history, row, ending.error)),
         site.detached,
         site.priority,
+        *history.kept.get(id, ("", 0)),
     )
 
 

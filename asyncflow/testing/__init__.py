@@ -2,6 +2,7 @@
 
 - `asyncflow.testing.conformance.BackendConformance`: the promises of the backend contract, as tests to subclass;
 - `ManualBackend`: a backend of which the test decides what becomes of each piece of work;
+- `KeepingBackend`: the same, which keeps results where they are made;
 - `FakeClockLoop`, `run_with_fake_clock`, `FakeClock`: an event loop in which an hour passes at once;
 - `no_leaks`: nothing may be left of a block of code; `deadline`: it may not hang;
 - `channel_pair`: a connection between an engine and an agent, in memory, which the test can stall and break;
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from .clock import FakeClock, FakeClockLoop, run_with_fake_clock
     from .deadlines import TookTooLong, deadline
     from .gate import Door, Gate
+    from .keeping import KeepingBackend
     from .leaks import Leaked, no_leaks
     from .manual import ManualBackend
 
@@ -28,6 +30,7 @@ __all__ = [
     "FakeClock",
     "FakeClockLoop",
     "Gate",
+    "KeepingBackend",
     "Leaked",
     "ManualBackend",
     "MemoryChannel",
@@ -43,6 +46,7 @@ _HOME = {
     "FakeClock": "clock",
     "FakeClockLoop": "clock",
     "Gate": "gate",
+    "KeepingBackend": "keeping",
     "Leaked": "leaks",
     "ManualBackend": "manual",
     "MemoryChannel": "channels",

@@ -55,6 +55,7 @@ def test_the_text_says_what_it_is_and_is_told_by_columns() -> None:
         "tries": [],
         "held": [],
         "services": [],
+        "kept": [],
         "earlier": {},
         "columns": {
             "id": [1, 2],

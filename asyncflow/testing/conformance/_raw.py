@@ -31,6 +31,7 @@ class Piece:
     attempt: int = 1
     timeout: float | None = 600
     tells_start: bool = True
+    keep: bool | None = None
     link: Work | None = None
     example: Any = ...
     returns: type | None = None
