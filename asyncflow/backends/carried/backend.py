@@ -114,11 +114,13 @@ class CarriedBackend(ExecutionBackend):
         Args:
             lease: for the agents.
         """
-        self._started = StartedAgents(lease, self.lost)
-        for number in range(self._agents):
-            await self._started.start(f"local-{number + 1}", self._each or usable_cpus())
-        for number, command in enumerate(self._commands):
-            await self._started.start(f"command-{number + 1}", self._each or 0, command)
+        started = self._started = StartedAgents(lease, self.lost, self._failed)
+        for _ in range(self._agents):
+            started.start("local", self._each or usable_cpus())
+            await asyncio.sleep(0)  # others have their turn
+        for command in self._commands:
+            started.start("started", self._each or 0, command)
+            await asyncio.sleep(0)
 
     def ask(self, agents: int) -> None:
         """So many agents could be of use now. Called when that changes.
@@ -137,8 +139,8 @@ class CarriedBackend(ExecutionBackend):
     async def close(self) -> None:
         """Leave the cluster; all agents have ended, or were told to."""
         if self._started is not None:
-            started, self._started = self._started, None
-            await started.close()
+            await self._started.close()
+            self._started = None
 
     # -- what a plugin calls ------------------------------------------------------------------------------
 
@@ -197,8 +199,14 @@ class CarriedBackend(ExecutionBackend):
             channel.cut()
             return
         agent = Agent(channel, hello.name, hello.host, hello.node, hello.pid, hello.workers)
+        if self._started is not None:
+            self._started.joined(hello.name)
         agent.tell(messages.SETUP, *self._setup)
         crews.joined(agent)
+
+    def _failed(self, error: Exception) -> None:
+        if self._crews is not None and not self._crews.all:
+            self._crews.fail(error)
 
     def _refused(self, error: Exception) -> None:
         if self._crews is not None and not self._crews.all:
@@ -262,9 +270,12 @@ class CarriedBackend(ExecutionBackend):
         """Part with all agents, which end by themselves."""
         crews, self._crews = self._crews, None
         if crews is not None:
+            if self._opening is not None and not self._opening.get_loop().is_closed():
+                self._opening.cancel()
             crews.abandon()
-            if self._started is not None:
-                self._started.abandon()
             if self._listener is not None:
                 self._listener.abandon()
+            if self._started is not None:
+                self._started.abandon()
+            self._listener = self._started = self._opening = None
             self._forget_lease()

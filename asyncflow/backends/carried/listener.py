@@ -125,6 +125,9 @@ class Listener:
 
     def abandon(self) -> None:
         """Let nobody in any more, without a loop to wait on."""
+        for task in [*self._accepting, *self._strangers]:
+            if not task.get_loop().is_closed():
+                task.cancel()
         self._close_sockets()
 
     def _close_sockets(self) -> None:

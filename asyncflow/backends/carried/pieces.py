@@ -32,6 +32,7 @@ class Outlet:
     """
 
     def __init__(self, channel: Channel) -> None:
+        self._loop = asyncio.get_running_loop()
         self._channel = channel
         self._numbers = count(1)
         self._open: deque[tuple[int, Iterator[tuple[int, bytes | memoryview]], Callable[[], None]]] = deque()
@@ -50,7 +51,7 @@ class Outlet:
         number = next(self._numbers)
         self._open.append((number, source.pieces(_PIECE), done))
         if self._pump is None:
-            self._pump = asyncio.get_running_loop().create_task(self._run())
+            self._pump = self._loop.create_task(self._run())
         return number
 
     async def _run(self) -> None:
@@ -76,7 +77,7 @@ class Outlet:
     def close(self) -> None:
         """Send nothing more."""
         self._open.clear()
-        if self._pump is not None:
+        if self._pump is not None and not self._loop.is_closed():
             self._pump.cancel()
 
 

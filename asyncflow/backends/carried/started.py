@@ -4,64 +4,125 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import count
 from typing import Final
 
+from ..._turns import Due, sure
 from .lease import Lease
 from .supervise import Supervised
 
 _GRACE: Final = 2.0  # seconds that an agent has to end, which has no workers any more
+_FALSE_STARTS: Final = 3  # agents in a row that end before they are up, after which no more are started
+
+
+@dataclass(eq=False)
+class _Agent:
+    kind: str
+    workers: int
+    command: Sequence[str] | None
+    process: Supervised
+    is_up: bool = False
+    kill: Due | None = None
 
 
 class StartedAgents:
-    """Agents that are started here, and again when they have ended.
+    """Agents that are started here, and others in their places when they have ended.
 
     Args:
         lease: for them.
         lost: is called with the name of one that has ended, and how.
+        failed: is called when none can be started, with the error.
     """
 
-    def __init__(self, lease: Lease, lost: Callable[[str, str], None]) -> None:
+    def __init__(
+        self, lease: Lease, lost: Callable[[str, str], None], failed: Callable[[Exception], None]
+    ) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._turns = sure(self._loop)
         self._lease = lease
         self._lost = lost
-        self._there: dict[str, Supervised] = {}
-        self._watching: dict[str, asyncio.Task[None]] = {}
+        self._failed = failed
+        self._numbers = count(1)
+        self._there: dict[str, _Agent] = {}
+        self._false_starts = 0
+        self._closing = False
+        self._gone = asyncio.Event()
 
-    async def start(self, name: str, workers: int, command: Sequence[str] | None = None) -> None:
+    def start(self, kind: str, workers: int, command: Sequence[str] | None = None) -> None:
         """Start one.
 
         Args:
-            name: of it.
+            kind: what its name begins with.
             workers: processes that it runs.
             command: that starts it; None for one on this machine.
-        """
-        agent = Supervised(self._lease.named(name, workers=workers), command=command)
-        agent.start()
-        self._there[name] = agent
-        self._watching[name] = asyncio.get_running_loop().create_task(self._watch(name, agent))
-        await asyncio.sleep(0)
 
-    async def _watch(self, name: str, agent: Supervised) -> None:
-        how = await agent.ended()
-        del self._there[name]
+        Raises:
+            OSError: there is no such command, or no process more can be started.
+        """
+        name = f"{kind}-{next(self._numbers)}"
+        process = Supervised(self._lease.named(name, workers=workers), command=command)
+        process.start()
+        agent = self._there[name] = _Agent(kind, workers, command, process)
+        self._loop.add_reader(process.fileno(), self._ended, name, agent)
+
+    def joined(self, name: str) -> None:
+        """An agent has come."""
+        agent = self._there.get(name)
+        if agent is not None:
+            agent.is_up = True
+            self._false_starts = 0
+
+    def _ended(self, name: str, agent: _Agent) -> None:
+        how = self._reap(name, agent)
+        self._gone.set()
         self._lost(name, f"its agent ended by {how}")
+        if self._closing:
+            return
+        if not agent.is_up:
+            self._false_starts += 1
+        if self._false_starts < _FALSE_STARTS:
+            try:
+                self.start(agent.kind, agent.workers, agent.command)
+            except OSError as error:
+                error.add_note("No agent could be started.")
+                self._give_up(error)
+        elif not agent.is_up:
+            self._give_up(RuntimeError(f"agent {name} did not reach its engine and ended by {how}"))
+
+    def _give_up(self, error: Exception) -> None:
+        if not self._there:
+            self._failed(error)
+
+    def _reap(self, name: str, agent: _Agent) -> str:
+        self._there.pop(name, None)
+        if agent.kill is not None:
+            agent.kill.cancel()
+        if not self._loop.is_closed():
+            self._loop.remove_reader(agent.process.fileno())
+        return agent.process.wait()
 
     def explains(self, name: str) -> bool:
         """Whether it will be told how an agent has ended, whose channel is gone."""
         agent = self._there.get(name)
         if agent is None:
             return False
-        asyncio.get_running_loop().call_later(_GRACE, agent.kill)
+        if agent.kill is None:
+            agent.kill = self._turns.call_later(_GRACE, agent.process.kill)
         return True
 
     async def close(self) -> None:
         """Wait until all have ended, which were told to; kill those that do not."""
-        if self._watching:
-            await asyncio.wait(self._watching.values(), timeout=_GRACE)
-            for agent in list(self._there.values()):
-                agent.kill()
-            await asyncio.wait(self._watching.values())
+        self._closing = True
+        for name in list(self._there):
+            self.explains(name)
+        while self._there:
+            self._gone.clear()
+            await self._gone.wait()
 
     def abandon(self) -> None:
         """End all without a loop to wait on."""
-        for agent in self._there.values():
-            agent.end()
+        self._closing = True
+        for name, agent in list(self._there.items()):
+            agent.process.kill()
+            self._reap(name, agent)

@@ -123,10 +123,29 @@ class TcpChannel(Channel, asyncio.BufferedProtocol):
             self._transport.close()
 
     def cut(self) -> None:
+        if self._loop.is_closed():
+            self._let_go()
+            return
         self.close()
         self._forget()
         if self._transport is not None:
             self._transport.abort()
+
+    def _let_go(self) -> None:
+        """Give back the socket of a loop that is closed. asyncio would do it in a turn of that loop, which does not
+        come, and it has no other public way."""
+        self._is_closed = True
+        self._why = self._why or "the event loop was closed"
+        self._received = self._lost = None
+        self._parts.clear()
+        transport: object = self._transport
+        encrypted = getattr(transport, "_ssl_protocol", None)
+        if encrypted is not None:
+            vars(transport)["_closed"] = True  # else it complains
+            transport = encrypted._transport
+        give_back = getattr(transport, "_call_connection_lost", None)
+        if give_back is not None:
+            give_back(None)
 
     @property
     def is_connected(self) -> bool:
@@ -274,7 +293,7 @@ class TcpChannel(Channel, asyncio.BufferedProtocol):
         for timer in (self._tick_timer, self._clock_timer):
             if timer is not None:
                 timer.cancel()
-        if not self.gone.done():
+        if not self.gone.done() and not self._loop.is_closed():
             self.gone.set_result(None)
 
     # -- what has come --------------------------------------------------------------------------------------
