@@ -27,6 +27,17 @@ def test_importing_the_package_and_its_core_loads_no(name: str) -> None:
     assert ran.stdout == "False\n"
 
 
+def test_the_engine_is_there_without_what_only_few_runs_need() -> None:
+    """Each costs milliseconds at the start of every program."""
+    few = {"difflib", "hashlib", "platform", "secrets", "uuid", "tomllib", "cloudpickle"}
+    program = (
+        "import asyncio, concurrent.futures.process, sys; before = set(sys.modules)\n"
+        "import asyncflow; asyncflow.WorkflowEngine; print(*(set(sys.modules) - before))"
+    )
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert not few & set(ran.stdout.split())
+
+
 def test_only_what_makes_starts_and_ends_a_run_knows_it() -> None:
     """Its parts are given what they need of it."""
     graph = pytest.importorskip("grimp").build_graph("asyncflow", cache_dir=None)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import inspect
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -121,6 +120,8 @@ class Parameters:
         unknown = next((name for name in kwargs if name not in there), None)
         if unknown is None:
             return ""
+        import difflib
+
         close = difflib.get_close_matches(unknown, there, 1)
         near = f" (did you mean {close[0]!r}?)" if close else ""
         if unknown in self._options():

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
+from types import MappingProxyType
 from typing import Any, Final
 
 from .._core.options import BlockOptions, CommandOptions, ServiceOptions, TaskOptions
@@ -29,7 +31,19 @@ def defaults_by_kind(given: object, shell: str | Sequence[str]) -> Mapping[str, 
         TypeError: that is something else, or has an option that belongs to one task.
         ValueError: two of one class.
     """
-    several: list[Any] = [] if given is None else list(given) if isinstance(given, (list, tuple)) else [given]
+    if given is None and isinstance(shell, str):
+        return _of_shell(shell)
+    several: list[Any] = list(given) if isinstance(given, (list, tuple)) else [] if given is None else [given]
+    return _over(several, given, shell)
+
+
+@cache
+def _of_shell(shell: str) -> Mapping[str, TaskOptions]:
+    """The same for all engines of which nothing else is said; options never change."""
+    return MappingProxyType(_over([], None, shell))
+
+
+def _over(several: Sequence[Any], given: object, shell: str | Sequence[str]) -> dict[str, TaskOptions]:
     by_class: dict[type[TaskOptions], TaskOptions] = {}
     for each in several:
         _check(each, given)

@@ -14,7 +14,6 @@ import tempfile
 import time
 from collections.abc import Callable, Container, Iterator
 from contextlib import contextmanager, suppress
-from hashlib import blake2b
 from itertools import count
 from pathlib import Path
 from typing import Final
@@ -31,6 +30,8 @@ class Digest:
     """The checksum of a file (BLAKE2b), of which the blocks that hold anything but zeros are added in their order."""
 
     def __init__(self) -> None:
+        from hashlib import blake2b
+
         self._made = blake2b(digest_size=32)
 
     def add(self, index: int, block: bytes) -> None:

@@ -13,7 +13,6 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from secrets import token_hex
 from typing import Final
 
 from .copying import remove
@@ -29,7 +28,7 @@ def write_owner(root: Path, keep: str) -> None:
     """Say that a directory is this process's, and whose sandboxes stay in it."""
     with suppress(OSError):  # who cannot say it, as on a full disk, is never swept
         said = {"host": socket.gethostname(), "keep": keep, "name": root.name, **_process(os.getpid())}
-        said["word"] = token_hex(16)
+        said["word"] = os.urandom(16).hex()
         (root / OWNER).write_text(json.dumps(said))
 
 

@@ -7,7 +7,6 @@ task may write into what it was given, and a link would let that through to the 
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 from collections.abc import Callable, Hashable, Mapping
@@ -169,6 +168,8 @@ def _why(given: InputFile, error: Exception) -> str:
 
 
 def _verify(path: Path, told: str, sha256: str, wanted: Callable[[], bool]) -> None:
+    import hashlib
+
     made = hashlib.sha256()
     with open(path, "rb") as file:
         while block := file.read(_BLOCK):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 from time import perf_counter
-from uuid import uuid4
 
 from .._core.scheduler import Scheduler
 from .._record.audience import Audience
@@ -61,7 +61,7 @@ class Teller:
         self._steps = steps
         self._is_dry = is_dry
         self._began = began
-        self.name = uuid4().hex[:12]
+        self.name = os.urandom(6).hex()
         """Tells the run from others."""
         self.audience = audience
         self.journal = journal

@@ -8,7 +8,7 @@ start and shut down at each shutdown.
 from __future__ import annotations
 
 import asyncio
-import secrets
+import os
 import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
@@ -57,7 +57,7 @@ class ExecutorBackend(ExecutionBackend):
         self._executor: Executor | None = None
         self._report: Report | None = None
         self._futures: dict[int, Future[object]] = {}
-        self._run = secrets.token_hex(8)
+        self._run = os.urandom(8).hex()
         self._numbers = count()
         self._cut_short: set[int] = set()
 

@@ -8,7 +8,6 @@ here, and nothing is kept: each transfer connects and ends for itself.
 from __future__ import annotations
 
 import os
-import secrets
 import shutil
 import stat
 import threading
@@ -159,7 +158,7 @@ class Remote:
                 check_size(connection.fs, remote, size)
 
     def _send_beside(self, connection: Connection, tree: dict[str, Path], target: str) -> None:
-        hidden = f"{target.rpartition('/')[0]}/.asyncflow-{secrets.token_hex(8)}"
+        hidden = f"{target.rpartition('/')[0]}/.asyncflow-{os.urandom(8).hex()}"
         self._tried(connection, "", lambda: prepare(connection.fs, target, tree[""].is_dir()))
         try:
             for below, path in tree.items():
