@@ -24,6 +24,7 @@ class _Agent:
     process: Supervised
     is_up: bool = False
     kill: Due | None = None
+    why: str = ""  # it is killed
 
 
 class StartedAgents:
@@ -76,7 +77,7 @@ class StartedAgents:
     def _ended(self, name: str, agent: _Agent) -> None:
         how = self._reap(name, agent)
         self._gone.set()
-        self._lost(name, f"its agent ended by {how}")
+        self._lost(name, agent.why or f"its agent ended by {how}")
         if self._closing:
             return
         if not agent.is_up:
@@ -102,20 +103,29 @@ class StartedAgents:
             self._loop.remove_reader(agent.process.fileno())
         return agent.process.wait()
 
-    def explains(self, name: str) -> bool:
-        """Whether it will be told how an agent has ended, whose channel is gone."""
+    def explains(self, name: str, why: str) -> bool:
+        """Whether it will be told how an agent has ended, whose channel is gone.
+
+        Args:
+            name: of the agent.
+            why: its channel is gone, in words. That is told if the agent is there nevertheless, and has to be killed.
+        """
         agent = self._there.get(name)
         if agent is None:
             return False
         if agent.kill is None:
-            agent.kill = self._turns.call_later(_GRACE, agent.process.kill)
+            agent.kill = self._turns.call_later(_GRACE, self._kill, agent, why)
         return True
+
+    def _kill(self, agent: _Agent, why: str) -> None:
+        agent.why = why
+        agent.process.kill()
 
     async def close(self) -> None:
         """Wait until all have ended, which were told to; kill those that do not."""
         self._closing = True
         for name in list(self._there):
-            self.explains(name)
+            self.explains(name, "it did not end in time")
         while self._there:
             self._gone.clear()
             await self._gone.wait()
