@@ -8,7 +8,7 @@ import os
 import pytest
 
 from asyncflow import WorkerDied, WorkflowEngine
-from asyncflow.backends.carried import CarriedBackend
+from asyncflow.backends.carried import Agent, CarriedBackend
 
 
 def add(left: int, right: int) -> int:
@@ -38,3 +38,17 @@ async def test_calls_chains_and_large_values_go_to_agents_and_back() -> None:
 async def test_a_backend_by_name_has_the_workers_that_the_engine_was_given() -> None:
     async with WorkflowEngine(backend="carried", workers=2) as engine:
         assert await engine.submit(add, 1, 2) == 3
+
+
+async def test_an_idle_agent_is_let_go_and_another_started_when_work_comes() -> None:
+    released: asyncio.Queue[str] = asyncio.Queue()
+
+    class Watched(CarriedBackend):
+        async def release(self, agent: Agent) -> None:
+            released.put_nowait(agent.name)
+
+    async with WorkflowEngine(Watched(agents=1, workers=1, idle_after=0.2)) as engine:
+        first = await engine.submit(os.getppid)
+        assert await released.get() == "local-1"
+        second = await engine.submit(os.getppid)
+        assert first != second

@@ -113,6 +113,7 @@ class CarriedBackend(ExecutionBackend):
         self._lease: Lease | None = None
         self._setup: tuple[object, ...] = ()
         self._asked = 0
+        self._hooks: set[asyncio.Task[None]] = set()
 
     # -- what a plugin fills in ---------------------------------------------------------------------------
 
@@ -136,6 +137,8 @@ class CarriedBackend(ExecutionBackend):
         Args:
             agents: how many.
         """
+        if self._started is not None:
+            self._started.ask(agents)
 
     async def release(self, agent: Agent) -> None:
         """An agent was idle for ``idle_after`` seconds and has ended.
@@ -174,7 +177,7 @@ class CarriedBackend(ExecutionBackend):
             math_variables(self._math_threads),
             self._bounds,
         )
-        self._crews = Crews(report, write_here, self._changed, self._missed)
+        self._crews = Crews(report, write_here, self._changed, self._missed, self._idle_after, self._released)
         self._opening = asyncio.get_running_loop().create_task(self._open(self._crews))
 
     async def _open(self, crews: Crews) -> None:
@@ -230,6 +233,13 @@ class CarriedBackend(ExecutionBackend):
         if self._started is None or not self._started.explains(agent.name, why):
             self.lost(agent.name, why)
 
+    def _released(self, agent: Agent) -> None:
+        if self._started is not None:
+            self._started.released(agent.name)
+        release = asyncio.get_running_loop().create_task(self.release(agent))
+        self._hooks.add(release)
+        release.add_done_callback(self._hooks.discard)
+
     def _changed(self) -> None:
         crews = self._crews
         if crews is None:
@@ -266,6 +276,8 @@ class CarriedBackend(ExecutionBackend):
             self._opening.cancel()
             await asyncio.wait([self._opening])
         await crews.leave(grace)
+        if self._hooks:
+            await asyncio.wait(self._hooks)
         await self.close()
         if self._listener is not None:
             await self._listener.close()

@@ -23,6 +23,7 @@ class _Agent:
     command: Sequence[str] | None
     process: Supervised
     is_up: bool = False
+    rests: bool = False
     kill: Due | None = None
     why: str = ""  # it is killed
 
@@ -46,7 +47,9 @@ class StartedAgents:
         self._failed = failed
         self._numbers = count(1)
         self._there: dict[str, _Agent] = {}
+        self._resting: list[_Agent] = []  # that were idle, and others may be started in their places
         self._false_starts = 0
+        self._asked = 0
         self._closing = False
         self._gone = asyncio.Event()
 
@@ -74,20 +77,39 @@ class StartedAgents:
             agent.is_up = True
             self._false_starts = 0
 
+    def released(self, name: str) -> None:
+        """An agent was told to end, being idle: none is started in its place until it is asked for."""
+        agent = self._there.get(name)
+        if agent is not None:
+            agent.rests = True
+
+    def ask(self, agents: int) -> None:
+        """So many agents could be of use."""
+        self._asked = agents
+        while self._resting and len(self._there) < agents and not self._closing:
+            self._start_again(self._resting.pop())
+
+    def _start_again(self, agent: _Agent) -> None:
+        try:
+            self.start(agent.kind, agent.workers, agent.command)
+        except OSError as error:
+            error.add_note("No agent could be started.")
+            self._give_up(error)
+
     def _ended(self, name: str, agent: _Agent) -> None:
         how = self._reap(name, agent)
         self._gone.set()
         self._lost(name, agent.why or f"its agent ended by {how}")
         if self._closing:
             return
+        if agent.rests:
+            self._resting.append(agent)
+            self.ask(self._asked)
+            return
         if not agent.is_up:
             self._false_starts += 1
         if self._false_starts < _FALSE_STARTS:
-            try:
-                self.start(agent.kind, agent.workers, agent.command)
-            except OSError as error:
-                error.add_note("No agent could be started.")
-                self._give_up(error)
+            self._start_again(agent)
         elif not agent.is_up:
             self._give_up(RuntimeError(f"agent {name} did not reach its engine and ended by {how}"))
 
