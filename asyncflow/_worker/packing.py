@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Mapping
 from itertools import islice
 from typing import Any, Final
 
-from .by_value.pickler import Pickler
+from .by_value.pickler import Pickler, Reducer
 from .wire import OUT_OF_BAND, Parts
 
 _LOOKED_AT: Final = 1000  # objects in which long bytes are looked for
 
 
-def packed(value: object, parts: Parts, is_going_home: bool) -> memoryview:
+def packed(
+    value: object, parts: Parts, is_going_home: bool, reducers: Mapping[type, Reducer] | None = None
+) -> memoryview:
     """The pickle of a value. ``parts`` takes the long bytes that stay out of it."""
     stream = io.BytesIO()
     if _has_long_bytes(value):
-        _Packer(stream, parts, is_going_home).dump(value)
+        _Packer(stream, parts, is_going_home, reducers).dump(value)
     else:
-        Pickler(stream, is_going_home=is_going_home, buffer_callback=parts.keep_inside).dump(value)
+        Pickler(
+            stream, is_going_home=is_going_home, buffer_callback=parts.keep_inside, reducers=reducers
+        ).dump(value)
     return stream.getbuffer()
 
 
@@ -29,8 +34,16 @@ class _Packer(Pickler):
     is: with what it shares and the circles in it.
     """
 
-    def __init__(self, stream: io.BytesIO, parts: Parts, is_going_home: bool) -> None:
-        super().__init__(stream, is_going_home=is_going_home, buffer_callback=parts.keep_inside)
+    def __init__(
+        self,
+        stream: io.BytesIO,
+        parts: Parts,
+        is_going_home: bool,
+        reducers: Mapping[type, Reducer] | None,
+    ) -> None:
+        super().__init__(
+            stream, is_going_home=is_going_home, buffer_callback=parts.keep_inside, reducers=reducers
+        )
         self._parts = parts
         self._places: dict[int, int] = {}
 

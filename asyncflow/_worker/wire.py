@@ -19,9 +19,13 @@ import os
 import pickle
 import socket
 from array import array
-from typing import Any, Final
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final
 
 from .maps import mapped
+
+if TYPE_CHECKING:
+    from .by_value.pickler import Reducer  # which loads much, and few need
 
 PLAIN: Final = frozenset({type(None), bool, int, float, complex, str, bytes})
 """Classes that any pickler packs alike, without a look at what is inside."""
@@ -124,14 +128,21 @@ class Parts:
     Args:
         value: what to pack.
         is_going_home: whether it goes back to the engine.
+        reducers: how some kinds travel; None if all as they are.
     """
 
-    def __init__(self, value: object, *, is_going_home: bool = False) -> None:
+    def __init__(
+        self,
+        value: object,
+        *,
+        is_going_home: bool = False,
+        reducers: Mapping[type, Reducer] | None = None,
+    ) -> None:
         self.buffers: list[memoryview] = []
         self._ways: list[int] = []
         from .packing import packed  # a worker whose results are plain never needs it
 
-        self.stream = packed(value, self, is_going_home)
+        self.stream = packed(value, self, is_going_home, reducers)
 
     def put_aside(self, value: bytes | bytearray) -> int:
         """Keep a value out of the pickle.

@@ -16,7 +16,6 @@ from .calls import FunctionsThere, PackedWork
 from .program import ProgramElsewhere
 from .told import Told, packed_results
 
-ENDED: Final = "the engine has ended it"
 _LOOK: Final = 0.02  # seconds after which it is told what runs
 
 
@@ -136,7 +135,7 @@ class Crew:
         self._told.flush()
         self._told.send(messages.LEFT)
         self._channel.close()
-        self.end(ENDED)
+        self.end("the engine has ended it")
 
     # -- what runs ----------------------------------------------------------------------------------------
 

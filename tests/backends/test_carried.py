@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
+import threading
+from typing import ClassVar
 
 import pytest
 
@@ -40,15 +42,60 @@ async def test_a_backend_by_name_has_the_workers_that_the_engine_was_given() -> 
         assert await engine.submit(add, 1, 2) == 3
 
 
-async def test_an_idle_agent_is_let_go_and_another_started_when_work_comes() -> None:
-    released: asyncio.Queue[str] = asyncio.Queue()
+class Elsewhere:
+    """Stands for a value that only a worker can get at."""
 
-    class Watched(CarriedBackend):
-        async def release(self, agent: Agent) -> None:
-            released.put_nowait(agent.name)
+    def __init__(self, key: int) -> None:
+        self.key = key
 
-    async with WorkflowEngine(Watched(agents=1, workers=1, idle_after=0.2)) as engine:
-        first = await engine.submit(os.getppid)
-        assert await released.get() == "local-1"
-        second = await engine.submit(os.getppid)
-        assert first != second
+    def __reduce__(self) -> str:
+        raise AssertionError("this was pickled as it is")
+
+
+class Derived(Elsewhere):
+    """One of a kind below."""
+
+
+def fetched(key: int) -> tuple[int, int]:
+    return key, os.getpid()
+
+
+class WithReducers(CarriedBackend):
+    """As a plugin does, whose cluster has values of its own."""
+
+    reducers: ClassVar = {Elsewhere: lambda value: (fetched, (value.key,))}
+
+
+async def test_an_argument_of_a_clusters_own_kind_becomes_its_value_in_the_worker_process() -> None:
+    async with WorkflowEngine(WithReducers(agents=1, workers=1)) as engine:
+        values = engine.submit(lambda *values: values, Elsewhere(1), [Derived(2), b"x" * 100_000])
+        first, [second, long] = await values
+        assert (first[0], second[0], long) == (1, 2, b"x" * 100_000)
+        assert first[1] == second[1] != os.getpid()
+        with pytest.raises(TypeError, match="cannot pickle"):
+            await engine.submit(lambda values: values, [threading.Lock()])
+
+
+class Noted(CarriedBackend):
+    """Notes which agents come and go."""
+
+    def __init__(self) -> None:
+        super().__init__(agents=2, workers=1)
+        self.heard: list[tuple[str, str]] = []
+        self.all_here = asyncio.Event()
+
+    def joined(self, agent: Agent) -> None:
+        self.heard.append(("joined", agent.name))
+        if len(self.heard) == 2:
+            self.all_here.set()
+
+    def left(self, agent: Agent) -> None:
+        self.heard.append(("left", agent.name))
+
+
+async def test_a_plugin_hears_of_each_agent_that_comes_and_goes() -> None:
+    backend = Noted()
+    async with WorkflowEngine(backend):
+        await backend.all_here.wait()
+        assert sorted(backend.heard) == [("joined", "local-1"), ("joined", "local-2")]
+    assert sorted(backend.heard[2:]) == [("left", "local-1"), ("left", "local-2")]

@@ -5,12 +5,12 @@ from __future__ import annotations
 import io
 import pickle
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from enum import Enum
 from functools import partial
 from importlib import import_module
 from types import FunctionType, MethodType, ModuleType
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import cloudpickle
 
@@ -21,6 +21,9 @@ from .space import Space
 
 _HEAP: Final = 1 << 9  # the flag of classes that are not built into the interpreter or an extension
 _PROTOCOL: Final = 5
+
+Reducer: TypeAlias = Callable[[Any], "str | tuple[Any, ...]"]
+"""Takes an object, and gives what its ``__reduce__`` could."""
 
 _Way = Callable[
     [Any, Any], object
@@ -44,8 +47,8 @@ def dumps(value: object, *, is_going_home: bool = False, is_changed: bool = Fals
 
 
 class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
-    """Packs functions and classes by value that the other side cannot import. The parameters are those of `dumps` and
-    `pickle.Pickler`."""
+    """Packs functions and classes by value that the other side cannot import. The parameters are those of `dumps`,
+    `pickle.Pickler`, and ``reducers``: how objects of some classes, and of those below them, travel."""
 
     def __init__(
         self,
@@ -53,10 +56,12 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
         *,
         is_going_home: bool = False,
         buffer_callback: Callable[[Any], object] | None = None,
+        reducers: Mapping[type, Reducer] | None = None,
     ) -> None:
         # not cloudpickle's own, which makes what we do not use: this is done for nearly each call
         pickle.Pickler.__init__(self, stream, _PROTOCOL, buffer_callback=buffer_callback)
         self.changed: object = None
+        self._reducers = reducers
         self._is_going_home = is_going_home
         self._spaces: dict[int, Space] = {}
         self._modules: set[int] = set()  # that are in this pickle with what is in them
@@ -75,6 +80,10 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
         return NotImplemented if way is None else way(self, thing)
 
     def _way(self, cls: type) -> _Way | None:
+        if self._reducers is not None:
+            for kind in cls.__mro__:
+                if kind in self._reducers:
+                    return partial(_reduced, self._reducers[kind])
         if issubclass(cls, type):
             return Pickler._class
         if issubclass(cls, FunctionType):
@@ -197,6 +206,10 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
     def _space_named(self, name: str) -> Space:
         module = sys.modules.get(name)
         return self._space({} if module is None else module.__dict__)
+
+
+def _reduced(reducer: Reducer, _: Pickler, thing: object) -> object:
+    return reducer(thing)
 
 
 def _packed_alone(is_going_home: bool, error: BaseException) -> bytes:

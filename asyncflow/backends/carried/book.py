@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import pickle
+from collections.abc import Mapping
 
 from ..._core.placement import GUESS
+from ..._worker.by_value.pickler import Reducer
 from ..._worker.chain import PREVIOUS
 from ...backend import Work
 from ..process.packing import Book, Packed
 
 
 class SealedBook(Book):
-    """As `Book`, with the arguments of each call pickled by themselves."""
+    """As `Book`, with the arguments of each call pickled by themselves.
 
-    def __init__(self) -> None:
-        super().__init__(GUESS)
+    Args:
+        reducers: how arguments of some kinds travel.
+    """
+
+    def __init__(self, reducers: Mapping[type, Reducer]) -> None:
+        super().__init__(GUESS, reducers)
         self._links: dict[int, bytes] = {}  # of functions that are called with nothing but the value before
 
     def pack(self, work: Work, linked: bool) -> Packed:

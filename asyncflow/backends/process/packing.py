@@ -10,6 +10,7 @@ import inspect
 import os
 import sys
 from collections import OrderedDict
+from collections.abc import Mapping
 from functools import partial
 from itertools import count
 from operator import call
@@ -20,7 +21,7 @@ from ..._causes import brief
 from ..._core.pace import FRAME_SECONDS, Pace
 from ..._worker import wire
 from ..._worker.by_value.modules import importable
-from ..._worker.by_value.pickler import dumps
+from ..._worker.by_value.pickler import Reducer, dumps
 from ..._worker.chain import PREVIOUS
 from ..._worker.exceptions import what_hinders_in
 from ..._worker.gives_resources import without_resources
@@ -96,10 +97,12 @@ class Book:
 
     Args:
         guess: seconds that a call takes, as long as that is not known.
+        reducers: how arguments of some kinds travel; None if all as they are.
     """
 
-    def __init__(self, guess: float = FRAME_SECONDS) -> None:
+    def __init__(self, guess: float = FRAME_SECONDS, reducers: Mapping[type, Reducer] | None = None) -> None:
         self._guess = guess
+        self._reducers = reducers or None
         self._functions: OrderedDict[object, Function] = OrderedDict()
         self._numbers = count(1)
         self._reloads = Reloads()
@@ -188,7 +191,7 @@ class Book:
             if size < wire.IN_BAND:  # they are pickled with the whole frame, once
                 return Packed(work, function, flags, (function.number, args), size)
         try:
-            parts = wire.Parts((function.number, args, dict(kwargs)))
+            parts = wire.Parts((function.number, args, dict(kwargs)), reducers=self._reducers)
         except BaseException as error:
             if known is None:
                 _definition(work)  # which tells of it if it is the function that cannot be sent
