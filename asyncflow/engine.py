@@ -15,7 +15,7 @@ from os import PathLike
 from types import CodeType, MethodType, TracebackType
 from typing import TYPE_CHECKING, Any, Literal, NoReturn, ParamSpec, Self, TypeVar, overload
 
-from ._core.given import duration
+from ._core.given import duration, whole
 from ._core.limits import Limit
 from ._core.options import TaskOptions
 from ._engine import decorators
@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from .graph import Graph
     from .plan import Plan
     from .report import Report
+    from .serve import Service
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -515,6 +516,52 @@ class WorkflowEngine(EngineBase):
         """
         await future._run.stopping.settled(future)
         await future._run.services.over(future)
+
+    def serve(
+        self,
+        task: FunctionTask[P, Any, R],
+        /,
+        *,
+        concurrency: int = 8,
+        queue: int = 1000,
+        keep: float | timedelta = 3600.0,
+        keep_most: int = 10_000,
+    ) -> Service[R]:
+        """Make a service of a task or block: others submit jobs to it, which run a bounded number at a time and belong
+        to the service, not to who has submitted them.
+
+        Args:
+            task: a task or block of this engine.
+            concurrency: how many jobs may run at once.
+            queue: how many more may wait for their turn.
+            keep: seconds or `timedelta` that a job is kept when it is over, with its value or its error.
+            keep_most: how many jobs that are over are kept, the latest.
+
+        Raises:
+            TypeError: it is no task, or an option is of the wrong type.
+            ValueError: it is a task of another engine, or an option is out of its range.
+        """
+        from .serve import Service
+
+        given: object = task
+        if not isinstance(given, FunctionTask):
+            raise TypeError(f"serve() got {given!r}; a task or block is needed: decorate the function first")
+        if not task._is_of(self):
+            raise ValueError(
+                f"serve() got {task!r} of another engine; say:  {task._definition.name}.on(engine)"
+            )
+        caller = sys._getframe(1)
+        service = Service(
+            task,
+            self._run_for,
+            concurrency=whole("concurrency", concurrency, 1),
+            queue=whole("queue", queue, 0),
+            keep=duration("keep", keep),
+            keep_most=whole("keep_most", keep_most, 1),
+            site=(caller.f_code, caller.f_lasti),
+        )
+        self._served.add(service)
+        return service
 
     # -- what happens -------------------------------------------------------------------------------------
 

@@ -25,14 +25,18 @@ __all__ = [
     "GiveUp",
     "GraphError",
     "HiddenFuture",
+    "IdConflict",
     "ImpossibleTransition",
+    "JobCancelled",
     "OutputNotText",
     "OutputTooLarge",
     "RemoteError",
     "ResultLost",
     "Retry",
     "RunStopped",
+    "ServiceClosed",
     "ServiceDied",
+    "ServiceFull",
     "ServiceNotReady",
     "Skip",
     "StagingError",
@@ -43,6 +47,7 @@ __all__ = [
     "TooManyTasks",
     "TypeMismatch",
     "UnknownBackend",
+    "UnknownJob",
     "UpstreamFailed",
     "VersionMismatch",
     "WiringError",
@@ -472,6 +477,94 @@ class ServiceDied(_OfTask):
         )
         last = "\n    ".join(self.stderr.splitlines())
         return f"{told}\n  The last it wrote to stderr:\n    {last}" if last else told
+
+
+class ServiceFull(_WithFields, RuntimeError):
+    """A service has as many jobs as it may, and the one that was submitted is not among them.
+
+    Attributes:
+        name: of the service.
+        running: how many jobs run.
+        waiting: how many wait for their turn.
+        retry_after: seconds after which there may be room, by how long jobs have taken.
+    """
+
+    name: str
+    running: int
+    waiting: int
+    retry_after: float
+
+    def _message(self) -> str:
+        return (
+            f"service {self.name!r} is full: {self.running:,} jobs run and {self.waiting:,} wait.\n"
+            f"  Try again in {self.retry_after:.3g} s, or raise concurrency= or queue="
+        )
+
+
+class ServiceClosed(_WithFields, RuntimeError):
+    """A service takes no more jobs: it was drained, or its engine shuts down.
+
+    Attributes:
+        name: of the service.
+    """
+
+    name: str
+
+    def _message(self) -> str:
+        return f"service {self.name!r} takes no more jobs: it was drained, or its engine was shut down"
+
+
+class IdConflict(_WithFields, ValueError):
+    """A job was submitted under the id of another one that has other arguments.
+
+    Attributes:
+        name: of the service.
+        id: of both jobs.
+    """
+
+    name: str
+    id: str
+
+    def _message(self) -> str:
+        return (
+            f"service {self.name!r} has a job {self.id!r} with other arguments; one id is one job.\n"
+            "  Submit this one under another id"
+        )
+
+
+class UnknownJob(_WithFields, LookupError):
+    """A service has no job of that id.
+
+    Attributes:
+        name: of the service.
+        id: that was asked for.
+        was_there: whether there was one, which is not kept any more; as far as that is remembered.
+    """
+
+    name: str
+    id: str
+    was_there: bool
+
+    def _message(self) -> str:
+        why = (
+            "was given up: it is longer over than jobs are kept" if self.was_there else "was never submitted"
+        )
+        return f"service {self.name!r} has no job {self.id!r}: it {why}"
+
+
+class JobCancelled(_WithFields, RuntimeError):
+    """The job that is waited for was cancelled.
+
+    Attributes:
+        name: of the service.
+        id: of the job.
+    """
+
+    name: str
+    id: str
+
+    def _message(self) -> str:
+        return f"job {self.id!r} of service {self.name!r} was cancelled"
 
 
 class ServiceNotReady(_OfTask, TimeoutError):

@@ -9,7 +9,7 @@ import threading
 import weakref
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from .._core.amounts import Amount, amounts_made
 from .._core.given import amounts_there
@@ -38,6 +38,12 @@ if TYPE_CHECKING:
 _AGAIN: Final = 0.01  # seconds after which a start that was cancelled begins again, if its loop goes on
 
 
+class Served(Protocol):
+    """A service of an engine, which takes no more jobs when the engine shuts down."""
+
+    def _close(self) -> None: ...
+
+
 class EngineBase:
     """What `WorkflowEngine` is built on: it owns the runs of an engine.
 
@@ -58,6 +64,7 @@ class EngineBase:
         self._amounts = amounts_made(settings.amounts)
         self._of_backends = {name: amounts_made(_declared(each)) for name, each in backends.items()}
         self._hooks = Hooks()
+        self._served: weakref.WeakSet[Served] = weakref.WeakSet()
         self._has_priorities = False
         self._run: Run | None = None
         self._starting: asyncio.Task[None] | None = None
@@ -280,6 +287,8 @@ class EngineBase:
             raise RuntimeError(
                 "shutdown() inside a task would wait for itself; call it where the engine was started"
             )
+        for service in list(self._served):
+            service._close()
         closing = self._closing
         while closing is None or not closing.done() or _was_cut_short(closing):
             if closing is None or closing.done():

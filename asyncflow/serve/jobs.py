@@ -1,0 +1,92 @@
+"""A job of a service, as whoever submitted it sees it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from types import TracebackType
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from .._causes import spelled
+from .._core.submissions import CANCELLED, OVER, JobState, Submission
+from .._runtime.future import TaskFuture
+
+if TYPE_CHECKING:
+    from .service import Service
+
+R = TypeVar("R")
+
+
+class Job(Generic[R]):
+    """One job of a service. It belongs to the service: whoever stops waiting for it stops nothing."""
+
+    def __init__(
+        self,
+        service: Service[R],
+        submission: Submission,
+        args: tuple[object, ...],
+        kwargs: Mapping[str, object],
+    ) -> None:
+        self._service = service
+        self._arguments = args, kwargs
+        self._submission = submission
+        self._future: TaskFuture[R] | None = None  # once it runs
+        self._value: R | None = None
+        self._error: BaseException | None = None
+        self._traceback: TracebackType | None = None
+        self._waiters: set[asyncio.Future[None]] = set()
+
+    @property
+    def id(self) -> str:
+        """What it is asked for by."""
+        return self._submission.id
+
+    @property
+    def state(self) -> JobState:
+        """ "QUEUED", "RUNNING", "CANCELLING", "SUCCEEDED", "FAILED" or "CANCELLED"."""
+        return self._submission.state
+
+    async def result(self) -> R:
+        """Wait for its end, and give its value. Any number may wait, as often as they like, as long as it is kept.
+
+        Raises:
+            Exception: what the job has failed with.
+            JobCancelled: it was cancelled.
+        """
+        await self.ended()
+        if self._error is not None:
+            raise self._error.with_traceback(self._traceback)
+        return self._value  # type: ignore[return-value]
+
+    async def ended(self) -> None:
+        """Wait for its end, whatever that is."""
+        if self.state in OVER:
+            return
+        waiter = asyncio.get_running_loop().create_future()
+        self._waiters.add(waiter)
+        try:
+            await waiter
+        finally:
+            self._waiters.discard(waiter)
+
+    async def cancel(self) -> bool:
+        """Cancel it, and wait until its work has stopped.
+
+        Returns:
+            False if it was over already.
+        """
+        if self.state in OVER:
+            return False
+        await self._service._cancel(self)
+        return self.state == CANCELLED
+
+    def _is_over(self, value: R | None, error: BaseException | None) -> None:
+        self._value, self._error = value, error
+        self._traceback = None if error is None else error.__traceback__
+        self._future = None
+        for waiter in self._waiters:
+            if not waiter.done():
+                waiter.set_result(None)
+
+    def __repr__(self) -> str:
+        return spelled(f"<Job {self._service.name} {self.id!r} {self.state}>")

@@ -1,0 +1,321 @@
+"""A service: takes jobs, runs so many at a time, keeps what became of them. `_core/submissions` decides."""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import threading
+from collections.abc import Callable, Coroutine
+from contextvars import Context
+from functools import partial
+from secrets import token_hex
+from types import CodeType
+from typing import TYPE_CHECKING, Any, Final, Generic, ParamSpec, TypeVar
+
+from .._causes import spelled
+from .._core import submissions as core
+from .._core.submissions import CANCELLED, FAILED, OVER, SUCCEEDED, JobState, Submissions
+from .._engine.function_task import FunctionTask
+from .._runtime.future import TaskFuture
+from ..errors import IdConflict, JobCancelled, ServiceClosed, ServiceFull, UnknownJob, WrongLoop
+from .jobs import Job
+
+if TYPE_CHECKING:
+    from .._runtime.home import Home
+
+P = ParamSpec("P")
+R = TypeVar("R")
+S = TypeVar("S")
+_LISTED: Final = 50
+
+
+class Service(Generic[R]):
+    """Takes jobs for one task or block, made by ``engine.serve``. To be used on the engine's event loop; other threads
+    use `threadsafe`.
+    """
+
+    def __init__(
+        self,
+        task: FunctionTask[..., Any, R],
+        run_of: Callable[[str], Home],
+        *,
+        concurrency: int,
+        queue: int,
+        keep: float,
+        keep_most: int,
+        site: tuple[CodeType, int],
+    ) -> None:
+        self._task = task
+        self._run_of = run_of
+        self._site = site
+        self._jobs: dict[str, Job[R]] = {}
+        self._submissions = Submissions(concurrency, queue, keep, keep_most, _same)
+        self._expiry: asyncio.TimerHandle | None = None
+        self._quiet: list[asyncio.Future[None]] = []  # of those who wait until nothing runs
+
+    @property
+    def name(self) -> str:
+        """The task's name."""
+        return self._task._definition.name
+
+    @property
+    def threadsafe(self) -> ThreadsafeService[R]:
+        """The same for threads other than that of the engine's event loop."""
+        return ThreadsafeService(self)
+
+    # -- jobs ---------------------------------------------------------------------------------------------
+
+    def submit(self, /, *args: object, id: str | None = None, **kwargs: object) -> Job[R]:
+        """Submit a job. It runs on, whatever becomes of who has submitted it.
+
+        Args:
+            args: of the task.
+            id: what the job is known by. A second submission with the same id and the same arguments is the same job.
+                If none is given, one is made up.
+            kwargs: of the task; one that is called ``id`` has to be given by position.
+
+        Raises:
+            ServiceFull: as many jobs run and wait as may.
+            ServiceClosed: the service was drained, or its engine was shut down.
+            IdConflict: there is a job of that id with other arguments.
+            TypeError: the arguments do not fit the task, or the id is no text.
+            WrongLoop: this is not the engine's event loop.
+        """
+        if id is not None and not isinstance(id, str):
+            raise TypeError(f"submit(id={id!r}): text is needed")
+        if not self._submissions.is_closed:
+            self._run_of(self.name)  # which refuses other threads
+        self._task._parameters.fitted((*self._task._leading, *args), kwargs)
+        self._expire()
+        try:
+            submission = self._submissions.submit(token_hex(8) if id is None else id, (args, kwargs))
+        except core.Full as full:
+            counts = self._submissions.running, self._submissions.waiting
+            raise ServiceFull(self.name, *counts, full.args[0]) from None
+        except core.Closed:
+            raise ServiceClosed(self.name) from None
+        except core.Conflict:
+            raise IdConflict(self.name, id or "") from None
+        job = self._jobs.get(submission.id)
+        if job is None:
+            job = self._jobs[submission.id] = Job(self, submission, args, kwargs)
+            self._begin()
+        return job
+
+    def job(self, id: str) -> Job[R]:
+        """The job of an id.
+
+        Raises:
+            UnknownJob: there is none; tells whether there was one.
+        """
+        self._expire()
+        try:
+            return self._jobs[id]
+        except KeyError:
+            raise UnknownJob(self.name, id, self._submissions.was_there(id)) from None
+
+    def jobs(self, *, state: JobState | None = None, limit: int = _LISTED) -> list[Job[R]]:
+        """The jobs that were submitted last, the latest first.
+
+        Args:
+            state: of the jobs that are wanted; None for any.
+            limit: how many at most.
+        """
+        self._expire()
+        found: list[Job[R]] = []
+        for job in reversed(self._jobs.values()):
+            if len(found) >= limit:
+                break
+            if state is None or job.state == state:
+                found.append(job)
+        return found
+
+    def _begin(self) -> None:
+        """Begin what may begin now."""
+        for submission in self._submissions.begin(self._now()):
+            job = self._jobs[submission.id]
+            args, kwargs = job._arguments
+            try:
+                # In no context of whoever submits: the job is no member of a block, and no workflow's.
+                future: TaskFuture[R] = Context().run(self._task, *args, **kwargs)
+            except Exception as error:
+                self._end(job, FAILED, None, error)
+                continue
+            future._run.moved(future, *self._site)
+            future.own_label = job.id
+            job._future = future
+            future.add_done_callback(partial(self._was_done, job))
+
+    def _was_done(self, job: Job[R], future: TaskFuture[R]) -> None:
+        if future.cancelled() and job.state == core.CANCELLING:
+            return  # `_stop` waits until its work has stopped
+        if future.cancelled():
+            self._end(job, CANCELLED, None, JobCancelled(self.name, job.id))
+        elif (error := future.exception()) is not None:
+            self._end(job, FAILED, None, error)
+        else:
+            self._end(job, SUCCEEDED, future.result(), None)
+
+    def _end(self, job: Job[R], state: JobState, value: R | None, error: BaseException | None) -> None:
+        self._submissions.end(job._submission, state, self._now())
+        job._is_over(value, error)
+        self._forget()
+        self._begin()
+        if not self._submissions.running:
+            for waiter in self._quiet:
+                if not waiter.done():
+                    waiter.set_result(None)
+            self._quiet.clear()
+
+    async def _cancel(self, job: Job[R]) -> None:
+        if not self._submissions.cancel(job._submission, self._now()):
+            job._is_over(None, JobCancelled(self.name, job.id))
+            self._forget()
+            return
+        future = job._future
+        assert future is not None
+        if future.cancel():
+            await asyncio.shield(asyncio.ensure_future(self._stop(job, future)))
+        await job.ended()  # it may just have come to its end
+
+    async def _stop(self, job: Job[R], future: TaskFuture[R]) -> None:
+        """Wait until the work of a job that was cancelled has stopped."""
+        await future._run.stopping.settled(future)
+        if job.state not in OVER:
+            self._end(job, CANCELLED, None, JobCancelled(self.name, job.id))
+
+    # -- its end ------------------------------------------------------------------------------------------
+
+    async def drain(self, timeout: float | None = None) -> None:
+        """Take no more jobs, cancel those that wait for their turn, and let those that run end.
+
+        Args:
+            timeout: seconds after which those that still run are cancelled; None for none.
+        """
+        self._close()
+        try:
+            async with asyncio.timeout(timeout):
+                await self._until_quiet()
+        except TimeoutError:
+            running = [job for job in self._jobs.values() if job.state not in OVER]
+            await asyncio.gather(*(job.cancel() for job in running))
+
+    def _close(self) -> None:
+        for submission in self._submissions.close(self._now()):
+            job = self._jobs[submission.id]
+            job._is_over(None, JobCancelled(self.name, job.id))
+        self._forget()
+
+    async def _until_quiet(self) -> None:
+        while self._submissions.running:
+            waiter = asyncio.get_running_loop().create_future()
+            self._quiet.append(waiter)
+            await waiter
+
+    # -- what is kept -------------------------------------------------------------------------------------
+
+    def _expire(self) -> None:
+        self._submissions.expire(self._now())
+        self._forget()
+
+    def _forget(self) -> None:
+        """Let go of jobs that are not kept any more, and have those looked at in time that are."""
+        forgotten = self._submissions.forgotten
+        while forgotten:
+            self._jobs.pop(forgotten.pop(), None)
+        due = self._submissions.next_expiry()
+        if due is not None and self._expiry is None:
+            self._expiry = asyncio.get_running_loop().call_at(due, self._timer)
+
+    def _timer(self) -> None:
+        self._expiry = None
+        self._expire()
+
+    def _now(self) -> float:
+        return asyncio.get_running_loop().time()
+
+    def __repr__(self) -> str:
+        known, state = self._submissions, ", closed" if self._submissions.is_closed else ""
+        return spelled(
+            f"<Service {self.name}: {known.running} jobs run, {known.waiting} wait, {known.kept} are over{state}>"
+        )
+
+
+class ThreadsafeService(Generic[R]):
+    """A service as other threads use it."""
+
+    def __init__(self, service: Service[R]) -> None:
+        self._service = service
+
+    def submit(self, /, *args: object, id: str | None = None, **kwargs: object) -> ThreadsafeJob[R]:
+        """As `Service.submit`, from a thread that is not the event loop's."""
+
+        async def submit() -> Job[R]:
+            return self._service.submit(*args, id=id, **kwargs)
+
+        return ThreadsafeJob(self._on_loop(submit()).result(), self)
+
+    def job(self, id: str) -> ThreadsafeJob[R]:
+        """As `Service.job`."""
+
+        async def job() -> Job[R]:
+            return self._service.job(id)
+
+        return ThreadsafeJob(self._on_loop(job()).result(), self)
+
+    def _on_loop(self, called: Coroutine[Any, Any, S]) -> concurrent.futures.Future[S]:
+        run = self._service._task._engine._run
+        if run is None or run.loop.is_closed() or run.thread == threading.get_ident():
+            called.close()
+            where = (
+                "its engine does not run" if run is None else "this is the thread of its engine's event loop"
+            )
+            raise WrongLoop(f"service {self._service.name!r} cannot be asked from here: {where}")
+        return asyncio.run_coroutine_threadsafe(called, run.loop)
+
+
+class ThreadsafeJob(Generic[R]):
+    """A job as other threads see it."""
+
+    def __init__(self, job: Job[R], service: ThreadsafeService[R]) -> None:
+        self._job = job
+        self._service = service
+
+    @property
+    def id(self) -> str:
+        """What it is asked for by."""
+        return self._job.id
+
+    @property
+    def state(self) -> JobState:
+        """As `Job.state`."""
+        return self._job.state
+
+    def result(self, timeout: float | None = None) -> R:
+        """Wait for its end, and give its value.
+
+        Args:
+            timeout: seconds; None for as long as it takes.
+
+        Raises:
+            TimeoutError: it was not over in time; it goes on.
+            Exception: what the job has failed with.
+        """
+        waiting = self._service._on_loop(self._job.result())
+        try:
+            return waiting.result(timeout)
+        except concurrent.futures.TimeoutError:
+            if not waiting.done():
+                waiting.cancel()
+            raise
+
+    def cancel(self) -> bool:
+        """As `Job.cancel`."""
+        return self._service._on_loop(self._job.cancel()).result()
+
+
+def _same(one: object, other: object) -> bool:
+    try:
+        return bool(one == other)
+    except Exception:  # arrays, say, which compare item by item
+        return False
