@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ParamSpec, Self, TypeVar
 
-from .._causes import spelled
 from .._core.options import CommandOptions
 from .function_task import FunctionTask
 from .option_names import shows_options
@@ -42,6 +41,3 @@ class ExecutableTask(FunctionTask[P, Fn, R]):
             ValueError: an option that is out of range.
         """
         return self._with_options(after, options)
-
-    def __repr__(self) -> str:
-        return spelled(f"<executable_task {self._definition.name}>")

@@ -44,6 +44,7 @@ B = TypeVar("B")
 C = TypeVar("C")
 
 
+_DECORATORS: Final = {"function": "function_task", "executable": "executable_task"}
 _NO_KWARGS: dict[str, object] = {}  # shared, so that a burst of calls does not keep an empty dict each
 
 
@@ -332,8 +333,8 @@ class FunctionTask(TypedCalls[P, Fn, R]):
         return FarTask, (self.fn, self._definition.name)  # what it is in another process
 
     def __repr__(self) -> str:
-        kind = "block" if self._definition.is_block else "function_task"
-        return spelled(f"<{kind} {self._definition.name}>")
+        kind = self._definition.kind
+        return spelled(f"<{_DECORATORS.get(kind, kind)} {self._definition.name}>")
 
 
 def _is_future(given: object) -> bool:

@@ -16,6 +16,7 @@ from .calls import FunctionsThere, PackedWork
 from .program import ProgramElsewhere
 from .told import Told, packed_results
 
+ENDED: Final = "the engine has ended it"
 _LOOK: Final = 0.02  # seconds after which it is told what runs
 
 
@@ -135,7 +136,7 @@ class Crew:
         self._told.flush()
         self._told.send(messages.LEFT)
         self._channel.close()
-        self.end("the engine has ended it")
+        self.end(ENDED)
 
     # -- what runs ----------------------------------------------------------------------------------------
 

@@ -42,6 +42,20 @@ async def test_a_backend_by_name_has_the_workers_that_the_engine_was_given() -> 
         assert await engine.submit(add, 1, 2) == 3
 
 
+async def test_an_idle_agent_is_let_go_and_another_started_when_work_comes() -> None:
+    released: asyncio.Queue[str] = asyncio.Queue()
+
+    class Watched(CarriedBackend):
+        async def release(self, agent: Agent) -> None:
+            released.put_nowait(agent.name)
+
+    async with WorkflowEngine(Watched(agents=1, workers=1, idle_after=0.2)) as engine:
+        first = await engine.submit(os.getppid)
+        assert await released.get() == "local-1"
+        second = await engine.submit(os.getppid)
+        assert first != second
+
+
 class Elsewhere:
     """Stands for a value that only a worker can get at."""
 

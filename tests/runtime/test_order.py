@@ -237,33 +237,15 @@ async def test_files_are_brought_by_priority_too(tmp_path: Path) -> None:
     assert ran.index("urgent") > ran.index("b")
 
 
+@pytest.mark.parametrize("limited_by", ["an option of the engine", "a limit"])
 @in_no_time
-async def test_with_ageing_what_is_not_urgent_has_its_turn() -> None:
-    engine = WorkflowEngine(max_coroutines=1, ageing=1.0)
-    begun: list[str] = []
-
-    @engine.function_task
-    async def work(name: str) -> None:
-        begun.append(name)
-        await asyncio.sleep(0.5)
-
-    async with engine:
-        urgent = work.with_options(priority=3)
-        calls = [urgent("urgent"), work("low")]
-        while not calls[1].done():
-            calls += [urgent("urgent"), urgent("urgent")]
-            await asyncio.sleep(0.5)
-        await engine.shutdown(wait=False)
-    assert 3 <= begun.index("low") <= 20
-
-
-@in_no_time
-async def test_with_ageing_what_waits_for_a_limit_has_its_turn() -> None:
-    engine = WorkflowEngine(ageing=1.0)
+async def test_with_ageing_what_is_not_urgent_has_its_turn(limited_by: str) -> None:
+    is_limit = limited_by == "a limit"
+    engine = WorkflowEngine(max_coroutines=None if is_limit else 1, ageing=1.0)
     engine.limit("one", concurrency=1)
     begun: list[str] = []
 
-    @engine.function_task(limits="one")
+    @engine.function_task(limits="one" if is_limit else None)
     async def work(name: str) -> None:
         begun.append(name)
         await asyncio.sleep(0.5)

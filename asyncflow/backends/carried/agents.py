@@ -29,6 +29,8 @@ class Agent:
         workers: processes that it may run.
         given: the calls that it has, in the order in which they were sent.
         load: seconds of work in them, as far as known.
+        idle_since: when it had no call left, by the clock of the event loop.
+        is_leaving: it was told to end, being idle.
 
     Args:
         channel: to it.
@@ -48,6 +50,8 @@ class Agent:
         self.known: dict[int, Function] = {}  # that it was sent
         self.inlet, self.outlet = Inlet(), Outlet(channel)
         self.is_asked = False  # to give something back, and has not answered yet
+        self.idle_since = 0.0
+        self.is_leaving = False
         self.is_in_doubt = False  # Ctrl-C came in the midst of what it has told
         self._most_known = _KEPT
         self._tails: set[int] = set()  # the last call of each chain that it has

@@ -6,7 +6,6 @@ import asyncio
 import os
 import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final
@@ -19,6 +18,7 @@ from ..process.output import write_here
 from ..process.start_with import checked, math_variables, start_with
 from ..thread import usable_cpus
 from . import messages
+from .addresses import is_loopback, split
 from .agents import Agent
 from .channel import Channel
 from .crews import Crews
@@ -26,9 +26,11 @@ from .handshake import Hello
 from .lease import Lease
 from .listener import Listener
 from .started import StartedAgents
+from .tcp import Pulse
 from .tls import TLS
 
 _TOKEN: Final = 32  # bytes
+_PULSE: Final = 2.0  # seconds between signs of life, where nothing else is to be said
 
 
 class CarriedBackend(ExecutionBackend):
@@ -45,8 +47,10 @@ class CarriedBackend(ExecutionBackend):
         commands: each starts an agent that reads its lease from its standard input, as
             ``["ssh", "node1", "python", "-m", "asyncflow.agent", "--lease", "-"]``.
         listen: host and port that agents connect to; "0.0.0.0:0" for any port on all addresses of this machine.
-        tls: encrypts; None for no encryption, which only agents on this machine may do without.
+        tls: encrypts; None for a certificate that is made for the run, or for no encryption where only agents on this
+            machine can connect.
         insecure: let agents on other machines do without, too.
+        lost_after: seconds without a sign of life after which an agent is lost.
         idle_after: seconds without work after which an agent is let go; None for never.
         recycle_after: tasks after which a process is replaced by a fresh one; 0 for never.
         most_memory: bytes that a process may hold when a task is over before it is replaced; 0 for any.
@@ -79,6 +83,7 @@ class CarriedBackend(ExecutionBackend):
         listen: str = "127.0.0.1:0",
         tls: TLS | None = None,
         insecure: bool = False,
+        lost_after: float = 20.0,
         idle_after: float | None = None,
         recycle_after: int = 0,
         most_memory: int = 0,
@@ -94,6 +99,8 @@ class CarriedBackend(ExecutionBackend):
         self._listen = listen
         self._tls = tls
         self._insecure = insecure
+        lost_after = duration("lost_after", lost_after, is_limit=True)
+        self._pulse = Pulse(min(_PULSE, max(lost_after / 4, 0.01)), lost_after)
         self._idle_after = None if idle_after is None else duration("idle_after", idle_after)
         self._bounds = (
             whole("recycle_after", recycle_after, 0),
@@ -108,8 +115,10 @@ class CarriedBackend(ExecutionBackend):
         self._listener: Listener | None = None
         self._started: StartedAgents | None = None
         self._opening: asyncio.Task[None] | None = None
+        self._lease: Lease | None = None
         self._setup: tuple[object, ...] = ()
         self._asked = 0
+        self._hooks: set[asyncio.Task[None]] = set()
 
     # -- what a plugin fills in ---------------------------------------------------------------------------
 
@@ -133,6 +142,8 @@ class CarriedBackend(ExecutionBackend):
         Args:
             agents: how many.
         """
+        if self._started is not None:
+            self._started.ask(agents)
 
     def joined(self, agent: Agent) -> None:
         """An agent has come.
@@ -185,13 +196,25 @@ class CarriedBackend(ExecutionBackend):
             math_variables(self._math_threads),
             self._bounds,
         )
-        self._crews = Crews(report, write_here, self._changed, self._missed, self.left, self.reducers)
+        self._crews = Crews(
+            report,
+            write_here,
+            self._changed,
+            self._missed,
+            self._idle_after,
+            self._released,
+            self.left,
+            self.reducers,
+        )
         self._opening = asyncio.get_running_loop().create_task(self._open(self._crews))
 
     async def _open(self, crews: Crews) -> None:
         try:
             token = secrets.token_bytes(_TOKEN)
-            host, _, port = self._listen.rpartition(":")
+            host, port = split(self._listen)
+            tls = self._tls
+            if tls is None and not self._insecure and not is_loopback(host):
+                tls = TLS.for_this_run()
             engine = f"process {os.getpid()}"
             self._listener = Listener(
                 token,
@@ -199,13 +222,15 @@ class CarriedBackend(ExecutionBackend):
                 refused=self._refused,
                 engine=engine,
                 host=host,
-                port=int(port),
-                tls=self._tls,
+                port=port,
+                tls=tls,
                 insecure=self._insecure,
+                pulse=self._pulse,
             )
             await self._listener.start()
-            certificate = None if self._tls is None else self._tls.certificate
+            certificate = None if tls is None else tls.certificate
             lease = Lease(self._listener.addresses, token, certificate, engine, workers=self._each or 0)
+            self._lease = lease
             if self._lease_file is not None:
                 lease.write(self._lease_file)
             await self.open(lease)
@@ -234,8 +259,15 @@ class CarriedBackend(ExecutionBackend):
 
     def _missed(self, agent: Agent, why: str) -> None:
         """The channel of an agent is gone. Whoever has started it knows better why."""
-        if self._started is None or not self._started.explains(agent.name):
+        if self._started is None or not self._started.explains(agent.name, why):
             self.lost(agent.name, why)
+
+    def _released(self, agent: Agent) -> None:
+        if self._started is not None:
+            self._started.released(agent.name)
+        release = asyncio.get_running_loop().create_task(self.release(agent))
+        self._hooks.add(release)
+        release.add_done_callback(self._hooks.discard)
 
     def _changed(self) -> None:
         crews = self._crews
@@ -273,6 +305,8 @@ class CarriedBackend(ExecutionBackend):
             self._opening.cancel()
             await asyncio.wait([self._opening])
         await crews.leave(grace)
+        if self._hooks:
+            await asyncio.wait(self._hooks)
         await self.close()
         if self._listener is not None:
             await self._listener.close()
@@ -282,9 +316,8 @@ class CarriedBackend(ExecutionBackend):
         return []
 
     def _forget_lease(self) -> None:
-        if self._lease_file is not None:
-            with suppress(OSError):
-                self._lease_file.unlink()
+        if self._lease_file is not None and self._lease is not None:
+            self._lease.forget(self._lease_file)
 
     def abandon(self) -> None:
         """Part with all agents, which end by themselves."""

@@ -23,6 +23,7 @@ from .channel import Message
 from .outcomes import Outcomes
 
 _PATIENCE: Final = 0.005  # seconds that calls may wait at one agent while another one has idle workers
+_CLOCK: Final = 0.001  # seconds by which a timer may come early
 _MARGIN: Final = 1.0  # seconds that an agent has to say that it has ended, beside the grace time
 
 
@@ -34,6 +35,8 @@ class Crews:
         write: takes what workers print.
         changed: is called when an agent has come or gone, or could be of use, or is of none any more.
         missed: is called with an agent whose channel is gone, and why; is to call `lose` when it is known better.
+        idle_after: seconds without work after which an agent is told to end; None for never.
+        released: is called with an agent that has ended for that.
         left: is called with an agent that is gone.
         reducers: how arguments of some kinds travel.
     """
@@ -44,14 +47,20 @@ class Crews:
         write: Write,
         changed: Callable[[], None],
         missed: Callable[[Agent, str], None],
+        idle_after: float | None,
+        released: Callable[[Agent], None],
         left: Callable[[Agent], None],
         reducers: Mapping[type, Reducer],
     ) -> None:
-        self._turns = sure(asyncio.get_running_loop())
+        self._loop = asyncio.get_running_loop()
+        self._turns = sure(self._loop)
         self._report = report
         self._write = write
         self._changed = changed
         self._missed = missed
+        self._idle_after = idle_after
+        self._released = released
+        self._rest: Due | None = None  # when to look for agents that are idle too long
         self._left = left
         self._porter = Porter()
         self._waiting = Waiting(report, SealedBook(reducers), None, 0, self.feed)
@@ -132,6 +141,7 @@ class Crews:
     def joined(self, agent: Agent) -> None:
         """An agent has come, and was told what its workers need."""
         self.all.append(agent)
+        self._idle(agent)
         agent.channel.listen(
             lambda message: self._received(agent, message), lambda why: self._lost(agent, why)
         )
@@ -147,6 +157,9 @@ class Crews:
             if kind == messages.TOLD:
                 self._outcomes.take(agent, *fields)
                 self.feed()
+                if not agent.given:
+                    self._idle(agent)
+                self._changed()
             elif kind == messages.PRINTED:
                 stream, text = fields
                 if stream in ("stdout", "stderr"):
@@ -157,6 +170,31 @@ class Crews:
             agent.is_in_doubt = True
             self._calls.interrupted()
             raise
+
+    def _idle(self, agent: Agent) -> None:
+        """An agent has nothing to do."""
+        agent.idle_since = self._loop.time()
+        if self._idle_after is not None and self._rest is None:
+            self._rest = self._turns.call_later(self._idle_after, self._let_go)
+
+    def _let_go(self) -> None:
+        """Let those end that have been idle for too long."""
+        self._rest = None
+        if self._idle_after is None or self.closing:
+            return
+        left: list[float] = []
+        for agent in self.all:
+            if agent.given or agent.is_leaving:
+                continue
+            seconds = agent.idle_since + self._idle_after - self._loop.time()
+            if seconds > _CLOCK:
+                left.append(seconds)
+                continue
+            agent.is_leaving = True
+            agent.workers = 0  # it gets no more
+            agent.tell(messages.LEAVE, _MARGIN)
+        if left:
+            self._rest = self._turns.call_later(min(left), self._let_go)
 
     def _lost(self, agent: Agent, why: str) -> None:
         agent.workers = 0  # it gets no more
@@ -190,6 +228,8 @@ class Crews:
         if events:
             self._report(events)
         self._gone.set()
+        if agent.is_leaving:
+            self._released(agent)
         self._left(agent)
         self._changed()
         self.feed()
@@ -256,8 +296,9 @@ class Crews:
 
     def close(self) -> None:
         """Give back what is left."""
-        if self._recall is not None:
-            self._recall.cancel()
+        for due in (self._recall, self._rest):
+            if due is not None:
+                due.cancel()
         self._porter.dismiss()
         self._waiting.close()
 

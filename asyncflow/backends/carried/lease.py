@@ -6,6 +6,7 @@ import json
 import os
 import secrets
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Final
@@ -94,6 +95,16 @@ class Lease:
         except BaseException:
             new.unlink(missing_ok=True)
             raise
+
+    def forget(self, path: str | os.PathLike[str]) -> None:
+        """Remove the file that `write` wrote, unless it holds another lease by now, or is not there.
+
+        Args:
+            path: of the file.
+        """
+        with suppress(OSError, ValueError):
+            if Lease.read(path).token == self.token:
+                os.unlink(path)
 
     @classmethod
     def read(cls, path: str | os.PathLike[str]) -> Lease:

@@ -23,7 +23,9 @@ class _Agent:
     command: Sequence[str] | None
     process: Supervised
     is_up: bool = False
+    rests: bool = False
     kill: Due | None = None
+    why: str = ""  # it is killed
 
 
 class StartedAgents:
@@ -45,7 +47,9 @@ class StartedAgents:
         self._failed = failed
         self._numbers = count(1)
         self._there: dict[str, _Agent] = {}
+        self._resting: list[_Agent] = []  # that were idle, and others may be started in their places
         self._false_starts = 0
+        self._asked = 0
         self._closing = False
         self._gone = asyncio.Event()
 
@@ -73,20 +77,39 @@ class StartedAgents:
             agent.is_up = True
             self._false_starts = 0
 
+    def released(self, name: str) -> None:
+        """An agent was told to end, being idle: none is started in its place until it is asked for."""
+        agent = self._there.get(name)
+        if agent is not None:
+            agent.rests = True
+
+    def ask(self, agents: int) -> None:
+        """So many agents could be of use."""
+        self._asked = agents
+        while self._resting and len(self._there) < agents and not self._closing:
+            self._start_again(self._resting.pop())
+
+    def _start_again(self, agent: _Agent) -> None:
+        try:
+            self.start(agent.kind, agent.workers, agent.command)
+        except OSError as error:
+            error.add_note("No agent could be started.")
+            self._give_up(error)
+
     def _ended(self, name: str, agent: _Agent) -> None:
         how = self._reap(name, agent)
         self._gone.set()
-        self._lost(name, f"its agent ended by {how}")
+        self._lost(name, agent.why or f"its agent ended by {how}")
         if self._closing:
+            return
+        if agent.rests:
+            self._resting.append(agent)
+            self.ask(self._asked)
             return
         if not agent.is_up:
             self._false_starts += 1
         if self._false_starts < _FALSE_STARTS:
-            try:
-                self.start(agent.kind, agent.workers, agent.command)
-            except OSError as error:
-                error.add_note("No agent could be started.")
-                self._give_up(error)
+            self._start_again(agent)
         elif not agent.is_up:
             self._give_up(RuntimeError(f"agent {name} did not reach its engine and ended by {how}"))
 
@@ -102,20 +125,29 @@ class StartedAgents:
             self._loop.remove_reader(agent.process.fileno())
         return agent.process.wait()
 
-    def explains(self, name: str) -> bool:
-        """Whether it will be told how an agent has ended, whose channel is gone."""
+    def explains(self, name: str, why: str) -> bool:
+        """Whether it will be told how an agent has ended, whose channel is gone.
+
+        Args:
+            name: of the agent.
+            why: its channel is gone, in words. That is told if the agent is there nevertheless, and has to be killed.
+        """
         agent = self._there.get(name)
         if agent is None:
             return False
         if agent.kill is None:
-            agent.kill = self._turns.call_later(_GRACE, agent.process.kill)
+            agent.kill = self._turns.call_later(_GRACE, self._kill, agent, why)
         return True
+
+    def _kill(self, agent: _Agent, why: str) -> None:
+        agent.why = why
+        agent.process.kill()
 
     async def close(self) -> None:
         """Wait until all have ended, which were told to; kill those that do not."""
         self._closing = True
         for name in list(self._there):
-            self.explains(name)
+            self.explains(name, "it did not end in time")
         while self._there:
             self._gone.clear()
             await self._gone.wait()

@@ -347,7 +347,11 @@ class TcpChannel(Channel, asyncio.BufferedProtocol):
         if (unanswered := self._unanswered()) >= pulse.lost_after:
             self._end(f"the machine of {self.peer} has not answered for {unanswered:.0f} s")
             return
-        if not self._has_sent:
+        if (
+            pulse.needs_life and not self._has_heard
+        ):  # its answer is a sign of life, however seldom it gives one
+            self._send(CONTROL, (_ASKED.pack(self._clock()),))
+        elif not self._has_sent:
             self._send(CONTROL, ())
         self._has_sent = self._has_heard = False
         self._tick_timer = self._loop.call_later(pulse.every, self._tick)
@@ -374,14 +378,14 @@ class TcpChannel(Channel, asyncio.BufferedProtocol):
                 CONTROL,
                 (message if isinstance(message, bytes) else bytes(message), _ASKED.pack(self._clock())),
             )
-        elif len(message) == _ANSWERED.size and self._asks:
+        elif len(message) == _ANSWERED.size and self._measured is not None:
             asked, there = _ANSWERED.unpack(message)
             self._offset.take(asked, there, self._clock())
             self.offset = self._offset.seconds
-            self._asks -= 1
+            self._asks = max(0, self._asks - 1)
             if self._asks:
                 self._send(CONTROL, (_ASKED.pack(self._clock()),))
-            elif self._measured is not None and not self._measured.done():
+            elif not self._measured.done():
                 self._measured.set_result(None)
 
 

@@ -1,0 +1,294 @@
+"""Agents, engines and connections that end, stop or fall silent: nothing hangs, nothing runs twice, nothing is left."""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import json
+import os
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from asyncflow import VersionMismatch, WorkerDied, WorkflowEngine
+from asyncflow.backends.carried import CarriedBackend, Lease
+from asyncflow.testing import Door, Gate
+
+
+def add(left: int, right: int) -> int:
+    return left + right
+
+
+def stands(door: Door, told: Path) -> int:
+    """Tells its worker and its agent, and stands at the gate."""
+    told.write_text(json.dumps((os.getpid(), os.getppid())))
+    door.pass_through()
+    return os.getppid()
+
+
+def counts(folder: Path, number: int) -> int:
+    """Leaves a mark each time that it runs."""
+    (folder / f"{number}-{os.getpid()}").touch(exist_ok=False)
+    return number
+
+
+@pytest.fixture
+def gate() -> Iterator[Gate]:
+    with Gate() as made:
+        yield made
+
+
+async def has_ended(*pids: int) -> None:
+    """Wait until processes have ended."""
+    loop = asyncio.get_running_loop()
+    for pid in pids:
+        try:
+            pidfd = os.pidfd_open(pid)
+        except ProcessLookupError:
+            continue
+        ended = asyncio.Event()
+        loop.add_reader(pidfd, ended.set)
+        try:
+            async with asyncio.timeout(15):
+                await ended.wait()
+        finally:
+            loop.remove_reader(pidfd)
+            os.close(pidfd)
+
+
+def agents_of(pid: int) -> list[int]:
+    """The agents that a process has started."""
+    tasks = Path(f"/proc/{pid}/task").glob("*/children")
+    children = [int(child) for task in tasks for child in task.read_text().split()]
+    return [child for child in children if b"asyncflow.agent" in Path(f"/proc/{child}/cmdline").read_bytes()]
+
+
+# -- agents that are gone ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("number", "why"),
+    [
+        (signal.SIGKILL, "its agent ended by signal SIGKILL"),
+        (signal.SIGSTOP, "nothing was heard from 127.0.0.1:"),
+        (signal.SIGTERM, "its agent ended by exit code 0"),
+    ],
+    ids=lambda value: value.name if isinstance(value, signal.Signals) else "",
+)
+async def test_an_agent_that_ends_or_stops_is_lost_with_its_workers_and_the_rest_goes_on(
+    gate: Gate, tmp_path: Path, number: signal.Signals, why: str
+) -> None:
+    async with WorkflowEngine(CarriedBackend(agents=2, workers=1, lost_after=1)) as engine:
+        held = engine.submit(stands, gate.door, tmp_path / "told")
+        await gate.reached()
+        worker, agent = json.loads((tmp_path / "told").read_text())
+        os.kill(agent, number)
+        with pytest.raises(WorkerDied) as caught:
+            await held
+        assert why in str(caught.value)
+        assert caught.value.may_have_begun
+        folder = tmp_path / "marks"
+        folder.mkdir()
+        numbers = [engine.submit(counts, folder, n) for n in range(50)]
+        assert await asyncio.gather(*numbers) == [*range(50)]
+        assert len(list(folder.iterdir())) == 50
+        await has_ended(agent, worker)
+
+
+# -- connections that are gone ----------------------------------------------------------------------------
+
+
+def deafened(backend: CarriedBackend, pid: int) -> None:
+    """Have the kernel throw away what comes from one agent, as on a network that is gone."""
+    assert backend._crews is not None
+    (agent,) = [each for each in backend._crews.all if each.pid == pid]
+    instruction = ctypes.create_string_buffer(struct.pack("=HBBI", 0x06, 0, 0, 0))  # "return 0 bytes"
+    attach_filter, program = 26, struct.pack("@HP", 1, ctypes.addressof(instruction))
+    agent.channel._socket.setsockopt(socket.SOL_SOCKET, attach_filter, program)  # type: ignore[attr-defined]
+
+
+async def test_an_agent_whose_packets_no_longer_arrive_is_lost_and_the_rest_goes_on(
+    gate: Gate, tmp_path: Path
+) -> None:
+    backend = CarriedBackend(agents=2, workers=1, lost_after=1)
+    async with WorkflowEngine(backend) as engine:
+        held = engine.submit(stands, gate.door, tmp_path / "told")
+        await gate.reached()
+        worker, agent = json.loads((tmp_path / "told").read_text())
+        deafened(backend, agent)
+        with pytest.raises(WorkerDied) as caught:
+            await held
+        assert caught.value.may_have_begun
+        assert await asyncio.gather(*(engine.submit(add, n, 1) for n in range(50))) == [*range(1, 51)]
+        await has_ended(agent, worker)
+
+
+# -- engines that are gone --------------------------------------------------------------------------------
+
+HOST = """
+import asyncio, os, sys
+from pathlib import Path
+from asyncflow import WorkflowEngine
+from asyncflow.backends.carried import CarriedBackend
+
+def stays(folder, number):
+    (Path(folder) / f"{{number}}").write_text(f"{{os.getpid()}} {{os.getppid()}}")
+    (Path(folder) / f"{{number}}").rename(Path(folder) / f"ready-{{number}}")
+    import signal
+    while True:
+        signal.pause()
+
+async def main():
+    async with WorkflowEngine(CarriedBackend(agents=2, workers=2, lost_after=1)) as engine:
+        tasks = [engine.submit(stays, sys.argv[1], number) for number in range(4)]
+        while len(list(Path(sys.argv[1]).glob("ready-*"))) < 4:
+            await asyncio.sleep(0.01)
+        print("ready", flush=True)
+        {then}
+        await asyncio.gather(*tasks)
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.parametrize("stopped", ["running agents", "stopped agents"])
+@pytest.mark.parametrize("then", ["", "import time; time.sleep(1000)"], ids=["", "a busy loop"])
+async def test_of_an_engine_that_was_killed_no_agent_and_no_worker_is_left(
+    tmp_path: Path, stopped: str, then: str
+) -> None:
+    host = subprocess.Popen(
+        [sys.executable, "-c", HOST.format(then=then), str(tmp_path)], stdout=subprocess.PIPE, process_group=0
+    )
+    assert host.stdout is not None
+    try:
+        assert await asyncio.to_thread(host.stdout.readline) == b"ready\n"
+        agents = agents_of(host.pid)
+        assert len(agents) == 2
+        workers = [int(file.read_text().split()[0]) for file in tmp_path.iterdir()]
+        if stopped == "stopped agents":
+            for agent in agents:
+                os.kill(agent, signal.SIGSTOP)
+    finally:
+        host.kill()
+        host.wait()
+        host.stdout.close()
+    await has_ended(*agents, *workers)
+
+
+async def test_an_engine_whose_loop_is_busy_for_long_keeps_its_agents(gate: Gate, tmp_path: Path) -> None:
+    async with WorkflowEngine(CarriedBackend(agents=1, workers=1, lost_after=0.5)) as engine:
+        held = engine.submit(stands, gate.door, tmp_path / "told")
+        await gate.reached()
+        _, agent = json.loads((tmp_path / "told").read_text())
+        time.sleep(2)  # what a user's code on the loop may do
+        gate.open()
+        assert await held == agent
+
+
+# -- agents that somebody starts --------------------------------------------------------------------------
+
+
+def started(*arguments: str, **options: object) -> subprocess.Popen[bytes]:
+    words = [sys.executable, "-m", "asyncflow.agent", *arguments]
+    return subprocess.Popen(words, stderr=subprocess.PIPE, **options)  # type: ignore[call-overload,no-any-return]
+
+
+async def ended(process: subprocess.Popen[bytes]) -> tuple[int, str]:
+    _, err = await asyncio.to_thread(process.communicate)
+    return process.returncode, err.decode()
+
+
+async def lease_in(file: Path) -> Lease:
+    while not file.exists():  # it is written in one piece
+        await asyncio.sleep(0.01)
+    return Lease.read(file)
+
+
+async def test_agents_that_are_started_with_the_file_of_the_lease_do_the_work_and_end_with_the_engine(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "run.lease"
+    async with WorkflowEngine(CarriedBackend(agents=0, lease_file=file)) as engine:
+        sum_ = engine.submit(add, 1, 2)
+        lease = await lease_in(file)
+        assert file.stat().st_mode & 0o777 == 0o600
+        agents = [started("--lease", str(file), "--workers", "1", "--name", f"node {n}") for n in range(2)]
+        with file.open("rb") as read:
+            agents.append(started("--lease", "-", "--workers", "1", stdin=read))
+        assert await sum_ == 3
+        for agent in agents:
+            assert lease.token.hex().encode() not in Path(f"/proc/{agent.pid}/cmdline").read_bytes()
+            assert lease.token.hex().encode() not in Path(f"/proc/{agent.pid}/environ").read_bytes()
+    assert not file.exists()
+    for agent in agents:
+        assert await ended(agent) == (0, "")
+
+
+async def test_an_agent_with_an_old_lease_says_that_nobody_answers_and_one_without_any_what_it_needs(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "run.lease"
+    Lease(("127.0.0.1:1",), bytes(32), engine="process 7").write(file)
+    code, err = await ended(started("--lease", str(file), "--name", "node 1"))
+    assert code == 1
+    assert "agent 'node 1' did not reach its engine (process 7). It has tried:\n  127.0.0.1:1: " in err
+    file.chmod(0o644)
+    code, err = await ended(started("--lease", str(file)))
+    assert code == 2 and "chmod 600" in err
+    code, err = await ended(started("--lease", str(tmp_path / "none")))
+    assert code == 2 and "No such file" in err
+    code, err = await ended(started("--lease", "-", stdin=subprocess.DEVNULL))
+    assert code == 2 and "this is no lease" in err
+
+
+async def test_the_file_of_another_engine_is_left_alone(tmp_path: Path) -> None:
+    file = tmp_path / "run.lease"
+    async with WorkflowEngine(CarriedBackend(agents=0, lease_file=file)):
+        await lease_in(file)
+        other = Lease(("127.0.0.1:1",), bytes(32))
+        other.write(file)
+    assert Lease.read(file) == other
+
+
+async def test_an_agent_with_other_versions_is_the_error_of_the_work_that_waits_and_says_so_itself(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "run.lease"
+    older = (
+        "import asyncflow._version; asyncflow._version.__version__ = '0.0.1'; import sys; "
+        "from asyncflow.agent.__main__ import main; sys.exit(main(['--lease', sys.argv[1], '--name', 'node 1']))"
+    )
+    async with WorkflowEngine(CarriedBackend(agents=0, lease_file=file)) as engine:
+        sum_ = engine.submit(add, 1, 2)
+        await lease_in(file)
+        agent = subprocess.Popen([sys.executable, "-c", older, str(file)], stderr=subprocess.PIPE)
+        with pytest.raises(
+            VersionMismatch, match=r"agent 'node 1' on .* runs asyncflow 0\.0\.1, and the engine runs"
+        ):
+            await sum_
+        code, err = await ended(agent)
+    assert code == 1 and "runs asyncflow 0.0.1, and the engine runs asyncflow" in err
+
+
+async def test_agents_on_other_addresses_than_this_machines_own_are_encrypted_without_being_asked(
+    tmp_path: Path,
+) -> None:
+    pytest.importorskip("cryptography")
+    file = tmp_path / "run.lease"
+    async with WorkflowEngine(
+        CarriedBackend(agents=1, workers=1, lease_file=file, listen="0.0.0.0:0")
+    ) as engine:
+        assert await engine.submit(add, 1, 2) == 3
+        assert Lease.read(file).certificate is not None
+    async with WorkflowEngine(
+        CarriedBackend(agents=1, workers=1, lease_file=file, listen="0.0.0.0:0", insecure=True)
+    ) as engine:
+        assert await engine.submit(add, 1, 2) == 3
+        assert Lease.read(file).certificate is None
