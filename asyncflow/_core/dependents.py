@@ -39,6 +39,11 @@ class Unwanted(NamedTuple):
     because: Cause | None
 
 
+def is_cancelling(scheduler: Scheduler) -> bool:
+    """Whether more is to be cancelled inside of a block: nothing new is to start meanwhile."""
+    return any(isinstance(bad, Unwanted) for bad, _ in scheduler.telling)
+
+
 def wait_for(task: Task, dependencies: Sequence[Task]) -> int:
     """Have a task wait for others, in whatever state. Returns how many those are that it waits for."""
     waiting = task.waiting + len(dependencies)

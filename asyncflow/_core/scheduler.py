@@ -363,11 +363,6 @@ class Scheduler:
         elif now == RUNNING and task.definition.is_block:  # a link of a chain may run before this is known
             self.returned.append(task)
 
-    @property
-    def is_cancelling(self) -> bool:
-        """Whether more is to be cancelled inside of a block: nothing new is to start meanwhile."""
-        return any(isinstance(bad, Unwanted) for bad, _ in self.telling)
-
     def cancel_one(self, task: Task, because: Cause | None = None, inside: int | None = None) -> int:
         """Cancel a task in any state; one that is over stays as it is.
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from time import perf_counter
 from typing import Any
 
-from .._core.dependents import tell_more
+from .._core.dependents import is_cancelling, tell_more
 from .._core.joins import KIND as JOIN
 from .._core.lanes import Lane
 from .._core.order import Order
@@ -114,7 +114,7 @@ class Dispatch:
                 scheduler.returned, returned = [], scheduler.returned
                 for task in returned:
                     (self._joins if task.definition.kind == JOIN else self._blocks).resolve(task)
-            submitted = 0 if scheduler.telling and scheduler.is_cancelling else self._submit_due(len(due))
+            submitted = 0 if scheduler.telling and is_cancelling(scheduler) else self._submit_due(len(due))
             if scheduler.stop:
                 scheduler.stop, stop = [], scheduler.stop
                 self._stopping.stop(stop)

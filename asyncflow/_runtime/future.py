@@ -127,7 +127,7 @@ class TaskFuture(Task, asyncio.Future[T]):
         run = self._run
         run.steps.catch_up()
         called, ran = (None, []) if run.record is None else times_of(run.record, self.id)
-        waits = run.waits(self.lane)
+        waits = run.places.waits(self.lane)
         return explain(self, awaited_yet(self), run.gate.line(self), perf_counter(), called, ran, waits)
 
     def cancel(self, msg: object | None = None) -> bool:

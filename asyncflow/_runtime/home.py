@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from .gate import Gate
     from .joins import Joins
     from .keeps import Keeps
+    from .places import Places
     from .services import Services
     from .stopping import Stopping
     from .unseen import Unseen
@@ -37,6 +38,7 @@ class Home(Protocol):
     gate: Gate
     joins: Joins
     keeps: Keeps
+    places: Places
     services: Services
     stopping: Stopping
     unseen: Unseen
@@ -46,7 +48,6 @@ class Home(Protocol):
     @property
     def steps(self) -> Steps: ...
     def lane_for(self, definition: Definition) -> Lane: ...
-    def waits(self, lane: Lane) -> str | None: ...
     def call(
         self,
         definition: Definition,

@@ -306,12 +306,11 @@ class Run:
         task.attempt = task.waiting = 0
         task.dependents = task.link = task.holes = task.rare = None
         dependencies: Sequence[Task] = ()
+        files: Sequence[File] = ()
         if args or kwargs or after:
             dependencies, files = self.wiring.of_call(task, args, kwargs, after)
-            if files or definition.is_special:
-                self._is_special(task, dependencies, files)
-        elif definition.is_special:
-            self._is_special(task, (), ())
+        if files or definition.is_special:
+            self._is_special(task, dependencies, files)
         self.scheduler.called(task, dependencies)
         if dependencies and self.record is not None:
             self.record.edges[number] = dependencies
@@ -377,10 +376,6 @@ class Run:
         self.closed = why
         self.services.is_closing = True
         self.burst.site = None
-
-    def waits(self, lane: Lane) -> str | None:
-        """What the place of a lane waits for before it can run anything; None if it can."""
-        return self.places.waits(lane)
 
     def lane_for(self, definition: Definition) -> Lane:
         """Where the calls of a function run."""

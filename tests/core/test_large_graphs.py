@@ -7,7 +7,7 @@ import weakref
 
 import pytest
 
-from asyncflow._core.dependents import tell_more
+from asyncflow._core.dependents import is_cancelling, tell_more
 from asyncflow._core.lanes import MOST, Lane
 from asyncflow._core.states import State
 from asyncflow._core.story import explain
@@ -201,7 +201,7 @@ def test_what_is_inside_of_a_block_is_cancelled_500_at_a_time_and_each_state_is_
         scheduler.attempt_failed(block)
     late, done = bench.call(owner=block), 0
     while scheduler.telling:
-        assert scheduler.is_cancelling
+        assert is_cancelling(scheduler)
         now = sum(task.state is State.CANCELLED for task in inside)
         assert now - done <= MOST
         assert {task.state for task in inside[1 : len(inside) - now]} <= {State.PENDING}
@@ -216,7 +216,7 @@ def test_what_is_inside_of_a_block_is_cancelled_500_at_a_time_and_each_state_is_
     scheduler.stopped(first)
     if how in ("cancelled", "timed out"):
         scheduler.stopped(block)
-    assert not scheduler.is_cancelling and not scheduler.closing
+    assert not is_cancelling(scheduler) and not scheduler.closing
     assert list(scheduler.live) == ([block.id] if how == "tried again" else [])
 
 
