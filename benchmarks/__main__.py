@@ -33,6 +33,7 @@ PARTS = (
     "recording",
     "policies",
     "others",
+    "executors",
 )
 
 

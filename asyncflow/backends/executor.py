@@ -164,7 +164,7 @@ class ExecutorBackend(ExecutionBackend):
     async def cancel(self, task_id: int) -> bool:
         """Take work back that has not begun."""
         future = self._futures.get(task_id)
-        return future is not None and future.cancel()
+        return future is not None and _is_taken_back(future)
 
     def recover(self, submitted: Sequence[int], lost: Sequence[int]) -> Sequence[int]:
         """Tell once more what was perhaps not told."""
@@ -178,7 +178,7 @@ class ExecutorBackend(ExecutionBackend):
     async def shutdown(self, *, grace: float) -> list[int]:
         """Wait for what runs; shut the executor down if it is ours."""
         for future in list(self._futures.values()):
-            future.cancel()
+            _is_taken_back(future)
         if self._futures:
             await self._wait(grace)
         left = list(self._futures)
@@ -207,6 +207,13 @@ class ExecutorBackend(ExecutionBackend):
         executor, self._executor = self._executor, None
         if executor is not None and self._make is not None:
             executor.shutdown(wait=False, cancel_futures=True)
+
+
+def _is_taken_back(future: Future[object]) -> bool:
+    try:
+        return future.cancel()
+    except NotImplementedError:  # Parsl's say so by that
+        return False
 
 
 def _unpacked(outcome: Any) -> Outcome:
