@@ -46,7 +46,8 @@ class CarriedBackend(ExecutionBackend):
         lease_file: where to write what other agents need to find the engine; only its owner may read it.
         commands: each starts an agent that reads its lease from its standard input, as
             ``["ssh", "node1", "python", "-m", "asyncflow.agent", "--lease", "-"]``.
-        listen: host and port that agents connect to; "0.0.0.0:0" for any port on all addresses of this machine.
+        listen: host and port that agents connect to; "0.0.0.0:0" for any port on all addresses of this machine. A
+            plugin may set the attribute before each `start`.
         tls: encrypts; None for a certificate that is made for the run, or for no encryption where only agents on this
             machine can connect.
         insecure: let agents on other machines do without, too.
@@ -96,7 +97,7 @@ class CarriedBackend(ExecutionBackend):
         self._each = whole_or_none("workers", workers)
         self._commands = [list(command) for command in commands]
         self._lease_file = None if lease_file is None else Path(lease_file)
-        self._listen = listen
+        self.listen = listen
         self._tls = tls
         self._insecure = insecure
         lost_after = duration("lost_after", lost_after, is_limit=True)
@@ -128,7 +129,7 @@ class CarriedBackend(ExecutionBackend):
         Args:
             lease: for the agents.
         """
-        started = self._started = StartedAgents(lease, self.lost, self._failed)
+        started = self._started = StartedAgents(lease, self.lost, self.give_up)
         for _ in range(self._agents):
             started.start("local", self._each or usable_cpus())
             await asyncio.sleep(0)  # others have their turn
@@ -185,6 +186,15 @@ class CarriedBackend(ExecutionBackend):
             for each in [each for each in self._crews.all if each.name == agent]:
                 self._crews.lose(each, why)
 
+    def give_up(self, error: Exception) -> None:
+        """No agent can be started. If none is there, all work that waits fails, and all that comes.
+
+        Args:
+            error: why.
+        """
+        if self._crews is not None and not self._crews.all:
+            self._crews.fail(error)
+
     # -- the contract -------------------------------------------------------------------------------------
 
     async def start(self, report: Report) -> None:
@@ -211,7 +221,7 @@ class CarriedBackend(ExecutionBackend):
     async def _open(self, crews: Crews) -> None:
         try:
             token = secrets.token_bytes(_TOKEN)
-            host, port = split(self._listen)
+            host, port = split(self.listen)
             tls = self._tls
             if tls is None and not self._insecure and not is_loopback(host):
                 tls = TLS.for_this_run()
@@ -248,10 +258,6 @@ class CarriedBackend(ExecutionBackend):
         agent.tell(messages.SETUP, *self._setup)
         crews.joined(agent)
         self.joined(agent)
-
-    def _failed(self, error: Exception) -> None:
-        if self._crews is not None and not self._crews.all:
-            self._crews.fail(error)
 
     def _refused(self, error: Exception) -> None:
         if self._crews is not None and not self._crews.all:
