@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, Final
 
 from .._turns import Due
 from .._worker import wire
+from .._worker.paths import SANDBOXES
 from ..backends.carried import messages
 from ..backends.carried.channel import Channel, Message
+from ..backends.carried.node_files import NodeFiles
 from ..backends.carried.pieces import Inlet, Outlet
 from ..backends.process.worker_pool import Bounds, Exchange, WorkerPool
 from .calls import FunctionsThere, PackedWork
@@ -27,16 +30,18 @@ class Crew:
         channel: to the engine.
         workers: the most processes.
         variables: of their environment.
+        folder: for the files of tasks, if there are any.
     """
 
-    def __init__(self, channel: Channel, workers: int, variables: Mapping[str, str]) -> None:
+    def __init__(self, channel: Channel, workers: int, variables: Mapping[str, str], folder: Path) -> None:
         self._loop = asyncio.get_running_loop()
         self._channel = channel
         self._workers = workers
         self._variables = variables
         self._functions = FunctionsThere()
         self._inlet, self._outlet = Inlet(), Outlet(channel)
-        self._told = Told(channel, self._hold, self._look_soon)
+        self._files = NodeFiles(folder, self._tell_files)
+        self._told = Told(channel, self._hold, self._look_soon, self._files)
         self._pool: WorkerPool | None = None
         self._program: ProgramElsewhere | None = None
         self._look: Due | None = None
@@ -75,7 +80,8 @@ class Crew:
         variables: dict[str, str],
         bounds: tuple[int, int, float],
     ) -> None:
-        self._program = ProgramElsewhere({**variables, **self._variables}, start_with, flags, folder)
+        own = {**variables, **self._variables, SANDBOXES: str(self._files.links)}
+        self._program = ProgramElsewhere(own, start_with, flags, folder)
         exchange = Exchange(self._functions, packed_results(self._told, self._outlet), self._told.printed)
         self._pool = WorkerPool(self._workers, self._told.report, self._program, Bounds(*bounds), exchange)
 
@@ -124,6 +130,12 @@ class Crew:
         assert self._pool is not None
         self._pool.renew()
 
+    def _of_files(self, message: tuple[object, ...]) -> None:
+        self._files.received(message)
+
+    def _tell_files(self, message: tuple[object, ...]) -> None:
+        self._told.send(messages.FILES, message)
+
     def _drop(self, piece: int) -> None:
         self._inlet.whole(piece)
 
@@ -133,6 +145,7 @@ class Crew:
     async def _end(self, grace: float) -> None:
         if self._pool is not None:
             await self._pool.leave(grace)
+        await self._told.finished()
         self._told.flush()
         self._told.send(messages.LEFT)
         self._channel.close()
@@ -158,6 +171,7 @@ class Crew:
         self._told.close()
         if self._pool is not None:
             self._pool.abandon()
+        self._files.close()
         self._channel.cut()
 
 
@@ -169,5 +183,6 @@ _TAKES: Final[dict[int, Callable[..., None]]] = {
     messages.WITHDRAW: Crew._withdraw,
     messages.RENEW: Crew._renew,
     messages.DROP: Crew._drop,
+    messages.FILES: Crew._of_files,
     messages.LEAVE: Crew._leave,
 }

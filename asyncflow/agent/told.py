@@ -12,6 +12,7 @@ from .._worker import wire
 from ..backend import CANCELLED, FAILED, LOADING, RAN, RETURNED, STARTED, Event, Report
 from ..backends.carried import messages
 from ..backends.carried.channel import FEW, Channel
+from ..backends.carried.node_files import NodeFiles
 from ..backends.carried.pieces import FileSource, Outlet
 from ..backends.process.handed_out import HandedOut
 from ..backends.process.porter import Porter
@@ -21,6 +22,8 @@ from ..errors import WorkerDied
 
 Record = tuple[int, int, float, float, Any]
 _NEVER: Final = (0.0, 0.0)
+_NO_ENDS: Final = (wire.BEGUN, messages.RETURNED, messages.LOADING, messages.RAN)
+_VALUES: Final = (wire.VALUE, wire.PACKED, wire.IN_MEMORY)
 
 
 class Told:
@@ -30,9 +33,18 @@ class Told:
         channel: to the engine.
         held: is called with True when the engine does not take what is sent, and with False when it does again.
         stirred: is called when workers have told something.
+        files: of tasks, which are over only when these are seen to.
     """
 
-    def __init__(self, channel: Channel, held: Callable[[bool], None], stirred: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        channel: Channel,
+        held: Callable[[bool], None],
+        stirred: Callable[[], None],
+        files: NodeFiles,
+    ) -> None:
+        self._files = files
+        self._finishing: set[asyncio.Task[None]] = set()
         self._loop = asyncio.get_running_loop()
         self._channel = channel
         self._held = held
@@ -43,10 +55,36 @@ class Told:
 
     def add(self, worker: str | None, records: list[Record]) -> None:
         """Tell records of a worker, or of None: of the agent itself."""
+        if self._files:
+            records = self._without_files(worker, records)
         self._entries.append((worker, records))
         if not self._is_due:
             self._is_due = True
             self._loop.call_soon(self.flush)
+
+    def _without_files(self, worker: str | None, records: list[Record]) -> list[Record]:
+        """The records that can be told at once. The end of a task that has files is told after what it has made."""
+        at_once: list[Record] = []
+        for record in records:
+            kind, task_id, *_ = record
+            if kind not in _NO_ENDS and task_id in self._files:
+                finishing = self._loop.create_task(self._finish(worker, record))
+                self._finishing.add(finishing)
+                finishing.add_done_callback(self._finishing.discard)
+            else:
+                at_once.append(record)
+        return at_once
+
+    async def _finish(self, worker: str | None, record: Record) -> None:
+        kind, task_id, *_ = record
+        await self._files.finish(task_id, kind in _VALUES)
+        self._entries.append((worker, [record]))
+        self.flush()
+
+    async def finished(self) -> None:
+        """Wait until the ends of tasks that have files are told."""
+        while self._finishing:
+            await asyncio.wait(self._finishing)
 
     def flush(self) -> None:
         """Send what is to be told."""

@@ -47,7 +47,6 @@ class FarBackend(ProcessBackend):
         self.report = report
         self.here, self.there = channel_pair()
         self.engine = EngineFiles(lambda message: self.here.send(pickle.dumps(message)), "far", self.shares)
-        self.folder.mkdir(parents=True, exist_ok=True)
         self.node = NodeFiles(self.folder, lambda message: self.there.send(pickle.dumps(message)))
         self.here.listen(lambda message: self.engine.received(pickle.loads(message)), self.engine.lost)
         self.there.listen(lambda message: self.node.received(pickle.loads(message)), self.node.lost)
@@ -63,8 +62,10 @@ class FarBackend(ProcessBackend):
                 self.under_way[work.id] = work, begun
 
     async def bring(self, work: Work) -> None:
+        prepared: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.engine.prepare(work, lambda: prepared.set_result(None), prepared.set_exception)
         try:
-            await self.node.prepare(work.id, self.engine.manifest(work))  # type: ignore[arg-type]
+            await prepared
         except asyncio.CancelledError:
             self.over(work.id)
             self.report([(CANCELLED, work.id, None)])
@@ -95,12 +96,12 @@ class FarBackend(ProcessBackend):
         await asyncio.sleep(0)  # what it tells has a turn of the loop to come
         await asyncio.sleep(0)
         try:
-            await self.engine.outputs(work, kind == SUCCEEDED)
+            await self.engine.outputs(work.id, kind == SUCCEEDED)
         except StagingError as error:
             kind, payload = FAILED, error
         except ConnectionError as error:
             kind, payload = FAILED, WorkerDied(task_id, work.name, str(error), 0, "far", 0, "")
-        self.under_way.pop(task_id, None)
+        self.over(task_id)
         self.report([(kind, task_id, payload)])
 
     async def cancel(self, task_id: int) -> bool:
@@ -116,7 +117,7 @@ class FarBackend(ProcessBackend):
         while self.ending:
             await asyncio.wait(self.ending)
         await self.engine.close()
-        await self.node.close()
+        self.node.close()
         self.here.close()
         self.there.close()
         if self.before is None:

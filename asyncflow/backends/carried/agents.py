@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from functools import partial
 from typing import Any, Final
 
@@ -13,6 +14,7 @@ from ..process.packing import Function, Packed
 from ..process.program import folders
 from . import messages
 from .channel import Channel
+from .engine_files import EngineFiles, OfNode
 from .pieces import Inlet, Outlet, ViewSource
 
 _KEPT: Final = 1024  # functions that it is sent, before it is told which of them nobody will ask for again
@@ -39,10 +41,24 @@ class Agent:
         node:
         pid:
         workers:
+        shares_files: whether it sees this machine's files under the same paths; None to have it find out.
+        of_node: what is on its way to agents of the same machine.
     """
 
-    def __init__(self, channel: Channel, name: str, host: str, node: str, pid: int, workers: int) -> None:
+    def __init__(
+        self,
+        channel: Channel,
+        name: str,
+        host: str,
+        node: str,
+        pid: int,
+        workers: int,
+        shares_files: bool | None = None,
+        of_node: OfNode | None = None,
+    ) -> None:
         self.channel = channel
+        self.files = EngineFiles(partial(self.tell, messages.FILES), host, shares_files, of_node)
+        self.failed: Callable[[Agent, int, Exception], None] | None = None
         self.name, self.host, self.node, self.pid = name, host, node, pid
         self.workers = workers
         self.given: dict[int, Packed] = {}
@@ -106,6 +122,8 @@ class Agent:
             if packed.parts is not None:
                 large.add(head)
                 packed.load = placement.load(packed.load, packed.parts.size)
+            if work.carried is not None:
+                large.add(head)
             calls.append((task_id, flags, number, packed.payload))
             packed.payload = None  # it is in the message
             load += packed.load
@@ -142,17 +160,30 @@ class Agent:
         chain = _OnItsWay(calls, {each[0]: identities[each[0]] for each in calls if each[0] in identities})
         for task_id, *_ in calls:
             self._on_their_way[task_id] = chain
-            parts = self.given[task_id].parts
+            packed = self.given[task_id]
+            chain.awaited += (packed.parts is not None) + (packed.work.carried is not None)
+        for task_id, *_ in calls:
+            work, parts = self.given[task_id].work, self.given[task_id].parts
             if parts is not None:
                 views = [parts.stream, *parts.buffers]
                 chain.pieces[task_id] = self.outlet.send(
                     ViewSource(views), partial(self._is_there, chain, task_id)
                 )
+            if work.carried is not None:
+                self.files.prepare(work, partial(self._go_on, chain), partial(self._cannot, task_id))
 
     def _is_there(self, chain: _OnItsWay, task_id: int) -> None:
-        chain.arrived += 1
         self.given[task_id].drop()
-        if chain.arrived < len(chain.pieces):
+        self._go_on(chain)
+
+    def _cannot(self, task_id: int, error: Exception) -> None:
+        if self.failed is not None:
+            self.failed(self, task_id, error)
+
+    def _go_on(self, chain: _OnItsWay) -> None:
+        """Something of a chain is there; if it was the last, the calls follow."""
+        chain.awaited -= 1
+        if chain.awaited:
             return
         calls = []
         for number, flags, function, payload in chain.calls:
@@ -175,6 +206,7 @@ class Agent:
             self.tell(messages.DROP, piece)
         for number, *_ in chain.calls:
             del self._on_their_way[number]
+            self.files.over(number)
         return [number for number, *_ in chain.calls]
 
     def take(self, task_id: int) -> Packed | None:
@@ -193,6 +225,7 @@ class Agent:
         """Let go of what is on its way, and of the channel at once."""
         self.outlet.close()
         self.inlet.close()
+        self.files.lost(f"agent {self.name} on {self.host} is gone")
         self.channel.cut()
 
 
@@ -211,7 +244,7 @@ class _OnItsWay:
         self.calls = calls
         self.identities = identities
         self.pieces: dict[int, int] = {}  # by call, the number under which its large part travels
-        self.arrived = 0
+        self.awaited = 0  # things that are not there yet
 
 
 def _split(calls: list[Call], large: set[int]) -> tuple[list[Call], list[list[Call]]]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
-from ..._core.given import duration, whole, whole_or_none
+from ..._core.given import duration, flag, whole, whole_or_none
 from ..._worker.by_value.pickler import Reducer
 from ...backend import Concurrency, ExecutionBackend, Report, Work
 from ..process.interpreter import flags
@@ -22,6 +22,7 @@ from .addresses import is_loopback, split
 from .agents import Agent
 from .channel import Channel
 from .crews import Crews
+from .engine_files import OfNode
 from .handshake import Hello
 from .lease import Lease
 from .listener import Listener
@@ -52,6 +53,7 @@ class CarriedBackend(ExecutionBackend):
             machine can connect.
         insecure: let agents on other machines do without, too.
         lost_after: seconds without a sign of life after which an agent is lost.
+        shares_files: whether agents see this machine's files under the same paths; None to have each find out.
         idle_after: seconds without work after which an agent is let go; None for never.
         recycle_after: tasks after which a process is replaced by a fresh one; 0 for never.
         most_memory: bytes that a process may hold when a task is over before it is replaced; 0 for any.
@@ -70,6 +72,7 @@ class CarriedBackend(ExecutionBackend):
     keeps_event_loop = True
     reports_runs = True
     tells_late = True
+    carries_files = True
     reducers: Mapping[type, Reducer] = MappingProxyType({})
     """How arguments of a cluster's own kinds travel, by their class or one above it: what takes one of them and gives a
     function with its arguments, as ``__reduce__`` does, which is called in the worker process that needs the value."""
@@ -85,6 +88,7 @@ class CarriedBackend(ExecutionBackend):
         tls: TLS | None = None,
         insecure: bool = False,
         lost_after: float = 20.0,
+        shares_files: bool | None = None,
         idle_after: float | None = None,
         recycle_after: int = 0,
         most_memory: int = 0,
@@ -102,6 +106,8 @@ class CarriedBackend(ExecutionBackend):
         self._insecure = insecure
         lost_after = duration("lost_after", lost_after, is_limit=True)
         self._pulse = Pulse(min(_PULSE, max(lost_after / 4, 0.01)), lost_after)
+        self._shares_files = None if shares_files is None else flag("shares_files", shares_files)
+        self._nodes: dict[str, OfNode] = {}
         self._idle_after = None if idle_after is None else duration("idle_after", idle_after)
         self._bounds = (
             whole("recycle_after", recycle_after, 0),
@@ -120,6 +126,12 @@ class CarriedBackend(ExecutionBackend):
         self._setup: tuple[object, ...] = ()
         self._asked = 0
         self._hooks: set[asyncio.Task[None]] = set()
+
+    @property
+    def shares_filesystem(self) -> bool:  # type: ignore[override]  # it is found out
+        """Whether a path means the same on all agents as here, as far as is known."""
+        agents = () if self._crews is None else self._crews.all
+        return bool(agents) and all(agent.files.shares_files for agent in agents)
 
     # -- what a plugin fills in ---------------------------------------------------------------------------
 
@@ -252,7 +264,11 @@ class CarriedBackend(ExecutionBackend):
         if crews is None or crews.closing:
             channel.cut()
             return
-        agent = Agent(channel, hello.name, hello.host, hello.node, hello.pid, hello.workers)
+        of_node = self._nodes.setdefault(hello.node, OfNode())
+        agent = Agent(
+            *(channel, hello.name, hello.host, hello.node, hello.pid, hello.workers),
+            *(self._shares_files, of_node),
+        )
         if self._started is not None:
             self._started.joined(hello.name)
         agent.tell(messages.SETUP, *self._setup)

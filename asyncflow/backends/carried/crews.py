@@ -142,6 +142,7 @@ class Crews:
         """An agent has come, and was told what its workers need."""
         self.all.append(agent)
         self._idle(agent)
+        agent.failed = self._outcomes.not_begun
         agent.channel.listen(
             lambda message: self._received(agent, message), lambda why: self._lost(agent, why)
         )
@@ -164,6 +165,9 @@ class Crews:
                 stream, text = fields
                 if stream in ("stdout", "stderr"):
                     self._write(stream, text)
+            elif kind == messages.FILES:
+                agent.files.received(tuple(fields[0]))
+                self.feed()
             elif kind == messages.LEFT:
                 self.lose(agent, "it has ended")
         except BaseException:
@@ -224,6 +228,7 @@ class Crews:
                 events.append((FAILED, task_id, WorkerDied(task_id, work.name, why, 0, where, 0, "", True)))
             packed.drop()
         agent.given.clear()
+        agent.files.lost(why)
         agent.close()
         if events:
             self._report(events)
@@ -239,6 +244,8 @@ class Crews:
     def cancel(self, task_id: int) -> bool:
         """Take back what has not begun; have what runs stopped."""
         if self._waiting.cancel(task_id):
+            return True
+        if self._outcomes.stop_bringing(task_id):
             return True
         agent = next((agent for agent in self.all if task_id in agent.given), None)
         if agent is None or task_id in self._calls.stopping:
@@ -281,6 +288,10 @@ class Crews:
         """Let all agents end, and part with those that do not."""
         self.closing = True
         self._waiting.cancel_all()
+        for task_id in list(self._outcomes.bringing):
+            self._outcomes.stop_bringing(task_id)
+        if self._outcomes.bringing:
+            await asyncio.wait(self._outcomes.bringing.values())
         for task_id in [task_id for agent in self.all for task_id in agent.given]:
             self.cancel(task_id)
         for agent in self.all:

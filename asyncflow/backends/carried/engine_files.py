@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from pathlib import Path
 
-from ..._core.carried_files import FILE, CarriedFiles, Entry, Plain, entry_of
+from ..._core.carried_files import FILE, CarriedFiles, Entry, entry_of
 from ..._files.aside import aside
 from ..._files.copying import Unwanted, copy, remove
 from ..._files.digests import DIGESTS as KNOWN
@@ -15,10 +15,32 @@ from ..._files.entries import replace_all
 from ..._files.owners import word_of
 from ...backend import Work
 from ...errors import StagingError
-from .node_files import DIGESTS, MADE, NOT_MADE, OVER, SHARES, TOLD
+from .node_files import DIGESTS, MADE, MANIFEST, NOT_MADE, NOT_PREPARED, OVER, PREPARED, SHARES, TOLD
 from .transfers import KINDS, Into, Send, Transfers
 
 _Made = tuple[list[Entry], list[Entry], tuple[str, ...]]
+
+
+class OfNode:
+    """The contents that are on their way to one node: each goes to one of its agents, and the others find it there."""
+
+    def __init__(self) -> None:
+        self._going: dict[bytes, asyncio.Future[None]] = {}
+
+    async def turn(self, digest: bytes) -> bool:
+        """Whether a content is to be sent; if it is on its way, it is waited for that, and the answer is no."""
+        going = self._going.get(digest)
+        if going is None:
+            self._going[digest] = asyncio.get_running_loop().create_future()
+            return True
+        await asyncio.wait([going])
+        return False
+
+    def gone(self, digest: bytes) -> None:
+        """It has gone, or was given up."""
+        going = self._going.pop(digest, None)
+        if going is not None:
+            going.set_result(None)
 
 
 class EngineFiles:
@@ -28,9 +50,15 @@ class EngineFiles:
         send: sends a message to it.
         host: where it is, for messages.
         shares_files: whether it sees this machine's files under the same paths; None to have it find out.
+        node: what is on its way to agents of the same node.
     """
 
-    def __init__(self, send: Send, host: str, shares_files: bool | None = None) -> None:
+    def __init__(
+        self, send: Send, host: str, shares_files: bool | None = None, node: OfNode | None = None
+    ) -> None:
+        self._node = node or OfNode()
+        self._sending: set[bytes] = set()
+        self._sent_on: set[bytes] = set()  # contents that it was told to look for
         self._send = send
         self._host = host
         self.shares_files = shares_files
@@ -40,25 +68,53 @@ class EngineFiles:
         self._given: dict[int, CarriedFiles] = {}
         self._made: dict[int, _Made | str] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._names: dict[int, str] = {}
+        self._waiting: dict[int, tuple[Callable[[], None], Callable[[StagingError], None]]] = {}
         self._words: dict[str, str] = {}  # of the directories of runs
+
+    def __bool__(self) -> bool:
+        return bool(self._given)
+
+    def __contains__(self, task_id: object) -> bool:
+        """Whether a task has files there, so that its `outputs` are to be waited for."""
+        return task_id in self._given
 
     # -- before a task --------------------------------------------------------------------------------------
 
-    def manifest(self, work: Work) -> Plain | None:
-        """What goes along with a call, as plain data; None if it has no files.
+    def prepare(self, work: Work, done: Callable[[], None], failed: Callable[[StagingError], None]) -> None:
+        """Have the agent bring there what a task reads, before it gets the call.
 
         Args:
-            work: that is sent to the agent.
+            work: the task, which has files.
+            done: is called when all is there.
+            failed: is called if that cannot be.
         """
         files = work.carried
-        if files is None:
-            return None
+        assert files is not None
         self._given[work.id] = files
-        self._made.pop(work.id, None)
+        self._names[work.id] = work.name
+        self._waiting[work.id] = done, failed
         run = os.path.dirname(files.sandbox)
         if run not in self._words:
             self._words[run] = word_of(run)
-        return files.plain(), self._words[run], self._is_told
+        self._send((MANIFEST, work.id, files.plain(), self._words[run], self._is_told))
+
+    async def turn(self, digest: bytes) -> bool:
+        """Wait until a content may go; False if the agent is to look first whether it is on its node by now."""
+        if digest in self._sent_on:  # it has looked, and has a store of its own, it seems
+            return True
+        is_first = await self._node.turn(digest)
+        if is_first:
+            self._sending.add(digest)
+        else:
+            self._sent_on.add(digest)
+        return is_first
+
+    def gone(self, digest: bytes) -> None:
+        """A content has gone, or was given up."""
+        if digest in self._sending:
+            self._sending.discard(digest)
+            self._node.gone(digest)
 
     def path_of(self, task_id: int, digest: bytes) -> Path:
         """Where a content is that belongs to what a task reads."""
@@ -84,37 +140,41 @@ class EngineFiles:
 
     # -- after it -------------------------------------------------------------------------------------------
 
-    async def outputs(self, work: Work, succeeded: bool = True) -> None:
+    def name_of(self, task_id: int) -> str:
+        """The name of a task that has files there."""
+        return self._names.get(task_id, "")
+
+    async def outputs(self, task_id: int, succeeded: bool = True) -> None:
         """Have here what a task has made, after the agent has told that it is over.
 
         Args:
-            work: the task.
+            task_id: number of the task, which is not `over` before this is told.
             succeeded: whether it has; of what failed, as much as comes back does.
 
         Raises:
             StagingError: an output was not made, or could not be brought here.
             ConnectionError: the agent is lost, which is to be told as such.
         """
-        files, made = self._given.get(work.id), self._made.pop(work.id, None)
+        files, made = self._given.get(task_id), self._made.pop(task_id, None)
         try:
             if files is None or made is None:
                 return
             if isinstance(made, str):
                 raise StagingError(made)
-            await self._fetched(work.id, files, made)
+            await self._fetched(task_id, files, made)
         except StagingError:
             if succeeded:
                 raise
-        finally:
-            self.over(work.id)
 
     def over(self, task_id: int) -> None:
-        """A task is over here, or is not with this agent any more.
+        """A task is over here, or is not to be with this agent any more.
 
         Args:
             task_id: its number.
         """
         self._made.pop(task_id, None)
+        self._waiting.pop(task_id, None)
+        self._names.pop(task_id, None)
         if self._given.pop(task_id, None) is not None:
             self._send((OVER, task_id))
 
@@ -173,6 +233,14 @@ class EngineFiles:
         elif kind == NOT_MADE:
             if task_id in self._given:
                 self._made[task_id] = str(rest[0])
+        elif kind in (PREPARED, NOT_PREPARED):
+            waiting = self._waiting.pop(task_id, None)
+            if waiting is not None:
+                done, failed = waiting
+                if kind == PREPARED:
+                    done()
+                else:
+                    failed(StagingError(str(rest[0])))
         elif kind == DIGESTS:
             self._begin(self._tell_digests(task_id))
         elif kind == SHARES:

@@ -2,7 +2,7 @@
 
     engine -> agent    SETUP, PROGRAM, FRAME, STOP, WITHDRAW, RENEW, DROP, LEAVE
     agent -> engine    TOLD, PRINTED, LEFT
-    both ways          pieces
+    both ways          pieces, FILES
 
 A message is a pickle of numbers, texts, bytes and containers of these. What reads it refuses every class and function,
 so nothing in it can run; functions, arguments and results travel in it as bytes, which are opened where they are used.
@@ -35,6 +35,8 @@ RENEW: Final = 6
 """Replace all workers: modules that they have imported have changed."""
 DROP: Final = 7
 """No more pieces come of something, which nobody wants any longer: its number."""
+FILES: Final = 8
+"""Both ways, about files of tasks: as `node_files` and `transfers` have it."""
 LEAVE: Final = 5
 """End, within so many seconds."""
 

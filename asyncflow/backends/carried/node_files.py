@@ -12,7 +12,7 @@ import asyncio
 import errno
 import os
 import socket
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from itertools import count
 from pathlib import Path
@@ -28,6 +28,7 @@ from ..._files.implicit import stamp_of
 from ..._files.made import made, place
 from ..._files.owners import is_run_of
 from ...errors import StagingError
+from .node_folder import NodeFolder, sweep
 from .transfers import KINDS, Send, Transfers
 
 MADE: Final = 10
@@ -42,6 +43,12 @@ SHARES: Final = 14
 """Whether this node sees the engine's files."""
 OVER: Final = 15
 """From the engine: it wants nothing any more of a task: task."""
+MANIFEST: Final = 16
+"""From the engine: what a task needs that may be sent soon: task, and its files."""
+PREPARED: Final = 17
+"""All of it is there: task."""
+NOT_PREPARED: Final = 18
+"""It is not: task, and why, in words."""
 
 _TRIES: Final = 3  # times that a content is asked for which others remove for want of room
 
@@ -71,9 +78,10 @@ class NodeFiles:
         self._sandboxes = own / "sandboxes"
         self._own = own
         store = folder / "store"
-        for each in (self.links, self._sandboxes, store):
-            each.mkdir(parents=True, exist_ok=True)
         self._store = Store(store)
+        self._folder = folder
+        self._used: NodeFolder | None = None
+        self._beginning: asyncio.Task[None] | None = None
         self._send = send
         self._transfers = Transfers(send, self)
         self._numbers = count(1)
@@ -82,24 +90,42 @@ class NodeFiles:
         self._asked: dict[int, asyncio.Future[tuple[bytes, ...]]] = {}
         self._shared: dict[str, bool] = {}
         self._preparing: dict[int, frozenset[bytes]] = {}  # contents that are needed now
+        self._tasks: dict[int, asyncio.Task[None]] = {}  # that are prepared
+        self._all: set[asyncio.Task[None]] = set()
         self._is_closed = False
+
+    def __bool__(self) -> bool:
+        return bool(self._prepared)
+
+    def __contains__(self, task_id: object) -> bool:
+        """Whether a task has files here, so that it has to `finish`."""
+        return task_id in self._prepared
 
     # -- before a task --------------------------------------------------------------------------------------
 
-    async def prepare(self, task_id: int, manifest: Plain) -> None:
-        """Have all that a task reads in its sandbox here.
+    async def _prepare(self, task_id: int, manifest: Plain) -> None:
+        """Have all that a task reads in its sandbox here."""
+        try:
+            await self._all_brought(task_id, manifest)
+        except ConnectionError:
+            return  # the engine is lost
+        except asyncio.CancelledError:
+            return  # nobody wants it
+        except Exception as error:
+            self._send((NOT_PREPARED, task_id, str(error)))
+        else:
+            self._send((PREPARED, task_id))
+        finally:
+            if self._tasks.get(task_id) is asyncio.current_task():
+                del self._tasks[task_id]
 
-        Args:
-            task_id: number of the task.
-            manifest: as the engine's side has made it.
-
-        Raises:
-            StagingError: something could not be brought, in words.
-            ConnectionError: the engine is lost.
-        """
+    async def _all_brought(self, task_id: int, manifest: Plain) -> None:
         plain, word, shares = manifest
         assert isinstance(plain, tuple)
         files = CarriedFiles.of_plain(plain)
+        if self._beginning is None:
+            self._beginning = self._keep(aside(self._begin))
+        await asyncio.shield(self._beginning)
         if shares is None:
             shares = await self._is_shared(files.sandbox, str(word))
         try:
@@ -118,6 +144,13 @@ class NodeFiles:
                 f"{files.label}: its files could not be brought to {_host()}: {error}"
             ) from error
         self._prepared[task_id] = _Prepared(files, sandbox, bool(shares))
+
+    def _begin(self) -> None:
+        if self._used is None:
+            sweep(self._folder.parent)
+            self._used = NodeFolder(self._folder)
+        for each in (self.links, self._sandboxes, self._folder / "store"):
+            each.mkdir(parents=True, exist_ok=True)
 
     def _wanted(self) -> bool:
         return not self._is_closed
@@ -160,6 +193,22 @@ class NodeFiles:
             del self._preparing[task_id]
         return sandbox
 
+    async def _fetched(self, task_id: int, digest: bytes, size: int) -> None:
+        has_made_room = False
+        while True:
+            try:
+                await self._transfers.fetch(task_id, digest, self._store)
+            except OSError as error:
+                if error.errno == errno.EAGAIN and not isinstance(error, ConnectionError):
+                    if digest not in self._store:  # another agent of this node was to have it, and has not
+                        continue
+                elif has_made_room or not await self._made_room(error, size):
+                    raise
+                else:
+                    has_made_room = True
+                    continue
+            return
+
     async def _with_room(self, files: CarriedFiles, sandbox: Path) -> None:
         try:
             await aside(self._put_up, files, sandbox)
@@ -190,13 +239,7 @@ class NodeFiles:
                 continue
             coming = self._coming[digest] = asyncio.get_running_loop().create_future()
             try:
-                for attempt in range(2):
-                    try:
-                        await self._transfers.fetch(task_id, digest, self._store)
-                        break
-                    except OSError as error:
-                        if attempt or not await self._made_room(error, entry.size):
-                            raise
+                await self._fetched(task_id, digest, entry.size)
             except ConnectionError:
                 raise
             except (OSError, ValueError, LookupError) as error:
@@ -235,7 +278,7 @@ class NodeFiles:
         if prepared is None:
             return
         if prepared.is_shared:
-            await self.drop(task_id)
+            await self._drop(task_id)
             return
         try:
             entries, beside, untouched = await aside(self._collected, prepared, succeeded)
@@ -277,12 +320,8 @@ class NodeFiles:
             prepared.offered.add(taken[path])
         return entry._replace(digest=taken[path], source="")
 
-    async def drop(self, task_id: int) -> None:
-        """Nobody wants anything of a task any more: its sandbox goes.
-
-        Args:
-            task_id: number of the task, which may have no files.
-        """
+    async def _drop(self, task_id: int) -> None:
+        """Nobody wants anything of a task any more: its sandbox goes."""
         prepared = self._prepared.pop(task_id, None)
         if prepared is not None:
             await aside(self._removed, task_id, prepared)
@@ -298,6 +337,13 @@ class NodeFiles:
                 remove(Path(f"{prepared.sandbox}.{ending}"))
 
     # -- messages -------------------------------------------------------------------------------------------
+
+    async def turn(self, digest: bytes) -> bool:
+        """Wait until a content may go."""
+        return True
+
+    def gone(self, digest: bytes) -> None:
+        """A content has gone."""
 
     def path_of(self, task_id: int, digest: bytes) -> Path:
         """Where a content is that a task has made."""
@@ -324,9 +370,21 @@ class NodeFiles:
                 elif isinstance(rest[0], tuple):
                     asked.set_result(rest[0])
         elif kind == OVER and isinstance(task_id, int):
-            self._prepared.pop(task_id, None)
+            preparing = self._tasks.pop(task_id, None)
+            if preparing is not None:
+                preparing.cancel()
+            if task_id in self._prepared:
+                self._keep(self._drop(task_id))
+        elif kind == MANIFEST and isinstance(task_id, int):
+            self._tasks[task_id] = self._keep(self._prepare(task_id, tuple(rest)))
         else:
             raise TypeError(f"{message!r:.100} is none that goes with files")
+
+    def _keep(self, work: Coroutine[object, object, None]) -> asyncio.Task[None]:
+        begun = asyncio.get_running_loop().create_task(work)
+        self._all.add(begun)
+        begun.add_done_callback(self._all.discard)
+        return begun
 
     def lost(self, why: str) -> None:
         """The engine is gone.
@@ -340,11 +398,15 @@ class NodeFiles:
             if not asked.done():
                 asked.set_exception(ConnectionError(why))
 
-    async def close(self) -> None:
-        """Remove all that is this agent's own."""
-        self._is_closed = True
-        await self._transfers.close()
-        await aside(remove, self._own)
+    def close(self) -> None:
+        """Remove all that is this agent's own, as it ends."""
+        self.lost("the agent ends")
+        for task in list(self._all):
+            task.cancel()
+        remove(self._own)
+        if self._used is not None:
+            self._used.close()
+            self._used = None
 
 
 def _put_up(files: CarriedFiles, sandbox: Path, give: Give, wanted: Callable[[], bool]) -> None:

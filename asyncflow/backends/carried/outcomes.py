@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import pickle
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from ..._worker import wire
 from ..._worker.parcel import unpack_outcome
@@ -18,6 +19,7 @@ from ..process.results import failed, unpacked
 from . import messages
 from .agents import Agent
 
+_ENDS: Final = (SUCCEEDED, FAILED, CANCELLED)
 Record: TypeAlias = tuple[int, int, float, float, Any]
 
 
@@ -34,6 +36,8 @@ class Outcomes:
         self._report = report
         self._calls = calls
         self._porter = porter
+        self.bringing: dict[int, asyncio.Task[None]] = {}
+        """What brings the files of calls that are over."""
 
     def take(self, agent: Agent, entries: Iterable[tuple[str | None, Iterable[Record]]]) -> None:
         """Take what an agent has told at once."""
@@ -61,8 +65,58 @@ class Outcomes:
                 else:
                     ran = began + offset, ended + offset, worker
                     events += self._end(agent, kind, task_id, ran if began else None, payload)
+        if agent.files:
+            events = self._without_files(agent, events)
         if events:
             self._report(events)
+
+    # -- files ----------------------------------------------------------------------------------------------
+
+    def not_begun(self, agent: Agent, task_id: int, error: Exception) -> None:
+        """What a call reads could not be brought to an agent."""
+        agent.withhold(task_id)
+        if agent.take(task_id) is not None:
+            stopping = task_id in self._calls.stopping
+            self._calls.over(task_id)
+            self._report([(CANCELLED, task_id, None) if stopping else (FAILED, task_id, error)])
+
+    def _without_files(self, agent: Agent, events: list[Event]) -> list[Event]:
+        """The events that can be told at once. The end of a call that has files is told when they are here."""
+        at_once: list[Event] = []
+        for event in events:
+            kind, task_id, _ = event
+            if kind in _ENDS and task_id in agent.files:
+                self._calls.loading.add(task_id)
+                bringing = asyncio.get_running_loop().create_task(self._brought(agent, event))
+                self.bringing[task_id] = bringing
+            else:
+                at_once.append(event)
+        return at_once
+
+    async def _brought(self, agent: Agent, event: Event) -> None:
+        kind, task_id, _ = event
+        try:
+            await agent.files.outputs(task_id, kind == SUCCEEDED)
+        except asyncio.CancelledError:
+            event = CANCELLED, task_id, None
+        except ConnectionError as error:
+            if kind == SUCCEEDED:
+                where = f"agent {agent.name} on {agent.host}"
+                died = WorkerDied(task_id, agent.files.name_of(task_id), str(error), 0, where, 0, "", True)
+                event = FAILED, task_id, died
+        except Exception as error:
+            event = FAILED, task_id, error
+        agent.files.over(task_id)
+        self.bringing.pop(task_id, None)
+        self._calls.loading.discard(task_id)
+        self._report([event])
+
+    def stop_bringing(self, task_id: int) -> bool:
+        """Bring the files of a call no further that is over and is not wanted; whether it is such a call."""
+        bringing = self.bringing.get(task_id)
+        return bringing is not None and bringing.cancel()
+
+    # -- ends -----------------------------------------------------------------------------------------------
 
     def _strike(self, agent: Agent, task_id: int, seconds: float) -> Packed | None:
         packed = agent.take(task_id)
@@ -85,7 +139,7 @@ class Outcomes:
             packed.function.pace.saw(ran[1] - ran[0])
         if type(payload) is tuple and kind in (wire.IN_MEMORY, wire.ERROR):
             load, size = _loader(agent, kind, packed, *payload)
-            if size > HEAVY:
+            if size > HEAVY and task_id not in agent.files:
                 self._calls.loading.add(task_id)
                 self._porter.carry(partial(self._load, task_id, told, load))
                 return []

@@ -2,7 +2,7 @@
 
     FETCH -> number, task, checksum        <- BLOCK number, index, bytes     <- END number, size
     TAKEN -> number, bytes                 <- FAILED number, why
-    GIVE_UP -> number
+    OVER -> number
 
 No more than a window of a file is on its way: the disk of whoever takes it sets the pace, and other messages have their
 turns in between.
@@ -11,6 +11,7 @@ turns in between.
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import ExitStack, suppress
@@ -26,7 +27,7 @@ BLOCK: Final = 1
 END: Final = 2
 FAILED: Final = 3
 TAKEN: Final = 4
-GIVE_UP: Final = 5
+OVER: Final = 5
 KINDS: Final = range(6)
 
 _AT_ONCE: Final = 1 << 20  # bytes that are read in one go
@@ -38,8 +39,14 @@ Send = Callable[[tuple[object, ...]], None]
 class Offers(Protocol):
     """Tells which files the other side may have."""
 
+    async def turn(self, digest: bytes) -> bool:
+        """Wait until a content may go; False if the other side is to look first whether it has it by now."""
+
     def path_of(self, task_id: int, digest: bytes) -> Path:
         """Where a content is that goes with a task; LookupError if there is none."""
+
+    def gone(self, digest: bytes) -> None:
+        """A content has gone, or was given up."""
 
 
 class Target(Protocol):
@@ -105,8 +112,8 @@ class Transfers:
             del self._coming[number]
             for each in arriving:
                 each.drop()
-            if not coming.is_over and coming.why is None:
-                self._send((GIVE_UP, number))
+            if coming.why is None:
+                self._send((OVER, number))
 
     def received(self, message: tuple[object, ...]) -> None:
         """Take a message of one of `KINDS`.
@@ -124,10 +131,10 @@ class Transfers:
                 raise TypeError(f"{message!r:.100} is none that goes with files")
             going = self._going[number] = _Going()
             self._begin(self._give(number, task_id, digest, going))
-        elif kind in (TAKEN, GIVE_UP):
+        elif kind in (TAKEN, OVER):
             leaving = self._going.get(number)
             if leaving is not None:
-                leaving.taken(None if kind == GIVE_UP else rest[0])
+                leaving.taken(None if kind == OVER else rest[0])
         elif (coming := self._coming.get(number)) is not None:
             coming.received(kind, rest)
 
@@ -139,6 +146,9 @@ class Transfers:
     async def _give(self, number: int, task_id: int, digest: bytes, going: _Going) -> None:
         try:
             with ExitStack() as stack:
+                if not await self._offers.turn(digest):
+                    self._send((FAILED, number, errno.EAGAIN, "it may be there by now"))
+                    return
                 path = self._offers.path_of(task_id, digest)
                 reading, size = None, None
                 while size is None:
@@ -146,18 +156,22 @@ class Transfers:
                     for index, block in blocks:
                         going.on_its_way += len(block)
                         self._send((BLOCK, number, index, block))
-                    while size is None and going.on_its_way > _WINDOW and not going.is_given_up:
+                    while size is None and going.on_its_way > _WINDOW and not going.is_over:
                         going.news.clear()
                         await going.news.wait()
-                    if going.is_given_up:
+                    if going.is_over:
                         return
                 self._send((END, number, size))
+            while not going.is_over:  # the other side says when it has it
+                going.news.clear()
+                await going.news.wait()
         except LookupError:
             self._send((FAILED, number, None, "it is not offered"))
         except OSError as error:
             self._send((FAILED, number, error.errno, error.strerror or str(error)))
         finally:
             self._going.pop(number, None)
+            self._offers.gone(digest)
 
     def lost(self, why: str) -> None:
         """The other side is gone: whoever waits for a file is told.
@@ -219,14 +233,14 @@ class _Going:
 
     def __init__(self) -> None:
         self.on_its_way = 0
-        self.is_given_up = False
+        self.is_over = False
         self.news = asyncio.Event()
 
     def taken(self, size: object) -> None:
         if isinstance(size, int):
             self.on_its_way -= size
         else:
-            self.is_given_up = True
+            self.is_over = True
         self.news.set()
 
 
