@@ -188,7 +188,10 @@ class Crews:
             return
         left: list[float] = []
         for agent in self.all:
-            if agent.given or agent.files or agent.is_leaving:
+            if agent.files:
+                left.append(self._idle_after)
+                continue
+            if agent.given or agent.is_leaving:
                 continue
             seconds = agent.idle_since + self._idle_after - self._loop.time()
             if seconds > _CLOCK:
