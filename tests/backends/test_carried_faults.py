@@ -158,10 +158,17 @@ asyncio.run(main())
 """
 
 
-@pytest.mark.parametrize("stopped", ["running agents", "stopped agents"])
-@pytest.mark.parametrize("then", ["", "import time; time.sleep(1000)"], ids=["", "a busy loop"])
+BUSY = "import time; time.sleep(1000)"
+FORKS = "import signal, warnings; warnings.simplefilter('ignore'); os.fork() or signal.pause()"
+
+
+@pytest.mark.parametrize(
+    ("then", "are_stopped"),
+    [("", False), (BUSY, False), (FORKS, False), ("", True)],
+    ids=["it waits", "its loop is busy", "a process that it has forked lives on", "its agents are stopped"],
+)
 async def test_of_an_engine_that_was_killed_no_agent_and_no_worker_is_left(
-    tmp_path: Path, stopped: str, then: str
+    tmp_path: Path, then: str, are_stopped: bool
 ) -> None:
     host = subprocess.Popen(
         [sys.executable, "-c", HOST.format(then=then), str(tmp_path)], stdout=subprocess.PIPE, process_group=0
@@ -172,14 +179,15 @@ async def test_of_an_engine_that_was_killed_no_agent_and_no_worker_is_left(
         agents = agents_of(host.pid)
         assert len(agents) == 2
         workers = [int(file.read_text().split()[0]) for file in tmp_path.iterdir()]
-        if stopped == "stopped agents":
+        if are_stopped:
             for agent in agents:
                 os.kill(agent, signal.SIGSTOP)
-    finally:
         host.kill()
+        await has_ended(*agents, *workers)
+    finally:
+        os.killpg(host.pid, signal.SIGKILL)
         host.wait()
         host.stdout.close()
-    await has_ended(*agents, *workers)
 
 
 async def test_an_engine_whose_loop_is_busy_for_long_keeps_its_agents(gate: Gate, tmp_path: Path) -> None:

@@ -6,8 +6,11 @@ import asyncio
 import ctypes
 import gc
 import os
+import signal
 import socket
 import struct
+import subprocess
+import sys
 import tracemalloc
 from time import perf_counter
 
@@ -16,7 +19,9 @@ from carried_kit import Heard, engine
 
 from asyncflow.backends.carried.channel import FEW
 from asyncflow.backends.carried.clocks import Offset
+from asyncflow.backends.carried.dial import dial
 from asyncflow.backends.carried.handshake import Hello
+from asyncflow.backends.carried.lease import Lease
 from asyncflow.backends.carried.tcp import Pulse, TcpChannel
 from asyncflow.backends.carried.tls import TLS
 
@@ -475,3 +480,45 @@ async def test_closing_the_listener_closes_every_connection_and_every_port() -> 
         assert made.listener.addresses == ()
         with pytest.raises(ConnectionRefusedError):
             socket.create_connection(address)
+
+
+FORKS = """
+import asyncio, os, signal, warnings
+from asyncflow.backends.carried.lease import Lease
+from asyncflow.backends.carried.listener import Listener
+
+warnings.simplefilter("ignore")
+
+def joined(channel, hello):
+    channel.listen(print, print)
+    if os.fork() == 0:
+        signal.pause()
+    channel.send(b"forked")
+
+async def main():
+    listener = Listener(bytes(32), joined=joined, refused=print)
+    await listener.start()
+    print(Lease(listener.addresses, bytes(32)).to_text(), flush=True)
+    await asyncio.Event().wait()
+
+asyncio.run(main())
+"""
+
+
+async def test_a_process_that_the_program_has_forked_does_not_keep_its_connections() -> None:
+    host = subprocess.Popen([sys.executable, "-c", FORKS], stdout=subprocess.PIPE, process_group=0)
+    assert host.stdout is not None
+    try:
+        lease = Lease.from_text((await asyncio.to_thread(host.stdout.readline)).decode())
+        agent, _ = await dial(lease)
+        there = Heard(agent)
+        await there.until(1)
+        host.kill()
+        await there.until_lost()  # though the child lives
+        await agent.gone
+        with pytest.raises(ConnectionError):
+            await dial(lease, within=1)
+    finally:
+        os.killpg(host.pid, signal.SIGKILL)
+        host.wait()
+        host.stdout.close()

@@ -11,6 +11,7 @@ from time import perf_counter
 from typing import Final
 
 from .addresses import candidates, is_loopback
+from .forked import not_for_children
 from .handshake import MOST, EngineSide, Hello, NotBelieved, Welcome
 from .tcp import Pulse, TcpChannel
 from .tls import TLS
@@ -81,6 +82,7 @@ class Listener:
         self._strangers: dict[asyncio.Task[None], tuple[float, socket.socket]] = {}  # since when
         self._channels: set[TcpChannel] = set()
         self._warnings = _Warnings()
+        not_for_children(self)
 
     async def start(self) -> None:
         """Listen.
@@ -110,6 +112,13 @@ class Listener:
             for listening in self._sockets
             for address in candidates(listening.getsockname()[0], listening.getsockname()[1])
         )
+
+    def descriptors(self) -> list[int]:
+        """Of its sockets, but for those of channels."""
+        return [
+            *map(socket.socket.fileno, self._sockets),
+            *(each.fileno() for _, each in self._strangers.values()),
+        ]
 
     async def close(self) -> None:
         """Close all of it, the connections of agents too, at once."""

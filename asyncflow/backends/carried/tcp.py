@@ -21,6 +21,7 @@ from typing import Final
 from .addresses import spelled
 from .channel import FEW, Channel, Lost, Message, Received
 from .clocks import Offset
+from .forked import not_for_children
 from .frames import CONTROL, LENGTH, MOST, SMALL, BadFrame, Frames
 
 _CHUNK: Final = 1 << 18  # bytes that the transport is given at a time; it may copy them
@@ -147,6 +148,10 @@ class TcpChannel(Channel, asyncio.BufferedProtocol):
         if give_back is not None:
             give_back(None)
 
+    def descriptors(self) -> list[int]:
+        """Of its socket."""
+        return [] if self._socket is None else [self._socket.fileno()]
+
     @property
     def is_connected(self) -> bool:
         """Whether there is a connection, or was one."""
@@ -253,6 +258,7 @@ class TcpChannel(Channel, asyncio.BufferedProtocol):
         self._transport = transport
         transport.set_write_buffer_limits(high=_CHUNK)
         self._socket = transport.get_extra_info("socket")
+        not_for_children(self)
         address = transport.get_extra_info("peername")
         self.peer = spelled(*address[:2]) if isinstance(address, tuple) else "an unknown address"
         if self._is_closed:
