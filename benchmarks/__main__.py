@@ -32,6 +32,7 @@ PARTS = (
     "staging",
     "recording",
     "policies",
+    "agents",
     "others",
     "executors",
 )
