@@ -46,6 +46,16 @@ class Job(Generic[R]):
         """ "QUEUED", "RUNNING", "CANCELLING", "SUCCEEDED", "FAILED" or "CANCELLED"."""
         return self._submission.state
 
+    @property
+    def value(self) -> R | None:
+        """What it gave; None until then."""
+        return self._value
+
+    @property
+    def error(self) -> BaseException | None:
+        """What it has failed with, or that it was cancelled; None else."""
+        return self._error
+
     async def result(self) -> R:
         """Wait for its end, and give its value. Any number may wait, as often as they like, as long as it is kept.
 

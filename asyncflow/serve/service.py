@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from contextvars import Context
 from functools import partial
 from secrets import token_hex
@@ -22,6 +22,7 @@ from .jobs import Job
 
 if TYPE_CHECKING:
     from .._runtime.home import Home
+    from .http.app import Application
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -59,6 +60,11 @@ class Service(Generic[R]):
         return self._task._definition.name
 
     @property
+    def is_closed(self) -> bool:
+        """Whether it takes no more jobs."""
+        return self._submissions.is_closed
+
+    @property
     def threadsafe(self) -> ThreadsafeService[R]:
         """The same for threads other than that of the engine's event loop."""
         return ThreadsafeService(self)
@@ -83,6 +89,9 @@ class Service(Generic[R]):
         """
         if id is not None and not isinstance(id, str):
             raise TypeError(f"submit(id={id!r}): text is needed")
+        return self._submitted(args, kwargs, id)
+
+    def _submitted(self, args: tuple[object, ...], kwargs: Mapping[str, object], id: str | None) -> Job[R]:
         if not self._submissions.is_closed:
             self._run_of(self.name)  # which refuses other threads
         self._task._parameters.fitted((*self._task._leading, *args), kwargs)
@@ -101,6 +110,10 @@ class Service(Generic[R]):
             job = self._jobs[submission.id] = Job(self, submission, args, kwargs)
             self._begin()
         return job
+
+    def _submit_named(self, arguments: Mapping[str, object], id: str | None) -> Job[R]:
+        """As `submit`, of arguments that are all given by name: one of them may be called ``id``."""
+        return self._submitted((), arguments, id)
 
     def job(self, id: str) -> Job[R]:
         """The job of an id.
@@ -183,6 +196,26 @@ class Service(Generic[R]):
         await future._run.stopping.settled(future)
         if job.state not in OVER:
             self._end(job, CANCELLED, None, JobCancelled(self.name, job.id))
+
+    def asgi(
+        self, *, token: str | None, hosts: Iterable[str] | None = None, debug: bool = False
+    ) -> Application:
+        """An ASGI application that takes jobs for this service; `asyncflow.serve.http.asgi` makes one for several.
+
+        Args:
+            token: the secret that each request carries as ``Authorization: Bearer ...``; None for none.
+            hosts: names that requests may be addressed to; None for those of this machine's own.
+            debug: whether tracebacks are told.
+
+        Raises:
+            ImportError: the extra ``serve`` is not installed.
+            ValueError: the token is too short.
+        """
+        try:
+            from .http import app
+        except ImportError as error:
+            raise ImportError(f'{error}\n  pip install "asyncflow-engine[serve]"') from None
+        return app.asgi(self, token=token, hosts=app.LOOPBACK if hosts is None else hosts, debug=debug)
 
     # -- its end ------------------------------------------------------------------------------------------
 

@@ -1,0 +1,91 @@
+"""The application in words of OpenAPI 3.1: one path for each service, from its task's signature and docstring."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from typing import Any
+
+from ..service import Service
+from .arguments import Arguments
+
+_JOB: Mapping[str, object] = {
+    "type": "object",
+    "properties": {
+        "id": {"type": "string"},
+        "state": {"enum": ["QUEUED", "RUNNING", "CANCELLING", "SUCCEEDED", "FAILED", "CANCELLED"]},
+        "value": {},
+        "error": {
+            "type": "object",
+            "properties": {"type": {"type": "string"}, "message": {"type": "string"}},
+        },
+    },
+    "required": ["id", "state"],
+}
+
+
+def described(services: Mapping[str, Service[Any]], arguments: Mapping[str, Arguments]) -> dict[str, object]:
+    """The document."""
+    paths: dict[str, object] = {}
+    for name, service in services.items():
+        doc = inspect.getdoc(service._task._definition.fn) or ""
+        paths |= _paths(name, doc.partition("\n\n")[0], arguments[name].schema())
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": ", ".join(services), "version": "1"},
+        "paths": paths,
+        "components": {
+            "schemas": {"Job": _JOB},
+            "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
+        },
+        "security": [{"token": []}],
+    }
+
+
+def _paths(name: str, summary: str, schema: Mapping[str, object]) -> dict[str, object]:
+    id = {"name": "id", "in": "path", "required": True, "schema": {"type": "string"}}
+    key = {"name": "Idempotency-Key", "in": "header", "schema": {"type": "string"}}
+    wait = {"name": "wait", "in": "query", "schema": {"type": "number", "minimum": 0, "maximum": 60}}
+    body = {"required": True, "content": {"application/json": {"schema": schema}}}
+    refused = {status: {"description": why} for status, why in _REFUSED.items()}
+    return {
+        f"/{name}": {
+            "post": {
+                "summary": summary or f"Submit a job to {name}.",
+                "parameters": [key],
+                "requestBody": body,
+                "responses": {"202": _of_a_job("The job."), **refused},
+            },
+            "get": {"summary": f"The latest jobs of {name}.", "responses": {"200": {"description": "Jobs."}}},
+        },
+        f"/{name}/{{id}}": {
+            "get": {"summary": "A job.", "parameters": [id], "responses": {"200": _of_a_job("The job.")}}
+        },
+        f"/{name}/{{id}}/result": {
+            "get": {
+                "summary": "Wait for a job.",
+                "parameters": [id, wait],
+                "responses": {"200": _of_a_job("It is over."), "202": _of_a_job("It is not over.")},
+            }
+        },
+        f"/{name}/{{id}}/cancel": {
+            "post": {
+                "summary": "Cancel a job, and wait until it has stopped.",
+                "parameters": [id],
+                "responses": {"200": _of_a_job("The job.")},
+            }
+        },
+    }
+
+
+_REFUSED: Mapping[str, str] = {
+    "400": "The arguments are not those of the task.",
+    "409": "The id is that of a job with other arguments.",
+    "429": "As many jobs run and wait as may; Retry-After says when to come again.",
+    "503": "No more jobs are taken.",
+}
+
+
+def _of_a_job(description: str) -> dict[str, object]:
+    schema = {"$ref": "#/components/schemas/Job"}
+    return {"description": description, "content": {"application/json": {"schema": schema}}}

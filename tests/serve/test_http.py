@@ -1,0 +1,343 @@
+"""Services over HTTP: what is answered, and what is refused before anything looks at it."""
+
+from __future__ import annotations
+
+import asyncio
+import enum
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from asyncflow import WorkflowEngine
+from asyncflow.serve import Service
+from asyncflow.serve.http import Server, asgi
+
+TOKEN = "a-secret-of-ours"
+BEARER = {"authorization": f"Bearer {TOKEN}"}
+
+
+class Colour(enum.Enum):
+    RED = "red"
+
+
+@dataclass
+class Point:
+    x: int
+    y: float = 0.5
+
+
+def add(a: int, b: int = 1) -> int:
+    """Add two numbers.
+
+    More of it.
+    """
+    return a + b
+
+
+def takes_all(path: Path, colour: Colour, point: Point, many: list[int], more: Any = None) -> list[str]:
+    return [type(path).__name__, colour.name, str(point.x + point.y), str(sum(many)), repr(more)]
+
+
+def odd(what: str) -> object:
+    if what == "fail":
+        raise ValueError("no luck")
+    return {1, 2} if what == "set" else float("nan") if what == "nan" else what
+
+
+class Kit:
+    """An engine with services, and a client of their application."""
+
+    def __init__(self) -> None:
+        self.engine = WorkflowEngine()
+        self.gate = asyncio.Event()
+
+        @self.engine.block
+        async def held(name: str) -> str:
+            await self.gate.wait()
+            return name
+
+        make = self.engine.function_task
+        self.services: dict[str, Service[Any]] = {
+            "add": self.engine.serve(make(add), keep_most=2),
+            "takes_all": self.engine.serve(make(takes_all)),
+            "odd": self.engine.serve(make(odd)),
+            "held": self.engine.serve(held, concurrency=1, queue=1),
+        }
+        self.app = asgi(*self.services.values(), token=TOKEN)
+        self.client = httpx.AsyncClient(
+            transport=httpx.ASGITransport(self.app), base_url="http://localhost", headers=BEARER
+        )
+
+    async def done(self, path: str, /, **arguments: object) -> dict[str, Any]:
+        answer = await self.client.post(path, json=arguments)
+        assert answer.status_code == 202, answer.text
+        told = await self.client.get(answer.headers["location"] + "/result?wait=30")
+        assert told.status_code == 200
+        body: dict[str, Any] = told.json()
+        return body
+
+
+@pytest.fixture
+async def kit() -> AsyncIterator[Kit]:
+    made = Kit()
+    async with made.engine, made.client:
+        yield made
+        made.gate.set()
+
+
+# -- jobs -------------------------------------------------------------------------------------------------
+
+
+async def test_a_job_is_submitted_waited_for_and_shown(kit: Kit) -> None:
+    told = await kit.done("/add", a=2, b=3)
+    assert told == {"id": told["id"], "state": "SUCCEEDED", "value": 5}
+    assert (await kit.client.get(f"/add/{told['id']}")).json() == told
+    assert (await kit.client.get("/add?state=SUCCEEDED&limit=5")).json() == {"jobs": [told]}
+
+
+async def test_arguments_are_read_by_their_annotations(kit: Kit) -> None:
+    told = await kit.done("/takes_all", path="/x", colour="red", point={"x": 1}, many=[1, 2], more={"a": [1]})
+    assert told["value"] == ["PosixPath", "RED", "1.5", "3", "{'a': [1]}"]
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "why"),
+    [
+        ("/add", "{", "the body is no JSON"),
+        ("/add", '{"a": NaN}', "NaN is no number of JSON"),
+        ("/add", "[" * 50_000, "the body is no JSON"),
+        ("/add", "[]", "an object with the arguments of add by name is needed"),
+        ("/add", '{"a": "2"}', "argument 'a' of add: Input should be a valid integer"),
+        ("/add", '{"a": 1, "c": 2}', "add takes no argument 'c'; it takes: a, b"),
+        ("/add", "{}", "add() missing a required argument: 'a'"),
+        ("/takes_all", '{"point": {"x": "y"}}', "argument 'point' of takes_all['x']: Input should be"),
+        ("/takes_all", '{"colour": "blue"}', "argument 'colour' of takes_all: Input should be 'red'"),
+    ],
+)
+async def test_arguments_that_are_not_the_tasks_are_told_by_name(
+    kit: Kit, path: str, body: str, why: str
+) -> None:
+    answer = await kit.client.post(path, content=body, headers={"content-type": "application/json"})
+    assert answer.status_code == 400 and why in answer.json()["error"]
+
+
+async def test_failures_and_values_that_are_no_json_are_told(kit: Kit) -> None:
+    failed = await kit.done("/odd", what="fail")
+    assert failed["state"] == "FAILED" and failed["error"] == {"type": "ValueError", "message": "no luck"}
+    assert "traceback" not in failed
+    for what in ("set", "nan"):
+        told = await kit.done("/odd", what=what)
+        assert told["state"] == "SUCCEEDED" and "the value is no JSON" in told["unsendable"]
+
+
+async def test_tracebacks_are_told_only_in_debug(kit: Kit) -> None:
+    app = kit.services["odd"].asgi(token=None, debug=True)
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost") as client:
+        job = (await client.post("/odd", json={"what": "fail"})).json()["id"]
+        told = (await client.get(f"/odd/{job}/result?wait=30")).json()
+    assert "test_http.py" in told["traceback"]
+
+
+async def test_one_key_is_one_job(kit: Kit) -> None:
+    key = {"idempotency-key": "order-17"}
+    first = await kit.client.post("/add", json={"a": 1}, headers=key)
+    again = await kit.client.post("/add", json={"a": 1}, headers=key)
+    other = await kit.client.post("/add", json={"a": 2}, headers=key)
+    assert first.headers["location"] == again.headers["location"] == "/add/order-17"
+    assert other.status_code == 409
+
+
+async def test_full_unknown_given_up_and_draining_have_their_own_answers(kit: Kit) -> None:
+    for name in "ab":
+        assert (await kit.client.post("/held", json={"name": name})).status_code == 202
+    full = await kit.client.post("/held", json={"name": "c"})
+    assert full.status_code == 429 and int(full.headers["retry-after"]) >= 1
+    assert (await kit.client.get("/add/never")).status_code == 404
+    jobs = [await kit.done("/add", a=number) for number in range(3)]
+    assert (await kit.client.get(f"/add/{jobs[0]['id']}")).status_code == 410
+    assert (await kit.client.post("/other", json={})).status_code == 404
+    assert (await kit.client.get("/a/b/c/d")).status_code == 404
+    assert (await kit.client.put("/add")).status_code == 405
+    assert (await kit.client.get("/add?limit=0")).status_code == 400
+    assert (await kit.client.get(f"/add/{jobs[2]['id']}/result?wait=1e9")).status_code == 400
+    await kit.services["add"].drain()
+    assert (await kit.client.post("/add", json={"a": 1})).status_code == 503
+    assert (await kit.client.get("/healthz")).json() == {"status": "draining"}
+
+
+async def test_a_job_is_cancelled(kit: Kit) -> None:
+    place = (await kit.client.post("/held", json={"name": "a"})).headers["location"]
+    assert (await kit.client.get(f"{place}/result")).status_code == 202
+    assert (await kit.client.post(f"{place}/cancel")).json()["state"] == "CANCELLED"
+    told = (await kit.client.get(f"{place}/result")).json()
+    assert told["error"]["type"] == "JobCancelled"
+
+
+async def test_who_stops_waiting_cancels_nothing(kit: Kit) -> None:
+    place = (await kit.client.post("/held", json={"name": "a"})).headers["location"]
+    waiting = asyncio.create_task(kit.client.get(f"{place}/result?wait=30"))
+    while not kit.services["held"].jobs()[0]._waiters:
+        await asyncio.sleep(0)
+    waiting.cancel()
+    await asyncio.wait([waiting])
+    kit.gate.set()
+    assert (await kit.client.get(f"{place}/result?wait=30")).json()["value"] == "a"
+
+
+async def test_the_application_describes_itself(kit: Kit) -> None:
+    told = (await kit.client.get("/openapi.json")).json()
+    post = told["paths"]["/add"]["post"]
+    assert post["summary"] == "Add two numbers."
+    schema = post["requestBody"]["content"]["application/json"]["schema"]
+    assert schema["required"] == ["a"] and schema["properties"]["b"] == {"type": "integer"}
+
+
+# -- refusals ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ([("host", "localhost"), ("host", "evil")], 400),
+        ([("host", "localhost"), ("authorization", "Bearer x"), *BEARER.items()], 400),
+        ([("host", "evil.example"), *BEARER.items()], 421),
+        ([("host", "localhost.evil.example"), *BEARER.items()], 421),
+        ([*BEARER.items()], 421),
+        ([("host", "localhost"), ("origin", "http://localhost"), *BEARER.items()], 403),
+        ([("host", "localhost"), ("sec-fetch-site", "cross-site"), *BEARER.items()], 403),
+        ([("host", "localhost"), ("sec-fetch-site", "same-site"), *BEARER.items()], 403),
+        ([("host", "localhost")], 401),
+        ([("host", "localhost"), ("authorization", "Bearer wrong")], 401),
+        ([("host", "localhost"), ("authorization", f"Basic {TOKEN}")], 401),
+        ([("host", "localhost"), ("content-type", "text/plain"), *BEARER.items()], 415),
+        (
+            [("host", "localhost"), ("content-type", "application/x-www-form-urlencoded"), *BEARER.items()],
+            415,
+        ),
+        ([("host", "localhost"), ("content-length", "2000000"), *BEARER.items()], 413),
+        (
+            [
+                ("host", "localhost:8000"),
+                ("content-type", "application/json; charset=utf-8"),
+                *BEARER.items(),
+            ],
+            202,
+        ),
+    ],
+)
+async def test_what_is_wrong_is_refused_before_anything_looks_at_it(
+    kit: Kit, headers: list[tuple[str, str]], status: int
+) -> None:
+    assert await asked(kit.app, headers, b'{"a": 1}') == [status]
+    assert len(kit.services["add"].jobs()) == (status == 202)
+
+
+async def asked(app: Any, headers: list[tuple[str, str]], body: bytes, most: int = 1) -> list[int]:
+    """The statuses of all answers to one request, of which there must be one."""
+    pieces = [body[place : place + most] for place in range(0, len(body), most)] or [b""]
+    messages = [{"type": "http.request", "body": piece, "more_body": True} for piece in pieces]
+    messages[-1]["more_body"] = False
+    statuses: list[int] = []
+
+    async def receive() -> Any:
+        return messages.pop(0) if messages else {"type": "http.disconnect"}
+
+    async def send(message: Any) -> None:
+        if message["type"] == "http.response.start":
+            statuses.append(message["status"])
+
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": "/add",
+        "raw_path": b"/add",
+        "query_string": b"",
+        "root_path": "",
+        "scheme": "http",
+        "headers": [(name.encode(), value.encode()) for name, value in headers],
+    }
+    await app(scope, receive, send)
+    return statuses
+
+
+async def test_a_body_that_grows_beyond_what_it_may_be_has_one_answer(kit: Kit) -> None:
+    headers = [("host", "localhost"), *BEARER.items()]
+    assert await asked(kit.app, headers, b" " * 3_000_000, most=100_000) == [413]
+    assert await asked(kit.app, [*headers, ("content-length", "ten")], b"{}") == [413]
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["host", "authorization", "origin", "content-type", "content-length", "x"]),
+            st.sampled_from(["localhost", f"Bearer {TOKEN}", "application/json", "8", "", "\x00", "é"]),
+        )
+    ),
+    st.binary(max_size=30) | st.just(b'{"a": 1}'),
+)
+async def test_whatever_is_asked_has_one_answer_and_none_is_of_the_servers_own_fault(
+    kit: Kit, headers: list[tuple[str, str]], body: bytes
+) -> None:
+    [status] = await asked(kit.app, headers, body, most=7)
+    assert status in {202, 400, 401, 403, 413, 415, 421, 429}
+
+
+def test_a_token_that_is_easily_guessed_is_refused() -> None:
+    engine = WorkflowEngine()
+    service = engine.serve(engine.function_task(add))
+    with pytest.raises(ValueError, match="at least 8 characters"):
+        service.asgi(token="")
+    with pytest.raises(ValueError, match="two services are called 'add'"):
+        asgi(service, engine.serve(engine.function_task(add)), token=TOKEN)
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "example.org", "10.0.0.1"])
+def test_other_machines_are_not_served_in_clear(host: str) -> None:
+    engine = WorkflowEngine()
+    app = engine.serve(engine.function_task(add)).asgi(token=TOKEN)
+    with pytest.raises(ValueError, match="certfile= and keyfile=, or say insecure=True"):
+        Server(app, host=host)
+    Server(app, host=host, insecure=True)
+
+
+# -- on the line ------------------------------------------------------------------------------------------
+
+
+async def test_a_server_answers_and_ends_with_all_who_wait_on_the_line(kit: Kit) -> None:
+    server = Server(kit.app, port=0)
+    async with server, httpx.AsyncClient(headers=BEARER, timeout=60) as client:
+        place = (await client.post(f"{server.url}/held", json={"name": "a"})).headers["location"]
+        waiting = asyncio.create_task(client.get(f"{server.url}{place}/result?wait=60"))
+        while not kit.services["held"].jobs()[0]._waiters:
+            await asyncio.sleep(0.001)
+        kit.app.stop_waiting()
+        assert (await waiting).status_code == 202
+    with pytest.raises(OSError):
+        await asyncio.open_connection(*server.url.removeprefix("http://").split(":"))
+
+
+async def test_clients_that_say_nothing_hold_up_no_other(kit: Kit) -> None:
+    async with Server(kit.app, port=0, grace=1) as server:
+        host, port = server.url.removeprefix("http://").split(":")
+        silent = [await asyncio.open_connection(host, port) for _ in range(100)]
+        for _, writer in silent[:50]:
+            writer.write(b"POST /add HTTP/1.1\r\nHost: localhost\r\nContent-Le")
+        async with httpx.AsyncClient(base_url=server.url, headers=BEARER) as client:
+            assert (await client.post("/add", json={"a": 1})).status_code == 202
+        for _, writer in silent:
+            writer.close()
+
+
+async def test_two_servers_on_one_port_are_told(kit: Kit) -> None:
+    async with Server(kit.app, port=0) as server:
+        port = int(server.url.rpartition(":")[2])
+        with pytest.raises(OSError, match=f"could not listen on 127.0.0.1:{port}"):
+            async with Server(kit.app, port=port):
+                pass
