@@ -15,12 +15,13 @@ from typing import Any, Final, TypeVar
 
 from .._core.near import meant
 from .._tracebacks import trim
-from .._worker import command, marks, watch
+from .._worker import command, marks, paths, watch
 from .settings import OUTSIDE, PREFIX
 from .settings import path as absolute
 
 F = TypeVar("F", bound=Callable[..., object])
-_OWN: Final = {command.MARK, watch.WATCHER, marks.WORKER_OF}  # variables with which processes are told apart
+# Variables with which processes are told apart, and by which they find sandboxes.
+_OWN: Final = {command.MARK, watch.WATCHER, marks.WORKER_OF, paths.SANDBOXES}
 _IN_FILE: Final = tuple(name for name, setting in OUTSIDE.items() if setting.in_file)
 # What a file has, without its spaces, that may have our table: the parser takes a while.
 _TABLES: Final = (b"tool.asyncflow", b'tool."asyncflow"', b"tool.'asyncflow'", b"[tool]")
