@@ -13,8 +13,9 @@ from typing import Final, Protocol
 
 AHEAD: Final = 0.02
 """Seconds of work that each worker of an agent may have before it."""
-GUESS: Final = AHEAD / 2
-"""Seconds that a call is taken to need, as long as nobody knows: two for each worker are enough to learn it."""
+GUESS: Final = AHEAD
+"""Seconds that a call is taken to need, as long as nobody knows: each worker has one, and nothing behind it that would
+be lost with it."""
 _MOST: Final = 1000  # calls that a worker may have, however short they are
 _FRAME: Final = 256  # calls for a worker in one message
 _BYTES_A_SECOND: Final = 1e8  # of what is large, on its way
@@ -25,7 +26,7 @@ class Crew(Protocol):
 
     @property
     def workers(self) -> int:
-        """Processes that it may run."""
+        """Processes that it may run; 0 if it is to get no more work."""
 
     @property
     def chains(self) -> int:
@@ -90,16 +91,20 @@ def to_take_back(crews: Sequence[Crew]) -> list[tuple[int, int]]:
     """From which agents how many chains are to be taken back, so that idle workers get some: pairs of index and number.
     What has begun stays where it is."""
     idle = sum(max(0, crew.workers - crew.chains) for crew in crews)
-    more = [(crew.chains - crew.workers, index) for index, crew in enumerate(crews)]
-    spare = [(count, index) for count, index in more if count > 0]
-    if not idle or not spare:
+    spare = [crew.workers and max(0, crew.chains - crew.workers) for crew in crews]
+    there = sum(spare)
+    if not idle or not there:
         return []
-    # As many as even out the queues; those with the longest give first.
-    workers = sum(crew.workers for crew in crews)
-    chains = sum(crew.chains for crew in crews)
+    # At least as many as can begin at once, and then so many that all queues are about as long.
+    workers, chains = sum(crew.workers for crew in crews), sum(crew.chains for crew in crews)
+    short = sum(max(0, chains * crew.workers // workers - crew.chains) for crew in crews)
+    wanted = min(there, max(idle, short))
     taken: list[tuple[int, int]] = []
-    for count, index in sorted(spare, reverse=True):
-        fair = -(-chains * crews[index].workers // workers)
-        surplus = min(count, max(1, crews[index].chains - fair))
-        taken.append((index, surplus))
+    for index in sorted(range(len(crews)), key=lambda index: -spare[index]):
+        if not wanted:
+            break
+        number = -(-wanted * spare[index] // there)
+        there -= spare[index]
+        wanted -= number
+        taken.append((index, number))
     return taken

@@ -143,11 +143,11 @@ class CarriedBackend(ExecutionBackend):
         """
         started = self._started = StartedAgents(lease, self.lost, self.give_up)
         for _ in range(self._agents):
-            started.start("local", self._each or usable_cpus())
-            await asyncio.sleep(0)  # others have their turn
+            started.have("local", self._each or usable_cpus())
         for command in self._commands:
             started.start("started", self._each or 0, command)
-            await asyncio.sleep(0)
+            await asyncio.sleep(0)  # others have their turn
+        started.ask(self._asked)
 
     def ask(self, agents: int) -> None:
         """So many agents could be of use now. Called when that changes.

@@ -16,11 +16,16 @@ _GRACE: Final = 2.0  # seconds that an agent has to end, which has no workers an
 _FALSE_STARTS: Final = 3  # agents in a row that end before they are up, after which no more are started
 
 
+@dataclass(frozen=True)
+class _Kind:
+    name: str
+    workers: int
+    command: Sequence[str] | None = None
+
+
 @dataclass(eq=False)
 class _Agent:
-    kind: str
-    workers: int
-    command: Sequence[str] | None
+    kind: _Kind
     process: Supervised
     is_up: bool = False
     rests: bool = False
@@ -47,27 +52,39 @@ class StartedAgents:
         self._failed = failed
         self._numbers = count(1)
         self._there: dict[str, _Agent] = {}
-        self._resting: list[_Agent] = []  # that were idle, and others may be started in their places
+        self._resting: list[_Kind] = []  # of which there may be one more, when it is of use
         self._false_starts = 0
         self._asked = 0
         self._closing = False
         self._gone = asyncio.Event()
 
-    def start(self, kind: str, workers: int, command: Sequence[str] | None = None) -> None:
-        """Start one.
+    def have(self, kind: str, workers: int) -> None:
+        """There may be one on this machine, to be started when it is of use.
 
         Args:
             kind: what its name begins with.
             workers: processes that it runs.
-            command: that starts it; None for one on this machine.
+        """
+        self._resting.append(_Kind(kind, workers))
+
+    def start(self, kind: str, workers: int, command: Sequence[str]) -> None:
+        """Start one now.
+
+        Args:
+            kind: what its name begins with.
+            workers: processes that it runs.
+            command: that starts it.
 
         Raises:
             OSError: there is no such command, or no process more can be started.
         """
-        name = f"{kind}-{next(self._numbers)}"
-        process = Supervised(self._lease.named(name, workers=workers), command=command)
+        self._start(_Kind(kind, workers, command))
+
+    def _start(self, kind: _Kind) -> None:
+        name = f"{kind.name}-{next(self._numbers)}"
+        process = Supervised(self._lease.named(name, workers=kind.workers), command=kind.command)
         process.start()
-        agent = self._there[name] = _Agent(kind, workers, command, process)
+        agent = self._there[name] = _Agent(kind, process)
         self._loop.add_reader(process.fileno(), self._ended, name, agent)
 
     def joined(self, name: str) -> None:
@@ -87,11 +104,11 @@ class StartedAgents:
         """So many agents could be of use."""
         self._asked = agents
         while self._resting and len(self._there) < agents and not self._closing:
-            self._start_again(self._resting.pop())
+            self._start_again(self._resting.pop(0))
 
-    def _start_again(self, agent: _Agent) -> None:
+    def _start_again(self, kind: _Kind) -> None:
         try:
-            self.start(agent.kind, agent.workers, agent.command)
+            self._start(kind)
         except OSError as error:
             error.add_note("No agent could be started.")
             self._give_up(error)
@@ -103,13 +120,13 @@ class StartedAgents:
         if self._closing:
             return
         if agent.rests:
-            self._resting.append(agent)
+            self._resting.append(agent.kind)
             self.ask(self._asked)
             return
         if not agent.is_up:
             self._false_starts += 1
         if self._false_starts < _FALSE_STARTS:
-            self._start_again(agent)
+            self._start_again(agent.kind)
         elif not agent.is_up:
             self._give_up(RuntimeError(f"agent {name} did not reach its engine and ended by {how}"))
 
