@@ -17,10 +17,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from contextvars import Context
 from types import MappingProxyType
-from typing import Any, ClassVar, Final, NoReturn, Protocol, final
+from typing import Any, ClassVar, Final, Protocol, final
 
 from ._core.carried_files import FILE, FOLDER, LINK, CarriedFiles, Entry
 from ._worker.chain import PREVIOUS
+from ._worker.kept import noted, taken
 from .errors import ResultLost
 
 __all__ = [
@@ -121,8 +122,9 @@ class Kept:
     def __repr__(self) -> str:
         return f"<kept on {self.node}, {self.size:,} bytes>"
 
-    def __reduce__(self) -> NoReturn:
-        raise TypeError(f"{self!r} belongs to this process; a backend sends its key")
+    def __reduce__(self) -> tuple[Callable[[int], object], tuple[Hashable]]:
+        noted.append(self)
+        return taken, (self.key,)  # which a worker looks up where its call has told
 
 
 Event = tuple[int, int, Any]

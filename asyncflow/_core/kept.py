@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol
 
-from .states import NOW, RUNNING, SUCCEEDED
+from .states import NOW, PENDING, RUNNING, SUCCEEDED
 from .task import Task, each_of
 
 if TYPE_CHECKING:
@@ -98,6 +98,8 @@ def awaits_fetch(dependent: Task, task: Task, keeping: Keeping) -> bool:
         return True
     if definition.is_block and dependent.story & NOW == RUNNING:
         return not returns_only(dependent, task)
+    if dependent.story & NOW != PENDING:  # it was submitted behind the task, and has its value there
+        return False
     if definition.kind == _OUTPUT or not _takes_value(dependent, task):
         return False
     goes_there = dependent.site.lane.place == keeping.place

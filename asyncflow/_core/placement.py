@@ -74,6 +74,25 @@ def next_for_work(crews: Sequence[Crew]) -> int | None:
     return best
 
 
+def nearest(crews: Sequence[Crew], missing: Sequence[int]) -> int | None:
+    """The agent that is through first with work which takes large results: one that has them may have other work before
+    it, and all others have to get them first. None if no agent takes any.
+
+    Args:
+        crews: the agents.
+        missing: of each, the bytes that it would have to get.
+    """
+    best, least = None, 0.0
+    for index, crew in enumerate(crews):
+        if not crew.workers or crew.calls >= _MOST * crew.workers:
+            continue
+        before = crew.load / crew.workers if crew.chains >= crew.workers else 0.0
+        seconds = load(before, missing[index]) + GUESS * crew.chains / crew.workers
+        if best is None or seconds < least:
+            best, least = index, seconds
+    return best
+
+
 def portion(crew: Crew, waiting: int, workers: int) -> tuple[int, float]:
     """How much an agent gets in one message: chains, and seconds of work.
 

@@ -10,25 +10,29 @@ from functools import cache
 from typing import Any
 
 
-def mapped(file: int, size: int, offset: int) -> Any:
+def mapped(file: int, size: int, offset: int, is_shared: bool = False) -> Any:
     """A part of a memory file as a buffer, which may be written to and holds the memory as long as it lives.
 
     Args:
         file: the descriptor; may be closed afterwards.
         size: bytes.
         offset: bytes, a multiple of `mmap.ALLOCATIONGRANULARITY`.
+        is_shared: whether others have the file, too: what is written here is a copy of its own then, page by page.
 
     Raises:
         OSError: there is no memory to map it.
     """
     if sys.version_info >= (3, 13):
-        return mmap.mmap(file, size, offset=offset, trackfd=False)
+        access = mmap.ACCESS_COPY if is_shared else mmap.ACCESS_DEFAULT
+        return mmap.mmap(file, size, access=access, offset=offset, trackfd=False)
     try:
         import ctypes  # slow to load, and only for large values
     except ImportError:  # Python may be built without it
-        return mmap.mmap(file, size, offset=offset)
+        access = mmap.ACCESS_COPY if is_shared else mmap.ACCESS_DEFAULT
+        return mmap.mmap(file, size, access=access, offset=offset)
     system = _system()
-    address = system.mmap(None, size, mmap.PROT_READ | mmap.PROT_WRITE, mmap.MAP_SHARED, file, offset)
+    kind = mmap.MAP_PRIVATE if is_shared else mmap.MAP_SHARED
+    address = system.mmap(None, size, mmap.PROT_READ | mmap.PROT_WRITE, kind, file, offset)
     if address == ctypes.c_void_p(-1).value:
         number = ctypes.get_errno()
         raise OSError(number, os.strerror(number))

@@ -39,6 +39,15 @@ def _identity(held: Mapping[str, Any]) -> Identity:
     return identity
 
 
+def _with_kept(payload: Any) -> Any:
+    """The payload of a call that takes kept results, which are looked for from now on where it says."""
+    from . import kept  # few workers ever need it
+
+    inner, places = payload
+    kept.take_from(places)
+    return inner
+
+
 class Runner:
     """One call after another, on the main thread.
 
@@ -95,6 +104,8 @@ class Runner:
                     (number, args), kwargs = payload, _NO_KWARGS
                 else:
                     taken, file = file, -1
+                    if flags & wire.TAKES:
+                        payload = _with_kept(payload)
                     number, args, kwargs = (
                         wire.unpack_memory(taken, payload) if taken >= 0 else pickle.loads(payload)
                     )
@@ -164,6 +175,8 @@ class Runner:
         self._calls.hand_back_links()
         if isinstance(error, Stopped):
             self._records.add(wire.STOPPED, task_id, ran, None)
+        elif isinstance(error, wire.Gone) and not started:
+            self._records.add(wire.GONE, task_id, NEVER, error.args)
         else:
             self._records.add_error(task_id, ran, error)
 

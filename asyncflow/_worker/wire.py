@@ -50,6 +50,9 @@ UP: Final = 8  # has started
 LOADED: Final = (
     10  # the function is about to begin, and what it needs was imported; the first time: since when
 )
+GONE: Final = (
+    11  # was not begun: a kept result among its arguments is not there; payload: its number, and why
+)
 UNSENDABLE: Final = 9  # the function returned what cannot be sent; payload: why, in words
 
 # Flags of a call.
@@ -59,7 +62,10 @@ TELLS_START: Final = 4  # has a clock that starts with it: record BEGUN
 PLAIN_ARGUMENTS: Final = 8  # all of them are of the classes in PLAIN
 IN_FILE: Final = 16  # the payload is the sizes of what is in a memory file that comes with the packet
 TAGGED: Final = 32  # what `TAGS` tells of it is not what its function tells
-ATTEMPT: Final = 8  # bits to shift by the number of the attempt, if it is not the first
+TAKES: Final = 64  # kept results are among the arguments: the payload is a list of it and of where these are
+KEEP: Final = 128  # its result is to be kept, whatever its size
+BRINGS: Final = 256  # its result is not to be kept
+ATTEMPT: Final = 10  # bits to shift by the number of the attempt, if it is not the first
 
 PATH: Final = 0
 """Stands, among the numbers of functions in a packet, for where to look for modules, and the program's arguments."""
@@ -76,6 +82,10 @@ STOP: Final = 1  # the same, and stop what runs if it is the task named
 def call_id(task_id: int, flags: int) -> int:
     """Tells the attempts of one task from each other, so that an order to stop one that comes late stops no other."""
     return task_id | flags >> ATTEMPT << 48
+
+
+class Gone(Exception):
+    """A kept result is not there any more. Its number, and why."""
 
 
 _INT: Final = array("i").itemsize
@@ -210,17 +220,18 @@ def padded(size: int) -> int:
     return -(-size // mmap.ALLOCATIONGRANULARITY) * mmap.ALLOCATIONGRANULARITY
 
 
-def unpack_memory(file: int, sizes: Sizes) -> Any:
+def unpack_memory(file: int, sizes: Sizes, *, is_shared: bool = False) -> Any:
     """Rebuild what `Parts.into_memory` wrote. Arrays are mapped: they hold the memory as long as they live.
 
     Args:
         file: the memory file's descriptor; closed here.
         sizes: of its parts.
+        is_shared: whether others have it, too: what is changed here is copied then, and they do not see it.
     """
     try:
         offset, parts = 0, []
         for way, size in sizes:
-            parts.append(_read_all(file, size, offset) if way else mapped(file, size, offset))
+            parts.append(_read_all(file, size, offset) if way else mapped(file, size, offset, is_shared))
             offset += padded(size)
     finally:
         os.close(file)

@@ -14,6 +14,7 @@ from ..backends.process.packing import Function, Packed
 
 _OF_A_CALL: Final = 64  # bytes, about, beside its payload
 _OF_A_FILE: Final = 4096
+_OF_A_PLACE: Final = 256  # where a kept result is
 _NOBODY: Final[Identity] = 0, "", 1, None, None, ()
 
 
@@ -96,4 +97,5 @@ class FunctionsThere:
             packed = Packed(work, function, flags, payload, _OF_A_FILE)
             packed.file = work.file.duplicate()
             return packed
-        return Packed(work, function, flags, payload, _OF_A_CALL + len(payload))  # type: ignore[arg-type]
+        inner, places = payload if isinstance(payload, list) else (payload, ())
+        return Packed(work, function, flags, payload, _OF_A_CALL + len(inner) + _OF_A_PLACE * len(places))  # type: ignore[arg-type]

@@ -16,6 +16,7 @@ from ..backends.carried.node_files import NodeFiles
 from ..backends.carried.pieces import Inlet, Outlet
 from ..backends.process.worker_pool import Bounds, Exchange, WorkerPool
 from .calls import FunctionsThere, PackedWork
+from .kept import KeptHere
 from .program import ProgramElsewhere
 from .told import Told, packed_results
 
@@ -42,6 +43,7 @@ class Crew:
         self._inlet, self._outlet = Inlet(), Outlet(channel)
         self._files = NodeFiles(folder, self._tell_files)
         self._told = Told(channel, self._hold, self._look_soon, self._files)
+        self._kept = KeptHere()
         self._pool: WorkerPool | None = None
         self._program: ProgramElsewhere | None = None
         self._look: Due | None = None
@@ -79,10 +81,13 @@ class Crew:
         folder: str,
         variables: dict[str, str],
         bounds: tuple[int, int, float],
+        keep_from: int | None,
     ) -> None:
         own = {**variables, **self._variables, SANDBOXES: str(self._files.links)}
         self._program = ProgramElsewhere(own, start_with, flags, folder)
-        exchange = Exchange(self._functions, packed_results(self._told, self._outlet), self._told.printed)
+        self._kept.keep_from = keep_from
+        results = packed_results(self._told, self._outlet, self._kept)
+        exchange = Exchange(self._functions, results, self._told.printed)
         self._pool = WorkerPool(self._workers, self._told.report, self._program, Bounds(*bounds), exchange)
 
     def _change_program(self, path: list[str], own: list[str], arguments: list[str]) -> None:
@@ -101,10 +106,13 @@ class Crew:
         heads: list[PackedWork] = []
         last: PackedWork | None = None
         for task_id, flags, number, payload in calls:
-            work = PackedWork(task_id, flags, number, payload)
+            inner, places = payload if flags & wire.TAKES else (payload, None)
+            work = PackedWork(task_id, flags, number, inner)
             if flags & wire.IN_FILE:
-                piece, work.payload = payload
+                piece, work.payload = inner
                 work.file = self._inlet.whole(piece)
+            if places is not None:
+                work.payload = [work.payload, places]
             if flags & wire.TAGGED:
                 work.identity = identities[task_id]
             if flags & wire.LINKED and last is not None:
@@ -139,6 +147,24 @@ class Crew:
     def _drop(self, piece: int) -> None:
         self._inlet.whole(piece)
 
+    # -- results that stay here ---------------------------------------------------------------------------
+
+    def _free(self, numbers: list[int]) -> None:
+        self._kept.free(numbers)
+
+    def _bring(self, file: int, sizes: wire.Sizes) -> None:
+        source = self._kept.source(file, sizes)
+        if source is not None:  # else the engine has let go of it meanwhile
+            number = self._outlet.send(
+                source, lambda: self._told.add(None, [(messages.BROUGHT, 0, 0.0, 0.0, (file, number))])
+            )
+
+    def _store(self, task_id: int, piece: int) -> None:
+        file = self._kept.keep(self._inlet.whole(piece))
+        self._told.add(None, [(messages.COPIED, task_id, 0.0, 0.0, file)])
+
+    # -- the end ------------------------------------------------------------------------------------------
+
     def _leave(self, grace: float) -> None:
         self._leaving = self._loop.create_task(self._end(grace))
 
@@ -168,6 +194,7 @@ class Crew:
             self._look.cancel()
         self._outlet.close()
         self._inlet.close()
+        self._kept.close()
         self._told.close()
         if self._pool is not None:
             self._pool.abandon()
@@ -185,4 +212,7 @@ _TAKES: Final[dict[int, Callable[..., None]]] = {
     messages.DROP: Crew._drop,
     messages.FILES: Crew._of_files,
     messages.LEAVE: Crew._leave,
+    messages.FREE: Crew._free,
+    messages.BRING: Crew._bring,
+    messages.STORE: Crew._store,
 }

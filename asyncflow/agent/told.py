@@ -13,12 +13,13 @@ from ..backend import CANCELLED, FAILED, LOADING, RAN, RETURNED, STARTED, Event,
 from ..backends.carried import messages
 from ..backends.carried.channel import FEW, Channel
 from ..backends.carried.node_files import NodeFiles
-from ..backends.carried.pieces import FileSource, Outlet
+from ..backends.carried.pieces import FileSource, MemoryFile, Outlet
 from ..backends.process.handed_out import HandedOut
 from ..backends.process.porter import Porter
 from ..backends.process.results import ON_THE_WAY, Results, waited_for
 from ..backends.process.worker_process import Message, WorkerProcess
 from ..errors import WorkerDied
+from .kept import KeptHere, written
 
 Record = tuple[int, int, float, float, Any]
 _NEVER: Final = (0.0, 0.0)
@@ -157,13 +158,17 @@ class PackedResults(Results):
     Args:
         told: to the engine.
         outlet: sends what is large.
+        kept: where results stay.
         report: the pool's.
         calls: that processes have.
         porter: is not needed.
     """
 
-    def __init__(self, told: Told, outlet: Outlet, report: Report, calls: HandedOut, porter: Porter) -> None:
+    def __init__(
+        self, told: Told, outlet: Outlet, kept: KeptHere, report: Report, calls: HandedOut, porter: Porter
+    ) -> None:
         super().__init__(report, calls, porter)
+        self._kept = kept
         self._told = told
         self._outlet = outlet
 
@@ -174,12 +179,13 @@ class PackedResults(Results):
         if worker.asked_for:
             for _, task_id, since in waited_for(worker, records):
                 told.append((messages.LOADING, task_id, since, 0.0, None))
-        strike, name = self.strike, worker.name
+        strike, name, kept = self.strike, worker.name, self._kept
         for record in records:
             kind, task_id, began, ended, payload = record
             if kind == wire.VALUE:  # nearly all
-                strike(worker, task_id, ended - began)
-                if type(payload) is complex:  # for a pickle a class like any other
+                if strike(worker, task_id, ended - began).flags & wire.KEEP:
+                    told.append(self._keep(record, pickle.dumps(payload)))
+                elif type(payload) is complex:  # for a pickle a class like any other
                     told.append((wire.PACKED, task_id, began, ended, pickle.dumps(payload)))
                 else:
                     told.append(record)
@@ -191,14 +197,36 @@ class PackedResults(Results):
                     kind = wire.BEGUN if event == STARTED else messages.LOADING
                     told.append((kind, task_id, fact[0] if event == STARTED else fact, 0.0, None))
             else:
-                strike(worker, task_id, ended - began)
-                if kind == wire.IN_MEMORY or (kind == wire.ERROR and type(payload) is not bytes):
+                flags = strike(worker, task_id, ended - began).flags
+                if kind == wire.PACKED and flags & wire.KEEP:
+                    told.append(self._keep(record, payload))
+                elif kind == wire.IN_MEMORY and kept.keeps(flags, sum(size for _, size in payload)):
+                    told.append(self._keep_file(worker, record))
+                elif kind == wire.IN_MEMORY or (kind == wire.ERROR and type(payload) is not bytes):
                     self._send_file(worker, record)
                 else:
                     told.append(record)
         if told:
             self._told.add(name, told)
         self._told.stirred()
+
+    def _keep(self, record: Record, data: bytes) -> Record:
+        """Keep a small result. Returns what tells of it."""
+        _, task_id, began, ended, _ = record
+        try:
+            number = self._kept.keep(written(data))
+        except OSError as error:
+            return _problem(task_id, error)
+        return messages.KEPT, task_id, began, ended, (number, ((wire.READ, len(data)),))
+
+    def _keep_file(self, worker: WorkerProcess, record: Record) -> Record:
+        """Keep a result that is in a memory file. Returns what tells of it."""
+        _, task_id, began, ended, sizes = record
+        try:
+            number = self._kept.keep(MemoryFile(worker.result_file()))
+        except OSError as error:
+            return _problem(task_id, error)
+        return messages.KEPT, task_id, began, ended, (number, sizes)
 
     def _send_file(self, worker: WorkerProcess, record: Record) -> None:
         kind, task_id, began, ended, payload = record
@@ -216,6 +244,8 @@ class PackedResults(Results):
         number = self._outlet.send(FileSource(fd, sizes), sent)
 
 
-def packed_results(told: Told, outlet: Outlet) -> Callable[[Report, HandedOut, Porter], Results]:
+def packed_results(
+    told: Told, outlet: Outlet, kept: KeptHere
+) -> Callable[[Report, HandedOut, Porter], Results]:
     """What makes them for a pool."""
-    return partial(PackedResults, told, outlet)
+    return partial(PackedResults, told, outlet, kept)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from ..._core import placement
 from ..._worker import wire
+from ..._worker.kept import Place
 from ..._worker.whose import Identity
+from ...backend import Kept
 from ..process.packing import Function, Packed
 from ..process.program import folders
 from . import messages
@@ -18,6 +20,19 @@ from .engine_files import EngineFiles, OfNode
 from .pieces import Inlet, Outlet, ViewSource
 
 _KEPT: Final = 1024  # functions that it is sent, before it is told which of them nobody will ask for again
+
+
+class Results(Protocol):
+    """Where kept results are, as far as an agent needs to know."""
+
+    def places(self, agent: Agent, kept: Sequence[Kept], /) -> tuple[list[Place], int]:
+        """Where its workers find them, and how many bytes have to be brought there first."""
+
+    def absent(self, agent: Agent, kept: Sequence[Kept], /) -> list[int]:
+        """Those that have to be brought there first."""
+
+    def bring(self, agent: Agent, key: int, done: Callable[[], None], /) -> None:
+        """Bring one; ``done`` is called when it is there, or is known to be lost."""
 
 
 class Agent:
@@ -33,6 +48,8 @@ class Agent:
         load: seconds of work in them, as far as known.
         idle_since: when it had no call left, by the clock of the event loop.
         is_leaving: it was told to end, being idle.
+        results: what this agent and others keep.
+        keeps: how many of these it has.
 
     Args:
         channel: to it.
@@ -63,6 +80,8 @@ class Agent:
         self.workers = workers
         self.given: dict[int, Packed] = {}
         self.load = 0.0
+        self.results: Results | None = None
+        self.keeps = 0
         self.known: dict[int, Function] = {}  # that it was sent
         self.inlet, self.outlet = Inlet(), Outlet(channel)
         self.is_asked = False  # to give something back, and has not answered yet
@@ -124,6 +143,11 @@ class Agent:
                 packed.load = placement.load(packed.load, packed.parts.size)
             if work.carried is not None:
                 large.add(head)
+            if flags & wire.TAKES:
+                packed.payload, absent = self._with_kept(packed)
+                if absent:
+                    large.add(head)
+                    packed.load = placement.load(packed.load, absent)
             calls.append((task_id, flags, number, packed.payload))
             packed.payload = None  # it is in the message
             load += packed.load
@@ -136,6 +160,12 @@ class Agent:
             self.tell(messages.FRAME, definitions, self._forgotten(), calls, identities)
         for chain in later:
             self._send_large(chain, identities)
+
+    def _with_kept(self, packed: Packed) -> tuple[list[object], int]:
+        """The payload of a call that takes kept results, with where they are; and the bytes that are not here yet."""
+        assert self.results is not None
+        places, absent = self.results.places(self, packed.kept)
+        return [packed.payload, places], absent
 
     def _tell_program(self) -> None:
         if self._path != sys.path or self._arguments != sys.argv:
@@ -161,6 +191,9 @@ class Agent:
         for task_id, *_ in calls:
             self._on_their_way[task_id] = chain
             packed = self.given[task_id]
+            if packed.flags & wire.TAKES and self.results is not None:
+                chain.absent[task_id] = self.results.absent(self, packed.kept)
+                chain.awaited += len(chain.absent[task_id])
             chain.awaited += (packed.parts is not None) + (packed.work.carried is not None)
         for task_id, *_ in calls:
             work, parts = self.given[task_id].work, self.given[task_id].parts
@@ -171,6 +204,9 @@ class Agent:
                 )
             if work.carried is not None:
                 self.files.prepare(work, partial(self._go_on, chain), partial(self._cannot, task_id))
+            for key in chain.absent.get(task_id, ()):
+                assert self.results is not None
+                self.results.bring(self, key, partial(self._go_on, chain))
 
     def _is_there(self, chain: _OnItsWay, task_id: int) -> None:
         self.given[task_id].drop()
@@ -183,13 +219,18 @@ class Agent:
     def _go_on(self, chain: _OnItsWay) -> None:
         """Something of a chain is there; if it was the last, the calls follow."""
         chain.awaited -= 1
-        if chain.awaited:
+        if chain.awaited or chain.is_withheld:
             return
         calls = []
         for number, flags, function, payload in chain.calls:
             del self._on_their_way[number]
             piece = chain.pieces.get(number)
-            calls.append((number, flags, function, payload if piece is None else (piece, payload)))
+            takes = bool(flags & wire.TAKES)
+            inner = payload[0] if takes else payload
+            whole: object = inner if piece is None else (piece, inner)
+            if takes and self.results is not None:  # they may be elsewhere by now
+                whole = [whole, self.results.places(self, self.given[number].kept)[0]]
+            calls.append((number, flags, function, whole))
         self.tell(messages.FRAME, {}, [], calls, chain.identities)
 
     def withhold(self, task_id: int) -> list[int]:
@@ -201,6 +242,7 @@ class Agent:
         chain = self._on_their_way.get(task_id)
         if chain is None:
             return []
+        chain.is_withheld = True
         for piece in chain.pieces.values():
             self.outlet.drop(piece)
             self.tell(messages.DROP, piece)
@@ -245,6 +287,8 @@ class _OnItsWay:
         self.identities = identities
         self.pieces: dict[int, int] = {}  # by call, the number under which its large part travels
         self.awaited = 0  # things that are not there yet
+        self.absent: dict[int, list[int]] = {}  # by call, the kept results that are to be brought
+        self.is_withheld = False
 
 
 def _split(calls: list[Call], large: set[int]) -> tuple[list[Call], list[list[Call]]]:

@@ -12,7 +12,7 @@ from typing import Final
 
 from ..._core.given import duration, flag, whole, whole_or_none
 from ..._worker.by_value.pickler import Reducer
-from ...backend import Concurrency, ExecutionBackend, Report, Work
+from ...backend import Concurrency, ExecutionBackend, Kept, Report, Work
 from ..process.interpreter import flags
 from ..process.output import write_here
 from ..process.start_with import checked, math_variables, start_with
@@ -59,6 +59,8 @@ class CarriedBackend(ExecutionBackend):
         most_memory: bytes that a process may hold when a task is over before it is replaced; 0 for any.
         stop_grace: seconds that a cancelled or timed-out task has to end by itself before its process is killed.
         math_threads: threads that numerical libraries use in each process; None for one.
+        keep_from: bytes from which a result stays at the agent that has made it until somebody awaits it; None for
+            those alone of which the task says so, by ``keep=True``.
         initializer: called once in each process before its first task.
         initargs: what it is called with.
     """
@@ -73,6 +75,7 @@ class CarriedBackend(ExecutionBackend):
     reports_runs = True
     tells_late = True
     carries_files = True
+    keeps_results = True
     reducers: Mapping[type, Reducer] = MappingProxyType({})
     """How arguments of a cluster's own kinds travel, by their class or one above it: what takes one of them and gives a
     function with its arguments, as ``__reduce__`` does, which is called in the worker process that needs the value."""
@@ -94,6 +97,7 @@ class CarriedBackend(ExecutionBackend):
         most_memory: int = 0,
         stop_grace: float = 1.0,
         math_threads: int | None = None,
+        keep_from: int | None = 1 << 20,
         initializer: Callable[..., object] | None = None,
         initargs: Iterable[object] = (),
     ) -> None:
@@ -115,6 +119,7 @@ class CarriedBackend(ExecutionBackend):
             duration("stop_grace", stop_grace),
         )
         self._math_threads = whole_or_none("math_threads", math_threads) or 1
+        self._keep_from = None if keep_from is None else whole("keep_from", keep_from, 0)
         self._initializer = checked(initializer)
         self._initargs = tuple(initargs)
         self.workers: int = (self._each or usable_cpus()) * max(1, self._agents + len(self._commands))
@@ -217,6 +222,7 @@ class CarriedBackend(ExecutionBackend):
             os.getcwd(),
             math_variables(self._math_threads),
             self._bounds,
+            self._keep_from,
         )
         self._crews = Crews(
             report,
@@ -309,6 +315,12 @@ class CarriedBackend(ExecutionBackend):
         assert self._crews is not None
         self._crews.submit(batch)
         self._changed()
+
+    async def fetch(self, kept: Kept) -> object:
+        """The value of a result that an agent keeps."""
+        if self._crews is None:
+            raise kept.lost("the backend has been shut down")
+        return await self._crews.kept.fetch(kept)
 
     async def cancel(self, task_id: int) -> bool:
         """Stop a task: asked first, killed after the grace time."""

@@ -6,8 +6,10 @@ import pickle
 from collections.abc import Mapping
 
 from ..._core.placement import GUESS
+from ..._worker import wire
 from ..._worker.by_value.pickler import Reducer
 from ..._worker.chain import PREVIOUS
+from ..._worker.kept import noted
 from ...backend import Work
 from ..process.packing import Book, Packed
 
@@ -25,7 +27,15 @@ class SealedBook(Book):
 
     def pack(self, work: Work, linked: bool) -> Packed:
         """As for `Book`."""
+        noted.clear()
         packed = super().pack(work, linked)
+        if noted:
+            packed.flags |= wire.TAKES
+            packed.kept = tuple(dict.fromkeys(noted))
+            noted.clear()
+        keep = work.keep
+        if keep is not None:
+            packed.flags |= wire.KEEP if keep else wire.BRINGS
         if packed.parts is None and type(packed.payload) is tuple:
             number, args = packed.payload
             if len(args) == 1 and args[0] is PREVIOUS:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from itertools import islice
 from typing import Final
 
 from ..._core import placement
@@ -20,6 +21,8 @@ from . import messages
 from .agents import Agent
 from .book import SealedBook
 from .channel import Message
+from .here import node
+from .kept import KeptResults, among
 from .outcomes import Outcomes
 
 _PATIENCE: Final = 0.005  # seconds that calls may wait at one agent while another one has idle workers
@@ -65,7 +68,9 @@ class Crews:
         self._porter = Porter()
         self._waiting = Waiting(report, SealedBook(reducers), None, 0, self.feed)
         self._calls = HandedOut(report, self._waiting)
-        self._outcomes = Outcomes(report, self._calls, self._porter)
+        self.kept = KeptResults(node(), self._porter, self._idle)
+        self._outcomes = Outcomes(report, self._calls, self._porter, self.kept)
+        self._near: dict[int, list[int]] = {}  # of work that waits, the kept results that it takes
         self._recall: Due | None = None
         self._gone = asyncio.Event()  # an agent, perhaps
         self._problem: Exception | None = None
@@ -80,6 +85,8 @@ class Crews:
             for agent in self.all:
                 agent.tell(messages.RENEW)
         self._waiting.add(batch)
+        if self.kept:
+            self._near.update((work.id, keys) for work in batch if (keys := among(work)))
         if self._problem is not None:
             self.fail(self._problem)
         self.feed()
@@ -104,11 +111,22 @@ class Crews:
             workers = sum(agent.workers for agent in self.all)
             waiting = self._waiting
             while waiting.heads:
-                index = placement.next_for_work(self.all)
+                near = self._near.get(waiting.heads[0]) if self._near else None
+                if near is None:
+                    index = placement.next_for_work(self.all)
+                else:
+                    missing = [self.kept.missing(agent, near) for agent in self.all]
+                    index = placement.nearest(self.all, missing)
                 if index is None:
                     break
                 agent = self.all[index]
                 most, seconds = placement.portion(agent, len(waiting.heads), workers)
+                if near is not None:
+                    del self._near[waiting.heads[0]]
+                    most, seconds = 1, placement.AHEAD
+                elif self._near:  # those that follow may have their place, too
+                    heads = enumerate(islice(waiting.heads, most))
+                    most = next((place for place, head in heads if head in self._near), most)
                 frame, _ = waiting.frame(most, agent.known, seconds)
                 if frame:
                     waiting.sent(frame)
@@ -143,6 +161,7 @@ class Crews:
         self.all.append(agent)
         self._idle(agent)
         agent.failed = self._outcomes.not_begun
+        agent.results = self.kept
         agent.channel.listen(
             lambda message: self._received(agent, message), lambda why: self._lost(agent, why)
         )
@@ -158,8 +177,7 @@ class Crews:
             if kind == messages.TOLD:
                 self._outcomes.take(agent, *fields)
                 self.feed()
-                if not agent.given:
-                    self._idle(agent)
+                self._idle(agent)
                 self._changed()
             elif kind == messages.PRINTED:
                 stream, text = fields
@@ -177,6 +195,8 @@ class Crews:
 
     def _idle(self, agent: Agent) -> None:
         """An agent has nothing to do."""
+        if agent.given:
+            return
         agent.idle_since = self._loop.time()
         if self._idle_after is not None and self._rest is None:
             self._rest = self._turns.call_later(self._idle_after, self._let_go)
@@ -191,7 +211,7 @@ class Crews:
             if agent.files:
                 left.append(self._idle_after)
                 continue
-            if agent.given or agent.is_leaving:
+            if agent.given or agent.keeps or agent.is_leaving:
                 continue
             seconds = agent.idle_since + self._idle_after - self._loop.time()
             if seconds > _CLOCK:
@@ -212,6 +232,7 @@ class Crews:
         if agent not in self.all:
             return
         self.all.remove(agent)
+        self.kept.lose(agent, why)
         for task_id in list(agent.given):
             self._calls.begin_again(agent, agent.withhold(task_id))
         events: list[Event] = []
@@ -270,6 +291,7 @@ class Crews:
         """
         for agent in [agent for agent in self.all if agent.is_in_doubt]:
             self.all.remove(agent)
+            self.kept.lose(agent, "Ctrl-C came in the midst of what it told")
             agent.close()
         if self._recall is not None:
             self._recall.cancel()
@@ -313,6 +335,7 @@ class Crews:
         for due in (self._recall, self._rest):
             if due is not None:
                 due.cancel()
+        self.kept.close()
         self._porter.dismiss()
         self._waiting.close()
 

@@ -1,6 +1,6 @@
 """What an engine and an agent tell each other: plain data, and pieces of what is too large for one message.
 
-    engine -> agent    SETUP, PROGRAM, FRAME, STOP, WITHDRAW, RENEW, DROP, LEAVE
+    engine -> agent    SETUP, PROGRAM, FRAME, STOP, WITHDRAW, RENEW, DROP, LEAVE, FREE, BRING, STORE, COPY
     agent -> engine    TOLD, PRINTED, LEFT
     both ways          pieces, FILES
 
@@ -20,7 +20,7 @@ from .channel import Message
 
 SETUP: Final = 0
 """First of all, what the workers are started with: bytes as for `wire.START`, the interpreter's flags, the folder,
-variables of the environment, and what they may take: as for `Bounds`."""
+variables of the environment, and what they may take: as for `Bounds`. Then the bytes from which a result is kept."""
 PROGRAM: Final = 1
 """Where the program looks for modules, or its arguments, have changed: the path, the folders of its interpreter, the
 arguments."""
@@ -40,6 +40,16 @@ FILES: Final = 8
 LEAVE: Final = 5
 """End, within so many seconds."""
 
+FREE: Final = 30
+"""Let go of kept results: the numbers of their memory files."""
+BRING: Final = 31
+"""Send a kept result here: the number of its memory file, and the sizes of its parts."""
+STORE: Final = 32
+"""Keep what has come in pieces: the number of the task that has made it, and that of the pieces."""
+COPY: Final = 33
+"""Get a kept result from another agent: the number of the task that has made it, the number of its memory file there,
+the sizes of its parts, and the lease that lets one in there."""
+
 TOLD: Final = 10
 """What has happened, in its order: pairs of a worker's name and its records, or of None and the agent's own."""
 PRINTED: Final = 11
@@ -54,6 +64,13 @@ DIED: Final = 22  # payload: how, process id, host, peak memory, last lines
 PROBLEM: Final = 23  # what the system has refused the agent; payload: errno, text, notes
 LOADING: Final = 24
 RAN: Final = 25  # payload: the name of the worker, which has ended
+KEPT: Final = (
+    26  # the agent keeps the result; payload: the number of its memory file, and the sizes of its parts
+)
+BROUGHT: Final = (
+    27  # payload: the number of a memory file, and that of the pieces in which all of it was sent
+)
+COPIED: Final = 28  # payload: the number of the memory file that has the copy; below 0 if there is none
 
 _PIECE: Final = Struct("!cQQ")
 _MARK: Final = b"\0"  # which no pickle begins with

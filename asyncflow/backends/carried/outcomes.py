@@ -10,7 +10,7 @@ from typing import Any, Final, TypeAlias
 
 from ..._worker import wire
 from ..._worker.parcel import unpack_outcome
-from ...backend import CANCELLED, FAILED, LOADING, RAN, STARTED, SUCCEEDED, Event, Report
+from ...backend import CANCELLED, FAILED, LOADING, LOST, RAN, STARTED, SUCCEEDED, Event, Report
 from ...errors import WorkerDied
 from ..process.handed_out import HandedOut
 from ..process.packing import HEAVY, Packed
@@ -18,8 +18,9 @@ from ..process.porter import Porter
 from ..process.results import failed, unpacked
 from . import messages
 from .agents import Agent
+from .kept import KeptResults
 
-_ENDS: Final = (SUCCEEDED, FAILED, CANCELLED)
+_ENDS: Final = (SUCCEEDED, FAILED, CANCELLED, LOST)
 Record: TypeAlias = tuple[int, int, float, float, Any]
 
 
@@ -30,14 +31,16 @@ class Outcomes:
         report: the engine's.
         calls: that agents have.
         porter: takes in what is large.
+        kept: results that agents keep.
     """
 
-    def __init__(self, report: Report, calls: HandedOut, porter: Porter) -> None:
+    def __init__(self, report: Report, calls: HandedOut, porter: Porter, kept: KeptResults) -> None:
         self._report = report
         self._calls = calls
         self._porter = porter
         self.bringing: dict[int, asyncio.Task[None]] = {}
         """What brings the files of calls that are over."""
+        self._kept = kept
 
     def take(self, agent: Agent, entries: Iterable[tuple[str | None, Iterable[Record]]]) -> None:
         """Take what an agent has told at once."""
@@ -59,6 +62,10 @@ class Outcomes:
                     if task_id in agent.given and task_id not in self._calls.told:
                         self._calls.told.add(task_id)
                         events.append((STARTED, task_id, (began + offset, worker)))
+                elif kind == messages.BROUGHT:
+                    self._kept.came(agent, *payload)
+                elif kind == messages.COPIED:
+                    self._kept.copied(agent, task_id, payload)
                 elif kind == messages.RAN:
                     worker = f"{payload} on {agent.host}"
                     events.append((RAN, task_id, (began + offset, ended + offset, worker)))
@@ -131,12 +138,20 @@ class Outcomes:
     ) -> list[Event]:
         packed = agent.take(task_id)
         if packed is None:
+            if kind == messages.KEPT:
+                self._kept.refuse(agent, payload[0])
             return []
         self._calls.over(task_id)
         told: list[Event] = []
         if ran is not None:
             told.append((RAN, task_id, ran))
             packed.function.pace.saw(ran[1] - ran[0])
+        if kind == messages.KEPT:
+            return [*told, (SUCCEEDED, task_id, self._kept.add(agent, task_id, *payload))]
+        if kind == wire.GONE:
+            number, why = payload
+            lost = next(each for each in packed.kept if each.key == number)
+            return [*told, (LOST, task_id, (lost, self._kept.why_gone(number, why)))]
         if type(payload) is tuple and kind in (wire.IN_MEMORY, wire.ERROR):
             load, size = _loader(agent, kind, packed, *payload)
             if size > HEAVY and task_id not in agent.files:

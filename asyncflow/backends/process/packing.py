@@ -10,7 +10,7 @@ import inspect
 import os
 import sys
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from itertools import count
 from operator import call
@@ -25,7 +25,7 @@ from ..._worker.by_value.pickler import Reducer, dumps
 from ..._worker.chain import PREVIOUS
 from ..._worker.exceptions import what_hinders_in
 from ..._worker.gives_resources import without_resources
-from ...backend import Work
+from ...backend import Kept, Work
 from .versions import Reloads, Version
 
 _CALL: Final = ("operator", "call")
@@ -61,9 +61,10 @@ class Function:
 class Packed:
     """One call, ready to be sent."""
 
-    __slots__ = ("file", "flags", "function", "load", "parts", "payload", "size", "work")
+    __slots__ = ("file", "flags", "function", "kept", "load", "parts", "payload", "size", "work")
 
     load: float  # seconds of work that it was counted for at an agent; no other has it
+    kept: Sequence[Kept]  # results among its arguments that agents keep, if it is flagged so
 
     def __init__(self, work: Work, function: Function, flags: int, payload: object, size: int) -> None:
         self.work = work

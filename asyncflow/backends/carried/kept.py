@@ -1,0 +1,295 @@
+"""Results that stay with the agents which have made them: where each is, how it is had, and when it is let go."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from functools import partial
+from typing import Any, Final
+
+from ..._worker import kept as there
+from ..._worker import wire
+from ...backend import Kept, Work
+from ..process.packing import HEAVY
+from ..process.porter import Porter
+from . import messages
+from .agents import Agent
+from .pieces import FileSource, MemoryFile
+
+_OPENS: Final = os.O_RDONLY | os.O_CLOEXEC
+_NOWHERE: Final = "/nowhere"
+
+
+class _Result:
+    """One kept result.
+
+    Args:
+        agent: that has made it.
+        file: number of its memory file there.
+        sizes: of its parts.
+    """
+
+    __slots__ = ("copies", "sizes", "why")
+
+    def __init__(self, agent: Agent, file: int, sizes: wire.Sizes) -> None:
+        self.copies = {agent: file}  # who has it, and by which number; the first has made it
+        self.sizes = sizes
+        self.why = ""  # it is lost, in words
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+        return sum(size for _, size in self.sizes)
+
+
+class KeptResults:
+    """What the agents of one start keep.
+
+    Args:
+        node: of this process, as agents tell theirs.
+        porter: takes in what is large.
+        freed: is called with an agent that keeps nothing any more.
+    """
+
+    def __init__(self, node: str, porter: Porter, freed: Callable[[Agent], None]) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._node = node
+        self._porter = porter
+        self._freed = freed
+        self._results: dict[int, _Result] = {}
+        self._coming: dict[tuple[Agent, int], asyncio.Future[MemoryFile | None]] = {}
+        self._copying: dict[tuple[Agent, int], list[Callable[[], None]]] = {}
+        self._let_go: deque[int] = deque()
+        self._is_told = False
+
+    def __bool__(self) -> bool:
+        """Whether there is any."""
+        return bool(self._results)
+
+    # -- what agents tell ---------------------------------------------------------------------------------
+
+    def add(self, agent: Agent, task_id: int, file: int, sizes: wire.Sizes) -> Kept:
+        """An agent keeps the result of a task."""
+        result = self._results[task_id] = _Result(agent, file, sizes)
+        agent.keeps += 1
+        return Kept(agent.host, result.size, task_id, partial(self._nobody_asks, task_id))
+
+    def refuse(self, agent: Agent, file: int) -> None:
+        """Nobody wants what an agent keeps: its task was cancelled."""
+        agent.tell(messages.FREE, [file])
+
+    def why_gone(self, task_id: int, why: str) -> str:
+        """Why a result is no more which a worker could not open.
+
+        Args:
+            task_id: of the task that had made it.
+            why: as the worker has it.
+        """
+        result = self._results.get(task_id)
+        return why if result is None else result.why or why
+
+    def came(self, agent: Agent, file: int, number: int) -> None:
+        """An agent has sent what it was asked for."""
+        memory = agent.inlet.whole(number)
+        waiting = self._coming.pop((agent, file), None)
+        if waiting is not None and not waiting.done():
+            waiting.set_result(memory)
+
+    def copied(self, agent: Agent, task_id: int, file: int) -> None:
+        """An agent has a copy; or could not get one, if it is below 0."""
+        result = self._results.get(task_id)
+        if file >= 0:
+            if result is None:
+                self.refuse(agent, file)
+            else:
+                result.copies[agent] = file
+                agent.keeps += 1
+        for done in self._copying.pop((agent, task_id), ()):
+            done()
+
+    def lose(self, agent: Agent, why: str) -> None:
+        """An agent is gone, with what it kept. Of what another has a copy nothing is lost."""
+        for result in self._results.values():
+            if result.copies.pop(agent, None) is not None and not result.copies:
+                result.why = f"agent {agent.name}: {why}"
+        for key in [key for key in self._coming if key[0] is agent]:
+            waiting = self._coming.pop(key)
+            if not waiting.done():
+                waiting.set_result(None)
+        for copying in [key for key in self._copying if key[0] is agent]:
+            del self._copying[copying]
+
+    # -- where they are -----------------------------------------------------------------------------------
+
+    def missing(self, agent: Agent, keys: Sequence[int]) -> int:
+        """Bytes that would have to be brought to an agent for a call which takes these results."""
+        results = [self._results[key] for key in keys if key in self._results]
+        return sum(each.size for each in results if not _at(each, agent.node))
+
+    def places(self, agent: Agent, kept: Sequence[Kept]) -> tuple[list[there.Place], int]:
+        """Where the workers of an agent find results, and how many bytes have to be brought there first. What is lost
+        is nowhere: the worker finds that it is not there."""
+        places: list[there.Place] = []
+        for each in kept:
+            result = self._results[_key(each)]
+            holder = _at(result, agent.node)
+            path = _NOWHERE if holder is None else _path(holder, result.copies[holder])
+            places.append((_key(each), path, result.sizes))
+        return places, self.missing(agent, self.absent(agent, kept))
+
+    def absent(self, agent: Agent, kept: Sequence[Kept]) -> list[int]:
+        """The results that are only elsewhere."""
+        keys = [_key(each) for each in kept]
+        results = [(key, self._results[key]) for key in keys if key in self._results]
+        return [key for key, result in results if result.copies and not _at(result, agent.node)]
+
+    def bring(self, agent: Agent, key: int, done: Callable[[], None]) -> None:
+        """Have a result brought to an agent.
+
+        Args:
+            agent: that is to have a copy.
+            key: of the result.
+            done: is called when it has, or the result is lost.
+        """
+        waiting = self._copying.get((agent, key))
+        if waiting is not None:
+            waiting.append(done)
+            return
+        self._copying[agent, key] = [done]
+        self._relay(agent, key)
+
+    def _relay(self, agent: Agent, key: int) -> None:
+        """Bring it through this process."""
+
+        number = 0
+
+        def sent() -> None:
+            agent.tell(messages.STORE, key, number)
+
+        def here(fetch: asyncio.Task[MemoryFile | None]) -> None:
+            nonlocal number
+            file = None if fetch.cancelled() else fetch.result()
+            if file is None:
+                self.copied(agent, key, -1)
+            else:
+                number = agent.outlet.send(FileSource(file.release(), result.sizes), sent)
+
+        result = self._results[key]
+        self._loop.create_task(self._file(result)).add_done_callback(here)
+
+    # -- to this process ----------------------------------------------------------------------------------
+
+    async def fetch(self, kept: Kept) -> object:
+        """As for `ExecutionBackend`."""
+        result = self._results.get(_key(kept))
+        if result is None:
+            raise kept.lost("the agents have ended")
+        file = await self._file(result)
+        if file is None:
+            raise kept.lost(result.why)
+        return await self._unpacked(file.release(), result.sizes)
+
+    async def _file(self, result: _Result) -> MemoryFile | None:
+        """Its memory file, or a copy that was sent; None if it is lost."""
+        holder = _at(result, self._node)
+        if holder is not None:
+            with suppress(OSError):
+                return MemoryFile(os.open(_path(holder, result.copies[holder]), _OPENS))
+        while result.copies:
+            holder, file = next(iter(result.copies.items()))
+            waiting = self._coming.get((holder, file))
+            if waiting is None:
+                waiting = self._coming[holder, file] = self._loop.create_future()
+                holder.tell(messages.BRING, file, result.sizes)
+            memory = await asyncio.shield(waiting)
+            if memory is not None:
+                return MemoryFile(memory.duplicate())  # another may want it, too
+        return None
+
+    async def _unpacked(self, file: int, sizes: wire.Sizes) -> object:
+        load = partial(wire.unpack_memory, file, sizes, is_shared=True)
+        if sum(size for way, size in sizes if way) <= HEAVY:  # what is mapped is not copied
+            return load()
+        future: asyncio.Future[object] = self._loop.create_future()
+        self._porter.carry(partial(_load, load, future))
+        return await future
+
+    # -- the end ------------------------------------------------------------------------------------------
+
+    def _nobody_asks(self, task_id: int) -> None:
+        """On any thread, and in the middle of anything, when the collector says so."""
+        self._let_go.append(task_id)
+        if not self._is_told:
+            self._is_told = True
+            with suppress(RuntimeError):  # the loop is closed, and the agents are gone
+                self._loop.call_soon_threadsafe(self._free)
+
+    def _free(self) -> None:
+        self._is_told = False
+        files: dict[Agent, list[int]] = {}
+        while self._let_go:
+            result = self._results.pop(self._let_go.popleft(), None)
+            if result is not None:
+                for agent, file in result.copies.items():
+                    agent.keeps -= 1
+                    files.setdefault(agent, []).append(file)
+        for agent, numbers in files.items():
+            agent.tell(messages.FREE, numbers)
+            if not agent.keeps:
+                self._freed(agent)
+
+    def close(self) -> None:
+        """All agents are gone."""
+        for waiting in self._coming.values():
+            waiting.cancel()
+        self._coming.clear()
+        self._copying.clear()
+
+
+def among(work: Work) -> list[int]:
+    """The kept results among the arguments of work, as far as they are easily seen: in none or in one container."""
+    keys: list[int] = []
+    for each in (*work.args, *work.kwargs.values()):
+        inner: Iterable[object] = ()
+        if type(each) in (list, tuple, set):
+            inner = each  # type: ignore[assignment]
+        elif isinstance(each, dict):
+            inner = each.values()
+        keys += [one.key for one in (each, *inner) if type(one) is Kept]  # type: ignore[misc]
+    return keys
+
+
+def _at(result: _Result, node: str) -> Agent | None:
+    """An agent of a node that has a result."""
+    return next((agent for agent in result.copies if agent.node == node), None)
+
+
+def _path(agent: Agent, file: int) -> str:
+    return f"/proc/{agent.pid}/fd/{file}"
+
+
+def _key(kept: Kept) -> int:
+    assert isinstance(kept.key, int)
+    return kept.key
+
+
+def _load(load: Callable[[], Any], future: asyncio.Future[object]) -> None:
+    """On the porter's thread."""
+    try:
+        value = load()
+    except BaseException as error:
+        _settle(future, asyncio.Future.set_exception, error)
+    else:
+        _settle(future, asyncio.Future.set_result, value)
+
+
+def _settle(future: asyncio.Future[object], how: Callable[[Any, Any], None], what: object) -> None:
+    def settle() -> None:
+        if not future.done():
+            how(future, what)
+
+    with suppress(RuntimeError):  # the loop is closed
+        future.get_loop().call_soon_threadsafe(settle)

@@ -1,0 +1,206 @@
+"""Results that stay with the agents which have made them."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import pickle
+import signal
+from typing import Any
+
+import pytest
+
+from asyncflow import ResultLost, UpstreamFailed, WorkflowEngine
+from asyncflow.backends.carried import CarriedBackend
+
+MANY = 3 << 20
+
+
+class Rows:
+    """What is sent without a copy, as an array is."""
+
+    def __init__(self, data: Any) -> None:
+        self.data = data
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        return Rows, (pickle.PickleBuffer(self.data),)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Rows) and bytes(self.data) == bytes(other.data)
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+def make(byte: int, size: int = MANY) -> Rows:
+    return Rows(bytearray([byte]) * size)
+
+
+def first(rows: Rows) -> int:
+    data = memoryview(rows.data)
+    return int(data[0])
+
+
+def firsts(many: list[Rows]) -> list[int]:
+    return [first(rows) for rows in many]
+
+
+def changed(rows: Rows) -> int:
+    data = memoryview(rows.data)
+    data[0] += 1
+    return int(data[0])
+
+
+def handed_on(rows: Rows) -> Rows:
+    return rows
+
+
+def files_of_agents(backend: CarriedBackend) -> int:
+    """How many memory files the agents hold that are none of their workers' pages."""
+    assert backend._crews is not None
+    pids = [agent.pid for agent in backend._crews.all]
+    names = []
+    for pid in pids:
+        folder = f"/proc/{pid}/fd"
+        for number in os.listdir(folder):
+            try:
+                names.append(os.readlink(f"{folder}/{number}"))
+            except OSError:  # it was closed meanwhile
+                continue
+    return sum(name.startswith("/memfd:asyncflow (") for name in names)
+
+
+async def until(condition: Any) -> None:
+    async with asyncio.timeout(20):
+        while not condition():
+            await asyncio.sleep(0.01)
+
+
+async def test_dependents_of_one_machine_share_a_result_and_change_it_for_themselves_alone() -> None:
+    backend = CarriedBackend(agents=2, workers=1)
+    async with WorkflowEngine(backend) as engine:
+        rows = engine.submit(make, 7)
+        await engine.settled(rows)
+        assert "its result is kept on" in rows.explain()
+        told = [engine.submit(changed, rows) for _ in range(4)]
+        assert await asyncio.gather(*told) == [8, 8, 8, 8]
+        assert await engine.submit(first, rows) == 7
+        assert await rows == make(7)
+
+
+async def test_a_result_is_handed_on_from_task_to_task_and_inside_of_containers() -> None:
+    async with WorkflowEngine(CarriedBackend(agents=2, workers=1)) as engine:
+        rows = [engine.submit(make, byte) for byte in range(5)]
+        again = [engine.submit(handed_on, each) for each in rows]
+        assert await engine.submit(firsts, [*rows, *again]) == [0, 1, 2, 3, 4, 0, 1, 2, 3, 4]
+        long = engine.submit(bytes, MANY)
+        await engine.settled(long)
+        assert await engine.submit(len, long) == MANY
+        assert await long == bytes(MANY)
+
+
+async def test_a_hundred_kept_results_come_to_one_task() -> None:
+    async with WorkflowEngine(CarriedBackend(agents=1, workers=2)) as engine:
+        small = engine.function_task(make, keep=True)
+        rows = [small(byte, 10) for byte in range(100)]
+        assert await engine.submit(firsts, rows) == [*range(100)]
+
+
+@pytest.mark.parametrize(
+    ("keep", "size", "is_kept"), [(True, 1, True), (False, MANY, False), (None, 1, False)]
+)
+async def test_what_a_task_says_goes_before_the_size(keep: bool | None, size: int, is_kept: bool) -> None:
+    async with WorkflowEngine(CarriedBackend(agents=1, workers=1)) as engine:
+        task = engine.function_task(make, keep=keep)
+        plain = engine.function_task(pow, keep=keep)
+        rows, number = task(3, size), plain(2, 5)
+        assert await engine.submit(first, rows) == 3
+        assert await engine.submit(pow, number, 2) == 1024
+        report = {each.id: each for each in engine.report().tasks}
+        assert bool(report[rows.id].kept_on) == bool(report[number.id].kept_on and is_kept) == is_kept
+        assert (await rows, await number) == (make(3, size), 32)
+
+
+async def test_a_backend_keeps_from_the_size_on_that_it_was_given() -> None:
+    async with WorkflowEngine(CarriedBackend(agents=1, workers=1, keep_from=None)) as engine:
+        rows = engine.submit(make, 1)
+        assert await engine.submit(first, rows) == 1
+        assert engine.report().tasks[0].kept_on == ""
+    async with WorkflowEngine(CarriedBackend(agents=1, workers=1, keep_from=40_000)) as engine:
+        rows = engine.submit(make, 1, 50_000)
+        assert await engine.submit(first, rows) == 1
+        assert engine.report().tasks[0].bytes_kept >= 50_000
+
+
+async def test_it_is_freed_with_the_last_future_and_not_before() -> None:
+    backend = CarriedBackend(agents=1, workers=1)
+    async with WorkflowEngine(backend) as engine:
+        assert await engine.submit(first, make(1, 10)) == 1
+        before = files_of_agents(backend)
+        rows = [engine.submit(make, byte) for byte in range(4)]
+        await asyncio.gather(*map(engine.settled, rows))
+        assert files_of_agents(backend) == before + 4
+        del rows[1:]
+        gc.collect()
+        await until(lambda: files_of_agents(backend) == before + 1)
+        assert await engine.submit(first, rows[0]) == 0
+        del rows
+        await until(lambda: files_of_agents(backend) == before)
+
+
+async def test_a_worker_that_dies_takes_no_result_with_it() -> None:
+    async with WorkflowEngine(CarriedBackend(agents=1, workers=1)) as engine:
+        rows, worker = engine.submit(make, 9), engine.submit(os.getpid)
+        await engine.settled(rows)
+        os.kill(await worker, signal.SIGKILL)
+        assert await engine.submit(first, rows) == 9
+        assert await rows == make(9)
+
+
+async def test_a_result_is_lost_with_its_agent_and_the_error_names_both() -> None:
+    backend = CarriedBackend(agents=1, workers=1)
+    async with WorkflowEngine(backend) as engine:
+        rows = engine.submit(make, 9)
+        await engine.settled(rows)
+        assert backend._crews is not None
+        (agent,) = backend._crews.all
+        os.kill(agent.pid, signal.SIGKILL)
+        await until(lambda: agent not in backend._crews.all)  # type: ignore[union-attr]
+        with pytest.raises(
+            ResultLost, match=rf"result of 'make' \(#1\), kept on {agent.host}, is lost: agent local-1"
+        ):
+            await rows
+        with pytest.raises(UpstreamFailed, match=r"'first' .* did not run: 'make' \(#1\)"):
+            await engine.submit(first, rows)
+
+
+async def test_cancelled_and_failing_tasks_leave_nothing_behind() -> None:
+    backend = CarriedBackend(agents=1, workers=1)
+    async with WorkflowEngine(backend) as engine:
+        assert await engine.submit(first, make(1, 10)) == 1
+        before = files_of_agents(backend)
+        rows = engine.submit(make, 9)
+        failing = engine.submit(pow, engine.submit(make, 8), 2)
+        rows.cancel()
+        with pytest.raises(TypeError):
+            await failing
+        await engine.settled(rows)
+        del rows, failing
+        gc.collect()
+        assert await engine.submit(first, make(1, 10)) == 1
+        await until(lambda: files_of_agents(backend) == before)
+
+
+async def test_what_is_awaited_takes_no_more_memory_than_it_has() -> None:
+    async with WorkflowEngine(CarriedBackend(agents=1, workers=1)) as engine:
+        rows = engine.submit(make, 1, 64 << 20)
+        await engine.settled(rows)
+        before = _bytes_here()
+        value = await rows
+        assert _bytes_here() - before < 20 << 20  # it is mapped, and was not looked at
+        assert first(value) == 1
+
+
+def _bytes_here() -> int:
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * 4096
