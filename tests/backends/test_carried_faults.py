@@ -18,7 +18,9 @@ from pathlib import Path
 import pytest
 
 from asyncflow import VersionMismatch, WorkerDied, WorkflowEngine
+from asyncflow.backend import WAITS
 from asyncflow.backends.carried import CarriedBackend, Lease
+from asyncflow.backends.carried.patience import Patience
 from asyncflow.testing import Door, Gate
 
 
@@ -300,3 +302,43 @@ async def test_agents_on_other_addresses_than_this_machines_own_are_encrypted_wi
     ) as engine:
         assert await engine.submit(add, 1, 2) == 3
         assert Lease.read(file).certificate is None
+
+
+# -- agents that do not come ------------------------------------------------------------------------------
+
+
+async def test_work_that_waits_for_agents_says_how_to_start_some_and_warns_of_it_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("asyncflow.backends.carried.backend.LONG", 0.1)
+    file = tmp_path / "run.lease"
+    told = f"no agent has come; start some:  python -m asyncflow.agent --lease {file}"
+    async with WorkflowEngine(CarriedBackend(agents=0, lease_file=file)) as engine:
+        sums = [engine.submit(add, n, 1) for n in range(2)]
+        await lease_in(file)
+        while not caplog.records:
+            await asyncio.sleep(0.01)
+        assert [record.getMessage() for record in caplog.records] == [f"2 tasks wait for slots: {told}"]
+        assert told in sums[0].explain()
+        agent = started("--lease", str(file), "--workers", "1")
+        assert await asyncio.gather(*sums) == [1, 2]
+    assert await ended(agent) == (0, "")
+    assert len(caplog.records) == 1
+
+
+@pytest.mark.fake_clock
+async def test_it_is_told_that_work_waits_only_when_it_has_waited_long() -> None:
+    told: list[object] = []
+    patience = Patience(told.extend, 30)
+    patience.look(waits=True)
+    await asyncio.sleep(29)
+    patience.look(waits=True)  # the same wait
+    assert told == []
+    await asyncio.sleep(2)
+    assert told == [(WAITS, 0, None)]
+    patience.look(waits=True)
+    await asyncio.sleep(29)
+    patience.look(waits=False)  # somebody has come
+    await asyncio.sleep(29)
+    assert len(told) == 1
+    patience.end()

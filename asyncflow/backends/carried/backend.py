@@ -26,6 +26,7 @@ from .engine_files import OfNode
 from .handshake import Hello
 from .lease import Lease
 from .listener import Listener
+from .patience import LONG, Patience
 from .started import StartedAgents
 from .tcp import Pulse
 from .tls import TLS
@@ -130,6 +131,8 @@ class CarriedBackend(ExecutionBackend):
         self._lease: Lease | None = None
         self._setup: tuple[object, ...] = ()
         self._asked = 0
+        self._absence: str | None = None  # what is said when there is no agent
+        self._patience: Patience | None = None
         self._hooks: set[asyncio.Task[None]] = set()
 
     @property
@@ -153,6 +156,11 @@ class CarriedBackend(ExecutionBackend):
             started.start("started", self._each or 0, command)
             await asyncio.sleep(0)  # others have their turn
         started.ask(self._asked)
+        self._absence = "none of its agents is up yet"
+        if not self._agents and not self._commands:
+            file = "FILE" if self._lease_file is None else self._lease_file
+            self._absence = f"no agent has come; start some:  python -m asyncflow.agent --lease {file}"
+        self._changed()
 
     def ask(self, agents: int) -> None:
         """So many agents could be of use now. Called when that changes.
@@ -224,6 +232,7 @@ class CarriedBackend(ExecutionBackend):
             self._bounds,
             self._keep_from,
         )
+        self._patience = Patience(report, LONG)
         self._crews = Crews(
             report,
             write_here,
@@ -304,6 +313,10 @@ class CarriedBackend(ExecutionBackend):
         there = sum(agent.workers for agent in crews.all)
         if there:
             self.workers = there
+        if self._absence is not None:
+            self.waits = None if crews.all else self._absence
+        if self._patience is not None:
+            self._patience.look(waits=bool(crews.chains) and not crews.all)
         each = self._each or 1
         asked = -(-crews.chains // each)
         if asked != self._asked:
@@ -338,6 +351,8 @@ class CarriedBackend(ExecutionBackend):
         if self._opening is not None:
             self._opening.cancel()
             await asyncio.wait([self._opening])
+        if self._patience is not None:
+            self._patience.end()
         await crews.leave(grace)
         if self._hooks:
             await asyncio.wait(self._hooks)
@@ -360,6 +375,8 @@ class CarriedBackend(ExecutionBackend):
             if self._opening is not None and not self._opening.get_loop().is_closed():
                 self._opening.cancel()
             crews.abandon()
+            if self._patience is not None:
+                self._patience.end()
             if self._listener is not None:
                 self._listener.abandon()
             if self._started is not None:
