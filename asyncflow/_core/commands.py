@@ -17,6 +17,19 @@ class CommandOutcome:
     stderr: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class CommandDone:
+    """What comes back of a command that has run elsewhere, if it has not failed.
+
+    Args:
+        value: of its task.
+        outcome: what else is known of it.
+    """
+
+    value: object
+    outcome: CommandOutcome
+
+
 def script_of(argv: list[str | bytes], options: CommandOptions, cwd: bytes) -> bytes:
     """A shell script with which a person can run a command again. The values of its variables are left out: they may
     be secrets."""

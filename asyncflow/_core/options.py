@@ -245,7 +245,6 @@ class BlockOptions(TaskOptions):
 class CommandOptions(TaskOptions):
     """The options of an executable task: how its commands are run, too."""
 
-    backend: None = barred("commands run on this machine, in slots of their own")
     keep: None = barred("commands run on this machine, where their output is at hand")
     env: Mapping[str, str] | None = option(check.variables)
     clean_env: bool = option(check.flag, False)
@@ -315,7 +314,7 @@ def check_service(name: str, options: TaskOptions) -> None:
                     f"{name!r}: {each}= is for services:  executable_task(service=True, {each}=...)"
                 )
         return
-    for each in sorted(ServiceOptions.barred_names() - {"backend"}):
+    for each in sorted(ServiceOptions.barred_names()):
         if each in options.given:
             try:
                 ServiceOptions().changed(**{each: options.given[each]})
@@ -435,6 +434,9 @@ class FunctionKeywords(TaskKeywords[R], BlockKeywords, Generic[R], total=False):
 class CommandKeywords(ValueKeywords[R], Generic[R], total=False):
     """The options of an executable task, as keywords, but for those that decide on the type of its value."""
 
+    backend: str | None
+    """The name of a backend that carries files, on whose machines the commands run; on this machine, in slots of their
+    own, if not given."""
     env: Mapping[str, object] | None
     """Variables, added to the parent's environment."""
     clean_env: bool | None

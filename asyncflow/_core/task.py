@@ -39,6 +39,7 @@ class Definition:
     __slots__ = (
         "_staged",
         "body",
+        "body_is_coroutine",
         "deadline",
         "ends_plainly",
         "fn",
@@ -78,6 +79,7 @@ class Definition:
         self.options: Any = options  # of the class that goes with the kind
         self.name = name or options.name or name_of_function(fn)
         self.is_coroutine = is_coroutine
+        self.body_is_coroutine = is_coroutine  # what a backend calls
         self.returns = returns  # the class of its value, where the function does not say it
         # The rest follows from these, and is asked for at each call.
         self.is_block = kind in BODIES
@@ -325,7 +327,7 @@ class Task:
     @property
     def is_coroutine(self) -> bool:
         """Whether the function is an ``async def``."""
-        return self.site.definition.is_coroutine
+        return self.site.definition.body_is_coroutine
 
     @property
     def carried(self) -> CarriedFiles | None:

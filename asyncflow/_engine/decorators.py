@@ -15,8 +15,8 @@ from typing import Any
 from .._core.options import BlockOptions, CommandOptions, ServiceOptions, TaskOptions, check_service
 from .._core.probes import RunningService
 from .._core.task import Definition
-from .._worker.gives_resources import with_resources
 from .base import EngineBase
+from .bodies import give_body
 from .class_methods import note_class_body
 from .executable_task import ExecutableTask
 from .function_task import FunctionTask
@@ -162,11 +162,22 @@ def definition_of(
     except ValueError as error:
         error.args = (f"{name!r}: {error}",)
         raise
-    body = with_resources(fn)
-    if body is not fn:
-        definition.body, definition.resources = body, body.needs
+    give_body(definition)
+    if definition.resources:
         _refuse_later(definition)
+    if definition.is_command and options.backend is not None and not engine._settings.dry_run:
+        _refuse_here(engine, definition)
     return definition
+
+
+def _refuse_here(engine: EngineBase, definition: Definition) -> None:
+    """Refuse that a command is to run on a backend that does not carry its files."""
+    name = definition.options.backend
+    if not engine._backends[name].carries_files:
+        raise TypeError(
+            f"{definition.name!r}: backend={name!r} does not run commands: these run on this machine, in slots of "
+            "their own, or on a backend that carries their files elsewhere.\n  Leave backend= away"
+        )
 
 
 def _without_backend(engine: EngineBase, options: TaskOptions, name: str) -> TaskOptions:

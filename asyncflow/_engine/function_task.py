@@ -20,8 +20,8 @@ from .._runtime.future import TaskFuture
 from .._runtime.inputs import KINDS
 from .._tracebacks import trim
 from .._worker.far import FarTask
-from .._worker.gives_resources import with_resources
 from .._worker.held_up import HELD_UP
+from .bodies import give_body
 from .option_names import shows_options
 from .tasks_engine import TasksEngine
 from .typed_calls import TypedCalls
@@ -65,7 +65,8 @@ class FunctionTask(TypedCalls[P, Fn, R]):
         )
         bare = self._parameters.without_futures(definition.fn)
         if bare is not definition.fn:
-            definition.fn, definition.body = bare, with_resources(bare)
+            definition.fn = bare
+            give_body(definition)
         self._leading: tuple[object, ...] = ()  # the instance, of a method
         self._after: tuple[object, ...] = ()
         self._run: Home | None = None  # the run that the lane belongs to

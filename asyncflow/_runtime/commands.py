@@ -102,6 +102,15 @@ class Commands(Local):
             self._report([(SUCCEEDED, task.id, value)])
         self.waiting.pop(task.id, None)
 
+    async def run(self, task: Task) -> str | bytes | Path:
+        """Run the command of a task to its end, and give its value.
+
+        Raises:
+            CommandFailed: it has failed.
+            OSError: it could not be started.
+        """
+        return await self._run(task)
+
     async def serve(self, task: Task, up: Callable[[object], None]) -> None:
         """Run a command that is to go on until it is cancelled.
 
@@ -148,7 +157,7 @@ class Commands(Local):
         if files.sandbox is None:
             files.sandbox = self._sandboxes.make(task)
         given = task.fn(*task.args, **task.kwargs)
-        if task.is_coroutine:
+        if task.definition.is_coroutine:
             given = await given
         argv = argv_of(given, options, task.name)
         outcome = task.outcome = CommandOutcome(given if isinstance(given, str) else argv)

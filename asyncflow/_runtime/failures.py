@@ -8,12 +8,13 @@ from time import perf_counter
 from typing import Final
 
 from .._causes import Cause, brief, end_told
+from .._core.commands import CommandOutcome
 from .._core.scheduler import Scheduler
 from .._core.states import CANCELLING, NOW, READY, RUNNING, SUBMITTED
 from .._core.task import Task
 from .._files.sandboxes import Sandboxes
 from .._record.record import Record
-from ..errors import Skip, TaskSkipped
+from ..errors import CommandFailed, Skip, TaskSkipped
 from . import inputs
 from .attempts import Attempts
 from .failure import as_failure, final_failure, note
@@ -53,6 +54,8 @@ class Failures:
         if task.story & NOW == CANCELLING:
             self._scheduler.stopped(task, True)
             return
+        if task.outcome is None and isinstance(error, CommandFailed) and task.definition.is_command:
+            task.outcome = CommandOutcome(error.command, error.returncode, error.stderr)  # it ran elsewhere
         if isinstance(error, (Skip, TaskSkipped)) and self.late(task) is None:
             because = (error._cause,) if isinstance(error, TaskSkipped) else ()
             self._scheduler.skipped(task, str(error.reason), because)

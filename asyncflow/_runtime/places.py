@@ -74,6 +74,7 @@ class Places:
         limits: Mapping[str, Limit] | None,
     ) -> None:
         self._backends = backends
+        self._runs_commands = runs_commands
         self._default = next(iter(backends))
         self._named = {name: _lane(name, backend) for name, backend in backends.items()}
         self._loop = Lane("the event loop", max_coroutines, "max_coroutines", links=max_coroutines is None)
@@ -142,12 +143,12 @@ class Places:
             return self.blocks
         if definition.is_service:
             return self._services
-        if definition.is_command:
+        if definition.is_command and (definition.options.backend is None or not self._runs_commands):
             return self._commands
         name = definition.options.backend or self._default
         backend = self._backends[name]
         named = definition.options.backend is not None and backend.takes_coroutines
-        if definition.is_coroutine and not (backend.runs_coroutines or named):
+        if definition.is_coroutine and not definition.is_command and not (backend.runs_coroutines or named):
             return self._loop
         if definition.resources and not backend.keeps_event_loop:
             _refuse_later(definition, name)

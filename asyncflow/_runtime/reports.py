@@ -10,6 +10,7 @@ from itertools import islice, repeat
 from time import perf_counter
 from typing import Any, Final
 
+from .._core.commands import CommandDone
 from .._core.scheduler import Scheduler
 from .._core.states import CANCELLING, HANDED, NOW, SUBMITTED
 from .._core.task import Task
@@ -243,6 +244,8 @@ class Reports:
         elif type(value) in NO_VALUES and type(value) is not Kept:
             self._failures.failed(task, unfit(task, value))
         else:
+            if type(value) is CommandDone:
+                task.outcome, value = value.outcome, value.value
             if task.files is None:
                 self._timeouts.disarm(task)
                 if self.record is not None and task.failed_attempts:

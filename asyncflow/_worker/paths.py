@@ -12,44 +12,56 @@ from typing import Final
 SANDBOXES: Final = "ASYNCFLOW_SANDBOXES"
 """The environment variable with the directory in which there is a link to the sandbox of each task, by its number."""
 
+GRACE: Final = "ASYNCFLOW_COMMAND_GRACE"
+"""The environment variable with the seconds that a command has to end which is told to."""
+HOME: Final = "home"
+"""The ending of a link beside that: where the sandbox is for the engine."""
+
 _latest: list[tuple[str, str]] = []  # the sandbox of the task that runs, here and for the engine
 
 
-def sandbox_here(task_id: int, home: str) -> str:
-    """The sandbox of a task that runs in this process.
+def sandbox_here(task_id: int) -> tuple[str, str]:
+    """The sandbox of a task that runs in this process: here, and for the engine.
 
     Args:
         task_id: number of the task.
-        home: where the sandbox is for the engine.
 
     Raises:
         FileNotFoundError: nobody has made it here.
     """
-    links = os.environ.get(SANDBOXES)
-    if links is None:  # this is the engine's own machine
-        return home
+    link = os.path.join(os.environ.get(SANDBOXES, ""), str(task_id))
     try:
-        here = os.readlink(os.path.join(links, str(task_id)))
+        here, home = os.readlink(link), os.readlink(f"{link}.{HOME}")
     except OSError as error:
-        raise FileNotFoundError(
-            error.errno, f"the files of task #{task_id} are not on this machine", home
-        ) from None
+        told = f"the files of task #{task_id} are not on this machine"
+        raise FileNotFoundError(error.errno, told, link) from None
     if not _latest:
         from .by_value.kinds import OTHERS  # few tasks have files
 
         OTHERS[PosixPath] = _going_home
     _latest[:] = [(here, home)]
-    return here
+    return here, home
 
 
 def path_here(task_id: int, home: str, name: str) -> Path:
-    """The path of a file in the sandbox of a task; as `sandbox_here`."""
-    return Path(sandbox_here(task_id, home), name)
+    """The path of a file in the sandbox of a task that runs in this process.
+
+    Args:
+        task_id: number of the task.
+        home: where the sandbox is for the engine.
+        name: of the file in it.
+
+    Raises:
+        FileNotFoundError: nobody has made the sandbox here.
+    """
+    if SANDBOXES not in os.environ:  # this is the engine's own machine
+        return Path(home, name)
+    return Path(sandbox_here(task_id)[0], name)
 
 
 def _going_home(path: object) -> object:
     text = str(path)
     for here, home in _latest:
-        if text == here or text.startswith(f"{here}/"):
+        if text == here or text.startswith((f"{here}/", f"{here}.")):  # what is beside it, too
             return Path, (home + text[len(here) :],)
     return NotImplemented

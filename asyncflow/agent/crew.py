@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from .._turns import Due
 from .._worker import wire
-from .._worker.paths import SANDBOXES
+from .._worker.paths import GRACE, SANDBOXES
 from ..backends.carried import messages
 from ..backends.carried.channel import Channel, Message
 from ..backends.carried.node_files import NodeFiles
@@ -21,6 +21,7 @@ from .program import ProgramElsewhere
 from .told import Told, packed_results
 
 ENDED: Final = "the engine has ended it"
+_OF_GRACE: Final = 0.7  # of what a task has to stop, a command has; then its process can still tell
 _LOOK: Final = 0.02  # seconds after which it is told what runs
 
 
@@ -84,6 +85,7 @@ class Crew:
         keep_from: int | None,
     ) -> None:
         own = {**variables, **self._variables, SANDBOXES: str(self._files.links)}
+        own[GRACE] = str(_OF_GRACE * bounds[-1])
         self._program = ProgramElsewhere(own, start_with, flags, folder)
         self._kept.keep_from = keep_from
         results = packed_results(self._told, self._outlet, self._kept)

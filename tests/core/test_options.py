@@ -46,7 +46,6 @@ def test_what_is_left_open_stays_as_it_is(left_open: dict[str, Any]) -> None:
         (BlockOptions, {"backend": "cpu"}, "the body of a block runs on the event loop"),
         (BlockOptions, {"example": None}, "the body of a block runs also in a dry run"),
         (BlockOptions, {"expected": 3}, "a block takes as long as what is inside"),
-        (CommandOptions, {"backend": "cpu"}, "commands run on this machine"),
     ],
 )
 def test_what_a_kind_of_tasks_cannot_be_given_is_refused_with_the_reason(

@@ -194,8 +194,8 @@ async def test_a_command_takes_memory_for_what_it_wrote_and_no_more(engine: Work
         tracemalloc.stop()
 
 
-async def test_a_backend_cannot_be_chosen(engine: WorkflowEngine) -> None:
-    with pytest.raises(TypeError, match="'run': backend='thread': commands run on this machine"):
+async def test_a_backend_that_carries_no_files_cannot_be_chosen(engine: WorkflowEngine) -> None:
+    with pytest.raises(TypeError, match="'run': backend='thread' does not run commands: these run on this"):
         engine.executable_task(lambda: "true", name="run").with_options(backend="thread")
 
 

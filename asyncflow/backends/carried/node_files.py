@@ -27,6 +27,7 @@ from ..._files.entries import Give, all_below, copied_from_source, entries_of, p
 from ..._files.implicit import stamp_of
 from ..._files.made import made, place
 from ..._files.owners import is_run_of
+from ..._worker.paths import HOME
 from ...errors import StagingError
 from .node_folder import NodeFolder, sweep
 from .transfers import KINDS, Send, Transfers
@@ -136,7 +137,7 @@ class NodeFiles:
                 if files.unknown:
                     files = files.with_digests(await self._digests(task_id))
                 sandbox = await self._brought(task_id, files)
-            await aside(self._link, task_id, sandbox)
+            await aside(self._link, task_id, sandbox, files.sandbox)
         except (OSError, ValueError, LookupError, Unwanted) as error:
             if isinstance(error, (StagingError, ConnectionError)):
                 raise
@@ -258,12 +259,12 @@ class NodeFiles:
         needed.update(*self._preparing.values(), *(each.offered for each in self._prepared.values()))
         return await aside(self._store.free, size, needed) > 0
 
-    def _link(self, task_id: int, sandbox: Path) -> None:
-        link = self.links / str(task_id)
+    def _link(self, task_id: int, sandbox: Path, home: str) -> None:
         new = self.links / f".{task_id}"
-        new.unlink(missing_ok=True)
-        os.symlink(sandbox, new)
-        os.replace(new, link)
+        for target, name in ((home, f"{task_id}.{HOME}"), (sandbox, str(task_id))):
+            new.unlink(missing_ok=True)
+            os.symlink(target, new)
+            os.replace(new, self.links / name)
 
     # -- after it -------------------------------------------------------------------------------------------
 
@@ -331,6 +332,7 @@ class NodeFiles:
             link = self.links / str(task_id)
             if os.readlink(link) == str(prepared.sandbox):
                 link.unlink()
+                link.with_name(f"{link.name}.{HOME}").unlink()
         if not prepared.is_shared:
             remove(prepared.sandbox)
             for ending in prepared.files.also:
