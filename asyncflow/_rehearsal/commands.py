@@ -57,7 +57,9 @@ def ask(task: Task) -> Failed | None:
 
 @runs_task
 def _called(task: Task, args: Any, kwargs: Any) -> object:
-    given = task.fn(*args, **kwargs)
+    definition = task.definition
+    fn = task.fn if definition.options.backend is None else definition.fn  # not what runs it elsewhere
+    given = fn(*args, **kwargs)
     if not inspect.iscoroutine(given):
         return given
     try:

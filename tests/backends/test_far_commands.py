@@ -15,6 +15,7 @@ from asyncflow import (
     InputFile,
     OutputFile,
     TaskTimeout,
+    WiringError,
     WorkflowEngine,
     sh,
 )
@@ -177,3 +178,15 @@ async def test_what_a_command_there_cannot_have_is_refused_in_words(engine: Work
         engine.executable_task(lambda: "cat", backend="far", stdin=Path("/etc/hosts"))
     with pytest.raises(TypeError, match="backend='far': a service runs beside the engine"):
         engine.executable_task(lambda: "cat", backend="far", service=True)
+
+
+async def test_a_plan_knows_the_command_that_is_to_run_there(tmp_path: Path) -> None:
+    engine = WorkflowEngine(backends={"thread": "thread", "far": CarriedBackend(agents=1)})  # type: ignore[arg-type]
+
+    @engine.executable_task(backend="far")
+    def broken(out: Path) -> str:
+        return ""
+
+    plan = await engine.plan(lambda: broken(OutputFile("out")))
+    with pytest.raises(WiringError, match="there is no command in it"):
+        plan.check()
