@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Iterable
 from contextlib import suppress
 from contextvars import copy_context
@@ -23,6 +24,7 @@ Errors = Literal["raise", "collect"]
 _ERRORS: Final = ("raise", "collect")
 _TOLD: Final = 100  # errors that are kept
 _REHEARSED: Final = 3  # items of a stream in a plan
+_AHEAD: Final = 64  # values that a generator may be ahead of its reader
 _AT_ONCE: Final = 64  # items that are taken before the event loop has its turn
 
 
@@ -78,12 +80,13 @@ class ItemOutcome(Generic[R]):
 
 
 class _Item:
-    __slots__ = ("future", "item", "key")
+    __slots__ = ("future", "item", "key", "outlet")
 
-    def __init__(self, item: object, key: object) -> None:
+    def __init__(self, item: object) -> None:
         self.item = item
-        self.key = key
+        self.key: object = None
         self.future: TaskFuture[Any] | BaseException | None = None
+        self.outlet: Outlet | None = None  # of its values, if there may be many
 
 
 class Stream(AsyncIterable[R]):
@@ -95,7 +98,7 @@ class Stream(AsyncIterable[R]):
 
     def __init__(
         self,
-        call: Callable[[Any], TaskFuture[R]],
+        call: Callable[..., TaskFuture[Any]],
         name: str,
         source: Iterable[Any] | AsyncIterable[Any],
         *,
@@ -103,6 +106,7 @@ class Stream(AsyncIterable[R]):
         ordered: bool,
         errors: str,
         key: Callable[[Any], object] | None,
+        generate: Callable[[Any, Outlet], TaskFuture[Any]] | None = None,
     ) -> None:
         if errors not in _ERRORS:
             raise ValueError(f"stream(errors={errors!r}): one of {_ERRORS} is needed")
@@ -111,6 +115,8 @@ class Stream(AsyncIterable[R]):
         if key is not None and not callable(key):
             raise TypeError(f"stream(key={key!r}): a function is needed that makes a key of an item")
         self._call = call
+        self._generate = generate
+        self._made: deque[_Item] = deque()  # without order: an item for each value that could be given
         self._name = name
         self._source = Source(source)
         self._key = key
@@ -147,6 +153,11 @@ class Stream(AsyncIterable[R]):
 
         Nothing is raised for an item; an error of the source is raised at the end.
         """
+        if self._generate is not None:
+            raise TypeError(
+                f"{self._name!r} makes many values of an item, which come as they are made.\n"
+                "  Read them with async for; errors='collect' has the others go on when an item fails"
+            )
         return self._outcomes()
 
     async def __aenter__(self) -> Self:
@@ -171,10 +182,17 @@ class Stream(AsyncIterable[R]):
         errors: list[BaseException] = []
         try:
             while (item := await self._next()) is not None:
+                if item.outlet is not None and item.outlet.has_values:
+                    value: R = item.outlet.take()
+                    del item
+                    yield value
+                    continue
                 error = _error_of(item)
                 if error is None:
+                    if item.outlet is not None:
+                        continue  # all that it made was given
                     assert isinstance(item.future, TaskFuture)
-                    value: R = item.future.result()
+                    value = item.future.result()
                     del item  # the result is the consumer's alone while it works on it
                     yield value
                 elif not isinstance(error, TaskSkipped):
@@ -206,7 +224,7 @@ class Stream(AsyncIterable[R]):
             await self._leave()
 
     async def _next(self) -> _Item | None:
-        """The next item that is over; None at the end.
+        """The next item that is over, or that has made a value; None at the end.
 
         Raises:
             Exception: the source has failed, and all that it gave before was given.
@@ -214,20 +232,31 @@ class Stream(AsyncIterable[R]):
         window = self._window
         if not self._began:
             self._begin()
-        while (number := window.give()) is None:
+        while (due := self._due()) is None:
             if window.is_done:
                 if self._problem is not None:
                     raise self._problem
                 return None
             if self._fill():
                 await asyncio.sleep(0)
-            elif not window.ready and not window.is_done:
+            elif not window.ready and not self._made and not window.is_done:
                 news = self._news = asyncio.get_running_loop().create_future()
                 await news
         self._fill()  # while the consumer works on this one, others are under way
         if self._has_room is not None and window.room() >= self._least_room:
             _set(self._has_room)
-        return self._items.pop(number)
+        return due
+
+    def _due(self) -> _Item | None:
+        """What there is to give now. What an item has made comes before its end."""
+        if self._generate is not None:
+            if self._made:
+                return self._made.popleft()
+            head = self._items.get(self._window.given + 1) if self._window.ordered else None
+            if head is not None and head.outlet is not None and head.outlet.has_values:
+                return head
+        number = self._window.give()
+        return None if number is None else self._items.pop(number)
 
     def _begin(self) -> None:
         if self._was_read:
@@ -294,11 +323,15 @@ class Stream(AsyncIterable[R]):
 
     def _take(self, given: Any) -> None:
         number = self._window.take()
-        item = self._items[number] = _Item(given, None)
+        item = self._items[number] = _Item(given)
         try:
             if self._key is not None:
                 item.key = self._key(given)
-            future = item.future = self._call(given)
+            if self._generate is None:
+                future = item.future = self._call(given)
+            else:
+                item.outlet = Outlet(partial(self._has_made, item))
+                future = item.future = self._generate(given, item.outlet)
         except Exception as error:  # of this item alone
             item.future = error
             self._window.end(number)
@@ -312,6 +345,11 @@ class Stream(AsyncIterable[R]):
 
     def _ended(self, number: int, future: object) -> None:
         self._window.end(number)
+        self._tell()
+
+    def _has_made(self, item: _Item) -> None:
+        if not self._window.ordered:
+            self._made.append(item)
         self._tell()
 
     def _tell(self) -> None:
@@ -335,6 +373,44 @@ class Stream(AsyncIterable[R]):
         for future in futures:
             await future._run.stopping.settled(future)
         await self._source.close()
+
+
+class Outlet:
+    """Takes the values that a generator makes of one item, as far as there is room for them.
+
+    Args:
+        made: is called for each value.
+    """
+
+    def __init__(self, made: Callable[[], None]) -> None:
+        self._values: deque[Any] = deque()
+        self._made = made
+        self._has_room: asyncio.Future[None] | None = None
+
+    @property
+    def has_values(self) -> bool:
+        """Whether there are values to take."""
+        return bool(self._values)
+
+    async def put(self, value: object) -> None:
+        """Add a value, when there is room for it."""
+        await self.room()
+        self._values.append(value)
+        self._made()
+
+    async def room(self) -> int:
+        """Wait until there is room for values, and tell for how many."""
+        while len(self._values) >= _AHEAD:
+            self._has_room = asyncio.get_running_loop().create_future()
+            await self._has_room
+        return _AHEAD - len(self._values)
+
+    def take(self) -> Any:
+        """The first value."""
+        value = self._values.popleft()
+        if self._has_room is not None and len(self._values) <= _AHEAD // 2:
+            _set(self._has_room)
+        return value
 
 
 _NO_CONTEXT: Final = copy_context()

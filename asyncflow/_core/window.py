@@ -17,7 +17,7 @@ class Window:
         ordered: whether items are given in the order in which they were taken, or as they are over.
     """
 
-    __slots__ = ("_head", "_ordered", "_over", "_ready", "given", "is_closed", "size", "taken")
+    __slots__ = ("_head", "_over", "_ready", "given", "is_closed", "ordered", "size", "taken")
 
     def __init__(self, size: int, *, ordered: bool) -> None:
         self.size = size
@@ -25,7 +25,7 @@ class Window:
         self.given = 0
         self.is_closed = False
         """Whether no more items are taken: the source has ended, or the consumer has left."""
-        self._ordered = ordered
+        self.ordered = ordered
         self._ready: deque[int] = deque()  # over and not given, in the order in which they will be
         self._over: set[int] = set()  # over, behind one that is not
         self._head = 1  # of an ordered window: the first that is not over
@@ -61,7 +61,7 @@ class Window:
 
     def end(self, number: int) -> None:
         """An item is over."""
-        if not self._ordered:
+        if not self.ordered:
             self._ready.append(number)
             return
         self._over.add(number)

@@ -17,6 +17,7 @@ from .._core.probes import RunningService
 from .._runtime.future import TaskFuture
 from .executable_task import ExecutableTask
 from .function_task import FunctionTask
+from .generator_task import GeneratorTask
 from .service_task import ServiceTask
 
 P = ParamSpec("P")
@@ -27,6 +28,13 @@ T = TypeVar("T")
 class FunctionTaskDecorator(Protocol):
     """``@engine.function_task``, bare or with options."""
 
+    @overload
+    def __call__(  # type: ignore[overload-overlap]
+        self,
+        fn: Callable[P, Iterator[R]] | Callable[P, AsyncIterator[R]],
+        /,
+        **options: Unpack[TaskKeywords[object]],
+    ) -> GeneratorTask[P, R]: ...
     @overload
     def __call__(
         self, fn: Callable[P, Coroutine[object, object, R]], /, **options: Unpack[TaskKeywords[object]]
@@ -42,6 +50,20 @@ class FunctionTaskDecorator(Protocol):
 class BlockDecorator(Protocol):
     """``@engine.block``, bare or with options. Futures that a block returns, alone or in a list, are resolved."""
 
+    @overload
+    def __call__(  # type: ignore[overload-overlap]
+        self,
+        fn: Callable[P, Iterator[TaskFuture[R]]] | Callable[P, AsyncIterator[TaskFuture[R]]],
+        /,
+        **options: Unpack[BlockKeywords],
+    ) -> GeneratorTask[P, R]: ...
+    @overload
+    def __call__(  # type: ignore[overload-overlap]
+        self,
+        fn: Callable[P, Iterator[R]] | Callable[P, AsyncIterator[R]],
+        /,
+        **options: Unpack[BlockKeywords],
+    ) -> GeneratorTask[P, R]: ...
     @overload
     def __call__(
         self, fn: Callable[P, Coroutine[object, object, TaskFuture[R]]], /, **options: Unpack[BlockKeywords]

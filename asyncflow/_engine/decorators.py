@@ -20,6 +20,7 @@ from .bodies import give_body
 from .class_methods import note_class_body
 from .executable_task import ExecutableTask
 from .function_task import FunctionTask
+from .generator_task import GeneratorTask
 from .option_names import shows_options
 from .options import asked_for, check_function, is_coroutine_function, name_of
 from .service_task import ServiceTask
@@ -111,6 +112,8 @@ def _decorated(
         )  # no function of ours, which would be in tracebacks
     check_function(decorator, fn)
     note_class_body(fn)
+    if made is FunctionTask and (inspect.isgeneratorfunction(fn) or inspect.isasyncgenfunction(fn)):
+        made = GeneratorTask
     return made(engine, engine._definition(fn, kind, defaults, options))
 
 

@@ -290,7 +290,7 @@ class FunctionTask(TypedCalls[P, Fn, R]):
             key=key,
         )
 
-    def _call_of_an_item(self, code: CodeType, at: int) -> Callable[[object], TaskFuture[Any]]:
+    def _call_of_an_item(self, code: CodeType, at: int) -> Callable[..., TaskFuture[Any]]:
         """What calls the task for an item, on behalf of the line that asks for the stream. Of a block, what was begun
         is finished before more is begun."""
         call: Any = self
@@ -298,8 +298,8 @@ class FunctionTask(TypedCalls[P, Fn, R]):
         if is_block:
             self._engine._put_in_order()
 
-        def called(item: object) -> TaskFuture[Any]:
-            future: TaskFuture[Any] = made_at(code, at, call(item))
+        def called(*args: object, **kwargs: object) -> TaskFuture[Any]:
+            future: TaskFuture[Any] = made_at(code, at, call(*args, **kwargs))
             if is_block:
                 future.rank = of_an_item(future, future.rank)
             return future

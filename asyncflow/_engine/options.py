@@ -145,7 +145,7 @@ def check_function(decorator: str, fn: object) -> None:
                 "it is ready, and cleans up after that.\n"
                 "  What only has to be done once is a function_task."
             )
-    elif yields:
+    elif yields and decorator == "executable_task":
         raise TypeError(
             f"@engine.{decorator} got {name_of(fn)!r}, which yields: it would run only where it is read.\n"
             "  Return a list instead; what is to go on beside the tasks that use it is an @engine.service."

@@ -11,11 +11,14 @@ from .._core.task import Definition
 if TYPE_CHECKING:
     from .._rehearsal import Rehearsal
     from .._runtime.home import Home
+    from ..backend import ExecutionBackend
 
 
 class TasksEngine(Protocol):
     """What a task needs of a `WorkflowEngine`, its engine."""
 
+    @property
+    def _backends(self) -> Mapping[str, ExecutionBackend]: ...
     @property
     def _run(self) -> Home | None: ...
     def _rehearsal(self) -> Rehearsal | None: ...

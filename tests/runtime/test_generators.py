@@ -1,0 +1,210 @@
+"""Generator functions as tasks and blocks: their values come as they are made, and one that waits holds no worker."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import threading
+from collections.abc import AsyncIterator, Iterator
+from functools import partial
+from typing import Any
+
+import pytest
+
+from asyncflow import TaskFuture, WorkflowEngine
+from asyncflow.streams import Stream
+
+BACKENDS = ["thread", "sequential"]
+
+
+def rows(n: int) -> Iterator[int]:
+    yield from range(n)
+
+
+def twice(x: int) -> int:
+    return 2 * x
+
+
+async def read(stream: Stream[Any]) -> list[Any]:
+    return [value async for value in stream]
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("n", [0, 1, 63, 64, 65, 500])
+async def test_a_call_gives_what_the_function_yields(backend: str, n: int) -> None:
+    async with WorkflowEngine(backend, workers=1) as engine:
+        task = engine.function_task(rows)
+        assert await read(task(n)) == [*range(n)]
+        assert await read(task(engine.submit(twice, n))) == [*range(2 * n)]
+
+
+async def test_an_async_generator_is_a_block_with_many_outputs() -> None:
+    engine = WorkflowEngine()
+    step = engine.function_task(twice)
+
+    @engine.block
+    async def pages(n: int) -> AsyncIterator[int]:
+        for x in range(n):
+            yield await step(x)
+
+    @engine.block
+    def wired(n: int) -> Iterator[TaskFuture[int]]:
+        for x in range(n):
+            yield step(x)
+
+    async with engine:
+        assert await read(pages(4)) == await read(wired(4)) == [0, 2, 4, 6]
+        for block in (pages, wired):
+            assert await read(block.stream([1, 2, 3], ordered=True)) == [0, 0, 2, 0, 2, 4]
+            assert sorted(await read(block.stream([1, 2, 3], window=2))) == [0, 0, 0, 2, 2, 4]
+        owners = {row.block for row in engine.report().tasks if row.name == "twice"}
+        assert None not in owners
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+async def test_a_generator_is_a_source_though_there_is_one_worker(backend: str) -> None:
+    async with WorkflowEngine(backend, workers=1) as engine:
+        task, generate = engine.function_task(twice), engine.function_task(rows)
+        assert sorted(await read(task.stream(generate(500), window=5))) == [2 * x for x in range(500)]
+        nested = engine.function_task(rows).stream(generate(20), window=3)
+        assert len(await read(nested)) == sum(range(20))
+
+
+async def test_a_generator_is_no_further_ahead_than_there_is_room() -> None:
+    made = 0
+
+    def count() -> Iterator[int]:
+        nonlocal made
+        while True:
+            made += 1
+            yield made
+
+    async with WorkflowEngine() as engine:
+        async with engine.function_task(count)() as values:
+            async for value in values:
+                assert made - value <= 64
+                if value == 1000:
+                    break
+        assert made <= 1065
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+async def test_after_a_break_the_generator_is_closed(backend: str) -> None:
+    closed = threading.Event()
+
+    def endless() -> Iterator[int]:
+        try:
+            yield from itertools.count()
+        finally:
+            closed.set()
+
+    async with WorkflowEngine(backend) as engine:
+        async with engine.function_task(endless)() as values:
+            async for value in values:
+                if value > 200:
+                    break
+        assert closed.is_set()
+
+
+async def test_a_generator_in_the_midst_of_its_work_is_closed_when_that_is_over() -> None:
+    begun, opened, closed = threading.Event(), threading.Event(), threading.Event()
+
+    def slow() -> Iterator[int]:
+        try:
+            yield 1
+            begun.set()
+            opened.wait(60)
+            yield 2
+        finally:
+            closed.set()
+
+    async with WorkflowEngine() as engine:
+        stream = engine.function_task(slow)()
+        reading = asyncio.create_task(read(stream))
+        await asyncio.to_thread(begun.wait, 60)
+        reading.cancel()
+        opened.set()
+        with pytest.raises(asyncio.CancelledError):
+            await reading
+        assert closed.is_set()
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+async def test_what_was_made_is_given_before_the_error(backend: str) -> None:
+    def bad(n: int) -> Iterator[int]:
+        yield from range(n)
+        raise ValueError("no more")
+
+    async with WorkflowEngine(backend) as engine:
+        task = engine.function_task(bad)
+        for n in (0, 3, 100):
+            got = []
+            with pytest.raises(ValueError, match="no more"):
+                async for value in task(n):
+                    got.append(value)
+            assert got == [*range(n)]
+        with pytest.raises(ExceptionGroup, match="3 of 3 items of 'bad' have failed"):
+            await read(task.stream([1, 2, 3], errors="collect"))
+
+
+async def test_a_backend_that_cannot_keep_a_generator_says_so_at_the_call() -> None:
+    async with WorkflowEngine("process") as engine:
+        task = engine.function_task(rows)
+        with pytest.raises(
+            TypeError, match=r"'rows' is a generator function, which backend 'process' cannot run"
+        ):
+            task(3)
+        with pytest.raises(TypeError, match="backend='thread'"):
+            task.stream([3])
+
+
+async def test_arguments_that_do_not_fit_are_told_at_the_call() -> None:
+    async with WorkflowEngine() as engine:
+        task: Any = engine.function_task(rows)
+        with pytest.raises(TypeError, match=r"rows\(\) missing a required argument: 'n'"):
+            task()
+
+
+async def test_outcomes_are_refused_for_what_makes_many_values_of_an_item() -> None:
+    task = WorkflowEngine().function_task(rows)
+    with pytest.raises(TypeError, match="'rows' makes many values of an item"):
+        task(3).outcomes()
+
+
+async def test_methods_and_options_are_as_for_other_tasks() -> None:
+    engine = WorkflowEngine(backends={"a": "thread", "b": "process"})
+
+    class Box:
+        def __init__(self, n: int) -> None:
+            self.n = n
+
+        @engine.function_task
+        def items(self, by: int) -> Iterator[int]:
+            for x in range(self.n):
+                yield x * by
+
+    async with engine:
+        box = Box(3)
+        assert await read(box.items(10)) == [0, 10, 20]
+        elsewhere: Any = engine.function_task(rows).with_options(backend="b")
+        with pytest.raises(TypeError, match="backend 'process' cannot run"):
+            elsewhere(1)
+        assert await read(engine.function_task(partial(rows, 2))()) == [0, 1]
+        assert repr(elsewhere) == "<generator function rows>"
+        assert elsewhere.fn is rows
+
+
+async def test_a_dry_run_and_a_plan_have_values_stand_in_for_those_of_a_generator() -> None:
+    engine = WorkflowEngine()
+    generate, step = engine.function_task(rows), engine.function_task(twice)
+
+    @engine.block
+    async def total() -> int:
+        return sum(await read(step.stream(generate(10))))
+
+    plan = await engine.plan(total)
+    plan.check()
+    names = [task.name for task in plan.tasks]
+    assert names.count("twice") == 3 and names.count("rows") >= 3
+    async with WorkflowEngine(dry_run=True) as dry:
+        assert len(await read(dry.function_task(rows)(10))) == 3
