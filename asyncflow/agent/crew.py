@@ -133,7 +133,6 @@ class Crew:
     def _withdraw(self, most: int) -> None:
         assert self._pool is not None
         self._pool.withdraw(most)
-        self._told.add(None, [(messages.RETURNED, 0, 0.0, 0.0, [])])  # that is all for now
 
     def _renew(self) -> None:
         """The program has loaded modules again, which the workers have imported."""

@@ -37,6 +37,7 @@ class Watched(CarriedBackend):
         super().__init__(agents, workers=workers)
         self.there: dict[str, Agent] = {}
         self.somebody = asyncio.Event()  # is there
+        self.one_left = asyncio.Event()
 
     def joined(self, agent: Agent) -> None:
         self.there[agent.name] = agent
@@ -44,6 +45,7 @@ class Watched(CarriedBackend):
 
     def left(self, agent: Agent) -> None:
         del self.there[agent.name]
+        self.one_left.set()
         if not self.there:
             self.somebody.clear()
 
@@ -97,6 +99,32 @@ async def test_of_a_chain_on_a_lost_agent_the_head_fails_and_the_links_with_it()
             await asyncio.wait([head, link, last])
             assert died(head) is not None
             assert [type(each.exception()).__name__ for each in (link, last)] == ["UpstreamFailed"] * 2
+
+
+def through_and_note(door: Door, path: str) -> int:
+    door.pass_through()
+    return note(path, 1)
+
+
+def note_after(path: str, before: int) -> int:
+    return note(path, before + 1)
+
+
+async def test_what_follows_a_task_that_is_retried_after_a_loss_runs_once(tmp_path: Path) -> None:
+    backend, path = Watched(agents=1), tmp_path / "begun"
+    path.touch()
+    with Gate() as gate:
+        async with WorkflowEngine(backend) as engine:
+            head = engine.function_task(through_and_note, retries=1)(gate.door, str(path))
+            link = engine.submit(note_after, str(path), head)
+            last = engine.submit(note_after, str(path), link)
+            await gate.reached(1)
+            [agent] = backend.there.values()
+            os.kill(agent.pid, signal.SIGKILL)
+            await backend.one_left.wait()
+            gate.open(2)
+            assert await last == 3
+            assert noted(path) == {1: 1, 2: 1, 3: 1}
 
 
 async def test_a_large_call_that_is_not_there_yet_when_its_agent_is_lost_is_done_elsewhere() -> None:

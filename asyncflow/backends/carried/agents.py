@@ -84,7 +84,7 @@ class Agent:
         self.keeps = 0
         self.known: dict[int, Function] = {}  # that it was sent
         self.inlet, self.outlet = Inlet(), Outlet(channel)
-        self.is_asked = False  # to give something back, and has not answered yet
+        self.is_asked = False  # to give something back, and nothing has come from it or went to it since
         self.idle_since = 0.0
         self.is_leaving = False
         self.is_in_doubt = False  # Ctrl-C came in the midst of what it has told
@@ -115,6 +115,7 @@ class Agent:
 
     def send(self, frame: list[Packed]) -> None:
         """Give it calls."""
+        self.is_asked = False
         self._tell_program()
         definitions: dict[int, object] = {}
         calls: list[Call] = []
@@ -255,6 +256,7 @@ class Agent:
         """Remove a call from those that it has."""
         packed = self.given.pop(task_id, None)
         if packed is not None:
+            self.is_asked = False
             self._tails.discard(task_id)
             self.load = self.load - packed.load if self.given else 0.0
         return packed

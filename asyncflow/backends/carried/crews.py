@@ -235,27 +235,30 @@ class Crews:
         self.kept.lose(agent, why)
         for task_id in list(agent.given):
             self._calls.begin_again(agent, agent.withhold(task_id))
+        where = f"agent {agent.name} on {agent.host}"
         events: list[Event] = []
-        came: set[int] = set()
+        back: list[Event] = []
+        came: set[int] = (
+            set()
+        )  # links of what is lost, too: nothing with retries has any, so that they never run
         for task_id, packed in agent.given.items():
-            stopping = task_id in self._calls.stopping
-            self._calls.over(task_id)
             work = packed.work
             if work.link is not None:
                 came.add(work.link.id)
             if task_id in came:
-                events.insert(0, (RETURNED, task_id, None))  # as what it follows is not over, it will not run
-            elif stopping:
+                back.append((RETURNED, task_id, None))
+            elif task_id in self._calls.stopping:
                 events.append((CANCELLED, task_id, None))
             else:
-                where = f"agent {agent.name} on {agent.host}"
-                events.append((FAILED, task_id, WorkerDied(task_id, work.name, why, 0, where, 0, "", True)))
+                died = WorkerDied(task_id, work.name, why, 0, where, 0, "", True)
+                events.append((FAILED, task_id, died))
+            self._calls.over(task_id)
             packed.drop()
         agent.given.clear()
         agent.files.lost(why)
         agent.close()
         if events:
-            self._report(events)
+            self._report(back + events)
         self._gone.set()
         if agent.is_leaving:
             self._released(agent)

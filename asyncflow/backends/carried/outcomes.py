@@ -54,7 +54,6 @@ class Outcomes:
                         events.append((RAN, task_id, (began + offset, ended + offset, worker)))
                         events.append((SUCCEEDED, task_id, payload))
                 elif kind == messages.RETURNED:
-                    agent.is_asked = agent.is_asked and bool(task_id)
                     self._calls.begin_again(agent, payload)
                 elif kind == messages.LOADING:
                     events.append((LOADING, task_id, began + offset))
