@@ -577,7 +577,7 @@ class WorkflowEngine(EngineBase):
         if not self._settings.report_limit:
             raise ValueError("report(): with report_limit=0 nothing is recorded")
         teller = self._teller(self._run, "report()")
-        return Report(History() if teller is None else teller.history())
+        return Report(History() if teller is None else teller.snapshot())
 
     def explain(self) -> str:
         """What holds up the run, in a few lines: what tasks wait for and behind which most of them do, what runs

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from .._causes import spelled
 from .._checks import findings_of
+from .._record.from_logs import history_of
 from .._rehearsal import DryRun, Rehearsal, dropped_coroutines
 from .._runtime import lifecycle
 from .._runtime.future import TaskFuture
@@ -92,7 +93,7 @@ async def plan_so_far(engine: EngineBase) -> Plan:
             "engine.plan() without a target tells what was called, and with report_limit=0 nothing is recorded.\n"
             "  Say what is to be planned:  await engine.plan(pipeline, ...)"
         )
-    return of_history.planned(run.teller.history())
+    return of_history.planned(history_of(run.teller.snapshot()))
 
 
 def _checked_together(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterable
 from math import isnan
 
@@ -163,10 +164,10 @@ class _Reader:
         # A clock that was put back makes a run begin after its first call: no time is before the run's beginning.
         zero = min(self._began or first, first)
         self._make_ready()
+        self._columns.count_from(zero)
         return self._columns.history(
             kept,
-            self._rows,
-            zero,
+            array("I", self._rows),
             lambda task_id: True,
             began=zero,
             now=max(0.0, self._last - zero),

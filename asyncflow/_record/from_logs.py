@@ -1,202 +1,174 @@
-"""Makes a history of a record: a row for each task, worked out from the logs. Pure; to be asked for, not on the way."""
+"""Makes a history of a snapshot: a row for each task, worked out from the logs. Pure; to be asked for, not on the way.
+
+The logs mostly go through tasks as these were called, one after another, so that they are read by thousands.
+"""
 
 from __future__ import annotations
 
 from array import array
+from bisect import bisect_left
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from math import isnan
-from operator import itemgetter
-from typing import Final, TypeVar
+from operator import itemgetter, le
+from typing import TypeVar
 
-from .._core.states import NOW, SUCCEEDED
-from .._core.task import Task
-from .aliases import Aliases
+from .._core.states import SUCCEEDED
+from .edges import add_edges
 from .history import NOT_YET, Ending, History, Try
-from .history_columns import HistoryColumns
-from .record import Record
-from .segment import LOOP, PAUSE, Segment
+from .history_columns import HistoryColumns, since
+from .lazy import shifted
+from .placed import Placed, spread
+from .segment import LOOP, Segment
+from .snapshot import Snapshot
 
 T = TypeVar("T")
 
 
-def history_of(
-    record: Record,
-    now: float,
-    live: Mapping[int, Task],
-    left_behind: Iterable[int] = (),
-    *,
-    run: str = "",
-    began: float = 0.0,
-    is_over: bool = False,
-    workers: Mapping[str, int | None] | None = None,
-    dry_run: bool = False,
-) -> History:
+def history_of(snapshot: Snapshot) -> History:
     """All that is known of a run.
 
     Args:
-        record: of the run.
-        now: the time, by the record's clock.
-        live: tasks that are not over.
-        left_behind: numbers of those whose work still went on when the run ended.
-        run: identifies the run among others.
-        began: when it began, in seconds since the epoch.
-        is_over: whether it has ended.
-        workers: how many tasks can run at once, by place.
-        dry_run: whether nothing is run.
+        snapshot: of it.
     """
-    record.settle()
-    logs = _Logs(record, now, live)
-    logs.read(left_behind)
-    columns, kept, first = logs.columns, logs.kept, logs.first
+    logs = _Logs(snapshot)
+    logs.read()
+    columns, kept, numbers = logs.columns, logs.kept, logs.numbers
     return columns.history(
         kept,
-        [row + first for row in kept],
-        record.began,
-        logs.is_staged,
-        run=run,
-        began=began,
-        now=now - record.began,
-        is_over=is_over,
-        planning=record.planning,
-        workers=dict(workers or {}),
-        names=tuple(record.names),
-        dropped=record.dropped,
-        earlier=record.totals(live),
-        dry_run=dry_run,
+        numbers if len(kept) == len(numbers) else array("I", [numbers[row] for row in kept]),
+        snapshot.staged.__contains__,
+        now=snapshot.now - snapshot.began,
+        names=snapshot.names,
+        earlier=snapshot.earlier.totals(snapshot.segments),
+        **snapshot.known,
     )
 
 
 class _Logs:
-    """The logs of a record, read into columns; a row for each number that a call was given."""
+    """The logs of a run, read into columns; a row for each number that a call was given."""
 
-    def __init__(self, record: Record, now: float, live: Mapping[int, Task]) -> None:
-        self._record = record
-        self._now = now
-        self._live = live
-        self.first = record.segments[0].first
-        self.columns = HistoryColumns(max(record.last, max(live, default=0)) - self.first + 1)
-        gone = {task_id - self.first for each in record.segments for task_id in (*each.voids, *each.aliases)}
+    def __init__(self, snapshot: Snapshot) -> None:
+        self._snapshot = snapshot
+        self._zero = snapshot.began
+        self._segments = snapshot.segments
+        self.first = first = self._segments[0].first
+        last = max(snapshot.last, max(snapshot.live, default=0))
+        self.numbers = array("I", range(first, last + 1))
+        self.columns = HistoryColumns(len(self.numbers), self._zero)
+        gone = {task_id - first for each in self._segments for task_id in (*each.voids, *each.aliases)}
         rows = range(self.columns.size)
         self.kept: Sequence[int] = [row for row in rows if row not in gone] if gone else rows
         """The rows of real tasks."""
 
-    def read(self, left_behind: Iterable[int]) -> None:
+    def read(self) -> None:
         """Fill in the columns."""
-        segments = self._record.segments
-        for segment in segments:
-            self._calls(segment)
+        segments = self._segments
+        following = [*(segment.first for segment in segments[1:]), self.first + self.columns.size]
+        for segment, end in zip(segments, following, strict=True):
+            self._calls(segment, end)
         for segment in segments:
             self._handed_over(segment)
             self._ran(segment)
             self._on_the_loop(segment)
         for segment in segments:
+            self._bad(segment)
             self._few(segment)
-        for segment in segments:
-            for task_id, since, until in segment.admitted:
-                if task_id >= self.first:
-                    self.columns.held.setdefault(task_id, []).append((since, until))
-            for task_id, at, how in segment.services:
-                if task_id >= self.first:
-                    self.columns.services[task_id] = at, how
         if any(segment.tried for segment in segments):
             self._attempts(segments)
-        self._alive(left_behind)
-        self._dependencies(segments)
-
-    def is_staged(self, task_id: int) -> bool:
-        """Whether the files of a task are there that was not handed over."""
-        task = self._live.get(task_id)
-        return task is not None and task.lane.leads_to is None
+        self._alive()
+        add_edges(self.columns, segments, self.numbers, self.kept)
 
     # -- what the logs say --------------------------------------------------------------------------------
 
-    def _calls(self, segment: Segment) -> None:
-        columns, first = self.columns, self.first
+    def _calls(self, segment: Segment, following: int) -> None:
+        columns = self.columns
+        turns = segment.turn_id[: bisect_left(segment.turn_id, following)]
+        if not turns:
+            return
+        begin = turns[0]
+        ends = [*(each - begin for each in turns[1:]), following - begin]
+        rows = slice(begin - self.first, following - self.first)
         numbers = [columns.number_of(site) for site in segment.sites]
-        ends = [*segment.turn_id[1:], self._end_of(segment)]
-        turns = zip(
-            segment.turn_id, ends, segment.turn_site, segment.turn_block, segment.turn_at, strict=False
-        )
-        for number, following, site, block, at in turns:
-            begin, end = number - first, min(following - first, columns.size)
-            if end == begin + 1:
-                columns.site[begin], columns.block[begin], columns.called[begin] = numbers[site], block, at
-            elif end > begin:
-                columns.site[begin:end] = array("I", [numbers[site]]) * (end - begin)
-                columns.block[begin:end] = array("I", [block]) * (end - begin)
-                columns.called[begin:end] = array("d", [at]) * (end - begin)
-
-    def _end_of(self, segment: Segment) -> int:
-        segments = self._record.segments
-        at = segments.index(segment)
-        return segments[at + 1].first if at + 1 < len(segments) else self.first + self.columns.size
+        many = len(turns)
+        sites = array("I", [numbers[site] for site in segment.turn_site[:many]])
+        columns.site[rows] = spread(sites, ends)
+        columns.block[rows] = spread(segment.turn_block[:many], ends)
+        columns.called[rows] = spread(shifted(segment.turn_at[:many], self._zero), ends)
 
     def _handed_over(self, segment: Segment) -> None:
-        first, submitted, attempts = self.first, self.columns.submitted, self.columns.attempts
-        begin = 0
-        for end, at in zip(segment.batch_end, segment.batch_at, strict=True):
-            for task_id in segment.submitted[begin:end]:
-                if task_id >= first:
-                    submitted[task_id - first] = at
-                    attempts[task_id - first] += 1
-            begin = end
+        columns, first = self.columns, self.first
+        placed = Placed(segment.submitted, self.numbers)
+        placed.put(columns.submitted, spread(shifted(segment.batch_at, self._zero), segment.batch_end))
+        placed.count(columns.attempts)
         for task_id, _ in segment.returned:
             if task_id >= first:
-                self.columns.given_back(task_id - first)
+                columns.given_back(task_id - first)
 
     def _ran(self, segment: Segment) -> None:
-        first, begin, columns = self.first, 0, self.columns
-        started, finished, over = columns.started, columns.finished, columns.over
-        marks = [*zip(segment.taken_end, segment.taken_at, strict=True), (len(segment.ran_id), self._now)]
-        for end, at in marks:
-            for index in range(begin, end):
-                row = segment.ran_id[index] - first
-                if row >= 0:
-                    started[row] = segment.ran_began[index]
-                    ended = finished[row] = segment.ran_ended[index]
-                    columns.worker[row] = segment.ran_worker[index]
-                    over[row] = max(at, ended)
-                    columns.state[row] = SUCCEEDED
-            begin = end
+        heard, zero = spread(segment.taken_at, segment.taken_end), self._zero
+        if all(map(le, segment.ran_ended, heard)):
+            over = spread(shifted(segment.taken_at, zero), segment.taken_end)
+        else:
+            over = shifted(map(max, segment.ran_ended, heard), zero)
+        placed = Placed(segment.ran_id, self.numbers)
+        placed.put(self.columns.started, segment.ran_began)
+        placed.put(self.columns.finished, segment.ran_ended)
+        placed.put(self.columns.over, over)
+        placed.put(self.columns.worker, segment.ran_worker)
+        placed.put_all(self.columns.state, SUCCEEDED)
 
     def _on_the_loop(self, segment: Segment) -> None:
-        first, before, columns = self.first, 0.0, self.columns
-        for task_id, at in zip(segment.loop_id, segment.loop_at, strict=True):
-            row = task_id - first
-            if task_id != PAUSE and row >= 0:
-                columns.started[row] = before
-                columns.finished[row] = columns.over[row] = at
-                columns.worker[row] = LOOP
-                columns.state[row] = SUCCEEDED
-            before = at
+        """Each began when the one before it was over."""
+        ats = segment.loop_at
+        placed = Placed(segment.loop_id[1:], self.numbers)
+        placed.put(self.columns.started, ats[:-1])
+        placed.put(self.columns.finished, ats[1:])
+        placed.put(self.columns.over, shifted(ats[1:], self._zero))
+        placed.put_all(self.columns.worker, LOOP)
+        placed.put_all(self.columns.state, SUCCEEDED)
+
+    def _bad(self, segment: Segment) -> None:
+        """Those that gave no value, and before them those that were over late."""
+        columns, zero, whys = self.columns, self._zero, list(segment.whys)
+        placed = Placed(segment.late_id, self.numbers)
+        placed.put(columns.over, shifted(segment.late_at, zero))
+        placed.put_all(columns.state, SUCCEEDED)
+        placed = Placed(segment.bad_id, self.numbers)
+        ats = placed.of(shifted(segment.bad_at, zero))
+        for place, row in enumerate(placed.rows(self.first)):
+            ended = columns.finished[row] - zero
+            columns.over[row] = ended if ended > ats[place] else ats[place]
+        placed.put(columns.state, segment.bad_state)
+        known: dict[tuple[int, int], Ending] = {}
+        roots, reasons = placed.of(segment.bad_root), placed.of(segment.bad_why)
+        for task_id, root, reason in zip(placed.ids, roots, reasons, strict=True):
+            ending = known.get((root, reason))
+            if ending is None:
+                told = whys[reason]
+                ending = known[root, reason] = Ending(told.error, (root, *told.roots)) if root else told
+            columns.endings[task_id] = ending
 
     def _few(self, segment: Segment) -> None:
-        first, columns = self.first, self.columns
-        for task_id, at in zip(segment.late_id, segment.late_at, strict=True):
-            if task_id >= first:
-                columns.over[task_id - first] = at
-                columns.state[task_id - first] = SUCCEEDED
-        whys = list(segment.whys)
-        ends = segment.bad_id, segment.bad_state, segment.bad_at, segment.bad_root, segment.bad_why
-        for task_id, state, at, root, why in zip(*ends, strict=True):
-            row = task_id - first
-            if row >= 0:
-                ended = columns.finished[row]
-                columns.over[row] = at if isnan(ended) else max(at, ended)
-                columns.state[row] = state
-                roots = (root, *whys[why].roots) if root else ()
-                columns.endings[task_id] = Ending(whys[why].error, roots) if roots else whys[why]
+        first, columns, zero = self.first, self.columns, self._zero
         for task_id, at, size in segment.staged:
             if task_id >= first:
-                columns.brought(task_id - first, at, size)
+                columns.brought(task_id - first, at - zero, size)
         for task_id, size in segment.published:
             if task_id >= first:
                 columns.published(task_id - first, size)
-        columns.loading.update(each for each in segment.loading if each[0] >= first)
+        for task_id, begun in segment.loading:
+            if task_id >= first:
+                columns.loading[task_id] = begun - zero
+        for task_id, begun, until in segment.admitted:
+            if task_id >= first:
+                columns.held.setdefault(task_id, []).append((begun - zero, until - zero))
+        for task_id, at, how in segment.services:
+            if task_id >= first:
+                columns.services[task_id] = at - zero, how
         columns.kept.update((each[0], each[1:]) for each in segment.kept if each[0] >= first)
 
-    def _attempts(self, segments: list[Segment]) -> None:
+    def _attempts(self, segments: Sequence[Segment]) -> None:
         """Attempts that others have followed: each is what ran after the one before it, and before it had failed."""
         wanted = {each[0] for segment in segments for each in segment.tried if each[0] >= self.first}
         handed: dict[int, deque[float]] = {task_id: deque() for task_id in wanted}
@@ -205,7 +177,7 @@ class _Logs:
             _gather(segment, handed, runs)
         for task_id, known in runs.items():  # of two logs
             runs[task_id] = deque(sorted(known))
-        names = self._record.names
+        names = self._snapshot.names
         for segment in segments:
             for task_id, ended, error, delay in segment.tried:
                 if task_id not in wanted:
@@ -214,44 +186,30 @@ class _Logs:
                 ran = _last_before(runs[task_id], ended, itemgetter(0))
                 began, finished, worker = (None, None, "") if ran is None else (*ran[:2], names[ran[2]])
                 failed = Try(submitted, began, finished, worker, ended, error, delay)
-                self.columns.attempt_failed(task_id - self.first, task_id, failed)
+                self.columns.attempt_failed(task_id - self.first, task_id, since(self._zero, failed))
         columns = self.columns
         for task_id, left in runs.items():
             if left:  # the last attempt, which is followed by no other
                 row = task_id - self.first
                 columns.started[row], columns.finished[row], columns.worker[row] = left[-1]
 
-    def _alive(self, left_behind: Iterable[int]) -> None:
+    def _alive(self) -> None:
         """What the logs cannot know yet."""
-        first, columns = self.first, self.columns
-        for task_id, task in self._live.items():
+        first, columns, snapshot = self.first, self.columns, self._snapshot
+        for task_id, begun in snapshot.held.items():
             if task_id >= first:
-                if task.wants is not None and task.held_since is not None:
-                    columns.held.setdefault(task_id, []).append((task.held_since, self._now))
-                columns.state[task_id - first] = task.story & NOW
-                columns.over[task_id - first] = NOT_YET
-        for task_id in left_behind:
+                columns.held.setdefault(task_id, []).append((begun - self._zero, snapshot.now - self._zero))
+        placed = Placed(snapshot.live, self.numbers)
+        placed.put(columns.state, array("B", snapshot.states))
+        placed.put_all(columns.over, NOT_YET)
+        for task_id in snapshot.left_behind:
             if task_id >= first:
                 columns.left_behind(task_id - first)
-        for task_id, (at, worker) in self._record.running.items():
+        for task_id, (at, worker) in snapshot.running.items():
             row = task_id - first
             if row >= 0 and isnan(columns.finished[row]):
                 columns.started[row] = at
-                columns.worker[row] = self._record.workers.get(worker, 0)
-
-    def _dependencies(self, segments: list[Segment]) -> None:
-        aliases = Aliases(segments)
-        told = _edges(segments)
-        task_id, waits, orders = next(told, _NO_EDGES)
-        starts, many = self.columns.starts, 0
-        for row in self.kept:
-            while task_id < row + self.first:
-                task_id, waits, orders = next(told, _NO_EDGES)
-            if task_id == row + self.first:
-                self.columns.add_edges(*aliases.edges(waits, orders))
-                many = starts[-1]
-            else:
-                starts.append(many)
+                columns.worker[row] = worker
 
 
 def _gather(
@@ -260,12 +218,10 @@ def _gather(
     runs: Mapping[int, deque[tuple[float, float, int]]],
 ) -> None:
     """When some tasks were handed over and have run, in a segment, is added in order."""
-    begin = 0
-    for end, at in zip(segment.batch_end, segment.batch_at, strict=True):
-        for task_id in segment.submitted[begin:end]:
-            if task_id in handed:
-                handed[task_id].append(at)
-        begin = end
+    ats = spread(segment.batch_at, segment.batch_end)
+    for task_id, at in zip(segment.submitted, ats, strict=True):
+        if task_id in handed:
+            handed[task_id].append(at)
     columns = segment.ran_id, segment.ran_began, segment.ran_ended, segment.ran_worker
     for task_id, began, ended, worker in zip(*columns, strict=True):
         if task_id in runs:
@@ -283,16 +239,3 @@ def _last_before(known: deque[T], moment: float, time: Callable[[T], float]) -> 
     while known and time(known[0]) <= moment:
         last = known.popleft()
     return last
-
-
-_NO_EDGES: Final = (1 << 62, array("I"), 0)
-
-
-def _edges(segments: Iterable[Segment]) -> Iterator[tuple[int, array[int], int]]:
-    """Of each task that waits for others: its number, theirs, and how many at the end give it no value."""
-    for segment in segments:
-        orders = dict(zip(segment.order_id, segment.order_n, strict=True))
-        begin = 0
-        for task_id, many in zip(segment.edge_id, segment.edge_n, strict=True):
-            yield task_id, segment.edges[begin : begin + many], orders.get(task_id, 0)
-            begin += many

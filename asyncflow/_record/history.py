@@ -87,6 +87,10 @@ class Totals(NamedTuple):
     longest: float
 
 
+Told = tuple[int, float, float, float, float, float]
+"""Of one task what these columns tell: `attempts`, `ready`, `staged`, `submitted`, `started` and `finished`."""
+
+
 @dataclass(slots=True)
 class History:
     """The tasks of one run, a row each, in the order of their calls.
@@ -167,3 +171,18 @@ class History:
     dry_run: bool = False
     dropped: int = 0
     earlier: Mapping[str, Totals] = field(default_factory=dict)
+
+    def told(self, row: int) -> Told:
+        """What six of the columns tell of one row. That may be known before they are made of all rows."""
+        return (
+            self.attempts[row],
+            self.ready[row],
+            self.staged[row],
+            self.submitted[row],
+            self.started[row],
+            self.finished[row],
+        )
+
+    def runs(self) -> tuple[array[float], array[float], float]:
+        """When workers began tasks, and when they were done, by some clock; and what that showed when the run began."""
+        return self.started, self.finished, 0.0

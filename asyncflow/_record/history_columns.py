@@ -6,27 +6,33 @@ Who fills them are `from_logs`, of a run that is there, and `from_events`, of on
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from math import isnan
 from typing import Any, Final
 
-from .._core.states import CANCELLING, FAILED, PENDING, READY, RUNNING, SUBMITTED, SUCCEEDED
+from .._core.states import CANCELLING, PENDING
 from .history import NOT_YET, Ending, History, Site, Try
+from .lazy import LazyHistory, Raw, shifted
 
-_TIMES: Final = ("called", "ready", "staged", "submitted", "started", "finished", "over")
+_TIMES: Final = ("called", "staged", "submitted", "started", "finished", "over")
 _NUMBERS: Final = ("site", "block", "state", "attempts", "worker", "bytes_in", "bytes_out")
+_AS_TOLD: Final = (
+    "site", "block", "state", "worker", "bytes_in", "bytes_out", "called", "over",
+)  # fmt: skip
 
 
 class HistoryColumns:
-    """The columns of a history, by row, and what else is known of tasks, by number. What they mean is said there; but
-    times are by a clock of the one who fills them in.
+    """The columns of a history, by row, and what else is known of tasks, by number. What they mean is said there.
 
     Args:
         size: how many rows.
+        zero: what the clock of the columns `started` and `finished` showed when the run began. Other times are since
+            then.
     """
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, zero: float = 0.0) -> None:
         self.size = size
+        self.zero = zero
         self.sites: dict[Site, int] = {}
         self.site = array("I", [0]) * size
         self.block = array("I", [0]) * size
@@ -34,8 +40,9 @@ class HistoryColumns:
         self.attempts = array("I", [0]) * size
         self.worker = array("H", [0]) * size
         empty = array("d", [NOT_YET]) * size
-        self.called, self.ready, self.staged, self.submitted = empty[:], empty[:], empty[:], empty[:]
+        self.called, self.submitted = empty[:], empty[:]
         self.started, self.finished, self.over = empty[:], empty[:], empty
+        self.staged = array("d")
         self.bytes_in = array("Q")
         self.bytes_out = array("Q")
         self.starts = array("I", [0])
@@ -60,6 +67,7 @@ class HistoryColumns:
 
     def brought(self, row: int, at: float, size: int) -> None:
         """The files of a task were there."""
+        self.staged = self.staged or array("d", [NOT_YET]) * self.size
         self.staged[row] = at
         self.bytes_in = self.bytes_in or array("Q", [0]) * self.size
         self.bytes_in[row] = size
@@ -76,11 +84,10 @@ class HistoryColumns:
     def attempt_failed(self, row: int, task_id: int, failed: Try) -> None:
         """An attempt has failed that another is to follow: what the columns tell of it they tell no more."""
         self.tries.setdefault(task_id, []).append(failed)
-        ended = failed.ended
-        if self.started[row] <= ended or isnan(self.started[row]):
+        if self.started[row] - self.zero <= failed.ended or isnan(self.started[row]):
             self.started[row] = self.finished[row] = NOT_YET
             self.worker[row] = 0
-        if self.submitted[row] <= ended:
+        if self.submitted[row] <= failed.ended:
             self.submitted[row] = NOT_YET
 
     def left_behind(self, row: int) -> None:
@@ -88,125 +95,68 @@ class HistoryColumns:
         self.state[row] = CANCELLING
         self.over[row] = self.finished[row] = NOT_YET
 
+    def count_from(self, zero: float) -> None:
+        """All times were by one clock, and this is what it showed when the run began."""
+        self.zero = zero
+        for name in ("called", "staged", "submitted", "over"):
+            setattr(self, name, shifted(getattr(self, name), zero))
+        self.loading = {number: since - zero for number, since in self.loading.items()}
+        self.tries = {number: [since(zero, each) for each in tries] for number, tries in self.tries.items()}
+        self.held = {
+            number: [(since - zero, until - zero) for since, until in spans]
+            for number, spans in self.held.items()
+        }
+        self.services = {number: (at - zero, how) for number, (at, how) in self.services.items()}
+
     def history(
         self,
         kept: Sequence[int],
-        numbers: Iterable[int],
-        zero: float,
+        numbers: array[int],
         is_staged: Callable[[int], bool],
         **known: Any,
     ) -> History:
-        """The history, its times put in order.
+        """The history, its times in order.
 
         Args:
             kept: the rows that there are to be.
             numbers: of their tasks.
-            zero: when the run began, by the clock of the columns.
             is_staged: whether the files are there of a task, by number, that was not handed over.
             known: what is known of the run.
         """
-        history = History(
-            id=array("I", numbers),
-            sites=tuple(self.sites),
+        if len(kept) < self.size:
+            for name in (*_TIMES, *_NUMBERS):
+                if column := getattr(self, name):
+                    setattr(self, name, array(column.typecode, [column[row] for row in kept]))
+        made = History(
+            id=numbers,
             starts=self.starts,
             dependencies=self.dependencies,
             edges=self.edges,
             endings=self.endings,
-            loading={number: since - zero for number, since in self.loading.items()},
-            tries={number: [_since(zero, each) for each in tries] for number, tries in self.tries.items()},
-            held={
-                number: [(since - zero, until - zero) for since, until in spans]
-                for number, spans in self.held.items()
-            },
-            services={number: (at - zero, how) for number, (at, how) in self.services.items()},
+            loading=self.loading,
+            tries=self.tries,
+            held=self.held,
+            services=self.services,
             kept=self.kept,
+            **{name: getattr(self, name) for name in _AS_TOLD},
+            sites=tuple(self.sites),
             **known,
         )
-        for name in _NUMBERS:
-            column = getattr(self, name)
-            if column and len(kept) < self.size:
-                column = array(column.typecode, [column[row] for row in kept])
-            setattr(history, name, column)
-        for name in _TIMES:
-            column = getattr(self, name)
-            setattr(history, name, array("d", [column[row] - zero for row in kept]))
-        _put_in_order(history, is_staged)
-        return history
+        raw = Raw(
+            self.staged,
+            self.submitted,
+            self.attempts,
+            self.started,
+            self.finished,
+            self.zero,
+            is_staged,
+        )
+        return LazyHistory(made, raw)
 
 
-def _since(zero: float, failed: Try) -> Try:
+def since(zero: float, failed: Try) -> Try:
     """The same attempt, its times since a moment."""
     submitted, started, finished = (
         None if time is None else time - zero for time in (failed.submitted, failed.started, failed.finished)
     )
     return failed._replace(submitted=submitted, started=started, finished=finished, ended=failed.ended - zero)
-
-
-_HANDED: Final = frozenset({SUBMITTED, RUNNING, SUCCEEDED})
-_READY_ONLY: Final = frozenset({READY, FAILED})  # what fails before it is handed over could not be staged
-
-
-def _put_in_order(history: History, is_staged: Callable[[int], bool]) -> None:
-    """Work out when tasks were ready, staged and handed over, where that is not known, and hold all of it in order.
-
-    A task was ready when the last that it waits for was over. A link of a chain goes with the one before it and is not
-    told of by itself; it may have begun before that was known to be over here.
-
-    Args:
-        history: with all that was told; changed in place.
-        is_staged: whether the files are there of a task, by number, that was not handed over.
-    """
-    row_of, starts, now = _rows(history), history.starts, history.now
-    called, readied, over = history.called, history.ready, history.over
-    staged, submitted = history.staged, history.submitted
-    for row, (task_id, state, started) in enumerate(
-        zip(history.id, history.state, history.started, strict=True)
-    ):
-        was_handed = state in _HANDED or started == started or not isnan(submitted[row])  # noqa: PLR0124 - not NaN
-        if not was_handed and state not in _READY_ONLY and task_id not in history.tries:
-            continue
-        ready = called[row]
-        if starts[row] < starts[row + 1]:
-            for dependency in history.dependencies[starts[row] : starts[row + 1]]:
-                before = row_of(dependency)
-                if before is not None and over[before] > ready:
-                    ready = over[before]
-        if (
-            ready <= submitted[row] <= started <= over[row]
-            and started <= now
-            and isnan(staged[row])
-            and history.attempts[row]
-        ):
-            readied[row] = staged[row] = ready  # nearly all: nothing else is missing
-            continue
-        end = min(each for each in (started, over[row], now) if not isnan(each))
-        ready = readied[row] = min(ready, end, _first_attempt(history.tries.get(task_id)))
-        if was_handed:
-            staged[row] = _between(ready, staged[row], end)
-            submitted[row] = _between(staged[row], submitted[row], end)
-            history.attempts[row] = history.attempts[row] or 1
-        elif task_id in history.tries or is_staged(task_id):
-            staged[row] = _between(ready, staged[row], end)
-
-
-def _first_attempt(tries: Sequence[Try] | None) -> float:
-    """When it was, as early as is known; never if none has failed."""
-    if not tries:
-        return float("inf")
-    times = tries[0].submitted, tries[0].started, tries[0].finished, tries[0].ended
-    return min(time for time in times if time is not None)
-
-
-def _rows(history: History) -> Callable[[int], int | None]:
-    """Finds the row of a number; None if it has none any more."""
-    numbers = history.id
-    if not numbers:
-        return lambda task_id: None
-    first, last = numbers[0], numbers[-1]
-    if last - first + 1 == len(numbers):
-        return lambda task_id: task_id - first if task_id >= first else None
-    return {task_id: row for row, task_id in enumerate(numbers)}.get
-
-
-def _between(least: float, time: float, most: float) -> float:
-    return least if isnan(time) or time < least else min(time, most)

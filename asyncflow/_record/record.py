@@ -17,9 +17,9 @@ from typing import Any, Final
 from .._core.order import own_priority
 from .._core.story import place_in
 from .._core.task import CallSite, Task
-from .history import Ending, Site, Totals
+from .history import Ending, Site
 from .segment import LOOP, PAUSE, Segment
-from .sums import Sums
+from .sums import Earlier, Sums
 
 _SEGMENTS: Final = 32
 _SMALLEST: Final = 1024  # tasks of a segment
@@ -360,13 +360,13 @@ class Record:
         segment.loop_id.append(PAUSE)
         segment.loop_at.append(loop_at)
 
-    def totals(self, live: Mapping[int, Task]) -> dict[str, Totals]:
-        """Of tasks that have no row any more, by name.
+    def earlier(self, live: Mapping[int, Task]) -> Earlier:
+        """What is known of tasks that have no row any more.
 
         Args:
             live: tasks that are not over.
         """
-        return self._sums.totals(self.segments, live)
+        return self._sums.snapshot(live)
 
 
 def _shortened(error: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterator
+from copy import copy
 from typing import Final
 
 from .._core.states import SUCCEEDED
@@ -122,6 +123,14 @@ class Segment:
         # Of futures that are no tasks: those that make what they are of. Which of them may do without a value.
         self.aliases: dict[int, tuple[int, ...]] = {}
         self.optional: set[int] = set()
+
+    def copied(self) -> Segment:
+        """Another with the same logs, which stays as it is while this one is written to."""
+        other = Segment.__new__(Segment)
+        for name in self.__slots__:
+            value = getattr(self, name)
+            setattr(other, name, value if isinstance(value, int) else copy(value))
+        return other
 
 
 def ends(segment: Segment) -> Iterator[tuple[int, int, float]]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
-from itertools import compress, islice, takewhile
+from itertools import chain, compress, islice, takewhile
 from operator import sub
-from typing import Final, TypeVar
+from typing import Final, NamedTuple, TypeVar
 
 from .._core.states import NOW, STATES, SUCCEEDED
 from .._core.task import Task
@@ -89,28 +89,57 @@ class Sums:
         if name is not None:
             _count(self._known, name, state, run, run if longest is None else longest, many)
 
-    def totals(self, segments: Sequence[Segment], live: Mapping[int, Task]) -> dict[str, Totals]:
+    def snapshot(self, live: Mapping[int, Task]) -> Earlier:
+        """What is known now.
+
+        Args:
+            live: tasks that are not over.
+        """
+        known = {
+            name: (dict(states), total, longest) for name, (states, total, longest) in self._known.items()
+        }
+        stand = {task_id: live[task_id].story & NOW for task_id in self._stragglers.keys() & live.keys()}
+        return Earlier(known, dict(self._stragglers), dict(self._unstopped), stand)
+
+
+class Earlier(NamedTuple):
+    """What was known at a moment of tasks that have no row any more, and of which segments that follow may tell more.
+
+    Args:
+        known: their sums by name.
+        stragglers: names of those whose end is still to be counted, by number.
+        unstopped: of those whose end is counted, and whose work went on after it.
+        stand: the states of stragglers that were not over.
+    """
+
+    known: _Known
+    stragglers: dict[int, str]
+    unstopped: dict[int, str]
+    stand: dict[int, int]
+
+    def totals(self, segments: Iterable[Segment]) -> dict[str, Totals]:
         """By name, those included that are not over, as they stand.
 
         Args:
             segments: those that were not given up.
-            live: tasks that are not over.
         """
-        sums: _Known = {name: (dict(known[0]), known[1], known[2]) for name, known in self._known.items()}
-        if self._stragglers or self._unstopped:
+        sums, names = dict(self.known), self.unstopped | self.stragglers
+        if names:
             states: dict[int, int] = {}
             for segment in segments:
-                for task_id, state, run in ends(segment):
-                    name = self._stragglers.get(task_id, self._unstopped.get(task_id))
-                    if name is not None:
-                        _count(sums, name, 0, run, run, 1)
-                        states[task_id] = max(
-                            states.get(task_id, 0), state
-                        )  # what failed has run before that
-            for task_id, name in self._stragglers.items():
-                task = live.get(task_id)
-                _count(sums, name, states.get(task_id, 0) if task is None else task.story & NOW, 0.0, 0.0, 1)
+                for task_id, state, run in _ends_of(segment, names):
+                    _count(sums, names[task_id], 0, run, run, 1)
+                    states[task_id] = max(states.get(task_id, 0), state)  # what failed has run before that
+            for task_id, name in self.stragglers.items():
+                _count(sums, name, self.stand.get(task_id, states.get(task_id, 0)), 0.0, 0.0, 1)
         return {name: Totals(*known) for name, known in sums.items()}
+
+
+def _ends_of(segment: Segment, wanted: Mapping[int, str]) -> Iterator[tuple[int, int, float]]:
+    """What a segment tells of the ends of some tasks, which mostly is nothing."""
+    ids = chain(segment.ran_id, segment.loop_id, segment.bad_id, segment.late_id)
+    if not wanted.keys().isdisjoint(ids):
+        yield from (told for told in ends(segment) if told[0] in wanted)
 
 
 def _count(known: _Known, given: str, state: int, run: float, longest_run: float, many: int) -> None:

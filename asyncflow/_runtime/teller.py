@@ -7,11 +7,10 @@ from time import perf_counter
 
 from .._core.scheduler import Scheduler
 from .._record.audience import Audience
-from .._record.from_logs import history_of
-from .._record.history import History
 from .._record.journal import Journal
 from .._record.news import News
 from .._record.record import Record
+from .._record.snapshot import Snapshot, snapshot_of
 from ..events import RunBegan, RunEnded, TaskLeftBehind
 from .burst import Burst
 from .inbox import Inbox
@@ -126,7 +125,7 @@ class Teller:
         if self.journal is not None:
             self.journal.close()
 
-    def history(self) -> History:
+    def snapshot(self) -> Snapshot:
         """All that is known of the run, as of now."""
         now = self._ended
         if now is None:
@@ -134,7 +133,7 @@ class Teller:
             self._stopping.end_all()
             now = perf_counter()
             self._catch_up(now)
-        return history_of(
+        return snapshot_of(
             self._record,
             now,
             self._scheduler.live,

@@ -32,7 +32,7 @@ def blocks(rows: Rows) -> View[BlockReport]:
     """In the order of their calls."""
     history = rows.history
     kinds = rows.kinds
-    called = array("I", (row for row, site in enumerate(history.site) if kinds[site] == "block"))
+    called = rows.of_kind("block")
     size = len(rows) if called else 0
     tasks, run = array("I", [0]) * size, array("d", [0.0]) * size
     for row in range(size - 1, -1, -1):  # what is inside was called after its block

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from array import array
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import compress, count, islice
 from math import fsum, isnan
+from operator import lt
 
 from . import waits
 from .order import in_order, latest_first
+from .ran import Ran
 from .rows import WORK, Rows
 from .tasks import TaskReport, task
 from .view import View
@@ -68,27 +72,21 @@ class Busy:
     ends: float
 
 
-def busy(rows: Rows) -> Busy:
+def busy(rows: Rows, ran: Ran) -> Busy:
     """How busy workers were."""
-    history = rows.history
-    begins, ends = array("d"), array("d")
-    by_site = [0.0] * len(history.sites)
-    for row, begin, end in _runs(rows):
-        begins.append(begin)
-        ends.append(end)
-        by_site[history.site[row]] += end - begin
-    if not begins:
+    if not ran.begins:
         return Busy(0.0, 0.0, None, 0, None, 0.0)
-    begins, ends = in_order(begins), in_order(ends)
+    begins, ends = in_order(ran.begins), in_order(ran.ends)
     execution = ends[-1] - begins[0]
     most = _most(begins, ends)
+    since = _tail(begins, ends, most)
     return Busy(
         execution,
-        fsum(by_site),
-        _efficiency(rows, by_site, execution),
+        fsum(ran.seconds),
+        _efficiency(rows, ran.seconds, execution),
         most,
-        _tail(begins, ends, most),
-        ends[-1],
+        None if since is None else since - ran.zero,
+        ends[-1] - ran.zero,
     )
 
 
@@ -98,10 +96,9 @@ def tail(rows: Rows, told: Busy) -> Tail | None:
     if since is None:
         return None
     tasks, lengths = array("I"), array("d")
-    for row, begin, end in _runs(rows):
-        if end > since:
-            tasks.append(row)
-            lengths.append(end - max(begin, since))
+    for row, begin, end in _runs_after(rows, since):
+        tasks.append(row)
+        lengths.append(end - max(begin, since))
     longest_first = array("I", latest_first(array("I", range(len(tasks))), lengths.__getitem__))
 
     def made(place: int) -> TailTask:
@@ -111,20 +108,17 @@ def tail(rows: Rows, told: Busy) -> Tail | None:
     return Tail(since, told.ends, View(len(longest_first), made))
 
 
-def _runs(rows: Rows) -> Iterator[tuple[int, float, float]]:
-    """The rows of all tasks that a worker began, and from when to when each ran."""
+def _runs_after(rows: Rows, since: float) -> Iterator[tuple[int, float, float]]:
+    """The rows of all tasks that a worker ran after a moment, and from when to when each ran."""
     history = rows.history
     works = [kind in WORK for kind in rows.kinds]
-    columns = zip(history.site, history.started, history.finished, strict=True)
-    for row, (site, started, finished) in enumerate(columns):
-        if not works[site]:
-            continue
-        if started <= finished:
-            yield row, started, finished
-            continue
-        told = waits.times(history, row)
-        if told.started < told.finished or not isnan(started):
-            yield row, told.started, told.finished
+    _, finished, zero = history.runs()
+    for row in [row for row, time in enumerate(finished) if not time - zero <= since]:
+        if works[history.site[row]]:
+            told = waits.times(history, row)
+            has_begun = told.started < told.finished or not isnan(history.told(row)[4])
+            if told.finished > since and has_begun:
+                yield row, told.started, told.finished
 
 
 def _efficiency(rows: Rows, by_site: Sequence[float], execution: float) -> float | None:
@@ -138,25 +132,31 @@ def _efficiency(rows: Rows, by_site: Sequence[float], execution: float) -> float
 
 
 def _most(begins: Sequence[float], ends: Sequence[float]) -> int:
-    """Both in order."""
-    most = done = 0
-    for begun, begin in enumerate(begins, 1):
-        while done < begun and ends[done] <= begin:
-            done += 1
-        if begun - done > most:
-            most = begun - done
+    """Both in order.
+
+    If never more than so many ran at once, then each time that many tasks further on one begins not before this one
+    was done. So one pass finds each task for which that does not hold, and there it is counted how many there are.
+    """
+    most = 0
+    later = iter(begins)
+    overlaps = map(lt, later, ends)
+    for place in compress(count(), overlaps):
+        more = bisect_left(begins, ends[place]) - place
+        for _ in islice(later, more - most):
+            pass
+        most = more
     return most
 
 
 def _tail(begins: Sequence[float], ends: Sequence[float], most: int) -> float | None:
-    """When half as many as ever at once ran for the last time; None if that is the end. Both in order."""
-    begun = done = len(begins)
-    while begun:
-        moment = max(begins[begun - 1], ends[done - 1])
-        while begun and begins[begun - 1] == moment:
-            begun -= 1
-        while done and ends[done - 1] == moment:
-            done -= 1
-        if 0 < most <= 2 * (begun - done):
-            return moment if moment < ends[-1] else None
-    return None
+    """When half as many as ever at once ran for the last time; None if that is the end. Both in order.
+
+    Half as many still run before a moment in which one is done, if that many tasks further on one has begun.
+    """
+    if not most:
+        return None
+    half = (most + 1) // 2
+    last = len(begins) - half
+    overlaps = map(lt, reversed(begins), islice(reversed(ends), half - 1, None))
+    place = next(compress(range(last, -1, -1), overlaps), None)
+    return None if place is None or ends[place] == ends[-1] else ends[place]

@@ -30,8 +30,7 @@ class FirstFailure:
 def first_failure(rows: Rows) -> FirstFailure | None:
     """Of the tasks that have rows; None if none of them failed."""
     history, ends = rows.history, rows.ends
-    failed = (row for row, state in enumerate(history.state) if state == FAILED)
-    first = min(failed, key=ends.__getitem__, default=NOBODY)
+    first = min(rows.in_state(FAILED), key=ends.__getitem__, default=NOBODY)
     if first == NOBODY:
         return None
     id = history.id[first]
@@ -68,13 +67,12 @@ def skipped(rows: Rows) -> View[SkippedBranch]:
     history = rows.history
     own = array("I")
     with_it: dict[int, array[int]] = defaultdict(lambda: array("I"))
-    for row, state in enumerate(history.state):
-        if state == SKIPPED:
-            roots = history.endings[history.id[row]].roots if history.id[row] in history.endings else ()
-            if not roots:
-                own.append(row)
-            for root in roots:
-                with_it[root].append(row)
+    for row in rows.in_state(SKIPPED):
+        roots = history.endings[history.id[row]].roots if history.id[row] in history.endings else ()
+        if not roots:
+            own.append(row)
+        for root in roots:
+            with_it[root].append(row)
 
     def branch(place: int) -> SkippedBranch:
         row = own[place]

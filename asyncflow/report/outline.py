@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from .._show.outline import Facts, Outline, Table
 from .._show.words import counted, listed, name_of, plain, seconds
-from .functions import FunctionReport
+from .functions import Calls
 from .path import LEDGER
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def _ledger(report: Report) -> Table:
 
 
 def _functions(report: Report) -> Table:
-    longest = sorted(report.functions.values(), key=lambda each: (-each.total, -each.count))
+    longest = sorted(report._calls.values(), key=lambda each: (-each.total, -each.count))
     rows = [_function(each) for each in longest[:_ROWS]]
     if len(longest) > _ROWS:
         rows.append((f"... {len(longest) - _ROWS:,} more", *[""] * 7))
@@ -90,7 +90,7 @@ def _functions(report: Report) -> Table:
     )
 
 
-def _function(told: FunctionReport) -> tuple[str, ...]:
+def _function(told: Calls) -> tuple[str, ...]:
     times = (told.mean, told.p50, told.p95, told.max, told.total if told.ran else None)
     bad = sum(told.bad.values())
     return (

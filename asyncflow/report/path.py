@@ -22,6 +22,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import compress
 from typing import Final
 
 from . import waits
@@ -102,8 +103,8 @@ class _Walk:
         rows, ends = self._rows, self._ends
         if not len(rows):
             return NOBODY
-        end = max(ends)
-        row = next(row for row in range(len(rows) - 1, -1, -1) if ends[row] == end)
+        end = rows.last_end
+        row = len(rows) - 1 - ends[::-1].index(end)
         while (block := rows.block(row)) != NOBODY and ends[block] == end:
             row = block
         return row
@@ -127,10 +128,10 @@ class _Walk:
             called = min(told.called, now)
             need = self._last_need(row)
             if need != NOBODY and ends[need] > called:
-                return need, self._own(row, min(ends[need], told.ready, now), now)
+                return need, self._own(row, told, min(ends[need], told.ready, now), now)
             if history.starts[row] == history.starts[row + 1]:
                 called = min(told.ready, now)  # it waited for nobody: the code that called it went on
-            self._own(row, called, now)
+            self._own(row, told, called, now)
             block = rows.block(row)
             former = self._ended_by(block, called, row)
             if former != NOBODY:
@@ -140,11 +141,11 @@ class _Walk:
             del self._ended[block]
             row, now = block, self._code(block, min(waits.times(history, block).started, called), called)
 
-    def _own(self, row: int, begin: float, end: float) -> float:
+    def _own(self, row: int, told: waits.Times, begin: float, end: float) -> float:
         if begin < end or not self._rows.is_block(row):
             self._path.rows.append(row)
             self._path.begins.append(begin)
-            waits.spend(self._path.spent, *waits.parts(self._history, row), begin, end)
+            waits.spend(self._path.spent, *waits.parts(self._history, row, told), begin, end)
         return begin
 
     def _code(self, block: int, begin: float, end: float) -> float:
@@ -165,7 +166,8 @@ class _Walk:
         """What ended last, up to a moment, of what was called right inside a block before a row."""
         ended = self._ended.get(block)
         if ended is None:
-            ended = self._ended[block] = _Ended(self._rows.inside(block), self._ends, moment)
+            inside = self._rows.inside(block) if self._rows.first_end <= moment else ()
+            ended = self._ended[block] = _Ended(inside, self._ends, moment)
         return ended.last(moment, row, self._passed)
 
 
@@ -180,10 +182,9 @@ class _Ended:
 
     __slots__ = ("_ends", "_head", "_rest")
 
-    def __init__(self, rows: Sequence[int], ends: Sequence[float], moment: float) -> None:
+    def __init__(self, rows: Sequence[int], ends: array[float], moment: float) -> None:
         self._ends = ends
-        left = array("I", (row for row in reversed(rows) if ends[row] <= moment))
-        self._rest = latest_first(left, ends.__getitem__)
+        self._rest = latest_first(_up_to(moment, rows, ends), ends.__getitem__)
         self._head = next(self._rest, NOBODY)
 
     def last(self, moment: float, row: int, passed: bytearray) -> int:
@@ -193,3 +194,13 @@ class _Ended:
             head = next(self._rest, NOBODY)
         self._head = head
         return head
+
+
+def _up_to(moment: float, rows: Sequence[int], ends: array[float]) -> array[int]:
+    """Those that had ended by a moment, the last called first."""
+    if len(rows) == len(ends):
+        left = array("I", compress(rows, map(moment.__ge__, ends)))
+    else:
+        left = array("I", [row for row in rows if ends[row] <= moment])
+    left.reverse()
+    return left

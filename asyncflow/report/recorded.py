@@ -12,6 +12,7 @@ from .._graph.network import in_order
 from .._show.words import plain
 from . import waits
 from .busy import busy
+from .ran import Ran
 from .rows import NOBODY, Rows
 from .tasks import bytes_of
 
@@ -98,7 +99,7 @@ def _execution(rows: Rows, ids: dict[int, str]) -> dict[str, Any] | None:
     if not ran:
         return None
     execution: dict[str, Any] = {
-        "makespanInSeconds": busy(rows).execution,
+        "makespanInSeconds": busy(rows, Ran(rows)).execution,
         "executedAt": _date(history.began),
         "tasks": ran,
     }

@@ -12,8 +12,10 @@ from typing import Any
 
 from .._core.states import STATES
 from .._record.from_events import history_told
+from .._record.from_logs import history_of
 from .._record.history import History, Site
 from .._record.lines import events_in, last_run
+from .._record.snapshot import Snapshot
 from .._show import words
 from .._show.outline import Outline
 from .._show.outlined import Outlined
@@ -35,9 +37,10 @@ from . import (
 from .blocks import BlockReport
 from .busy import Busy, Tail
 from .failures import FirstFailure, SkippedBranch
-from .functions import FunctionReport
+from .functions import Calls, FunctionReport
 from .outline import outline_of, step_in_words
 from .path import Path
+from .ran import Ran
 from .rows import NOBODY, Rows
 from .same import same
 from .services import ServiceReport
@@ -79,15 +82,15 @@ class Report(Outlined):
     """What happened in a run. Everything is worked out when it is asked for, and tasks are made one by one.
 
     Args:
-        history: of the run; it is not to change any more.
+        told: the history of the run, or what it can be made of when it is asked for; it is not to change any more.
     """
 
-    __slots__ = ("_history", "_ran", "_rows", "_walked")
+    __slots__ = ("_made", "_summed", "_told", "_walked")
 
-    def __init__(self, history: History) -> None:
-        self._history = history
-        self._rows = Rows(history)
-        self._ran: Busy | None = None
+    def __init__(self, told: History | Snapshot) -> None:
+        self._told = told
+        self._made: Rows | None = None
+        self._summed: tuple[Busy, Mapping[str, Calls]] | None = None
         self._walked: Path | None = None
 
     # -- the whole -----------------------------------------------------------------------------------------
@@ -221,12 +224,12 @@ class Report(Outlined):
     @property
     def functions(self) -> dict[str, FunctionReport]:
         """What became of the calls of each function, by name, in the order of the first calls."""
-        return functions.functions(self._rows)
+        return functions.functions(self._rows, self._calls)
 
     @property
     def durations(self) -> dict[str, float]:
         """How many seconds a call of each function ran on average: for `Plan.with_durations`, `Plan.makespan`."""
-        return functions.durations(self.functions)
+        return functions.durations(self._calls)
 
     @property
     def blocks(self) -> View[BlockReport]:
@@ -347,11 +350,36 @@ class Report(Outlined):
 
     # -- inside --------------------------------------------------------------------------------------------
 
+    # Two threads that ask at once both work it out, and either may be kept.
+
+    @property
+    def _history(self) -> History:
+        told = self._told
+        if isinstance(told, Snapshot):
+            told = self._told = history_of(told)
+        return told
+
+    @property
+    def _rows(self) -> Rows:
+        if self._made is None:
+            self._made = Rows(self._history)
+        return self._made
+
+    @property
+    def _sums(self) -> tuple[Busy, Mapping[str, Calls]]:
+        summed = self._summed
+        if summed is None:
+            ran = Ran(self._rows)
+            summed = self._summed = busy.busy(self._rows, ran), functions.calls_of(self._history, ran)
+        return summed
+
     @property
     def _busy(self) -> Busy:
-        if self._ran is None:
-            self._ran = busy.busy(self._rows)
-        return self._ran
+        return self._sums[0]
+
+    @property
+    def _calls(self) -> Mapping[str, Calls]:
+        return self._sums[1]
 
     @property
     def _path(self) -> Path:

@@ -7,6 +7,7 @@ from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from itertools import accumulate
+from math import isnan
 from typing import Final
 
 from .._record.history import History
@@ -77,14 +78,45 @@ class Rows:
         """Whether a row is that of a block."""
         return self.kinds[self.history.site[row]] == "block"
 
-    @cached_property
-    def ends(self) -> Sequence[float]:
+    def in_state(self, state: int) -> list[int]:
+        """The rows of tasks that ended, or stand, so."""
+        states = self.history.state.tobytes()
+        return [row for row, each in enumerate(states) if each == state] if state in states else []
+
+    def of_kind(self, kind: str) -> array[int]:
+        """The rows of tasks of a kind."""
+        sites = {site for site, each in enumerate(self.kinds) if each == kind}
+        return array(
+            "I", [row for row, site in enumerate(self.history.site) if site in sites] if sites else ()
+        )
+
+    @property
+    def ends(self) -> array[float]:
         """When each task was over; now for those that are not, and never later."""
-        history = self.history
-        over, now = history.over, history.now
-        if all(time <= now for time in over):  # what is missing is not
-            return over
-        return array("d", (time if time <= now else now for time in over))
+        return self._ends[0]
+
+    @property
+    def first_end(self) -> float:
+        """The earliest of these, if there are any."""
+        return self._ends[1]
+
+    @property
+    def last_end(self) -> float:
+        """The latest."""
+        return self._ends[2]
+
+    @cached_property
+    def _ends(self) -> tuple[array[float], float, float]:
+        over, now = self.history.over, self.history.now
+        if not over:
+            return over, now, now
+        times = over.tolist()
+        last = now if isnan(sum(times)) else max(times)
+        if isnan(sum(times)) or last > now:
+            times = [time if time <= now else now for time in times]  # what is missing is not
+            over, last = array("d"), max(times)
+            over.fromlist(times)
+        return over, min(times), last
 
     @cached_property
     def _nests(self) -> tuple[array[int], array[int]] | None:

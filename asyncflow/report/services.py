@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from array import array
 from dataclasses import dataclass
 
 from .rows import Rows
@@ -31,8 +30,7 @@ class ServiceReport:
 
 def services(rows: Rows) -> View[ServiceReport]:
     """In the order of their calls."""
-    history, kinds = rows.history, rows.kinds
-    called = array("I", (row for row, site in enumerate(history.site) if kinds[site] == "service"))
+    history, called = rows.history, rows.of_kind("service")
     users: dict[int, list[int]] = {history.id[row]: [] for row in called}
     for row in range(len(rows)) if users else ():
         for place in range(history.starts[row], history.starts[row + 1]):

@@ -119,7 +119,8 @@ def task(rows: Rows, row: int) -> TaskReport:
     history = rows.history
     id, site = history.id[row], history.sites[history.site[row]]
     ending = history.endings.get(id, _UNKNOWN)
-    told = waits.times(history, row)
+    attempts, ready, staged, submitted, started, finished = history.told(row)
+    times = waits.times(history, row)
     return TaskReport(
         id,
         site.name,
@@ -130,16 +131,16 @@ def task(rows: Rows, row: int) -> TaskReport:
         site.called_at,
         site.place,
         history.names[history.worker[row]],
-        history.attempts[row],
+        attempts,
         tuple(history.dependencies[history.starts[row] : history.starts[row + 1]]),
         history.called[row],
-        _known(history.ready[row]),
-        _known(history.staged[row]),
-        _known(history.submitted[row]),
-        _known(history.started[row]),
-        _known(history.finished[row]),
+        _known(ready),
+        _known(staged),
+        _known(submitted),
+        _known(started),
+        _known(finished),
         _known(history.over[row]),
-        waits.shares(history, row, told.called, told.over),
+        waits.shares(history, row, times.called, times.over),
         bytes_of(history, row, "bytes_in"),
         bytes_of(history, row, "bytes_out"),
         ending.error,
@@ -156,10 +157,9 @@ def _tries(history: History, row: int, error: str) -> Iterator[AttemptReport]:
     for number, each in enumerate(history.tries.get(history.id[row], ()), 1):
         times = each.submitted, each.started, each.finished
         yield AttemptReport(number, State.FAILED, *times, each.worker, each.error, each.delay)
-    submitted, started = _known(history.submitted[row]), _known(history.started[row])
+    submitted, started, finished = map(_known, history.told(row)[3:])
     if submitted is not None or started is not None:
         state, worker = STATES[history.state[row] - 1], history.names[history.worker[row]]
-        finished = _known(history.finished[row])
         yield AttemptReport(number + 1, state, submitted, started, finished, worker, error, 0.0)
 
 

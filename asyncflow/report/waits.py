@@ -63,10 +63,13 @@ def times(history: History, row: int) -> Times:
     before it was ready has waited for others all the time. But what has run has begun, also if its backend told only
     of the end: it then ran from when it was submitted. Nothing is later than the end, which is now if there is none.
     """
-    called, ready, staged = history.called[row], history.ready[row], history.staged[row]
-    submitted, started, finished = history.submitted[row], history.started[row], history.finished[row]
-    over = history.over[row]
-    loading = _loading(history, row)
+    attempts, ready, staged, submitted, started, finished = history.told(row)
+    called, over = history.called[row], history.over[row]
+    loading = NOT_YET
+    if history.loading:
+        loading = history.loading.get(history.id[row], NOT_YET)
+        if attempts > 1 and loading < submitted:  # it was so for an earlier attempt
+            loading = NOT_YET
     if called <= ready <= staged <= submitted <= started <= finished <= over:
         loading = started if isnan(loading) else min(max(loading, submitted), started)
         return Times(called, ready, staged, submitted, loading, started, finished, over)
@@ -80,12 +83,6 @@ def times(history: History, row: int) -> Times:
     if not isnan(loading) and not isnan(submitted):
         loading = max(loading, submitted)
     return _filled((called, ready, staged, submitted, loading, started, finished), max(end, called))
-
-
-def _loading(history: History, row: int) -> float:
-    """Since when a worker was being made ready for a task, if it was so for the last attempt."""
-    since = history.loading.get(history.id[row], NOT_YET) if history.loading else NOT_YET
-    return NOT_YET if history.attempts[row] > 1 and since < history.submitted[row] else since
 
 
 def _filled(given: Sequence[float], end: float) -> Times:
@@ -119,9 +116,15 @@ def is_odd(history: History, id: int) -> bool:
     return id in history.loading or id in history.tries or id in history.held
 
 
-def parts(history: History, row: int) -> tuple[Sequence[int], Sequence[float]]:
-    """What a task was at, one after another, and its call with the times up to which it was each of them."""
-    told, counts = times(history, row), phases(history.sites[history.site[row]])
+def parts(history: History, row: int, given: Times | None = None) -> tuple[Sequence[int], Sequence[float]]:
+    """What a task was at, one after another, and its call with the times up to which it was each of them.
+
+    Args:
+        history: of the run.
+        row: of the task.
+        given: its times, if these are known already.
+    """
+    told, counts = given or times(history, row), phases(history.sites[history.site[row]])
     id = history.id[row]
     if id not in history.tries and id not in history.held:
         return counts, told

@@ -23,6 +23,7 @@ from asyncflow._record.history import DATA, ORDER, Ending, History, Totals
 from asyncflow._record.lines import events_in, last_run, line_of
 from asyncflow._record.news import News
 from asyncflow._record.record import Record
+from asyncflow._record.snapshot import Snapshot, snapshot_of
 from asyncflow._record.sums import OTHERS
 from asyncflow.events import Event, RunBegan, RunEnded, TaskCalled, TaskEnded, TaskStarted, TaskSubmitted
 
@@ -87,7 +88,10 @@ class Play:
         self.told += self.news.since(self.live)
 
     def history(self) -> History:
-        return history_of(
+        return history_of(self.snapshot())
+
+    def snapshot(self) -> Snapshot:
+        return snapshot_of(
             self.record,
             self.now,
             self.live,

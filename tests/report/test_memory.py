@@ -9,6 +9,7 @@ import pytest
 
 from asyncflow._record.history import History, Site
 from asyncflow.report import Report
+from asyncflow.report.order import PIECE
 
 MANY = 20_000  # by tracemalloc, which makes all of it five times slower
 
@@ -57,7 +58,8 @@ def history(shape: str) -> History:
 
 
 @pytest.mark.parametrize("shape", ["burst", "loop", "chain", "boxes"])
-def test_a_summary_takes_a_few_tens_of_bytes_a_task(shape: str) -> None:
+def test_a_summary_takes_a_few_tens_of_bytes_a_task(shape: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(PIECE, "rows", 1000)  # of which Python's own numbers are in memory at a time
     given = history(shape)
     tracemalloc.start()
     try:
