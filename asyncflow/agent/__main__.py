@@ -54,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 async def _run(lease: Lease, is_handed: bool) -> int:
     channel, _ = await dial(lease)
-    crew = Crew(channel, lease.workers, lease.variables, folder_of(lease.token))
+    crew = Crew(channel, lease, folder_of(lease.token))
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, crew.end, _TOLD)
     # A file, or a terminal, says nothing of whether whoever has started this is still there.

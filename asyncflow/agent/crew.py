@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,11 +13,13 @@ from .._worker import wire
 from .._worker.paths import GRACE, SANDBOXES
 from ..backends.carried import messages
 from ..backends.carried.channel import Channel, Message
+from ..backends.carried.lease import Lease
 from ..backends.carried.node_files import NodeFiles
 from ..backends.carried.pieces import Inlet, Outlet
 from ..backends.process.worker_pool import Bounds, Exchange, WorkerPool
 from .calls import FunctionsThere, PackedWork
 from .kept import KeptHere
+from .peers import Peers, Way
 from .program import ProgramElsewhere
 from .told import Told, packed_results
 
@@ -30,21 +33,22 @@ class Crew:
 
     Args:
         channel: to the engine.
-        workers: the most processes.
-        variables: of their environment.
+        lease: by which it is one of the engine's.
         folder: for the files of tasks, if there are any.
     """
 
-    def __init__(self, channel: Channel, workers: int, variables: Mapping[str, str], folder: Path) -> None:
+    def __init__(self, channel: Channel, lease: Lease, folder: Path) -> None:
         self._loop = asyncio.get_running_loop()
         self._channel = channel
-        self._workers = workers
-        self._variables = variables
+        self._workers = lease.workers
+        self._variables = lease.variables
         self._functions = FunctionsThere()
         self._inlet, self._outlet = Inlet(), Outlet(channel)
         self._files = NodeFiles(folder, self._tell_files)
         self._told = Told(channel, self._hold, self._look_soon, self._files)
         self._kept = KeptHere()
+        self._peers = Peers(lease, channel.here, self._kept)
+        self._with_peers: set[asyncio.Task[None]] = set()
         self._pool: WorkerPool | None = None
         self._program: ProgramElsewhere | None = None
         self._look: Due | None = None
@@ -164,6 +168,35 @@ class Crew:
         file = self._kept.keep(self._inlet.whole(piece))
         self._told.add(None, [(messages.COPIED, task_id, 0.0, 0.0, file)])
 
+    def _serve(self) -> None:
+        self._begin(self._served())
+
+    async def _served(self) -> None:
+        try:
+            addresses, certificate = await self._peers.serve()
+            way = list(addresses), certificate
+        except (OSError, RuntimeError, ValueError):
+            way = None  # the engine hands on what is kept here
+        self._told.add(None, [(messages.SERVES, 0, 0.0, 0.0, way)])
+
+    def _copy(
+        self, task_id: int, file: int, sizes: wire.Sizes, addresses: list[str], certificate: str | None
+    ) -> None:
+        self._begin(self._copied(task_id, file, sizes, (tuple(addresses), certificate)))
+
+    async def _copied(self, task_id: int, file: int, sizes: wire.Sizes, way: Way) -> None:
+        number = -1
+        with suppress(OSError):
+            memory = await self._peers.copy(file, sizes, way)
+            if memory is not None:
+                number = self._kept.keep(memory)
+        self._told.add(None, [(messages.COPIED, task_id, 0.0, 0.0, number)])
+
+    def _begin(self, work: Coroutine[object, object, None]) -> None:
+        begun = self._loop.create_task(work)
+        self._with_peers.add(begun)
+        begun.add_done_callback(self._with_peers.discard)
+
     # -- the end ------------------------------------------------------------------------------------------
 
     def _leave(self, grace: float) -> None:
@@ -195,6 +228,9 @@ class Crew:
             self._look.cancel()
         self._outlet.close()
         self._inlet.close()
+        for begun in self._with_peers:
+            begun.cancel()
+        self._peers.close()
         self._kept.close()
         self._told.close()
         if self._pool is not None:
@@ -216,4 +252,6 @@ _TAKES: Final[dict[int, Callable[..., None]]] = {
     messages.FREE: Crew._free,
     messages.BRING: Crew._bring,
     messages.STORE: Crew._store,
+    messages.SERVE: Crew._serve,
+    messages.COPY: Crew._copy,
 }

@@ -7,12 +7,15 @@ import gc
 import os
 import pickle
 import signal
+import time
 from typing import Any
 
 import pytest
 
 from asyncflow import ResultLost, UpstreamFailed, WorkflowEngine
-from asyncflow.backends.carried import CarriedBackend
+from asyncflow.backends.carried import TLS, CarriedBackend, Lease
+from asyncflow.backends.carried.addresses import is_loopback, split
+from asyncflow.backends.carried.dial import dial
 
 MANY = 3 << 20
 
@@ -204,3 +207,148 @@ async def test_what_is_awaited_takes_no_more_memory_than_it_has() -> None:
 def _bytes_here() -> int:
     with open("/proc/self/statm") as file:
         return int(file.read().split()[1]) * 4096
+
+
+# -- several machines -------------------------------------------------------------------------------------
+
+
+def apart(backend: CarriedBackend) -> None:
+    """From now on agents and engine are on machines of their own, as far as they know."""
+    assert backend._crews is not None
+    for number, agent in enumerate(backend._crews.all):
+        agent.node = f"node {number}"
+    backend._crews.kept._node = "the engine's"
+
+
+async def started(backend: CarriedBackend, engine: WorkflowEngine, agents: int) -> None:
+    waiting = [engine.submit(time.sleep, 0.5) for _ in range(2 * agents)]  # that many are of use
+    await until(lambda: len(backend._crews.all) == agents)  # type: ignore[union-attr]
+    await asyncio.gather(*waiting)
+    apart(backend)
+
+
+async def test_between_machines_a_result_is_brought_once_and_freed_everywhere() -> None:
+    backend = CarriedBackend(agents=2, workers=1)
+    async with WorkflowEngine(backend) as engine:
+        await started(backend, engine, 2)
+        before = files_of_agents(backend)
+        rows = [engine.submit(make, byte) for byte in range(2)]
+        await asyncio.gather(*map(engine.settled, rows))
+        told = [engine.submit(firsts, rows) for _ in range(6)]
+        assert await asyncio.gather(*told) == [[0, 1]] * 6
+        assert await asyncio.gather(*rows) == [make(0), make(1)]
+        assert files_of_agents(backend) <= before + 4
+        del rows, told
+        await until(lambda: files_of_agents(backend) == before)
+
+
+async def test_work_goes_where_the_bytes_are() -> None:
+    backend = CarriedBackend(agents=2, workers=1)
+    async with WorkflowEngine(backend) as engine:
+        await started(backend, engine, 2)
+        rows = [engine.submit(make, byte) for byte in range(6)]
+        await asyncio.gather(*map(engine.settled, rows))
+        for each in rows:
+            await engine.submit(first, each)
+            await engine.submit(firsts, [each])
+        report = {task.id: task for task in engine.report().tasks}
+        agent_of = {each.id: report[each.id].worker for each in rows}
+        for task in report.values():
+            if task.name in ("first", "firsts"):
+                assert task.worker == agent_of[task.dependencies[0]]
+
+
+async def test_a_copy_survives_the_agent_that_has_made_the_result() -> None:
+    backend = CarriedBackend(agents=2, workers=1)
+    async with WorkflowEngine(backend) as engine:
+        await started(backend, engine, 2)
+        rows = [engine.submit(make, byte) for byte in range(2)]
+        await asyncio.gather(*map(engine.settled, rows))
+        assert await engine.submit(firsts, rows) == [0, 1]
+        crews = backend._crews
+        assert crews is not None
+        (copied,) = [each for each in crews.kept._results.values() if len(each.copies) == 2]
+        maker, *_ = copied.copies
+        os.kill(maker.pid, signal.SIGKILL)
+        await until(lambda: maker not in crews.all)
+        values = await asyncio.gather(*rows, return_exceptions=True)
+        assert sorted(type(each).__name__ for each in values) == ["Rows", "Rows"]
+
+
+async def test_a_result_that_is_lost_on_its_way_to_another_machine_is_lost_for_its_dependents() -> None:
+    backend = CarriedBackend(agents=2, workers=1)
+    async with WorkflowEngine(backend) as engine:
+        await started(backend, engine, 2)
+        rows = [engine.submit(make, byte, 200 << 20) for byte in range(2)]
+        await asyncio.gather(*map(engine.settled, rows))
+        crews = backend._crews
+        assert crews is not None
+        for result in crews.kept._results.values():
+            (maker,) = result.copies
+        told = engine.submit(firsts, rows)
+        await until(lambda: any(agent.given for agent in crews.all))
+        (busy,) = [agent for agent in crews.all if agent.given]
+        (source,) = [agent for agent in crews.all if not agent.given]
+        os.kill(source.pid, signal.SIGKILL)
+        with pytest.raises(UpstreamFailed, match="kept on"):
+            await told
+        assert busy in crews.all
+        del maker
+
+
+async def test_between_machines_the_bytes_do_not_go_through_the_engine() -> None:
+    backend = CarriedBackend(agents=2, workers=1)
+    async with WorkflowEngine(backend) as engine:
+        await started(backend, engine, 2)
+        rows = [engine.submit(make, byte) for byte in range(2)]
+        await asyncio.gather(*map(engine.settled, rows))
+        assert backend._crews is not None
+        came: list[int] = []
+        for agent in backend._crews.all:
+            agent.inlet.take = lambda number, offset, data: came.append(len(data))  # type: ignore[method-assign]
+        assert await engine.submit(firsts, rows) == [0, 1]
+        assert came == []
+
+
+@pytest.mark.parametrize("how", ["does not serve", "cannot be reached"])
+async def test_where_agents_do_not_reach_each_other_the_engine_hands_on(how: str) -> None:
+    backend = CarriedBackend(agents=2, workers=1)
+    async with WorkflowEngine(backend) as engine:
+        await started(backend, engine, 2)
+        rows = [engine.submit(make, byte) for byte in range(2)]
+        await asyncio.gather(*map(engine.settled, rows))
+        assert backend._crews is not None
+        kept = backend._crews.kept
+        for agent in backend._crews.all:
+            way: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+            way.set_result(None if how == "does not serve" else (["127.0.0.1:9"], None))
+            kept._ways[agent] = way
+        assert await engine.submit(firsts, rows) == [0, 1]
+
+
+async def test_agents_that_encrypt_hand_on_results_encrypted() -> None:
+    pytest.importorskip("cryptography")
+    backend = CarriedBackend(agents=2, workers=1, listen="0.0.0.0:0", tls=TLS.for_this_run())
+    async with WorkflowEngine(backend) as engine:
+        await started(backend, engine, 2)
+        rows = [engine.submit(make, byte) for byte in range(2)]
+        await asyncio.gather(*map(engine.settled, rows))
+        assert await engine.submit(firsts, rows) == [0, 1]
+        assert backend._crews is not None
+        ways = [way.result() for way in backend._crews.kept._ways.values()]
+        assert ways
+        for addresses, certificate in ways:
+            assert all(is_loopback(split(each)[0]) for each in addresses) or certificate is not None
+
+
+async def test_who_does_not_know_the_token_gets_no_result_from_an_agent() -> None:
+    backend = CarriedBackend(agents=2, workers=1)
+    async with WorkflowEngine(backend) as engine:
+        await started(backend, engine, 2)
+        rows = [engine.submit(make, byte) for byte in range(2)]
+        await asyncio.gather(*map(engine.settled, rows))
+        assert await engine.submit(firsts, rows) == [0, 1]
+        assert backend._crews is not None
+        ((addresses, certificate), *_) = [way.result() for way in backend._crews.kept._ways.values()]
+        with pytest.raises(ConnectionError):
+            await dial(Lease(tuple(addresses), b"another secret" * 3, certificate), within=2)

@@ -23,6 +23,8 @@ class Channel(ABC):
 
     peer: str
     """Who is at the other end, in words for people: an address, as a rule."""
+    here: str = ""
+    """The address of this end; "" if it has none."""
     offset: float = 0.0
     """Seconds to add to times of the other side's `time.perf_counter` to have them on this side's."""
 

@@ -21,6 +21,8 @@ from .pieces import FileSource, MemoryFile
 
 _OPENS: Final = os.O_RDONLY | os.O_CLOEXEC
 _NOWHERE: Final = "/nowhere"
+Way = tuple[list[str], str | None]
+"""To an agent, for others: its addresses and its certificate."""
 
 
 class _Result:
@@ -61,7 +63,10 @@ class KeptResults:
         self._freed = freed
         self._results: dict[int, _Result] = {}
         self._coming: dict[tuple[Agent, int], asyncio.Future[MemoryFile | None]] = {}
-        self._copying: dict[tuple[Agent, int], list[Callable[[], None]]] = {}
+        self._copying: dict[tuple[Agent, int], asyncio.Future[bool]] = {}
+        self._ways: dict[Agent, asyncio.Future[Way | None]] = {}  # by which others reach an agent
+        self._apart: set[tuple[Agent, Agent]] = set()  # who do not reach each other
+        self._bringing: dict[tuple[Agent, int], asyncio.Task[None]] = {}
         self._let_go: deque[int] = deque()
         self._is_told = False
 
@@ -94,9 +99,7 @@ class KeptResults:
     def came(self, agent: Agent, file: int, number: int) -> None:
         """An agent has sent what it was asked for."""
         memory = agent.inlet.whole(number)
-        waiting = self._coming.pop((agent, file), None)
-        if waiting is not None and not waiting.done():
-            waiting.set_result(memory)
+        _answer(self._coming.pop((agent, file), None), memory)
 
     def copied(self, agent: Agent, task_id: int, file: int) -> None:
         """An agent has a copy; or could not get one, if it is below 0."""
@@ -107,8 +110,11 @@ class KeptResults:
             else:
                 result.copies[agent] = file
                 agent.keeps += 1
-        for done in self._copying.pop((agent, task_id), ()):
-            done()
+        _answer(self._copying.pop((agent, task_id), None), file >= 0)
+
+    def serves(self, agent: Agent, way: Way | None) -> None:
+        """How other agents reach one; None if they cannot."""
+        _answer(self._ways.get(agent), way)
 
     def lose(self, agent: Agent, why: str) -> None:
         """An agent is gone, with what it kept. Of what another has a copy nothing is lost."""
@@ -116,11 +122,13 @@ class KeptResults:
             if result.copies.pop(agent, None) is not None and not result.copies:
                 result.why = f"agent {agent.name}: {why}"
         for key in [key for key in self._coming if key[0] is agent]:
-            waiting = self._coming.pop(key)
-            if not waiting.done():
-                waiting.set_result(None)
-        for copying in [key for key in self._copying if key[0] is agent]:
-            del self._copying[copying]
+            _answer(self._coming.pop(key), None)
+        for key in [key for key in self._copying if key[0] is agent]:
+            _answer(self._copying.pop(key), False)
+        for key in [key for key in self._bringing if key[0] is agent]:
+            self._bringing[key].cancel()
+        _answer(self._ways.pop(agent, None), None)
+        self._apart = {pair for pair in self._apart if agent not in pair}
 
     # -- where they are -----------------------------------------------------------------------------------
 
@@ -154,31 +162,43 @@ class KeptResults:
             key: of the result.
             done: is called when it has, or the result is lost.
         """
-        waiting = self._copying.get((agent, key))
-        if waiting is not None:
-            waiting.append(done)
-            return
-        self._copying[agent, key] = [done]
-        self._relay(agent, key)
+        bringing = self._bringing.get((agent, key))
+        if bringing is None:
+            bringing = self._bringing[agent, key] = self._loop.create_task(self._bring(agent, key))
+            bringing.add_done_callback(lambda _: self._bringing.pop((agent, key)))
+        bringing.add_done_callback(lambda _: done())
 
-    def _relay(self, agent: Agent, key: int) -> None:
-        """Bring it through this process."""
-
-        number = 0
-
-        def sent() -> None:
-            agent.tell(messages.STORE, key, number)
-
-        def here(fetch: asyncio.Task[MemoryFile | None]) -> None:
-            nonlocal number
-            file = None if fetch.cancelled() else fetch.result()
-            if file is None:
-                self.copied(agent, key, -1)
-            else:
-                number = agent.outlet.send(FileSource(file.release(), result.sizes), sent)
-
+    async def _bring(self, agent: Agent, key: int) -> None:
         result = self._results[key]
-        self._loop.create_task(self._file(result)).add_done_callback(here)
+        for holder, file in list(result.copies.items()):
+            if (holder, agent) in self._apart or holder not in result.copies:
+                continue
+            way = await self._way_to(holder)
+            if way is not None:
+                if await self._copy(agent, key, messages.COPY, file, result.sizes, *way):
+                    return
+                if holder not in result.copies or not agent.workers:
+                    continue  # it was lost, or the other
+            self._apart.add((holder, agent))
+        file_here = await self._file(result)  # through this process, then
+        if file_here is not None:
+            sent = self._loop.create_future()
+            source = FileSource(file_here.release(), result.sizes)
+            number = agent.outlet.send(source, lambda: _answer(sent, None))
+            await sent
+            await self._copy(agent, key, messages.STORE, number)
+
+    async def _way_to(self, holder: Agent) -> Way | None:
+        if holder not in self._ways:
+            self._ways[holder] = self._loop.create_future()
+            holder.tell(messages.SERVE)
+        return await asyncio.shield(self._ways[holder])
+
+    async def _copy(self, agent: Agent, key: int, kind: int, *fields: object) -> bool:
+        copying: asyncio.Future[bool] = self._loop.create_future()
+        self._copying[agent, key] = copying
+        agent.tell(kind, key, *fields)
+        return await copying
 
     # -- to this process ----------------------------------------------------------------------------------
 
@@ -243,10 +263,17 @@ class KeptResults:
 
     def close(self) -> None:
         """All agents are gone."""
+        for bringing in list(self._bringing.values()):
+            bringing.cancel()
         for waiting in self._coming.values():
             waiting.cancel()
         self._coming.clear()
         self._copying.clear()
+
+
+def _answer(waiting: asyncio.Future[Any] | None, value: object) -> None:
+    if waiting is not None and not waiting.done():
+        waiting.set_result(value)
 
 
 def among(work: Work) -> list[int]:

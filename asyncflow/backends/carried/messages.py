@@ -1,6 +1,7 @@
 """What an engine and an agent tell each other: plain data, and pieces of what is too large for one message.
 
-    engine -> agent    SETUP, PROGRAM, FRAME, STOP, WITHDRAW, RENEW, DROP, LEAVE, FREE, BRING, STORE, COPY
+    engine -> agent    SETUP, PROGRAM, FRAME, STOP, WITHDRAW, RENEW, DROP, LEAVE, FREE, BRING, STORE,
+                       SERVE, COPY
     agent -> engine    TOLD, PRINTED, LEFT
     both ways          pieces, FILES
 
@@ -46,9 +47,11 @@ BRING: Final = 31
 """Send a kept result here: the number of its memory file, and the sizes of its parts."""
 STORE: Final = 32
 """Keep what has come in pieces: the number of the task that has made it, and that of the pieces."""
-COPY: Final = 33
+SERVE: Final = 33
+"""Let other agents have what is kept here."""
+COPY: Final = 34
 """Get a kept result from another agent: the number of the task that has made it, the number of its memory file there,
-the sizes of its parts, and the lease that lets one in there."""
+the sizes of its parts, and that agent's addresses and certificate."""
 
 TOLD: Final = 10
 """What has happened, in its order: pairs of a worker's name and its records, or of None and the agent's own."""
@@ -69,6 +72,9 @@ KEPT: Final = (
 )
 BROUGHT: Final = (
     27  # payload: the number of a memory file, and that of the pieces in which all of it was sent
+)
+SERVES: Final = (
+    29  # payload: addresses and certificate of this agent, for others; or None if they cannot come
 )
 COPIED: Final = 28  # payload: the number of the memory file that has the copy; below 0 if there is none
 

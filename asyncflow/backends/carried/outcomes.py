@@ -65,6 +65,8 @@ class Outcomes:
                     self._kept.came(agent, *payload)
                 elif kind == messages.COPIED:
                     self._kept.copied(agent, task_id, payload)
+                elif kind == messages.SERVES:
+                    self._kept.serves(agent, payload)
                 elif kind == messages.RAN:
                     worker = f"{payload} on {agent.host}"
                     events.append((RAN, task_id, (began + offset, ended + offset, worker)))

@@ -261,6 +261,8 @@ class TcpChannel(Channel, asyncio.BufferedProtocol):
         not_for_children(self)
         address = transport.get_extra_info("peername")
         self.peer = spelled(*address[:2]) if isinstance(address, tuple) else "an unknown address"
+        own = transport.get_extra_info("sockname")
+        self.here = str(own[0]) if isinstance(own, tuple) else ""
         if self._is_closed:
             transport.abort()
 
