@@ -304,6 +304,90 @@ async def test_agents_on_other_addresses_than_this_machines_own_are_encrypted_wi
         assert Lease.read(file).certificate is None
 
 
+# -- agents that a command starts -------------------------------------------------------------------------
+
+SSH = """#!/bin/sh
+# As ssh: another directory, a bare environment, the words joined for another shell; standard streams are passed on.
+shift
+cd /
+exec env -i PATH=/usr/bin:/bin HOME=/nonexistent sh -c "$*"
+"""
+SRUN = """#!/bin/sh
+# As srun and mpirun: the same command several times, and it ends when all of them have.
+shift
+for task in 1 2 3; do "$@" < /dev/null & done
+wait
+"""
+
+
+def stands_in(folder: Path, name: str, program: str) -> str:
+    (folder / name).write_text(program)
+    (folder / name).chmod(0o700)
+    return str(folder / name)
+
+
+def nodes() -> tuple[int, str, str | None]:
+    return os.getppid(), os.getcwd(), os.environ.get("SECRET_OF_THE_PROGRAM")
+
+
+async def agents_that_work(engine: WorkflowEngine) -> set[int]:
+    return {agent for agent, _, _ in await asyncio.gather(*(engine.submit(nodes) for _ in range(20)))}
+
+
+async def test_agents_that_ssh_starts_get_their_lease_on_its_standard_input_and_end_with_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SECRET_OF_THE_PROGRAM", "1")
+    ssh = stands_in(tmp_path, "ssh", SSH)
+    far = [sys.executable, "-m", "asyncflow.agent", "--lease", "-"]
+    commands = [[ssh, f"node{n}", *far] for n in range(2)]
+    async with WorkflowEngine(CarriedBackend(agents=0, workers=1, commands=commands)) as engine:
+        while len(there := set(await asyncio.gather(*(engine.submit(nodes) for _ in range(20))))) < 2:
+            pass
+        for agent, _, secret in there:
+            assert secret is None
+            line = Path(f"/proc/{agent}/cmdline").read_bytes().split(b"\0")
+            assert line[1:] == [b"-m", b"asyncflow.agent", b"--lease", b"-", b""]
+        (first, *_), (second, *_) = there
+        os.kill(first, signal.SIGKILL)  # and another one comes in its place
+        await has_ended(first)
+        while first in (
+            now := {each for each, _, _ in await asyncio.gather(*(engine.submit(nodes) for _ in range(20)))}
+        ):
+            pass
+        while len(now) < 2:
+            now = await agents_that_work(engine)
+        assert second in now
+    await has_ended(*now)
+
+
+async def test_agents_that_one_command_starts_on_many_nodes_find_the_lease_in_its_file(
+    tmp_path: Path,
+) -> None:
+    srun = stands_in(tmp_path, "srun", SRUN)
+    file = tmp_path / "run.lease"
+    command = [srun, "--ntasks=3", sys.executable, "-m", "asyncflow.agent", "--lease", str(file)]
+    async with WorkflowEngine(
+        CarriedBackend(agents=0, workers=1, commands=[command], lease_file=file)
+    ) as engine:
+        there = set[int]()
+        while len(there) < 3:
+            there |= await agents_that_work(engine)
+    await has_ended(*there)
+
+
+async def test_a_command_that_starts_no_agent_is_the_error_of_the_work_with_what_it_said() -> None:
+    commands = [["sh", "-c", "echo 'ssh: no route to node7' >&2; exit 255"]]
+    async with WorkflowEngine(CarriedBackend(agents=0, commands=commands)) as engine:
+        with pytest.raises(
+            RuntimeError, match="exit code 255; the last it wrote to stderr:\nssh: no route to node7"
+        ):
+            await engine.submit(add, 1, 2)
+    async with WorkflowEngine(CarriedBackend(agents=0, commands=[["/no/such/ssh"]])) as engine:
+        with pytest.raises(FileNotFoundError, match="/no/such/ssh"):
+            await engine.submit(add, 1, 2)
+
+
 # -- agents that do not come ------------------------------------------------------------------------------
 
 

@@ -280,12 +280,15 @@ class CarriedBackend(ExecutionBackend):
             channel.cut()
             return
         of_node = self._nodes.setdefault(hello.node, OfNode())
+        name = hello.name
+        if any(agent.name == name for agent in crews.all):  # one command may start several with one lease
+            name = f"{name} ({hello.host}-{hello.pid})"
         agent = Agent(
-            *(channel, hello.name, hello.host, hello.node, hello.pid, hello.workers),
+            *(channel, name, hello.host, hello.node, hello.pid, hello.workers),
             *(self._shares_files, of_node),
         )
         if self._started is not None:
-            self._started.joined(hello.name)
+            self._started.joined(name)
         agent.tell(messages.SETUP, *self._setup)
         crews.joined(agent)
         self.joined(agent)
