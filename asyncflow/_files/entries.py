@@ -92,11 +92,13 @@ def put_up(entries: Iterable[Entry], sandbox: Path, give: Give, wanted: Callable
             raise Unwanted
         target = sandbox / entry.name
         if target.parent not in known:
-            target.parent.mkdir(parents=True, exist_ok=True)
             if not is_inside(target.parent, sandbox):
                 raise ValueError(f"{entry.name!r} leads out of the sandbox through a link")
+            target.parent.mkdir(parents=True, exist_ok=True)
             known.add(target.parent)
         if entry.kind == FOLDER:
+            if target.is_symlink():
+                raise ValueError(f"{entry.name!r} is a directory and a link")
             target.mkdir(exist_ok=True)
             folders.append((target, entry))
         elif entry.kind == LINK:

@@ -56,7 +56,8 @@ class Outcomes:
                 elif kind == messages.RETURNED:
                     self._calls.begin_again(agent, payload)
                 elif kind == messages.LOADING:
-                    events.append((LOADING, task_id, began + offset))
+                    if task_id in agent.given:
+                        events.append((LOADING, task_id, began + offset))
                 elif kind == wire.BEGUN:
                     if task_id in agent.given and task_id not in self._calls.told:
                         self._calls.told.add(task_id)
@@ -68,8 +69,9 @@ class Outcomes:
                 elif kind == messages.SERVES:
                     self._kept.serves(agent, payload)
                 elif kind == messages.RAN:
-                    worker = f"{payload} on {agent.host}"
-                    events.append((RAN, task_id, (began + offset, ended + offset, worker)))
+                    if task_id in agent.given:
+                        worker = f"{payload} on {agent.host}"
+                        events.append((RAN, task_id, (began + offset, ended + offset, worker)))
                 else:
                     ran = began + offset, ended + offset, worker
                     events += self._end(agent, kind, task_id, ran if began else None, payload)
