@@ -12,6 +12,7 @@ import sys
 import sysconfig
 from pathlib import Path
 
+import httpx
 import pytest
 
 from asyncflow import Report
@@ -208,3 +209,33 @@ def test_warm_workers_let_go_of_what_they_keep_before_the_last_word() -> None:
     assert said[1].startswith(f"{'x' * 20} -> {'x' * 20}  (correct[")
     assert before.endswith("lets go of its words")
     assert last == "2 words corrected"
+
+
+def test_a_folder_goes_through_a_stream(rough: Path) -> None:
+    said = run("stream_folder.py", rough, "--window", "2")
+    assert "running 0, done 0" in said and "failed 0" in said
+    assert re.search(r"^comment +1$", said, re.M)
+
+
+def test_a_replay_takes_about_as_long_as_its_plan() -> None:
+    said = run("replay.py", "--workers", "4")
+    assert said.startswith("22 steps in 3 stages, on 4 workers") and "22 SUCCEEDED" in said
+
+
+def test_a_service_takes_jobs_and_shows_them() -> None:
+    command = [sys.executable, "-W", "error", EXAMPLES / "service.py", "--port", "0", "--seconds", "30"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as program:
+        try:
+            assert program.stdout is not None
+            page = program.stdout.readline().split()[5]
+            token = program.stdout.readline().split()[-1]
+            headers = {"Authorization": f"Bearer {token}"}
+            with httpx.Client(base_url=page, headers=headers) as client:
+                place = client.post("/analyse", json={"text": "one of three"}).headers["location"]
+                told = client.get(f"{place}/result?wait=30").json()
+                assert told["value"] == {"words": 3, "longest": "three"}
+                shown = client.get("/", headers={"Authorization": ""})
+                assert "Jobs of <code>analyse</code>" in shown.text and told["id"] in shown.text
+                assert client.get("/", headers={"Host": "evil.example"}).status_code == 421
+        finally:
+            program.kill()

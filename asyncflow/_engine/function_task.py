@@ -7,7 +7,7 @@ import sys
 from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Mapping
 from threading import get_ident
 from types import CodeType, MethodType
-from typing import TYPE_CHECKING, Any, Final, Literal, ParamSpec, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Final, Literal, ParamSpec, Self, TypeVar, cast, overload
 
 from .._causes import spelled
 from .._core.lanes import Lane
@@ -246,7 +246,7 @@ class FunctionTask(TypedCalls[P, Fn, R]):
             raise
 
     def stream(
-        self: FunctionTask[[A], Any, R],
+        self: Takes1[A, Q],
         source: Iterable[A] | AsyncIterable[A],
         /,
         *,
@@ -277,12 +277,12 @@ class FunctionTask(TypedCalls[P, Fn, R]):
         """
         from ..streams import Stream
 
-        caller = sys._getframe(1)
+        caller, task = sys._getframe(1), cast("FunctionTask[..., Any, R]", self)
         if window is None:
-            window = max(100, 4 * self._engine._most_workers())
+            window = max(100, 4 * task._engine._most_workers())
         return Stream(
-            self._call_of_an_item(caller.f_code, caller.f_lasti),
-            self._definition.name,
+            task._call_of_an_item(caller.f_code, caller.f_lasti),
+            task._definition.name,
             source,
             window=window,
             ordered=ordered,

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterable, Callable, Generator, Iterable
 from contextlib import aclosing, closing
 from itertools import islice
 from types import CodeType
-from typing import TYPE_CHECKING, Any, Final, Generic, Literal, ParamSpec, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, Literal, ParamSpec, Self, TypeVar, cast
 
 from .._causes import spelled
 from .._core.options import BlockOptions, TaskOptions
@@ -26,10 +26,12 @@ from .tasks_engine import TasksEngine
 
 if TYPE_CHECKING:
     from ..backend import ExecutionBackend
+    from .typing import Takes1
 
 P = ParamSpec("P")
 R = TypeVar("R")
 A = TypeVar("A")
+Q = ParamSpec("Q")
 _BLOCK: Final = BlockOptions()
 _SLICE: Final = 0.05  # seconds that a worker runs a generator at a time
 _REHEARSED: Final = 3  # values that stand in for those of a generator that does not run
@@ -77,7 +79,7 @@ class GeneratorTask(Generic[P, R]):
         return self._stream([None], generate, 1, False, "raise", None)
 
     def stream(
-        self: GeneratorTask[[A], R],
+        self: Takes1[A, Q],
         source: Iterable[A] | AsyncIterable[A],
         /,
         *,
@@ -101,12 +103,12 @@ class GeneratorTask(Generic[P, R]):
             TypeError: the source cannot be iterated, or the backend cannot run generators.
             ValueError: an option that is out of range.
         """
-        caller = sys._getframe(1)
-        self._check()
-        self._engine._put_in_order()
-        size = max(100, 4 * self._engine._most_workers()) if window is None else window
-        generate = self._generating(caller.f_code, caller.f_lasti, lambda item: ((item,), {}))
-        return self._stream(source, generate, size, ordered, errors, key)
+        caller, task = sys._getframe(1), cast("GeneratorTask[..., R]", self)
+        task._check()
+        task._engine._put_in_order()
+        size = max(100, 4 * task._engine._most_workers()) if window is None else window
+        generate = task._generating(caller.f_code, caller.f_lasti, lambda item: ((item,), {}))
+        return task._stream(source, generate, size, ordered, errors, key)
 
     def _stream(
         self,

@@ -1,6 +1,6 @@
 """Services over HTTP: an ASGI application, and a server for it. Needs the extra ``serve``."""
 
-from .app import asgi
+from .app import Application, asgi
 from .server import Server
 
-__all__ = ["Server", "asgi"]
+__all__ = ["Application", "Server", "asgi"]

@@ -13,7 +13,8 @@ from typing import Self
 
 import uvicorn
 
-from .app import LOOPBACK, Application
+from .app import LOOPBACK
+from .guard import App
 
 _log = logging.getLogger("asyncflow.serve")
 
@@ -22,7 +23,7 @@ class Server:
     """Answers requests for an application, inside of ``async with``.
 
     Args:
-        app: made by `asgi`.
+        app: made by `asgi`, or any around one. If it has a method ``stop_waiting``, as that, this is called at the end.
         host: the address to listen on.
         port: to listen on; 0 for any that is free.
         certfile: path of the certificate, with its chain, for TLS.
@@ -36,7 +37,7 @@ class Server:
 
     def __init__(
         self,
-        app: Application,
+        app: App,
         *,
         host: str = "127.0.0.1",
         port: int = 8000,
@@ -90,7 +91,11 @@ class Server:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._app.stop_waiting()  # uvicorn tells an application of its end only when all connections are gone
+        stop_waiting = getattr(self._app, "stop_waiting", None)
+        if (
+            stop_waiting is not None
+        ):  # uvicorn tells an application of its end only when all connections are gone
+            stop_waiting()
         self._server.should_exit = True
         self._server.leave.set()
         assert self._serving is not None
