@@ -14,7 +14,7 @@ import sys
 import textwrap
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ import pytest
 
 from asyncflow import State, TaskTimeout, WorkerDied, WorkflowEngine
 from asyncflow.backends.process import ProcessBackend
+from asyncflow.events import Event, TaskStarted
 from asyncflow.testing import bad_tasks as bad
 from asyncflow.testing import untidy_tasks as untidy
 from asyncflow.testing.conformance import BackendConformance
@@ -746,9 +747,16 @@ async def test_a_timeout_counts_while_a_call_is_loaded(what: str, folder: Path) 
 async def test_a_call_that_is_being_loaded_can_be_cancelled(what: str, folder: Path) -> None:
     async with WorkflowEngine(backend="process", workers=1) as engine:
         assert await engine.submit(bad.same, 1) == 1
+        begun = asyncio.Event()
+
+        def hear(events: Sequence[Event]) -> None:
+            if any(isinstance(event, TaskStarted) and event.id == 2 for event in events):
+                begun.set()
+
+        engine.subscribe(hear)
         call = _slow_call(engine, what, folder)
-        while call.state != "RUNNING":
-            await asyncio.sleep(0)
+        await begun.wait()
+        assert call.state == "RUNNING"
         call.cancel()
         await engine.settled(call)
         assert call.state == "CANCELLED"

@@ -13,6 +13,8 @@ import pytest
 from asyncflow import Report, State, WorkflowEngine
 from asyncflow.events import Event, TaskAdmitted, TaskAttemptFailed, TaskEnded
 
+from .kit import Heard, turns
+
 KINDS = ["function", "coroutine", "block", "command"]
 
 
@@ -98,9 +100,10 @@ async def test_an_attempt_whose_worker_died_is_told_too(tmp_path: Path) -> None:
 
 async def test_who_is_cancelled_during_a_delay_has_no_other_attempt() -> None:
     async with WorkflowEngine() as engine:
+        heard = Heard(engine)
         future = made(engine, "coroutine", retries=1, retry_delay=1000)("/", 3)
-        while future.state is not State.READY or not future.attempts:
-            await asyncio.sleep(0)
+        await heard.of(TaskAttemptFailed)
+        assert future.state is State.READY
         waiting = engine.report().task(future.id)
         future.cancel()
     over = engine.report().task(future.id)
@@ -121,6 +124,7 @@ async def test_time_that_is_waited_for_a_limit_counts_as_such(kind: str, tmp_pat
         first = engine.function_task(gate.wait, limits="api")()
         await asyncio.sleep(0)
         second = made(engine, kind, limits="api")(str(tmp_path / "count"), 1)
+        await turns()  # it waits from here on
         await asyncio.sleep(0.05)
         waiting = engine.report().task(second.id).waits
         gate.set()

@@ -260,9 +260,9 @@ async def test_explain_tells_which_attempt_it_is_and_why_there_is_another() -> N
         return re.sub(r"\d[\d.]* (µs|ms|s|min( \d+ s)?)\b", "# s", future.explain().splitlines()[0])
 
     async with WorkflowEngine() as engine:
-        future = engine.function_task(fetch, retries=3, retry_delay=[0.05, 1000])()
-        while not future.attempts or future.state is not State.READY:
-            await asyncio.sleep(0)
+        heard = Heard(engine)
+        future = engine.function_task(fetch, retries=3, retry_delay=[0.5, 1000])()
+        await heard.of(TaskAttemptFailed)
         assert (
             told()
             == "'fetch' (#1) waits for attempt 2 of 4, # s from now; attempt 1 failed # s ago: OSError: reset 1"
@@ -270,8 +270,7 @@ async def test_explain_tells_which_attempt_it_is_and_why_there_is_another() -> N
         await begun_again.wait()
         assert told() == "'fetch' (#1) runs on the event loop, attempt 2 of 4"
         gate.set()
-        while future.state is not State.READY:
-            await asyncio.sleep(0)
+        await heard.of(TaskAttemptFailed, times=2)
         assert told().startswith("'fetch' (#1) waits for attempt 3 of 4, # s from now; attempt 2 failed")
         future.cancel()
 

@@ -331,11 +331,12 @@ async def test_services_stop_after_the_work_that_uses_them_has_stopped() -> None
 
 
 async def test_a_shutdown_during_a_start_stops_it(engine: WorkflowEngine) -> None:
-    lines = []
+    lines, starting = [], asyncio.Event()
 
     @engine.service
     async def db() -> AsyncIterator[str]:
         lines.append("starting")
+        starting.set()
         try:
             await asyncio.Event().wait()
             yield "never"
@@ -344,8 +345,7 @@ async def test_a_shutdown_during_a_start_stops_it(engine: WorkflowEngine) -> Non
 
     service = db()
     user = engine.function_task(use)(service)
-    while not lines:
-        await asyncio.sleep(0)
+    await starting.wait()
     await engine.shutdown(wait=False)
     assert lines == ["starting", "cleaned up"]
     assert (service.state, user.state) == ("CANCELLED", "CANCELLED")
@@ -378,15 +378,18 @@ async def test_a_start_in_a_thread_that_is_cancelled_is_cleaned_up_when_it_is_ov
 async def test_a_service_of_which_the_start_is_cancelled_cancels_what_needs_it(
     engine: WorkflowEngine,
 ) -> None:
+    begun = asyncio.Event()
+
     @engine.service
     async def db() -> AsyncIterator[str]:
+        begun.set()
         await asyncio.Event().wait()
         yield "never"
 
     service = db()
     user = engine.function_task(use)(service)
-    while service.state != "RUNNING":
-        await asyncio.sleep(0)
+    await begun.wait()
+    assert service.state == "RUNNING"
     service.cancel()
     await asyncio.wait([user])
     await engine.settled(service)
