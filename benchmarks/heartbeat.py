@@ -17,13 +17,15 @@ from typing import Any
 from . import fresh
 from .measuring import Options, Row, Rows, collector_off, judged
 from .places import PLACES, Call
+from .shapes import SHAPES, run
 
 NOTE = (
     "ms that a 10 ms heartbeat was late at worst, in medians of runs and in the worst run. 'at once': measured from "
     "when a plain for loop has made all calls; 'in slices': 1,000 calls, then one turn for the loop, and so on, "
     "measured throughout. gc: the longest pause of Python's garbage collector in these runs, a part of the lateness "
     "of any program that holds so many objects. gc off: the worst of as many runs with the collector off, which leaves "
-    "what is the engine's own. Bare: the same burst without the engine, one run."
+    "what is the engine's own. Bare: the same burst without the engine, one run. Then how long a report of as many "
+    "tasks holds the loop: engine.report() alone, and str(engine.report()), medians and the worst, after a first one."
 )
 TARGET_MS = 50.0
 _BEAT = 0.010
@@ -44,6 +46,15 @@ def measure(options: Options) -> Rows:
                     row |= fresh.run(compare, name, how == "in slices", n, options.repeat)
                 except fresh.Failed as error:
                     row["failed"] = str(error)
+            yield title, row
+    title = f"The loop held by a report of {n:,} tasks, {options.repeat} reports"
+    for name in ("coroutines", "threads", "processes"):
+        for shape in ("independent", "stencil"):
+            row = {"place": name, "shape": shape}
+            try:
+                row |= fresh.run(reported, name, shape, n, options.repeat)
+            except fresh.Failed as error:
+                row["failed"] = str(error)
             yield title, row
 
 
@@ -69,6 +80,28 @@ async def _compare(name: str, sliced: bool, n: int, repeat: int) -> Row:
     row = {"late_ms": median(late), "worst_ms": max(late), "gc_ms": max(pause for _, pause in runs) * 1e3}
     row |= judged("ms", max(late), TARGET_MS) | {"gc_off_ms": max(worst for worst, _ in own) * 1e3}
     return row | {"bare_late_ms": None if bare is None else bare * 1e3, "late_samples_ms": late}
+
+
+def reported(name: str, shape: str, n: int, repeat: int) -> Row:
+    """One row of reports."""
+    return asyncio.run(_reported(name, shape, n, repeat))
+
+
+async def _reported(name: str, shape: str, n: int, repeat: int) -> Row:
+    asking, telling = [], []
+    async with PLACES[name].engine() as engine:
+        await run(SHAPES[shape], engine.function_task(PLACES[name].body), n)
+        str(engine.report())  # loads what tells of it
+        for _ in range(repeat):
+            gc.collect()
+            began = perf_counter()
+            report = engine.report()
+            asked = perf_counter()
+            assert str(report).startswith(f"Report: {n:,} tasks")
+            asking.append((asked - began) * 1e3)
+            telling.append((perf_counter() - began) * 1e3)
+    row: Row = {"report_ms": median(asking), "text_ms": median(telling), "text_worst_ms": max(telling)}
+    return row | judged("ms", median(telling), TARGET_MS) | {"text_samples_ms": telling}
 
 
 async def _lateness(call: Call, n: int, sliced: bool) -> tuple[float, float]:

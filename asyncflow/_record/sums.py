@@ -95,11 +95,8 @@ class Sums:
         Args:
             live: tasks that are not over.
         """
-        known = {
-            name: (dict(states), total, longest) for name, (states, total, longest) in self._known.items()
-        }
         stand = {task_id: live[task_id].story & NOW for task_id in self._stragglers.keys() & live.keys()}
-        return Earlier(known, dict(self._stragglers), dict(self._unstopped), stand)
+        return Earlier(_copied(self._known), dict(self._stragglers), dict(self._unstopped), stand)
 
 
 class Earlier(NamedTuple):
@@ -123,7 +120,7 @@ class Earlier(NamedTuple):
         Args:
             segments: those that were not given up.
         """
-        sums, names = dict(self.known), self.unstopped | self.stragglers
+        sums, names = _copied(self.known), self.unstopped | self.stragglers
         if names:
             states: dict[int, int] = {}
             for segment in segments:
@@ -140,6 +137,10 @@ def _ends_of(segment: Segment, wanted: Mapping[int, str]) -> Iterator[tuple[int,
     ids = chain(segment.ran_id, segment.loop_id, segment.bad_id, segment.late_id)
     if not wanted.keys().isdisjoint(ids):
         yield from (told for told in ends(segment) if told[0] in wanted)
+
+
+def _copied(known: _Known) -> _Known:
+    return {name: (dict(states), total, longest) for name, (states, total, longest) in known.items()}
 
 
 def _count(known: _Known, given: str, state: int, run: float, longest_run: float, many: int) -> None:

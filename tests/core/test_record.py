@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import pickle
 import random
 import tracemalloc
+from array import array
+from collections import Counter
 from collections.abc import Callable
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from math import isnan
 from typing import Any
 
@@ -20,12 +23,15 @@ from asyncflow._core.task import FIELDS, CallSite, Definition, Task
 from asyncflow._record.from_events import history_told
 from asyncflow._record.from_logs import history_of
 from asyncflow._record.history import DATA, ORDER, Ending, History, Totals
+from asyncflow._record.lazy import LazyHistory
 from asyncflow._record.lines import events_in, last_run, line_of
 from asyncflow._record.news import News
+from asyncflow._record.placed import Placed, spread
 from asyncflow._record.record import Record
 from asyncflow._record.snapshot import Snapshot, snapshot_of
 from asyncflow._record.sums import OTHERS
 from asyncflow.events import Event, RunBegan, RunEnded, TaskCalled, TaskEnded, TaskStarted, TaskSubmitted
+from asyncflow.report.same import same
 
 TIMES = ("called", "ready", "staged", "submitted", "started", "finished", "over")
 
@@ -584,6 +590,88 @@ def test_task_whose_end_is_reported_apart_from_its_run_is_told_to_end() -> None:
     play.listen()
     [ended] = [event for event in play.told if isinstance(event, TaskEnded)]
     assert (ended.id, ended.state, ended.finished, ended.time) == (1, "SUCCEEDED", 1102, 1103)
+
+
+@given(plays())
+@settings(examples(200))
+def test_what_is_told_of_one_task_is_what_the_columns_tell_of_all(play: Play) -> None:
+    snapshot = play.snapshot()
+    whole, single = history_of(snapshot), history_of(snapshot)
+    assert isinstance(single, LazyHistory)
+    single._asked = -len(single.id)  # so that none is too many to be looked at by itself
+    names = ("attempts", "ready", "staged", "submitted", "started", "finished")
+    for row in range(len(single.id)):
+        told = single.told(row)
+        assert not has_column(single, "ready")
+        assert told == pytest.approx(tuple(getattr(whole, name)[row] for name in names), abs=0, nan_ok=True)
+    assert same(single, whole)
+
+
+def has_column(history: History, name: str) -> bool:
+    try:
+        object.__getattribute__(history, name)
+    except AttributeError:
+        return False
+    return True
+
+
+@given(plays(), st.integers(1, 5))
+@settings(examples(100))
+def test_snapshot_stays_as_it_was_while_the_run_goes_on(play: Play, more: int) -> None:
+    before, at_once = play.snapshot(), history_of(play.snapshot())
+    for number in range(more):
+        tasks = [play.call("late", *list(play.live.values())[:2]) for _ in range(number + 1)]
+        play.pause(1)
+        play.submit(*tasks)
+        for task in list(play.live.values()):
+            play.end(task, play.now, play.now + 1)
+        play.taken(2)
+        play.record.bad(tasks[0].id, FAILED, play.now, "ValueError: no", ())
+        ran_on_loop(play.record, tasks[-1].id, play.now)
+        play.record.go_on(play.live)
+        play.record.settle()
+    assert same(history_of(before), at_once)
+    assert same(pickle.loads(pickle.dumps(history_of(before))), at_once)
+
+
+NUMBERS = array("I", range(5, 205))
+
+
+@given(
+    st.lists(
+        st.one_of(
+            st.lists(st.integers(0, 210), max_size=5),
+            st.builds(
+                lambda first, size: [*range(first, first + size)], st.integers(1, 150), st.integers(0, 60)
+            ),
+        ),
+        max_size=20,
+    )
+)
+def test_logs_are_put_into_columns_as_one_by_one(parts: list[list[int]]) -> None:
+    ids = array("I", [each for part in parts for each in part if each <= NUMBERS[-1]])
+    values = array("d", range(len(ids)))
+    column, counts, marks = (array(kind, [0]) * len(NUMBERS) for kind in "dIB")
+    placed = Placed(ids, NUMBERS)
+    placed.put(column, values)
+    placed.count(counts)
+    placed.put_all(marks, 1)
+    with_rows = [(number, value) for number, value in zip(ids, values, strict=True) if number >= NUMBERS[0]]
+    last, many = dict(with_rows), Counter(number for number, _ in with_rows)
+    assert list(column) == [last.get(number, 0) for number in NUMBERS]
+    assert list(counts) == [many[number] for number in NUMBERS]
+    assert list(marks) == [number in last for number in NUMBERS]
+    assert list(placed.of(values)) == [value for _, value in with_rows]
+    told = [number for number, _ in with_rows]
+    assert placed.goes_up == all(one < other for one, other in pairwise(told))
+
+
+@given(st.lists(st.integers(0, 4), max_size=40))
+def test_value_is_spread_over_all_that_it_holds_for(times: list[int]) -> None:
+    values = array("d", range(len(times)))
+    assert list(spread(values, list(accumulate(times)))) == [
+        value for value, many in zip(values, times, strict=True) for _ in range(many)
+    ]
 
 
 def test_line_that_tells_of_no_event_is_named() -> None:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import random
 import statistics
 from array import array
 from collections import Counter
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from profiles import examples
 
 from asyncflow._core.states import STATES, State
 from asyncflow._record.history import History, Totals
 from asyncflow.report import Report
-from asyncflow.report.order import in_order, latest_first, quantile
+from asyncflow.report.order import PIECE, in_order, latest_first, quantile
 from asyncflow.report.waits import times
 
 from .kit import LOOP, THREADS, add, histories, of, ran
@@ -305,3 +307,35 @@ def test_long_columns_are_sorted_as_short_ones() -> None:
     equal = array("d", (n % 3 for n in range(50_000)))
     rows = array("I", range(50_000))
     assert list(latest_first(rows, equal.__getitem__)) == sorted(rows, key=lambda row: -equal[row])
+
+
+@given(st.integers(0, 2**32), st.sampled_from([0.0, 0.01, 0.5, 0.95, 1.0]), st.integers(9_000, 20_000))
+@settings(examples(30))
+def test_quantile_of_many_is_found_without_sorting_them_all(seed: int, part: float, many: int) -> None:
+    chance = random.Random(seed)
+    kind = chance.randrange(4)
+    values = [
+        (chance.random(), float(chance.randrange(3)), float(place), float(place % 9 == 0) * chance.random())[
+            kind
+        ]
+        for place in range(many)
+    ]
+    place = part * (many - 1)
+    below, ordered = int(place), sorted(values)
+    above = min(below + 1, many - 1)
+    assert quantile(values, part) == ordered[below] + (place - below) * (ordered[above] - ordered[below])
+
+
+@given(histories())
+def test_pieces_of_columns_tell_what_the_whole_does(history: History) -> None:
+    whole = str(Report(history)), Report(history).functions
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(PIECE, "rows", 3)
+        assert str(Report(history)) == whole[0]
+        for name, told in Report(history).functions.items():
+            assert told.waits == pytest.approx(whole[1][name].waits)
+            assert (told.count, told.states, told.ran) == (
+                whole[1][name].count,
+                whole[1][name].states,
+                whole[1][name].ran,
+            )

@@ -20,7 +20,10 @@ from typing import Any
 import pytest
 
 from asyncflow import InputFile, OutputFile, Report, WorkflowEngine, WrongLoop
+from asyncflow._record.from_logs import history_of
+from asyncflow._record.history import History
 from asyncflow._record.journal import Journal
+from asyncflow._record.snapshot import Snapshot
 from asyncflow.events import Event, RunBegan, RunEnded, TaskCalled, TaskEnded, TaskStarted
 from asyncflow.testing.gate import Gate
 from asyncflow.testing.manual import ManualBackend
@@ -927,3 +930,45 @@ def test_journal_of_a_process_that_was_killed_gives_a_report(tmp_path: Path) -> 
     assert [task.name for task in report.tasks if task.state == "RUNNING"] == ["main", "last"]
     assert "killed.py" in report.task(52).called_at
     assert str(report)
+
+
+async def test_report_taken_on_the_way_stays_as_it_was() -> None:
+    gate = asyncio.Event()
+    async with WorkflowEngine("thread", report_limit=1) as engine:
+        first = engine.function_task(gate.wait)()
+        waiting = engine.submit(same, first)
+        await turns()
+        unread, read = engine.report(), engine.report()
+        text, json = read.counts, read.to_json()
+        gate.set()
+        await waiting
+        for _ in range(3):  # more than a segment has each time, so that the first are forgotten
+            await asyncio.gather(*(engine.submit(same, number) for number in range(2000)))
+        assert engine.report().dropped > 2
+        assert unread.counts == read.counts == text
+        assert json_but_for_the_moment(unread.to_json()) == json_but_for_the_moment(json)
+        assert unread.task(waiting.id).state == "PENDING"
+
+
+def json_but_for_the_moment(text: str) -> object:
+    told = json.loads(text)
+    return {name: value for name, value in told.items() if name != "now"}
+
+
+async def test_asking_for_a_report_reads_no_log(monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[object] = []
+
+    def reading(told: Snapshot) -> History:
+        read.append(told)
+        return history_of(told)
+
+    monkeypatch.setattr("asyncflow.report.report.history_of", reading)
+    async with WorkflowEngine("thread") as engine:
+        await asyncio.gather(*(engine.submit(same, number) for number in range(100)))
+        report = engine.report()
+        assert not read
+        assert len(report.tasks) == 100
+        assert str(report).startswith("Report: 100 tasks")
+        assert len(read) == 1
+        report = engine.report()
+        assert "100 tasks" in await asyncio.to_thread(str, report)  # nothing of it is the loop's
