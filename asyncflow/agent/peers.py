@@ -1,6 +1,6 @@
 """Kept results between agents of different machines, without the engine between them.
 
-An agent that has to hand one on listens for others, which show the token of the lease as agents do to the engine.
+An agent that has to hand one on listens for others. Both show that they have a lease, as to the engine.
 
     who needs it -> who has it    WANT: number of the memory file, sizes of its parts
     who has it -> who needs it    pieces, then GIVEN: that number, and the number of the pieces; 0 if it is not there
@@ -9,6 +9,7 @@ An agent that has to hand one on listens for others, which show the token of the
 from __future__ import annotations
 
 import asyncio
+import hmac
 from functools import partial
 from typing import Final
 
@@ -34,13 +35,16 @@ class Peers:
     """The other agents of an engine.
 
     Args:
-        lease: of this agent; the token lets it in at others, too.
+        lease: of this agent; its token lets it in at others, too.
         host: the address of this machine on the way to the engine, by which others are likely to reach it.
         kept: what is kept here.
     """
 
     def __init__(self, lease: Lease, host: str, kept: KeptHere) -> None:
         self._lease = lease
+        # Another one than for the engine, so that nobody in between can pass an agent that looks for its engine on to
+        # another agent. It follows from that, which all agents have.
+        self._token = hmac.digest(lease.token, b"between agents", "sha256")
         self._host = host
         self._kept = kept
         self._listener: Listener | None = None
@@ -59,7 +63,7 @@ class Peers:
         encrypted = self._lease.certificate is not None
         tls = TLS.for_this_run() if encrypted and not is_loopback(self._host) else None
         self._listener = Listener(
-            self._lease.token,
+            self._token,
             joined=self._joined,
             refused=lambda error: None,
             engine=f"agent {self._lease.agent}",
@@ -105,7 +109,7 @@ class Peers:
 
     async def _dial(self, way: Way) -> _Peer:
         addresses, certificate = way
-        lease = Lease(addresses, self._lease.token, certificate, "another agent", self._lease.agent)
+        lease = Lease(addresses, self._token, certificate, "another agent", self._lease.agent)
         channel, _ = await dial(lease)
         return _Peer(channel)
 

@@ -7,6 +7,7 @@ import os
 import pickle
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,9 @@ from asyncflow import WorkerDied, WorkflowEngine
 from asyncflow._core.carried_files import FILE, FOLDER, LINK, Entry, entry_of
 from asyncflow._files.entries import put_up, replace_all
 from asyncflow._worker import wire
-from asyncflow.backends.carried import CarriedBackend, messages
+from asyncflow.agent.kept import KeptHere
+from asyncflow.agent.peers import Peers
+from asyncflow.backends.carried import CarriedBackend, Lease, messages
 from asyncflow.backends.carried.dial import dial
 from asyncflow.backends.carried.tcp import TcpChannel
 
@@ -142,7 +145,7 @@ async def test_an_agent_speaks_for_its_own_tasks_alone() -> None:
         good.say(messages.TOLD, [("process 1", [(wire.VALUE, task, 1.0, 2.0, 3)])])
         assert await sum_ == 3
     runs = [task for task in engine.report().tasks if task.id == sum_.id]
-    assert "666" not in repr(runs)
+    assert "process 666" not in repr(runs)
 
 
 def entry(name: str, kind: str | int, source: str = "", mode: int = 0o777) -> Entry:
@@ -184,3 +187,16 @@ def test_nothing_is_written_changed_or_made_outside_of_the_sandbox_through_a_lin
     assert outside.stat().st_mode & 0o777 == 0o700
     assert [each.name for each in outside.iterdir()] == ["precious"]
     assert (outside / "precious").read_text() == "precious"
+
+
+async def test_who_looks_for_its_engine_does_not_take_another_agent_for_it() -> None:
+    """Somebody in between may pass on all that both say."""
+    lease = Lease(("127.0.0.1:1",), bytes(32), None, "test", "agent 1", 1)
+    peers = Peers(lease, "127.0.0.1", KeptHere())
+    addresses, _ = await peers.serve()
+    try:
+        with pytest.raises(ConnectionError):
+            await dial(replace(lease, addresses=addresses))
+    finally:
+        assert peers._listener is not None
+        await peers._listener.close()

@@ -28,12 +28,14 @@ def is_loopback(host: str) -> bool:
     return all(ipaddress.ip_address(address.partition("%")[0]).is_loopback for address in found)
 
 
-def candidates(host: str, port: int) -> list[str]:
+def candidates(host: str, port: int, *, is_encrypted: bool) -> list[str]:
     """Addresses for what listens on this machine, the likelier ones first.
 
     Args:
         host: where it listens: an address, or that which stands for all of this machine's.
         port: where it listens.
+        is_encrypted: whether who connects knows whom it has reached. If not, addresses are left out that lead to
+            another process elsewhere: on another machine 127.0.0.1 is whoever listens there.
     """
     if not ipaddress.ip_address(host.partition("%")[0]).is_unspecified:
         return [spelled(host, port)]
@@ -41,8 +43,9 @@ def candidates(host: str, port: int) -> list[str]:
     hosts.append(host_name())
     with suppress(OSError):
         hosts += [str(facts[4][0]) for facts in socket.getaddrinfo(host_name(), None, _family(host))]
-    hosts.append("127.0.0.1" if _family(host) == socket.AF_INET else "::1")  # for agents on this machine
-    return [spelled(each, port) for each in dict.fromkeys(filter(None, hosts))]
+    outside = [each for each in dict.fromkeys(filter(None, hosts)) if not is_loopback(each)]
+    here = [] if outside and not is_encrypted else ["127.0.0.1" if _family(host) == socket.AF_INET else "::1"]
+    return [spelled(each, port) for each in outside + here]
 
 
 def _family(host: str) -> socket.AddressFamily:

@@ -110,7 +110,7 @@ class Listener:
         return tuple(
             address
             for listening in self._sockets
-            for address in candidates(listening.getsockname()[0], listening.getsockname()[1])
+            for address in candidates(*listening.getsockname()[:2], is_encrypted=self._tls is not None)
         )
 
     def descriptors(self) -> list[int]:
