@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from pathlib import Path
@@ -87,6 +88,7 @@ class Crew:
         variables: dict[str, str],
         bounds: tuple[int, int, float],
         keep_from: int | None,
+        home: str,
     ) -> None:
         own = {**variables, **self._variables, SANDBOXES: str(self._files.links)}
         own[GRACE] = str(_OF_GRACE * bounds[-1])
@@ -95,6 +97,8 @@ class Crew:
         results = packed_results(self._told, self._outlet, self._kept)
         exchange = Exchange(self._functions, results, self._told.printed)
         self._pool = WorkerPool(self._workers, self._told.report, self._program, Bounds(*bounds), exchange)
+        if home:
+            self._told.send(messages.HOME, os.path.exists(home))
 
     def _change_program(self, path: list[str], own: list[str], arguments: list[str]) -> None:
         assert self._program is not None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from functools import reduce
 from types import ModuleType
@@ -11,6 +12,17 @@ _OURS: Final = __name__.partition(".")[0] + "."
 _BUILT_IN: Final = ("built-in", "frozen")
 _JUDGED: Final[dict[str, tuple[object, list[str] | None, bool]]] = {}
 """Of modules: the spec, the search path if it was not found there, and whether it was."""
+_HERE_ALONE: Final[list[str]] = []
+"""Folders whose modules are not everywhere where functions go."""
+
+
+def only_here(folder: str) -> None:
+    """Let what the modules in a folder define travel by value from now on: a machine that work goes to has no such
+    folder."""
+    prefix = os.path.join(folder, "")
+    if prefix not in _HERE_ALONE:
+        _HERE_ALONE.append(prefix)
+        _JUDGED.clear()
 
 
 def found_anew(name: str) -> bool:
@@ -36,6 +48,8 @@ def _found_anew(name: str, spec: Any) -> bool:
         return _has_package(parent)
     if spec.origin in _BUILT_IN:
         return True
+    if _HERE_ALONE and spec.has_location and os.path.abspath(spec.origin).startswith(tuple(_HERE_ALONE)):
+        return False
     path = None
     if parent:
         if not found_anew(parent):

@@ -43,7 +43,9 @@ class Agent:
         host: the name of its machine.
         node: tells its machine from all others; the same for all agents there.
         pid: of its process.
-        workers: processes that it may run.
+        workers: processes that it may run; 0 as long as it is to get no work.
+        size: processes that it may run in any case.
+        is_here: whether its machine is this one.
         given: the calls that it has, in the order in which they were sent.
         load: seconds of work in them, as far as known.
         idle_since: when it had no call left, by the clock of the event loop.
@@ -77,7 +79,8 @@ class Agent:
         self.files = EngineFiles(partial(self.tell, messages.FILES), host, shares_files, of_node)
         self.failed: Callable[[Agent, int, Exception], None] | None = None
         self.name, self.host, self.node, self.pid = name, host, node, pid
-        self.workers = workers
+        self.workers = self.size = workers
+        self.is_here = True
         self.given: dict[int, Packed] = {}
         self.load = 0.0
         self.results: Results | None = None

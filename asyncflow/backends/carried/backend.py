@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
 from ..._core.given import duration, flag, whole, whole_or_none
+from ..._inspect.libraries import is_library
 from ..._worker.by_value.pickler import Reducer
 from ...backend import Concurrency, ExecutionBackend, Kept, Report, Work
 from ..process.interpreter import flags
@@ -24,6 +26,7 @@ from .channel import Channel
 from .crews import Crews
 from .engine_files import OfNode
 from .handshake import Hello
+from .here import node
 from .lease import Lease
 from .listener import Listener
 from .patience import LONG, Patience
@@ -232,6 +235,7 @@ class CarriedBackend(ExecutionBackend):
             self._bounds,
             self._keep_from,
         )
+        home = os.path.abspath(sys.path[0] if sys.path else "")
         self._patience = Patience(report, LONG)
         self._crews = Crews(
             report,
@@ -243,6 +247,7 @@ class CarriedBackend(ExecutionBackend):
             self.left,
             self.reducers,
         )
+        self._crews.home = "" if is_library(os.path.join(home, "")) else home
         self._opening = asyncio.get_running_loop().create_task(self._open(self._crews))
 
     async def _open(self, crews: Crews) -> None:
@@ -289,7 +294,11 @@ class CarriedBackend(ExecutionBackend):
         )
         if self._started is not None:
             self._started.joined(name)
-        agent.tell(messages.SETUP, *self._setup)
+        agent.is_here = hello.node == node()
+        home = "" if agent.is_here else _witness(crews.home)
+        if home:
+            agent.workers = 0  # until it has told whether it has that
+        agent.tell(messages.SETUP, *self._setup, home)
         crews.joined(agent)
         self.joined(agent)
 
@@ -386,3 +395,11 @@ class CarriedBackend(ExecutionBackend):
                 self._started.abandon()
             self._listener = self._started = self._opening = None
             self._forget_lease()
+
+
+def _witness(home: str) -> str:
+    """What is there where the folder of the program is: its script, if it has one."""
+    script: object = getattr(sys.modules.get("__main__"), "__file__", None)
+    if home and isinstance(script, str) and os.path.abspath(script).startswith(os.path.join(home, "")):
+        return os.path.abspath(script)
+    return home

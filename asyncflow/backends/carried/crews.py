@@ -10,6 +10,7 @@ from typing import Final
 
 from ..._core import placement
 from ..._turns import Due, sure
+from ..._worker.by_value.modules import only_here
 from ..._worker.by_value.pickler import Reducer
 from ...backend import CANCELLED, FAILED, RETURNED, Event, Report, Work
 from ...errors import WorkerDied
@@ -66,7 +67,8 @@ class Crews:
         self._rest: Due | None = None  # when to look for agents that are idle too long
         self._left = left
         self._porter = Porter()
-        self._waiting = Waiting(report, SealedBook(reducers), None, 0, self.feed)
+        self._book = SealedBook(reducers)
+        self._waiting = Waiting(report, self._book, None, 0, self.feed)
         self._calls = HandedOut(report, self._waiting)
         self.kept = KeptResults(node(), self._porter, self._idle)
         self._outcomes = Outcomes(report, self._calls, self._porter, self.kept)
@@ -76,6 +78,8 @@ class Crews:
         self._problem: Exception | None = None
         self.all: list[Agent] = []
         self.closing = False
+        self.home = ""
+        """The folder of the program, whose modules travel by value to machines that have no such folder."""
 
     # -- work comes in ------------------------------------------------------------------------------------
 
@@ -183,6 +187,8 @@ class Crews:
                 stream, text = fields
                 if stream in ("stdout", "stderr"):
                     self._write(stream, text)
+            elif kind == messages.HOME:
+                self._found(agent, *fields)
             elif kind == messages.FILES:
                 agent.files.received(tuple(fields[0]))
                 self.feed()
@@ -192,6 +198,15 @@ class Crews:
             agent.is_in_doubt = True
             self._calls.interrupted()
             raise
+
+    def _found(self, agent: Agent, has_folder: bool) -> None:
+        """An agent on another machine has looked for the folder of the program, and may begin."""
+        if not has_folder:
+            only_here(self.home)
+            self._book.forget()  # what was sent by name
+        agent.workers = agent.size
+        self._changed()
+        self.feed()
 
     def _idle(self, agent: Agent) -> None:
         """An agent has nothing to do."""

@@ -59,6 +59,8 @@ PRINTED: Final = 11
 """What workers have printed: the name of the stream, and the text."""
 LEFT: Final = 12
 """The agent has ended all its workers, and ends."""
+HOME: Final = 15
+"""Whether the program, or its folder, is there, too: asked of agents on other machines, which get no work before."""
 
 # Records, beside those of `wire`. Each is kind, task id, when it began and ended, and the payload.
 RETURNED: Final = 20  # payload: ids of calls that were not begun; a head comes before its links

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any, Final, TypeAlias
 
+from ..._causes import add_note
 from ..._worker import wire
 from ..._worker.parcel import unpack_outcome
 from ...backend import CANCELLED, FAILED, LOADING, LOST, RAN, STARTED, SUCCEEDED, Event, Report
@@ -177,7 +178,7 @@ def _event(agent: Agent, kind: int, packed: Packed, payload: Any) -> Event:
     if kind in (wire.STOPPED, messages.CANCELLED):
         return CANCELLED, work.id, None
     if kind == wire.ERROR:
-        return FAILED, work.id, unpack_outcome(payload)[1]
+        return FAILED, work.id, _told_where(agent, unpack_outcome(payload)[1])
     if kind == wire.UNSENDABLE:
         return FAILED, work.id, TypeError(f"{work.name!r} (#{work.id}) returned {payload}")
     if kind == messages.DIED:
@@ -188,6 +189,17 @@ def _event(agent: Agent, kind: int, packed: Packed, payload: Any) -> Event:
         error.add_note(note)
     error.add_note(f"on {agent.host}, agent {agent.name}")
     return FAILED, work.id, error
+
+
+def _told_where(agent: Agent, error: BaseException) -> BaseException:
+    """An error of a task. A module that another machine lacks is no fault of the task's."""
+    if isinstance(error, ModuleNotFoundError) and not agent.is_here:
+        add_note(
+            error,
+            f"on {agent.host} (agent {agent.name}), where {error.name!r} is not installed\n"
+            "  Modules beside the script travel with the code; install all others there.",
+        )
+    return error
 
 
 def _loader(

@@ -112,10 +112,14 @@ class Book:
         """Whether modules were loaded again, so that workers which have imported them have to be replaced."""
         if not self._reloads.came():
             return False
+        self.forget()
+        return True
+
+    def forget(self) -> None:
+        """Make all entries anew when they are asked for again."""
         for function in self._functions.values():
             function.is_current = False
         self._functions.clear()
-        return True
 
     def function(self, work: Work) -> Function | None:
         """The entry of a work's function; None for what has to be sent with each call.
