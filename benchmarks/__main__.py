@@ -35,6 +35,7 @@ PARTS = (
     "agents",
     "others",
     "executors",
+    "clusters",
 )
 
 
@@ -79,6 +80,7 @@ def main() -> int:
         The exit code: 1 if something could not be measured that should have been. A missed target is a result.
     """
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="What asyncflow costs.")
+    parser.add_argument("names", nargs="*", metavar="NAME", help="the same as --only")
     parser.add_argument("--only", nargs="+", choices=PARTS, metavar="NAME", help=f"of {', '.join(PARTS)}")
     parser.add_argument("--repeat", type=int, help="repetitions, in turns (default: 5; quick: 3)")
     parser.add_argument("--n", type=int, help="tasks in a graph (default: 20000; quick: 2000)")
@@ -94,13 +96,16 @@ def main() -> int:
         quick=given.quick,
         beside=given.beside,
     )
+    names = [*given.names, *(given.only or ())] or PARTS
+    if unknown := [name for name in names if name not in PARTS]:
+        parser.error(f"there is no part {', '.join(unknown)}; there are {', '.join(PARTS)}")
     if options.repeat < 1 or options.n < 200:
         parser.error("--repeat takes 1 or more, --n 200 or more")
 
     facts = machine()
     print(", ".join(f"{name.replace('_', ' ')} {value}" for name, value in facts.items()))
     told: dict[str, Any] = {"machine": facts, "options": vars(options), "parts": {}, "broken": {}}
-    for name in given.only or PARTS:
+    for name in names:
         told["parts"][name], broken = run_part(name, options)
         if broken:
             told["broken"][name] = broken

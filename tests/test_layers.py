@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+import asyncflow
 
 ROOT = Path(__file__).parent.parent
 
@@ -48,3 +51,24 @@ def test_only_what_makes_starts_and_ends_a_run_knows_it() -> None:
         "asyncflow._runtime.checked_run",
         "asyncflow._runtime.lifecycle",
     }
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "backends").glob("*/**/*.py")), ids=str)
+def test_plugins_for_clusters_import_what_is_public_alone(path: Path) -> None:
+    """The rooms that are made for them; in their tests and examples also what users have."""
+    imported = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            imported |= {each.name for each in node.names}
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            imported |= {f"{node.module}.{each.name}" for each in node.names}
+    ours = {name for name in imported if name.split(".")[0] == "asyncflow"}
+    public = ["backend", "errors", "testing", "backends.carried"]
+    rooms = {name for name in ours if any(f"{name}.".startswith(f"asyncflow.{room}.") for room in public)}
+    is_package = path.relative_to(ROOT / "backends").parts[1].startswith("asyncflow_")
+    exported = {f"asyncflow.{name}" for name in asyncflow.__all__}
+    assert ours - rooms <= (set() if is_package else exported)
+    assert not any(part.startswith("_") for name in ours for part in name.split("."))
+    assert not [
+        name for name in rooms if name.startswith("asyncflow.backends.carried.") and name.count(".") > 3
+    ]

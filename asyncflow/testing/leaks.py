@@ -17,7 +17,7 @@ import shutil
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -33,13 +33,16 @@ class Leaked(AssertionError):
 
 
 @contextmanager
-def no_leaks(*, patience: float | None = None) -> Iterator[None]:
+def no_leaks(
+    *, patience: float | None = None, spared: Callable[[str], bool] = lambda found: False
+) -> Iterator[None]:
     """Check that a block of code leaves nothing behind.
 
     Temporary files go to a folder of its own meanwhile, so that other programs are not blamed on the block.
 
     Args:
         patience: seconds that what was told to end may take; None for five.
+        spared: whether something, as it would be shown, is somebody else's, as connections that a library keeps.
 
     Raises:
         Leaked: with the name of all that is new. Not if the block itself fails.
@@ -47,7 +50,8 @@ def no_leaks(*, patience: float | None = None) -> Iterator[None]:
     with _own_temporary_folder() as folder, _asyncio_errors() as complaints:
         before = _Snapshot.take(folder)
         yield
-        left = _left(before, folder, time.monotonic() + (_PATIENCE if patience is None else patience))
+        until = time.monotonic() + (_PATIENCE if patience is None else patience)
+        left = _left(before, folder, until, spared)
     if left or complaints:
         raise Leaked("left behind:\n  " + "\n  ".join([*left, *complaints]))
 
@@ -84,11 +88,11 @@ class _Snapshot(NamedTuple):
         ]
 
 
-def _left(before: _Snapshot, folder: Path, until: float) -> list[str]:
-    left = _Snapshot.take(folder).new_since(before)
+def _left(before: _Snapshot, folder: Path, until: float, spared: Callable[[str], bool]) -> list[str]:
+    left = [found for found in _Snapshot.take(folder).new_since(before) if not spared(found)]
     while left and time.monotonic() < until:
         gc.collect()  # what is in a circle closes its descriptors only now
-        left = _Snapshot.take(folder).new_since(before)
+        left = [found for found in _Snapshot.take(folder).new_since(before) if not spared(found)]
         if left:
             time.sleep(_LOOK_AGAIN)
     return left

@@ -80,12 +80,20 @@ class Conformance:
     def put_away(self) -> None:
         """Release what `make_backend` made besides backends; called after each case, before leaks are looked for."""
 
+    def is_spared(self, found: str) -> bool:
+        """Whether something that a case has left behind is somebody else's, as connections that a library keeps.
+
+        Args:
+            found: as it would be shown, as "descriptor 45: socket:[4711]".
+        """
+        return False
+
     # -- around each case ---------------------------------------------------------------------------------
 
     @pytest.fixture(autouse=True)
     def _case(self, request: pytest.FixtureRequest) -> Iterator[None]:
         """Choose the case, bound it in time, and look for what it has left behind."""
-        with looked_after(request, self.patience):
+        with looked_after(request, self.patience, self.is_spared):
             self._gates = []
             self.backend = self.make_backend()
             try:
@@ -259,16 +267,22 @@ class PeakMemory:
 
 
 @contextmanager
-def looked_after(request: pytest.FixtureRequest, seconds: float) -> Iterator[None]:
+def looked_after(
+    request: pytest.FixtureRequest, seconds: float, spared: Callable[[str], bool] = lambda found: False
+) -> Iterator[None]:
     """Let a fixture bound a test in time and look for what it has left behind.
 
     Args:
         request: pytest's, of the fixture.
         seconds: that the test may take; one with the mark ``soak`` may take an hour.
+        spared: as for `no_leaks`.
     """
     soak = request.node.get_closest_marker("soak") is not None
     request.getfixturevalue("tmp_path_factory").getbasetemp()  # made once and kept: not to be counted here
-    with deadline(_LONG if soak else seconds, file=_uncaptured_stderr(request.config)), no_leaks():
+    with (
+        deadline(_LONG if soak else seconds, file=_uncaptured_stderr(request.config)),
+        no_leaks(spared=spared),
+    ):
         yield
 
 
