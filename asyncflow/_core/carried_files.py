@@ -31,6 +31,8 @@ class Entry(NamedTuple):
     """What its content is known by; None if nobody has worked it out yet, or it is no file."""
     source: str
     """Of a file: its path where it comes from. Of a link: what it leads to."""
+    content: bytes | None = None
+    """Of a small file: what is in it, so that nobody has to ask for that; None if it has to be asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +107,8 @@ class CarriedFiles:
         return [each for each in self.inputs if each.kind == FILE and each.digest is None]
 
 
-_KINDS: Final[tuple[type | tuple[type, ...], ...]] = (str, int, int, int, int, (bytes, type(None)), str)
+_BYTES: Final = (bytes, type(None))
+_KINDS: Final[tuple[type | tuple[type, ...], ...]] = (str, int, int, int, int, _BYTES, str, _BYTES)
 
 
 def entry_of(plain: object) -> Entry:

@@ -12,6 +12,7 @@ from typing import Final
 from .._core.carried_files import FILE, FOLDER, LINK, CarriedFiles, Entry
 from .._core.files import Declared, File
 from .._worker.paths import path_here
+from .contents import digest_of_small, small
 from .digests import DIGESTS
 from .entries import entries_of, entry_at
 from .implicit import visible_left
@@ -81,8 +82,12 @@ class StageInFar(StageIn):
     def _hashed(self, entry: Entry) -> Entry:
         if entry.kind != FILE:
             return entry
-        digest = DIGESTS.of(entry.source, self._wanted) if self._hashes else DIGESTS.known(entry.source)
-        return entry._replace(digest=digest)
+        if not self._hashes:
+            return entry._replace(digest=DIGESTS.known(entry.source))
+        content = small(entry.source, entry.size)
+        if content is not None:
+            return entry._replace(digest=digest_of_small(content), content=content)
+        return entry._replace(digest=DIGESTS.of(entry.source, self._wanted))
 
     def _path(self, name: str) -> Path:
         return CarriedPath.of(self._task_id, self._sandbox, name, self._files.is_command)

@@ -22,6 +22,8 @@ from .copying import Unwanted, copy
 
 BLOCK: Final = 256 << 10
 """Bytes of one block."""
+SMALL: Final = 4096
+"""Bytes of a file whose content goes along with what is told of it."""
 _NOTHING: Final = bytes(BLOCK)
 _KEPT: Final = 1_000_000_000_000_000_000  # when all in a store was changed last, in nanoseconds
 
@@ -165,6 +167,23 @@ class Arriving:
                 self._path.unlink()
 
 
+def small(path: str | Path, size: int) -> bytes | None:
+    """What is in a file, if that is little enough to go along with what is told of it."""
+    if size > SMALL:
+        return None
+    with opened(path) as descriptor:
+        content = os.pread(descriptor, SMALL + 1, 0)
+    return content if len(content) == size else None
+
+
+def digest_of_small(content: bytes) -> bytes:
+    """The checksum of a file that has this in it."""
+    made = Digest()
+    if content.strip(b"\0"):
+        made.add(0, content)
+    return made.of_size(len(content))
+
+
 class Store:
     """Files of one machine by their checksums, each content once. Nobody writes into them: what a task gets is a copy,
     which shares its blocks where the file system can do that. All agents of an engine on one machine may have one.
@@ -203,6 +222,23 @@ class Store:
             ValueError: it is not what was expected.
         """
         arriving.whole(size, digest, self.path(digest), changed=_KEPT)
+
+    def put(self, content: bytes, digest: bytes) -> None:
+        """Have a small content here, if it is not.
+
+        Raises:
+            OSError: it cannot be written.
+            ValueError: it is not what was expected.
+        """
+        if digest in self:
+            return
+        arriving = self.begin()
+        try:
+            if content.strip(b"\0"):
+                arriving.write(0, content)
+            self.arrived(arriving, len(content), digest)
+        finally:
+            arriving.drop()
 
     def take(self, path: str | Path) -> bytes:
         """Move a file in, and tell its checksum.

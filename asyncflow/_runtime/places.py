@@ -27,6 +27,7 @@ _GATES: Final = (
     256  # lanes for amounts of limits; each use of `with_options(max_concurrent=...)` makes a limit
 )
 _EACH: Final = 2  # tasks with files that are handed to a backend, for each of its workers
+_EACH_ELSEWHERE: Final = 8  # the same of a backend that brings them there, which takes its time
 
 
 class Counts:
@@ -293,7 +294,8 @@ class Places:
             if lane.admission is None and (lane.links or (workers is not None and not lane.limit)):
                 # What follows such a task waits until its outputs have been looked at: no chains. And enough are handed
                 # over to keep the workers busy, and no more: the files of the rest need not be there yet.
-                target = Lane(lane.place, workers and _EACH * workers, f"{_EACH} × workers")
+                each = _EACH_ELSEWHERE if place.carries_files else _EACH
+                target = Lane(lane.place, workers and each * workers, f"{each} × workers")
                 target.tells = lane.tells
                 self._add_in_order(target, lane)
                 self.behind[target] = place

@@ -399,3 +399,31 @@ async def test_data_urls_and_checksums_of_inputs_hold_as_here(engine: WorkflowEn
         await task(InputFile(tmp_path / "a.txt", sha256="0" * 64))
     with pytest.raises(StagingError, match="is not there"):
         await task(InputFile(tmp_path / "nowhere"))
+
+
+def in_turn(data: Path, pipe: str, others: int) -> int:
+    """One of them waits until all others are over."""
+    if others:
+        with open(pipe, "rb") as reading:
+            assert len(reading.read(others)) == others
+    else:
+        with open(pipe, "wb") as writing:
+            writing.write(b".")
+    return data.stat().st_size
+
+
+@pytest.mark.parametrize("shares", [False, True])
+async def test_calls_with_files_are_taken_back_from_an_agent_that_is_busy(
+    tmp_path: Path, shares: bool
+) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    opened = os.open(tmp_path / "pipe", os.O_RDWR)  # as long as this test, so that nobody finds its end
+    (tmp_path / "data").write_bytes(b"x" * 10_000)
+    far = CarriedBackend(agents=2, workers=1, shares_files=shares)
+    async with WorkflowEngine(far, work_dir=tmp_path / "work") as engine:
+        task = engine.function_task(in_turn)
+        pipe = str(tmp_path / "pipe")
+        calls = [task(InputFile(tmp_path / "data"), pipe, 30 if number == 0 else 0) for number in range(31)]
+        async with asyncio.timeout(60):
+            assert await asyncio.gather(*calls) == [10_000] * 31
+    os.close(opened)

@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable, Coroutine, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Final
 
 from ..._core.carried_files import FILE, CarriedFiles, Entry, entry_of
 from ..._files.aside import aside
+from ..._files.contents import digest_of_small
 from ..._files.copying import Unwanted, copy, remove
 from ..._files.digests import DIGESTS as KNOWN
 from ..._files.entries import replace_all
@@ -18,6 +21,7 @@ from ...errors import StagingError
 from .node_files import DIGESTS, MADE, MANIFEST, NOT_MADE, NOT_PREPARED, OVER, PREPARED, SHARES, TOLD
 from .transfers import KINDS, Into, Send, Transfers
 
+_REMEMBERED: Final = 100_000  # small contents of which it is known that a node has them
 _Made = tuple[list[Entry], list[Entry], tuple[str, ...]]
 
 
@@ -26,6 +30,18 @@ class OfNode:
 
     def __init__(self) -> None:
         self._going: dict[bytes, asyncio.Future[None]] = {}
+        self._small: set[bytes] = set()  # contents that went along with something
+
+    def news(self, files: CarriedFiles) -> CarriedFiles:
+        """The files of a task without the contents that the node was sent before."""
+        told = []
+        for entry in files.inputs:
+            digest = entry.digest
+            is_known = digest in self._small
+            told.append(entry._replace(content=None) if is_known else entry)
+            if entry.content is not None and digest is not None and len(self._small) < _REMEMBERED:
+                self._small.add(digest)
+        return replace(files, inputs=tuple(told))
 
     async def turn(self, digest: bytes) -> bool:
         """Whether a content is to be sent; if it is on its way, it is waited for that, and the answer is no."""
@@ -97,7 +113,7 @@ class EngineFiles:
         run = os.path.dirname(files.sandbox)
         if run not in self._words:
             self._words[run] = word_of(run)
-        self._send((MANIFEST, work.id, files.plain(), self._words[run], self._is_told))
+        self._send((MANIFEST, work.id, self._node.news(files).plain(), self._words[run], self._is_told))
 
     async def turn(self, digest: bytes) -> bool:
         """Wait until a content may go; False if the agent is to look first whether it is on its node by now."""
@@ -182,10 +198,10 @@ class EngineFiles:
         entries, beside, untouched = made
         sandbox = Path(files.sandbox)
         coming = sandbox.with_name(f".coming-{sandbox.name}")
-        wanted = {each.digest: each for each in (*entries, *beside) if each.digest is not None}
+        all_made = (*entries, *beside)
+        wanted = {each.digest: each for each in all_made if each.digest is not None and each.content is None}
         entry = None
         try:
-            await aside(coming.mkdir)
             here: dict[bytes | None, str] = {
                 each.digest: each.source for each in files.inputs if each.digest in wanted
             }
@@ -193,7 +209,8 @@ class EngineFiles:
                 if digest not in here or KNOWN.known(here[digest]) != digest:
                     await self._transfers.fetch(task_id, digest, Into(coming / digest.hex()))
                     here.pop(digest, None)
-            await aside(_put_down, files, coming, here, entries, beside)
+            if all_made:
+                await aside(_put_down, files, coming, here, entries, beside)
             files.untouched.update(each for each in untouched if each not in {one.name for one in entries})
         except ConnectionError as error:
             name = "" if entry is None else f" while its output {entry.name!r} was brought here"
@@ -204,7 +221,8 @@ class EngineFiles:
                 f"{files.label}: its output{name} could not be brought here from {self._host}: {error}"
             ) from error
         finally:
-            await aside(remove, coming)
+            if wanted:
+                await aside(remove, coming)
 
     # -- messages -------------------------------------------------------------------------------------------
 
@@ -280,7 +298,12 @@ def _put_down(
 
     def give(entry: Entry, target: Path) -> None:
         assert entry.digest is not None
-        if entry.digest in placed:
+        if entry.content is not None:
+            if digest_of_small(entry.content) != entry.digest:
+                raise ValueError("it is not what it is said to be")
+            with open(target, "xb") as file:
+                file.write(entry.content)
+        elif entry.digest in placed:
             copy(placed[entry.digest], target, lambda: True)
         else:
             os.rename(coming / entry.digest.hex(), target)

@@ -12,7 +12,7 @@ import asyncio
 import errno
 import os
 import socket
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from contextlib import suppress
 from itertools import count
 from pathlib import Path
@@ -21,9 +21,9 @@ from typing import Final
 from ..._core.carried_files import FILE, FOLDER, LINK, CarriedFiles, Entry, Plain
 from ..._core.files import Stamp
 from ..._files.aside import aside
-from ..._files.contents import Store
+from ..._files.contents import Store, small
 from ..._files.copying import Unwanted, remove
-from ..._files.entries import Give, all_below, copied_from_source, entries_of, put_up
+from ..._files.entries import all_below, copied_from_source, entries_of, put_up, replace_all
 from ..._files.implicit import stamp_of
 from ..._files.made import made, place
 from ..._files.owners import is_run_of
@@ -92,6 +92,7 @@ class NodeFiles:
         self._shared: dict[str, bool] = {}
         self._preparing: dict[int, frozenset[bytes]] = {}  # contents that are needed now
         self._tasks: dict[int, asyncio.Task[None]] = {}  # that are prepared
+        self._dropping: dict[int, asyncio.Task[None]] = {}
         self._all: set[asyncio.Task[None]] = set()
         self._is_closed = False
 
@@ -121,6 +122,8 @@ class NodeFiles:
                 del self._tasks[task_id]
 
     async def _all_brought(self, task_id: int, manifest: Plain) -> None:
+        if task_id in self._dropping:  # it was here before, and taken back
+            await asyncio.wait([self._dropping[task_id]])
         plain, word, shares = manifest
         assert isinstance(plain, tuple)
         files = CarriedFiles.of_plain(plain)
@@ -132,12 +135,11 @@ class NodeFiles:
         try:
             if shares:
                 sandbox = Path(files.sandbox)
-                await aside(_put_up, files, sandbox, copied_from_source(self._wanted), self._wanted)
+                await aside(self._shared_put_up, task_id, files, sandbox)
             else:
                 if files.unknown:
                     files = files.with_digests(await self._digests(task_id))
                 sandbox = await self._brought(task_id, files)
-            await aside(self._link, task_id, sandbox, files.sandbox)
         except (OSError, ValueError, LookupError, Unwanted) as error:
             if isinstance(error, (StagingError, ConnectionError)):
                 raise
@@ -173,8 +175,8 @@ class NodeFiles:
             del self._asked[task_id]
 
     async def _brought(self, task_id: int, files: CarriedFiles) -> Path:
-        of_digest = {each.digest: each for each in files.inputs if each.digest is not None}
-        self._preparing[task_id] = frozenset(of_digest)
+        of_digest = {each.digest: each for each in files.inputs if each.digest and each.content is None}
+        self._preparing[task_id] = frozenset(each.digest for each in files.inputs if each.digest)
         sandbox = self._sandboxes / f"{task_id}-{next(self._numbers)}"
         try:
             for attempt in range(_TRIES):
@@ -183,7 +185,7 @@ class NodeFiles:
                         if digest not in self._store:
                             group.create_task(self._have(task_id, files.label, digest, entry))
                 try:
-                    await self._with_room(files, sandbox)
+                    await self._with_room(task_id, files, sandbox)
                     break
                 except LookupError:  # somebody has removed it meanwhile, or written into it
                     if attempt == _TRIES - 1:
@@ -210,23 +212,33 @@ class NodeFiles:
                     continue
             return
 
-    async def _with_room(self, files: CarriedFiles, sandbox: Path) -> None:
+    async def _with_room(self, task_id: int, files: CarriedFiles, sandbox: Path) -> None:
         try:
-            await aside(self._put_up, files, sandbox)
+            await aside(self._put_up, task_id, files, sandbox)
         except OSError as error:
             if not await self._made_room(error, sum(each.size for each in files.inputs)):
                 raise
-            await aside(self._put_up, files, sandbox)
+            await aside(self._put_up, task_id, files, sandbox)
 
-    def _put_up(self, files: CarriedFiles, sandbox: Path) -> None:
+    def _shared_put_up(self, task_id: int, files: CarriedFiles, sandbox: Path) -> None:
+        # Over what another agent has put there, to which the call went before and from which it was taken back.
+        replace_all(files.inputs, sandbox, copied_from_source(self._wanted), self._wanted)
+        _make_room(files, sandbox)
+        self._link(task_id, sandbox, files.sandbox)
+
+    def _put_up(self, task_id: int, files: CarriedFiles, sandbox: Path) -> None:
         def give(entry: Entry, target: Path) -> None:
             assert entry.digest is not None
+            if entry.content is not None:
+                self._store.put(entry.content, entry.digest)
             self._store.give(entry.digest, target, self._wanted)
 
         remove(sandbox)
         sandbox.mkdir()
         try:
-            _put_up(files, sandbox, give, self._wanted)
+            put_up(files.inputs, sandbox, give, self._wanted)
+            _make_room(files, sandbox)
+            self._link(task_id, sandbox, files.sandbox)
         except BaseException:
             remove(sandbox)
             raise
@@ -282,7 +294,7 @@ class NodeFiles:
             await self._drop(task_id)
             return
         try:
-            entries, beside, untouched = await aside(self._collected, prepared, succeeded)
+            entries, beside, untouched = await aside(self._all_collected, task_id, prepared, succeeded)
         except OSError as error:
             words = str(error)
             if not isinstance(error, StagingError):
@@ -290,7 +302,14 @@ class NodeFiles:
             self._send((NOT_MADE, task_id, words))
         else:
             self._send((MADE, task_id, tuple(map(tuple, entries)), tuple(map(tuple, beside)), untouched))
-        await aside(self._removed, task_id, prepared)  # what is to come back is in the store by now
+
+    def _all_collected(
+        self, task_id: int, prepared: _Prepared, succeeded: bool
+    ) -> tuple[list[Entry], list[Entry], tuple[str, ...]]:
+        try:
+            return self._collected(prepared, succeeded)
+        finally:
+            self._removed(task_id, prepared)  # what is to come back is in the store by now
 
     def _collected(
         self, prepared: _Prepared, succeeded: bool
@@ -319,7 +338,8 @@ class NodeFiles:
         if path not in taken:
             taken[path] = self._store.take(path)
             prepared.offered.add(taken[path])
-        return entry._replace(digest=taken[path], source="")
+        content = small(self._store.path(taken[path]), entry.size)
+        return entry._replace(digest=taken[path], source="", content=content)
 
     async def _drop(self, task_id: int) -> None:
         """Nobody wants anything of a task any more: its sandbox goes."""
@@ -376,7 +396,8 @@ class NodeFiles:
             if preparing is not None:
                 preparing.cancel()
             if task_id in self._prepared:
-                self._keep(self._drop(task_id))
+                self._dropping[task_id] = self._keep(self._drop(task_id))
+                self._dropping[task_id].add_done_callback(lambda _: self._dropping.pop(task_id, None))
         elif kind == MANIFEST and isinstance(task_id, int):
             self._tasks[task_id] = self._keep(self._prepare(task_id, tuple(rest)))
         else:
@@ -411,8 +432,7 @@ class NodeFiles:
             self._used = None
 
 
-def _put_up(files: CarriedFiles, sandbox: Path, give: Give, wanted: Callable[[], bool]) -> None:
-    put_up(files.inputs, sandbox, give, wanted)
+def _make_room(files: CarriedFiles, sandbox: Path) -> None:
     for name in files.outputs:
         place(sandbox, name, is_file=False)
 

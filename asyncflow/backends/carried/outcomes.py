@@ -55,6 +55,8 @@ class Outcomes:
                         events.append((RAN, task_id, (began + offset, ended + offset, worker)))
                         events.append((SUCCEEDED, task_id, payload))
                 elif kind == messages.RETURNED:
+                    for each in payload if agent.files else ():
+                        agent.files.over(each)
                     self._calls.begin_again(agent, payload)
                 elif kind == messages.LOADING:
                     if task_id in agent.given:

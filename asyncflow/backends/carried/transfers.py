@@ -288,6 +288,7 @@ class Into:
 
     def begin(self) -> Arriving:
         """It begins to come."""
+        self._path.parent.mkdir(exist_ok=True)
         return Arriving(self._path.parent)
 
     def arrived(self, arriving: Arriving, size: int, digest: bytes) -> None:
