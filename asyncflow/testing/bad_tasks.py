@@ -161,6 +161,12 @@ def array(size: int) -> object:
 # -- arguments ------------------------------------------------------------------------------------------------
 
 
+def raised(values: Any) -> int:
+    """Adds 1 to the first of some numbers, in place."""
+    values[0] += 1
+    return int(values[0])
+
+
 def clear(values: list[object]) -> int:
     """Empty what it was given, and tell how much that was."""
     count = len(values)

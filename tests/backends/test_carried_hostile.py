@@ -200,3 +200,34 @@ async def test_who_looks_for_its_engine_does_not_take_another_agent_for_it() -> 
     finally:
         assert peers._listener is not None
         await peers._listener.close()
+
+
+@pytest.mark.parametrize(
+    "told",
+    [("../../../../etc/passwd", ((1, 10),)), (3, "no sizes"), (-1, ((1, 10),)), (3, ((1, "much"),)), (3, ())],
+)
+async def test_an_agent_names_no_file_here_as_a_result_that_it_keeps(told: object) -> None:
+    asyncio.get_running_loop().set_exception_handler(lambda *_: None)  # it is told there
+    backend = CarriedBackend(agents=0)
+    async with WorkflowEngine(backend) as engine, hostile(backend) as agent:
+        sum_ = engine.submit(add, 1, 2)
+        (task,) = await agent.calls()
+        agent.say(messages.TOLD, [("process 1", [(messages.KEPT, task, 1.0, 2.0, told)])])
+        with pytest.raises(WorkerDied, match="was not understood"):
+            await sum_
+
+
+async def test_what_an_agent_tells_of_results_that_nobody_asked_for_changes_nothing() -> None:
+    backend = CarriedBackend(agents=0)
+    async with WorkflowEngine(backend) as engine, hostile(backend) as agent:
+        sum_ = engine.submit(add, 1, 2)
+        (task,) = await agent.calls()
+        told = [
+            (messages.COPIED, task, 0.0, 0.0, 5),
+            (messages.BROUGHT, 0, 0.0, 0.0, (5, 6)),
+            (messages.SERVES, 0, 0.0, 0.0, (["127.0.0.1:9"], None)),
+            (messages.KEPT, 10**9, 1.0, 2.0, (5, ((1, 10),))),
+            (wire.VALUE, task, 1.0, 2.0, 3),
+        ]
+        agent.say(messages.TOLD, [("process 1", told)])
+        assert await sum_ == 3

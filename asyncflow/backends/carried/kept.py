@@ -103,6 +103,8 @@ class KeptResults:
 
     def copied(self, agent: Agent, task_id: int, file: int) -> None:
         """An agent has a copy; or could not get one, if it is below 0."""
+        if (agent, task_id) not in self._copying:
+            return  # it was not asked for
         result = self._results.get(task_id)
         if file >= 0:
             if result is None:
@@ -274,6 +276,19 @@ class KeptResults:
 def _answer(waiting: asyncio.Future[Any] | None, value: object) -> None:
     if waiting is not None and not waiting.done():
         waiting.set_result(value)
+
+
+def check_kept(file: object, sizes: object) -> None:
+    """See that an agent tells of a kept result what can be.
+
+    Raises:
+        ValueError: it does not.
+    """
+    if type(file) is not int or file < 0 or not isinstance(sizes, tuple) or not sizes:
+        raise ValueError("a kept result has no number, or no sizes")
+    for way, size in sizes:
+        if type(way) is not int or type(size) is not int or size < 0:
+            raise ValueError("a part of a kept result has no size")
 
 
 def among(work: Work) -> list[int]:

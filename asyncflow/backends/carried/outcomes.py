@@ -19,7 +19,7 @@ from ..process.porter import Porter
 from ..process.results import failed, unpacked
 from . import messages
 from .agents import Agent
-from .kept import KeptResults
+from .kept import KeptResults, check_kept
 
 _ENDS: Final = (SUCCEEDED, FAILED, CANCELLED, LOST)
 Record: TypeAlias = tuple[int, int, float, float, Any]
@@ -142,6 +142,10 @@ class Outcomes:
     def _end(
         self, agent: Agent, kind: int, task_id: int, ran: tuple[float, float, str] | None, payload: Any
     ) -> list[Event]:
+        if kind == messages.KEPT:
+            check_kept(
+                *payload
+            )  # before the call is taken from it: an agent that talks nonsense is lost with it
         packed = agent.take(task_id)
         if packed is None:
             if kind == messages.KEPT:
@@ -156,7 +160,7 @@ class Outcomes:
             return [*told, (SUCCEEDED, task_id, self._kept.add(agent, task_id, *payload))]
         if kind == wire.GONE:
             number, why = payload
-            lost = next(each for each in packed.kept if each.key == number)
+            lost = next((each for each in packed.kept if each.key == number), packed.kept[0])
             return [*told, (LOST, task_id, (lost, self._kept.why_gone(number, why)))]
         if type(payload) is tuple and kind in (wire.IN_MEMORY, wire.ERROR):
             load, size = _loader(agent, kind, packed, *payload)

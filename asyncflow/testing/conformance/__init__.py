@@ -28,6 +28,7 @@ from ._contract import Contract  # noqa: E402
 from ._failures import Failures, Values  # noqa: E402
 from ._graphs import Graphs  # noqa: E402
 from ._inside import Inside  # noqa: E402
+from ._kept import KeptResults  # noqa: E402
 from ._lives import Lives, Scripts  # noqa: E402
 from ._loads import Loads  # noqa: E402
 from ._policies import Policies  # noqa: E402
@@ -42,6 +43,7 @@ __all__ = ["BackendConformance", "Conformance", "Piece", "Record", "looked_after
 class BackendConformance(
     Contract,
     Chains,
+    KeptResults,
     Stops,
     Graphs,
     Failures,
