@@ -20,6 +20,7 @@ from types import MappingProxyType
 from typing import Any, ClassVar, Final, Protocol, final
 
 from ._core.carried_files import FILE, FOLDER, LINK, CarriedFiles, Entry
+from ._core.containers import pass_as_they_are
 from ._worker.chain import PREVIOUS
 from ._worker.kept import noted, taken
 from .errors import ResultLost
@@ -47,6 +48,7 @@ __all__ = [
     "Kept",
     "Report",
     "Work",
+    "pass_as_they_are",
 ]
 
 STARTED: Final = 0

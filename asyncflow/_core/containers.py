@@ -58,6 +58,10 @@ _LAZY: Final[tuple[type, ...]] = (
 )
 
 
+_AS_THEY_ARE: Final[set[type]] = set()
+_ALL_KINDS: Final[list[Kinds]] = []  # a few, which live as long as the program
+
+
 class Kinds(dict[type, int]):
     """What to do with an argument of a given class, found out once a class.
 
@@ -81,6 +85,7 @@ class Kinds(dict[type, int]):
         self._foreign = foreign
         self._lazy = lazy
         self._file = file
+        _ALL_KINDS.append(self)
 
     def __missing__(self, cls: type) -> int:
         if len(self) > _REMEMBERED:
@@ -110,11 +115,24 @@ class Kinds(dict[type, int]):
         return NAMESPACE if is_parsed else PLAIN
 
 
+def pass_as_they_are(*classes: type) -> None:
+    """Have objects of some classes be values like any other, though they could be waited for.
+
+    Args:
+        classes: of another engine's futures, whose values a backend brings to where they are needed.
+    """
+    _AS_THEY_ARE.update(classes)
+    for kinds in _ALL_KINDS:
+        kinds.clear()
+
+
 def is_waited_for(cls: type) -> bool:
     """Whether objects of a class are waited for unasked: futures, tasks of asyncio and coroutines. Not whatever can be
     awaited: that may be a value, as a pool of connections is."""
     if issubclass(cls, Coroutine):
         return True
+    if not _AS_THEY_ARE.isdisjoint(cls.__mro__):
+        return False
     can_be_awaited = hasattr(cls, "__await__") or hasattr(cls, "set_running_or_notify_cancel")
     return can_be_awaited and hasattr(cls, "add_done_callback")
 

@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from asyncflow import CircularDependency, ForeignFuture, UpstreamFailed, WorkflowEngine, awaited
+from asyncflow.backend import pass_as_they_are
 from asyncflow.testing import ManualBackend, no_leaks
 
 from .kit import never_called, turns
@@ -549,3 +550,24 @@ async def test_a_partial_that_holds_a_future_is_no_function(threads: WorkflowEng
         with pytest.raises(TypeError, match="holds a future"):
             threads.block(fn)
     assert await threads.submit(partial(max, 1), future) == 3
+
+
+class Elsewhere:
+    """A future of another engine, with a value that its own workers get at."""
+
+    def __await__(self) -> Generator[Any, Any, Any]:
+        raise AssertionError("this was awaited")
+        yield
+
+    def add_done_callback(self, callback: Callable[[Any], Any]) -> None:
+        raise AssertionError("this was waited for")
+
+
+async def test_objects_of_a_class_that_a_backend_brings_the_values_of_are_passed_as_they_are() -> None:
+    value = Elsewhere()
+    async with WorkflowEngine("thread") as engine:
+        with pytest.raises(UpstreamFailed, match="this was awaited"):
+            await engine.submit(list, [value])
+        pass_as_they_are(Elsewhere)  # from then on, though it was another kind before
+        assert await engine.submit(list, [value]) == [value]
+        assert engine.report().counts["SUCCEEDED"] == 1
