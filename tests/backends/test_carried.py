@@ -109,7 +109,8 @@ class Noted(CarriedBackend):
 
 async def test_a_plugin_hears_of_each_agent_that_comes_and_goes() -> None:
     backend = Noted()
-    async with WorkflowEngine(backend):
+    async with WorkflowEngine(backend) as engine:
+        await asyncio.gather(*[engine.submit(add, 1, 2) for _ in range(2)])  # agents start with work for them
         await backend.all_here.wait()
         assert sorted(backend.heard) == [("joined", "local-1"), ("joined", "local-2")]
     assert sorted(backend.heard[2:]) == [("left", "local-1"), ("left", "local-2")]
