@@ -9,8 +9,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from ._causes import Cause, spelled_lines, told, way_from
-from ._fields import Fields as _Fields
+from ._causes import Cause, told
+from ._error_bases import AsyncflowError
+from ._error_bases import BecauseOfOthers as _BecauseOfOthers
+from ._error_bases import OfTask as _OfTask
+from ._error_bases import WithFields as _WithFields
 
 __all__ = [
     "AsyncflowError",
@@ -62,30 +65,6 @@ def __dir__() -> list[str]:
 
 
 _COMMAND = 2_000  # characters of a command that a message shows
-
-
-class AsyncflowError(Exception):
-    """The base of all errors that asyncflow itself raises.
-
-    What it tells can do nothing to a terminal, whatever is in the names and the output that it tells of.
-    """
-
-    def __str__(self) -> str:
-        return spelled_lines(self._message())
-
-    def _message(self) -> str:
-        return super().__str__()
-
-
-class _WithFields(_Fields, AsyncflowError):
-    """An error that has fields."""
-
-
-class _OfTask(_WithFields):
-    """An error of one task, which it names as its user wrote it."""
-
-    task_id: int
-    name: str
 
 
 class UnknownBackend(AsyncflowError, LookupError):
@@ -699,47 +678,6 @@ class RemoteError(_WithFields):
         if not self.traceback:
             return f"{self.message}\n  ({sent})"
         return f"{self.message}\n  ({sent}; what follows is its traceback there)\n{self.traceback}"
-
-
-class _BecauseOfOthers(_OfTask):
-    """A task gave no value because of others."""
-
-    _cause: Cause
-
-    @property
-    def root_causes(self) -> tuple[Cause, ...]:
-        """Every task, in order of number, whose own failure, cancellation or skip is a reason."""
-        return self._cause.roots
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        # A story can be a hundred thousand tasks deep, pickle is recursive: what travels is one step to each root.
-        roots = tuple(
-            Cause(r.task_id, r.name, r.attempts, r.error, label=r.label, skipped=r.skipped)
-            for r in self.root_causes
-        )
-        for copied, root in zip(roots, self.root_causes, strict=True):
-            copied.call = root.call
-        is_root = not self._cause.upstream
-        own = roots[0] if is_root else Cause(self.task_id, self.name, 0, None, roots, self._cause.label)
-        return type(self), (self.task_id, self.name, own)
-
-    def path(self, root: Cause) -> list[Cause]:
-        """The shortest way from ``root`` to this task, both ends included.
-
-        Args:
-            root: one of ``root_causes``.
-        """
-        way = way_from(root, self._cause)
-        if way is None:
-            raise ValueError(f"{root} is not a root cause of {self.name!r} (#{self.task_id})")
-        return way
-
-    def __repr__(self) -> str:
-        roots = ", ".join(str(root) for root in self._cause.firsts)
-        return f"<{type(self).__name__} {self._cause.name_shown!r} (#{self.task_id}), because of {roots}>"
-
-    def _message(self) -> str:
-        return told(f"{self._cause.name_shown!r} (#{self.task_id})", self._cause)
 
 
 class UpstreamFailed(_BecauseOfOthers):
