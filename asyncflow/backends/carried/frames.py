@@ -18,7 +18,7 @@ SMALL: Final = 1 << 16
 MOST: Final = 1 << 44
 """Bytes of a message; whoever announces more than that has sent something else."""
 _GROWS: Final = 1 << 22
-_ZEROS: Final = bytes(_GROWS)
+_ZEROS: Final = memoryview(bytes(_GROWS))
 
 
 class BadFrame(ValueError):
