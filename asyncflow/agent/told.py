@@ -183,7 +183,8 @@ class PackedResults(Results):
         for record in records:
             kind, task_id, began, ended, payload = record
             if kind == wire.VALUE:  # nearly all
-                if strike(worker, task_id, ended - began).flags & wire.KEEP:
+                flags = strike(worker, task_id, ended - began).flags
+                if flags & wire.KEEP and kept.keeps(flags, 0):
                     told.append(self._keep(record, pickle.dumps(payload)))
                 elif type(payload) is complex:  # for a pickle a class like any other
                     told.append((wire.PACKED, task_id, began, ended, pickle.dumps(payload)))
@@ -198,7 +199,7 @@ class PackedResults(Results):
                     told.append((kind, task_id, fact[0] if event == STARTED else fact, 0.0, None))
             else:
                 flags = strike(worker, task_id, ended - began).flags
-                if kind == wire.PACKED and flags & wire.KEEP:
+                if kind == wire.PACKED and flags & wire.KEEP and kept.keeps(flags, 0):
                     told.append(self._keep(record, payload))
                 elif kind == wire.IN_MEMORY and kept.keeps(flags, sum(size for _, size in payload)):
                     told.append(self._keep_file(worker, record))

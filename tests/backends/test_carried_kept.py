@@ -8,6 +8,7 @@ import os
 import pickle
 import signal
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -202,6 +203,24 @@ async def test_what_is_awaited_takes_no_more_memory_than_it_has() -> None:
         value = await rows
         assert _bytes_here() - before < 20 << 20  # it is mapped, and was not looked at
         assert first(value) == 1
+
+
+async def test_a_hundred_megabytes_from_task_to_task_are_no_burden_to_the_engine() -> None:
+    async with WorkflowEngine(CarriedBackend(agents=1, workers=2)) as engine:
+        assert await engine.submit(first, engine.submit(handed_on, engine.submit(make, 1, 10))) == 1
+        Path("/proc/self/clear_refs").write_text("5")  # the highest mark begins anew
+        before = _bytes_here()
+        rows = engine.submit(make, 5, 100_000_000)
+        await engine.settled(rows)  # or all three were one chain
+        again = engine.submit(handed_on, rows)
+        await engine.settled(again)
+        assert await engine.submit(first, again) == 5
+        (peak,) = [
+            int(line.split()[1]) * 1024
+            for line in Path("/proc/self/status").read_text().splitlines()
+            if line.startswith("VmHWM:")
+        ]
+        assert peak - before < 20_000_000
 
 
 def _bytes_here() -> int:
