@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -19,7 +19,7 @@ from ray.util.scheduling_strategies import (
     NotIn,
 )
 
-from asyncflow.backend import Report
+from asyncflow.backend import FAILED, Report, Work
 from asyncflow.backends.carried import Agent, CarriedBackend, Lease
 
 from . import references
@@ -95,6 +95,10 @@ class RayBackend(CarriedBackend):
         super().__init__(agents=0, workers=self._cores or 1, idle_after=idle_after, **more)
         if slots is not None:
             self.workers = slots * (self._cores or 1)
+        self._gpus = int(self._resources.get("GPU", 0))
+        if self._gpus and slots is not None and (slots == 1 or self._cores == 1):
+            # With more of both, two tasks on one slot could have numbers of the same GPU.
+            self.amounts = {"gpus": slots * self._gpus}
         self._numbers = count(1)
         self._reset()
 
@@ -115,8 +119,21 @@ class RayBackend(CarriedBackend):
     async def start(self, report: Report) -> None:
         """Ray is reached in the background, and work waits for it."""
         self._reset()
+        self._tell = report
         self.listen = listen_for(self._address)
         await super().start(report)
+
+    def submit(self, batch: Sequence[Work]) -> None:
+        """Give the work out."""
+        if self._gpus:
+            for work in [work for work in batch if len(work.identity[-1]) > self._gpus]:
+                error = ValueError(
+                    f"{work.name!r} asks for gpus={len(work.identity[-1])}, and a slot on Ray has {self._gpus}\n"
+                    f'  Have larger ones:  RayBackend(resources={{"GPU": {len(work.identity[-1])}}}, ...)'
+                )
+                self._tell([(FAILED, work.id, error)])
+            batch = [work for work in batch if len(work.identity[-1]) <= self._gpus]
+        super().submit(batch)
 
     async def open(self, lease: Lease) -> None:
         """Reach Ray, or start it."""

@@ -25,8 +25,9 @@ def main() -> None:
     added: list[Any] = []
     for line in sys.stdin:
         match line.split():
-            case ["add", cpus]:
-                added.append(cluster.add_node(**_node() | {"num_cpus": int(cpus)}))
+            case ["add", cpus, gpus]:
+                much = {"num_cpus": int(cpus), "num_gpus": int(gpus)}
+                added.append(cluster.add_node(**_node() | much))
             case ["remove"]:
                 cluster.remove_node(added.pop(), allow_graceful=False)
         print("done", flush=True)

@@ -76,7 +76,7 @@ async def test_a_node_that_comes_is_used_and_what_it_ran_is_told_to_have_died_wh
         async with WorkflowEngine(RayBackend()) as engine:
             held = [engine.submit(bad.through, gate.door, n) for n in range(5)]
             await gate.reached(4)  # all that the two nodes have room for
-            cluster.order("add", 1)
+            cluster.order("add", 1, 0)
             await gate.reached(5)  # the node that has come
             cluster.order("remove")
             over, _ = await asyncio.wait(held, return_when=asyncio.FIRST_COMPLETED)
