@@ -7,6 +7,7 @@ is told what it has to know.
 from __future__ import annotations
 
 import asyncio
+import logging
 import secrets
 import threading
 from collections.abc import Callable, Mapping
@@ -21,6 +22,7 @@ from asyncflow.backends.carried import Lease
 
 from .hold import ENDED, hold
 
+_log = logging.getLogger("asyncflow.dask")
 _PREFIX: Final = "asyncflow-lease"
 _LASTS: Final = 1e6  # seconds: Dask is to expect that a lease lasts
 _FIRST_PAUSE: Final = (
@@ -28,6 +30,7 @@ _FIRST_PAUSE: Final = (
 )
 _LONGEST_PAUSE: Final = 30.0
 _HOLD: Final = 5.0  # seconds for which a lease that is of no use is still asked for
+_FAREWELL: Final = 5.0  # seconds that a connection may still take, when there is no use for it any more
 _CONNECT: Final = 30.0  # seconds that a scheduler may take to answer
 
 
@@ -71,7 +74,7 @@ class Leases:
         self._client: Client | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closed = asyncio.Event()
-        self._thread = threading.Thread(target=self._be, name="asyncflow-dask", daemon=True)
+        self._thread: threading.Thread | None = None
 
     async def open(self) -> None:
         """Reach the cluster.
@@ -79,6 +82,11 @@ class Leases:
         Raises:
             OSError: it does not answer.
         """
+        self._opened.set_running_or_notify_cancel()  # it is told also if nobody waits for it any more
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(
+            target=self._be, args=[self._loop], name="asyncflow-dask", daemon=True
+        )
         self._thread.start()
         await asyncio.wrap_future(self._opened)
 
@@ -112,7 +120,7 @@ class Leases:
 
     async def closed(self) -> None:
         """Wait until nothing of this is left here."""
-        while self._thread.is_alive():
+        if self._thread is not None:
             await asyncio.to_thread(self._thread.join)
 
     # -- on the thread ------------------------------------------------------------------------------------
@@ -122,26 +130,33 @@ class Leases:
             with suppress(RuntimeError):  # closed meanwhile
                 self._loop.call_soon_threadsafe(do, *args)
 
-    def _be(self) -> None:
-        try:
-            asyncio.run(self._run())
-        except BaseException as error:
-            if self._opened.done():
-                raise
-            self._opened.set_exception(error)
+    def _be(self, loop: asyncio.AbstractEventLoop) -> None:
+        # What goes wrong when Dask closes its connections is no concern of anybody here.
+        loop.set_exception_handler(_note)
+        with asyncio.Runner(loop_factory=lambda: loop) as runner:
+            runner.run(self._run())
 
     async def _run(self) -> None:
-        self._loop = asyncio.get_running_loop()
-        await self._connected()
+        connecting = asyncio.ensure_future(self._connected())
+        closed = asyncio.ensure_future(self._closed.wait())
+        await asyncio.wait([connecting, closed], return_when=asyncio.FIRST_COMPLETED)
+        if (
+            not connecting.done()
+        ):  # Dask does not like to be cut short in this; nor is it waited for if nobody answers
+            await asyncio.wait([connecting], timeout=_FAREWELL)
+            connecting.cancel()
+            await asyncio.wait([connecting])
+        error = asyncio.CancelledError() if connecting.cancelled() else connecting.exception()
+        if error is not None:
+            self._opened.set_exception(error)
+            return
         self._opened.set_result(None)
-        try:
-            await self._closed.wait()
-        finally:
-            for each in self._kept.values():
-                each.cancel()
-            await asyncio.gather(*self._kept.values(), return_exceptions=True)
-            if self._client is not None:
-                await self._client.close()
+        await closed
+        for each in self._kept.values():
+            each.cancel()
+        await asyncio.gather(*self._kept.values(), return_exceptions=True)
+        if self._client is not None:
+            await self._client.close()
 
     def _fit(self, wanted: int) -> None:
         self._wanted = wanted
@@ -215,6 +230,12 @@ class Leases:
                     name="asyncflow",
                 )
             return self._client
+
+
+def _note(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    _log.debug(
+        "on the event loop of a Dask client: %s", context.get("message"), exc_info=context.get("exception")
+    )
 
 
 def _number(agent: str) -> int:
