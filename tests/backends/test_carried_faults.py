@@ -6,6 +6,7 @@ import asyncio
 import ctypes
 import json
 import os
+import shutil
 import signal
 import socket
 import struct
@@ -426,3 +427,26 @@ async def test_it_is_told_that_work_waits_only_when_it_has_waited_long() -> None
     await asyncio.sleep(29)
     assert len(told) == 1
     patience.end()
+
+
+# -- clocks of other machines -----------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(
+    os.geteuid() != 0 or shutil.which("unshare") is None, reason="a clock of one's own takes root"
+)
+async def test_what_a_machine_with_another_clock_has_done_is_reported_by_this_one(tmp_path: Path) -> None:
+    file = tmp_path / "run.lease"
+    ahead = ["unshare", "--time", "--monotonic", "50000", "--fork", "--kill-child"]
+    agent = [*ahead, sys.executable, "-m", "asyncflow.agent", "--lease", str(file)]
+    async with WorkflowEngine(
+        CarriedBackend(agents=0, workers=1, commands=[agent], lease_file=file)
+    ) as engine:
+        assert await engine.submit(time.perf_counter) > time.perf_counter() + 49_000  # it has one
+        slept = engine.submit(time.sleep, 0.2)
+        await slept
+        (told,) = [task for task in engine.report().tasks if task.id == slept.id]
+    assert told.submitted is not None and told.started is not None
+    assert told.finished is not None and told.over is not None
+    unsure = 0.1  # half of a round trip, on a busy machine
+    assert told.submitted - unsure <= told.started <= told.finished - 0.2 <= told.over - 0.2 + unsure
