@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager
 from datetime import timedelta
 from functools import partial
 from os import PathLike
-from types import CodeType, MethodType, TracebackType
+from types import CodeType, TracebackType
 from typing import TYPE_CHECKING, Any, Literal, NoReturn, ParamSpec, Self, TypeVar, overload
 
 from ._core.given import duration, whole
@@ -21,11 +21,12 @@ from ._core.options import TaskOptions
 from ._engine import decorators
 from ._engine.base import EngineBase
 from ._engine.entrances import from_thread, run_target
-from ._engine.function_task import FunctionTask, made_at
+from ._engine.function_task import FunctionTask
 from ._engine.option_names import names_options
 from ._engine.options import all_made, chosen_of, is_coroutine_function
 from ._engine.outside import filled_in
 from ._engine.settings import Settings
+from ._engine.submits import Submits
 from ._files.sandboxes import Keep
 from ._record.history import History
 from ._runtime import lifecycle
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
         FunctionTaskDecorator,
         ServiceDecorator,
     )
-    from ._engine.typing import Begun, KeywordsDoNotFit, MaybeFuture, NoFuture, Plain, deprecated
+    from ._engine.typing import Begun
     from .graph import Graph
     from .plan import Plan
     from .report import Report
@@ -52,10 +53,9 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 R = TypeVar("R")
 H = TypeVar("H", bound=Callable[[], object])
-_SUBMITTED_KEPT = 256  # functions given to submit() that are remembered
 
 
-class WorkflowEngine(EngineBase):
+class WorkflowEngine(EngineBase, Submits):
     """Turns functions into tasks and runs them in the order that their arguments ask for.
 
     Making one is cheap and starts nothing. It starts with ``async with engine``, with `create`, with `run`, or with the
@@ -159,7 +159,7 @@ class WorkflowEngine(EngineBase):
         )
         chosen = chosen_of(backend, backends)
         super().__init__(all_made(chosen, workers, dry_run, backends is not None), chosen, settings)
-        self._submitted: OrderedDict[Any, FunctionTask[..., Any, Any]] = OrderedDict()
+        self._submitted = OrderedDict()
 
     # -- life ---------------------------------------------------------------------------------------------
 
@@ -373,59 +373,6 @@ class WorkflowEngine(EngineBase):
 
     _definition = decorators.definition_of
 
-    if TYPE_CHECKING:
-        # As for the call of a decorated function, see `typed_calls`: exactly as the function has it; what surely is no
-        # future and does not fit; what may be one; what likely is none; whatever else. mypy takes a ParamSpec for
-        # anything, and so says of those behind it that they are never matched.
-        @overload
-        def submit(  # type: ignore[overload-overlap]
-            self, fn: Callable[P, Begun[R]], /, *args: P.args, **kwargs: P.kwargs
-        ) -> TaskFuture[R]: ...
-        @overload
-        def submit(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> TaskFuture[R]: ...
-        @overload
-        @deprecated("the arguments do not fit the function")
-        def submit(  # type: ignore[overload-cannot-match, overload-overlap]
-            self, fn: Callable[..., object], /, *args: Plain, **kwargs: Plain
-        ) -> KeywordsDoNotFit: ...
-        @overload
-        def submit(  # type: ignore[overload-cannot-match]
-            self, fn: Callable[..., Begun[R]], /, *args: MaybeFuture, **kwargs: MaybeFuture
-        ) -> TaskFuture[R]: ...
-        @overload
-        def submit(  # type: ignore[overload-cannot-match]
-            self, fn: Callable[..., R], /, *args: MaybeFuture, **kwargs: MaybeFuture
-        ) -> TaskFuture[R]: ...
-        @overload
-        @deprecated("the arguments do not fit the function, if none of them is a future")
-        def submit(  # type: ignore[overload-cannot-match]
-            self, fn: Callable[..., object], /, *args: NoFuture, **kwargs: NoFuture
-        ) -> TaskFuture[Any]: ...
-        @overload
-        def submit(  # type: ignore[overload-cannot-match]
-            self, fn: Callable[..., Begun[R]], /, *args: object, **kwargs: object
-        ) -> TaskFuture[R]: ...
-        @overload
-        def submit(  # type: ignore[overload-cannot-match]
-            self, fn: Callable[..., R], /, *args: object, **kwargs: object
-        ) -> TaskFuture[R]: ...
-
-    def submit(self, fn: Any, /, *args: object, **kwargs: object) -> object:
-        """Call a function that is not decorated as a task.
-
-        Args:
-            fn: any callable.
-            args: its positional arguments; futures may stand anywhere.
-            kwargs: its keyword arguments.
-        """
-        caller = sys._getframe(1)
-        try:
-            task = fn if isinstance(fn, FunctionTask) else self._task_of(fn)
-            return made_at(caller.f_code, caller.f_lasti, task(*args, **kwargs))
-        except BaseException as error:
-            trim(error)
-            raise
-
     @overload
     def from_thread(
         self, task: FunctionTask[P, Any, R], /, *args: P.args, **kwargs: P.kwargs
@@ -459,16 +406,6 @@ class WorkflowEngine(EngineBase):
         except BaseException as error:
             trim(error)
             raise
-
-    def _task_of(self, fn: Any) -> FunctionTask[..., object, object]:
-        # By identity, as two callables may be equal; what is remembered is held, so that its id stays its own.
-        key = fn if isinstance(fn, MethodType) else id(fn)
-        task = self._submitted.get(key)
-        if task is None:
-            task = self._submitted[key] = self.function_task(partial(fn) if isinstance(fn, type) else fn)
-            if len(self._submitted) > _SUBMITTED_KEPT:
-                self._submitted.popitem(last=False)
-        return task
 
     def limit(
         self,
