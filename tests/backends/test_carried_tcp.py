@@ -53,6 +53,16 @@ async def test_messages_of_all_sizes_arrive_whole_in_order_in_both_directions(tl
         await agent.gone
 
 
+async def test_a_small_message_does_not_wait_for_the_acknowledgement_of_another(tls: TLS | None) -> None:
+    async with engine(tls=tls) as made:
+        agent, ours, _, _ = await made.agent()
+        for channel in (agent, ours):
+            assert channel._socket is not None
+            assert channel._socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+        agent.close()
+        await agent.gone
+
+
 async def test_an_array_of_numbers_is_sent_as_its_bytes() -> None:
     numbers = memoryview(struct.pack("=4d", 1, 2, 3, 4)).cast("d")
     async with engine() as made:
