@@ -87,8 +87,11 @@ class _Logs:
         if not turns:
             return
         begin = turns[0]
-        ends = [*(each - begin for each in turns[1:]), following - begin]
         rows = slice(begin - self.first, following - self.first)
+        if turns == self.numbers[rows]:  # each call is from elsewhere than the one before
+            ends: Sequence[int] = range(1, len(turns) + 1)
+        else:
+            ends = [*(each - begin for each in turns[1:]), following - begin]
         numbers = [columns.number_of(site) for site in segment.sites]
         many = len(turns)
         sites = array("I", [numbers[site] for site in segment.turn_site[:many]])

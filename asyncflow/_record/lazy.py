@@ -57,14 +57,14 @@ class LazyHistory(History):
         raw: of what they are made.
     """
 
-    __slots__ = ("_asked", "_raw", "_row_of")
+    __slots__ = ("_left", "_raw", "_row_of")
 
     def __init__(self, made: History, raw: Raw) -> None:
         for each in fields(History):
             if each.name not in (*_RUNS, *_HANDOVERS):
                 setattr(self, each.name, getattr(made, each.name))
         self._raw = raw
-        self._asked = 0
+        self._left = len(made.id) // _FEW  # so many rows more are looked at by themselves
         self._row_of = _rows(made.id)
 
     # Two threads that ask at once both make the same columns.
@@ -78,7 +78,7 @@ class LazyHistory(History):
             self._raw = raw._replace(started=self.started, finished=self.finished, zero=0.0)
         elif name in _HANDOVERS:
             self.attempts, self.ready, self.staged, self.submitted = _all(self, raw, self._row_of)
-            self._asked = len(self.id)
+            self._left = 0
             raw = self._raw
             self._raw = raw._replace(attempts=self.attempts, staged=self.staged, submitted=self.submitted)
         return object.__getattribute__(self, name)
@@ -93,17 +93,27 @@ class LazyHistory(History):
 
     def told(self, row: int) -> Told:
         """What the columns tell of one row that are made when they are read."""
-        self._asked += 1
-        if self._asked * _FEW > len(self.id):
-            return super().told(row)
+        if not self._left:
+            return (
+                self.attempts[row],
+                self.ready[row],
+                self.staged[row],
+                self.submitted[row],
+                self.started[row],
+                self.finished[row],
+            )
+        self._left -= 1
         last, raw = self._last_over(row), self._raw
         started, finished = raw.started[row] - raw.zero, raw.finished[row] - raw.zero
         return *_one(self, raw, row, last, started), started, finished
 
     def _last_over(self, row: int) -> float:
         """When all was over that a task has waited for, and it was called."""
-        ready, over, row_of = self.called[row], self.over, self._row_of
-        for dependency in self.dependencies[self.starts[row] : self.starts[row + 1]]:
+        ready, begin, end = self.called[row], self.starts[row], self.starts[row + 1]
+        if begin == end:
+            return ready
+        over, row_of = self.over, self._row_of
+        for dependency in self.dependencies[begin:end]:
             before = row_of(dependency)
             if before is not None and over[before] > ready:
                 ready = over[before]
@@ -180,8 +190,12 @@ def _one(history: History, raw: Raw, row: int, ready: float, started: float) -> 
     """
     submitted, attempts = raw.submitted[row], raw.attempts[row]
     staged, over = raw.staged[row] if raw.staged else NOT_YET, history.over[row]
-    if ready <= submitted <= started <= over and started <= history.now and attempts and isnan(staged):
-        return attempts, ready, ready, submitted  # nearly all: nothing else is missing
+    if started <= over and started <= history.now and isnan(staged):
+        if ready <= submitted <= started and attempts:
+            return attempts, ready, ready, submitted  # nearly all: nothing else is missing
+        if isnan(submitted) and not history.tries:
+            ready = min(ready, started)
+            return attempts or 1, ready, ready, ready  # a link of a chain
     task_id, state = history.id[row], history.state[row]
     tries = history.tries.get(task_id)
     was_handed = state in _HANDED or not isnan(started) or not isnan(submitted)

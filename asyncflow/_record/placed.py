@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Sequence
-from itertools import chain, compress, pairwise
-from operator import mul, sub
+from itertools import chain, compress, islice, pairwise
+from operator import lt, mul, sub
 from typing import Final, TypeVar
 
 T = TypeVar("T", int, float)
@@ -44,7 +44,7 @@ class Placed:
     def goes_up(self) -> bool:
         """Whether the log goes through the rows from the first to the last, and comes by none twice."""
         if self._rows is not None:
-            return all(one < other for one, other in pairwise(self._rows))
+            return all(map(lt, self._rows, islice(self._rows, 1, None)))
         return all(
             row + end - begin <= then for (begin, end, row), (_, _, then) in pairwise(self.pieces or ())
         )
@@ -97,8 +97,10 @@ def spread(values: array[T], ends: Sequence[int]) -> array[T]:
 
     Args:
         values: some.
-        ends: up to which place each of them holds, from where the one before it ends.
+        ends: up to which place each of them holds, from where the one before it ends; a range if each holds once.
     """
+    if isinstance(ends, range):
+        return values
     times = list(map(sub, ends, chain((0,), ends)))
     if not ends or (ends[-1] == len(ends) and 0 not in times):
         return values  # each once

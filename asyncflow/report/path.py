@@ -156,10 +156,11 @@ class _Walk:
         return begin
 
     def _last_need(self, row: int) -> int:
-        last = NOBODY
-        for need in self._rows.needs(row):
-            if not self._passed[need] and (last == NOBODY or self._ends[need] >= self._ends[last]):
-                last = need
+        last, latest, history, row_of = NOBODY, 0.0, self._history, self._rows.row
+        for number in history.dependencies[history.starts[row] : history.starts[row + 1]]:
+            need = row_of(number)
+            if need != NOBODY and not self._passed[need] and (last == NOBODY or self._ends[need] >= latest):
+                last, latest = need, self._ends[need]
         return last
 
     def _ended_by(self, block: int, moment: float, row: int) -> int:

@@ -11,29 +11,13 @@ from os import PathLike
 from typing import Any
 
 from .._core.states import STATES
-from .._record.from_events import history_told
 from .._record.from_logs import history_of
 from .._record.history import History, Site
-from .._record.lines import events_in, last_run
 from .._record.snapshot import Snapshot
 from .._show import words
 from .._show.outline import Outline
 from .._show.outlined import Outlined
-from ..events import EventsLost
-from . import (
-    blocks,
-    busy,
-    failures,
-    frame,
-    functions,
-    path,
-    recorded,
-    services,
-    stages,
-    stored,
-    tasks,
-    trace,
-)
+from . import blocks, busy, failures, functions, path, services, stages, tasks
 from .blocks import BlockReport
 from .busy import Busy, Tail
 from .failures import FirstFailure, SkippedBranch
@@ -48,6 +32,7 @@ from .stages import StageReport
 from .tasks import TaskReport
 from .view import View
 
+# The other forms are loaded when they are asked for: the first report of a program is made on its event loop.
 _log = logging.getLogger("asyncflow")
 
 
@@ -265,6 +250,8 @@ class Report(Outlined):
 
     def to_json(self) -> str:
         """The report as text, from which `from_json` makes an equal one."""
+        from . import stored
+
         return stored.to_json(self._history)
 
     @classmethod
@@ -274,6 +261,8 @@ class Report(Outlined):
         Raises:
             ValueError: it is no such text, or one of a later version.
         """
+        from . import stored
+
         return cls(stored.from_json(given))
 
     @classmethod
@@ -289,6 +278,11 @@ class Report(Outlined):
             ValueError: it is no journal.
             LookupError: that run is not in it.
         """
+        from .._record.from_events import history_told
+        from .._record.lines import events_in, last_run
+        from ..events import EventsLost
+        from . import stored
+
         if not isinstance(path, (str, PathLike)):  # open(1) would be the program's own output
             raise TypeError(f"Report.from_journal() takes a path, and was given {words.given(path)}")
         with open(path, "rb") as file:
@@ -311,6 +305,8 @@ class Report(Outlined):
         Raises:
             ImportError: pandas is not installed.
         """
+        from . import frame
+
         return frame.frame(self._rows)
 
     def to_chrome_trace(self) -> dict[str, Any]:
@@ -320,6 +316,8 @@ class Report(Outlined):
         arrows go from dependencies to what waited for them. Tasks that one worker ran at the same time are on several
         tracks.
         """
+        from . import trace
+
         return trace.trace(self._rows)
 
     def to_wfformat(self, name: str = "report") -> dict[str, Any]:
@@ -334,6 +332,8 @@ class Report(Outlined):
         Raises:
             ValueError: the report has no tasks, which the format cannot tell of.
         """
+        from . import recorded
+
         return recorded.recorded(self._rows, name)
 
     # -- as people see it ----------------------------------------------------------------------------------

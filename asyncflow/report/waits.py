@@ -179,7 +179,7 @@ def spend(spent: list[float], phases: Sequence[int], told: Sequence[float], begi
     """
     since = max(told[0], begin)
     for phase, time in zip(phases, told[1:], strict=True):
-        until = min(time, end)
+        until = time if time < end else end
         if until > since:
             spent[phase] += until - since
             since = until

@@ -598,7 +598,7 @@ def test_what_is_told_of_one_task_is_what_the_columns_tell_of_all(play: Play) ->
     snapshot = play.snapshot()
     whole, single = history_of(snapshot), history_of(snapshot)
     assert isinstance(single, LazyHistory)
-    single._asked = -len(single.id)  # so that none is too many to be looked at by itself
+    single._left = len(single.id)  # so that all are looked at by themselves
     names = ("attempts", "ready", "staged", "submitted", "started", "finished")
     for row in range(len(single.id)):
         told = single.told(row)
