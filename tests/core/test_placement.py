@@ -94,3 +94,26 @@ def test_queues_are_about_as_long_after_it(agents: int, chains: int) -> None:
 def test_large_calls_count_for_the_time_that_they_need_to_get_there(seconds: float, size: int) -> None:
     assert placement.load(seconds, size) >= seconds
     assert placement.load(seconds, 0) == seconds
+
+
+@given(st.lists(st.tuples(crews(), st.integers(0, 10**10)), max_size=12))
+def test_work_with_large_inputs_goes_where_it_is_through_first(given: list[tuple[Crew, int]]) -> None:
+    all_of_them, missing = [crew for crew, _ in given], [size for _, size in given]
+    index = placement.nearest(all_of_them, missing)
+    takes = [
+        each for each, crew in enumerate(all_of_them) if crew.workers and crew.calls < 1000 * crew.workers
+    ]
+    assert (index is None) == (not takes)
+    if index is not None:
+        assert index in takes
+        for other in takes:  # nobody idle has it all while another is chosen that has to get some
+            idle = all_of_them[other].chains == 0
+            assert not (idle and missing[other] == 0) or missing[index] == 0
+
+
+def test_a_long_queue_is_weighed_against_the_way_of_the_bytes() -> None:
+    busy, idle = Crew(1, 5, 5, 0.5), Crew(1, 0, 0, 0.0)
+    assert placement.nearest([busy, idle], [0, 1_000_000]) == 1
+    assert placement.nearest([busy, idle], [0, 10_000_000_000]) == 0
+    assert placement.nearest([idle, idle], [10, 0]) == 1
+    assert placement.nearest([], []) is None
