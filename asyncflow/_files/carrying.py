@@ -4,22 +4,28 @@ noted, and the backend brings it; the function gets paths that become those of i
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path, PosixPath
 from typing import Final
 
+from .._core import arguments
 from .._core.carried_files import FILE, FOLDER, LINK, CarriedFiles, Entry
+from .._core.containers import Kinds
 from .._core.files import Declared, File
 from .._worker.paths import path_here
+from ..errors import StagingError
 from .contents import digest_of_small, small
 from .digests import DIGESTS
 from .entries import entries_of, entry_at
 from .implicit import visible_left
+from .output_path import OutputPath, plain_path
 from .shell_paths import shell_path_here
 from .staging import StageIn
 
 STREAMS: Final = ("stdout", "stderr")
+_GIVEN: Final = ".given"
+"""Where in a sandbox files are that others have made, and of which the task was given the paths alone."""
 _EVIDENCE: Final = 16 << 20  # bytes of what a failed task has left that come back at most
 
 
@@ -64,9 +70,30 @@ class StageInFar(StageIn):
         self._evidence = _EVIDENCE if keeps_failed else 0
         self._entries: dict[str, Entry] = {}
 
-    def all(self, found: Declared) -> Callable[[File], object]:
-        path_of = super().all(found)
+    def every(self, found: Declared, given: Sequence[Path]) -> Callable[[object], object]:
+        """As `all`, with what makes paths of outputs of others, which its arguments hold as they are, too.
+
+        Args:
+            found: what the task declares.
+            given: these paths.
+
+        Raises:
+            StagingError: something is not there or is not what it should be, or two have one name.
+            Unwanted: nobody wants it any more.
+        """
+        path_of = self.all(found)
         files = self._files
+        paths: dict[str, Path] = {}
+        for path in map(plain_path, given):
+            if str(path) not in paths:
+                name = f"{_GIVEN}/{len(paths) + 1}/{path.name}"
+                try:
+                    self._put(path, name)
+                except OSError as error:
+                    raise StagingError(
+                        f"{files.label}: {str(path)!r} could not be staged: {error}"
+                    ) from error
+                paths[str(path)] = self._path(name)
         inputs = sorted(self._entries.values(), key=lambda each: each.name.split("/"))
         files.carried = CarriedFiles(
             files.label,
@@ -77,7 +104,11 @@ class StageInFar(StageIn):
             _beside(self._sandbox) if files.is_command else {},
             self._evidence,
         )
-        return path_of
+
+        def either(given: object) -> object:
+            return path_of(given) if isinstance(given, File) else paths[str(plain_path(given))]  # type: ignore[arg-type]
+
+        return either
 
     def _hashed(self, entry: Entry) -> Entry:
         if entry.kind != FILE:
@@ -119,6 +150,28 @@ class StageInFar(StageIn):
 
     def _unplain(self, names: list[str]) -> dict[str, str]:
         return {}  # it goes by the sandbox there
+
+
+def outputs_in(args: tuple[object, ...], kwargs: Mapping[str, object]) -> Sequence[Path]:
+    """The paths of others' outputs that the arguments of a call hold, wherever they are nested."""
+    found, _, _ = arguments.scan(args, kwargs, _OUTPUTS, _never)
+    return found
+
+
+def with_carried(
+    args: tuple[object, ...], kwargs: Mapping[str, object], path_of: Callable[[File], object]
+) -> tuple[tuple[object, ...], Mapping[str, object]]:
+    """The arguments of a call with the paths for where it runs in place of those. ``path_of`` is what
+    `StageInFar.every` has given, which knows them, too."""
+    found, holes, _ = arguments.scan(args, kwargs, _OUTPUTS, _never)
+    return arguments.fill(args, kwargs, holes, OutputPath, path_of) if found else (args, kwargs)
+
+
+_OUTPUTS: Final = Kinds(OutputPath, lambda cls: False, lazy=False)
+
+
+def _never(awaitable: object) -> object:
+    raise AssertionError("no class is foreign here")
 
 
 def _beside(sandbox: Path) -> Mapping[str, str]:

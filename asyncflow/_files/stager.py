@@ -25,7 +25,7 @@ from .._core.files import (
 from .._core.task import Task
 from ..errors import StagingError
 from .aside import aside
-from .carrying import StageInFar
+from .carrying import StageInFar, outputs_in, with_carried
 from .claims import Claims
 from .copying import Unwanted
 from .names_ahead import refuse_collisions, refuse_missing
@@ -144,7 +144,7 @@ class Stager:
         if dependencies and tell_all and not (files.is_dry or inherits_any):
             refuse_missing(files, inputs, self._claims.makers)
         self._claims.declare(task, outputs)
-        is_wanted = given or (files.is_command and (inherits_any or is_carried))
+        is_wanted = given or is_carried or (files.is_command and inherits_any)
         if files.is_dry or not is_wanted:
             files.upstreams = ()
             return False
@@ -169,10 +169,13 @@ class Stager:
             fetched = await self._elsewhere.fetched(files.label, found.inputs, self._sandboxes.root / FETCHED)
             if task.definition.retries is not None:
                 files.before = task.args, task.kwargs, files.upstreams
-            path_of = await aside(self._all_brought, task, found, fetched)
+            given = outputs_in(task.args, task.kwargs) if files.is_carried else ()
+            path_of = await aside(self._all_brought, task, found, fetched, given)
             files.upstreams = ()
             if self._tasks.want_inputs(task):  # else it is cancelled, and what it was given is gone
                 task.args, task.kwargs = with_paths(task.args, task.kwargs, found, path_of)
+                if files.is_carried:
+                    task.args, task.kwargs = with_carried(task.args, task.kwargs, path_of)
         except asyncio.CancelledError:  # by somebody who cancels all that runs on the loop
             self._tasks.not_staged(task, Unwanted())
         except Exception as error:
@@ -181,7 +184,7 @@ class Stager:
             self._tasks.staged(task)
 
     def _all_brought(
-        self, task: Task, found: Declared, fetched: Mapping[str, Path]
+        self, task: Task, found: Declared, fetched: Mapping[str, Path], given: Sequence[Path]
     ) -> Callable[[File], object]:
         def wanted() -> bool:
             return self._tasks.want_inputs(task) and not self._stopped.is_set()
@@ -193,7 +196,7 @@ class Stager:
         if files.is_carried:
             hashes = not self._tasks.shares_files(task)
             keeps = self._sandboxes.keeps_failed
-            return StageInFar(*how, task_id=task.id, hashes=hashes, keeps_failed=keeps).all(found)
+            return StageInFar(*how, task_id=task.id, hashes=hashes, keeps_failed=keeps).every(found, given)
         return StageIn(*how).all(found)
 
     # -- out ----------------------------------------------------------------------------------------------

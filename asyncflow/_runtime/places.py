@@ -264,8 +264,8 @@ class Places:
 
     def carries(self, lane: Lane) -> bool:
         """Whether where tasks of a lane run their files are brought by the backend."""
-        place = self.behind[lane]
-        return place.stages_files and place.carries_files
+        place = self.behind.get(lane)  # None where nothing is to run
+        return place is not None and place.stages_files and place.carries_files
 
     def shares_files(self, lane: Lane) -> bool:
         """Whether a path means the same where tasks of a lane run, as far as that is known; on any thread."""

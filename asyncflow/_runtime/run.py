@@ -354,14 +354,16 @@ class Run:
             self.record.moved(task)
 
     def _is_special(self, task: Task, dependencies: Sequence[Task], files: Sequence[File]) -> None:
-        """A call has files among its arguments, or runs a command, has a deadline, is detached or a service."""
+        """A call has files among its arguments, runs a command, is to be carried elsewhere, has a deadline, is detached
+        or a service."""
         if task.definition.is_service and not self.is_dry:
             self.stopping.has_services = True
             self.services.called(task)
         if task.definition.options.detached:
             task.owner = None
             self.stopping.has_detached = True
-        if files or task.definition.is_command:
+        is_far = bool(dependencies) and self.places.carries(task.lane)
+        if files or task.definition.is_command or (is_far and any(map(_is_output, dependencies))):
             self.files.called(task, dependencies, files)
         if not self.is_dry:
             self.timeouts.called(task)
@@ -383,7 +385,12 @@ class Run:
             self.inbox.starts_matter = True
         if definition.priority is not None:
             self.put_in_order()
-        return self.places.lane_for(definition)
+        lane = self.places.lane_for(definition)
+        if not (definition.is_special or self.is_dry) and self.places.carries(lane):
+            definition.is_special = (
+                True  # paths of others' outputs among its arguments have to be brought there
+            )
+        return lane
 
     def put_in_order(self) -> None:
         """Have tasks go by their priority from now on."""
@@ -416,3 +423,8 @@ class Run:
     def lacks_output(self, name: str, error: KeyError) -> None:
         """A task declares no output of the name that was asked for; here that is an error at once."""
         raise error
+
+
+def _is_output(task: Task) -> bool:
+    """Whether a future is one of the path of an output."""
+    return task.definition.kind == "output"

@@ -427,3 +427,18 @@ async def test_calls_with_files_are_taken_back_from_an_agent_that_is_busy(
         async with asyncio.timeout(60):
             assert await asyncio.gather(*calls) == [10_000] * 31
     os.close(opened)
+
+
+def read_all(first: Path, more: dict[str, list[Path]]) -> str:
+    return first.read_text() + "".join(path.read_text() for path in more["x"])
+
+
+async def test_paths_of_outputs_that_are_handed_on_undeclared_are_brought_along(
+    engine: WorkflowEngine,
+) -> None:
+    write = engine.function_task(lambda out, text: out.write_text(text))
+    one, two = write(OutputFile("same.txt"), "one"), write(OutputFile("same.txt"), "two")
+    read = engine.function_task(read_all)
+    first, second = one.outputs["same.txt"], two.outputs["same.txt"]
+    assert await read(first, {"x": [second, first]}) == "onetwoone"
+    assert await engine.function_task(size_of)(second) == 3
