@@ -12,7 +12,7 @@ from operator import lt
 
 from . import waits
 from .order import in_order, latest_first
-from .ran import Ran
+from .ran import BEGUN, Ran
 from .rows import WORK, Rows
 from .tasks import TaskReport, task
 from .view import View
@@ -112,8 +112,13 @@ def _runs_after(rows: Rows, since: float) -> Iterator[tuple[int, float, float]]:
     """The rows of all tasks that a worker ran after a moment, and from when to when each ran."""
     history = rows.history
     works = [kind in WORK for kind in rows.kinds]
-    _, finished, zero = history.runs()
-    for row in [row for row, time in enumerate(finished) if not time - zero <= since]:
+    started, finished, zero = history.runs()
+    columns = zip(started, finished, history.state, strict=True)
+    for row in [
+        row
+        for row, (begin, end, state) in enumerate(columns)
+        if end - zero > since or (end != end and (begin == begin or state in BEGUN))  # noqa: PLR0124 - NaN
+    ]:
         if works[history.site[row]]:
             told = waits.times(history, row)
             has_begun = told.started < told.finished or not isnan(history.told(row)[4])

@@ -22,7 +22,8 @@ _STATES: Final = range(1, len(STATES) + 1)
 _ENDED: Final = bytes((SUCCEEDED, FAILED))
 _FIRST: Final = 64
 _SMALLEST: Final = 16  # rows of a stretch, on average, below which each is looked at by itself
-_BEGUN: Final = frozenset({SUCCEEDED, FAILED, RUNNING, CANCELLING})
+BEGUN: Final = frozenset({SUCCEEDED, FAILED, RUNNING, CANCELLING})
+"""States of what has begun, though nobody may have told when."""
 
 
 Column: TypeAlias = "list[float] | array[float]"
@@ -66,7 +67,7 @@ class Ran:
         if isnan(sum(runs)) or min(runs) < 0:
             plain = list(map(le, started, finished))
             for place in compress(range(len(plain)), map(not_, plain)):
-                if states[place] in _BEGUN or not isnan(started[place]):
+                if started[place] == started[place] or states[place] in BEGUN:
                     self._add_odd(begin + place, started[place])
             sites, states = array("I", list(compress(sites, plain))), bytes(compress(states, plain))
             started, finished, runs = (list(compress(each, plain)) for each in (started, finished, runs))
