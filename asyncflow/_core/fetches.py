@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 def fetched(scheduler: Scheduler, keeping: Keeping, value: object) -> None:
     """A kept result is here: what has waited for it goes on."""
     keeping.is_there, keeping.value = True, value
+    scheduler.fetching.discard(keeping)
     dependents, keeping.dependents = keeping.dependents, []
     for dependent, _ in dependents:
         dependent.waiting -= 1
@@ -33,6 +34,7 @@ def lost(scheduler: Scheduler, keeping: Keeping, cause: Cause) -> None:
         cause: names the task that had made it.
     """
     keeping.cause = cause
+    scheduler.fetching.discard(keeping)
     dependents, keeping.dependents = keeping.dependents, []
     waiting: dict[int, tuple[Task, list[Task]]] = {}
     for dependent, task in dependents:

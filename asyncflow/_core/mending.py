@@ -11,6 +11,7 @@ from .dependents import Unwanted, blame, tell_dependents
 from .gates import is_waiting, no_more_held
 from .inside import adopt_children
 from .joins import Join, count
+from .kept import kept_away
 from .lanes import Lane, Lanes
 from .scheduler import Scheduler
 from .states import CANCELLING, NOW, PENDING, READY, SUBMITTED, SUCCEEDED
@@ -34,6 +35,7 @@ def mend(
     held = {task.id for lane in lanes for task in _queued(lane)}
     linked = {task.link.id for task in live if task.link is not None}
     told = Counter(dependent.id for task in live for dependent in each_of(task.dependents))
+    told.update(task.id for each in (*scheduler.wanted, *scheduler.fetching) for task, _ in each.dependents)
     for task in live:
         now = task.story & NOW
         if task.id not in scheduler.live:
@@ -63,6 +65,9 @@ def _join_anew(scheduler: Scheduler, task: Task, join: Join) -> None:
         if source.story & NOW < CANCELLING:
             others = [each for each in each_of(source.dependents) if each is not task]
             source.dependents = others or None
+        keeping = kept_away(source)
+        if keeping is not None:
+            keeping.dependents = [each for each in keeping.dependents if each[0] is not task]
     if task in scheduler.returned:
         scheduler.returned.remove(task)
     task.with_rare().blames = []

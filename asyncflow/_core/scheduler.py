@@ -59,6 +59,7 @@ class Scheduler:
     __slots__ = (
         "closing",
         "ended",
+        "fetching",
         "first_failures",
         "has_stopped",
         "lanes",
@@ -91,6 +92,7 @@ class Scheduler:
         # Tasks that are over and used services, and blocks of which an attempt is.
         self.parted: Tasks = []
         self.wanted: list[Keeping] = []
+        self.fetching: set[Keeping] = set()  # those that were in it, until they are here or lost
         # Dependents that do not know yet that one has no value; and what is to be cancelled inside of a block.
         self.telling: list[tuple[Task | Unwanted, Iterator[Task]]] = []
         self.stops = stops

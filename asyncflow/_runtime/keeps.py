@@ -115,13 +115,15 @@ class Keeps:
         """Begin to fetch what was asked for since the last time."""
         wanted = self._scheduler.wanted
         while wanted:
-            keeping = wanted.pop()
+            keeping = wanted[-1]
             backend = self._backends[keeping.place]
             fetch = self._loop.create_task(
                 backend.fetch(keeping.payload), name=f"fetch {keeping.payload!r}", context=self._context
             )
             self._under_way.add(fetch)
             fetch.add_done_callback(partial(self._has_fetched, keeping))
+            self._scheduler.fetching.add(keeping)
+            wanted.pop()  # not before: Ctrl-C may come in between
 
     def _has_fetched(self, keeping: Keeping, fetch: asyncio.Task[object]) -> None:
         self._under_way.discard(fetch)

@@ -7,15 +7,17 @@ from typing import Any
 
 import pytest
 
-from asyncflow._core import arguments, fetches
+from asyncflow._core import arguments, fetches, joins
+from asyncflow._core.joins import KIND, Join
 from asyncflow._core.kept import Keeping, has_value, is_lost, keep
 from asyncflow._core.lanes import Lane
+from asyncflow._core.mending import mend
 from asyncflow._core.states import State
 from asyncflow._core.story import explain
-from asyncflow._core.task import Task
+from asyncflow._core.task import Definition, Task
 from asyncflow.errors import Cause
 
-from .kit import Bench, PlainTask, definition, states
+from .kit import Bench, PlainTask, body, definition, states
 
 
 @dataclass
@@ -191,3 +193,36 @@ def test_a_link_of_a_chain_has_the_value_there_and_waits_for_no_fetch() -> None:
     bench.kept(maker)
     assert link.state is State.SUBMITTED
     assert bench.scheduler.wanted == []
+
+
+def test_what_waits_for_a_fetch_waits_on_when_a_step_was_cut_short() -> None:
+    bench = KeptBench()
+    maker, other = bench.run(), bench.run()
+    task = bench.takes(maker, maker, other, lane=bench.elsewhere)
+    keeping = bench.kept(maker)
+    lanes = bench.lane, bench.elsewhere
+    for _ in range(2):  # asked for, and on its way
+        mend(bench.scheduler, lanes, lambda task: task.args)
+        assert (task.state, task.waiting) == (State.PENDING, 3)
+        bench.scheduler.fetching.update(bench.scheduler.wanted)
+        bench.scheduler.wanted.clear()
+    bench.scheduler.succeeded(other)
+    mend(bench.scheduler, lanes, lambda task: task.args)
+    assert (task.state, task.waiting) == (State.PENDING, 2)
+    fetches.fetched(bench.scheduler, keeping, 1)
+    assert task.state is State.READY
+    assert not bench.scheduler.fetching
+
+
+def test_a_join_that_waits_for_a_fetch_waits_once_when_a_step_was_cut_short() -> None:
+    bench = KeptBench()
+    maker = bench.run()
+    keeping = bench.kept(maker)
+    bench.count += 1
+    join = PlainTask(bench.count, Definition(body, KIND, name="join"), bench.lane, (maker,), {})
+    joins.called(bench.scheduler, join, Join([maker], 1))
+    assert join.waiting == 1
+    mend(bench.scheduler, [bench.lane], lambda task: ())
+    assert len(keeping.dependents) == join.waiting == 1
+    fetches.fetched(bench.scheduler, keeping, 1)
+    assert bench.scheduler.returned == [join]

@@ -446,6 +446,7 @@ def what_happened_can_be_asked_for_and_listened_to() -> None:
     assert_type(WorkflowEngine(journal=Path("run.jsonl"), report_limit=0, check_types=True), WorkflowEngine)
     assert_type(WorkflowEngine(tail_timeout=timedelta(seconds=1)), WorkflowEngine)
     assert_type(engine.function_task(len, detached=True)("abc"), TaskFuture[int])
+    assert_type(engine.function_task(len, keep=True)("abc"), TaskFuture[int])
 
 
 def engines_have_defaults_for_options() -> None:
