@@ -9,11 +9,12 @@ import pickle
 import signal
 import time
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
 
-from asyncflow import ResultLost, UpstreamFailed, WorkflowEngine
+from asyncflow import ResultLost, UpstreamFailed, WorkerDied, WorkflowEngine
 from asyncflow.backends.carried import TLS, CarriedBackend, Lease
 from asyncflow.backends.carried.addresses import is_loopback, split
 from asyncflow.backends.carried.dial import dial
@@ -371,3 +372,63 @@ async def test_who_does_not_know_the_token_gets_no_result_from_an_agent() -> Non
         ((addresses, certificate), *_) = [way.result() for way in backend._crews.kept._ways.values()]
         with pytest.raises(ConnectionError):
             await dial(Lease(tuple(addresses), b"another secret" * 3, certificate), within=2)
+
+
+async def test_what_is_being_fetched_from_an_agent_that_dies_is_lost() -> None:
+    backend = CarriedBackend(agents=1, workers=1)
+    async with WorkflowEngine(backend) as engine:
+        rows = engine.submit(make, 1)
+        await engine.settled(rows)
+        apart(backend)
+        assert backend._crews is not None
+        kept = backend._crews.kept
+        (agent,) = backend._crews.all
+        os.kill(agent.pid, signal.SIGSTOP)  # it does not answer
+        waiting = [asyncio.ensure_future(asyncio.shield(rows)) for _ in range(2)]
+        await until(lambda: kept._coming)
+        os.kill(agent.pid, signal.SIGKILL)
+        for each in await asyncio.gather(*waiting, return_exceptions=True):
+            assert isinstance(each, ResultLost)
+
+
+async def test_a_task_that_is_cancelled_while_its_input_is_brought_does_not_run() -> None:
+    backend = CarriedBackend(agents=2, workers=1)
+    async with WorkflowEngine(backend) as engine:
+        await started(backend, engine, 2)
+        rows = [engine.submit(make, byte, 100 << 20) for byte in range(2)]
+        await asyncio.gather(*map(engine.settled, rows))
+        told = engine.submit(firsts, rows)
+        assert backend._crews is not None
+        kept = backend._crews.kept
+        await until(lambda: kept._bringing)
+        told.cancel()
+        await engine.settled(told)
+        assert (told.state, told.attempts) == ("CANCELLED", 0)
+        assert await engine.submit(firsts, rows) == [0, 1]
+
+
+async def test_whatever_agents_are_killed_each_task_has_its_value_or_an_error_that_tells_why() -> None:
+    random = Random(5)
+    backend = CarriedBackend(agents=2, workers=1)
+    async with WorkflowEngine(backend) as engine:
+        task = engine.function_task(total, keep=True)
+        numbers: list[Any] = []
+        wanted: list[int] = []
+        for number in range(120):
+            needs = random.sample(range(number), min(number, random.randint(0, 3)))
+            numbers.append(task(number, [numbers[each] for each in needs]))
+            wanted.append(number + sum(wanted[each] for each in needs))
+        for _ in range(3):
+            await asyncio.sleep(0.3 * random.random())
+            assert backend._crews is not None
+            for agent in backend._crews.all[:1]:
+                os.kill(agent.pid, signal.SIGKILL)
+        ends = await asyncio.gather(*numbers, return_exceptions=True)
+        for end, value in zip(ends, wanted, strict=True):
+            assert end == value or isinstance(end, (ResultLost, WorkerDied, UpstreamFailed))
+        assert await engine.submit(pow, 2, 5) == 32
+
+
+def total(own: int, others: list[int]) -> int:
+    time.sleep(0.005)
+    return own + sum(others)
