@@ -123,6 +123,8 @@ def _group(error: BaseException) -> Group | None:
 def _reduced(error: BaseException, group: Group | None, links: tuple[object, ...]) -> object:
     cls: Any = type(error)
     way = copyreg.dispatch_table.get(cls)
+    if way is not None and way is copyreg.dispatch_table.get(BaseException):
+        way = None  # of all exceptions, as tblib has it, which Dask loads: it knows nothing of this one's fields
     if way is None and _is_known(cls):
         base = _built_in(cls)
         args = base.__reduce__(error)[1]

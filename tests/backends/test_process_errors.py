@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import copyreg
 import errno
 import importlib
 import multiprocessing
@@ -336,6 +337,24 @@ def raise_what_holds(where: str) -> None:
     if where == "cause":
         raise Refused(1, "one") from error
     raise _with(Refused(1, "one"), inner=error)
+
+
+async def test_a_failure_keeps_its_fields_though_a_library_pickles_all_exceptions_in_its_own_way(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def as_tblib(error: BaseException) -> Any:
+        return BaseException.__new__, (type(error), *error.args)
+
+    for cls in BaseException, SyntaxError:  # tblib has all of them, and Dask loads it
+        monkeypatch.setitem(copyreg.dispatch_table, cls, as_tblib)
+    try:
+        compile("x = ", "f.py", "exec")
+    except SyntaxError as error:
+        async with WorkflowEngine("process", workers=1) as engine:
+            assert await engine.submit(lambda given: (given.msg, given.lineno), error) == (
+                "invalid syntax",
+                1,
+            )
 
 
 @pytest.mark.parametrize("where", ["raised", "member", "cause", "attribute"])
