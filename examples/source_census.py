@@ -3,7 +3,7 @@
     python examples/source_census.py                        # the standard library of this Python
     python examples/source_census.py some/folder --workers 4
 
-The first half is ordinary functions; `take_census` makes a workflow of them. A file that cannot be read or does not
+The first half is ordinary functions; `census_of` makes a workflow of them. A file that cannot be read or does not
 parse is a task that failed. No task catches anything: the others go on, and the last table says why.
 """
 
@@ -19,7 +19,7 @@ import sys
 import sysconfig
 import time
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from dataclasses import dataclass
 
 from asyncflow import UpstreamFailed, WorkflowEngine
@@ -155,6 +155,13 @@ def rank(packages: list[Package]) -> list[Package]:
 
 
 def take_census(engine: WorkflowEngine, root: str, found: dict[str, list[str]]) -> list[Package]:
+    """Run the workflow."""
+    return engine.run(census_of(engine, root, found))
+
+
+def census_of(
+    engine: WorkflowEngine, root: str, found: dict[str, list[str]]
+) -> Callable[[], Coroutine[object, object, list[Package]]]:
     """The functions above as a workflow: four kinds of task, a block for each package, one around all."""
     read_file = engine.function_task(read)
     measure_file = engine.function_task(measure)
@@ -172,7 +179,10 @@ def take_census(engine: WorkflowEngine, root: str, found: dict[str, list[str]]) 
     async def census() -> list[Package]:
         return await rank_packages([package(name, paths) for name, paths in found.items()])
 
-    return engine.run(census)
+    async def main() -> list[Package]:
+        return await census()
+
+    return main
 
 
 def show(packages: list[Package]) -> None:

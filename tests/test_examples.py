@@ -116,6 +116,18 @@ def test_census_of_no_folder_says_so(tmp_path: Path) -> None:
     assert "no such folder" in run("source_census.py", tmp_path / "none", code=2)
 
 
+def test_census_on_a_cluster_is_the_same_as_here_and_says_which_machine_did_what(rough: Path) -> None:
+    here = run("cluster.py", rough)
+    assert rows(here, "Not measured") == rows(run("source_census.py", rough), "Not measured")
+    machine, workers, tasks, _ = next(iter(here.partition("\nMachines\n")[2].splitlines()[1:])).rsplit(
+        maxsplit=3
+    )
+    assert (machine.strip(), int(workers) >= 1, int(tasks)) == ("this one", True, 16)
+    planned = run("cluster.py", rough, "--plan")
+    assert planned.startswith("Plan: 19 tasks in 3 blocks, ")
+    assert run("cluster.py", rough, "--plan", "--on", "carried") == planned
+
+
 def test_before_and_after_plans_runs_and_reports(tmp_path: Path) -> None:
     journal, trace = tmp_path / "run.jsonl", tmp_path / "trace.json"
     said = run("before_and_after.py", "--backend", "thread", "--journal", journal, "--trace", trace)

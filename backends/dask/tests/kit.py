@@ -8,7 +8,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -112,21 +112,23 @@ class Commanded:
         self.address = (self._folder / "up").read_text()
         (self._folder / "up").unlink()
 
-    def start_worker(self, *options: str) -> subprocess.Popen[bytes]:
+    def start_worker(self, *options: str, before: Sequence[str] = ()) -> subprocess.Popen[bytes]:
         """Start a nanny, which starts a worker.
 
         Args:
             options: of the command.
+            before: a command that runs this one.
         """
         return self._run(
             *("dask_worker", self.address, "--nthreads", "1", "--no-dashboard"),
             *("--local-directory", str(self._folder / "scratch"), *options),
+            before=before,
         )
 
-    def _run(self, module: str, *arguments: str) -> subprocess.Popen[bytes]:
+    def _run(self, module: str, *arguments: str, before: Sequence[str] = ()) -> subprocess.Popen[bytes]:
         with self.log.open("ab") as log:
             process = subprocess.Popen(
-                [sys.executable, "-m", f"distributed.cli.{module}", *arguments],
+                [*before, sys.executable, "-m", f"distributed.cli.{module}", *arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
