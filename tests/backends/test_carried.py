@@ -10,7 +10,7 @@ from typing import ClassVar
 import pytest
 
 from asyncflow import WorkerDied, WorkflowEngine
-from asyncflow.backends.carried import Agent, CarriedBackend
+from asyncflow.backends.carried import TLS, Agent, CarriedBackend
 
 
 def add(left: int, right: int) -> int:
@@ -114,3 +114,17 @@ async def test_a_plugin_hears_of_each_agent_that_comes_and_goes() -> None:
         await backend.all_here.wait()
         assert sorted(backend.heard) == [("joined", "local-1"), ("joined", "local-2")]
     assert sorted(backend.heard[2:]) == [("left", "local-1"), ("left", "local-2")]
+
+
+@pytest.mark.parametrize("is_encrypted", [False, True], ids=["plain", "encrypted"])
+def test_agents_end_though_the_loop_of_their_engine_was_closed(is_encrypted: bool) -> None:
+    tls = TLS.for_this_run() if is_encrypted else None
+    engine = WorkflowEngine(CarriedBackend(agents=1, workers=1, tls=tls))
+
+    async def main() -> int:
+        await engine.start()
+        return await engine.submit(os.getppid)
+
+    agents = [asyncio.run(main()) for _ in range(2)]
+    asyncio.run(engine.shutdown())
+    assert agents[0] != agents[1]

@@ -13,6 +13,7 @@ import asyncio
 import socket
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from struct import Struct
 from time import perf_counter
@@ -146,7 +147,9 @@ class TcpChannel(Channel, asyncio.BufferedProtocol):
             transport = encrypted._transport
         give_back = getattr(transport, "_call_connection_lost", None)
         if give_back is not None:
-            give_back(None)
+            # With encryption it would tell the protocol in a turn of the loop, and gives the socket back all the same.
+            with suppress(RuntimeError):
+                give_back(None)
 
     def descriptors(self) -> list[int]:
         """Of its socket."""
