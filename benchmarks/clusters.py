@@ -72,7 +72,7 @@ def _dask() -> Iterator[Cluster]:
             return sizes
 
         yield Cluster(
-            lambda workers: DaskBackend(client, slots=workers, cores=1),
+            lambda workers: DaskBackend(client, slots=workers, cores=1, idle_after=None),
             lambda shape, n: client.gather(shape(call, n)),
             hand_on,
         )
@@ -97,7 +97,7 @@ def _ray() -> Iterator[Cluster]:
 
     try:
         yield Cluster(
-            lambda workers: RayBackend(slots=workers, cores=1),
+            lambda workers: RayBackend(slots=workers, cores=1, idle_after=None),
             lambda shape, n: ray.get(shape(call, n)),
             hand_on,
         )

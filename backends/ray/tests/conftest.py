@@ -108,15 +108,24 @@ def wait_until_no_agent_is_left() -> None:
 
 EVERYDAY = ("Contract", "Chains", "Processes", "Lives", "Amounts")
 """Themes of the conformance suite for every day: those in which a backend that Ray carries may differ from one over
-plain TCP, for which the core's own tests run all of it. The others carry the mark
-``soak``; ``-m ""`` runs them, too."""
+plain TCP, for which the core's own tests run all of it. The others take ``--whole``."""
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the mark on them."""
-    for item in items:
-        if isinstance(item, pytest.Function) and item.cls is not None:
-            themes = [base.__name__ for base in item.cls.__mro__ if item.originalname in vars(base)]
-            if themes[-1] not in EVERYDAY:
-                item.add_marker(pytest.mark.soak)
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Have that option."""
+    parser.addoption("--whole", action="store_true", help="all of the conformance suite (half an hour)")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave the others out."""
+    others = [] if config.getoption("--whole") else [item for item in items if not _is_for_every_day(item)]
+    if others:
+        config.hook.pytest_deselected(items=others)
+        items[:] = [item for item in items if _is_for_every_day(item)]
+
+
+def _is_for_every_day(item: pytest.Item) -> bool:
+    if not isinstance(item, pytest.Function) or item.cls is None:
+        return True
+    themes = [base.__name__ for base in item.cls.__mro__ if item.originalname in vars(base)]
+    return themes[-1] in EVERYDAY
