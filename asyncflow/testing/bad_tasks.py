@@ -63,6 +63,13 @@ def total(numbers: list[int]) -> int:
     return sum(numbers)
 
 
+def reversed_file(text: Any, out: Any) -> str:
+    """Write a text backwards, and return it."""
+    content: str = text.read_text()
+    out.write_text(content[::-1])
+    return content
+
+
 def same(value: object) -> object:
     """What it was given."""
     return value

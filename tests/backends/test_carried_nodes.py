@@ -1,4 +1,4 @@
-"""Files on nodes for real: agents that see other file systems, full disks, agents that are killed while files travel."""
+"""Files on nodes, for real: agents that see other file systems, full disks, agents killed while files travel."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from ... import InputFile, State, TaskCrashed, TaskSkipped, WorkflowEngine, optional, outcome
+from ... import InputFile, OutputFile, State, TaskCrashed, TaskSkipped, WorkflowEngine, optional, outcome
 from ...errors import RemoteError, StagingError
 from .. import bad_tasks as bad
 from .. import failing_tasks
@@ -172,6 +172,15 @@ class Failures(Conformance):
         assert [isinstance(result, ValueError) for result in results] == [
             bool(number % 3) for number in range(300)
         ]
+
+    @applies(executes=True, stages_files=True, carries_files=True)
+    async def test_files_come_to_where_a_task_runs_and_back(self, engine: Engine, tmp_path: Path) -> None:
+        (tmp_path / "a.txt").write_text("one")
+        for content in ("one", "two"):
+            (tmp_path / "a.txt").write_text(content)
+            future = engine.submit(bad.reversed_file, InputFile(tmp_path / "a.txt"), OutputFile("b.txt"))
+            assert await future == content
+            assert (await future.outputs["b.txt"]).read_text() == content[::-1]
 
     @applies(stages_files=True, shares_filesystem=False, carries_files=False)
     async def test_files_are_refused_in_words_where_those_of_this_machine_are_not(
