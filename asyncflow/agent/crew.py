@@ -161,12 +161,15 @@ class Crew:
     def _free(self, numbers: list[int]) -> None:
         self._kept.free(numbers)
 
-    def _bring(self, file: int, sizes: wire.Sizes) -> None:
+    def _bring(self, number: int, file: int, sizes: wire.Sizes) -> None:
+        def answer(piece: int) -> None:
+            self._told.add(None, [(messages.BROUGHT, 0, 0.0, 0.0, (number, piece))])
+
         source = self._kept.source(file, sizes)
-        if source is not None:  # else the engine has let go of it meanwhile
-            number = self._outlet.send(
-                source, lambda: self._told.add(None, [(messages.BROUGHT, 0, 0.0, 0.0, (file, number))])
-            )
+        if source is None:
+            answer(0)
+        else:
+            piece = self._outlet.send(source, lambda: answer(piece))
 
     def _store(self, task_id: int, piece: int) -> None:
         file = self._kept.keep(self._inlet.whole(piece))

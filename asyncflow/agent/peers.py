@@ -2,7 +2,7 @@
 
 An agent that has to hand one on listens for others. Both show that they have a lease, as to the engine.
 
-    who needs it -> who has it    WANT: number of the memory file, sizes of its parts
+    who needs it -> who has it    WANT: a number for the answer, that of the memory file, sizes of its parts
     who has it -> who needs it    pieces, then GIVEN: that number, and the number of the pieces; 0 if it is not there
 """
 
@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import hmac
 from functools import partial
+from itertools import count
 from typing import Final
 
 from .._worker import wire
@@ -79,12 +80,12 @@ class Peers:
         channel.listen(partial(self._asked, channel, outlet), lambda why: self._gone(channel))
 
     def _asked(self, channel: Channel, outlet: Outlet, message: Message) -> None:
-        _, file, sizes = messages.unpack(message)
+        _, number, file, sizes = messages.unpack(message)
         source = self._kept.source(file, sizes)
         if source is None:
-            channel.send(messages.pack(GIVEN, file, 0))
+            channel.send(messages.pack(GIVEN, number, 0))
             return
-        number = outlet.send(source, lambda: channel.send(messages.pack(GIVEN, file, number)))
+        piece = outlet.send(source, lambda: channel.send(messages.pack(GIVEN, number, piece)))
 
     def _gone(self, channel: Channel) -> None:
         self._outlets.pop(channel).close()
@@ -137,6 +138,7 @@ class _Peer:
     def __init__(self, channel: Channel) -> None:
         self._channel = channel
         self._inlet = Inlet()
+        self._numbers = count(1)
         self._waiting: dict[int, asyncio.Future[MemoryFile | None]] = {}
         self._lost = ""
         channel.listen(self._received, self._is_lost)
@@ -145,19 +147,19 @@ class _Peer:
         """Get one result."""
         if self._lost:
             raise ConnectionError(self._lost)
-        waiting = self._waiting.get(file)
-        if waiting is None:
-            waiting = self._waiting[file] = asyncio.get_running_loop().create_future()
-            self._channel.send(messages.pack(WANT, file, sizes))
+        number = next(self._numbers)  # not the file's, which is another's when this one is let go
+        waiting: asyncio.Future[MemoryFile | None] = asyncio.get_running_loop().create_future()
+        self._waiting[number] = waiting
+        self._channel.send(messages.pack(WANT, number, file, sizes))
         return await waiting
 
     def _received(self, message: Message) -> None:
         if messages.is_piece(message):
             self._inlet.take(*messages.read_piece(message))
             return
-        _, file, number = messages.unpack(message)
-        waiting = self._waiting.pop(file)
-        memory = self._inlet.whole(number) if number else None
+        _, number, piece = messages.unpack(message)
+        waiting = self._waiting.pop(number)
+        memory = self._inlet.whole(piece) if piece else None
         if not waiting.done():
             waiting.set_result(memory)
 

@@ -432,3 +432,24 @@ async def test_whatever_agents_are_killed_each_task_has_its_value_or_an_error_th
 def total(own: int, others: list[int]) -> int:
     time.sleep(0.005)
     return own + sum(others)
+
+
+async def test_bytes_that_are_under_way_are_taken_for_no_other_result() -> None:
+    """An agent gives the number of a file that it lets go to the next one."""
+    backend = CarriedBackend(agents=2, workers=1)
+    async with WorkflowEngine(backend) as engine:
+        await started(backend, engine, 2)
+        other = engine.submit(make, 100)
+        await engine.settled(other)
+        for byte in range(8):
+            rows = engine.submit(make, byte)
+            await engine.settled(rows)
+            crews = backend._crews
+            assert crews is not None
+            told = engine.submit(firsts, [rows, other])
+            await until(lambda crews=crews, told=told: crews.kept._bringing or told.done())
+            told.cancel()
+            del rows, told
+            again = engine.submit(make, byte + 10)
+            assert await engine.submit(firsts, [again, other]) == [byte + 10, 100]
+            assert first(await again) == byte + 10

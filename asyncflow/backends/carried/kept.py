@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from functools import partial
+from itertools import count
 from typing import Any, Final
 
 from ..._worker import kept as there
@@ -34,12 +35,14 @@ class _Result:
         sizes: of its parts.
     """
 
-    __slots__ = ("copies", "sizes", "why")
+    __slots__ = ("comes_from", "coming", "copies", "sizes", "why")
 
     def __init__(self, agent: Agent, file: int, sizes: wire.Sizes) -> None:
         self.copies = {agent: file}  # who has it, and by which number; the first has made it
         self.sizes = sizes
         self.why = ""  # it is lost, in words
+        self.coming: asyncio.Future[MemoryFile | None] | None = None  # to this process
+        self.comes_from: Agent | None = None
 
     @property
     def size(self) -> int:
@@ -62,7 +65,9 @@ class KeptResults:
         self._porter = porter
         self._freed = freed
         self._results: dict[int, _Result] = {}
-        self._coming: dict[tuple[Agent, int], asyncio.Future[MemoryFile | None]] = {}
+        # By numbers of their own: an agent gives that of a file to another one when it is let go.
+        self._coming: dict[int, _Result] = {}
+        self._numbers = count(1)
         self._copying: dict[tuple[Agent, int], asyncio.Future[bool]] = {}
         self._ways: dict[Agent, asyncio.Future[Way | None]] = {}  # by which others reach an agent
         self._apart: set[tuple[Agent, Agent]] = set()  # who do not reach each other
@@ -96,10 +101,15 @@ class KeptResults:
         result = self._results.get(task_id)
         return why if result is None else result.why or why
 
-    def came(self, agent: Agent, file: int, number: int) -> None:
-        """An agent has sent what it was asked for."""
-        memory = agent.inlet.whole(number)
-        _answer(self._coming.pop((agent, file), None), memory)
+    def came(self, agent: Agent, number: int, piece: int) -> None:
+        """An agent has sent what it was asked for, or has it not, if the number of the pieces is 0."""
+        result = self._coming.get(number)
+        if result is None or result.comes_from is not agent:
+            return  # it was not asked for
+        del self._coming[number]
+        if not piece:
+            self._has_no_more(result, agent, "its memory file is not there any more")
+        _answer(result.coming, agent.inlet.whole(piece) if piece else None)
 
     def copied(self, agent: Agent, task_id: int, file: int) -> None:
         """An agent has a copy; or could not get one, if it is below 0."""
@@ -120,17 +130,25 @@ class KeptResults:
 
     def lose(self, agent: Agent, why: str) -> None:
         """An agent is gone, with what it kept. Of what another has a copy nothing is lost."""
-        for result in self._results.values():
-            if result.copies.pop(agent, None) is not None and not result.copies:
-                result.why = f"agent {agent.name}: {why}"
-        for key in [key for key in self._coming if key[0] is agent]:
-            _answer(self._coming.pop(key), None)
+        for result in [*self._results.values(), *self._coming.values()]:
+            if agent in result.copies:
+                self._has_no_more(result, agent, why)
+        self._coming = {number: each for number, each in self._coming.items() if each.comes_from is not agent}
         for key in [key for key in self._copying if key[0] is agent]:
             _answer(self._copying.pop(key), False)
         for key in [key for key in self._bringing if key[0] is agent]:
             self._bringing[key].cancel()
         _answer(self._ways.pop(agent, None), None)
         self._apart = {pair for pair in self._apart if agent not in pair}
+
+    def _has_no_more(self, result: _Result, agent: Agent, why: str) -> None:
+        """An agent has a result no more, or is gone."""
+        del result.copies[agent]
+        agent.keeps -= 1
+        if not result.copies:
+            result.why = f"agent {agent.name}: {why}"
+        if result.comes_from is agent:
+            _answer(result.coming, None)
 
     # -- where they are -----------------------------------------------------------------------------------
 
@@ -221,12 +239,15 @@ class KeptResults:
             with suppress(OSError):
                 return MemoryFile(os.open(_path(holder, result.copies[holder]), _OPENS))
         while result.copies:
-            holder, file = next(iter(result.copies.items()))
-            waiting = self._coming.get((holder, file))
-            if waiting is None:
-                waiting = self._coming[holder, file] = self._loop.create_future()
-                holder.tell(messages.BRING, file, result.sizes)
-            memory = await asyncio.shield(waiting)
+            coming = result.coming
+            if coming is None or coming.done():
+                holder, file = next(iter(result.copies.items()))
+                coming = result.coming = self._loop.create_future()
+                result.comes_from = holder
+                number = next(self._numbers)
+                self._coming[number] = result
+                holder.tell(messages.BRING, number, file, result.sizes)
+            memory = await asyncio.shield(coming)
             if memory is not None:
                 return MemoryFile(memory.duplicate())  # another may want it, too
         return None
@@ -267,8 +288,9 @@ class KeptResults:
         """All agents are gone."""
         for bringing in list(self._bringing.values()):
             bringing.cancel()
-        for waiting in self._coming.values():
-            waiting.cancel()
+        for result in self._coming.values():
+            if result.coming is not None:
+                result.coming.cancel()
         self._coming.clear()
         self._copying.clear()
 

@@ -44,7 +44,7 @@ LEAVE: Final = 5
 FREE: Final = 30
 """Let go of kept results: the numbers of their memory files."""
 BRING: Final = 31
-"""Send a kept result here: the number of its memory file, and the sizes of its parts."""
+"""Send a kept result here: a number for the answer, that of its memory file, and the sizes of its parts."""
 STORE: Final = 32
 """Keep what has come in pieces: the number of the task that has made it, and that of the pieces."""
 SERVE: Final = 33
@@ -72,9 +72,7 @@ RAN: Final = 25  # payload: the name of the worker, which has ended
 KEPT: Final = (
     26  # the agent keeps the result; payload: the number of its memory file, and the sizes of its parts
 )
-BROUGHT: Final = (
-    27  # payload: the number of a memory file, and that of the pieces in which all of it was sent
-)
+BROUGHT: Final = 27  # payload: the number that was given, and that of the pieces; 0 if the result is not here
 SERVES: Final = (
     29  # payload: addresses and certificate of this agent, for others; or None if they cannot come
 )
