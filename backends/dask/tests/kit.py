@@ -80,10 +80,12 @@ class Commanded:
 
     Args:
         folder: for what they write.
+        host: address of the scheduler.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, host: str) -> None:
         self._folder = folder
+        self._host = host
         self._processes: list[subprocess.Popen[bytes]] = []
         self.scheduler: subprocess.Popen[bytes] | None = None
         self.address = ""
@@ -104,7 +106,7 @@ class Commanded:
         )
         self.scheduler = self._run(
             "dask_scheduler",
-            *("--host", "127.0.0.1", "--port", port),
+            *("--host", self._host, "--port", port),
             "--no-dashboard",
             "--preload",
             str(preload),
@@ -147,14 +149,15 @@ class Commanded:
 
 
 @contextmanager
-def commanded(folder: Path, workers: int) -> Iterator[Commanded]:
+def commanded(folder: Path, workers: int, host: str = "127.0.0.1") -> Iterator[Commanded]:
     """A cluster of a scheduler and nannies.
 
     Args:
         folder: for what they write.
         workers: how many.
+        host: address of the scheduler.
     """
-    cluster = Commanded(folder)
+    cluster = Commanded(folder, host)
     try:
         cluster.start_scheduler()
         for number in range(workers):

@@ -18,6 +18,7 @@ import asyncflow_dask
 import pytest
 from asyncflow_dask import DaskBackend, leases
 from distributed import Client, LocalCluster, Security
+from distributed.utils import get_ip
 from kit import Commanded, add, command, commanded, parent, where
 
 from asyncflow import WorkflowEngine
@@ -95,6 +96,22 @@ async def test_the_file_of_a_scheduler_leads_to_it_and_memory_and_resources_are_
     assert backend.amounts == {"cores": 4, "memory": 2 << 30}
     async with WorkflowEngine(backend) as engine:
         assert await engine.submit(add, 1, 2) == 3
+
+
+async def test_agents_connect_encrypted_to_the_address_from_which_the_scheduler_is_reached(
+    tmp_path: Path,
+) -> None:
+    here = get_ip()
+    if here.startswith("127."):
+        pytest.skip("this machine has no other address")
+    with commanded(tmp_path, 1, here) as cluster:
+        backend = DaskBackend(cluster.address, slots=1)
+        async with WorkflowEngine(backend) as engine:
+            assert await engine.submit(add, 1, 2) == 3
+            lease = backend._lease
+            assert lease is not None
+            assert [address.rpartition(":")[0] for address in lease.addresses] == [here]
+            assert "BEGIN CERTIFICATE" in (lease.certificate or "")
 
 
 async def test_a_lease_waits_for_a_worker_that_has_what_it_needs(plain: Commanded) -> None:

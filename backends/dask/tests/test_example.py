@@ -10,13 +10,14 @@ from pathlib import Path
 import pytest
 from kit import commanded
 
-EXAMPLE = Path(__file__).parents[3] / "examples" / "cluster.py"
+CENSUS = Path(__file__).parents[3] / "examples" / "cluster.py"
+ADAPTIVE = Path(__file__).parents[1] / "examples" / "adaptive.py"
 
 
-def census(*arguments: str | Path) -> str:
-    """What the example prints. Nothing may be said on the side."""
+def said(*command: str | Path) -> str:
+    """What a program prints. Nothing may be said on the side."""
     done = subprocess.run(
-        [sys.executable, "-W", "error", EXAMPLE, *arguments],
+        [sys.executable, "-W", "error", *command],
         capture_output=True,
         text=True,
         timeout=90,
@@ -24,6 +25,11 @@ def census(*arguments: str | Path) -> str:
     )
     assert (done.returncode, done.stderr) == (0, "")
     return done.stdout
+
+
+def census(*arguments: str | Path) -> str:
+    """What the census prints."""
+    return said(CENSUS, *arguments)
 
 
 @pytest.fixture
@@ -62,3 +68,7 @@ def test_it_is_the_same_on_two_machines_as_on_one_and_so_is_its_plan(tree: Path,
         planned = census(tree, "--plan")
         assert planned.startswith("Plan: 413 tasks")
         assert census(tree, "--plan", "--on", f"dask={cluster.address}") == planned
+
+
+def test_the_example_of_an_adaptive_cluster_counts_its_words() -> None:
+    assert said(ADAPTIVE) == "{'brown': 1, 'dog': 1, 'end': 1, 'fox': 1, 'jumps': 1, 'lazy': 1, 'quick': 1}\n"
