@@ -53,6 +53,15 @@ _ROOMS = {
         "waiting.py",
         "descriptors.py",
     ),
+    "carried": (
+        "crews.py",
+        "agents.py",
+        "outcomes.py",
+        "pieces.py",
+        "started.py",
+        "waiting.py",
+        "handed_out.py",
+    ),
     "commands": ("commands.py", "command.py", "streams.py", "ending.py", "dispatch.py", "descriptors.py"),
 }
 _OF_SHUTDOWN = (
@@ -73,6 +82,7 @@ _PLACES = [
     *[("thread", first, 89) for first in range(1, 89, 18)],
     *[("executor", first, 89) for first in range(1, 89, 18)],
     *[("process", first, 1999) for first in range(1, 1999, 500)],
+    *[("carried", first, 1499) for first in (84, 108, 500, 900)],
     *[("commands", first, 211) for first in range(1, 211, 53)],
 ]
 _SHUTDOWNS = [

@@ -278,8 +278,21 @@ class CarriedBackend(ExecutionBackend):
             await self.open(lease)
         except Exception as error:
             crews.fail(error)
+        except BaseException as error:
+            if not isinstance(error, asyncio.CancelledError):
+                crews.interrupted()
+            raise
 
     def _joined(self, channel: Channel, hello: Hello) -> None:
+        try:
+            self._let_in(channel, hello)
+        except BaseException:
+            channel.cut()
+            if self._crews is not None:
+                self._crews.interrupted(channel)
+            raise
+
+    def _let_in(self, channel: Channel, hello: Hello) -> None:
         crews = self._crews
         if crews is None or crews.closing:
             channel.cut()
@@ -353,7 +366,24 @@ class CarriedBackend(ExecutionBackend):
 
     def recover(self, submitted: Sequence[int], lost: Sequence[int]) -> Sequence[int]:
         """Part with the agents of which nobody knows any more what they have."""
-        return self._crews.recover(submitted) if self._crews is not None else submitted
+        crews = self._crews
+        if crews is None:
+            return submitted
+        gone = crews.recover(submitted)
+        opening = self._opening
+        if opening is not None and opening.done() and not opening.cancelled() and opening.exception():
+            self._opening = opening.get_loop().create_task(self._open_again(crews))
+        elif self._started is not None:
+            self._started.recover()
+        return gone
+
+    async def _open_again(self, crews: Crews) -> None:
+        """Ctrl-C came while the cluster was being reached."""
+        if self._started is not None:
+            self._started.abandon()
+        if self._listener is not None:
+            await self._listener.close()
+        await self._open(crews)
 
     async def shutdown(self, *, grace: float) -> list[int]:
         """End all agents."""

@@ -16,12 +16,13 @@ from ...backend import CANCELLED, FAILED, RETURNED, Event, Report, Work
 from ...errors import WorkerDied
 from ..process.handed_out import HandedOut
 from ..process.output import Write
+from ..process.packing import Packed
 from ..process.porter import Porter
 from ..process.waiting import Waiting
 from . import messages
 from .agents import Agent
 from .book import SealedBook
-from .channel import Message
+from .channel import Channel, Message
 from .here import node
 from .kept import KeptResults, among
 from .outcomes import Outcomes
@@ -133,12 +134,19 @@ class Crews:
                     most = next((place for place, head in heads if head in self._near), most)
                 frame, _ = waiting.frame(most, agent.known, seconds)
                 if frame:
-                    waiting.sent(frame)
-                    agent.send(frame)
+                    self._give(agent, frame)
             if not waiting.heads:
                 self._spread()
         except BaseException:
             self._calls.interrupted()
+            raise
+
+    def _give(self, agent: Agent, frame: list[Packed]) -> None:
+        try:
+            self._waiting.sent(frame)
+            agent.send(frame)
+        except BaseException:  # perhaps it has them, perhaps not
+            agent.is_in_doubt = True
             raise
 
     # -- balance ------------------------------------------------------------------------------------------
@@ -301,6 +309,16 @@ class Crews:
         self.feed()
         return True
 
+    def interrupted(self, channel: Channel | None = None) -> None:
+        """Ctrl-C came out of what has to do with an agent, or with the way to all.
+
+        Args:
+            channel: to the agent.
+        """
+        for agent in self.all:
+            agent.is_in_doubt = agent.is_in_doubt or agent.channel is channel
+        self._calls.interrupted()
+
     def recover(self, submitted: Sequence[int]) -> list[int]:
         """Part with the agents whose state is in doubt, and queue the work that was lost on its way.
 
@@ -311,6 +329,9 @@ class Crews:
             self.all.remove(agent)
             self.kept.lose(agent, "Ctrl-C came in the midst of what it told")
             agent.close()
+            self._left(agent)
+        for agent in self.all:
+            agent.outlet.recover()
         if self._recall is not None:
             self._recall.cancel()
             self._recall = None

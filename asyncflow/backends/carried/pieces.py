@@ -50,9 +50,13 @@ class Outlet:
         """
         number = next(self._numbers)
         self._open.append((number, source.pieces(_PIECE), done))
-        if self._pump is None:
-            self._pump = self._loop.create_task(self._run())
+        self.recover()
         return number
+
+    def recover(self) -> None:
+        """Go on, if whatever was sending has ended: Ctrl-C may have come out of it."""
+        if self._open and (self._pump is None or self._pump.done()):
+            self._pump = self._loop.create_task(self._run())
 
     async def _run(self) -> None:
         with suppress(ConnectionError):
@@ -68,7 +72,6 @@ class Outlet:
                 offset, data = following
                 self._channel.send(piece(number, offset), data)
                 await asyncio.sleep(0)  # others have their turn
-        self._pump = None
 
     def drop(self, number: int) -> None:
         """Send no more of something."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import count
 from typing import Final
@@ -51,6 +52,7 @@ class StartedAgents:
         self._lost = lost
         self._failed = failed
         self._numbers = count(1)
+        self._kinds: list[_Kind] = []  # each is there, or rests
         self._there: dict[str, _Agent] = {}
         self._resting: list[_Kind] = []  # of which there may be one more, when it is of use
         self._false_starts = 0
@@ -65,7 +67,8 @@ class StartedAgents:
             kind: what its name begins with.
             workers: processes that it runs.
         """
-        self._resting.append(_Kind(kind, workers))
+        self._kinds.append(_Kind(kind, workers))
+        self._resting.append(self._kinds[-1])
 
     def start(self, kind: str, workers: int, command: Sequence[str]) -> None:
         """Start one now.
@@ -78,14 +81,22 @@ class StartedAgents:
         Raises:
             OSError: there is no such command, or no process more can be started.
         """
-        self._start(_Kind(kind, workers, command))
+        self._kinds.append(_Kind(kind, workers, command))
+        self._start(self._kinds[-1])
 
     def _start(self, kind: _Kind) -> None:
         name = f"{kind.name}-{next(self._numbers)}"
         process = Supervised(self._lease.named(name, workers=kind.workers), command=kind.command)
-        process.start()
-        agent = self._there[name] = _Agent(kind, process)
-        self._loop.add_reader(process.fileno(), self._ended, name, agent)
+        try:
+            process.start()
+            agent = self._there[name] = _Agent(kind, process)
+            self._loop.add_reader(process.fileno(), self._ended, name, agent)
+        except BaseException:  # Ctrl-C: nobody would hear of its end
+            with suppress(RuntimeError):  # it was not started
+                self._loop.remove_reader(process.fileno())
+                process.end()
+            self._there.pop(name, None)
+            raise
 
     def joined(self, name: str) -> None:
         """An agent has come."""
@@ -129,6 +140,15 @@ class StartedAgents:
             self._start_again(agent.kind)
         elif not agent.is_up:
             self._give_up(RuntimeError(f"agent {name} did not reach its engine and ended by {how}"))
+
+    def recover(self) -> None:
+        """Start those that are missing: Ctrl-C may have come when one had ended, before another was started."""
+        missing = list(self._kinds)
+        for kind in [*self._resting, *(agent.kind for agent in self._there.values())]:
+            missing.remove(kind)
+        if self._false_starts < _FALSE_STARTS and not self._closing:
+            self._resting += missing
+            self.ask(self._asked)
 
     def _give_up(self, error: Exception) -> None:
         if not self._there:
