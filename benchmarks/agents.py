@@ -59,6 +59,8 @@ class FakeAgent:
         if kind == messages.FRAME:
             records = [(wire.VALUE, call[0], began, began, None) for call in fields[2]]
             self._tell(messages.TOLD, [("process 4711", records)])
+        elif kind == messages.SETUP and fields[-1]:
+            self._tell(messages.HOME, True)
         elif kind == messages.WITHDRAW:
             self._tell(messages.TOLD, [(None, [(messages.RETURNED, 0, 0.0, 0.0, [])])])
         elif kind == messages.LEAVE:
