@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import os
+import sys
+from pathlib import Path
 
 import pytest
 from asyncflow_ray import RayBackend
+
+sys.path.append(str(Path(__file__).parent))  # programs that cases start load this file alone
 from conftest import ADDRESS, TestCluster, wait_until_no_agent_is_left
 
 from asyncflow.testing.conformance import BackendConformance
