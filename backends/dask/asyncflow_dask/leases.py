@@ -229,6 +229,9 @@ class Leases:
                     timeout=_CONNECT,
                     name="asyncflow",
                 )
+            if self._client.status == "connecting":
+                # What is submitted now would wait for ever, should the client give up.
+                raise ConnectionError("the scheduler is gone, and is being looked for")
             return self._client
 
 

@@ -32,6 +32,7 @@ class Reach:
         # Kept, too, because a cluster that nobody holds closes itself.
         self._cluster: str | Path | Cluster | Client = cluster
         self._security = security
+        self._last: tuple[str, Security | None] | None = None  # a client may be closed by now
 
     def __call__(self) -> tuple[str, Security | None]:
         """The address of the scheduler, and what that wants to see.
@@ -49,8 +50,11 @@ class Reach:
             cluster.scheduler_address if isinstance(cluster, Cluster) else getattr(scheduler, "address", "")
         )
         if "://" not in found:
+            if self._last is not None:
+                return self._last
             raise ConnectionError(f"{cluster!r} is not connected to a scheduler; start it before the engine")
-        return found, self._security or getattr(cluster, "security", None)
+        self._last = found, self._security or getattr(cluster, "security", None)
+        return self._last
 
     def route(self) -> str:
         """The address of this machine from which the scheduler is reached, for agents to connect to: they are where its

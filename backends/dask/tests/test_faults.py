@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from asyncflow_dask import DaskBackend
+from asyncflow_dask import DaskBackend, leases
 from distributed import Client
 from kit import Commanded, add, children, command, commanded, has_ended, marks, parent, stands, where
 
@@ -82,10 +82,14 @@ async def test_of_tasks_behind_a_worker_that_is_killed_none_is_lost_and_none_run
         assert {int(mark.name) for mark in folder.iterdir()} >= {*range(2000)} - {*died}
 
 
+@pytest.mark.parametrize("when", ["at once", "when its client has given up"])
 async def test_tasks_wait_for_a_scheduler_that_was_killed_until_there_is_one_again(
-    cluster: Commanded, gate: Gate, tmp_path: Path
+    cluster: Commanded, gate: Gate, tmp_path: Path, when: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with WorkflowEngine(DaskBackend(cluster.address, slots=2)) as engine:
+    backend = DaskBackend(cluster.address, slots=2)
+    if when != "at once":
+        monkeypatch.setattr(leases, "_CONNECT", 2.0)
+    async with WorkflowEngine(backend) as engine:
         held = engine.submit(stands, gate.door, tmp_path / "told")
         await gate.reached()
         process, agent = json.loads((tmp_path / "told").read_text())
@@ -96,6 +100,8 @@ async def test_tasks_wait_for_a_scheduler_that_was_killed_until_there_is_one_aga
             await held
         await has_ended(agent, process)
         future = engine.submit(add, 1, 2)
+        while when != "at once" and "could not begin" not in future.explain():
+            await asyncio.sleep(0.05)
         cluster.start_scheduler()
         cluster.start_worker()
         assert await future == 3
