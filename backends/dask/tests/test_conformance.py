@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pickle
 from pathlib import Path
+from typing import ClassVar
 
 from asyncflow_dask import DaskBackend
 
@@ -13,6 +14,11 @@ from asyncflow.testing.conformance import BackendConformance
 
 class TestDask(BackendConformance):
     """Two slots with one worker process each."""
+
+    excused: ClassVar = {
+        "test_a_clock_that_is_set_changes_nothing": "Dask's client waits for its scheduler by the wall clock, which "
+        "this sets back and forth by an hour each time that it is looked at; a lease is asked for again then",
+    }
 
     def make_backend(self) -> DaskBackend:
         way = os.environ.get("ASYNCFLOW_DASK_TESTS")
