@@ -131,7 +131,6 @@ class Stream(AsyncIterable[R]):
         self._was_read = False
         self._failed = 0
         self._began = self._last = 0.0
-        self._is_rehearsed = False
 
     # -- for its reader -----------------------------------------------------------------------------------
 
