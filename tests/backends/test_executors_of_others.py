@@ -30,6 +30,7 @@ def executors(monkeypatch: pytest.MonkeyPatch) -> Any:
         del sys.modules[name]
 
 
+@pytest.mark.soak  # others take their time, up to a minute each
 @pytest.mark.parametrize("name", rows())
 def test_each_row_of_the_table_of_executors_is_true(
     name: str, executors: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
