@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager
 from datetime import timedelta
 from functools import partial
 from os import PathLike
-from types import CodeType, TracebackType
+from types import CodeType, FunctionType, TracebackType
 from typing import TYPE_CHECKING, Any, Literal, NoReturn, ParamSpec, Self, TypeVar, overload
 
 from ._core.given import duration, whole
@@ -482,7 +482,10 @@ class WorkflowEngine(EngineBase, Submits):
 
         given: object = task
         if not isinstance(given, FunctionTask):
-            raise TypeError(f"serve() got {given!r}; a task or block is needed: decorate the function first")
+            shown = (
+                f"{given.__qualname__}, a plain function" if isinstance(given, FunctionType) else repr(given)
+            )
+            raise TypeError(f"serve() got {shown}; a task or block is needed: decorate the function first")
         if not task._is_of(self):
             raise ValueError(
                 f"serve() got {task!r} of another engine; say:  {task._definition.name}.on(engine)"

@@ -109,16 +109,16 @@ class Stream(AsyncIterable[R]):
         generate: Callable[[Any, Outlet], TaskFuture[Any]] | None = None,
     ) -> None:
         if errors not in _ERRORS:
-            raise ValueError(f"stream(errors={errors!r}): one of {_ERRORS} is needed")
+            raise ValueError(f"{name}.stream(errors={errors!r}): one of {_ERRORS} is needed")
         if type(window) is not int or window < 1:
-            raise ValueError(f"stream(window={window!r}): a whole number is needed, 1 or more")
+            raise ValueError(f"{name}.stream(window={window!r}): a whole number is needed, 1 or more")
         if key is not None and not callable(key):
-            raise TypeError(f"stream(key={key!r}): a function is needed that makes a key of an item")
+            raise TypeError(f"{name}.stream(key={key!r}): a function is needed that makes a key of an item")
         self._call = call
         self._generate = generate
         self._made: deque[_Item] = deque()  # without order: an item for each value that could be given
         self._name = name
-        self._source = Source(source)
+        self._source = Source(source, name)
         self._key = key
         self._collects = errors == "collect"
         self._window = Window(window, ordered=ordered)

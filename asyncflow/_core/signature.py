@@ -110,11 +110,11 @@ class Parameters:
                 self.signature.bind(*args, **kwargs)
             except TypeError as in_better_words:
                 problem = in_better_words
-            meant = self._meant(kwargs)
+            meant = self._meant(kwargs, str(problem))
             told = f"{self._name}() {problem}{meant}; its parameters are {self.signature}"
             raise TypeError(spelled(told)) from None
 
-    def _meant(self, kwargs: Mapping[str, object]) -> str:
+    def _meant(self, kwargs: Mapping[str, object], problem: str) -> str:
         """What may have been meant by the first keyword that is no parameter; "" if nobody can say."""
         there: Mapping[str, object] = {} if self.signature is None else self.signature.parameters
         unknown = next((name for name in kwargs if name not in there), None)
@@ -123,7 +123,8 @@ class Parameters:
         import difflib
 
         close = difflib.get_close_matches(unknown, there, 1)
-        near = f" (did you mean {close[0]!r}?)" if close else ""
+        what = "" if repr(unknown) in problem else f"{unknown!r} is no parameter; "  # one is missing, too
+        near = f" ({what}did you mean {close[0]!r}?)" if close else ""
         if unknown in self._options():
             near += f" (options go before the call:  {self._name}.with_options({unknown}=...)(...))"
         return near

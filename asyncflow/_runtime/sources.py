@@ -14,12 +14,13 @@ class Source(Generic[T]):
 
     Args:
         given: the iterable.
+        name: of the task that is to take its items, for the error.
 
     Raises:
         TypeError: it is neither.
     """
 
-    def __init__(self, given: Iterable[T] | AsyncIterable[T]) -> None:
+    def __init__(self, given: Iterable[T] | AsyncIterable[T], name: str) -> None:
         self._given = given
         self._iterator: Iterator[T] | None = None
         self._later: AsyncIterator[T] | None = None
@@ -28,7 +29,7 @@ class Source(Generic[T]):
         elif isinstance(given, Iterable):
             self._iterator = iter(given)
         else:
-            raise TypeError(f"a stream takes an iterable or an async one, and was given {given!r}")
+            raise TypeError(f"{name}.stream() got {given!r}: an iterable is needed, or an async one")
 
     @property
     def is_async(self) -> bool:

@@ -21,6 +21,7 @@ from ..errors import VersionMismatch
 from .crew import ENDED, Crew
 
 _TOLD: Final = "it was told to end"
+_DESCRIPTION: Final = "Runs worker processes on this machine for an engine elsewhere, until that is gone."
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -32,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         The exit code.
     """
-    parser = argparse.ArgumentParser(prog="python -m asyncflow.agent", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m asyncflow.agent", description=_DESCRIPTION)
     parser.add_argument(
         "--lease", required=True, help="the file that the engine has written; - for the standard input"
     )
@@ -42,6 +43,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     is_handed = options.lease == "-"
     try:
         lease = Lease.from_text(sys.stdin.readline()) if is_handed else Lease.read(options.lease)
+    except FileNotFoundError:
+        parser.exit(
+            2,
+            f"{parser.prog}: there is no lease {options.lease!r}.\n"
+            "  The engine writes it when it starts, and removes it when it shuts down:  "
+            "CarriedBackend(lease_file=...)\n",
+        )
     except (OSError, ValueError) as error:
         parser.exit(2, f"{parser.prog}: {error}\n")
     workers = options.workers or lease.workers or len(os.sched_getaffinity(0))

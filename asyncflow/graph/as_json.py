@@ -51,6 +51,8 @@ def _step(told: Any, tasks: Tasks) -> Step:
         told.get("args", []),
         told.get("after", []),
     )
+    if "run" not in told:
+        raise ValueError('it has no "run", the name of its task')
     if not isinstance(run, str) or run not in tasks:
         raise ValueError(f'"run" is {run!r}, and no task is given by that name.{meant(run, tasks)}')
     if not isinstance(kwargs, dict):

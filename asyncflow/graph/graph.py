@@ -31,6 +31,11 @@ class Graph(Mapping[str, Step]):
     """
 
     def __init__(self, steps: Mapping[str, Step]) -> None:
+        given: object = steps
+        if not isinstance(given, Mapping):
+            raise TypeError(
+                f"Graph() got a {type(given).__name__}: steps by name are needed:  Graph({{'a': step(...)}})"
+            )
         self._steps = dict(steps)
         self._needs = {name: each.needs() for name, each in self._checked()}
         self._stages = order.stages(self._needs)

@@ -211,10 +211,8 @@ class Service(Generic[R]):
             ImportError: the extra ``serve`` is not installed.
             ValueError: the token is too short.
         """
-        try:
-            from .http import app
-        except ImportError as error:
-            raise ImportError(f'{error}\n  pip install "asyncflow-engine[serve]"') from None
+        from .http import app
+
         return app.asgi(self, token=token, hosts=app.LOOPBACK if hosts is None else hosts, debug=debug)
 
     # -- its end ------------------------------------------------------------------------------------------

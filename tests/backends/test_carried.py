@@ -128,3 +128,25 @@ def test_agents_end_though_the_loop_of_their_engine_was_closed(is_encrypted: boo
     agents = [asyncio.run(main()) for _ in range(2)]
     asyncio.run(engine.shutdown())
     assert agents[0] != agents[1]
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ("ssh node1", r"commands='ssh node1': .*commands=\[\['ssh', 'node1'\]\]"),
+        (["ssh", "node1"], r"commands=\['ssh', 'node1'\]: that is one command"),
+        (["ssh node1", ["ssh", "node2"]], "commands: 'ssh node1' is no command"),
+        ([["ssh", 1]], "commands: .*is no command"),
+    ],
+)
+def test_commands_that_are_none_are_refused_when_the_backend_is_made(
+    given: list[list[str]], told: str
+) -> None:
+    with pytest.raises(TypeError, match=told):
+        CarriedBackend(agents=0, commands=given)
+
+
+@pytest.mark.parametrize("listen", ["0.0.0.0", "0.0.0.0:http", ":7700", ""])
+def test_an_address_without_a_port_is_refused_when_the_backend_is_made(listen: str) -> None:
+    with pytest.raises(ValueError, match=rf"listen='{listen}': that is no address: HOST:PORT is needed"):
+        CarriedBackend(listen=listen)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from asyncflow.agent.__main__ import main
 from asyncflow.backends.carried.lease import Lease
 
 LEASE = Lease(
@@ -121,3 +122,14 @@ def test_what_is_no_lease_is_refused_and_not_shown(text: str) -> None:
     assert caught.value.__context__ is None
     assert "secret" not in str(caught.value)
     assert LEASE.token.hex() not in str(caught.value)
+
+
+def test_an_agent_without_its_lease_is_told_who_writes_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["--lease", str(tmp_path / "run.lease")])
+    assert ended.value.code == 2
+    told = capsys.readouterr().err
+    assert f"there is no lease '{tmp_path / 'run.lease'}'" in told
+    assert "CarriedBackend(lease_file=...)" in told

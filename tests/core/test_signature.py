@@ -171,6 +171,11 @@ def test_checking_never_runs_the_function() -> None:
             "fit() got an unexpected keyword argument 'bb' (did you mean 'b'?); its parameters are",
         ),
         (
+            (),
+            {"aa": 3},
+            "fit() missing a required argument: 'a' ('aa' is no parameter; did you mean 'a'?); its parameters are",
+        ),
+        (
             (1,),
             {"timeout": 3},
             "fit() got an unexpected keyword argument 'timeout' (options go before the call:  fit.with_options(",

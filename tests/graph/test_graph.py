@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -303,3 +304,9 @@ async def test_a_plan_of_a_graph_says_what_running_it_does() -> None:
         (2, 4, "order"),
         (3, 4, "data"),
     ]
+
+
+def test_steps_without_names_are_no_graph() -> None:
+    steps: Any = [step(load, "a.csv")]
+    with pytest.raises(TypeError, match=r"Graph\(\) got a list: steps by name are needed"):
+        Graph(steps)

@@ -102,3 +102,8 @@ def test_files_of_other_steps_are_said_in_text() -> None:
     graph = Graph({"a": step(load, "x"), "b": step(same, [ref("a").outputs["f.txt"]])})
     assert json.loads(graph.to_json())["b"]["args"] == [[{"$ref": "a", "output": "f.txt"}]]
     assert dict(Graph.from_json(graph.to_json(), TASKS)) == dict(graph)
+
+
+def test_a_step_without_a_task_is_told_what_it_lacks() -> None:
+    with pytest.raises(GraphError, match=r"'a': it has no \"run\", the name of its task"):
+        Graph.from_json('{"a": {"rum": "load"}}', tasks={"load": len})

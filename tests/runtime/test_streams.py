@@ -156,17 +156,17 @@ async def test_results_that_were_given_are_not_kept() -> None:
 @pytest.mark.parametrize("wrong", [0, -1, 2.5, "3", True])
 async def test_a_window_that_is_none_is_refused(wrong: Any) -> None:
     task = WorkflowEngine().function_task(twice)
-    with pytest.raises(ValueError, match=r"stream\(window=.*: a whole number is needed, 1 or more"):
+    with pytest.raises(ValueError, match=r"twice\.stream\(window=.*: a whole number is needed, 1 or more"):
         task.stream([1], window=wrong)
 
 
 async def test_other_wrong_options_are_told_where_they_are_given() -> None:
     task = WorkflowEngine().function_task(twice)
-    with pytest.raises(ValueError, match=r"stream\(errors='ignore'\): one of \('raise', 'collect'\)"):
+    with pytest.raises(ValueError, match=r"twice\.stream\(errors='ignore'\): one of \('raise', 'collect'\)"):
         task.stream([1], errors="ignore")  # type: ignore[arg-type]
-    with pytest.raises(TypeError, match=r"stream\(key='id'\): a function is needed"):
+    with pytest.raises(TypeError, match=r"twice\.stream\(key='id'\): a function is needed"):
         task.stream([1], key="id")  # type: ignore[arg-type]
-    with pytest.raises(TypeError, match="an iterable or an async one, and was given 3"):
+    with pytest.raises(TypeError, match=r"twice\.stream\(\) got 3: an iterable is needed, or an async one"):
         task.stream(3)  # type: ignore[arg-type]
 
 

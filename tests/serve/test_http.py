@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import enum
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -341,3 +343,14 @@ async def test_two_servers_on_one_port_are_told(kit: Kit) -> None:
         with pytest.raises(OSError, match=f"could not listen on 127.0.0.1:{port}"):
             async with Server(kit.app, port=port):
                 pass
+
+
+@pytest.mark.parametrize("missing", ["starlette", "uvicorn", "pydantic"])
+def test_without_its_extra_http_says_what_to_install(missing: str) -> None:
+    code = (
+        f"import sys; sys.modules[{missing!r}] = None\n"
+        "try:\n    import asyncflow.serve.http.server\nexcept ImportError as error:\n    print(error)"
+    )
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert f"needs {missing}" in told
+    assert 'pip install "asyncflow-engine[serve]"' in told

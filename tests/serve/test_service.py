@@ -7,7 +7,7 @@ import threading
 import traceback
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -229,7 +229,9 @@ def test_wrong_options_are_told_by_name(options: dict[str, Any], told: str) -> N
 
 def test_what_cannot_be_served_is_told() -> None:
     engine, other = WorkflowEngine(), WorkflowEngine()
-    with pytest.raises(TypeError, match=r"serve\(\) got <function add .*decorate the function first"):
+    with pytest.raises(
+        TypeError, match=r"serve\(\) got add, a plain function; .*decorate the function first"
+    ):
         engine.serve(add)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match=r"of another engine; say:  add\.on\(engine\)"):
         engine.serve(other.function_task(add))
@@ -340,3 +342,14 @@ async def test_other_threads_submit_wait_and_cancel() -> None:
             service.threadsafe.submit(1)
     with pytest.raises(WrongLoop, match="service 'add' cannot be asked from here"):
         engine.serve(engine.function_task(add)).threadsafe.submit(1)
+
+
+async def test_a_plain_function_is_no_service_and_is_named() -> None:
+    def count(text: str) -> int:
+        return len(text)
+
+    async with WorkflowEngine() as engine:
+        with pytest.raises(
+            TypeError, match=r"serve\(\) got .*count, a plain function; a task or block is needed"
+        ):
+            engine.serve(cast("Any", count))

@@ -70,16 +70,20 @@ def spelled(host: str, port: int) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
-def split(address: str) -> tuple[str, int]:
+def split(address: str, option: str = "") -> tuple[str, int]:
     """Address and port from one text.
 
     Args:
         address: as `spelled` spells it.
+        option: as which a user gave it, for the error.
 
     Raises:
         ValueError: it is none.
     """
     host, colon, port = address.rpartition(":")
     if not colon or not host or not port.isdecimal():
-        raise ValueError(f"{address!r} is no address: HOST:PORT was expected")
+        given = f"{option}={address!r}: that" if option else repr(address)
+        raise ValueError(
+            f"{given} is no address: HOST:PORT is needed, as '0.0.0.0:0' with 0 for any free port"
+        )
     return host.removeprefix("[").removesuffix("]"), int(port)

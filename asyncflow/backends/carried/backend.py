@@ -30,7 +30,7 @@ from .here import node
 from .lease import Lease
 from .listener import Listener
 from .patience import LONG, Patience
-from .started import StartedAgents
+from .started import StartedAgents, commands_of
 from .tcp import Pulse
 from .tls import TLS
 
@@ -107,8 +107,9 @@ class CarriedBackend(ExecutionBackend):
     ) -> None:
         self._agents = whole("agents", agents, 0)
         self._each = whole_or_none("workers", workers)
-        self._commands = [list(command) for command in commands]
+        self._commands = commands_of(commands)
         self._lease_file = None if lease_file is None else Path(lease_file)
+        split(listen, "listen")
         self.listen = listen
         self._tls = tls
         self._insecure = insecure
@@ -253,7 +254,7 @@ class CarriedBackend(ExecutionBackend):
     async def _open(self, crews: Crews) -> None:
         try:
             token = secrets.token_bytes(_TOKEN)
-            host, port = split(self.listen)
+            host, port = split(self.listen, "listen")
             tls = self._tls
             if tls is None and not self._insecure and not is_loopback(host):
                 tls = TLS.for_this_run()

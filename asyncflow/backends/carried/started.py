@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+import os
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import count
@@ -195,3 +196,30 @@ class StartedAgents:
         for name, agent in list(self._there.items()):
             agent.process.kill()
             self._reap(name, agent)
+
+
+def commands_of(given: Iterable[Sequence[str]]) -> list[list[str]]:
+    """Check commands: text, or the words of one command, would be taken for many commands of a letter each.
+
+    Args:
+        given: as a user gave them.
+
+    Raises:
+        TypeError: they are no commands.
+        ValueError: one of them is empty.
+    """
+    if isinstance(given, str):
+        raise TypeError(f"commands={given!r}: a list of commands is needed:  commands=[{given.split()!r}]")
+    commands = list(given)
+    if commands and all(isinstance(each, str) for each in commands):
+        raise TypeError(
+            f"commands={commands!r}: that is one command, and a list of them is needed:  commands=[[...]]"
+        )
+    for command in commands:
+        if isinstance(command, str) or not all(isinstance(word, str | os.PathLike) for word in command):
+            raise TypeError(
+                f"commands: {command!r} is no command: a list of words is needed, as ['ssh', 'node1', ...]"
+            )
+        if not command:
+            raise ValueError("commands: one of them is empty")
+    return [[os.fspath(word) for word in command] for command in commands]
