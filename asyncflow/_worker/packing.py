@@ -24,7 +24,8 @@ def packed(
         Pickler(
             stream, is_going_home=is_going_home, buffer_callback=parts.keep_inside, reducers=reducers
         ).dump(value)
-    return stream.getbuffer()
+    # Its own buffer would hold the stream: of a circle of garbage with both in it, Python says that it cannot free it.
+    return memoryview(stream.getvalue())
 
 
 class _Packer(Pickler):

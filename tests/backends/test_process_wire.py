@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import pickle
+import sys
 from typing import Any
 
 import numpy as np
@@ -85,3 +87,20 @@ async def test_circles_and_what_is_shared_pass_through_a_task() -> None:
     assert back[0] is back
     assert back[1] is back[2]
     assert back[1] == data
+
+
+def test_what_was_packed_is_freed_without_a_word_from_a_circle_of_garbage() -> None:
+    class Circle:
+        pass
+
+    heard: list[object] = []
+    before, sys.unraisablehook = sys.unraisablehook, heard.append
+    try:
+        circle = Circle()
+        circle.parts = wire.Parts([b"x" * 100_000, "y" * 100_000])  # type: ignore[attr-defined]
+        circle.itself = circle  # type: ignore[attr-defined]
+        del circle
+        gc.collect()
+    finally:
+        sys.unraisablehook = before
+    assert heard == []
