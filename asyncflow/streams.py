@@ -6,7 +6,7 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Iterable
 from contextlib import suppress
-from contextvars import copy_context
+from contextvars import Context
 from dataclasses import dataclass
 from functools import partial
 from time import perf_counter
@@ -360,7 +360,7 @@ class Stream(AsyncIterable[R]):
     async def _leave(self) -> None:
         """Take no more, have stopped what is under way, and close the source."""
         self._window.close()
-        asker, self._asker = self._asker, self._asker
+        asker = self._asker
         if asker is not None and not asker.done():
             asker.cancel()
             await asyncio.wait([asker])
@@ -412,7 +412,7 @@ class Outlet:
         return value
 
 
-_NO_CONTEXT: Final = copy_context()
+_NO_CONTEXT: Final = Context()
 """That callbacks of ours run in: to copy the present one for each would cost more than they do."""
 
 

@@ -164,6 +164,12 @@ class GeneratorTask(Generic[P, R]):
     def _in_slices(self) -> Callable[..., Any]:
         """The body of a generator that runs in slices."""
         definition, engine = self._definition, self._engine
+        if definition.options.retries:
+            raise TypeError(
+                f"{definition.name!r} is a generator function, and retries={definition.options.retries} would give "
+                "again what was given.\n"
+                "  Have the tasks that its values go to tried again, or make it a task that returns a list"
+            )
         options = {**definition.options.given, "name": definition.name}
         piece = engine._definition(_slice, "function", TaskOptions(), options, False)
         slices: Any = FunctionTask(engine, piece)
@@ -264,9 +270,9 @@ def _slice(held: _Held, most: int) -> tuple[list[object], bool]:
             if time.perf_counter() >= end:
                 return values, False
     except BaseException as problem:
+        held.problem = problem
         if not values:
             raise
-        held.problem = problem
         return values, False
     return values, len(values) < most
 

@@ -6,12 +6,15 @@ import sys
 from collections import OrderedDict
 from collections.abc import Callable
 from functools import partial
+from inspect import isasyncgenfunction, isgeneratorfunction
 from types import MethodType
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, overload
 
 from .._runtime.future import TaskFuture
 from .._tracebacks import trim
 from .function_task import FunctionTask, made_at
+from .generator_task import GeneratorTask
+from .options import name_of
 
 if TYPE_CHECKING:
     from .typing import Begun, KeywordsDoNotFit, MaybeFuture, NoFuture, Plain, deprecated
@@ -85,7 +88,17 @@ class Submits:
         key = fn if isinstance(fn, MethodType) else id(fn)
         task = self._submitted.get(key)
         if task is None:
+            _refuse_generator(fn)
             task = self._submitted[key] = self.function_task(partial(fn) if isinstance(fn, type) else fn)
             if len(self._submitted) > _KEPT:
                 self._submitted.popitem(last=False)
         return task
+
+
+def _refuse_generator(fn: Any) -> None:
+    fn = fn.fn if isinstance(fn, GeneratorTask) else fn
+    if isgeneratorfunction(fn) or isasyncgenfunction(fn):
+        raise TypeError(
+            f"submit() got {name_of(fn)!r}, a generator function: a call gives a stream and no future.\n"
+            "  Decorate it and read it:  async for value in task(...)"
+        )

@@ -152,7 +152,8 @@ class Service(Generic[R]):
                 # In no context of whoever submits: the job is no member of a block, and no workflow's.
                 future: TaskFuture[R] = Context().run(self._task, *args, **kwargs)
             except Exception as error:
-                self._end(job, FAILED, None, error)
+                # On the next turn: what begins then may fail as soon, and so on through all that wait.
+                asyncio.get_running_loop().call_soon(self._end, job, FAILED, None, error)
                 continue
             future._run.moved(future, *self._site)
             future.own_label = job.id

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from asyncflow import TaskFuture, WorkflowEngine
+from asyncflow import TaskFuture, WorkflowEngine, streams
 from asyncflow.streams import Stream
 
 BACKENDS = ["thread", "sequential"]
@@ -208,3 +208,19 @@ async def test_a_dry_run_and_a_plan_have_values_stand_in_for_those_of_a_generato
     assert names.count("twice") == 3 and names.count("rows") >= 3
     async with WorkflowEngine(dry_run=True) as dry:
         assert len(await read(dry.function_task(rows)(10))) == 3
+
+
+def test_another_attempt_is_refused_since_it_would_give_values_twice() -> None:
+    with pytest.raises(TypeError, match="'rows' is a generator function, and retries=2 would give again"):
+        WorkflowEngine().function_task(retries=2)(rows)
+
+
+async def test_callbacks_of_streams_run_in_no_context_of_whoever_came_first() -> None:
+    assert not [*streams._NO_CONTEXT]
+
+
+async def test_a_generator_function_that_is_submitted_is_refused_with_the_mend() -> None:
+    async with WorkflowEngine() as engine:
+        for given in (rows, engine.function_task(rows)):
+            with pytest.raises(TypeError, match=r"submit\(\) got 'rows', a generator function"):
+                engine.submit(given, 3)  # type: ignore[call-overload]

@@ -320,6 +320,14 @@ async def test_a_shutdown_answers_all_who_wait(wait: bool) -> None:
         service.submit("c")
 
 
+async def test_many_that_wait_are_answered_when_none_of_them_can_be_called_any_more() -> None:
+    async with WorkflowEngine(on_failure="stop") as engine:
+        service = engine.serve(engine.function_task(fail), concurrency=1, queue=3000)
+        jobs = [service.submit(number) for number in range(3000)]
+        ends = await asyncio.gather(*(job.result() for job in jobs), return_exceptions=True)
+        assert all(isinstance(end, Exception) for end in ends) and len(ends) == 3000
+
+
 # -- other threads ----------------------------------------------------------------------------------------
 
 
