@@ -302,7 +302,7 @@ async def test_an_agent_tries_all_addresses_of_its_engine_and_says_of_each_what_
     assert first == "agent 'slot 1' did not reach its engine (test). It has tried:"
     assert [line.split(": ")[0].strip() for line in each] == ["127.0.0.1:1", "nonsense", silent]
     assert "no answer within 0.2 s" in each[2]
-    assert "HOST:PORT was expected" in each[1]
+    assert "HOST:PORT is needed" in each[1]
 
 
 # -- frames that are no handshake -------------------------------------------------------------------------
