@@ -33,7 +33,15 @@ def test_importing_the_package_and_its_core_loads_no(name: str) -> None:
 def test_the_engine_is_there_without_what_only_few_runs_need() -> None:
     """Each costs milliseconds at the start of every program."""
     few = {"difflib", "hashlib", "platform", "secrets", "uuid", "tomllib", "cloudpickle"}
-    few |= {"asyncflow.cli", "asyncflow.live", "asyncflow.plot", "asyncflow.serve", "click", "rich", "pydantic"}
+    few |= {
+        "asyncflow.cli",
+        "asyncflow.live",
+        "asyncflow.plot",
+        "asyncflow.serve",
+        "click",
+        "rich",
+        "pydantic",
+    }
     program = (
         "import asyncio, concurrent.futures.process, sys; before = set(sys.modules)\n"
         "import asyncflow; asyncflow.WorkflowEngine; print(*(set(sys.modules) - before))"
