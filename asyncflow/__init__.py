@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from .engine import WorkflowEngine
     from .errors import (
         AsyncflowError,
+        BackendInUse,
         CircularDependency,
         CommandFailed,
         CommandNotFound,
@@ -62,6 +63,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AsyncflowError",
+    "BackendInUse",
     "Backoff",
     "BlockOptions",
     "CircularDependency",

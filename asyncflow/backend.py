@@ -235,8 +235,8 @@ class Work(Protocol):
 class ExecutionBackend(ABC):
     """Does the work.
 
-    All methods are called on the engine's event loop. One instance serves one engine at a time and can be
-    started again after a shutdown.
+    All methods are called on the engine's event loop. One instance serves one engine at a time, which the engine sees
+    to, and can be started again after a shutdown; also without one, if an engine has left it running.
     """
 
     name: str

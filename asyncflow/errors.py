@@ -17,6 +17,7 @@ from ._error_bases import WithFields as _WithFields
 
 __all__ = [
     "AsyncflowError",
+    "BackendInUse",
     "Cause",
     "CircularDependency",
     "CommandFailed",
@@ -69,6 +70,27 @@ _COMMAND = 2_000  # characters of a command that a message shows
 
 class UnknownBackend(AsyncflowError, LookupError):
     """No backend is installed, or named in this engine, under the name that was asked for."""
+
+
+class BackendInUse(_WithFields, RuntimeError):
+    """An engine was to start with a backend that another engine has: one instance serves one engine at a time.
+
+    Attributes:
+        backend: the name of the backend in the engine that was to start.
+        kind: the name of its class.
+        holder: the engine that has it, as text.
+    """
+
+    backend: str
+    kind: str
+    holder: str
+
+    def _message(self) -> str:
+        return (
+            f"backend {self.backend!r} cannot be started here: this {self.kind} is in use by another engine, which "
+            f"runs: {self.holder}.\n"
+            f"  Make a {self.kind}(...) for each engine; or shut the other one down first:  await other.shutdown()"
+        )
 
 
 class EngineClosed(AsyncflowError, RuntimeError):

@@ -382,6 +382,7 @@ def test_an_error_that_could_not_travel_tells_its_message_its_class_and_its_trac
     ("name", "base"),
     [
         ("UnknownBackend", "LookupError"),
+        ("BackendInUse", "RuntimeError"),
         ("EngineClosed", "RuntimeError"),
         ("WrongLoop", "RuntimeError"),
         ("ForeignFuture", "ValueError"),
@@ -429,6 +430,9 @@ MADE: dict[type[BaseException], Callable[[], BaseException]] = {
     TooManyTasks: lambda: TooManyTasks("fit", 100_000, "pipeline.py:12, in main"),
     HiddenFuture: lambda: HiddenFuture(4, "fit", "box", "<TaskFuture load#1 PENDING>", "box.rows", "Box"),
     TypeMismatch: lambda: TypeMismatch(4, "fit", "rows", "list[float]", "it is str, 'a'", ("load", 2)),
+    errors.BackendInUse: lambda: errors.BackendInUse(
+        "cpu", "ProcessBackend", "<WorkflowEngine cpu: 3 tasks>"
+    ),
     IdConflict: lambda: IdConflict("fit", "order-17"),
     JobCancelled: lambda: JobCancelled("fit", "order-17"),
     ServiceClosed: lambda: ServiceClosed("fit"),

@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import Any, Final
+from typing import Final
 
 from .._core.joins import KIND as JOIN
 from .._core.services import is_idle
@@ -15,6 +15,8 @@ from .._core.task import Task
 from .._files.aside import aside
 from .._show.words import counted
 from .._worker.store import is_last
+from ..backend import ExecutionBackend
+from . import holders
 from .hooks import run_hook
 from .run import Run
 from .timed import Timed
@@ -33,17 +35,22 @@ async def start(run: Run) -> None:
 
     Raises:
         asyncio.CancelledError: the start can be begun again.
+        BackendInUse: another engine that runs has one of the backends; the others have been shut down, as next.
         Exception: what a backend raised; the others have been shut down and all calls have failed with it.
     """
-    started = []
+    started: list[ExecutionBackend] = []
     try:
-        for backend in run.backends.values():
+        for name, backend in run.backends.items():
+            if any(each is backend for each in started):  # by another of its names
+                continue
+            holders.take(run, name, backend, abandon)
             report = run.inbox.report
             await backend.start(report if backend.reports_runs else Timed(report))
             started.append(backend)
     except asyncio.CancelledError:
         for backend in started:
             await backend.shutdown(grace=0)
+        holders.release(run)
         raise
     except BaseException as error:
         run.log.could_not_begin(_name(run), error)
@@ -51,6 +58,7 @@ async def start(run: Run) -> None:
         _fail_all(run, error)
         for backend in started:
             await backend.shutdown(grace=0)
+        holders.release(run)
         await _leave_store(run, 0)
         _end_record(run)
         if run.teller is not None:
@@ -100,8 +108,9 @@ async def close(run: Run, *, wait: bool, tail_timeout: float, grace: float, skip
         if run.commands is not None and run.commands.waiting:  # they end: each is killed after its grace time
             await asyncio.wait(run.commands.waiting.values(), timeout=grace + _KILLED)
         if not skip_backends:
-            for name, backend in run.backends.items():
+            for name, backend in holders.had(run):
                 await _shut_down(run, name, backend, grace)
+        holders.release(run)
         await run.services.close()
         await _leave_store(run, grace)
         await asyncio.gather(*run.stopping.under_way, return_exceptions=True)
@@ -188,7 +197,7 @@ async def _wait_for_files(run: Run, grace: float) -> None:
         _log.warning("%s could not be stopped; left behind after %g s", work.get_name(), grace)
 
 
-async def _shut_down(run: Run, name: str, backend: Any, grace: float) -> None:
+async def _shut_down(run: Run, name: str, backend: ExecutionBackend, grace: float) -> None:
     try:
         left = await backend.shutdown(grace=grace)
     except Exception:
@@ -255,8 +264,9 @@ def abandon(run: Run) -> None:
         run.gate.abandon()
         run.coroutines.watch.close()
         run.services.abandon()
-        for backend in run.backends.values():
+        for _, backend in holders.had(run):
             backend.abandon()
+        holders.release(run)
         if is_last(run.store, run):
             run.store.leave()
         if run.commands is not None and run.sandboxes is not None:

@@ -91,6 +91,7 @@ class ExecutorBackend(ExecutionBackend):
 
     async def start(self, report: Report) -> None:
         """Make the executor, if it is to be ours."""
+        self.abandon()  # what an engine that was shut down without its backends has left
         self._report = report
         self._futures = {}  # what an earlier start left behind is none of this one's business
         self._executor = self._theirs if self._make is None else self._make()

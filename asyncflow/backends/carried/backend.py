@@ -228,6 +228,7 @@ class CarriedBackend(ExecutionBackend):
 
     async def start(self, report: Report) -> None:
         """Agents come in the background, and work waits for them."""
+        self.abandon()  # what an engine that was shut down without its backends has left
         self._setup = (
             start_with(self._initializer, self._initargs),
             messages.plain(flags()),

@@ -74,6 +74,7 @@ class ProcessBackend(ExecutionBackend):
         Raises:
             RuntimeError: there is no interpreter to run in them.
         """
+        self.abandon()  # what an engine that was shut down without its backends has left
         program = ThisProgram(
             self._python or interpreter(),
             math_variables(self._math_threads),
