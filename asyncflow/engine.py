@@ -32,6 +32,7 @@ from ._record.history import History
 from ._runtime import lifecycle
 from ._runtime.future import TaskFuture
 from ._runtime.scope import workflow_scope
+from ._show.outlined import Cell
 from ._tracebacks import shows_all, trim
 from ._worker.far import FarEngine
 from .backend import ExecutionBackend
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
         ServiceDecorator,
     )
     from ._engine.typing import Begun
+    from ._show.outline import Outline
     from .graph import Graph
     from .plan import Plan
     from .report import Report
@@ -55,7 +57,7 @@ R = TypeVar("R")
 H = TypeVar("H", bound=Callable[[], object])
 
 
-class WorkflowEngine(EngineBase, Submits):
+class WorkflowEngine(Cell, EngineBase, Submits):
     """Turns functions into tasks and runs them in the order that their arguments ask for.
 
     Making one is cheap and starts nothing. It starts with ``async with engine``, with `create`, with `run`, or with the
@@ -528,7 +530,10 @@ class WorkflowEngine(EngineBase, Submits):
         Raises:
             WrongLoop: the run goes on, and this is another thread than its event loop's.
         """
-        return self._overview("explain()")
+        from ._core.overview import told
+
+        overview = self._overview("explain()")
+        return repr(self) if overview is None else told(overview)
 
     @overload
     def on_shutdown(self, hook: H, /) -> H: ...
@@ -603,10 +608,18 @@ class WorkflowEngine(EngineBase, Submits):
     def __reduce__(self) -> tuple[object, ...]:
         return FarEngine, ()  # what it is in another process
 
+    def _outline(self) -> Outline:
+        from ._engine.cells import of_engine
+
+        report = self.report() if self._run is not None and self._settings.report_limit else None
+        return of_engine(self._backends, self._state(), self._overview("to show the engine"), report)
+
+    def _state(self) -> str:
+        return "not started" if self._run is None else lifecycle.in_words(self._run)
+
     def __repr__(self) -> str:
         dry = ", dry run" if self._settings.dry_run else ""
-        state = "not started" if self._run is None else lifecycle.in_words(self._run)
-        return f"<WorkflowEngine {', '.join(self._backends)}{dry}: {state}>"
+        return f"<WorkflowEngine {', '.join(self._backends)}{dry}: {self._state()}>"
 
 
 def _in_calls(engine: WorkflowEngine, target: object, site: tuple[CodeType, int]) -> object:

@@ -11,13 +11,17 @@ from dataclasses import dataclass
 from functools import partial
 from time import perf_counter
 from types import TracebackType
-from typing import Any, Final, Generic, Literal, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, Literal, Self, TypeVar
 
 from ._causes import spelled
 from ._core.window import Window
 from ._runtime.future import TaskFuture
 from ._runtime.sources import Source
+from ._show.outlined import Cell
 from .errors import TaskSkipped
+
+if TYPE_CHECKING:
+    from ._show.outline import Outline
 
 R = TypeVar("R")
 Errors = Literal["raise", "collect"]
@@ -89,7 +93,7 @@ class _Item:
         self.outlet: Outlet | None = None  # of its values, if there may be many
 
 
-class Stream(AsyncIterable[R]):
+class Stream(Cell, AsyncIterable[R]):
     """The results of a task for many items, to be read once with ``async for``.
 
     Inside of ``async with task.stream(...) as results`` the work that is under way ends when the block is left, however
@@ -171,6 +175,22 @@ class Stream(AsyncIterable[R]):
         """Take no more items, cancel what is under way, and wait until it has stopped."""
         self._was_read = True
         await self._leave()
+
+    def _outline(self) -> Outline:
+        from ._show.outline import Facts, Outline
+        from ._show.words import plain, seconds
+
+        counts = self.counts
+        told = {
+            "Window": f"{self._window.size:,} items",
+            "Rate": "" if counts.rate is None else f"{counts.rate:.3g} items a second",
+            "Left": "" if not counts.eta else f"about {seconds(counts.eta)}",
+        }
+        return Outline(
+            "Stream",
+            plain(f"of {self._name}: {counts}"),
+            lambda: [Facts({name: fact for name, fact in told.items() if fact})],
+        )
 
     def __repr__(self) -> str:
         return spelled(f"<Stream of {self._name}: {self.counts}>")

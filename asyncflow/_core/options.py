@@ -169,13 +169,15 @@ class _Options:
     def __hash__(self) -> int:
         return hash((type(self), self.__dict__["name"]))
 
+    @property
+    def in_words(self) -> str:
+        """Those that are not as they would be by themselves, as they are written: "retries=2, timeout=30"."""
+        declared, values = self._declared, self.__dict__.items()
+        given = (f"{name}={value!r}" for name, value in values if value is not declared[name].default)
+        return ", ".join(given)
+
     def __repr__(self) -> str:
-        given = (
-            f"{name}={value!r}"
-            for name, value in self.__dict__.items()
-            if value is not self._declared[name].default
-        )
-        return f"{type(self).__name__}({', '.join(given)})"
+        return f"{type(self).__name__}({self.in_words})"
 
 
 class TaskOptions(_Options):

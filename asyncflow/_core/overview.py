@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from .._causes import spelled
 from .._show.words import counted, seconds
@@ -72,10 +72,15 @@ class Overview(NamedTuple):
 
 
 def told(overview: Overview) -> str:
-    """What holds up a run, a line for each thing that there is something to say of."""
-    about = _waits, _runs, _limits, _retries, _places, _slots
-    lines = [overview.head, *(each(overview) for each in about)]
-    return "\n".join(spelled(line) for line in lines if line)
+    """What holds up a run: the engine, and a line for each thing that there is something to say of."""
+    lines = [overview.head, *(f"  {name}: {fact}" for name, fact in facts(overview).items())]
+    return "\n".join(map(spelled, lines))
+
+
+def facts(overview: Overview) -> dict[str, str]:
+    """What holds up a run, by what it is about; only what there is something to say of."""
+    found = {about: tell(overview) for about, tell in _ABOUT.items()}
+    return {about: fact for about, fact in found.items() if fact}
 
 
 def _waits(overview: Overview) -> str:
@@ -87,17 +92,17 @@ def _waits(overview: Overview) -> str:
     if overview.behind is not None:
         name, number, is_more = overview.behind
         behind = f"; most behind {name}: {number:,}{' or more' if is_more else ''}"
-    return f"  waiting: {reasons}{behind}"
+    return f"{reasons}{behind}"
 
 
 def _runs(overview: Overview) -> str:
     if not overview.runs:
-        return "  running: nothing" if overview.live else ""
+        return "nothing" if overview.live else ""
     shown = [
         each.name + ("" if each.lasts is None else f" for {seconds(each.lasts)}") + f" on {each.worker}"
         for each in overview.running[:_SHOWN]
     ]
-    return f"  running: {_with_more(shown, overview.runs)}"
+    return f"{_with_more(shown, overview.runs)}"
 
 
 def _limits(overview: Overview) -> str:
@@ -105,7 +110,7 @@ def _limits(overview: Overview) -> str:
     for each in overview.full:
         by = f", by {_with_more(each.holders[:_SHOWN], len(each.holders))}" if each.holders else ""
         shown.append(f"{each.limit}{by} ({counted(each.waiting, 'task')} waiting)")
-    return f"  limits: {'; '.join(shown)}" if shown else ""
+    return f"{'; '.join(shown)}" if shown else ""
 
 
 def _retries(overview: Overview) -> str:
@@ -113,7 +118,7 @@ def _retries(overview: Overview) -> str:
         return ""
     first = overview.retries[0]
     return (
-        f"  retries: {len(overview.retries):,} to come, the next is {first.name} in {seconds(first.follows)}, "
+        f"{len(overview.retries):,} to come, the next is {first.name} in {seconds(first.follows)}, "
         f"after {first.error}"
     )
 
@@ -123,14 +128,24 @@ def _places(overview: Overview) -> str:
         f"{each.place} {each.busy:,}" + ("" if each.most is None else f" of {each.most:,}")
         for each in overview.places
     ]
-    return f"  workers busy: {', '.join(shown)}" if shown else ""
+    return f"{', '.join(shown)}" if shown else ""
 
 
 def _slots(overview: Overview) -> str:
     shown = [f"{place} has none: {waits}" for place, waits in overview.slotless]
-    return f"  slots: {'; '.join(shown)}" if shown else ""
+    return f"{'; '.join(shown)}" if shown else ""
 
 
 def _with_more(shown: Sequence[str], all_of_them: int) -> str:
     more = all_of_them - len(shown)
     return ", ".join(shown) + (f" and {more:,} more" if more else "")
+
+
+_ABOUT: Final = {
+    "waiting": _waits,
+    "running": _runs,
+    "limits": _limits,
+    "retries": _retries,
+    "workers busy": _places,
+    "slots": _slots,
+}

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from .._core.amounts import Amount, amounts_made
 from .._core.given import amounts_there
 from .._core.limits import Limit
-from .._core.overview import told
 from .._files.sandboxes import Sandboxes
 from .._record.audience import Audience
 from .._record.journal import Journal
@@ -31,6 +30,7 @@ from .options import no_loop
 from .settings import Settings
 
 if TYPE_CHECKING:
+    from .._core.overview import Overview
     from .._rehearsal import Rehearsal
     from .._runtime.home import Home
     from .._runtime.teller import Teller
@@ -141,16 +141,16 @@ class EngineBase:
         )
         return {**self._amounts, **(self._of_backends[name] if runs_there else {})}
 
-    def _overview(self, what: str) -> str:
-        """How the run that goes on stands, in a few lines; ``what`` asks for it, as for `_teller`."""
+    def _overview(self, what: str) -> Overview | None:
+        """How the run that goes on stands, if one does; ``what`` asks for it, as for `_teller`."""
         run = self._usable_run()
         if run is None:
-            return repr(self)
+            return None
         if run.loop.is_running():
             check_thread(run.thread, what)
         run.steps.catch_up()
         live, places, is_open = run.scheduler.live, run.places.counts(), run.steps.is_open
-        return told(snapshot_of(live, places, run.record, is_open=is_open, head=repr(self)))
+        return snapshot_of(live, places, run.record, is_open=is_open, head=repr(self))
 
     # -- its beginning ------------------------------------------------------------------------------------
 

@@ -18,6 +18,7 @@ from .._core.task import Definition
 from .._runtime.call import Call
 from .._runtime.future import TaskFuture
 from .._runtime.inputs import KINDS
+from .._show.outlined import Cell
 from .._tracebacks import trim
 from .._worker.far import FarTask
 from .._worker.held_up import HELD_UP
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
     from .._core.options import FunctionKeywords
     from .._runtime.home import Home
+    from .._show.outline import Outline
     from ..streams import Stream
     from .typing import Later, Method, Takes1, Takes2, Takes3
 
@@ -48,7 +50,7 @@ _DECORATORS: Final = {"function": "function_task", "executable": "executable_tas
 _NO_KWARGS: dict[str, object] = {}  # shared, so that a burst of calls does not keep an empty dict each
 
 
-class FunctionTask(TypedCalls[P, Fn, R]):
+class FunctionTask(Cell, TypedCalls[P, Fn, R]):
     """A decorated function. Calling it gives a `TaskFuture`; ``.fn`` is the plain function, for unit tests."""
 
     _IS_ASYNCFLOW_TASK: Final = True  # workers look for this, for they do not load the engine
@@ -333,9 +335,24 @@ class FunctionTask(TypedCalls[P, Fn, R]):
     def __reduce__(self) -> tuple[object, ...]:
         return FarTask, (self.fn, self._definition.name)  # what it is in another process
 
+    def _outline(self) -> Outline:
+        from .cells import of_task
+
+        return of_task(self, self._kind, self._definition)
+
+    @property
+    def _kind(self) -> str:
+        """What its user knows it as."""
+        return _DECORATORS.get(self._definition.kind, self._definition.kind)
+
     def __repr__(self) -> str:
-        kind = self._definition.kind
-        return spelled(f"<{_DECORATORS.get(kind, kind)} {self._definition.name}>")
+        return shown(self._kind, self._definition)
+
+
+def shown(kind: str, definition: Definition) -> str:
+    """A task in one line, with the options that it was given: "<function_task fit: retries=2>"."""
+    options = definition.options.in_words
+    return spelled(f"<{kind} {definition.name}{f': {options}' if options else ''}>")
 
 
 def _is_future(given: object) -> bool:

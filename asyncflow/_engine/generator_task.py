@@ -13,18 +13,19 @@ from itertools import islice
 from types import CodeType
 from typing import TYPE_CHECKING, Any, Final, Generic, Literal, ParamSpec, Self, TypeVar, cast
 
-from .._causes import spelled
 from .._core.options import BlockOptions, TaskOptions
 from .._core.task import Definition
 from .._inspect.resolve import returned_by
 from .._runtime.future import TaskFuture
 from .._runtime.scope import SCOPE
+from .._show.outlined import Cell
 from .._tracebacks import trim
 from ..streams import Outlet, Stream
-from .function_task import FunctionTask
+from .function_task import FunctionTask, shown
 from .tasks_engine import TasksEngine
 
 if TYPE_CHECKING:
+    from .._show.outline import Outline
     from ..backend import ExecutionBackend
     from .typing import Takes1
 
@@ -37,7 +38,7 @@ _SLICE: Final = 0.05  # seconds that a worker runs a generator at a time
 _REHEARSED: Final = 3  # values that stand in for those of a generator that does not run
 
 
-class GeneratorTask(Generic[P, R]):
+class GeneratorTask(Cell, Generic[P, R]):
     """A decorated generator function. Calling it gives a `Stream` of what it yields; ``.fn`` is the plain function.
 
     It is a block whose body runs the generator and hands on what that yields. A generator that is no ``async def`` runs
@@ -205,8 +206,13 @@ class GeneratorTask(Generic[P, R]):
         bound._leading = (instance,)
         return bound
 
+    def _outline(self) -> Outline:
+        from .cells import of_task
+
+        return of_task(self, f"generator {self._definition.kind}", self._definition)
+
     def __repr__(self) -> str:
-        return spelled(f"<generator {self._definition.kind} {self._definition.name}>")
+        return shown(f"generator {self._definition.kind}", self._definition)
 
 
 def _backend_of(engine: TasksEngine, definition: Definition) -> ExecutionBackend:

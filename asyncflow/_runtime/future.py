@@ -17,6 +17,7 @@ from .._core.states import State, state_of
 from .._core.story import explain
 from .._core.task import FIELDS, Task
 from .._record.times import times_of
+from .._show.outlined import Cell
 from .._worker.held_up import HELD_UP
 from .._worker.whose import ASKED, IDENTITY
 from .outputs import Outputs
@@ -25,6 +26,7 @@ from .touched import refuse_inside
 
 if TYPE_CHECKING:
     from .._files.task_files import TaskFiles
+    from .._show.outline import Outline
     from .home import Home
 
 T = TypeVar("T")
@@ -41,7 +43,7 @@ _FACE = {
 """What users are shown of a future, when they press the tab key."""
 
 
-class TaskFuture(Task, asyncio.Future[T]):
+class TaskFuture(Cell, Task, asyncio.Future[T]):
     """The result of a call, to be awaited or passed on as an argument.
 
     Everything that takes an `asyncio.Future` takes it: ``await``, `asyncio.gather`, `asyncio.wait`,
@@ -235,6 +237,11 @@ class TaskFuture(Task, asyncio.Future[T]):
     def __repr__(self) -> str:
         self.site.run.looks_closer = True  # the text should stand in no argument of a call: see `Wiring`
         return spelled(f"<TaskFuture {self.name_shown}#{self.id} {state_of(self.story)}>")
+
+    def _outline(self) -> Outline:
+        from .cell import outline_of
+
+        return outline_of(self)
 
     def __dir__(self) -> list[str]:
         face = _FACE if self.definition.is_command else _FACE - _OF_COMMANDS

@@ -43,7 +43,7 @@ class Notes:
     """Remarks of one sort.
 
     Args:
-        name: what they have in common.
+        name: what they have in common; "" if that goes without saying.
         remarks: each of one line or several.
     """
 

@@ -36,7 +36,7 @@ def _lines(part: Facts | Table | Notes) -> list[str]:
             ]
         case Notes(name, remarks) if remarks:
             items = (f"<li>{''.join(f'<div>{escape(line)}</div>' for line in each)}</li>" for each in remarks)
-            return [f"<p>{escape(name)}:</p><ul>{''.join(items)}</ul>"]
+            return [*([f"<p>{escape(name)}:</p>"] if name else []), f"<ul>{''.join(items)}</ul>"]
     return []
 
 

@@ -24,7 +24,7 @@ def _lines(part: Facts | Table | Notes) -> list[str]:
             lines += [f"{name}:"] if name else []
             lines += table_lines([header, *rows], right)
         case Notes(name, remarks) if remarks:
-            lines.append(f"{name}:")
+            lines += [f"{name}:"] if name else []
             for first, *more in remarks:
                 lines += wrapped(first, "  ")
                 for line in more:

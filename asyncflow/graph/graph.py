@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from .._causes import spelled
 from .._core.near import meant
+from .._show.outlined import Cell
 from ..errors import GraphError
 from . import order
 from .steps import Step
@@ -17,10 +18,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from .._runtime.future import TaskFuture
+    from .._show.outline import Outline
     from .calls import Engine
 
 
-class Graph(Mapping[str, Step]):
+class Graph(Cell, Mapping[str, Step]):
     """Steps by name, which refer to one another by name; does not change.
 
     Args:
@@ -74,6 +76,11 @@ class Graph(Mapping[str, Step]):
     def __or__(self, more: Mapping[str, Step]) -> Graph:
         """Both; where both have a step of one name, the second's."""
         return Graph({**self._steps, **more})
+
+    def _outline(self) -> Outline:
+        from .outline import outline_of
+
+        return outline_of(self)
 
     def __repr__(self) -> str:
         return f"<Graph of {len(self)} steps in {len(self._stages)} stages>"

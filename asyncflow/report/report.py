@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from os import PathLike
 from typing import Any
 
-from .._core.states import STATES
+from .._core.states import FAILED, STATES
 from .._record.from_logs import history_of
 from .._record.history import History, Site
 from .._record.snapshot import Snapshot
@@ -200,6 +200,13 @@ class Report(Outlined):
             name: as its user wrote it.
         """
         return self._of_sites(lambda site: site.name == name)
+
+    @property
+    def failed(self) -> View[TaskReport]:
+        """The tasks that have failed themselves, in the order of their calls."""
+        states = self._history.state
+        rows = array("I", (row for row, state in enumerate(states) if state == FAILED))
+        return View(len(rows), lambda place: self._task(rows[place]))
 
     @property
     def detached(self) -> View[TaskReport]:

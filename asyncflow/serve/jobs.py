@@ -10,14 +10,16 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 from .._causes import spelled
 from .._core.submissions import CANCELLED, OVER, JobState, Submission
 from .._runtime.future import TaskFuture
+from .._show.outlined import Cell
 
 if TYPE_CHECKING:
+    from .._show.outline import Outline
     from .service import Service
 
 R = TypeVar("R")
 
 
-class Job(Generic[R]):
+class Job(Cell, Generic[R]):
     """One job of a service. It belongs to the service: whoever stops waiting for it stops nothing."""
 
     def __init__(
@@ -97,6 +99,11 @@ class Job(Generic[R]):
         for waiter in self._waiters:
             if not waiter.done():
                 waiter.set_result(None)
+
+    def _outline(self) -> Outline:
+        from .outline import of_job
+
+        return of_job(self)
 
     def __repr__(self) -> str:
         return spelled(f"<Job {self._service.name} {self.id!r} {self.state}>")

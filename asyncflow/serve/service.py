@@ -17,11 +17,13 @@ from .._core import submissions as core
 from .._core.submissions import CANCELLED, FAILED, OVER, SUCCEEDED, JobState, Submissions
 from .._engine.function_task import FunctionTask
 from .._runtime.future import TaskFuture
+from .._show.outlined import Cell
 from ..errors import IdConflict, JobCancelled, ServiceClosed, ServiceFull, UnknownJob, WrongLoop
 from .jobs import Job
 
 if TYPE_CHECKING:
     from .._runtime.home import Home
+    from .._show.outline import Outline
     from .http.app import Application
 
 P = ParamSpec("P")
@@ -30,7 +32,7 @@ S = TypeVar("S")
 _LISTED: Final = 50
 
 
-class Service(Generic[R]):
+class Service(Cell, Generic[R]):
     """Takes jobs for one task or block, made by ``engine.serve``. To be used on the engine's event loop; other threads
     use `threadsafe`.
     """
@@ -266,11 +268,17 @@ class Service(Generic[R]):
     def _now(self) -> float:
         return asyncio.get_running_loop().time()
 
-    def __repr__(self) -> str:
+    def _outline(self) -> Outline:
+        from .outline import of_service
+
+        return of_service(self)
+
+    def _in_words(self) -> str:
         known, state = self._submissions, ", closed" if self._submissions.is_closed else ""
-        return spelled(
-            f"<Service {self.name}: {known.running} jobs run, {known.waiting} wait, {known.kept} are over{state}>"
-        )
+        return f"{known.running:,} jobs run, {known.waiting:,} wait, {known.kept:,} are over{state}"
+
+    def __repr__(self) -> str:
+        return spelled(f"<Service {self.name}: {self._in_words()}>")
 
 
 class ThreadsafeService(Generic[R]):
