@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal, NoReturn, ParamSpec, Self, TypeV
 from ._core.given import duration, whole
 from ._core.limits import Limit
 from ._core.options import TaskOptions
-from ._engine import decorators
+from ._engine import decorators, replaced
 from ._engine.base import EngineBase
 from ._engine.entrances import from_thread, run_target
 from ._engine.function_task import FunctionTask
@@ -162,6 +162,7 @@ class WorkflowEngine(Cell, EngineBase, Submits):
         chosen = chosen_of(backend, backends)
         super().__init__(all_made(chosen, workers, dry_run, backends is not None), chosen, settings)
         self._submitted = OrderedDict()
+        replaced.take_place(self)
 
     # -- life ---------------------------------------------------------------------------------------------
 

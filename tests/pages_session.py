@@ -27,13 +27,19 @@ def compiled(source: str, name: str) -> FunctionType:
     return FunctionType(code, globals())
 
 
+def shown(value: object) -> str:
+    """As a notebook shows it."""
+    bundle = getattr(value, "_repr_mimebundle_", None)
+    return repr(value) if bundle is None else str(bundle()["text/plain"])
+
+
 async def run(source: str, name: str) -> None:
     globals()[EXPRESSION_VALUE] = None
     begun = compiled(source, name)()
     if begun is not None:
         await begun
     if globals()[EXPRESSION_VALUE] is not None:
-        print(repr(globals()[EXPRESSION_VALUE]))
+        print(shown(globals()[EXPRESSION_VALUE]))
 
 
 def main() -> None:

@@ -62,6 +62,21 @@ await begun.wait()
 print("begun", flush=True)
 await future
 """
+STUCK_PROCESS = """
+import os, tempfile
+far = await WorkflowEngine.create(backend="process", workers=1)
+pipe = os.path.join(tempfile.mkdtemp(), "pipe")
+os.mkfifo(pipe)
+
+@far.function_task
+def stuck():
+    open(pipe).read()
+
+future = stuck()
+ear = await asyncio.to_thread(open, pipe, "w")  # opens when the reader has
+print("begun", flush=True)
+await future
+"""
 BUSY_CELL = """
 future = both(1)
 print("begun", flush=True)
@@ -96,13 +111,19 @@ class Notebook:
         self._client.execute_interactive(cell, timeout=PATIENCE, output_hook=hear)
         return "".join(said).strip()
 
-    def interrupt_once_begun(self, cell: str) -> str:
-        def interrupt() -> None:
-            self._manager.interrupt_kernel()
-            # The kernel's own signal handler does not wake a loop that sleeps; any message does.
-            self._client.kernel_info()
+    def inspected(self, name: str) -> str:
+        """What ``name?`` shows."""
+        content = self._client.inspect(name, reply=True, timeout=PATIENCE)["content"]
+        return _COLOURS.sub("", content["data"]["text/plain"])
 
-        return self.run(cell, on_print=interrupt)
+    def completed(self, typed: str) -> list[str]:
+        """What the tab key offers."""
+        matches: list[str] = self._client.complete(typed, reply=True, timeout=PATIENCE)["content"]["matches"]
+        return matches
+
+    def interrupt_once_begun(self, cell: str) -> str:
+        """Nothing but the interrupt comes to the kernel, so that it takes effect by itself or never."""
+        return self.run(cell, on_print=self._manager.interrupt_kernel)
 
 
 @pytest.fixture(scope="module")
@@ -164,7 +185,9 @@ def test_a_cell_that_makes_the_engine_runs_again(notebook: Notebook) -> None:
 
 
 @pytest.mark.parametrize(
-    "cell", [STUCK_COROUTINE, STUCK_THREAD, BUSY_CELL], ids=["coroutine", "thread", "cell"]
+    "cell",
+    [STUCK_COROUTINE, STUCK_THREAD, STUCK_PROCESS, BUSY_CELL],
+    ids=["coroutine", "thread", "process", "cell"],
 )
 def test_after_an_interrupt_the_engine_goes_on(notebook: Notebook, cell: str) -> None:
     notebook.run(START)
@@ -214,3 +237,89 @@ def test_cells_are_named_as_the_notebook_does(notebook: Notebook) -> None:
         "import asyncio; await asyncio.wait([future]); print(future.exception() and future.explain())"
     )
     assert f"called at In [{number}]:1, in <module>" in told
+
+
+def test_an_engine_that_takes_the_name_of_another_ends_that_after_its_work(notebook: Notebook) -> None:
+    notebook.run(START)
+    notebook.run(DECORATE)
+    notebook.run("held, first = asyncio.Event(), engine")
+    notebook.run("""
+@engine.block
+async def waits():
+    await held.wait()
+    return await both(3)
+""")
+    notebook.run("future = waits()")
+    said = notebook.run(START)
+    assert "another engine is 'engine' now; the one before ends when its work is over" in said
+    assert notebook.run("both(1)") == "EngineClosed"
+    assert "'both' was called, but it is a task of the engine that was 'engine' before" in notebook.traceback
+    assert "Run the cell again that decorates 'both'." in notebook.traceback
+    assert notebook.run("held.set(); await future") == "12"
+    assert notebook.run("await first.shutdown(); first").startswith("Engine: shut down")
+    notebook.run(DECORATE)
+    assert notebook.run("await both(2)") == "8"
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "other = WorkflowEngine()",
+        "WorkflowEngine()",
+        "engines = [WorkflowEngine()]",
+        "def f():\n    engine = WorkflowEngine()\n    return engine\nsecond = f()",
+    ],
+)
+def test_an_engine_of_another_name_ends_none(notebook: Notebook, cell: str) -> None:
+    notebook.run(START)
+    notebook.run(DECORATE)
+    notebook.run(cell)
+    assert notebook.run("await both(1)") == "4"
+
+
+HELPED = """
+@engine.function_task(retries=2, timeout=30)
+def fit(rows: list[int], degree: int = 2) -> float:
+    "Fit a curve."
+    return 0.0
+
+@engine.block
+async def pipeline(path: str) -> float:
+    "From a file to a model."
+    return await fit([1])
+
+future = fit([1])
+"""
+
+
+def test_a_question_mark_shows_signature_options_and_docstring(notebook: Notebook) -> None:
+    notebook.run(START)
+    notebook.run(HELPED)
+    text = notebook.inspected("fit")
+    assert "fit(rows: list[int], degree: int = 2) -> float" in text
+    assert "<function_task fit: timeout=30, retries=2>" in text
+    assert "Fit a curve." in text
+    text = notebook.inspected("pipeline")
+    assert "pipeline(path: str) -> float" in text and "From a file to a model." in text
+    text = notebook.inspected("fit.with_options")
+    assert "retries:" in text and "The same task with other options" in text
+
+
+@pytest.mark.parametrize(
+    "typed, found",
+    [
+        ("fit(deg", "degree="),
+        ("pipeline(pa", "path="),
+        ("fit.with_options(retr", "retries="),
+        ("engine.func", "engine.function_task"),
+        ("fit.wi", "fit.with_options"),
+        ("future.expl", "future.explain"),
+    ],
+)
+def test_the_tab_key_completes_arguments_options_and_methods(
+    notebook: Notebook, typed: str, found: str
+) -> None:
+    notebook.run(START)
+    notebook.run(HELPED)
+    # with the word that was begun, or without what stands before the dot
+    assert any(found.endswith(each) and each for each in notebook.completed(typed))

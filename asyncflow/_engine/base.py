@@ -18,6 +18,7 @@ from .._files.sandboxes import Sandboxes
 from .._record.audience import Audience
 from .._record.journal import Journal
 from .._runtime import lifecycle
+from .._runtime.awake import Awake
 from .._runtime.hooks import Hook, Hooks
 from .._runtime.run import Run
 from .._runtime.scope import SCOPE, check_thread
@@ -71,6 +72,7 @@ class EngineBase:
         self._closing: asyncio.Future[None] | None = None
         self._finalizer: weakref.finalize[..., object] | None = None
         self._entered = 0  # how often it is entered, and not left
+        self._replaced_as: str | None = None  # the name that another engine has got since
 
     def _add_hook(self, timeout: float | None, hook: object) -> object:
         is_task = isinstance(hook, FunctionTask)
@@ -109,6 +111,11 @@ class EngineBase:
         rehearsal = self._rehearsal()
         if rehearsal is not None:
             return rehearsal
+        if self._replaced_as is not None and SCOPE.get().block is None:
+            raise EngineClosed(
+                f"{name!r} was called, but it is a task of the engine that was {self._replaced_as!r} before.\n"
+                f"  Run the cell again that decorates {name!r}."
+            )
         run = self._usable_run()
         if run is None:
             if self._run is not None and self._run.loop is loop:
@@ -189,9 +196,10 @@ class EngineBase:
             self._audience.add(journal)
         run = self._run = self._new_run(journal)
         run.hooks = self._hooks
+        run.awake = Awake.of(run.loop)
         if self._has_priorities:
             run.put_in_order()
-        self._closing = None
+        self._closing = self._replaced_as = None
         self._begin_start(run)
         self._finalizer = weakref.finalize(
             self, lifecycle.orphaned, run, settings.tail_timeout, settings.grace

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from .._core.overview import Overview, facts
@@ -117,7 +118,7 @@ def of_task(task: Callable[..., object], kind: str, definition: Definition) -> O
 
 
 def _signature(task: Callable[..., object]) -> str:
-    try:
-        return str(inspect.signature(task))
-    except (TypeError, ValueError):  # some of C tell none
-        return "(...)"
+    for reads_text in (True, False):  # annotations that are text, of which a name may not be there yet
+        with suppress(Exception):
+            return str(inspect.signature(task, eval_str=reads_text))
+    return "(...)"  # some of C tell none

@@ -31,6 +31,7 @@ from .._worker.forks import held_here, own_ears
 from .._worker.store import store_of
 from ..backend import ExecutionBackend
 from .attempts import Attempts
+from .awake import Awake
 from .blocks import Blocks
 from .burst import Burst
 from .call import Call
@@ -124,6 +125,7 @@ class Run:
         self.ageing = ageing
         self.thread = get_ident()
         self.closed: str | None = None  # why no call is taken any more
+        self.awake: Awake | None = None
         self.is_ours = True
         """False in a child that the program has forked: the run goes on elsewhere."""
         self.looks_closer = False  # at calls: somebody has made text of a future, or services were called
@@ -376,6 +378,9 @@ class Run:
     def close(self, why: str) -> None:
         """Take no call any more."""
         self.closed = why
+        if self.awake is not None:
+            self.awake.close()
+            self.awake = None
         self.services.is_closing = True
         self.burst.site = None
 

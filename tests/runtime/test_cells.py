@@ -151,14 +151,14 @@ async def test_a_task_shows_signature_options_and_docstring(engine: WorkflowEngi
         yield path
 
     text = shown(fit)
-    assert text.startswith("function_task: fit(rows: 'list[int]', degree: 'int' = 2) -> 'float'\n")
+    assert text.startswith("function_task: fit(rows: list[int], degree: int = 2) -> float\n")
     assert "Options: timeout=30, retries=2\nDefined: " in text
     assert "test_cells.py:" in text
     assert "  Fit a curve.\n" in text
     assert repr(fit) == "<function_task fit: timeout=30, retries=2>"
-    assert shown(both).startswith("block: both() -> 'None'\nDefined:")
+    assert shown(both).startswith("block: both() -> None\nDefined:")
     assert shown(render).startswith("executable_task: render()")
-    assert shown(many).startswith("generator function: many(path: 'str')")
+    assert shown(many).startswith("generator function: many(path: str)")
 
 
 async def test_streams_services_jobs_and_graphs_show_how_far_they_are(engine: WorkflowEngine) -> None:
