@@ -1,8 +1,8 @@
 """Reads settings that are given outside of the code: in the environment, and in the nearest ``pyproject.toml``.
 
-What is given in code wins over the environment, the environment over the file, the file over what is built in. Only
-what takes effect is checked, so that a setting which the code overrides cannot stop it; a name that means nothing
-always is.
+What the command line says wins over what is given in code, that over the environment, the environment over the file,
+the file over what is built in. Only what takes effect is checked, so that a setting which the code overrides cannot
+stop it; a name that means nothing always is.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import Any, Final, TypeVar
 from .._core.near import meant
 from .._tracebacks import trim
 from .._worker import command, marks, paths, watch
+from .commanded import commanded
 from .settings import OUTSIDE, PREFIX
 from .settings import path as absolute
 
@@ -36,7 +37,10 @@ def filled_in(init: F) -> F:
 
     @wraps(init)
     def filled(self: object, *args: object, **options: object) -> None:
+        by = commanded()
         try:
+            if by is not None:
+                args, options = args[1:], by.over({**options, "backend": args[0]} if args else options)
             given = {name for name, value in options.items() if value is not None}
             if (args and args[0] is not None) or "backends" in given:
                 given.add("backend")
@@ -46,7 +50,11 @@ def filled_in(init: F) -> F:
             if args and "backend" in found:
                 args = (found.pop("backend"), *args[1:])
             init(self, *args, **options | found)
+            if by is not None:
+                by.engines.append(self)
         except Exception as error:
+            if by is not None and by.settings:
+                error.add_note(by.noted())
             trim(error)
             raise
 

@@ -1,0 +1,34 @@
+"""Where the program begins: it says how to get what is missing, and makes exit codes of how it ends."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import sys
+from collections.abc import Sequence
+from typing import Final
+
+_MEND: Final = 'asyncflow: the command line needs click; get it with:  pip install "asyncflow-engine[cli]"'
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Args:
+        arguments: those after the name of the program; None for this process's own.
+
+    Returns:
+        The exit code; `asyncflow.cli.exits` has their meaning.
+    """
+    if importlib.util.find_spec("click") is None:
+        print(_MEND, file=sys.stderr)
+        return 2
+    from .app import run
+
+    try:
+        code = run(sys.argv[1:] if arguments is None else list(arguments))
+        sys.stdout.flush()
+    except BrokenPipeError:  # who reads has seen enough, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # or Python complains of it at its end
+        return 0
+    return code

@@ -1,0 +1,147 @@
+"""Options that several subcommands have."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping, Sequence
+from difflib import get_close_matches
+from typing import Any, TypeVar
+
+import click
+from click.shell_completion import CompletionItem
+
+from .exits import Refused
+
+F = TypeVar("F", bound=Callable[..., object])
+
+Settings = Mapping[str, tuple[str, object]]
+"""Of engines, by the names of their options: where each was said, and its value."""
+
+
+def json_option(command: F) -> F:
+    """``--json``: the facts as JSON on the standard output, and nothing else there."""
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs to read.")(command)
+
+
+def out_option(help: str) -> Callable[[F], F]:
+    """``-o PATH``."""
+    return click.option(
+        "-o", "--out", type=click.Path(dir_okay=False), metavar="PATH", help=help, default=None
+    )
+
+
+def engine_options(command: Callable[..., object]) -> Callable[..., object]:
+    """What is said of the engines of the program: the command is given it as ``settings``."""
+
+    @functools.wraps(command)
+    def called(
+        *args: Any,
+        backend: str | None,
+        workers: int | None,
+        set_: Sequence[str],
+        more: Mapping[str, tuple[str, object]] | None = None,
+        **kwargs: Any,
+    ) -> object:
+        settings = said(backend, workers, set_)
+        return command(*args, settings=settings, **kwargs)
+
+    for option in reversed(engine_parameters()):
+        called.__dict__.setdefault("__click_params__", []).append(option)
+    return called
+
+
+def engine_parameters() -> list[click.Option]:
+    """``--backend``, ``--workers``, ``--set``."""
+    return [
+        click.Option(
+            ["--backend"],
+            metavar="NAME",
+            shell_complete=_backends,
+            help="Where functions run, whatever the code says: thread, process, ...; NAME=BACKEND for one of several.",
+        ),
+        click.Option(
+            ["--workers"], type=click.IntRange(1), metavar="N", help="How many workers the backend has."
+        ),
+        click.Option(
+            ["--set", "set_"],
+            multiple=True,
+            metavar="OPTION=VALUE",
+            shell_complete=_settings,
+            help="Any other option of the engine, as --set on_failure=stop; again for more.",
+        ),
+    ]
+
+
+def said(backend: str | None, workers: int | None, pairs: Sequence[str]) -> dict[str, tuple[str, object]]:
+    """What the command line says of engines.
+
+    Args:
+        backend: of ``--backend``.
+        workers: of ``--workers``.
+        pairs: of ``--set``, as "option=value".
+
+    Raises:
+        Refused: there is no such option, backend or value.
+    """
+    settings: dict[str, tuple[str, object]] = {}
+    for pair in pairs:
+        name, is_given, text = pair.partition("=")
+        if not is_given:
+            raise Refused(f"--set {pair}: option=value is needed, as  --set keep=all")
+        name = name.strip().replace("-", "_")
+        settings[name] = (f"--set {name}", checked(f"--set {name}", name, text))
+    if backend is not None:
+        settings["backend"] = ("--backend", _backend(backend))
+    if workers is not None:
+        settings["workers"] = ("--workers", workers)
+    return settings
+
+
+def checked(where: str, name: str, text: str) -> object:
+    """The value of an option of engines.
+
+    Args:
+        where: it was given, for errors.
+        name: of the option.
+        text: its value as text.
+
+    Raises:
+        Refused: there is no such option, or it cannot have that value.
+    """
+    from .._engine.settings import OUTSIDE
+
+    there = [each for each, setting in OUTSIDE.items() if setting.in_file]
+    if name not in there:
+        near = get_close_matches(name, there, 1)
+        meant = f" Did you mean {near[0]!r}?" if near else ""
+        raise Refused(
+            f"{where}: an engine has no option {name!r} that can be set.{meant}",
+            f"There are: {', '.join(there)}.",
+        )
+    setting = OUTSIDE[name]
+    try:
+        return setting.check(where, setting.from_text(where, text))
+    except (TypeError, ValueError, LookupError) as error:
+        raise Refused(str(error)) from None
+
+
+def _backend(given: str) -> str:
+    _, is_named, kind = given.rpartition("=")
+    checked("--backend", "backend", kind if is_named else given)
+    return given
+
+
+def _backends(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    from .._engine.discovery import installed
+
+    return [CompletionItem(name) for name in sorted(installed()) if name.startswith(incomplete)]
+
+
+def _settings(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    from .._engine.settings import OUTSIDE
+
+    return [
+        CompletionItem(f"{name}=", help=setting.meaning)
+        for name, setting in OUTSIDE.items()
+        if setting.in_file and name.startswith(incomplete)
+    ]

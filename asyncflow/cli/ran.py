@@ -1,0 +1,151 @@
+"""What a run leaves: its value, its reports, a few lines at the end, and the exit code."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+
+import click
+
+from .._engine.commanded import Commanded
+from .._show.words import counted, plain, seconds
+from ..engine import WorkflowEngine
+from ..report import Report
+from .exits import Refused
+from .out import say, say_json, tell
+from .outcome import code_of, nothing_on_stdout, show
+
+_SHOWN = 20
+
+
+class Ran:
+    """One run of a program.
+
+    Args:
+        report: where its report is written; None for nowhere.
+        trace: the same for its trace.
+        quiet: whether nothing is said at the end.
+        as_json: whether that is JSON.
+    """
+
+    def __init__(self, report: str | None, trace: str | None, quiet: bool, as_json: bool) -> None:
+        self.value: object = None
+        self._report = report
+        self._trace = trace
+        self._quiet = quiet
+        self._as_json = as_json
+        self._code = 0
+        self._error: BaseException | None = None
+        self._written: list[str] = []
+        self._reports: list[Report] = []
+
+    @contextmanager
+    def watched(self, made: Commanded) -> Iterator[None]:
+        """The run: what it raises is shown as Python would, and what was asked for is written also then.
+
+        Args:
+            made: the engines of the program.
+        """
+        with nothing_on_stdout() if self._as_json else nullcontext():
+            try:
+                yield
+            except click.ClickException:
+                raise
+            except BaseException as error:
+                show(error)
+                self._error, self._code = error, code_of(error)
+        self._reports = [
+            each.report()
+            for each in made.engines
+            if isinstance(each, WorkflowEngine) and each._settings.report_limit and each._run is not None
+        ]
+        self._write()
+
+    def leave(self) -> None:
+        """Say how it was, and end the program if it has not gone well.
+
+        Raises:
+            SystemExit: it has not.
+        """
+        if self._as_json:
+            say_json(self._document())
+        else:
+            if self.value is not None:
+                say(self.value if isinstance(self.value, str) else repr(self.value))
+            if not self._quiet:
+                for report in self._reports:
+                    tell(_summary(report))
+                for path in self._written:
+                    tell(f"written: {plain(path)}")
+        if self._code:
+            sys.exit(self._code)
+
+    def _write(self) -> None:
+        for number, report in enumerate(self._reports, 1):
+            if self._report is not None:
+                path = _numbered(self._report, number)
+                saved(report, path)
+                self._written.append(path)
+            if self._trace is not None:
+                path = _numbered(self._trace, number)
+                Path(path).write_text(json.dumps(report.to_chrome_trace()))
+                self._written.append(path)
+
+    def _document(self) -> dict[str, object]:
+        error = self._error
+        return {
+            "exit_code": self._code,
+            "value": _jsonable(self.value),
+            "error": None if error is None else {"type": type(error).__name__, "message": str(error)},
+            "runs": [_facts(each) for each in self._reports],
+            "written": self._written,
+        }
+
+
+def _facts(report: Report) -> dict[str, object]:
+    return {
+        "run": report.run,
+        "seconds": report.total,
+        "counts": report.counts,
+        "failed": [
+            {"id": each.id, "name": each.name, "error": each.error}
+            for each in report.tasks
+            if each.state == "FAILED"
+        ],
+    }
+
+
+def _summary(report: Report) -> str:
+    counts = ", ".join(
+        f"{number:,} {state.lower().replace('_', ' ')}" for state, number in report.counts.items()
+    )
+    return f"{counted(sum(report.counts.values()), 'task')} in {seconds(report.total)}: {counts or 'none'}"
+
+
+def saved(report: Report, path: str) -> None:
+    """Write a report to a file, in the form that its suffix names."""
+    forms: dict[str, Callable[[], str]] = {
+        ".json": report.to_json,
+        ".html": report._repr_html_,
+        ".txt": report.__str__,
+    }
+    suffix = Path(path).suffix
+    if suffix not in forms:
+        raise Refused(f"--report {plain(path)}: a report can be {', '.join(forms)}")
+    Path(path).write_text(forms[suffix]())
+
+
+def _numbered(path: str, number: int) -> str:
+    """The path for one of several engines: "out.html", "out-2.html"."""
+    return path if number == 1 else str(Path(path).with_stem(f"{Path(path).stem}-{number}"))
+
+
+def _jsonable(value: object) -> object:
+    try:
+        json.dumps(value)
+    except (TypeError, ValueError, RecursionError):
+        return repr(value)
+    return value

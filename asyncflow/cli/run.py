@@ -1,0 +1,153 @@
+"""``asyncflow run``: runs a target of a file, or the file as Python runs a script."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import click
+from click.core import ParameterSource
+
+from .._engine.commanded import Said, commanding
+from .._runtime.script import run_script
+from ..graph import Graph
+from . import modules
+from .exits import Refused
+from .options import engine_parameters, said
+from .parameters import Parameters, parted
+from .ran import Ran
+from .target import FileAndTarget, Found, Place, found_in, place_of
+
+
+def _parameters() -> list[click.Parameter]:
+    """The options of this subcommand."""
+    path = click.Path(dir_okay=False)
+    return [
+        *engine_parameters(),
+        click.Option(["--progress/--no-progress"], default=None, help="Show how far it is, live."),
+        click.Option(
+            ["--report"], type=path, metavar="PATH", help="Write the report there: .html, .json or .txt."
+        ),
+        click.Option(
+            ["--journal"], type=path, metavar="PATH", help="Note there what happens while it happens."
+        ),
+        click.Option(["--trace"], type=path, metavar="PATH", help="Write a trace for ui.perfetto.dev there."),
+        click.Option(["--quiet", "-q"], is_flag=True, help="Say nothing at the end."),
+        click.Option(
+            ["--json", "as_json"], is_flag=True, help="Print JSON at the end, for programs to read."
+        ),
+    ]
+
+
+_LINE: Final = compile("run(target, *args, **kwargs)", "<command line>", "eval")
+"""The line that calls a target, as errors name it: the user has written none."""
+
+_HELP = """Run a workflow: a block, task, graph or function of a file, which takes the arguments that follow.
+
+What the target takes is typed as its annotations say:  asyncflow run FILE:target --help
+
+A file that runs something itself, under `if __name__ == "__main__":`, is run as Python would run it if no target is
+named; then all that follows FILE is the script's own, and options of asyncflow go before it.
+
+\b
+Examples:
+  asyncflow run flow.py:pipeline data.csv --degree 3
+  asyncflow run --backend process --workers 8 --report out.html flow.py
+  asyncflow run --progress --journal run.jsonl --set on_failure=stop flow.py
+
+The exit code is 0 if all is done, 1 if tasks have failed, 2 if the command line is wrong, 3 if the wiring is, 130
+after Ctrl-C and 143 after SIGTERM.
+"""
+
+
+def _run(file: str, arguments: tuple[str, ...], **options: Any) -> None:
+    place = place_of(file)
+    rest: Sequence[str] = arguments
+    if not place.is_script:
+        later, rest = _own(place, arguments)
+        options |= later
+    settings = {name: Said(*each) for name, each in _settings(options).items()}
+    ran = Ran(**{name: options[name] for name in ("report", "trace", "quiet", "as_json")})
+    with commanding(settings) as made:
+        if place.is_script:
+            with modules.script(place.path, rest) as main, ran.watched(made):
+                modules.run_script(main)
+        else:
+            with modules.loaded(place.path) as module:
+                _call(found_in(place, module, made), rest, ran)
+    ran.leave()
+
+
+command = click.Command(
+    "run",
+    callback=_run,
+    params=[
+        *_parameters(),
+        click.Argument(["file"], type=FileAndTarget(), metavar="FILE[:target]"),
+        click.Argument(["arguments"], nargs=-1, type=click.UNPROCESSED, metavar="[ARGUMENTS]..."),
+    ],
+    help=_HELP,
+    context_settings={"allow_interspersed_args": False},
+)
+
+
+def _own(place: Place, arguments: Sequence[str]) -> tuple[dict[str, object], list[str]]:
+    """What stands behind the file and is an option of this subcommand, and the rest.
+
+    An option that is called as a parameter of the target is the target's. That has to be known before the file is
+    loaded, since the options say how.
+    """
+    names = [place.target] if place.target else place.source.likely_targets()
+    theirs = place.source.parameters(names)
+    options = [each for each in _parameters() if each.name not in theirs and each.name != "quiet"]
+    before, behind = parted(arguments)
+    parser = click.Command(
+        "run",
+        params=[*options, click.Argument(["rest"], nargs=-1, type=click.UNPROCESSED)],
+        add_help_option=False,
+        context_settings={"ignore_unknown_options": True},
+    )
+    made = parser.make_context("asyncflow run", before)
+    given = {
+        name: value
+        for name, value in made.params.items()
+        if made.get_parameter_source(name) is ParameterSource.COMMANDLINE and name != "rest"
+    }
+    return given, [*made.params["rest"], *(["--", *behind] if behind else [])]
+
+
+def _settings(options: Mapping[str, Any]) -> dict[str, tuple[str, object]]:
+    settings = said(options["backend"], options["workers"], options["set_"])
+    if options["journal"] is not None:
+        settings["journal"] = ("--journal", options["journal"])
+    if options["progress"] is not None:
+        settings["progress"] = ("--progress", options["progress"])
+    return settings
+
+
+def _call(found: Found, arguments: Sequence[str], ran: Ran) -> None:
+    """Call what was asked for, and wait for what it gives."""
+    target: Any = found.call
+    if isinstance(target, Graph):
+        if arguments:
+            raise Refused(
+                f"{found.name} is a graph, which takes no arguments, and was given {arguments[0]!r}"
+            )
+        engine = found.engine
+        with ran.watched(found.made):
+            ran.value = engine.run(lambda: engine.run_graph(target))
+        return
+    parameters = Parameters(target, found.name, f"asyncflow run {found.place.path}:{found.name}")
+    call = parameters.read(arguments)
+    parameters.check(call)
+    with ran.watched(found.made):
+        if found.place.source.starts_a_loop(found.name):
+            ran.value = target(*call.args, **call.kwargs)
+        elif found.has_engine:
+            names = {"run": found.engine.run, "target": target, "args": call.args, "kwargs": call.kwargs}
+            ran.value = eval(_LINE, names)
+        elif inspect.iscoroutinefunction(target):  # it makes an engine itself
+            ran.value = run_script(lambda: target(*call.args, **call.kwargs))
+        else:
+            _ = found.engine  # says why there is none
