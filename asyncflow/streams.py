@@ -14,10 +14,11 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Generic, Literal, Self, TypeVar
 
 from ._causes import spelled
-from ._core.window import Window
+from ._core.window import Window, least_room
 from ._runtime.future import TaskFuture
 from ._runtime.sources import Source
 from ._show.outlined import Cell
+from ._tracebacks import trim
 from .errors import TaskSkipped
 
 if TYPE_CHECKING:
@@ -29,7 +30,9 @@ _ERRORS: Final = ("raise", "collect")
 _TOLD: Final = 100  # errors that are kept
 _REHEARSED: Final = 3  # items of a stream in a plan
 _AHEAD: Final = 64  # values that a generator may be ahead of its reader
-_AT_ONCE: Final = 64  # items that are taken before the event loop has its turn
+_AT_ONCE: Final = 128  # items that are taken before the event loop has its turn
+_ASKED: Final = 0.002  # seconds for which a source is asked before that
+_result: Final = asyncio.Future.result
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +110,7 @@ class Stream(Cell, AsyncIterable[R]):
         source: Iterable[Any] | AsyncIterable[Any],
         *,
         window: int,
+        workers: int,
         ordered: bool,
         errors: str,
         key: Callable[[Any], object] | None,
@@ -126,13 +130,17 @@ class Stream(Cell, AsyncIterable[R]):
         self._key = key
         self._collects = errors == "collect"
         self._window = Window(window, ordered=ordered)
-        self._least_room = max(1, window // 8)  # a burst of calls costs less than as many single ones
+        self._least_room = least_room(window, workers)
+        self._refilled_at = window - self._least_room  # so many that are taken and not given
         self._items: dict[int, _Item] = {}  # taken and not given
         self._asker: asyncio.Task[None] | None = None
         self._problem: BaseException | None = None  # of the source
         self._has_room: asyncio.Future[None] | None = None  # for which the asker waits
         self._news: asyncio.Future[None] | None = None  # for which the consumer waits
         self._was_read = False
+        self._is_slow = (
+            False  # the source: it has held up the loop, which is to have its turn before it is asked again
+        )
         self._failed = 0
         self._began = self._last = 0.0
 
@@ -200,19 +208,23 @@ class Stream(Cell, AsyncIterable[R]):
     async def _values(self) -> AsyncGenerator[R, None]:
         errors: list[BaseException] = []
         try:
-            while (item := await self._next()) is not None:
+            while (item := self._due()) is not None or await self._more():
+                if item is None:
+                    continue
                 if item.outlet is not None and item.outlet.has_values:
                     value: R = item.outlet.take()
                     del item
                     yield value
                     continue
-                error = _error_of(item)
+                future = item.future
+                # One without a value is of another class.
+                error = None if type(future) is TaskFuture else _error_of(item)
                 if error is None:
                     if item.outlet is not None:
                         continue  # all that it made was given
-                    assert isinstance(item.future, TaskFuture)
-                    value = item.future.result()
-                    del item  # the result is the consumer's alone while it works on it
+                    assert isinstance(future, TaskFuture)
+                    value = _result(future)
+                    del item, future  # the result is the consumer's alone while it works on it
                     yield value
                 elif not isinstance(error, TaskSkipped):
                     self._failed += 1
@@ -233,7 +245,9 @@ class Stream(Cell, AsyncIterable[R]):
 
     async def _outcomes(self) -> AsyncGenerator[ItemOutcome[R], None]:
         try:
-            while (item := await self._next()) is not None:
+            while (item := self._due()) is not None or await self._more():
+                if item is None:
+                    continue
                 error, future = _error_of(item), item.future
                 value = future.result() if isinstance(future, TaskFuture) and error is None else None
                 attempts = future.attempts if isinstance(future, TaskFuture) else 0
@@ -242,8 +256,29 @@ class Stream(Cell, AsyncIterable[R]):
         finally:
             await self._leave()
 
-    async def _next(self) -> _Item | None:
-        """The next item that is over, or that has made a value; None at the end.
+    def _due(self) -> _Item | None:
+        """What there is to give now; None if there is nothing. What an item has made comes before its end."""
+        window = self._window
+        if self._generate is not None and (item := self._made_first()) is not None:
+            return item
+        number = window.give()
+        if number is None:
+            return None
+        if window.taken - window.given <= self._refilled_at and not self._is_slow:
+            self._fill()  # while the consumer works on this one, others are under way
+        return self._items.pop(number)
+
+    def _made_first(self) -> _Item | None:
+        if self._made:
+            return self._made.popleft()
+        head = self._items.get(self._window.given + 1) if self._window.ordered else None
+        return head if head is not None and head.outlet is not None and head.outlet.has_values else None
+
+    async def _more(self) -> bool:
+        """Wait until there is something to give, or may be.
+
+        Returns:
+            Whether there will be.
 
         Raises:
             Exception: the source has failed, and all that it gave before was given.
@@ -251,31 +286,17 @@ class Stream(Cell, AsyncIterable[R]):
         window = self._window
         if not self._began:
             self._begin()
-        while (due := self._due()) is None:
-            if window.is_done:
-                if self._problem is not None:
-                    raise self._problem
-                return None
-            if self._fill():
-                await asyncio.sleep(0)
-            elif not window.ready and not self._made and not window.is_done:
-                news = self._news = asyncio.get_running_loop().create_future()
-                await news
-        self._fill()  # while the consumer works on this one, others are under way
-        if self._has_room is not None and window.room() >= self._least_room:
-            _set(self._has_room)
-        return due
-
-    def _due(self) -> _Item | None:
-        """What there is to give now. What an item has made comes before its end."""
-        if self._generate is not None:
-            if self._made:
-                return self._made.popleft()
-            head = self._items.get(self._window.given + 1) if self._window.ordered else None
-            if head is not None and head.outlet is not None and head.outlet.has_values:
-                return head
-        number = self._window.give()
-        return None if number is None else self._items.pop(number)
+        if window.is_done:
+            if self._problem is not None:
+                raise self._problem
+            return False
+        self._is_slow = False
+        if self._fill():
+            await asyncio.sleep(0)
+        elif not window.ready and not self._made and not window.is_done:
+            self._news = asyncio.get_running_loop().create_future()
+            await self._news
+        return True
 
     def _begin(self) -> None:
         if self._was_read:
@@ -299,13 +320,20 @@ class Stream(Cell, AsyncIterable[R]):
         Returns:
             Whether there is room for more, for which the event loop should have its turn first.
         """
-        window, source, left = self._window, self._source, _AT_ONCE
-        if source.is_async or window.room() < self._least_room:
+        window, source = self._window, self._source
+        if window.is_closed or window.taken - window.given > self._refilled_at:
             return False
+        if source.is_async:
+            _set(self._has_room)
+            return False
+        left, until = _AT_ONCE, perf_counter() + _ASKED
         try:
             while left and window.room():
                 self._take(source.now())
                 left -= 1
+                if perf_counter() >= until:
+                    self._is_slow = True
+                    break
         except StopIteration:
             window.close()
         except BaseException as problem:
@@ -339,6 +367,7 @@ class Stream(Cell, AsyncIterable[R]):
             return
         self._has_room = asyncio.get_running_loop().create_future()
         await self._has_room
+        self._has_room = None
 
     def _take(self, given: Any) -> None:
         number = self._window.take()
@@ -352,6 +381,7 @@ class Stream(Cell, AsyncIterable[R]):
                 item.outlet = Outlet(partial(self._has_made, item))
                 future = item.future = self._generate(given, item.outlet)
         except Exception as error:  # of this item alone
+            trim(error)
             item.future = error
             self._window.end(number)
             self._tell()
@@ -364,7 +394,10 @@ class Stream(Cell, AsyncIterable[R]):
 
     def _ended(self, number: int, future: object) -> None:
         self._window.end(number)
-        self._tell()
+        self._last = perf_counter()
+        news = self._news
+        if news is not None and not news.done():
+            news.set_result(None)
 
     def _has_made(self, item: _Item) -> None:
         if not self._window.ordered:

@@ -102,7 +102,7 @@ class Order:
         ageing: seconds in which a task that is not over rises by 1, counted from its call; None if none does.
     """
 
-    __slots__ = ("_ageing", "_awaited", "_begins", "_lanes", "_live", "_periods", "period", "raised")
+    __slots__ = ("_awaited", "_begins", "_lanes", "_live", "_periods", "ageing", "period", "raised")
 
     def __init__(
         self,
@@ -110,10 +110,11 @@ class Order:
         awaited: Callable[[Task], Sequence[Task]],
         ageing: float | None = None,
     ) -> None:
-        self._lanes: list[Lane] = []
+        self._lanes: list[tuple[Lane, dict[Task, Entry]]] = []  # with what is in their queues
         self._live = live
         self._awaited = awaited
-        self._ageing = ageing
+        self.ageing = ageing
+        """Seconds in which a task rises by 1; None if none does, so that the time need not be told."""
         # When a task was called is told by its number: of each period, that of the first call in it. A period is so
         # many seconds in which a task rises by 1, and those called in one are equals.
         self._begins = [0]
@@ -133,9 +134,9 @@ class Order:
             now: seconds.
             last: number of the last call.
         """
-        if self._ageing is None:
+        if self.ageing is None:
             return
-        period, begins, periods = int(now // self._ageing), self._begins, self._periods
+        period, begins, periods = int(now // self.ageing), self._begins, self._periods
         if period == self.period:
             return
         self.period = period
@@ -197,16 +198,20 @@ class Order:
 
     def add(self, lane: Lane) -> None:
         """A lane's tasks go by this from now on."""
-        self._lanes.append(lane)
+        assert isinstance(lane.ready, ByPriority)
+        self._lanes.append((lane, lane.ready.entries))
 
     def wake(self, lanes: Lanes) -> None:
         """Have all lanes looked at that have something: a slot that came free in one may be for another."""
-        for lane in self._lanes:
-            if self._first_in(lane) < _NOBODY:
+        for lane, entries in self._lanes:
+            gate = lane.admission
+            if not lane.is_due and (entries or lane.unblocked or (gate is not None and gate.admitted)):
                 lanes.wake(lane)
 
     def first_of(self, due: list[Lane]) -> Lane:
         """Take out the lane that is to be looked at next."""
+        if len(due) == 1:
+            return due.pop()
         at = min(range(len(due)), key=lambda number: self._first_in(due[number]))
         return due.pop(at)
 
@@ -250,7 +255,7 @@ class Order:
     def _period_of(self, task: Task) -> int:
         """When it was called. Not how long it has been ready: what was begun would stand behind all that was called
         with it and was not begun."""
-        if self._ageing is None:
+        if self.ageing is None:
             return 0
         return self._periods[max(0, bisect_right(self._begins, task.id) - 1)]
 
@@ -301,12 +306,13 @@ class ByPriority:
         tasks: that are ready already, from left to right.
     """
 
-    __slots__ = ("_count", "_entries", "_heap", "_left", "_order", "_right")
+    __slots__ = ("_count", "_heap", "_left", "_order", "_right", "entries")
 
     def __init__(self, order: Order, tasks: Iterable[Task] = ()) -> None:
         self._order = order
         self._heap: list[Entry] = []  # with some that were moved, or taken out
-        self._entries: dict[Task, Entry] = {}
+        self.entries: dict[Task, Entry] = {}
+        """Those that are here; always the same dictionary."""
         self._count = 0
         self._left = self._right = 0  # places among equals: the next to the left is lower by 1
         self.extend(tasks)
@@ -329,7 +335,7 @@ class ByPriority:
 
     def move(self, task: Task) -> None:
         """A task stands higher than before. Nothing happens if it is not here."""
-        entry = self._entries.get(task)
+        entry = self.entries.get(task)
         if entry is not None and self._order.key(task) != entry[0]:
             self._enter(task, entry[1])
 
@@ -337,13 +343,13 @@ class ByPriority:
         """Take out the first."""
         while True:
             entry = heappop(self._heap)
-            if self._entries.get(entry[3]) is entry:
-                del self._entries[entry[3]]
+            if self.entries.get(entry[3]) is entry:
+                del self.entries[entry[3]]
                 return entry[3]
 
     def first(self) -> Turn:
         """Whose turn it is."""
-        while self._heap and self._entries.get(self._heap[0][3]) is not self._heap[0]:
+        while self._heap and self.entries.get(self._heap[0][3]) is not self._heap[0]:
             heappop(self._heap)
         return _turn(self._heap[0]) if self._heap else _NOBODY
 
@@ -354,29 +360,29 @@ class ByPriority:
             at = below.pop()
             if at < len(self._heap) and self._heap[at][0] <= turn[0]:
                 entry = self._heap[at]
-                found += self._entries.get(entry[3]) is entry and _turn(entry) < turn
+                found += self.entries.get(entry[3]) is entry and _turn(entry) < turn
                 below += (2 * at + 1, 2 * at + 2)
         return found
 
     def clear(self) -> None:
         """Take out all."""
         self._heap.clear()
-        self._entries.clear()
+        self.entries.clear()
 
     def __iter__(self) -> Iterator[Task]:
-        return iter([task for *_, task in sorted(self._entries.values(), key=_key_and_place)])
+        return iter([task for *_, task in sorted(self.entries.values(), key=_key_and_place)])
 
     def __len__(self) -> int:
-        return len(self._entries)
+        return len(self.entries)
 
     def _enter(self, task: Task, place: int) -> None:
         if task.rare is not None and task.rare.rank is not None and task.rare.rank.item is not None:
             place = task.rare.rank.item.place(self, max(place, self._right))
         self._count += 1  # tasks of one item have one place
-        entry = self._entries[task] = (self._order.key(task), place, self._count, task)
+        entry = self.entries[task] = (self._order.key(task), place, self._count, task)
         heappush(self._heap, entry)
-        if len(self._heap) > 2 * len(self._entries) + 8:  # those that were moved would gather
-            self._heap = list(self._entries.values())
+        if len(self._heap) > 2 * len(self.entries) + 8:  # those that were moved would gather
+            self._heap = list(self.entries.values())
             heapify(self._heap)
 
 

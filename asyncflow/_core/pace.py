@@ -8,6 +8,8 @@ MOST: Final = 500
 """Tasks that are submitted at a time, so that a large burst leaves others on the same event loop their turns."""
 FRAME_SECONDS: Final = 0.001
 """Seconds of work in one frame: long against what a frame costs to send, short against what anybody notices."""
+FRAME_LEAST: Final = 5e-5
+"""Seconds of work that are not spread over several workers: sending one more frame takes as long."""
 AHEAD: Final = 0.002
 """Seconds of work that a worker may have before it is given more, so that it need not wait for us."""
 _WEIGHT: Final = 0.2  # of the newest measurement

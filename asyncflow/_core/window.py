@@ -80,3 +80,14 @@ class Window:
     def close(self) -> None:
         """Take no more."""
         self.is_closed = True
+
+
+def least_room(size: int, workers: int) -> int:
+    """How much room there is to be before more is taken: a burst of calls costs less than as many single ones. While
+    less is taken than that, all workers have something to do, and something to go on with.
+
+    Args:
+        size: of the window.
+        workers: how many items can run at once.
+    """
+    return max(1, min(size // 2, size - 2 * workers))

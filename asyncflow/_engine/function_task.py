@@ -280,13 +280,15 @@ class FunctionTask(Cell, TypedCalls[P, Fn, R]):
         from ..streams import Stream
 
         caller, task = sys._getframe(1), cast("FunctionTask[..., Any, R]", self)
+        workers = task._engine._most_workers()
         if window is None:
-            window = max(100, 4 * task._engine._most_workers())
+            window = max(100, 4 * workers)
         return Stream(
             task._call_of_an_item(caller.f_code, caller.f_lasti),
             task._definition.name,
             source,
             window=window,
+            workers=workers,
             ordered=ordered,
             errors=errors,
             key=key,
@@ -296,12 +298,28 @@ class FunctionTask(Cell, TypedCalls[P, Fn, R]):
         """What calls the task for an item, on behalf of the line that asks for the stream. Of a block, what was begun
         is finished before more is begun."""
         call: Any = self
-        is_block = self._definition.is_block
+        engine, definition, parameters = self._engine, self._definition, self._parameters
+        is_block = definition.is_block
         if is_block:
-            self._engine._put_in_order()
+            engine._put_in_order()
 
         def called(*args: object, **kwargs: object) -> TaskFuture[Any]:
-            future: TaskFuture[Any] = made_at(code, at, call(*args, **kwargs))
+            given = len(args) + len(self._leading)
+            if kwargs or given < parameters.least or given > parameters.most:
+                future: TaskFuture[Any] = made_at(code, at, call(*args, **kwargs))
+            else:  # as `_call` does it
+                run = engine._run
+                if run is None or run.burst.site is None or run.thread != get_ident() or HELD_UP:
+                    run = engine._run_for(definition.name)
+                if self._leading:
+                    args = (*self._leading, *args)
+                if run.is_rehearsal:
+                    future = run.take(Call(definition, args, kwargs, code, at, self._after))
+                else:
+                    if run is not self._run:
+                        self._run, self._lane = run, run.lane_for(definition)
+                    lane: Any = self._lane
+                    future = run.call(definition, lane, args, _NO_KWARGS, code, at, self._after)
             if is_block:
                 future.rank = of_an_item(future, future.rank)
             return future

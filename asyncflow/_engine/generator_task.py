@@ -120,7 +120,10 @@ class GeneratorTask(Cell, Generic[P, R]):
         errors: str,
         key: Callable[[Any], object] | None,
     ) -> Stream[R]:
-        how: dict[str, Any] = {"window": window, "ordered": ordered, "errors": errors, "key": key}
+        workers = self._engine._most_workers()
+        how: dict[str, Any] = {
+            "window": window, "workers": workers, "ordered": ordered, "errors": errors, "key": key
+        }  # fmt: skip
         return Stream(self._task, self._definition.name, source, generate=generate, **how)
 
     def _generating(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from time import perf_counter
 from typing import Any
 
@@ -147,15 +147,16 @@ class Dispatch:
             submitted += len(batch)
         return submitted
 
-    def put_in_order(self, order: Order, now: float, last: int) -> None:
+    def put_in_order(self, order: Order, now: Callable[[], float], last: int) -> None:
         """Have all tasks stand where they belong by now, and all lanes looked at that have some.
 
         Args:
             order: tells where that is.
-            now: seconds, by the clock of ageing.
+            now: tells the seconds, by the clock of ageing.
             last: number of the last call.
         """
-        order.passes(now, last)
+        if order.ageing is not None:
+            order.passes(now(), last)
         if order.raised:
             self._gate.take_places(order)
         order.wake(self._scheduler.lanes)

@@ -342,7 +342,7 @@ class Run:
         site = burst.site = CallSite(definition, lane, self, workflow, code, at)
         if self.record is not None:
             self.record.turn(number, site, owner, perf_counter())
-        if order is not None:
+        if order is not None and order.ageing is not None:
             order.passes(self.loop.time(), number - 1)
         return site
 

@@ -123,7 +123,7 @@ class StepLoop:
         if record is not None and has_called:  # whoever has made calls has given the loop back
             record.pause(last, perf_counter())
         if scheduler.order is not None:
-            self._dispatch.put_in_order(scheduler.order, self._loop.time(), last)
+            self._dispatch.put_in_order(scheduler.order, self._loop.time, last)
         due = scheduler.lanes.due if self.is_open else ()
         # Each round may decide the next: an end makes other tasks ready. After a large one the loop has its turn.
         while due or scheduler.telling or scheduler.ended or scheduler.returned or scheduler.stop:

@@ -126,6 +126,29 @@ async def test_an_endless_source_is_asked_only_when_there_is_room() -> None:
         assert asked <= 210
 
 
+async def test_a_source_that_is_slow_to_ask_leaves_others_on_the_loop_their_turns() -> None:
+    turns, most = 0, 0
+
+    def slow() -> Iterator[int]:
+        nonlocal turns, most
+        for x in range(40):
+            time.sleep(0.002)
+            most, turns = max(most, turns), turns + 1
+            yield x
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            turns = 0
+            await asyncio.sleep(0)
+
+    async with WorkflowEngine() as engine:
+        beside = asyncio.create_task(others())
+        assert len(await read(engine.function_task(twice).stream(slow()))) == 40
+        beside.cancel()
+    assert most <= 3
+
+
 async def test_a_consumer_that_stops_stops_the_source() -> None:
     async with WorkflowEngine() as engine:
         stream = engine.function_task(twice).stream(itertools.count(), window=5)

@@ -9,7 +9,7 @@ from contextlib import suppress
 from functools import partial
 from typing import Protocol
 
-from ..._core.pace import FRAME_SECONDS
+from ..._core.pace import FRAME_LEAST, FRAME_SECONDS
 from ..._worker import wire
 from ...backend import CANCELLED, FAILED, RETURNED, Report, Work
 from .packing import Packed
@@ -99,12 +99,13 @@ class Waiting:
         self, most: int, known: Container[int], budget: float = FRAME_SECONDS
     ) -> tuple[list[Packed], list[int]]:
         """The calls to send next, perhaps none, and those of them that are heads of chains; they stay here until
-        `sent`. A chain is not cut for ``most``, nor for the ``budget``, seconds of work; functions that are ``known``
-        need not be sent."""
+        `sent`. A chain is not cut for ``most``, nor for the ``budget``, seconds of work; what takes hardly any time is
+        not spread over several frames for ``most``. Functions that are ``known`` need not be sent."""
         frame: list[Packed] = []
         heads: list[int] = []
         size = 0
-        while self.heads and len(frame) < most and budget > 0 and size < wire.FRAME_BYTES:
+        left = budget - FRAME_LEAST
+        while self.heads and (len(frame) < most or budget > left) and budget > 0 and size < wire.FRAME_BYTES:
             head = self.heads.popleft()
             chain, bytes_more = self._packed(head, known)
             if not chain:
