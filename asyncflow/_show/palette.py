@@ -20,8 +20,8 @@ from typing import Final
 CATEGORIES: Final = 8
 """How many colours there are for what has no state, such as functions: ``--af-cat-0`` and so on."""
 
-FONT: Final = "Arial, Helvetica, 'Liberation Sans', Arimo, sans-serif"
-"""Fonts whose letters are as wide as each other's: one of them is on nearly every system."""
+FONT: Final = "Arial, Helvetica, 'Liberation Sans', Arimo, 'Noto Sans', 'DejaVu Sans', sans-serif"
+"""Of the first four, letters are as wide as each other's, and one is on nearly every system."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,1 @@
+"""Pictures: of graphs and of runs, as text, SVG, PNG and pages. Layout and PNG need the extra ``plot``."""
