@@ -8,7 +8,7 @@ from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from concurrent.futures import Future as ThreadsFuture
-from contextlib import AbstractContextManager
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from datetime import timedelta
 from functools import partial
 from os import PathLike
@@ -45,6 +45,7 @@ if TYPE_CHECKING:
         FunctionTaskDecorator,
         ServiceDecorator,
     )
+    from ._engine.shown import Display
     from ._engine.typing import Begun
     from ._show.outline import Outline
     from .graph import Graph
@@ -104,6 +105,8 @@ class WorkflowEngine(Cell, EngineBase, Submits):
             for functions and commands, `CommandOptions` for commands, `BlockOptions` for blocks; several as a list.
         ageing: seconds or `timedelta` in which a task rises by a priority of 1, from its call until it begins, so that
             what is not urgent has its turn, too; None if none does.
+        progress: whether it is shown how each run stands while it goes on, and said at its end how it went: in a
+            terminal, in a notebook, or line by line where there is neither; on the standard error.
 
     Raises:
         TypeError: an option of the wrong type, or one that there is not.
@@ -137,6 +140,7 @@ class WorkflowEngine(Cell, EngineBase, Submits):
         amounts: Mapping[str, float] | None = None,
         defaults: TaskOptions | Sequence[TaskOptions] | None = None,
         ageing: float | timedelta | None = None,
+        progress: bool = False,
     ) -> None:
         settings = Settings.checked(
             workers=workers,
@@ -158,6 +162,7 @@ class WorkflowEngine(Cell, EngineBase, Submits):
             amounts=amounts,
             defaults=defaults,
             ageing=ageing,
+            progress=progress,
         )
         chosen = chosen_of(backend, backends)
         super().__init__(all_made(chosen, workers, dry_run, backends is not None), chosen, settings)
@@ -536,6 +541,21 @@ class WorkflowEngine(Cell, EngineBase, Submits):
         overview = self._overview("explain()")
         return repr(self) if overview is None else told(overview)
 
+    def live(self) -> AbstractAsyncContextManager[None]:
+        """Show how the run stands while this is not left: ``async with engine.live(): ...``; at its end, how it went.
+
+        It is shown in a terminal, in a notebook, or line by line where there is neither, on the standard error. The
+        engine is started if it was not. Inside of another display of the same engine nothing is added.
+
+        Raises:
+            ValueError: the engine records nothing.
+        """
+        from .live.engines import live
+
+        if not self._settings.report_limit:
+            raise ValueError("live(): with report_limit=0 nothing is recorded that could be shown")
+        return live(self)
+
     @overload
     def on_shutdown(self, hook: H, /) -> H: ...
     @overload
@@ -605,6 +625,11 @@ class WorkflowEngine(Cell, EngineBase, Submits):
         return leave
 
     # -- inside -------------------------------------------------------------------------------------------
+
+    def _shown(self) -> Display | None:
+        from .live.engines import show
+
+        return None if self._run is None else show(self, self._run)
 
     def __reduce__(self) -> tuple[object, ...]:
         return FarEngine, ()  # what it is in another process

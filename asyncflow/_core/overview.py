@@ -83,6 +83,38 @@ def facts(overview: Overview) -> dict[str, str]:
     return {about: fact for about, fact in found.items() if fact}
 
 
+def in_short(overview: Overview) -> str:
+    """What holds up a run most, in one line; "" if nothing does.
+
+    Args:
+        overview: of the run.
+    """
+    parts = []
+    if overview.slotless:
+        place, waits = overview.slotless[0]
+        parts.append(f"{place} has nothing to run tasks on: {waits}")
+    if overview.full:
+        full = overview.full[0]
+        parts.append(f"{counted(full.waiting, 'task')} waiting for limit {full.limit}")
+    waiting = [each for each in overview.waiting if not (overview.full and each[0] == "limits")]
+    if waiting and not overview.slotless:
+        reason, number = max(waiting, key=lambda each: each[1])
+        busy = [each for each in overview.places if each.most and each.busy >= each.most]
+        of_place = next((each for each in busy if reason.startswith(each.place)), None)
+        if of_place is not None:
+            reason = f"{counted(of_place.busy, 'busy worker')} of {of_place.place}"
+        parts.append(f"{counted(number, 'task')} waiting for {reason}")
+    if overview.behind is not None and overview.behind[1] > 1:
+        name, number, is_more = overview.behind
+        parts.append(f"{number:,}{' or more' if is_more else ''} behind {name}")
+    if overview.retries:
+        first = overview.retries[0]
+        parts.append(f"next attempt of {first.name} in {seconds(first.follows)}, after {first.error}")
+    if not overview.runs and overview.live and not parts:
+        parts.append("nothing runs")
+    return spelled("; ".join(parts).partition("\n")[0])
+
+
 def _waits(overview: Overview) -> str:
     many = sorted(overview.waiting, key=lambda each: -each[1])
     if not many:

@@ -29,9 +29,11 @@ from ..errors import EngineClosed, WrongLoop
 from .function_task import FunctionTask
 from .options import no_loop
 from .settings import Settings
+from .shown import Display, Expected
 
 if TYPE_CHECKING:
     from .._core.overview import Overview
+    from .._core.submissions import Submissions
     from .._rehearsal import Rehearsal
     from .._runtime.home import Home
     from .._runtime.teller import Teller
@@ -41,6 +43,12 @@ _AGAIN: Final = 0.01  # seconds after which a start that was cancelled begins ag
 
 class Served(Protocol):
     """A service of an engine, which takes no more jobs when the engine shuts down."""
+
+    _submissions: Submissions
+
+    @property
+    def name(self) -> str:
+        """The task's name."""
 
     def _close(self) -> None: ...
 
@@ -72,6 +80,8 @@ class EngineBase:
         self._closing: asyncio.Future[None] | None = None
         self._finalizer: weakref.finalize[..., object] | None = None
         self._entered = 0  # how often it is entered, and not left
+        self._expected = Expected()
+        self._display: Display | None = None
         self._replaced_as: str | None = None  # the name that another engine has got since
 
     def _add_hook(self, timeout: float | None, hook: object) -> object:
@@ -200,10 +210,17 @@ class EngineBase:
         if self._has_priorities:
             run.put_in_order()
         self._closing = self._replaced_as = None
+        self._expected = Expected()
+        if settings.progress:
+            self._display = self._shown()
         self._begin_start(run)
         self._finalizer = weakref.finalize(
             self, lifecycle.orphaned, run, settings.tail_timeout, settings.grace
         )
+
+    def _shown(self) -> Display | None:
+        """Have it shown how the run stands that has just begun."""
+        return None
 
     def _begin_start(self, run: Run) -> None:
         this = weakref.ref(self)
@@ -326,6 +343,10 @@ class EngineBase:
         except KeyboardInterrupt:
             run.steps.cut_short()
             raise
+        finally:
+            display, self._display = self._display, None
+            if display is not None:
+                await display.close()
         if self._finalizer is not None:
             self._finalizer.detach()
 

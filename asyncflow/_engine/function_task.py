@@ -236,16 +236,24 @@ class FunctionTask(Cell, TypedCalls[P, Fn, R]):
         try:
             calls = zip(*iterables, strict=False)
             if label is None:
-                return [made_at(caller.f_code, caller.f_lasti, self(*items)) for items in calls]
+                made = [made_at(caller.f_code, caller.f_lasti, self(*items)) for items in calls]
+                self._mapped(len(made))
+                return made
             many = list(calls)
             labels = labels_of(many, label, self._definition.name)  # before the first call is made
             made = [made_at(caller.f_code, caller.f_lasti, self(*items)) for items in many]
             for future, own in zip(made, labels, strict=True):
                 future.own_label = own
+            self._mapped(len(made))
             return made
         except BaseException as error:
             trim(error)
             raise
+
+    def _mapped(self, calls: int) -> None:
+        """So many calls were made at once."""
+        if self._engine._rehearsal() is None:
+            self._engine._expected.maps(self._definition.name, calls)
 
     def stream(
         self: Takes1[A, Q],

@@ -45,7 +45,7 @@ def filled_in(init: F) -> F:
             if (args and args[0] is not None) or "backends" in given:
                 given.add("backend")
             if options.get("report_limit") == 0:
-                given.add("journal")  # there is nothing for it
+                given |= {"journal", "progress"}  # there is nothing for them
             found = _found(given)
             if args and "backend" in found:
                 args = (found.pop("backend"), *args[1:])

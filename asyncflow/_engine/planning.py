@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
 from types import CodeType
 from typing import TYPE_CHECKING, Any
 
@@ -63,7 +64,7 @@ async def plan_of(
         findings=[*rehearsal.forgiving.found.findings, *_checked_together(engine, rehearsal, calls)],
         checkpoints=rehearsal.notes.checkpoints,
         limits=rehearsal.notes.limits(),
-        start=_starter(target, name, begin),
+        start=_starter(target, name, begin, partial(_expect, engine, calls)),
     )
     for each in rehearsal.together:
         each.forget()
@@ -189,7 +190,14 @@ def _beginner(
     return begin
 
 
-def _starter(target: object, name: str, begin: Callable[[], object]) -> Callable[[], Awaitable[object]]:
+def _expect(engine: EngineBase, calls: Sequence[RehearsedCall]) -> None:
+    """What is planned is run: so many calls there will be."""
+    engine._expected.plans(each.name for each in calls)
+
+
+def _starter(
+    target: object, name: str, begin: Callable[[], object], expect: Callable[[], None]
+) -> Callable[[], Awaitable[object]]:
     async def start() -> object:
         if inspect.iscoroutine(target):
             raise RuntimeError(

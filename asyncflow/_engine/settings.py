@@ -40,6 +40,7 @@ class Settings:
     contain_commands: bool
     amounts: Mapping[str, float]
     ageing: float | None
+    progress: bool
     defaults: Mapping[str, TaskOptions]
     """The options of tasks of which nothing else is said, by kind."""
 
@@ -66,6 +67,7 @@ class Settings:
         amounts: object,
         defaults: object,
         ageing: float | timedelta | None,
+        progress: bool,
     ) -> Self:
         """Make them of what a user has given.
 
@@ -95,6 +97,7 @@ class Settings:
             amounts={} if amounts is None else amounts_there("amounts", amounts),
             defaults=defaults_by_kind(defaults, shell),
             ageing=None if ageing is None else _above_0("ageing", ageing),
+            progress=_shown(progress, report_limit),
         )
 
 
@@ -107,6 +110,13 @@ def path(option: str, given: object) -> Path:
     if not isinstance(given, (str, PathLike)):
         raise TypeError(f"{option}={given!r}: a path is needed, as text or a pathlib.Path")
     return Path(given).absolute()
+
+
+def _shown(progress: object, report_limit: int) -> bool:
+    shows = flag("progress", progress)
+    if shows and not report_limit:
+        raise ValueError("progress=True: with report_limit=0 nothing is recorded that could be shown")
+    return shows
 
 
 def _above_0(option: str, given: object) -> float:
@@ -204,6 +214,7 @@ OUTSIDE: Final = {
     "shell": Outside(check_shell, _words, "the shell that runs commands given as text"),
     "contain_commands": Outside(flag, _yes_or_no, "whether each command has a control group of its own"),
     "ageing": Outside(_above_0, _number, "seconds in which a task that is not over rises by a priority of 1"),
+    "progress": Outside(flag, _yes_or_no, "whether it is shown how runs stand, while they go on"),
     "full_traceback": Outside(flag, _yes_or_no, "whether tracebacks show the frames of asyncflow", False),
 }
 """What may be set outside of the code, by its name there; the variable is called the same after `PREFIX`."""

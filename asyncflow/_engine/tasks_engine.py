@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from .._core.options import TaskOptions
 from .._core.task import Definition
+from .shown import Expected
 
 if TYPE_CHECKING:
     from .._rehearsal import Rehearsal
@@ -19,6 +20,8 @@ class TasksEngine(Protocol):
 
     @property
     def _backends(self) -> Mapping[str, ExecutionBackend]: ...
+    @property
+    def _expected(self) -> Expected: ...
     @property
     def _run(self) -> Home | None: ...
     def _rehearsal(self) -> Rehearsal | None: ...

@@ -7,6 +7,7 @@ of this process, though not from that of the machine.
 
 from __future__ import annotations
 
+import fcntl
 import logging
 import os
 import stat
@@ -124,7 +125,11 @@ class Journal:
             self._is_pipe = stat.S_ISFIFO(os.stat(self._path).st_mode)
         if self._is_pipe:
             self._asked.set()  # that waits until somebody reads
-        return os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        file = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        if not self._is_pipe:
+            with suppress(OSError):  # by it who reads meanwhile sees that somebody still writes
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        return file
 
     def _write(self) -> None:
         while (events := self._queue.get()) is not None:

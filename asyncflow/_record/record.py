@@ -51,6 +51,7 @@ class Record:
         "limit",
         "names",
         "planning",
+        "readers",
         "running",
         "segment",
         "segments",
@@ -66,6 +67,8 @@ class Record:
         self.segments: list[Segment] = []
         self.last = 0  # number of the last call
         self.tells = False  # somebody listens
+        self.readers: list[Callable[[], None]] = []
+        """Called before a segment is left, by those who read the logs bit by bit."""
         self.planning = 0.0
         self.names = ["", "the event loop"]
         self.workers: dict[str, int] = {"": 0, "the event loop": LOOP}
@@ -307,6 +310,10 @@ class Record:
             why = Ending(error.partition(":")[0], ())
         segment.bad_why.append(segment.whys.setdefault(why, len(segment.whys)))
 
+    def labelled(self, task_id: int, label: str) -> None:
+        """A task that gave no value has a label."""
+        self.segment.labels[task_id] = label
+
     # -- bounds -------------------------------------------------------------------------------------------
 
     @property
@@ -320,6 +327,8 @@ class Record:
         Args:
             live: tasks that are not over.
         """
+        for read in list(self.readers):
+            read()
         segment = self.segment
         segment.unstopped = [task_id for task_id in segment.bad_id if task_id in live]
         for task_id in [each for each in self.running if each not in live]:

@@ -37,6 +37,7 @@ class Segment:
         "edges",
         "first",
         "kept",
+        "labels",
         "late_at",
         "late_id",
         "loading",
@@ -106,6 +107,7 @@ class Segment:
         self.bad_root = array("I")
         self.bad_why = array("I")
         self.whys: dict[Ending, int] = {}
+        self.labels: dict[int, str] = {}  # of those among them that have one
         # Those among them whose work had not stopped when the next segment began.
         self.unstopped: list[int] = []
         # What happens to few.

@@ -98,6 +98,8 @@ class Endings:
             if cause.skipped is not None:
                 error_told = brief(Skip(cause.skipped))
             self.record.bad(task.id, end_of(task), perf_counter(), error_told, roots)
+            if task.label is not None:
+                self.record.labelled(task.id, task.label)
 
 
 def _error_of(end: int, cause: Cause, join: Join | None) -> BaseException:

@@ -148,7 +148,14 @@ def _woken_by_signals(loop: asyncio.AbstractEventLoop) -> Iterator[None]:
             loop.remove_reader(ours)
 
 
+at_once: Final[list[Callable[[], object]]] = []
+"""What is still to be done before a process is ended without cleaning up."""
+
+
 def _end_now() -> NoReturn:
+    for each in at_once:
+        with suppress(Exception):
+            each()
     try:
         print("Interrupted twice: ended at once, without cleaning up.", file=sys.stderr, flush=True)
         sys.stdout.flush()

@@ -11,6 +11,7 @@ from .._record.journal import Journal
 from .._record.news import News
 from .._record.record import Record
 from .._record.snapshot import Snapshot, snapshot_of
+from .._record.tally import Tally
 from ..events import RunBegan, RunEnded, TaskLeftBehind
 from .burst import Burst
 from .inbox import Inbox
@@ -144,6 +145,22 @@ class Teller:
             workers=self._places.workers(),
             dry_run=self._is_dry,
         )
+
+    def tally(self) -> Tally:
+        """Begin to count the tasks of the run by function."""
+        self._catch_up(perf_counter())
+        live = self._scheduler.live
+        tally = Tally(self._record, live)
+        self._record.readers.append(lambda: tally.read(live))
+        return tally
+
+    def count(self, tally: Tally) -> None:
+        """Have what has happened until now counted."""
+        if self._ended is None:
+            self._steps.catch_up()
+            self._stopping.end_all()
+            self._catch_up(perf_counter())
+        tally.read(self._scheduler.live)
 
     def _catch_up(self, now: float) -> None:
         if self._record.last != self._burst.last:

@@ -1,0 +1,154 @@
+"""How a run stands, counted from the events that it tells. Pure: times are handed in."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Mapping
+from heapq import nsmallest
+from typing import Final
+
+from .._core.states import FAILED, STATES, SUCCEEDED, State
+from .._record.lines import Written
+from .._record.tally import Counted
+from ..events import (
+    RunBegan,
+    RunEnded,
+    TaskAttemptFailed,
+    TaskCalled,
+    TaskEnded,
+    TaskReturned,
+    TaskStarted,
+)
+from .eta import Eta, Left, Measured, by_work
+from .progress import Failure, Function, Progress, Slow
+
+_LATELY: Final = 10.0  # seconds over which a rate is taken
+_FAILURES: Final = 100
+_SLOW: Final = 3
+_NUMBERS: Final = {state.value: number for number, state in enumerate(STATES, 1)}
+
+
+class CountsOfEvents:
+    """Counts what events tell.
+
+    Args:
+        began: the first of them.
+    """
+
+    def __init__(self, began: RunBegan) -> None:
+        self._began = began
+        self._functions: dict[str, Counted] = {}
+        self._names: dict[int, str] = {}  # of what is not over
+        self._running: dict[int, tuple[float, str]] = {}
+        self._failures: deque[Failure] = deque(maxlen=_FAILURES)
+        self._errors: Counter[str] = Counter()
+        self._rates: deque[tuple[float, dict[str, int]]] = deque()
+        self._is_over = False
+        self.last = began.time
+        """The time of the last event."""
+
+    def tell(self, event: Written) -> None:
+        """Count an event."""
+        self.last = max(self.last, event.time)
+        if isinstance(event, TaskCalled):
+            known = self._functions.get(event.name)
+            if known is None:
+                known = self._functions[event.name] = Counted(event.name, event.kind, event.place)
+            if event.id not in self._names:
+                known.called += 1
+                self._names[event.id] = event.name
+        elif isinstance(event, TaskStarted):
+            if event.id in self._names:
+                self._running[event.id] = event.time, event.worker
+        elif isinstance(event, TaskReturned):
+            self._running.pop(event.id, None)
+        elif isinstance(event, TaskAttemptFailed):
+            self._running.pop(event.id, None)
+            if event.id in self._names:
+                self._functions[self._names[event.id]].retries += 1
+        elif isinstance(event, TaskEnded):
+            self._ended(event)
+        elif isinstance(event, RunEnded):
+            self._is_over = True
+
+    def _ended(self, event: TaskEnded) -> None:
+        self._running.pop(event.id, None)
+        name = self._names.pop(event.id, None)
+        if name is None:
+            return
+        counted = self._functions[name]
+        counted.ended[_NUMBERS[event.state]] += 1
+        if event.started is not None and event.finished is not None:
+            counted.took(max(0.0, event.finished - event.started))
+        if event.state == State.FAILED:
+            self._errors[event.error.partition(":")[0]] += 1
+            self._failures.append(Failure(name, event.id, event.error.partition("\n")[0]))
+
+    # -- at one moment ------------------------------------------------------------------------------------
+
+    def take(self, now: float) -> Progress:
+        """How the run stands.
+
+        Args:
+            now: the time, in seconds since the epoch.
+        """
+        if self._is_over:
+            now = self.last
+        running = Counter(self._names[each] for each in self._running)
+        rates = self._lately(now)
+        functions = [
+            _function(counted, running[name], rates.get(name)) for name, counted in self._functions.items()
+        ]
+        return Progress(
+            lasts=max(0.0, now - self._began.time),
+            functions=functions,
+            slowest=[
+                Slow(f"{self._names[each]} (#{each})", max(0.0, now - since), worker or "a worker")
+                for each, (since, worker) in nsmallest(
+                    _SLOW, self._running.items(), key=lambda each: each[1][0]
+                )
+            ],
+            failures=list(self._failures),
+            errors=self._errors.copy(),
+            rate=sum(each.rate or 0.0 for each in functions if each.is_work) or None,
+            eta=None if self._is_over else self._eta(functions, now),
+            is_over=self._is_over,
+            began_at=self._began.time,
+        )
+
+    def _lately(self, now: float) -> dict[str, float]:
+        over = {name: counted.over for name, counted in self._functions.items()}
+        rates = self._rates
+        rates.append((now, over))
+        while len(rates) > 2 and rates[1][0] <= now - _LATELY:
+            rates.popleft()
+        then, before = (self._began.time, {}) if len(rates) == 1 else rates[0]
+        had: Mapping[str, int] = before
+        seconds = max(now - then, 1e-9)
+        return {
+            name: (many - had.get(name, 0)) / seconds
+            for name, many in over.items()
+            if many > had.get(name, 0)
+        }
+
+    def _eta(self, functions: list[Function], now: float) -> Eta | None:
+        since: Counter[str] = Counter()
+        for task_id, (began, _) in self._running.items():
+            since[self._names[task_id]] += max(0.0, now - began)  # type: ignore[assignment]
+        left = [
+            Left(each.called - each.over, each.place, since[each.name], _measured(self._functions[each.name]))
+            for each in functions
+            if each.is_work
+        ]
+        return by_work(left, self._began.workers)
+
+
+def _function(counted: Counted, running: int, rate: float | None) -> Function:
+    done, failed, over = counted.ended[SUCCEEDED], counted.ended[FAILED], counted.over
+    mean = counted.seconds / counted.measured if counted.measured else None
+    where = counted.name, counted.kind, counted.place
+    return Function(*where, counted.called, running, done, failed, over - done - failed, None, mean, rate)
+
+
+def _measured(counted: Counted) -> Measured | None:
+    return Measured(counted.measured, counted.seconds, counted.squares) if counted.measured else None

@@ -1,0 +1,97 @@
+"""What is said when a run is over: counts and time, failures by type, where to look, how to go on. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from itertools import islice
+from typing import TYPE_CHECKING, Final
+
+from .._core.states import FAILED, State
+from .._show.words import counted, listed, plain, seconds
+from .progress import Failure, Function, Progress
+
+if TYPE_CHECKING:
+    from ..report import Report
+
+_WIDTH: Final = 80
+_TYPES: Final = 10
+_TOLD: Final = 10_000  # failures that are looked at
+_NAMES: Final = 64  # characters of the names of what has failed with the same
+
+
+def lines_of(progress: Progress) -> list[str]:
+    """The end of a run, in lines.
+
+    Args:
+        progress: of the run, as it ended.
+    """
+    return [headline(progress), *_failed(progress), *_where(progress)]
+
+
+def headline(progress: Progress) -> str:
+    """How it went, in one line: "996 succeeded, 3 failed, 1 did not run in 2 min 31 s"."""
+    sums = progress.sums
+    told = [f"{sums.failed:,} failed"] if sums.failed else []
+    told.append(f"{sums.done:,} succeeded")
+    if sums.other:
+        told.append(f"{sums.other:,} cancelled or not run")
+    left = sums.called - sums.over
+    if left > 0:
+        told.append(f"{left:,} not over")
+    text = f" asyncflow: {', '.join(told)} in {seconds(progress.lasts)} "
+    return text.center(_WIDTH, "=") if len(text) < _WIDTH else text.strip()
+
+
+def _failed(progress: Progress) -> list[str]:
+    by_type: dict[str, list[Failure]] = {}
+    for each in progress.failures:
+        by_type.setdefault(each.error.partition(":")[0], []).append(each)
+    lines = []
+    for kind, many in sorted(progress.errors.items(), key=lambda each: -each[1])[:_TYPES]:
+        known = by_type.get(kind, [])
+        names = listed([f"{plain(each.name)} (#{each.id})" for each in known], _NAMES, many - len(known))
+        lines.append(f"{plain(kind)} × {many:,}: {names}" if known else f"{plain(kind)} × {many:,}")
+        messages = Counter(each.error.partition(":")[2].strip() for each in known)
+        lines += [f"    {plain(message)}" for message, _ in messages.most_common(2) if message]
+    if len(progress.errors) > _TYPES:
+        lines.append(f"and {counted(len(progress.errors) - _TYPES, 'type')} of errors more")
+    return lines
+
+
+def _where(progress: Progress) -> list[str]:
+    return [f"{what}: {where}" for what, where in progress.places]
+
+
+def summary(report: Report) -> str:
+    """How a run went, as it is said at its end: counts, time, failures by type.
+
+    Args:
+        report: of the run.
+    """
+    return "\n".join(lines_of(of_report(report)))
+
+
+def of_report(report: Report) -> Progress:
+    """A run as its report tells of it.
+
+    Args:
+        report: of the run.
+    """
+    failed = [report._task(row) for row in islice(report._rows.in_state(FAILED), _TOLD)]
+    errors = Counter(each.error.partition(":")[0] for each in failed)
+    return Progress(
+        lasts=report.total,
+        functions=[_function(each.name, each.count, each.states) for each in report.functions.values()],
+        failures=[Failure(each.name, each.id, each.error.partition("\n")[0]) for each in failed],
+        errors=errors,
+        is_over=report.is_over,
+        began_at=report.began,
+    )
+
+
+def _function(name: str, called: int, states: Mapping[str, int]) -> Function:
+    ended = {state: states.get(state, 0) for state in State if state.terminal}
+    done, failed = ended.pop(State.SUCCEEDED), ended.pop(State.FAILED)
+    running = states.get(State.RUNNING, 0)
+    return Function(name, "function", "", called, running, done, failed, sum(ended.values()))
