@@ -231,8 +231,27 @@ def amounts(option: str, given: object) -> dict[str, Much]:
 def amounts_there(option: str, given: object) -> dict[str, float]:
     """How much there is of each named amount: numbers above 0."""
     checked: dict[str, float] = {}
-    for name, number in amounts(option, given).items():
-        if callable(number) or not number:
+    there = above_0(option, given)
+    for name, number in amounts(option, there).items():
+        assert not callable(number)
+        checked[name] = number
+    return checked
+
+
+def above_0(option: str, given: object) -> dict[str, float]:
+    """Numbers above 0 by names that are kept as they are.
+
+    Raises:
+        TypeError: no mapping, a name that is no text, or something else than a number.
+        ValueError: 0, less, or infinite.
+    """
+    checked: dict[str, float] = {}
+    for name, number in mapping(option, given).items():
+        if not isinstance(name, str):
+            raise TypeError(f"{option}={given!r}: {name!r} is no name; amounts have text for a name")
+        if isinstance(number, bool) or not isinstance(number, (int, float)):
+            raise TypeError(f"{option}={given!r}: of {name!r} a number above 0 is needed")
+        if not (isfinite(number) and number > 0):
             raise ValueError(f"{option}={given!r}: of {name!r} a number above 0 is needed")
         checked[name] = number
     return checked

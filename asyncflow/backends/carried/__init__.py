@@ -1,7 +1,8 @@
 """Crews of worker processes on other machines: an agent runs one there, and the engine places the work.
 
 For plugins that bring the agents to the machines of a cluster: subclass `CarriedBackend`, and start an agent on each
-machine by `Supervised`, with the `Lease` that `CarriedBackend.open` is called with.
+machine by `Supervised`, with the `Lease` that `CarriedBackend.open` is called with. Options are checked by `whole` and
+`above_0`, so that their errors read alike.
 """
 
 from importlib import import_module
@@ -11,14 +12,17 @@ if TYPE_CHECKING:
     from .agents import Agent
     from .backend import CarriedBackend
     from .channel import Channel
+    from .given import above_0, whole
     from .lease import Lease
     from .supervise import Supervised
     from .tls import TLS
 
-__all__ = ["TLS", "Agent", "CarriedBackend", "Channel", "Lease", "Supervised"]
+__all__ = ["TLS", "Agent", "CarriedBackend", "Channel", "Lease", "Supervised", "above_0", "whole"]
 
 _HOME = {
     "TLS": "tls",
+    "above_0": "given",
+    "whole": "given",
     "Agent": "agents",
     "CarriedBackend": "backend",
     "Channel": "channel",

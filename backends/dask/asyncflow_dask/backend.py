@@ -13,7 +13,7 @@ from distributed import Client, Security
 from distributed.deploy.cluster import Cluster
 
 from asyncflow.backend import WAITS, Report
-from asyncflow.backends.carried import Agent, CarriedBackend, Lease
+from asyncflow.backends.carried import Agent, CarriedBackend, Lease, above_0, whole
 
 from .leases import Leases, Size
 from .local import Local, usable_cpus
@@ -77,14 +77,14 @@ class DaskBackend(CarriedBackend):
         initializer: Callable[..., object] | None = None,
         initargs: Iterable[object] = (),
     ) -> None:
-        self._size = Size(_at_least_1("cores", cores), dict(resources or {}))
+        self._size = Size(whole("cores", cores), above_0("resources", resources or {}))
         if workers is not None:
             if slots is not None:
                 raise ValueError(f"slots={slots!r} and workers={workers!r}: give one of the two")
-            slots = -(-_at_least_1("workers", workers) // cores)
+            slots = -(-whole("workers", workers) // cores)
         if slots is None and client is None:
             slots = max(1, usable_cpus() // cores)
-        self._slots = _MANY if slots is None else _at_least_1("slots", slots)
+        self._slots = _MANY if slots is None else whole("slots", slots)
         self._local = Local(self._slots, self._size.resources) if client is None else None
         self._reach = Reach(client, security) if client is not None else None
         if listen is None:
@@ -227,12 +227,6 @@ def _amounts(
     if memory is not None:
         each["memory"] = parse_bytes(memory)
     return {name: slots * amount for name, amount in each.items()}
-
-
-def _at_least_1(option: str, given: object) -> int:
-    if type(given) is not int or given < 1:
-        raise ValueError(f"{option}={given!r}: it takes a whole number, 1 or more")
-    return given
 
 
 def _in_brackets(host: str) -> str:

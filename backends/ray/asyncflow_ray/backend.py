@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -20,12 +20,12 @@ from ray.util.scheduling_strategies import (
 )
 
 from asyncflow.backend import FAILED, Report, Work
-from asyncflow.backends.carried import Agent, CarriedBackend, Lease
+from asyncflow.backends.carried import Agent, CarriedBackend, Lease, above_0, whole
 
 from . import references
 from .connection import Connection
 from .listening import listen_for
-from .places import Node, Place, anywhere, on_each_node, options
+from .places import Held, Node, Place, anywhere, on_each_node, options
 from .supervisor import AsyncflowAgent
 
 _FALSE_STARTS: Final = (
@@ -60,14 +60,15 @@ class RayBackend(CarriedBackend):
             one that the variable ``RAY_ADDRESS`` names, or else one that is started here and ended with the engine.
         slots: the most actors, each with worker processes of its own, wherever Ray has room; None for one on each node.
         cores: CPUs that each reserves, and worker processes that it has; None for one where ``slots`` is given, else
-            for all that its node has free when it is first seen.
+            for all that its node has free. What others have there is taken, too, once it is free and is of use.
         resources: what else each reserves, by Ray's names, as ``{"GPU": 1, "memory": 2**30}``.
         workers: another way to say it: so many slots of one core each.
         idle_after: seconds without work after which a slot is given back; None for never.
         more: options of `asyncflow.backends.carried.CarriedBackend`, as ``initializer``.
 
     Raises:
-        TypeError: ``workers`` was given together with ``slots`` or ``cores``.
+        TypeError: ``workers`` was given together with ``slots`` or ``cores``, or an option is of the wrong type.
+        ValueError: an option is out of its range.
     """
 
     name = "ray"
@@ -87,11 +88,17 @@ class RayBackend(CarriedBackend):
         if workers is not None:
             if slots is not None or cores is not None:
                 raise TypeError("workers= stands for slots= of one core each: give either")
-            slots = workers
+            slots = whole("workers", workers)
+        if address is not None and not isinstance(address, str):
+            raise TypeError(
+                f"address={address!r}: the address of a Ray cluster is needed, as 'ray://head:10001'"
+            )
+        slots = None if slots is None else whole("slots", slots)
+        cores = None if cores is None else whole("cores", cores)
         self._address = address or os.environ.get("RAY_ADDRESS") or None
         self._slots = slots
         self._cores = cores if cores is not None or slots is None else 1
-        self._resources = dict(resources or {})
+        self._resources = above_0("resources", resources or {})
         super().__init__(agents=0, workers=self._cores or 1, idle_after=idle_after, **more)
         if slots is not None:
             self.workers = slots * (self._cores or 1)
@@ -105,7 +112,7 @@ class RayBackend(CarriedBackend):
     def _reset(self) -> None:
         self._there: list[_Slot] = []
         self._wanted = 0
-        self._sizes: dict[str, int] = {}  # CPUs of each node that was ever seen
+        self._new: set[str] = set()  # nodes that have come meanwhile
         self._unfit: set[str] = set()  # nodes that cannot be had
         self._false_starts = 0
         self._for_agents: Lease | None = None
@@ -201,8 +208,11 @@ class RayBackend(CarriedBackend):
             self._look_again = False
             self._take_back_what_is_too_much()
             if self._slots is None:
-                nodes = await self._connection.call(partial(_nodes, self._sizes))
-                there = {slot.node or slot.place.node: slot.place.cpus for slot in self._there}
+                nodes = await self._connection.call(partial(_nodes, self._new))
+                there = [
+                    Held(slot.node or slot.place.node, slot.place.cpus, slot.node is not None)
+                    for slot in self._there
+                ]
                 places = on_each_node(self._workers_wanted, self._cores, nodes, self._unfit, there)
             else:
                 places = anywhere(self._wanted, self._slots, self._cores or 1, len(self._there))
@@ -238,7 +248,8 @@ class RayBackend(CarriedBackend):
             return
         slot.node, address = found
         if slot.place.node is None and self._slots is None and self._cores is None:
-            # It has found a new node, all of which is wanted.
+            # It has found a new node, all of which is wanted, this actor's part included.
+            self._new.add(slot.node)
             self._give_back(slot)
             self._look()
             return
@@ -246,6 +257,7 @@ class RayBackend(CarriedBackend):
         lease = self._for_agents.named(slot.name, workers=slot.place.cpus).to_text()
         ended = _told(asyncio.get_running_loop(), partial(self._ended, slot))
         self._connection.post(partial(_supervise, slot, lease, ended))
+        self._look()  # more may have come free where this one is
 
     def _ended(self, slot: _Slot, how: str | None, error: BaseException | None) -> None:
         if slot in self._there:
@@ -273,19 +285,18 @@ class RayBackend(CarriedBackend):
 # -- on Ray's thread --------------------------------------------------------------------------------------
 
 
-def _nodes(sizes: dict[str, int]) -> list[Node]:
-    """The nodes that are there, with what each of the first had free when it was seen, and all of those that came."""
+def _nodes(new: Collection[str]) -> list[Node]:
+    """The nodes that are there; new ones are taken for free, as it takes Ray a while to know."""
     untyped: Any = ray
     free: Mapping[str, Mapping[str, float]] = {}
     with suppress(Exception):  # Ray's own, and not promised
-        if not sizes:
-            free = untyped._private.state.available_resources_per_node()
+        free = untyped._private.state.available_resources_per_node()
     nodes = []
     for node in untyped.nodes():
         if node["Alive"]:
-            name, all_of_it = node["NodeID"], int(node["Resources"].get("CPU", 0))
-            sizes.setdefault(name, int(free.get(name, {}).get("CPU", 0)) or all_of_it)
-            nodes.append(Node(name, sizes[name]))
+            name, cpus = node["NodeID"], int(node["Resources"].get("CPU", 0))
+            knows = name in free and name not in new
+            nodes.append(Node(name, cpus, int(free[name].get("CPU", 0)) if knows else cpus))
     return nodes
 
 

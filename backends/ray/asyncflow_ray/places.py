@@ -11,11 +11,27 @@ class Node(NamedTuple):
 
     Args:
         id: Ray's.
-        cpus: that are free for us, or all of them if none is.
+        cpus: that it has.
+        free: of these, as far as Ray knows by now.
     """
 
     id: str
     cpus: int
+    free: int
+
+
+class Held(NamedTuple):
+    """What an actor of ours has, or waits for.
+
+    Args:
+        node: its id; None for one that waits for a node which is not there yet.
+        cpus: that it reserves.
+        is_placed: whether it has them.
+    """
+
+    node: str | None
+    cpus: int
+    is_placed: bool
 
 
 class Place(NamedTuple):
@@ -33,30 +49,34 @@ class Place(NamedTuple):
 
 
 def on_each_node(
-    workers: int,
-    cores: int | None,
-    nodes: Sequence[Node],
-    unfit: Collection[str],
-    there: Mapping[str | None, int],
+    workers: int, cores: int | None, nodes: Sequence[Node], unfit: Collection[str], there: Sequence[Held]
 ) -> list[Place]:
-    """One actor on each node, the large ones first, until they have as many CPUs as are of use; one more that waits for
-    a node which is not there yet, where these are not enough.
+    """One actor on each node, those with the most free CPUs first, until they have as many as are of use. Where that
+    is not enough: one more on each node of which others hold a part, which waits until some of that is free, and one
+    that waits for a node which is not there yet.
 
     Args:
         workers: CPUs that could be of use.
-        cores: that each actor reserves; None for all of its node.
+        cores: that each actor reserves, of which a node has one then; None for all that is free there.
         nodes: that there are.
         unfit: ids of those that have refused.
-        there: the CPUs that each actor has which there is, by its node, None for one that waits for a new node.
+        there: what actors there are.
     """
-    missing = workers - sum(there.values())
-    free = [node for node in nodes if node.id not in there and node.id not in unfit]
+    missing = workers - sum(each.cpus for each in there)
+    taken = {each.node for each in there}
     places = []
-    for node in sorted(free, key=lambda node: -node.cpus):
-        if missing > 0 and node.cpus >= (cores or 1):
-            places.append(Place(node.id, cores or node.cpus))
+    for node in sorted(nodes, key=lambda node: -node.free):
+        if missing > 0 and node.id not in taken and node.id not in unfit and node.cpus >= (cores or 1):
+            places.append(Place(node.id, cores or max(1, node.free)))
             missing -= places[-1].cpus
-    if missing > 0 and None not in there:
+    if cores is None and not places:
+        for node in nodes:
+            rest = node.cpus - sum(each.cpus for each in there if each.node == node.id)
+            waits = any(each.node == node.id and not each.is_placed for each in there)
+            if missing > 0 and rest > 0 and not waits and node.id not in unfit:
+                places.append(Place(node.id, max(1, min(rest, node.free))))
+                missing -= places[-1].cpus
+    if missing > 0 and None not in taken:
         places.append(Place(None, cores or 1, tuple(node.id for node in nodes)))
     return places
 

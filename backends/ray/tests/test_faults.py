@@ -89,6 +89,28 @@ async def test_a_node_that_comes_is_used_and_what_it_ran_is_told_to_have_died_wh
     wait_until_no_agent_is_left()
 
 
+@ray.remote(num_cpus=1)
+class _Other:
+    """Somebody else's work."""
+
+    def is_there(self) -> bool:
+        return True
+
+
+async def test_what_others_had_of_a_node_is_used_once_it_is_free(cluster: TestCluster) -> None:
+    other = _Other.remote()
+    assert ray.get(other.is_there.remote())
+    with Gate() as gate:
+        async with WorkflowEngine(RayBackend()) as engine:
+            held = [engine.submit(bad.through, gate.door, n) for n in range(4)]
+            await gate.reached(3)
+            ray.kill(other)
+            await gate.reached(4)
+            gate.close()
+            assert await asyncio.gather(*held) == [0, 1, 2, 3]
+    wait_until_no_agent_is_left()
+
+
 _RUNS = """
 import asyncio, sys
 from asyncflow import WorkflowEngine
