@@ -89,7 +89,7 @@ async def test_what_runs_at_once_never_needs_more_than_there_is(place: str, tmp_
         assert [each.used for each in engine._amounts.values()] == [0, 0]
 
 
-async def test_amount_is_given_back_on_each_end(engine: WorkflowEngine, hands: ManualBackend) -> None:
+async def test_amount_is_given_back_on_each_end(hands: ManualBackend) -> None:
     engine = WorkflowEngine(hands, amounts={"memory": 8e9})
     async with engine:
         task = engine.function_task(never_called, memory=8e9)

@@ -225,8 +225,18 @@ def _amounts(
 ) -> dict[str, float]:
     each: dict[str, float] = {"cores": cores, **resources}
     if memory is not None:
-        each["memory"] = parse_bytes(memory)
+        each["memory"] = _bytes(memory)
     return {name: slots * amount for name, amount in each.items()}
+
+
+def _bytes(memory: int | str) -> int:
+    try:
+        parsed = int(parse_bytes(memory))
+    except (TypeError, ValueError):
+        parsed = 0
+    if parsed < 1:
+        raise ValueError(f"memory={memory!r}: bytes are needed, as 16 * 2**30 or '16GiB'")
+    return parsed
 
 
 def _in_brackets(host: str) -> str:

@@ -236,8 +236,19 @@ async def test_a_scheduler_that_is_not_there_is_an_error_of_each_task(
             TypeError,
             "client=8786: expected the address of a Dask scheduler, a Cluster or a Client",
         ),
-        ({"slots": 0}, ValueError, "slots=0: it takes a whole number, 1 or more"),
-        ({"cores": 1.5}, ValueError, "cores=1.5: it takes a whole number, 1 or more"),
+        ({"slots": 0}, ValueError, "slots=0: at least one is needed"),
+        ({"cores": 1.5}, TypeError, "cores=1.5: a whole number is needed, 1 or more"),
+        (
+            {"memory": "16 giga"},
+            ValueError,
+            "memory='16 giga': bytes are needed, as 16 \\* 2\\*\\*30 or '16GiB'",
+        ),
+        ({"memory": 0}, ValueError, "memory=0: bytes are needed"),
+        (
+            {"resources": {"GPU": "1"}},
+            TypeError,
+            "resources={'GPU': '1'}: of 'GPU' a number above 0 is needed",
+        ),
         ({"slots": 1, "workers": 1}, ValueError, "slots=1 and workers=1: give one of the two"),
     ],
 )
