@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from .copying import remove
 
@@ -21,6 +22,8 @@ OWNER: Final = ".owner"
 """The file that says whose a directory is; gone when an engine has cleared up itself."""
 KEPT: Final = ".kept"
 """Names of sandboxes that stay as evidence, a line each."""
+_IS_OURS: Final = re.compile(r".+-\d+(-\d+)?(\.stdout|\.stderr)?|fetched|\.kept")
+"""What the directory of a run has in it: sandboxes, and what commands have printed."""
 _YOUNG: Final = 60.0  # seconds in which a directory is left alone, whatever it says
 
 
@@ -71,12 +74,83 @@ def _is_left(entry: os.DirEntry[str]) -> bool:
     return is_of_here and said["keep"] != "all" and _started(int(said["pid"])) != said["started"]
 
 
+class Left(NamedTuple):
+    """The directory of a run that no engine uses any more, as far as that is known.
+
+    Args:
+        path: of it.
+        whose: "dead", of an engine that was killed; "over", of a run that is over and has left something on purpose;
+            "unknown", of another machine, or of this one before it was started anew.
+        kept: names in it of what stays as evidence; None if that is all of it.
+    """
+
+    path: Path
+    whose: str
+    kept: frozenset[str] | None
+
+
+def left_in(folder: Path, prefix: str) -> Iterator[Left]:
+    """The directories of runs of this user that no engine uses any more, in the order of their names.
+
+    Args:
+        folder: where runs have made them.
+        prefix: of their names.
+    """
+    here = _process(os.getpid())
+    for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+        if not path.name.startswith(prefix) or path.is_symlink() or not path.is_dir():
+            continue
+        with suppress(OSError, ValueError, LookupError, TypeError):
+            if path.stat().st_uid != os.geteuid():
+                continue
+            if not (path / OWNER).exists():
+                is_old = time.time() - path.stat().st_mtime > _YOUNG  # an engine may be making it
+                if is_old and all(_IS_OURS.match(each.name) for each in path.iterdir()):
+                    yield Left(path, "over", None)
+                continue
+            said = json.loads((path / OWNER).read_text())
+            if said["name"] != path.name:
+                continue
+            if any(said[each] != here[each] for each in ("boot", "namespace")):
+                yield Left(path, "unknown", None if said["keep"] == "all" else _kept(path))
+            elif _started(int(said["pid"])) != said["started"]:
+                yield Left(path, "dead", None if said["keep"] == "all" else _kept(path))
+
+
+def clear(left: Left, kept: bool) -> None:
+    """Remove the directory of a run.
+
+    Args:
+        left: which.
+        kept: whether what stays as evidence goes, too.
+    """
+    if kept:
+        remove(left.path)
+    elif left.kept is not None:
+        _clear(left.path)
+
+
+def _kept(root: Path) -> frozenset[str]:
+    try:
+        return frozenset((root / KEPT).read_text().splitlines())
+    except FileNotFoundError:
+        return frozenset()
+
+
+def is_kept(name: str, kept: frozenset[str] | None) -> bool:
+    """Whether something in the directory of a run stays as evidence.
+
+    Args:
+        name: of it.
+        kept: as in `Left`.
+    """
+    return kept is None or name in kept or Path(name).stem in kept
+
+
 def _clear(root: Path) -> None:
-    kept: set[str] = set()
-    with suppress(FileNotFoundError):
-        kept = set((root / KEPT).read_text().splitlines())
+    kept = _kept(root)
     for path in root.iterdir():
-        if path.name not in (OWNER, KEPT) and path.name not in kept and path.stem not in kept:
+        if path.name not in (OWNER, KEPT) and not is_kept(path.name, kept):
             remove(path)
     forget_owner(root)
 

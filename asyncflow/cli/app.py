@@ -19,9 +19,17 @@ SUBCOMMANDS: Final = {
     },
     "Before a run": {
         "check": "Check the wiring of a workflow; nothing runs.",
+        "plan": "Say what would happen, and how long it would take.",
+    },
+    "After a run": {
+        "report": "Say what has happened, and where the time went.",
+        "explain": "Tell the story of a task.",
     },
     "This machine": {
         "backends": "List what can run tasks, and what each can do.",
+        "doctor": "Look for what would go wrong on this machine.",
+        "clean": "Remove what killed engines have left.",
+        "completion": "Let the shell complete what is typed.",
     },
 }
 """By the heading under which ``--help`` has them."""

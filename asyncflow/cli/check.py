@@ -9,48 +9,40 @@ import click
 
 from .._show.words import counted
 from ..plan import findings_text
+from .behind import TargetCommand
 from .exits import WIRING
-from .options import Settings, engine_options, json_option
+from .options import engine_parameters, json_flag, said
 from .out import say, say_json
 from .planned import planned
-from .target import file_argument
+from .target import Place
+
+_HELP = """Check the wiring of a workflow. Its blocks run, and its tasks do not: values stand in for their results.
+
+Arguments that are needed and not given are made up, by their annotations.
+
+\b
+Examples:
+  asyncflow check flow.py
+  asyncflow check flow.py:pipeline data.csv --degree 3
+
+The exit code is 3 if something is wrong, so that a script or CI can ask.
+"""
 
 
-@click.command(
-    name="check", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False}
-)
-@json_option
-@engine_options
-@file_argument
-@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
-@click.pass_context
-def command(
-    ctx: click.Context, file: str, arguments: Sequence[str], as_json: bool, settings: Settings
+def _check(
+    place: Place, arguments: Sequence[str], backend: str | None, set_: Sequence[str], as_json: bool
 ) -> None:
-    """Check the wiring of a workflow. Its blocks run, and its tasks do not: values stand in for their results.
-
-    Arguments that are needed and not given are made up, by their annotations.
-
-    \b
-    Examples:
-      asyncflow check flow.py
-      asyncflow check flow.py:pipeline data.csv --degree 3
-
-    The exit code is 3 if something is wrong, so that a script or CI can ask.
-    """
-    plan = planned(file, arguments, settings, "check")
+    plan = planned(place, arguments, said(backend, None, set_), "check")
     if as_json:
-        say_json(
-            {
-                "tasks": len(plan.tasks),
-                "findings": [asdict(each) for each in plan.findings],
-            }
-        )
+        say_json({"tasks": len(plan.tasks), "findings": [asdict(each) for each in plan.findings]})
+    elif plan.findings:
+        say(findings_text.all_as_text(plan.findings))
     else:
-        say(
-            findings_text.all_as_text(plan.findings)
-            if plan.findings
-            else f"{counted(len(plan.tasks), 'task')}, and nothing wrong with their wiring"
-        )
+        say(f"{counted(len(plan.tasks), 'task')}, and nothing wrong with their wiring")
     if plan.findings:
-        ctx.exit(WIRING)
+        click.get_current_context().exit(WIRING)
+
+
+command = TargetCommand(
+    "check", callback=_check, params=[*engine_parameters(workers=False), json_flag()], help=_HELP
+)

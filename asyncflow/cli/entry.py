@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import os
 import sys
 from collections.abc import Sequence
 from typing import Final
@@ -25,10 +24,4 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     from .app import run
 
-    try:
-        code = run(sys.argv[1:] if arguments is None else list(arguments))
-        sys.stdout.flush()
-    except BrokenPipeError:  # who reads has seen enough, as `head` does
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # or Python complains of it at its end
-        return 0
-    return code
+    return run(sys.argv[1:] if arguments is None else list(arguments))

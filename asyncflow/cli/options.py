@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import click
 from click.shell_completion import CompletionItem
@@ -23,36 +22,13 @@ def json_option(command: F) -> F:
     return click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs to read.")(command)
 
 
-def out_option(help: str) -> Callable[[F], F]:
-    """``-o PATH``."""
-    return click.option(
-        "-o", "--out", type=click.Path(dir_okay=False), metavar="PATH", help=help, default=None
-    )
+def engine_parameters(*, workers: bool = True) -> list[click.Option]:
+    """``--backend``, ``--workers``, ``--set``: `said` makes settings of what they are given.
 
-
-def engine_options(command: Callable[..., object]) -> Callable[..., object]:
-    """What is said of the engines of the program: the command is given it as ``settings``."""
-
-    @functools.wraps(command)
-    def called(
-        *args: Any,
-        backend: str | None,
-        workers: int | None,
-        set_: Sequence[str],
-        more: Mapping[str, tuple[str, object]] | None = None,
-        **kwargs: Any,
-    ) -> object:
-        settings = said(backend, workers, set_)
-        return command(*args, settings=settings, **kwargs)
-
-    for option in reversed(engine_parameters()):
-        called.__dict__.setdefault("__click_params__", []).append(option)
-    return called
-
-
-def engine_parameters() -> list[click.Option]:
-    """``--backend``, ``--workers``, ``--set``."""
-    return [
+    Args:
+        workers: whether there is ``--workers``.
+    """
+    options = [
         click.Option(
             ["--backend"],
             metavar="NAME",
@@ -70,6 +46,12 @@ def engine_parameters() -> list[click.Option]:
             help="Any other option of the engine, as --set on_failure=stop; again for more.",
         ),
     ]
+    return [each for each in options if workers or each.name != "workers"]
+
+
+def json_flag() -> click.Option:
+    """``--json``, given as ``as_json``."""
+    return click.Option(["--json", "as_json"], is_flag=True, help="Print JSON, for programs to read.")
 
 
 def said(backend: str | None, workers: int | None, pairs: Sequence[str]) -> dict[str, tuple[str, object]]:

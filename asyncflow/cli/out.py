@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
-from collections.abc import Mapping
+from typing import TextIO
 
 
 def say(text: str) -> None:
@@ -22,11 +23,9 @@ def say_json(document: object) -> None:
     say(json.dumps(document, indent=2, default=str))
 
 
-def _write(stream: object, text: str) -> None:
-    encoding = getattr(stream, "encoding", None) or "utf-8"
-    print(text.encode(encoding, "backslashreplace").decode(encoding), file=stream, flush=True)  # type: ignore[call-overload]
-
-
-def without_empty(facts: Mapping[str, object]) -> dict[str, object]:
-    """The facts that say something."""
-    return {name: fact for name, fact in facts.items() if fact not in (None, "", [], {})}
+def _write(stream: TextIO, text: str) -> None:
+    encoding = stream.encoding or "utf-8"
+    try:
+        print(text.encode(encoding, "backslashreplace").decode(encoding), file=stream, flush=True)
+    except BrokenPipeError:  # who reads has seen enough, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())  # or Python complains of it at its end

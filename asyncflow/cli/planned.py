@@ -17,14 +17,14 @@ from .options import Settings
 from .out import tell
 from .outcome import code_of, nothing_on_stdout, show, users_code
 from .parameters import Call, Parameters
-from .target import Found, Place, found_in, place_of
+from .target import Found, Place, found_in
 
 
-def planned(file: str, arguments: Sequence[str], settings: Settings, subcommand: str) -> Plan:
+def planned(place: Place, arguments: Sequence[str], settings: Settings, subcommand: str) -> Plan:
     """The plan of ``FILE[:target] arguments``.
 
     Args:
-        file: as on the command line.
+        place: of what is meant.
         arguments: of the target, or of the script.
         settings: of its engines, as for `opened`.
         subcommand: that asks for it, for messages.
@@ -33,7 +33,6 @@ def planned(file: str, arguments: Sequence[str], settings: Settings, subcommand:
         Refused: there is no such target, or it takes no such arguments.
         SystemExit: the user's code has failed, which is told already.
     """
-    place = place_of(file)
     said = {name: Said(*each) for name, each in settings.items()}
     with nothing_on_stdout():
         if place.is_script:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from functools import partial
 from pathlib import Path
 
 import click
@@ -14,9 +15,9 @@ from .._engine.commanded import Commanded
 from .._show.words import counted, plain, seconds
 from ..engine import WorkflowEngine
 from ..report import Report
-from .exits import Refused
 from .out import say, say_json, tell
 from .outcome import code_of, nothing_on_stdout, show
+from .saving import saved, written
 
 _SHOWN = 20
 
@@ -87,11 +88,12 @@ class Ran:
         for number, report in enumerate(self._reports, 1):
             if self._report is not None:
                 path = _numbered(self._report, number)
-                saved(report, path)
+                saved(report, path, "--report")
                 self._written.append(path)
             if self._trace is not None:
                 path = _numbered(self._trace, number)
-                Path(path).write_text(json.dumps(report.to_chrome_trace()))
+                trace = json.dumps(report.to_chrome_trace())
+                written(path, "--trace", partial(Path(path).write_text, trace))
                 self._written.append(path)
 
     def _document(self) -> dict[str, object]:
@@ -123,19 +125,6 @@ def _summary(report: Report) -> str:
         f"{number:,} {state.lower().replace('_', ' ')}" for state, number in report.counts.items()
     )
     return f"{counted(sum(report.counts.values()), 'task')} in {seconds(report.total)}: {counts or 'none'}"
-
-
-def saved(report: Report, path: str) -> None:
-    """Write a report to a file, in the form that its suffix names."""
-    forms: dict[str, Callable[[], str]] = {
-        ".json": report.to_json,
-        ".html": report._repr_html_,
-        ".txt": report.__str__,
-    }
-    suffix = Path(path).suffix
-    if suffix not in forms:
-        raise Refused(f"--report {plain(path)}: a report can be {', '.join(forms)}")
-    Path(path).write_text(forms[suffix]())
 
 
 def _numbered(path: str, number: int) -> str:

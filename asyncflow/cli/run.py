@@ -7,20 +7,20 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import click
-from click.core import ParameterSource
 
 from .._engine.commanded import Said, commanding
 from .._runtime.script import run_script
 from ..graph import Graph
 from . import modules
+from .behind import TargetCommand
 from .exits import Refused
 from .options import engine_parameters, said
-from .parameters import Parameters, parted
+from .parameters import Parameters
 from .ran import Ran
-from .target import FileAndTarget, Found, Place, found_in, place_of
+from .target import Found, Place, found_in
 
 
-def _parameters() -> list[click.Parameter]:
+def _parameters() -> list[click.Option]:
     """The options of this subcommand."""
     path = click.Path(dir_okay=False)
     return [
@@ -48,73 +48,34 @@ _HELP = """Run a workflow: a block, task, graph or function of a file, which tak
 What the target takes is typed as its annotations say:  asyncflow run FILE:target --help
 
 A file that runs something itself, under `if __name__ == "__main__":`, is run as Python would run it if no target is
-named; then all that follows FILE is the script's own, and options of asyncflow go before it.
+named, with the arguments that follow. An option behind FILE that the target or the script has itself is theirs; before
+FILE it is always asyncflow's.
 
 \b
 Examples:
   asyncflow run flow.py:pipeline data.csv --degree 3
-  asyncflow run --backend process --workers 8 --report out.html flow.py
-  asyncflow run --progress --journal run.jsonl --set on_failure=stop flow.py
+  asyncflow run flow.py --backend process --workers 8 --report out.html
+  asyncflow run flow.py --progress --journal run.jsonl --set on_failure=stop
 
 The exit code is 0 if all is done, 1 if tasks have failed, 2 if the command line is wrong, 3 if the wiring is, 130
 after Ctrl-C and 143 after SIGTERM.
 """
 
 
-def _run(file: str, arguments: tuple[str, ...], **options: Any) -> None:
-    place = place_of(file)
-    rest: Sequence[str] = arguments
-    if not place.is_script:
-        later, rest = _own(place, arguments)
-        options |= later
+def _run(place: Place, arguments: Sequence[str], **options: Any) -> None:
     settings = {name: Said(*each) for name, each in _settings(options).items()}
     ran = Ran(**{name: options[name] for name in ("report", "trace", "quiet", "as_json")})
     with commanding(settings) as made:
         if place.is_script:
-            with modules.script(place.path, rest) as main, ran.watched(made):
+            with modules.script(place.path, arguments) as main, ran.watched(made):
                 modules.run_script(main)
         else:
             with modules.loaded(place.path) as module:
-                _call(found_in(place, module, made), rest, ran)
+                _call(found_in(place, module, made), arguments, ran)
     ran.leave()
 
 
-command = click.Command(
-    "run",
-    callback=_run,
-    params=[
-        *_parameters(),
-        click.Argument(["file"], type=FileAndTarget(), metavar="FILE[:target]"),
-        click.Argument(["arguments"], nargs=-1, type=click.UNPROCESSED, metavar="[ARGUMENTS]..."),
-    ],
-    help=_HELP,
-    context_settings={"allow_interspersed_args": False},
-)
-
-
-def _own(place: Place, arguments: Sequence[str]) -> tuple[dict[str, object], list[str]]:
-    """What stands behind the file and is an option of this subcommand, and the rest.
-
-    An option that is called as a parameter of the target is the target's. That has to be known before the file is
-    loaded, since the options say how.
-    """
-    names = [place.target] if place.target else place.source.likely_targets()
-    theirs = place.source.parameters(names)
-    options = [each for each in _parameters() if each.name not in theirs and each.name != "quiet"]
-    before, behind = parted(arguments)
-    parser = click.Command(
-        "run",
-        params=[*options, click.Argument(["rest"], nargs=-1, type=click.UNPROCESSED)],
-        add_help_option=False,
-        context_settings={"ignore_unknown_options": True},
-    )
-    made = parser.make_context("asyncflow run", before)
-    given = {
-        name: value
-        for name, value in made.params.items()
-        if made.get_parameter_source(name) is ParameterSource.COMMANDLINE and name != "rest"
-    }
-    return given, [*made.params["rest"], *(["--", *behind] if behind else [])]
+command = TargetCommand("run", callback=_run, params=_parameters(), help=_HELP)
 
 
 def _settings(options: Mapping[str, Any]) -> dict[str, tuple[str, object]]:

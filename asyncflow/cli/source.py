@@ -48,14 +48,19 @@ class Source:
         """The names of the functions that are decorated, or called main."""
         return [each.name for each in self.functions() if each.decorator_list or each.name == "main"]
 
-    def parameters(self, names: Sequence[str]) -> set[str]:
-        """The names of the parameters of some functions."""
+    def parameters(self, names: Sequence[str] | None = None) -> set[str]:
+        """The names of the parameters of some functions; of all at the top if none are named."""
         return {
             parameter.arg
             for each in self.functions()
-            if each.name in names
+            if names is None or each.name in names
             for parameter in (*each.args.posonlyargs, *each.args.args, *each.args.kwonlyargs)
         }
+
+    def texts(self) -> frozenset[str]:
+        """All texts that are written in it, among which are the options that a script has."""
+        constants = (each for each in ast.walk(self.tree) if isinstance(each, ast.Constant))
+        return frozenset(each.value for each in constants if isinstance(each.value, str))
 
 
 def read(path: str) -> Source:

@@ -74,11 +74,18 @@ def test_a_main_guard_is_respected_where_a_target_is_named(flow: Path, here: Her
     assert here("run", "flow.py").out == "as a script 3\n"
 
 
-def test_a_script_has_its_own_arguments(flow: Path, here: Here) -> None:
-    flow.write_text("import sys\nif __name__ == '__main__':\n    print(sys.argv, __file__)\n")
-    assert (
-        here("run", "flow.py", "--workers", "3", "-h").out == "['flow.py', '--workers', '3', '-h'] flow.py\n"
+def test_an_option_behind_the_file_is_the_scripts_if_the_script_has_it(flow: Path, here: Here) -> None:
+    flow.write_text("import sys\nif __name__ == '__main__':\n    print(sys.argv, __file__, '--workers')\n")
+    told = here("run", "flow.py", "--workers", "3", "-h", "--quiet", "--", "--quiet")
+    assert told.out == "['flow.py', '--workers', '3', '-h', '--', '--quiet'] flow.py --workers\n"
+
+
+def test_an_option_behind_the_file_is_the_targets_if_it_has_such_a_parameter(flow: Path, here: Here) -> None:
+    flow.write_text(
+        TASKS.replace("text: str", "text: str, workers: str = ''").replace("len(text)", "workers")
     )
+    assert here("run", "--workers", "1", "flow.py:count", "x", "--workers", "many").out == "many\n"
+    assert here("run", "flow.py:pipeline", "x", "--workers", "many").code == 2
 
 
 def test_worker_processes_find_what_a_file_defines_whatever_it_is_called(flow: Path, here: Here) -> None:

@@ -6,6 +6,7 @@ import fcntl
 import os
 import stat
 import tempfile
+from collections.abc import Iterator
 from contextlib import suppress
 from hashlib import blake2b
 from pathlib import Path
@@ -68,6 +69,13 @@ class NodeFolder:
 
 def sweep(folder: Path) -> None:
     """Remove what agents of this user have left there that were killed, all agents of an engine."""
+    for path in unused(folder):
+        remove(path)
+
+
+def unused(folder: Path) -> Iterator[Path]:
+    """The directories that agents of this user have left there; until the next is asked for, no other can be removing
+    the one that was given."""
     with suppress(OSError), os.scandir(folder) as listing:
         for entry in listing:
             if not entry.name.startswith(f"{_PREFIX}{os.geteuid()}-") or entry.is_symlink():
@@ -76,6 +84,6 @@ def sweep(folder: Path) -> None:
                 lock = os.open(Path(entry.path, _LOCK), os.O_RDWR | os.O_CLOEXEC)
                 try:
                     fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    remove(Path(entry.path))
+                    yield Path(entry.path)
                 finally:
                     os.close(lock)

@@ -1,0 +1,60 @@
+"""Reads what runs have written: journals, and reports that were saved as JSON."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import click
+
+from .._show.words import plain
+from ..report import Report
+from .exits import Refused
+
+
+def journal_argument(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The argument ``JOURNAL`` and the option ``--run``."""
+    option = click.option("--run", metavar="ID", help="Which of the runs in the journal; else the last.")
+    return option(click.argument("journal", type=click.Path(), metavar="JOURNAL")(command))
+
+
+def report_of(path: str, run: str | None = None) -> Report:
+    """The report of a run.
+
+    Args:
+        path: of a journal, or of a report that was saved as JSON.
+        run: one of those in the journal; None for the last.
+
+    Raises:
+        Refused: there is none.
+    """
+    if not os.path.exists(path):
+        raise Refused(
+            f"there is no journal {plain(path)!r}",
+            "a run writes one with:  asyncflow run FILE --journal PATH",
+        )
+    if os.path.isdir(path):
+        raise Refused(f"{plain(path)} is a folder, and a journal is needed")
+    if os.path.isfile(path) and not os.path.getsize(path):
+        raise Refused(f"{plain(path)} is empty: no run has begun that writes there")
+    try:
+        if not _is_journal(path):
+            with open(path, "rb") as file:
+                return Report.from_json(file.read())
+        return Report.from_journal(path, run)
+    except (ValueError, LookupError) as error:
+        raise Refused(f"{plain(path)}: {plain(str(error.args[0]), 500)}") from None
+    except OSError as error:
+        raise Refused(f"{plain(path)} cannot be read: {error.strerror or error}") from None
+
+
+def _is_journal(path: str) -> bool:
+    """Whether a file is not JSON of a report."""
+    with open(path, "rb") as file:
+        return b'"asyncflow report"' not in file.read(4096)
+
+
+def facts(report: Report) -> Mapping[str, object]:
+    """A report in short, for JSON."""
+    return {"run": report.run, "seconds": report.total, "counts": report.counts, "is_over": report.is_over}
