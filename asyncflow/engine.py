@@ -651,9 +651,11 @@ class WorkflowEngine(Cell, EngineBase, Submits):
 def _in_calls(engine: WorkflowEngine, target: object, site: tuple[CodeType, int]) -> object:
     """What calls a graph's steps, in place of a graph; any other target as it is."""
     from .graph import Graph
-    from .graph.calls import call_all
+    from .graph.calls import call_all, no_graph
 
     if not isinstance(target, Graph):
+        if isinstance(target, Mapping):
+            raise no_graph(target, "plan")
         return target
 
     def graph() -> object:

@@ -513,17 +513,19 @@ class UnknownJob(_WithFields, LookupError):
     Attributes:
         name: of the service.
         id: that was asked for.
-        was_there: whether there was one, which is not kept any more; as far as that is remembered.
+        was_there: whether there was one, which is not kept any more; None if too many came after it to know.
     """
 
     name: str
     id: str
-    was_there: bool
+    was_there: bool | None
 
     def _message(self) -> str:
-        why = (
-            "was given up: it is longer over than jobs are kept" if self.was_there else "was never submitted"
-        )
+        why = {
+            True: "was given up: it is longer over than jobs are kept",
+            False: "was never submitted",
+            None: "was never submitted, or was given up long ago",
+        }[self.was_there]
         return f"service {self.name!r} has no job {self.id!r}: it {why}"
 
 

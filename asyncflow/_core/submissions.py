@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable
-from typing import Final, Literal, TypeAlias
+from typing import Final, Generic, Literal, TypeAlias, TypeVar
+
+from .remembered import Remembered
 
 JobState: TypeAlias = Literal["QUEUED", "RUNNING", "CANCELLING", "SUCCEEDED", "FAILED", "CANCELLED"]
 QUEUED: Final = "QUEUED"
@@ -19,9 +21,10 @@ FAILED: Final = "FAILED"
 CANCELLED: Final = "CANCELLED"
 OVER: Final = frozenset({SUCCEEDED, FAILED, CANCELLED})
 
-_GONE: Final = 10_000  # ids that are remembered of jobs which are not kept any more
 _WEIGHT: Final = 0.2  # of the newest measurement
 _GUESS: Final = 1.0  # seconds that a job takes, until one was measured
+
+A = TypeVar("A")
 
 
 class Full(Exception):
@@ -36,7 +39,7 @@ class Conflict(Exception):
     """There is a job of that id with other arguments."""
 
 
-class Submission:
+class Submission(Generic[A]):
     """One job, as it was submitted.
 
     Args:
@@ -46,7 +49,7 @@ class Submission:
 
     __slots__ = ("arguments", "began", "id", "keep_until", "state")
 
-    def __init__(self, id: str, arguments: object) -> None:
+    def __init__(self, id: str, arguments: A) -> None:
         self.id = id
         self.arguments = arguments
         self.state: JobState = QUEUED
@@ -54,7 +57,7 @@ class Submission:
         self.keep_until = 0.0
 
 
-class Submissions:
+class Submissions(Generic[A]):
     """All jobs of one service that are not forgotten.
 
     Args:
@@ -71,18 +74,18 @@ class Submissions:
         queue: int,
         keep: float,
         keep_most: int,
-        same: Callable[[object, object], bool],
+        same: Callable[[A, A], bool],
     ) -> None:
         self._concurrency = concurrency
         self._queue = queue
         self._keep = keep
         self._keep_most = keep_most
         self._same = same
-        self._known: dict[str, Submission] = {}
-        self._waiting: dict[str, Submission] = {}
-        self._running: dict[str, Submission] = {}
-        self._over: OrderedDict[str, Submission] = OrderedDict()
-        self._gone: OrderedDict[str, None] = OrderedDict()
+        self._known: dict[str, Submission[A]] = {}
+        self._waiting: dict[str, Submission[A]] = {}
+        self._running: dict[str, Submission[A]] = {}
+        self._over: OrderedDict[str, Submission[A]] = OrderedDict()
+        self._gone = Remembered()
         self._seconds: float | None = None  # that a job takes
         self.is_closed = False
         self.forgotten: list[str] = []
@@ -103,13 +106,13 @@ class Submissions:
         """How many jobs are over and kept."""
         return len(self._over)
 
-    def was_there(self, id: str) -> bool:
-        """Whether there was a job of that id, which is not kept any more, as far as that is remembered."""
-        return id in self._gone
+    def was_there(self, id: str) -> bool | None:
+        """Whether there was a job of that id, which is not kept any more; None if that is not known any more."""
+        return True if id in self._gone else None if self._gone.has_forgotten else False
 
     # -- coming -------------------------------------------------------------------------------------------
 
-    def submit(self, id: str, arguments: object) -> Submission:
+    def submit(self, id: str, arguments: A) -> Submission[A]:
         """Take a job; one that is known by its id and has the same arguments is that one, whatever its state.
 
         Raises:
@@ -128,13 +131,12 @@ class Submissions:
             self._concurrency + self._queue
         ):
             raise Full(self.retry_after())
-        self._gone.pop(id, None)
         made = self._known[id] = self._waiting[id] = Submission(id, arguments)
         return made
 
-    def begin(self, now: float) -> list[Submission]:
+    def begin(self, now: float) -> list[Submission[A]]:
         """The jobs that begin now."""
-        begun: list[Submission] = []
+        begun: list[Submission[A]] = []
         while self._waiting and len(self._running) < self._concurrency:
             id = next(iter(self._waiting))
             job = self._running[id] = self._waiting.pop(id)
@@ -149,7 +151,7 @@ class Submissions:
 
     # -- going --------------------------------------------------------------------------------------------
 
-    def end(self, job: Submission, state: JobState, now: float) -> None:
+    def end(self, job: Submission[A], state: JobState, now: float) -> None:
         """A job is over."""
         if self._running.pop(job.id, None) is not None:
             took = now - job.began
@@ -161,7 +163,7 @@ class Submissions:
         while len(self._over) > self._keep_most:
             self._forget(next(iter(self._over)))
 
-    def cancel(self, job: Submission, now: float) -> bool:
+    def cancel(self, job: Submission[A], now: float) -> bool:
         """Cancel a job. Returns whether its work has to be stopped; else it is over."""
         if job.state == QUEUED:
             del self._waiting[job.id]
@@ -171,7 +173,7 @@ class Submissions:
             job.state = CANCELLING
         return job.state == CANCELLING
 
-    def close(self, now: float) -> list[Submission]:
+    def close(self, now: float) -> list[Submission[A]]:
         """Take no more jobs; those that wait are cancelled. Returns these."""
         self.is_closed = True
         left = list(self._waiting.values())
@@ -193,7 +195,5 @@ class Submissions:
 
     def _forget(self, id: str) -> None:
         del self._over[id], self._known[id]
-        self._gone[id] = None
+        self._gone.add(id)
         self.forgotten.append(id)
-        if len(self._gone) > _GONE:
-            self._gone.popitem(last=False)

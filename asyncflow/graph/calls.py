@@ -11,11 +11,11 @@ from .._engine.function_task import FunctionTask, made_at
 from .._engine.tasks_engine import TasksEngine
 from .._runtime.future import TaskFuture
 from ..errors import UpstreamFailed
+from .graph import Graph
 from .steps import OutputRef, Ref, Step
 
 if TYPE_CHECKING:
     from .._engine.decorator_types import ExecutableTaskDecorator, FunctionTaskDecorator
-    from .graph import Graph
 
 Task = FunctionTask[..., Any, Any]
 Futures = dict[str, TaskFuture[Any]]
@@ -88,7 +88,9 @@ async def run_all(
     Raises:
         Exception: a step has failed; `ExceptionGroup`, if several have.
     """
-    chosen = graph if targets is None else graph.only(*targets)
+    if not isinstance(graph, Graph):
+        raise no_graph(graph, "run_graph")
+    chosen = graph.wanted(targets)
     futures = call_all(chosen, chosen.stages, engine, site)
     wanted = [name for name in chosen if not chosen[name].is_detached] if targets is None else targets
     waits = [futures[name] for name in dict.fromkeys(wanted)]
@@ -105,6 +107,13 @@ async def run_all(
     if failures:
         raise BaseExceptionGroup(f"{len(failures)} steps have failed", failures)
     return {name: futures[name].result() for name in wanted}
+
+
+def no_graph(given: object, by: str) -> TypeError:
+    """What is raised for something that is no graph."""
+    kind = type(given).__name__
+    mend = "Graph(...)" if isinstance(given, Mapping) else "Graph({'name': step(function, ...)})"
+    return TypeError(f"{by}() got {'an' if kind[0] in 'aeiou' else 'a'} {kind}; a Graph is needed:  {mend}")
 
 
 def _failures(futures: Futures, waits: Iterable[TaskFuture[Any]]) -> list[BaseException]:

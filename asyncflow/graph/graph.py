@@ -119,6 +119,24 @@ class Graph(Cell, Mapping[str, Step]):
         wanted = order.needed_by(targets, self._needs)
         return Graph({name: each for name, each in self._steps.items() if name in wanted})
 
+    def wanted(self, targets: Iterable[str] | None) -> Graph:
+        """As `only`, of targets in a list; of None all of it.
+
+        Args:
+            targets: names of steps.
+
+        Raises:
+            GraphError: there is no such step.
+            TypeError: it is no list.
+        """
+        if targets is None:
+            return self
+        given: object = targets
+        if isinstance(given, str) or not isinstance(given, Iterable):
+            mend = f":  targets=[{targets!r}]" if isinstance(given, str) else ""
+            raise TypeError(f"targets={targets!r}: a list of names of steps is needed{mend}")
+        return self.only(*targets)
+
     # -- to run it ----------------------------------------------------------------------------------------
 
     def call(self, engine: Engine, *, targets: Iterable[str] | None = None) -> dict[str, TaskFuture[Any]]:
@@ -141,7 +159,7 @@ class Graph(Cell, Mapping[str, Step]):
         from .calls import call_all
 
         caller = sys._getframe(1)
-        graph = self if targets is None else self.only(*targets)
+        graph = self.wanted(targets)
         return call_all(graph, graph._stages, engine, (caller.f_code, caller.f_lasti))
 
     # -- as text ------------------------------------------------------------------------------------------

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Generic, TypeVar
 
@@ -14,7 +13,7 @@ from .._show.outlined import Cell
 
 if TYPE_CHECKING:
     from .._show.outline import Outline
-    from .service import Service
+    from .service import Call, Service
 
 R = TypeVar("R")
 
@@ -25,12 +24,9 @@ class Job(Cell, Generic[R]):
     def __init__(
         self,
         service: Service[R],
-        submission: Submission,
-        args: tuple[object, ...],
-        kwargs: Mapping[str, object],
+        submission: Submission[Call],
     ) -> None:
         self._service = service
-        self._arguments = args, kwargs
         self._submission = submission
         self._future: TaskFuture[R] | None = None  # once it runs
         self._value: R | None = None

@@ -10,7 +10,7 @@ from contextvars import Context
 from functools import partial
 from secrets import token_hex
 from types import CodeType
-from typing import TYPE_CHECKING, Any, Final, Generic, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, ParamSpec, TypeAlias, TypeVar
 
 from .._causes import spelled
 from .._core import submissions as core
@@ -30,6 +30,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 S = TypeVar("S")
 _LISTED: Final = 50
+Call: TypeAlias = tuple[tuple[object, ...], Mapping[str, object]]
 
 
 class Service(Cell, Generic[R]):
@@ -52,7 +53,7 @@ class Service(Cell, Generic[R]):
         self._run_of = run_of
         self._site = site
         self._jobs: dict[str, Job[R]] = {}
-        self._submissions = Submissions(concurrency, queue, keep, keep_most, _same)
+        self._submissions: Submissions[Call] = Submissions(concurrency, queue, keep, keep_most, self._is_same)
         self._expiry: asyncio.TimerHandle | None = None
         self._quiet: list[asyncio.Future[None]] = []  # of those who wait until nothing runs
 
@@ -109,13 +110,34 @@ class Service(Cell, Generic[R]):
             raise IdConflict(self.name, id or "") from None
         job = self._jobs.get(submission.id)
         if job is None:
-            job = self._jobs[submission.id] = Job(self, submission, args, kwargs)
+            job = self._jobs[submission.id] = Job(self, submission)
             self._begin()
         return job
 
     def _submit_named(self, arguments: Mapping[str, object], id: str | None) -> Job[R]:
         """As `submit`, of arguments that are all given by name: one of them may be called ``id``."""
-        return self._submitted((), arguments, id)
+        signature = self._task._parameters.signature
+        kwargs, args = dict(arguments), list[object]()
+        for each in () if signature is None else [*signature.parameters.values()][len(self._task._leading) :]:
+            if each.kind is not each.POSITIONAL_ONLY or each.name not in kwargs:
+                break
+            args.append(kwargs.pop(each.name))
+        return self._submitted(tuple(args), kwargs, id)
+
+    def _is_same(self, one: Call, other: Call) -> bool:
+        """Whether two submissions have the same arguments, whichever of them are given by name or by default."""
+        try:
+            return bool(one == other) or bool(self._bound(*one) == self._bound(*other))
+        except Exception:  # arrays, say, which compare item by item
+            return False
+
+    def _bound(self, args: tuple[object, ...], kwargs: Mapping[str, object]) -> Mapping[str, object]:
+        signature = self._task._parameters.signature
+        if signature is None:
+            return {"args": args, **kwargs}
+        bound = signature.bind(*self._task._leading, *args, **kwargs)
+        bound.apply_defaults()
+        return bound.arguments
 
     def job(self, id: str) -> Job[R]:
         """The job of an id.
@@ -149,7 +171,7 @@ class Service(Cell, Generic[R]):
         """Begin what may begin now."""
         for submission in self._submissions.begin(self._now()):
             job = self._jobs[submission.id]
-            args, kwargs = job._arguments
+            args, kwargs = submission.arguments
             try:
                 # In no context of whoever submits: the job is no member of a block, and no workflow's.
                 future: TaskFuture[R] = Context().run(self._task, *args, **kwargs)
@@ -352,10 +374,3 @@ class ThreadsafeJob(Generic[R]):
     def cancel(self) -> bool:
         """As `Job.cancel`."""
         return self._service._on_loop(self._job.cancel()).result()
-
-
-def _same(one: object, other: object) -> bool:
-    try:
-        return bool(one == other)
-    except Exception:  # arrays, say, which compare item by item
-        return False

@@ -310,3 +310,30 @@ def test_steps_without_names_are_no_graph() -> None:
     steps: Any = [step(load, "a.csv")]
     with pytest.raises(TypeError, match=r"Graph\(\) got a list: steps by name are needed"):
         Graph(steps)
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"a": step(len, "abc")}, r"got a dict; a Graph is needed:  Graph\(\.\.\.\)"),
+        ([1], r"got a list; a Graph is needed:  Graph\(\{'name': step\(function, \.\.\.\)\}\)"),
+        (None, "got a NoneType; a Graph is needed"),
+    ],
+)
+async def test_what_is_no_graph_is_named(given: Any, told: str) -> None:
+    engine = WorkflowEngine()
+    with pytest.raises(TypeError, match=rf"run_graph\(\) {told}"):
+        await engine.run_graph(given)
+    if given:
+        with pytest.raises(TypeError, match=r"plan(\(\))? got"):
+            await engine.plan(given)
+
+
+@pytest.mark.parametrize("targets", ["out", 3])
+async def test_targets_that_are_no_list_are_told(targets: Any) -> None:
+    graph = Graph({"out": step(len, "abc")})
+    async with WorkflowEngine() as engine:
+        with pytest.raises(TypeError, match=rf"targets={targets!r}: a list of names of steps is needed"):
+            await engine.run_graph(graph, targets=targets)
+        with pytest.raises(TypeError, match="a list of names of steps is needed"):
+            graph.call(engine, targets=targets)

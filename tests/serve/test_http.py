@@ -155,6 +155,57 @@ async def test_one_key_is_one_job(kit: Kit) -> None:
     assert other.status_code == 409
 
 
+@pytest.mark.parametrize("key", ["a/b", "a b", "%2F", "é?#", "result", "a/result", "x" * 255])
+async def test_a_job_is_found_under_whatever_id_it_has(kit: Kit, key: str) -> None:
+    answer = await kit.client.post("/add", json={"a": 1}, headers={"idempotency-key": key.encode("latin-1")})  # type: ignore[dict-item]
+    place = answer.headers["location"]
+    told = (await kit.client.get(f"{place}/result?wait=30")).json()
+    assert told == {"id": key, "state": "SUCCEEDED", "value": 2}
+    assert (await kit.client.get(place)).json() == told
+
+
+@pytest.mark.parametrize("key", ["", ".", "..", "x" * 256])
+async def test_an_id_that_no_path_can_have_is_refused(kit: Kit, key: str) -> None:
+    answer = await kit.client.post("/add", json={"a": 1}, headers={"idempotency-key": key})
+    assert answer.status_code == 400 and "1 to 255 characters" in answer.json()["error"]
+
+
+@pytest.mark.parametrize(
+    ("query", "told"),
+    [
+        ("state=DONE", "state=: one of QUEUED, RUNNING"),
+        ("limit=" + "9" * 5000, "limit=: a whole number from 1 to 1000 is needed"),
+        ("limit=%C2%B2", "limit=: a whole number"),
+    ],
+)
+async def test_a_list_that_cannot_be_is_told_and_not_empty(kit: Kit, query: str, told: str) -> None:
+    answer = await kit.client.get(f"/add?{query}")
+    assert answer.status_code == 400 and told in answer.json()["error"]
+
+
+async def test_what_is_open_to_all_tells_nothing_of_services(kit: Kit) -> None:
+    del kit.client.headers["authorization"]
+    assert (await kit.client.get("/healthz")).status_code == 200
+    for method, path in (("POST", "/healthz"), ("GET", "/%68ealthz"), ("GET", "/healthz/"), ("GET", "/")):
+        assert (await kit.client.request(method, path)).status_code == 401
+
+
+async def test_arguments_without_a_name_are_given_by_name_too() -> None:
+    def power(base: int, exponent: int = 2, /, *, plus: int = 0) -> int:
+        return base**exponent + plus
+
+    async with WorkflowEngine() as engine:
+        app = engine.serve(engine.function_task(power)).asgi(token=None)
+        async with httpx.AsyncClient(
+            transport=httpx.ASGITransport(app), base_url="http://localhost"
+        ) as client:
+            place = (await client.post("/power", json={"plus": 1, "exponent": 3, "base": 2})).headers[
+                "location"
+            ]
+            assert (await client.get(f"{place}/result?wait=30")).json()["value"] == 9
+            assert (await client.post("/power", json={"plus": 1})).status_code == 400
+
+
 async def test_full_unknown_given_up_and_draining_have_their_own_answers(kit: Kit) -> None:
     for name in "ab":
         assert (await kit.client.post("/held", json={"name": name})).status_code == 202
@@ -223,6 +274,10 @@ async def test_the_application_describes_itself(kit: Kit) -> None:
             415,
         ),
         ([("host", "localhost"), ("content-length", "2000000"), *BEARER.items()], 413),
+        ([("host", "localhost"), ("content-length", "9" * 5000), *BEARER.items()], 413),
+        ([("host", "localhost"), ("transfer-encoding", "chunked"), ("content-length", "8")], 400),
+        ([("host", "localhost"), ("sec-fetch-site", "cross-site"), ("sec-fetch-site", "none")], 400),
+        ([("host", "localhost"), ("idempotency-key", "a"), ("idempotency-key", "b")], 400),
         (
             [
                 ("host", "localhost:8000"),
@@ -296,6 +351,8 @@ def test_a_token_that_is_easily_guessed_is_refused() -> None:
     service = engine.serve(engine.function_task(add))
     with pytest.raises(ValueError, match="at least 8 characters"):
         service.asgi(token="")
+    with pytest.raises(ValueError, match="cannot be called 'healthz' here"):
+        asgi(engine.serve(engine.function_task(name="healthz")(add)), token=TOKEN)
     with pytest.raises(ValueError, match="two services are called 'add'"):
         asgi(service, engine.serve(engine.function_task(add)), token=TOKEN)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import threading
 import traceback
 from collections.abc import Callable
@@ -13,6 +14,7 @@ import pytest
 
 from asyncflow import WorkflowEngine
 from asyncflow.errors import IdConflict, JobCancelled, ServiceClosed, ServiceFull, UnknownJob, WrongLoop
+from asyncflow.serve import Job
 
 BACKENDS = ["thread", "process"]
 
@@ -128,6 +130,15 @@ async def test_the_same_id_and_arguments_are_the_same_job_whatever_its_state() -
         assert held.begun == ["a", "b"]
 
 
+async def test_arguments_are_the_same_by_name_by_place_and_by_default() -> None:
+    async with WorkflowEngine("sequential") as engine:
+        service = engine.serve(engine.function_task(add))
+        job = service.submit(1, id="x")
+        assert service.submit(1, 1, id="x") is service.submit(b=1, a=1, id="x") is job
+        with pytest.raises(IdConflict):
+            service.submit(a=1, b=2, id="x")
+
+
 @pytest.mark.parametrize("backend", BACKENDS)
 async def test_an_id_that_is_raced_runs_once(backend: str) -> None:
     async with WorkflowEngine(backend, workers=2) as engine:
@@ -196,6 +207,25 @@ async def test_what_is_kept_is_bounded() -> None:
         with pytest.raises(UnknownJob, match="was never submitted") as never:
             service.job("other")
         assert not never.value.was_there
+
+
+@pytest.mark.parametrize("count", [500, pytest.param(20_000, marks=pytest.mark.soak)])
+async def test_of_many_jobs_few_are_kept_and_of_each_other_it_is_known_that_it_was_there(count: int) -> None:
+    async with WorkflowEngine("sequential") as engine:
+        service = engine.serve(engine.function_task(add), keep_most=100, queue=count)
+        for number in range(count):
+            service.submit(number, id=str(number))
+        await service.job(str(count - 1)).result()
+        made = [each for each in gc.get_objects() if type(each) is Job and each._service is service]
+        assert len(service.jobs(limit=count)) == len(made) == 100
+        for number in range(count - 100):
+            with pytest.raises(UnknownJob, match="was given up"):
+                service.job(str(number))
+            with pytest.raises(UnknownJob, match=r"was never submitted$"):
+                service.job(f"never {number}")
+        assert {await service.job(str(number)).result() for number in range(count - 100, count)} == set(
+            range(count - 99, count + 1)
+        )
 
 
 @pytest.mark.fake_clock

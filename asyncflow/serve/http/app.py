@@ -5,16 +5,17 @@ from __future__ import annotations
 import asyncio
 import json
 import traceback
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Iterable, Mapping
 from math import ceil
-from typing import Any, Final
+from typing import Any, Final, get_args
+from urllib.parse import quote, unquote
 
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from ..._core.submissions import OVER, SUCCEEDED
+from ..._core.submissions import OVER, SUCCEEDED, JobState
 from ...errors import EngineClosed, IdConflict, ServiceClosed, ServiceFull, UnknownJob
 from ..jobs import Job
 from ..service import Service
@@ -25,6 +26,8 @@ from .guard import App, Guard
 LOOPBACK: Final = ("localhost", "127.0.0.1", "[::1]")
 _LONGEST: Final = 60.0  # seconds that a request may wait for a result
 _LISTED: Final = 1000
+_OWN: Final = ("healthz", "openapi.json")
+_ID: Final = 255  # characters of an id, which is part of a path
 
 
 def asgi(
@@ -42,7 +45,7 @@ def asgi(
         debug: whether tracebacks are told.
 
     Raises:
-        ValueError: two services have one name, or the token is empty.
+        ValueError: two services have one name, one has a name that is taken, or the token is too short.
     """
     if token is not None and len(token) < 8:
         raise ValueError("asgi(token=...): a secret of at least 8 characters is needed")
@@ -64,11 +67,16 @@ class Application:
     ) -> None:
         self._services: dict[str, Service[Any]] = {}
         for service in services:
+            if service.name in _OWN:
+                raise ValueError(
+                    f"a service cannot be called {service.name!r} here; give its task another name="
+                )
             if self._services.setdefault(service.name, service) is not service:
                 raise ValueError(f"two services are called {service.name!r}; give a task another name=")
         self._arguments = {name: Arguments(service._task) for name, service in self._services.items()}
         self._debug = debug
-        self._stopping: asyncio.Event | None = None
+        self._waits: set[asyncio.Timeout] = set()  # of requests for what is not there yet
+        self._is_stopping = False
         routes = [
             Route("/healthz", self._health),
             Route("/openapi.json", self._openapi),
@@ -79,7 +87,8 @@ class Application:
             Route("/{name}/{id}/cancel", self._cancel, methods=["POST"]),
         ]
         app = Starlette(routes=routes, exception_handlers={404: _not_found, 405: _not_allowed})
-        self._app: App = Guard(app, token, hosts)
+        app.router.redirect_slashes = False  # to a place that the Host names
+        self._app: App = _as_sent(Guard(app, token, hosts))
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """As ASGI has it."""
@@ -87,12 +96,9 @@ class Application:
 
     def stop_waiting(self) -> None:
         """Answer all who wait for results: the server is about to end."""
-        self._ends().set()
-
-    def _ends(self) -> asyncio.Event:
-        if self._stopping is None:
-            self._stopping = asyncio.Event()
-        return self._stopping
+        self._is_stopping = True
+        for limit in self._waits:
+            _end(limit)
 
     # -- requests -----------------------------------------------------------------------------------------
 
@@ -104,13 +110,18 @@ class Application:
         return _json(described(self._services, self._arguments))
 
     async def _submit(self, request: Request) -> Response:
-        name = request.path_params["name"]
+        name = unquote(request.path_params["name"])
         service = self._services.get(name)
         if service is None:
             return self._unknown(name)
+        key = request.headers.get("idempotency-key")
+        if key is not None and (not 0 < len(key) <= _ID or key in {".", ".."}):
+            return _json(
+                {"error": f"Idempotency-Key: 1 to {_ID} characters are needed, other than . and .."}, 400
+            )
         try:
             arguments = self._arguments[name].read(await request.body())
-            job = service._submit_named(arguments, request.headers.get("idempotency-key"))
+            job = service._submit_named(arguments, key)
         except ServiceFull as full:
             return _error(429, full, {"retry-after": str(max(1, ceil(full.retry_after)))})
         except (ServiceClosed, EngineClosed) as closed:
@@ -119,17 +130,19 @@ class Application:
             return _error(409, conflict)
         except (BadArguments, TypeError) as misfit:
             return _error(400, misfit)
-        return _json(self._told(job), 202, {"location": f"/{name}/{job.id}"})
+        return _json(self._told(job), 202, {"location": f"/{quote(name, safe='')}/{quote(job.id, safe='')}"})
 
     async def _list(self, request: Request) -> Response:
-        name = request.path_params["name"]
+        name = unquote(request.path_params["name"])
         service = self._services.get(name)
         if service is None:
             return self._unknown(name)
         limit = request.query_params.get("limit", "50")
-        if not limit.isdecimal() or not 0 < int(limit) <= _LISTED:
-            return _json({"error": f"limit={limit}: a whole number from 1 to {_LISTED} is needed"}, 400)
+        if not limit.isdecimal() or len(limit) > 9 or not 0 < int(limit) <= _LISTED:
+            return _json({"error": f"limit=: a whole number from 1 to {_LISTED} is needed"}, 400)
         state: Any = request.query_params.get("state")
+        if state is not None and state not in get_args(JobState):
+            return _json({"error": f"state=: one of {', '.join(get_args(JobState))} is needed"}, 400)
         return _json({"jobs": [self._told(job) for job in service.jobs(state=state, limit=int(limit))]})
 
     async def _show(self, request: Request) -> Response:
@@ -146,28 +159,37 @@ class Application:
             wait = -1.0
         if not 0 <= wait <= _LONGEST:
             return _json({"error": f"wait=: seconds from 0 to {_LONGEST:g} are needed"}, 400)
-        if job.state not in OVER and wait:
-            await self._first_of(job, wait)
-        return _json(self._told(job), 200 if job.state in OVER else 202)
-
-    async def _first_of(self, job: Job[Any], seconds: float) -> None:
-        """Wait for the end of a job, of the server, or of the time."""
-        waits = {asyncio.ensure_future(job.ended()), asyncio.ensure_future(self._ends().wait())}
-        try:
-            await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for each in waits:
-                each.cancel()
+        if wait:
+            await self._waited(request, job.ended(), wait)
+        return self._answer(job)
 
     async def _cancel(self, request: Request) -> Response:
         job = self._job(request)
         if isinstance(job, Response):
             return job
-        await job.cancel()
-        return _json(self._told(job))
+        await self._waited(request, job.cancel(), _LONGEST)
+        return self._answer(job)
+
+    def _answer(self, job: Job[Any]) -> Response:
+        return _json(self._told(job), 200 if job.state in OVER else 202)
+
+    async def _waited(self, request: Request, end: Awaitable[object], seconds: float) -> None:
+        """Wait for an end; but no longer than the time, the server, and whoever asks."""
+        watching: asyncio.Task[None] | None = None
+        try:
+            async with asyncio.timeout(0 if self._is_stopping else seconds) as limit:
+                self._waits.add(limit)
+                watching = asyncio.create_task(_ends_with(request, limit))
+                await end
+        except TimeoutError:
+            pass
+        finally:
+            self._waits.discard(limit)
+            if watching is not None:
+                watching.cancel()
 
     def _job(self, request: Request) -> Job[Any] | Response:
-        name, id = request.path_params["name"], request.path_params["id"]
+        name, id = unquote(request.path_params["name"]), unquote(request.path_params["id"])
         service = self._services.get(name)
         if service is None:
             return self._unknown(name)
@@ -197,6 +219,29 @@ class Application:
             if self._debug:
                 told["traceback"] = "".join(traceback.format_exception(error))
         return told
+
+
+def _as_sent(app: App) -> App:
+    """An application that sees paths as they were sent, so that an id may have a slash in it."""
+
+    async def called(scope: Any, receive: Any, send: Any) -> None:
+        sent = scope.get("raw_path")
+        path = quote(scope["path"]) if sent is None else sent.decode("latin-1")
+        await app({**scope, "path": path} if scope["type"] == "http" else scope, receive, send)
+
+    return called
+
+
+async def _ends_with(request: Request, limit: asyncio.Timeout) -> None:
+    """End a wait when whoever asks has gone."""
+    while (await request.receive())["type"] != "http.disconnect":
+        pass  # the body, which nobody has read
+    _end(limit)
+
+
+def _end(limit: asyncio.Timeout) -> None:
+    if not limit.expired():
+        limit.reschedule(asyncio.get_running_loop().time())
 
 
 def _text(error: BaseException) -> str:

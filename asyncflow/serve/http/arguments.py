@@ -13,7 +13,7 @@ from pydantic.errors import PydanticInvalidForJsonSchema
 from ..._engine.function_task import FunctionTask
 from ..._inspect.resolve import taken_by
 
-_NAMED: Final = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+_LISTS: Final = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
 
 class BadArguments(ValueError):
@@ -32,9 +32,8 @@ class Arguments:
         signature = task._parameters.signature
         parameters = [] if signature is None else list(signature.parameters.values())
         annotations = taken_by(task._definition.fn)
-        self._parameters = {
-            each.name: each for each in parameters[len(task._leading) :] if each.kind in _NAMED
-        }
+        own = parameters[len(task._leading) :]
+        self._parameters = {each.name: each for each in own if each.kind not in _LISTS}
         self._takes_others = any(each.kind is each.VAR_KEYWORD for each in parameters)
         self._types = {name: _adapter(annotations[name]) for name in self._parameters if name in annotations}
 
@@ -61,6 +60,8 @@ class Arguments:
             return value
         try:
             return adapter.validate_json(json.dumps(value), strict=True)
+        except RecursionError:
+            raise BadArguments(f"argument {name!r} of {self._name} is nested too deeply") from None
         except ValidationError as error:
             first = error.errors(include_url=False, include_input=False)[0]
             place = "".join(f"[{each!r}]" for each in first["loc"])

@@ -15,6 +15,7 @@ import uvicorn
 
 from .app import LOOPBACK
 from .guard import App
+from .patience import patient
 
 _log = logging.getLogger("asyncflow.serve")
 
@@ -30,6 +31,7 @@ class Server:
         keyfile: path of its key.
         insecure: whether to listen on other than this machine without TLS.
         grace: seconds that requests under way are given to be answered at the end.
+        patience: seconds in which a request has to arrive, from its first byte, or from when the connection is there.
 
     Raises:
         ValueError: others than this machine could listen in: there is no TLS, and ``insecure`` was not said.
@@ -45,6 +47,7 @@ class Server:
         keyfile: str | PathLike[str] | None = None,
         insecure: bool = False,
         grace: float = 5.0,
+        patience: float = 20.0,
     ) -> None:
         if not _is_loopback(host) and certfile is None and not insecure:
             raise ValueError(
@@ -59,11 +62,13 @@ class Server:
             ssl_certfile=certfile,
             ssl_keyfile=None if keyfile is None else str(keyfile),
             timeout_graceful_shutdown=int(max(1, grace)),
+            timeout_keep_alive=max(1, min(5, int(patience))),
             log_config=None,
             access_log=False,
             server_header=False,
             lifespan="off",
             ws="none",
+            http=patient(patience),
         )
         self._app = app
         self._server = _Uvicorn(config)
@@ -91,10 +96,9 @@ class Server:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        # Uvicorn tells an application of its end only when all connections are gone.
         stop_waiting = getattr(self._app, "stop_waiting", None)
-        if (
-            stop_waiting is not None
-        ):  # uvicorn tells an application of its end only when all connections are gone
+        if stop_waiting is not None:
             stop_waiting()
         self._server.should_exit = True
         self._server.leave.set()
