@@ -44,7 +44,7 @@ _AGAIN: Final = 0.01  # seconds after which a start that was cancelled begins ag
 class Served(Protocol):
     """A service of an engine, which takes no more jobs when the engine shuts down."""
 
-    _submissions: Submissions
+    _submissions: Submissions[Any]
 
     @property
     def name(self) -> str:
