@@ -26,7 +26,7 @@ _CLOSE: Final = 0.0005  # what is less than this part of all is told as nothing
 
 def outline_of(report: Report) -> Outline:
     """What is shown of a report."""
-    return Outline("Report", _title(report), lambda: _parts(report))
+    return Outline("Report", title(report), lambda: _parts(report))
 
 
 def _parts(report: Report) -> Iterator[Table | Facts]:
@@ -45,7 +45,7 @@ def _parts(report: Report) -> Iterator[Table | Facts]:
         yield Facts({name: note for name, note in notes.items() if note})
 
 
-def _title(report: Report) -> str:
+def title(report: Report) -> str:
     """What there is in a report: "12 tasks in 3.2 s: 11 SUCCEEDED, 1 FAILED"."""
     counts = report.counts
     told = "dry run, nothing ran: " if report.dry_run else ""

@@ -8,7 +8,7 @@ from array import array
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from os import PathLike
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .._core.states import FAILED, STATES
 from .._record.from_logs import history_of
@@ -31,6 +31,9 @@ from .services import ServiceReport
 from .stages import StageReport
 from .tasks import TaskReport
 from .view import View
+
+if TYPE_CHECKING:
+    from ..plot.drawing import Drawing
 
 # The other forms are loaded when they are asked for: the first report of a program is made on its event loop.
 _log = logging.getLogger("asyncflow")
@@ -342,6 +345,33 @@ class Report(Outlined):
         from . import recorded
 
         return recorded.recorded(self._rows, name)
+
+    def timeline(self, path: str | PathLike[str] | None = None, *, dark: bool | None = None) -> Drawing:
+        """The run over time, as a picture that shows itself in a notebook.
+
+        Each worker is a lane with a bar for each attempt; between them it is shaded what the task waited for that ran
+        there next. The critical path is above, and below is how many tasks ran and waited, and how many results were
+        held for others. Bars that are too narrow are drawn together, and come apart when the page (.html) is zoomed.
+
+        Args:
+            path: of a file to which it is saved at once: .svg .png .html .mmd
+            dark: whether its ground is dark; None to follow the reader's system.
+
+        Raises:
+            ValueError: the end of the file's name is none of these.
+            ImportError: a PNG needs the extra ``plot``, which is not installed.
+            OSError: the file cannot be written.
+        """
+        from ..plot.drawing import checked_dark
+        from ..plot.timelines import drawn
+        from . import timeline
+        from .outline import title
+
+        checked_dark(dark)
+        drawing = drawn(timeline.timeline(self._rows, self._path, title(self)), dark)
+        if path is not None:
+            drawing.save(path)
+        return drawing
 
     # -- as people see it ----------------------------------------------------------------------------------
 
