@@ -31,6 +31,7 @@ PARTS = (
     "spawn",
     "staging",
     "recording",
+    "live",
     "policies",
     "agents",
     "others",

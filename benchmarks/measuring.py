@@ -7,8 +7,9 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from statistics import median
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
+T = TypeVar("T")
 Row = dict[str, Any]
 """One line of a table, by column. Lists are samples: they go into the JSON and not into the table."""
 
@@ -46,9 +47,7 @@ def collector_off() -> Iterator[None]:
         gc.enable()
 
 
-async def in_turns(
-    sides: Mapping[str, Callable[[], Awaitable[float]]], repeat: int
-) -> dict[str, list[float]]:
+async def in_turns(sides: Mapping[str, Callable[[], Awaitable[T]]], repeat: int) -> dict[str, list[T]]:
     """Measure A, B, A, B, ..., so that what the machine does meanwhile hits all sides alike.
 
     Args:
@@ -58,7 +57,7 @@ async def in_turns(
     Returns:
         What each side measured, in order.
     """
-    samples: dict[str, list[float]] = {name: [] for name in sides}
+    samples: dict[str, list[T]] = {name: [] for name in sides}
     for _ in range(repeat):
         for name, side in sides.items():
             gc.collect()  # or one side would clear up after the other, on its own time

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from .._rehearsal import Rehearsal
     from .._runtime.home import Home
     from .._runtime.teller import Teller
+    from ..streams import Stream
 
 _AGAIN: Final = 0.01  # seconds after which a start that was cancelled begins again, if its loop goes on
 
@@ -80,6 +81,7 @@ class EngineBase:
         self._closing: asyncio.Future[None] | None = None
         self._finalizer: weakref.finalize[..., object] | None = None
         self._entered = 0  # how often it is entered, and not left
+        self._streamed: weakref.WeakSet[Stream[Any]] = weakref.WeakSet()
         self._expected = Expected()
         self._display: Display | None = None
         self._replaced_as: str | None = None  # the name that another engine has got since

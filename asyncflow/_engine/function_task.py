@@ -291,7 +291,7 @@ class FunctionTask(Cell, TypedCalls[P, Fn, R]):
         workers = task._engine._most_workers()
         if window is None:
             window = max(100, 4 * workers)
-        return Stream(
+        stream: Stream[R] = Stream(
             task._call_of_an_item(caller.f_code, caller.f_lasti),
             task._definition.name,
             source,
@@ -301,6 +301,8 @@ class FunctionTask(Cell, TypedCalls[P, Fn, R]):
             errors=errors,
             key=key,
         )
+        task._engine._streamed.add(stream)
+        return stream
 
     def _call_of_an_item(self, code: CodeType, at: int) -> Callable[..., TaskFuture[Any]]:
         """What calls the task for an item, on behalf of the line that asks for the stream. Of a block, what was begun

@@ -124,7 +124,9 @@ class GeneratorTask(Cell, Generic[P, R]):
         how: dict[str, Any] = {
             "window": window, "workers": workers, "ordered": ordered, "errors": errors, "key": key
         }  # fmt: skip
-        return Stream(self._task, self._definition.name, source, generate=generate, **how)
+        stream: Stream[R] = Stream(self._task, self._definition.name, source, generate=generate, **how)
+        self._engine._streamed.add(stream)
+        return stream
 
     def _generating(
         self, code: CodeType, at: int, arguments: Callable[[Any], tuple[tuple[Any, ...], dict[str, Any]]]

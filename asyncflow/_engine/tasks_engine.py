@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
+from weakref import WeakSet
 
 from .._core.options import TaskOptions
 from .._core.task import Definition
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from .._rehearsal import Rehearsal
     from .._runtime.home import Home
     from ..backend import ExecutionBackend
+    from ..streams import Stream
 
 
 class TasksEngine(Protocol):
@@ -20,6 +22,8 @@ class TasksEngine(Protocol):
 
     @property
     def _backends(self) -> Mapping[str, ExecutionBackend]: ...
+    @property
+    def _streamed(self) -> WeakSet[Stream[Any]]: ...
     @property
     def _expected(self) -> Expected: ...
     @property

@@ -168,7 +168,7 @@ class Tally:
                 turn += 1
             end = min(turns[turn + 1], last + 1) if turn + 1 < len(turns) else last + 1
             number = known[segment.turn_site[turn]] if turns and turns[turn] <= first else 0
-            self._names.extend(repeat(number, end - first))
+            self._names += array("H", [number]) * (end - first)
             self.functions[number].called += end - first
             first = end
         for task_id in chain(segment.voids, segment.aliases):
@@ -247,13 +247,17 @@ class Tally:
         """Add tasks that have ended so."""
         if not ids:
             return
-        base = self._base
-        if min(ids) < base:
+        base, names = self._base, self._names
+        lowest, highest = min(ids) - base, max(ids) - base
+        if lowest < 0 or highest >= len(names):
             numbers: Iterable[int] = map(self.number_of, ids)
-        elif base:
-            numbers = map(self._names.__getitem__, map(sub, ids, repeat(base)))
         else:
-            numbers = map(self._names.__getitem__, ids)
+            between = names[lowest : highest + 1]
+            if between == between[:1] * len(between):  # mostly they are all of one function
+                if between[0]:
+                    self.functions[between[0]].ended[state] += len(ids)
+                return
+            numbers = map(names.__getitem__, map(sub, ids, repeat(base)))
         for number, many in Counter(numbers).items():
             if number:
                 self.functions[number].ended[state] += many

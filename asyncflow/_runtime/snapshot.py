@@ -24,7 +24,13 @@ _HEADS: Final = 10
 
 
 def snapshot_of(
-    live: Mapping[int, Task], places: Mapping[str, Counts], record: Record | None, *, is_open: bool, head: str
+    live: Mapping[int, Task],
+    places: Mapping[str, Counts],
+    record: Record | None,
+    *,
+    is_open: bool,
+    head: str,
+    looked_at: int = _LOOKED_AT,
 ) -> Overview:
     """How a run stands now.
 
@@ -34,10 +40,11 @@ def snapshot_of(
         record: of the run, if there is one.
         is_open: whether the places take work.
         head: the engine, in words.
+        looked_at: how many tasks are looked at, at most, the oldest.
     """
     now = perf_counter()
     oldest: list[Task] = [
-        task for task in islice(live.values(), _LOOKED_AT) if task.rare is not None or task.story != PENDING
+        task for task in islice(live.values(), looked_at) if task.rare is not None or task.story != PENDING
     ]
     held = [task for task in oldest if task.is_held and task.story & NOW == READY]
     wants = [task for task in held if task.wants is not None]

@@ -27,6 +27,7 @@ from .pace import Pace
 from .progress import Failure, Function, Items, Progress, Slow
 
 _SCHEDULED: Final = 1000  # tasks that are left, up to which a schedule is made of them
+_LOOKED_AT: Final = 2000  # tasks, the oldest, that are looked at for what holds the run up
 _SLOW: Final = 3
 _FAILURES: Final = 20
 _LATELY: Final = 10.0  # seconds over which a rate is taken
@@ -114,7 +115,8 @@ class CountsOfRun:
             self._holds = ""
         elif self._explains.is_due(now):
             places, is_open = self._run.places.counts(), self._run.steps.is_open
-            self._holds = in_short(snapshot_of(live, places, self._record, is_open=is_open, head=""))
+            overview = snapshot_of(live, places, self._record, is_open=is_open, head="", looked_at=_LOOKED_AT)
+            self._holds = in_short(overview)
             self._explains.took(perf_counter() - now, perf_counter())
         return self._holds
 

@@ -7,15 +7,11 @@ import weakref
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from .._engine.base import EngineBase
 from .counts import CountsOfRun, Watched
 from .display import Display
 from .progress import Items, Progress
-
-if TYPE_CHECKING:
-    from ..streams import Stream
 
 _log = logging.getLogger("asyncflow")
 
@@ -68,8 +64,9 @@ def _items_of(engine: EngineBase) -> Callable[[], Iterable[Items]]:
         engine = known()
         if engine is None:
             return
-        streams: Iterable[Stream[object]] = list(getattr(engine, "_streamed", ()))
-        for stream in streams:
+        for stream in list(engine._streamed):
+            if not stream._was_read:
+                continue
             counts = stream.counts
             over = counts.done + counts.given
             yield Items(stream._name, "item", over, counts.running, 0, counts.failed, counts.total)
