@@ -16,6 +16,7 @@ from .exits import INTERRUPTED, MEANING, Refused
 SUBCOMMANDS: Final = {
     "Run": {
         "run": "Run a workflow, or a script as Python would.",
+        "watch": "Watch a run from another terminal.",
     },
     "Before a run": {
         "check": "Check the wiring of a workflow; nothing runs.",

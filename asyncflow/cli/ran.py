@@ -12,14 +12,13 @@ from pathlib import Path
 import click
 
 from .._engine.commanded import Commanded
-from .._show.words import counted, plain, seconds
+from .._show.words import plain
 from ..engine import WorkflowEngine
+from ..live.summary import summary
 from ..report import Report
 from .out import say, say_json, tell
 from .outcome import code_of, nothing_on_stdout, show
 from .saving import saved, written
-
-_SHOWN = 20
 
 
 class Ran:
@@ -40,6 +39,7 @@ class Ran:
         self._as_json = as_json
         self._code = 0
         self._error: BaseException | None = None
+        self._shown = False  # the display has said at its end how it went
         self._written: list[str] = []
         self._reports: list[Report] = []
 
@@ -58,11 +58,11 @@ class Ran:
             except BaseException as error:
                 show(error)
                 self._error, self._code = error, code_of(error)
+        engines = [each for each in made.engines if isinstance(each, WorkflowEngine)]
         self._reports = [
-            each.report()
-            for each in made.engines
-            if isinstance(each, WorkflowEngine) and each._settings.report_limit and each._run is not None
+            each.report() for each in engines if each._settings.report_limit and each._run is not None
         ]
+        self._shown = any(each._settings.progress for each in engines)
         self._write()
 
     def leave(self) -> None:
@@ -77,8 +77,8 @@ class Ran:
             if self.value is not None:
                 say(self.value if isinstance(self.value, str) else repr(self.value))
             if not self._quiet:
-                for report in self._reports:
-                    tell(_summary(report))
+                for report in self._reports if not self._shown else ():
+                    tell(summary(report))
                 for path in self._written:
                     tell(f"written: {plain(path)}")
         if self._code:
@@ -118,13 +118,6 @@ def _facts(report: Report) -> dict[str, object]:
             if each.state == "FAILED"
         ],
     }
-
-
-def _summary(report: Report) -> str:
-    counts = ", ".join(
-        f"{number:,} {state.lower().replace('_', ' ')}" for state, number in report.counts.items()
-    )
-    return f"{counted(sum(report.counts.values()), 'task')} in {seconds(report.total)}: {counts or 'none'}"
 
 
 def _numbered(path: str, number: int) -> str:

@@ -1,0 +1,41 @@
+"""``asyncflow watch``: how a run stands, from another terminal."""
+
+from __future__ import annotations
+
+import click
+
+from .._show.words import plain
+from .exits import FAILED, Refused
+from .journals import facts, journal_argument, report_of
+from .options import json_option
+from .out import say_json
+
+
+@click.command(name="watch")
+@journal_argument
+@json_option
+@click.pass_context
+def command(ctx: click.Context, journal: str, run: str | None, as_json: bool) -> None:
+    """Watch a run from another terminal, until it is over: by the journal that it writes.
+
+    With --json it says how the run stands now, and does not wait.
+
+    \b
+    Examples:
+      asyncflow run flow.py --journal run.jsonl &
+      asyncflow watch run.jsonl
+
+    The exit code is 1 if tasks have failed, or if the engine is gone and has not ended the run.
+    """
+    report = report_of(journal, run)  # says what is wrong with the file
+    if as_json:
+        say_json(facts(report))
+        return
+    from ..live import watch
+
+    try:
+        went_well = watch(journal, run=run)
+    except (ValueError, LookupError, ImportError) as error:
+        raise Refused(plain(str(error), 500)) from None
+    if not went_well:
+        ctx.exit(FAILED)
