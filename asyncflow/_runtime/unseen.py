@@ -26,6 +26,8 @@ class Unseen:
         self._thread = get_ident()
         self._held: dict[int, weakref.ref[TaskFuture[object]]] = {}
         self._gone: _Failures | None = None  # to be told on the loop's next turn
+        self.told = 0
+        """How many failures were named."""
 
     def watch(self, future: TaskFuture[object]) -> None:
         """A future has failed."""
@@ -59,11 +61,13 @@ class Unseen:
             if future is not None and future._log_traceback:
                 held.add(future)
         self._held.clear()
+        self.told += len(held.roots)
         held.tell("nobody looked at (await the future, or ask its exception())")
 
     def _tell_gone(self) -> None:
         gone, self._gone = self._gone, None
         if gone is not None:
+            self.told += len(gone.roots)
             gone.tell("nobody can look at any more, since the future is gone (keep it, and await it)")
 
 

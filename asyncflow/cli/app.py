@@ -24,6 +24,7 @@ SUBCOMMANDS: Final = {
     },
     "After a run": {
         "report": "Say what has happened, and where the time went.",
+        "timeline": "Draw who did what when.",
         "explain": "Tell the story of a task.",
     },
     "This machine": {

@@ -28,7 +28,13 @@ class TargetCommand(click.Command):
         self.context_settings = {**self.context_settings, "allow_interspersed_args": False}
         self.params += [
             click.Argument(["place"], type=FileAndTarget(), metavar="FILE[:target]"),
-            click.Argument(["arguments"], nargs=-1, type=click.UNPROCESSED, metavar="[ARGUMENTS]..."),
+            click.Argument(
+                ["arguments"],
+                nargs=-1,
+                type=click.UNPROCESSED,
+                metavar="[ARGUMENTS]...",
+                shell_complete=_behind_the_file,
+            ),
         ]
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
@@ -76,11 +82,18 @@ class TargetCommand(click.Command):
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
         """Options; behind the file those of the target, too, unless it has to be run to know them."""
-        found = super().shell_complete(ctx, incomplete)
-        given, texts = ctx.params.get("place"), ctx.params.get("arguments") or ()
-        if isinstance(given, str):
-            found += _of_target(given, list(texts), incomplete)
-        return found
+        return [*super().shell_complete(ctx, incomplete), *_behind_the_file(ctx, None, incomplete)]
+
+
+def _behind_the_file(
+    ctx: click.Context, param: click.Parameter | None, incomplete: str
+) -> list[CompletionItem]:
+    given = ctx.params.get("place")
+    return (
+        _of_target(given, list(ctx.params.get("arguments") or ()), incomplete)
+        if isinstance(given, str)
+        else []
+    )
 
 
 def _of_target(given: str, texts: list[str], incomplete: str) -> list[CompletionItem]:
@@ -106,7 +119,7 @@ def completed(command: click.Command, texts: Sequence[str], incomplete: str) -> 
         incomplete: what is typed of the next.
     """
     options = [each for each in command.params if isinstance(each, click.Option)]
-    ctx = command.make_context(command.name, list(texts), resilient_parsing=True)
+    ctx = click.Context(command, resilient_parsing=True)
     last = texts[-1].replace("_", "-") if texts else ""
     for each in options:
         if last in each.opts and not each.is_flag:

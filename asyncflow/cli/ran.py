@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
+from typing import Final
 
 import click
 
@@ -16,9 +17,12 @@ from .._show.words import plain
 from ..engine import WorkflowEngine
 from ..live.summary import summary
 from ..report import Report
+from .exits import FAILED, INTERRUPTED
 from .out import say, say_json, tell
 from .outcome import code_of, nothing_on_stdout, show
 from .saving import saved, written
+
+_SIGNALS: Final = {INTERRUPTED: "Ctrl-C", 143: "SIGTERM", 129: "SIGHUP"}
 
 
 class Ran:
@@ -40,8 +44,8 @@ class Ran:
         self._code = 0
         self._error: BaseException | None = None
         self._shown = False  # the display has said at its end how it went
-        self._written: list[str] = []
-        self._reports: list[Report] = []
+        self.written: list[str] = []
+        self.reports: list[Report] = []
 
     @contextmanager
     def watched(self, made: Commanded) -> Iterator[None]:
@@ -59,10 +63,12 @@ class Ran:
                 show(error)
                 self._error, self._code = error, code_of(error)
         engines = [each for each in made.engines if isinstance(each, WorkflowEngine)]
-        self._reports = [
+        self.reports = [
             each.report() for each in engines if each._settings.report_limit and each._run is not None
         ]
         self._shown = any(each._settings.progress for each in engines)
+        if not self._code and any(each._run is not None and each._run.unseen.told for each in engines):
+            self._code = FAILED  # the log has named them
         self._write()
 
     def leave(self) -> None:
@@ -77,24 +83,28 @@ class Ran:
             if self.value is not None:
                 say(self.value if isinstance(self.value, str) else repr(self.value))
             if not self._quiet:
-                for report in self._reports if not self._shown else ():
+                for report in self.reports if not self._shown else ():
                     tell(summary(report))
-                for path in self._written:
+                if isinstance(self._error, KeyboardInterrupt):
+                    tell(
+                        f"Stopped by {_SIGNALS.get(self._code, 'Ctrl-C')}: what ran was cancelled, and cleaned up."
+                    )
+                for path in self.written:
                     tell(f"written: {plain(path)}")
         if self._code:
             sys.exit(self._code)
 
     def _write(self) -> None:
-        for number, report in enumerate(self._reports, 1):
+        for number, report in enumerate(self.reports, 1):
             if self._report is not None:
                 path = _numbered(self._report, number)
                 saved(report, path, "--report")
-                self._written.append(path)
+                self.written.append(path)
             if self._trace is not None:
                 path = _numbered(self._trace, number)
                 trace = json.dumps(report.to_chrome_trace())
                 written(path, "--trace", partial(Path(path).write_text, trace))
-                self._written.append(path)
+                self.written.append(path)
 
     def _document(self) -> dict[str, object]:
         error = self._error
@@ -102,8 +112,8 @@ class Ran:
             "exit_code": self._code,
             "value": _jsonable(self.value),
             "error": None if error is None else {"type": type(error).__name__, "message": str(error)},
-            "runs": [_facts(each) for each in self._reports],
-            "written": self._written,
+            "runs": [_facts(each) for each in self.reports],
+            "written": self.written,
         }
 
 
