@@ -13,6 +13,8 @@ __all__ = [
     "RunBegan",
     "RunEnded",
     "ServiceEnded",
+    "StreamBegan",
+    "StreamCounted",
     "TaskAdmitted",
     "TaskAttemptFailed",
     "TaskCalled",
@@ -59,6 +61,9 @@ class TaskCalled(NamedTuple):
         detached: whether nobody waits for it.
         optional: numbers of those among them without whose value it runs as well, since it takes how they end.
         priority: its own, or that of the block around it.
+        stream: number of the stream of whose items it is one; 0 for none.
+        item: index of the item in the stream's source, from 0.
+        key: what ``key=`` made of the item, as text.
     """
 
     time: float
@@ -75,6 +80,9 @@ class TaskCalled(NamedTuple):
     detached: bool = False
     optional: tuple[int, ...] = ()
     priority: float = 0.0
+    stream: int = 0
+    item: int = 0
+    key: str = ""
 
 
 class TaskStaged(NamedTuple):
@@ -212,6 +220,57 @@ class ServiceEnded(NamedTuple):
     how: str
 
 
+class StreamBegan(NamedTuple):
+    """Somebody has begun to read a stream.
+
+    Args:
+        time: when.
+        stream: number of it; 1 for the first of the run.
+        name: of the task that its items go through.
+        called_at: where it was made: "pipeline.py:12, in main".
+        block: number of the block inside which it is read; 0 outside of all.
+        window: how many items may be taken and not given.
+        ordered: whether results come in the order of the source.
+        total: how many items there are in all; None if nobody knows.
+    """
+
+    time: float
+    stream: int
+    name: str
+    called_at: str
+    block: int
+    window: int
+    ordered: bool
+    total: int | None
+
+
+class StreamCounted(NamedTuple):
+    """How far a stream is: told once for all that happened in a turn of the event loop, and at its end.
+
+    Args:
+        time: when an item was taken, or over, last.
+        stream: number of it.
+        taken: items that came from the source.
+        over: of these, those whose task is over.
+        given: of these, those that the reader has.
+        failed: items that have failed.
+        first: when the first item was over; None before that.
+        how: "open" while it goes on; "done" when all was given; "failed" at an error; "left" if its reader went before
+            the end.
+        slowest: items that took longest: for each its seconds, its index, its key, and the number of its task.
+    """
+
+    time: float
+    stream: int
+    taken: int
+    over: int
+    given: int
+    failed: int
+    first: float | None
+    how: str
+    slowest: tuple[tuple[float, int, str, int], ...] = ()
+
+
 class TaskLeftBehind(NamedTuple):
     """The engine is shut down, and the work of a task that was cancelled or timed out still goes on, as on a thread.
 
@@ -259,6 +318,8 @@ Event = (
     | TaskAttemptFailed
     | TaskEnded
     | ServiceEnded
+    | StreamBegan
+    | StreamCounted
     | TaskLeftBehind
     | RunEnded
 )

@@ -10,28 +10,36 @@ from contextvars import Context
 from dataclasses import dataclass
 from functools import partial
 from time import perf_counter
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, Generic, Literal, Self, TypeVar
+from types import CodeType, TracebackType
+from typing import TYPE_CHECKING, Any, Final, Generic, Literal, Self, TypeAlias, TypeVar
 
 from ._causes import spelled
+from ._core.states import NOW, RUNNING
+from ._core.streamed import SlowItem, held_up_by, key_shown
 from ._core.window import Window, least_room
+from ._record.stream_log import StreamLog
 from ._runtime.future import TaskFuture
+from ._runtime.scope import SCOPE
 from ._runtime.sources import Source
 from ._show.outlined import Cell
 from ._tracebacks import trim
 from .errors import TaskSkipped
 
 if TYPE_CHECKING:
+    from ._record.record import Record
+    from ._runtime.home import Home
     from ._show.outline import Outline
 
 R = TypeVar("R")
+Reader: TypeAlias = "tuple[Callable[[], Home], CodeType, int]"
+"""Tells the run in which a stream is read; and the user's line that has made it: the code, and the place in that."""
 Errors = Literal["raise", "collect"]
 _ERRORS: Final = ("raise", "collect")
 _TOLD: Final = 100  # errors that are kept
 _REHEARSED: Final = 3  # items of a stream in a plan
 _AHEAD: Final = 64  # values that a generator may be ahead of its reader
 _AT_ONCE: Final = 128  # items that are taken before the event loop has its turn
-_ASKED: Final = 0.002  # seconds for which a source is asked before that
+_ASKED: Final = 0.001  # seconds for which a source is asked before that
 _result: Final = asyncio.Future.result
 
 
@@ -87,10 +95,12 @@ class ItemOutcome(Generic[R]):
 
 
 class _Item:
-    __slots__ = ("future", "item", "key", "outlet")
+    __slots__ = ("at", "future", "item", "key", "number", "outlet")
 
-    def __init__(self, item: object) -> None:
+    def __init__(self, item: object, number: int, at: float) -> None:
         self.item = item
+        self.number = number
+        self.at = at  # when it was taken
         self.key: object = None
         self.future: TaskFuture[Any] | BaseException | None = None
         self.outlet: Outlet | None = None  # of its values, if there may be many
@@ -115,6 +125,7 @@ class Stream(Cell, AsyncIterable[R]):
         errors: str,
         key: Callable[[Any], object] | None,
         generate: Callable[[Any, Outlet], TaskFuture[Any]] | None = None,
+        reader: Reader | None = None,
     ) -> None:
         if errors not in _ERRORS:
             raise ValueError(f"{name}.stream(errors={errors!r}): one of {_ERRORS} is needed")
@@ -143,6 +154,11 @@ class Stream(Cell, AsyncIterable[R]):
         )
         self._failed = 0
         self._began = self._last = 0.0
+        self._reader = reader
+        self._log: StreamLog | None = None
+        self._record: Record | None = None
+        # Calls in a row that were made for items in a row, and are not written down.
+        self._row, self._row_end, self._row_at = 0, -1, 0
 
     # -- for its reader -----------------------------------------------------------------------------------
 
@@ -306,6 +322,8 @@ class Stream(Cell, AsyncIterable[R]):
             )
         self._was_read = True
         self._began = self._last = perf_counter()
+        if self._reader is not None:
+            self._write_of(*self._reader)
         if self._source.is_async:
             self._asker = asyncio.get_running_loop().create_task(self._ask())
 
@@ -326,12 +344,14 @@ class Stream(Cell, AsyncIterable[R]):
         if source.is_async:
             _set(self._has_room)
             return False
-        left, until = _AT_ONCE, perf_counter() + _ASKED
+        left, now = _AT_ONCE, perf_counter()
+        until = now + _ASKED
         try:
             while left and window.room():
-                self._take(source.now())
+                self._take(source.now(), now)
                 left -= 1
-                if perf_counter() >= until:
+                now = perf_counter()
+                if now >= until:
                     self._is_slow = True
                     break
         except StopIteration:
@@ -341,6 +361,9 @@ class Stream(Cell, AsyncIterable[R]):
             self._problem = problem
             if not isinstance(problem, Exception):
                 raise
+        finally:
+            self._last = now
+            self._write_row()
         return window.room() >= self._least_room
 
     async def _ask(self) -> None:
@@ -349,7 +372,8 @@ class Stream(Cell, AsyncIterable[R]):
         try:
             while not window.is_closed:
                 while window.room():
-                    self._take(await source.later())
+                    self._take(await source.later(), perf_counter())
+                    self._write_row()
                 await self._for_room()
         except StopAsyncIteration:
             pass
@@ -369,9 +393,9 @@ class Stream(Cell, AsyncIterable[R]):
         await self._has_room
         self._has_room = None
 
-    def _take(self, given: Any) -> None:
+    def _take(self, given: Any, now: float) -> None:
         number = self._window.take()
-        item = self._items[number] = _Item(given)
+        item = self._items[number] = _Item(given, number, now)
         try:
             if self._key is not None:
                 item.key = self._key(given)
@@ -386,15 +410,30 @@ class Stream(Cell, AsyncIterable[R]):
             self._window.end(number)
             self._tell()
             return
-        if isinstance(item.key, str):
-            future.own_label = item.key
+        if self._key is not None:
+            self._name_item(item, future)
+        if self._log is not None:
+            if future.id != self._row_end:
+                self._write_row()
+                self._row, self._row_at = future.id, number - 1
+            self._row_end = future.id + 1
         if number == _REHEARSED and future._run.is_rehearsal:
             self._window.close()
-        future.add_done_callback(partial(self._ended, number), context=_NO_CONTEXT)
+        future.add_done_callback(partial(self._ended, item), context=_NO_CONTEXT)
 
-    def _ended(self, number: int, future: object) -> None:
-        self._window.end(number)
-        self._last = perf_counter()
+    def _name_item(self, item: _Item, future: TaskFuture[Any]) -> None:
+        if isinstance(item.key, str):
+            future.own_label = item.key
+        if self._record is not None and item.key is not None:
+            self._record.segment.item_keys[future.id] = key_shown(item.key)
+
+    def _ended(self, item: _Item, future: TaskFuture[Any]) -> None:
+        self._window.end(item.number)
+        now = self._last = perf_counter()
+        log = self._log
+        if log is not None and now - item.at > log.slow:
+            log.first = log.first or now
+            log.note_slow(SlowItem(now - item.at, item.number - 1, key_shown(item.key), future.id))
         news = self._news
         if news is not None and not news.done():
             news.set_result(None)
@@ -403,15 +442,63 @@ class Stream(Cell, AsyncIterable[R]):
         if not self._window.ordered:
             self._made.append(item)
         self._tell()
+        if self._log is not None:
+            self._log.first = self._log.first or self._last
 
     def _tell(self) -> None:
         self._last = perf_counter()
         _set(self._news)
 
+    # -- writing down -------------------------------------------------------------------------------------
+
+    def _write_of(self, run_for: Callable[[], Home], code: CodeType, at: int) -> None:
+        """Have the run that goes on know of the stream."""
+        run, block, window = run_for(), SCOPE.get().block, self._window
+        log = self._log = StreamLog(
+            *(self._name, code, at, 0 if block is None else block.id, window.size, window.ordered),
+            *(self._source.total, self._began, self._look),
+        )
+        self._record = run.record
+        run.stream_began(log)
+
+    def _write_row(self) -> None:
+        if self._row_end > 0 and self._log is not None:
+            row = range(self._row, self._row_end)
+            if self._record is not None:
+                self._record.items(self._log, self._row, len(row), self._row_at)
+            if self._log.tasks is not None:
+                self._log.tasks.extend(row)
+        self._row_end = -1
+
+    def _look(self, log: StreamLog) -> None:
+        """Write down how far it is."""
+        window, news = self._window, self._news
+        log.last, log.failed = self._last, self._failed
+        log.taken, log.over, log.given = window.taken, window.over, window.given
+        futures = [item.future for item in self._items.values() if isinstance(item.future, TaskFuture)]
+        log.wait = held_up_by(
+            room=window.room(),
+            running=window.running,
+            done=window.over - window.given,
+            is_closed=window.is_closed,
+            is_awaited=news is not None and not news.done(),
+            asks=self._asker is not None and not self._asker.done() and self._has_room is None,
+            unbegun=sum(future.story & NOW < RUNNING for future in futures),
+            since=perf_counter() - self._last,
+        )
+
+    def _end_log(self) -> None:
+        log, has_failed = self._log, self._problem is not None or (self._failed > 0 and not self._collects)
+        if log is not None and log.state == "open":
+            log.state = "failed" if has_failed else "done" if self._window.is_done else "left"
+            if self._record is not None:
+                self._record.stream_ended(log)
+
     # -- leaving ------------------------------------------------------------------------------------------
 
     async def _leave(self) -> None:
         """Take no more, have stopped what is under way, and close the source."""
+        self._end_log()
         self._window.close()
         asker = self._asker
         if asker is not None and not asker.done():

@@ -18,6 +18,8 @@ from .events import (
     RunBegan,
     RunEnded,
     ServiceEnded,
+    StreamBegan,
+    StreamCounted,
     TaskAdmitted,
     TaskAttemptFailed,
     TaskCalled,
@@ -91,7 +93,7 @@ class OpenTelemetry:
                 self._whole.set_attribute("asyncflow.run", event.run)
             elif isinstance(event, RunEnded):
                 self._run_ended(event)
-            elif event.id in self._tasks:
+            elif not isinstance(event, (StreamBegan, StreamCounted)) and event.id in self._tasks:
                 span, _ = self._tasks[event.id]
                 told = {"exception.message": event.error} if isinstance(event, TaskAttemptFailed) else None
                 span.add_event(_STEPS[type(event)], told, timestamp=_nanoseconds(event.time))

@@ -33,6 +33,7 @@ PARTS = (
     "recording",
     "live",
     "policies",
+    "streams",
     "agents",
     "others",
     "executors",

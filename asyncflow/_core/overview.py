@@ -57,6 +57,7 @@ class Overview(NamedTuple):
         retries: attempts that are to come, the next one first.
         places: where tasks run.
         slotless: places that wait for something to run tasks on, each with what for.
+        streams: those that go on: each with its name, how many items were taken and given, and what it waits for.
     """
 
     head: str
@@ -69,6 +70,7 @@ class Overview(NamedTuple):
     retries: Sequence[Retry]
     places: Sequence[Workers]
     slotless: Sequence[tuple[str, str]]
+    streams: Sequence[tuple[str, int, int, str]] = ()
 
 
 def told(overview: Overview) -> str:
@@ -168,6 +170,19 @@ def _slots(overview: Overview) -> str:
     return f"{'; '.join(shown)}" if shown else ""
 
 
+def _streams(overview: Overview) -> str:
+    shown = [
+        f"{name}, {taken:,} taken and {given:,} given, {wait}"
+        for name, taken, given, wait in overview.streams
+    ]
+    return _several(shown)
+
+
+def _several(shown: Sequence[str]) -> str:
+    more = len(shown) - _SHOWN
+    return "; ".join(shown[:_SHOWN]) + (f"; and {more:,} more" if more > 0 else "")
+
+
 def _with_more(shown: Sequence[str], all_of_them: int) -> str:
     more = all_of_them - len(shown)
     return ", ".join(shown) + (f" and {more:,} more" if more else "")
@@ -180,4 +195,5 @@ _ABOUT: Final = {
     "retries": _retries,
     "workers busy": _places,
     "slots": _slots,
+    "streams": _streams,
 }

@@ -104,6 +104,7 @@ def explain(
     called: float | None = None,
     ran: Sequence[Attempted] = (),
     waits: str | None = None,
+    item: str = "",
 ) -> str:
     """The task's state, the reason for it, and the way it came there.
 
@@ -115,6 +116,7 @@ def explain(
         called: when it was called; None if that is not known.
         ran: when and where it has run, as far as that is known.
         waits: what the place where it is to run waits for itself; None if that can run it.
+        item: of a stream that it is for, in words; "" for none.
     """
     story = " -> ".join(steps_of(task.story))
     call = task.cause.call if task.cause is not None and task.cause.call else call_shown(task)
@@ -122,6 +124,7 @@ def explain(
     lines = [
         f"{task.name_shown!r} (#{task.id}) {reason}",
         f"  called at {called_at(task)}{call and f', as {call}'}",
+        *([f"  for {item}"] if item else []),
         *_times(task, now, called, ran),
         *(f"  attempt {each.number} failed: {brief(each.error)}" for each in task.failed_attempts),
         *(

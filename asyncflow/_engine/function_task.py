@@ -300,6 +300,11 @@ class FunctionTask(Cell, TypedCalls[P, Fn, R]):
             ordered=ordered,
             errors=errors,
             key=key,
+            reader=(
+                functools.partial(task._engine._run_for, task._definition.name),
+                caller.f_code,
+                caller.f_lasti,
+            ),
         )
         task._engine._streamed.add(stream)
         return stream

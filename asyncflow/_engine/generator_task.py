@@ -20,7 +20,7 @@ from .._runtime.future import TaskFuture
 from .._runtime.scope import SCOPE
 from .._show.outlined import Cell
 from .._tracebacks import trim
-from ..streams import Outlet, Stream
+from ..streams import Outlet, Reader, Stream
 from .function_task import FunctionTask, shown
 from .tasks_engine import TasksEngine
 
@@ -109,7 +109,12 @@ class GeneratorTask(Cell, Generic[P, R]):
         task._engine._put_in_order()
         size = max(100, 4 * task._engine._most_workers()) if window is None else window
         generate = task._generating(caller.f_code, caller.f_lasti, lambda item: ((item,), {}))
-        return task._stream(source, generate, size, ordered, errors, key)
+        reader = (
+            functools.partial(task._engine._run_for, task._definition.name),
+            caller.f_code,
+            caller.f_lasti,
+        )
+        return task._stream(source, generate, size, ordered, errors, key, reader)
 
     def _stream(
         self,
@@ -119,10 +124,12 @@ class GeneratorTask(Cell, Generic[P, R]):
         ordered: bool,
         errors: str,
         key: Callable[[Any], object] | None,
+        reader: Reader | None = None,
     ) -> Stream[R]:
         workers = self._engine._most_workers()
         how: dict[str, Any] = {
-            "window": window, "workers": workers, "ordered": ordered, "errors": errors, "key": key
+            "window": window, "workers": workers, "ordered": ordered, "errors": errors, "key": key,
+            "reader": reader,
         }  # fmt: skip
         stream: Stream[R] = Stream(self._task, self._definition.name, source, generate=generate, **how)
         self._engine._streamed.add(stream)

@@ -7,11 +7,14 @@ from collections.abc import Iterable
 from math import isnan
 
 from .._core.states import PENDING, READY, RUNNING, STATES, SUBMITTED, SUCCEEDED, State
+from .._core.streamed import SlowItem, Streamed
 from ..events import (
     EventsLost,
     RunBegan,
     RunEnded,
     ServiceEnded,
+    StreamBegan,
+    StreamCounted,
     TaskAdmitted,
     TaskAttemptFailed,
     TaskCalled,
@@ -52,6 +55,7 @@ class _Reader:
         self._rows: dict[int, int] = {}
         self._names: dict[str, int] = {"": 0}
         self._run: dict[str, object] = {}
+        self._streams: dict[int, Streamed] = {}
         self._began = self._last = 0.0
 
     def read(self, event: Written) -> None:
@@ -65,10 +69,30 @@ class _Reader:
             self._run.update(run=event.run, workers=event.workers, dry_run=event.dry_run)
         elif isinstance(event, RunEnded):
             self._run.update(is_over=True, planning=event.planning)
+        elif isinstance(event, StreamBegan):
+            began = Streamed(*event[1:], event.time, None, event.time)
+            self._streams[event.stream] = began
+        elif isinstance(event, StreamCounted):
+            self._counted(event)
         elif not isinstance(event, EventsLost):
             row = self._rows.get(event.id)
             if row is not None:
                 self._step(row, event)
+
+    def _counted(self, event: StreamCounted) -> None:
+        known = self._streams.get(event.stream)
+        if known is not None:
+            slowest = tuple(SlowItem(*each) for each in event.slowest)
+            self._streams[event.stream] = known._replace(
+                first=event.first,
+                last=event.time,
+                taken=event.taken,
+                over=event.over,
+                given=event.given,
+                failed=event.failed,
+                state=event.how,
+                slowest=slowest,
+            )
 
     def _called(self, event: TaskCalled) -> None:
         columns = self._columns
@@ -76,6 +100,10 @@ class _Reader:
         columns.site[row] = columns.number_of(Site(*event[2:8], event.detached, event.priority))
         columns.block[row] = event.block
         columns.called[row] = event.time
+        if event.stream:
+            columns.of_stream(row, event.stream, event.item)
+            if event.key:
+                columns.keys[event.id] = event.key
         data, optional = len(event.dependencies) - len(event.order), set(event.optional)
         columns.add_edges(
             event.dependencies,
@@ -164,6 +192,7 @@ class _Reader:
         # A clock that was put back makes a run begin after its first call: no time is before the run's beginning.
         zero = min(self._began or first, first)
         self._make_ready()
+        self._columns.streams = list(self._streams.values())
         self._columns.count_from(zero)
         return self._columns.history(
             kept,

@@ -16,11 +16,12 @@ from typing import TypeVar
 from .._core.states import SUCCEEDED
 from .edges import add_edges
 from .history import NOT_YET, Ending, History, Try
-from .history_columns import HistoryColumns, since
+from .history_columns import HistoryColumns, shifted_stream, since
 from .lazy import shifted
 from .placed import Placed, spread
 from .segment import LOOP, Segment
 from .snapshot import Snapshot
+from .stream_log import items_of
 
 T = TypeVar("T")
 
@@ -76,6 +77,7 @@ class _Logs:
             self._few(segment)
         if any(segment.tried for segment in segments):
             self._attempts(segments)
+        self._items()
         self._alive()
         add_edges(self.columns, segments, self.numbers, self.kept)
 
@@ -170,6 +172,16 @@ class _Logs:
             if task_id >= first:
                 columns.services[task_id] = at - zero, how
         columns.kept.update((each[0], each[1:]) for each in segment.kept if each[0] >= first)
+
+    def _items(self) -> None:
+        """Which tasks are of items of streams, and what is known of these."""
+        columns, first = self.columns, self.first
+        for segment in self._segments:
+            for task_id, place in items_of(segment, first, first + columns.size - 1):
+                columns.of_stream(task_id - first, place.stream, place.item)
+                if place.key:
+                    columns.keys[task_id] = place.key
+        columns.streams = [shifted_stream(each, self._zero) for each in self._snapshot.streams]
 
     def _attempts(self, segments: Sequence[Segment]) -> None:
         """Attempts that others have followed: each is what ran after the one before it, and before it had failed."""

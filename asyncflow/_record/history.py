@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
+from .._core.streamed import Streamed
+
 NOT_YET: Final = float("nan")
 """Stands in a column of times where nothing has happened."""
 DATA: Final = 0
@@ -131,6 +133,10 @@ class History:
         held: from when to when a task has waited for limits, by number, in order.
         services: when a service has ended, and how, by the number of the task that had started it.
         kept: where the result of a task stays until somebody asks for it, and how many bytes, by number.
+        streams: what is known of each, times since the run began.
+        stream: number of the stream of whose items a task is one; 0 for none; empty if that holds for all.
+        item: index of that item in its source, from 0; empty as well.
+        keys: what ``key=`` made of items, as text, by the number of the task.
         dry_run: whether nothing was run, and values stood in for results.
         dropped: how many tasks there were that have no row any more.
         earlier: what is known of these, by name.
@@ -168,6 +174,10 @@ class History:
     held: Mapping[int, Sequence[tuple[float, float]]] = field(default_factory=dict)
     services: Mapping[int, tuple[float, str]] = field(default_factory=dict)
     kept: Mapping[int, tuple[str, int]] = field(default_factory=dict)
+    streams: Sequence[Streamed] = ()
+    stream: array[int] = field(default_factory=lambda: array("I"))
+    item: array[int] = field(default_factory=lambda: array("Q"))
+    keys: Mapping[int, str] = field(default_factory=dict)
     dry_run: bool = False
     dropped: int = 0
     earlier: Mapping[str, Totals] = field(default_factory=dict)

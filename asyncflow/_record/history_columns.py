@@ -11,13 +11,14 @@ from math import isnan
 from typing import Any, Final
 
 from .._core.states import CANCELLING, PENDING
+from .._core.streamed import Streamed
 from .history import NOT_YET, Ending, History, Site, Try
 from .lazy import LazyHistory, Raw, shifted
 
 _TIMES: Final = ("called", "staged", "submitted", "started", "finished", "over")
-_NUMBERS: Final = ("site", "block", "state", "attempts", "worker", "bytes_in", "bytes_out")
+_NUMBERS: Final = ("site", "block", "state", "attempts", "worker", "bytes_in", "bytes_out", "stream", "item")
 _AS_TOLD: Final = (
-    "site", "block", "state", "worker", "bytes_in", "bytes_out", "called", "over",
+    "site", "block", "state", "worker", "bytes_in", "bytes_out", "called", "over", "stream", "item", "keys", "streams",
 )  # fmt: skip
 
 
@@ -48,6 +49,10 @@ class HistoryColumns:
         self.starts = array("I", [0])
         self.dependencies = array("I")
         self.edges = array("B")
+        self.stream = array("I")
+        self.item = array("Q")
+        self.keys: dict[int, str] = {}
+        self.streams: Sequence[Streamed] = ()
         self.endings: dict[int, Ending] = {}
         self.loading: dict[int, float] = {}
         self.tries: dict[int, list[Try]] = {}
@@ -76,6 +81,14 @@ class HistoryColumns:
         """So many bytes of what a task has made were published."""
         self.bytes_out = self.bytes_out or array("Q", [0]) * self.size
         self.bytes_out[row] = size
+
+    def of_stream(self, row: int, stream: int, index: int) -> None:
+        """A task is of an item of a stream."""
+        if not self.stream:
+            self.stream = array("I", [0]) * self.size
+            self.item = array("Q", [0]) * self.size
+        self.stream[row] = stream
+        self.item[row] = index
 
     def given_back(self, row: int) -> None:
         """What was handed over came back, and had not begun."""
@@ -107,6 +120,7 @@ class HistoryColumns:
             for number, spans in self.held.items()
         }
         self.services = {number: (at - zero, how) for number, (at, how) in self.services.items()}
+        self.streams = [shifted_stream(each, zero) for each in self.streams]
 
     def history(
         self,
@@ -160,3 +174,9 @@ def since(zero: float, failed: Try) -> Try:
         None if time is None else time - zero for time in (failed.submitted, failed.started, failed.finished)
     )
     return failed._replace(submitted=submitted, started=started, finished=finished, ended=failed.ended - zero)
+
+
+def shifted_stream(told: Streamed, zero: float) -> Streamed:
+    """The same stream, its times since a moment."""
+    first = None if told.first is None else told.first - zero
+    return told._replace(began=told.began - zero, first=first, last=told.last - zero)

@@ -138,6 +138,10 @@ def _tasks(value: Json) -> tuple[int, ...]:
     return tuple(map(_whole, value))
 
 
+def _slowest(value: Json) -> tuple[tuple[float, int, str, int], ...]:
+    return tuple((_time(lasts), _whole(index), _text(key), _whole(task)) for lasts, index, key, task in value)
+
+
 def _state(value: Json) -> str:
     return State(value).value
 
@@ -159,25 +163,37 @@ _FIELDS: Final[dict[str, tuple[Callable[[object], object], object]]] = {
     "dry_run": (_flag, False),
     "error": (_text, ""),
     "events": (_whole, 0),
+    "failed": (_whole, 0),
     "finished": (_time, None),
+    "first": (_time, None),
+    "given": (_whole, 0),
     "how": (_text, ""),
     "id": (_whole, _NEEDED),
+    "item": (_whole, 0),
     "kept_on": (_text, ""),
+    "key": (_text, ""),
     "kind": (_text, ""),
     "limit": (_text, ""),
     "loading": (_time, None),
     "name": (_text, ""),
     "optional": (_tasks, ()),
     "order": (_tasks, ()),
+    "ordered": (_flag, False),
+    "over": (_whole, 0),
     "place": (_text, ""),
     "planning": (_time, 0.0),
     "priority": (_number, 0.0),
     "roots": (_tasks, ()),
     "run": (_text, ""),
     "since": (_time, _NEEDED),
+    "slowest": (_slowest, ()),
     "started": (_time, None),
     "state": (_state, _NEEDED),
+    "stream": (_whole, 0),
+    "taken": (_whole, 0),
     "time": (_time, _NEEDED),
+    "total": (_whole, None),
+    "window": (_whole, 0),
     "worker": (_text, ""),
     "workers": (_workers, {}),
     "workflow": (_text, None),

@@ -11,6 +11,8 @@ from .._core.task import Task
 from ..events import (
     Event,
     ServiceEnded,
+    StreamBegan,
+    StreamCounted,
     TaskAdmitted,
     TaskAttemptFailed,
     TaskCalled,
@@ -24,6 +26,7 @@ from .aliases import Aliases
 from .history import OPTIONAL, ORDER, Ending, Site
 from .record import Record
 from .segment import LOOP, PAUSE, Segment
+from .stream_log import items_of, looked_at
 
 _ALIASES: Final = 10_000  # from which on those are forgotten that have no row any more
 _Ran = tuple[float, float, str]
@@ -57,6 +60,7 @@ class News:
         self._made: dict[int, int] = {}  # bytes
         self._loading: dict[int, float] = {}
         self._kept: dict[int, tuple[str, int]] = {}  # where, and bytes
+        self._streams_told: set[int] = set()  # that go on
         self._at = _Places(record.segment)
         self._loop_before = record.segment.loop_at[-1]
         record.tells = True
@@ -71,6 +75,7 @@ class News:
         if self._at.segment is not segment:
             self._at = _Places(segment, fresh=True)
         events: list[Event] = [
+            *self._streams(),
             *self._calls(segment),
             *self._steps(segment),
             *self._ends(segment, live),
@@ -86,6 +91,7 @@ class News:
         if len(self._aliases) > _ALIASES:
             self._aliases.forget_before(self._record.segments[0].first)
         sites, waits = list(segment.sites), dict(self._waits(segment))
+        items = dict(items_of(segment, self._told + 1, self._record.last)) if segment.item_id else {}
         turn = max(0, self._at.turn - 1)  # the last one may go on
         for task_id in range(self._told + 1, self._record.last + 1):
             while turn + 1 < len(segment.turn_id) and segment.turn_id[turn + 1] <= task_id:
@@ -93,8 +99,27 @@ class News:
             if task_id in segment.voids or task_id in segment.aliases:
                 continue
             at, block = segment.turn_at[turn] + self._offset, segment.turn_block[turn]
-            yield _called(at, task_id, sites[segment.turn_site[turn]], block, *waits.get(task_id, _NO_EDGES))
+            called = _called(
+                at, task_id, sites[segment.turn_site[turn]], block, *waits.get(task_id, _NO_EDGES)
+            )
+            yield called._replace(**items[task_id]._asdict()) if task_id in items else called
         self._told = self._record.last
+
+    def _streams(self) -> Iterator[Event]:
+        """Streams that somebody has begun to read, and how far those are of which something has happened."""
+        streams, offset = self._record.streams, self._offset
+        moved, streams.moved = streams.moved, {}
+        for log in moved.values():
+            told = looked_at(log)
+            if log.number not in self._streams_told:
+                self._streams_told.add(log.number)
+                yield StreamBegan(told.began + offset, *told[:7])
+            first = None if told.first is None else told.first + offset
+            counts = told.taken, told.over, told.given, told.failed
+            slowest = tuple((each.seconds, each.item, each.key, each.task) for each in told.slowest)
+            yield StreamCounted(told.last + offset, log.number, *counts, first, told.state, slowest)
+            if told.state != "open":
+                self._streams_told.discard(log.number)
 
     def _waits(self, segment: Segment) -> Iterator[tuple[int, _Edges]]:
         begin = self._at.edge

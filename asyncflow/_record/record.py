@@ -19,6 +19,7 @@ from .._core.story import place_in
 from .._core.task import CallSite, Task
 from .history import Ending, Site
 from .segment import LOOP, PAUSE, Segment
+from .stream_log import StreamLog, StreamLogs
 from .sums import Earlier, Sums
 
 _SEGMENTS: Final = 32
@@ -56,6 +57,7 @@ class Record:
         "segment",
         "segments",
         "size",
+        "streams",
         "tells",
         "workers",
     )
@@ -75,6 +77,7 @@ class Record:
         self.running: dict[int, tuple[float, str]] = {}
         self.dropped = 0
         self._sums = Sums()
+        self.streams = StreamLogs()
         self.giving_up: Iterator[None] | None = None
         self._cached: dict[object, tuple[Any, ...]] = {}
         self._held_since: float | None = None
@@ -113,6 +116,29 @@ class Record:
         """Of what it waits for, the last few give it no value."""
         self.segment.order_id.append(task.id)
         self.segment.order_n.append(len(task.after))
+
+    def items(self, log: StreamLog, first: int, many: int, index: int) -> None:
+        """Calls in a row were made for items in a row of a stream, since the event loop had its turn.
+
+        Args:
+            log: of the stream.
+            first: number of the first task.
+            many: how many.
+            index: of its item.
+        """
+        segment = self.segment
+        segment.item_id.append(first)
+        segment.item_n.append(many)
+        segment.item_stream.append(log.number)
+        segment.item_at.append(index)
+        if self.tells:
+            self.streams.moved[log.number] = log
+
+    def stream_ended(self, log: StreamLog) -> None:
+        """The reader of a stream has gone."""
+        self.streams.ended(log)
+        if self.tells:
+            self.streams.moved[log.number] = log
 
     def void(self, task_id: int) -> None:
         """The call was not taken."""

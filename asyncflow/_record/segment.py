@@ -36,6 +36,11 @@ class Segment:
         "edge_n",
         "edges",
         "first",
+        "item_at",
+        "item_id",
+        "item_keys",
+        "item_n",
+        "item_stream",
         "kept",
         "labels",
         "late_at",
@@ -121,6 +126,12 @@ class Segment:
         self.tried: list[tuple[int, float, str, float]] = []
         self.admitted: list[tuple[int, float, float]] = []  # has waited for limits since then, until then
         self.services: list[tuple[int, float, str]] = []  # that have ended: when, and how
+        # Tasks of items of streams, where these are in a row: the first, how many, of which stream, index of the first.
+        self.item_id = array("I")
+        self.item_n = array("I")
+        self.item_stream = array("I")
+        self.item_at = array("Q")
+        self.item_keys: dict[int, str] = {}
         self.voids: set[int] = set()  # numbers that no task has
         # Of futures that are no tasks: those that make what they are of. Which of them may do without a value.
         self.aliases: dict[int, tuple[int, ...]] = {}

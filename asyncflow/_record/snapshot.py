@@ -6,10 +6,11 @@ Logs are only added to, and in the last segment: the others are shared, and the 
 from __future__ import annotations
 
 from array import array
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from .._core.states import NOW
+from .._core.streamed import Streamed
 from .._core.task import Task
 from .lazy import READY_ONLY
 from .record import Record
@@ -33,6 +34,7 @@ class Snapshot(NamedTuple):
         held: since when some of them waited for limits, by number.
         staged: numbers of those whose files were there.
         left_behind: numbers of those whose work still went on when the run ended.
+        streams: what is known of each.
         known: fields of the history.
     """
 
@@ -48,6 +50,7 @@ class Snapshot(NamedTuple):
     held: dict[int, float]
     staged: Collection[int]
     left_behind: frozenset[int]
+    streams: Sequence[Streamed]
     known: dict[str, Any]
 
 
@@ -83,6 +86,7 @@ def snapshot_of(
         },
         staged=_staged(live) if any(map(states.__contains__, READY_ONLY)) else (),
         left_behind=frozenset(left_behind),
+        streams=record.streams.all(),
         known=known | {"planning": record.planning, "dropped": record.dropped},
     )
 

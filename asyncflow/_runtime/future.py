@@ -16,7 +16,7 @@ from .._core.commands import CommandOutcome
 from .._core.states import State, state_of
 from .._core.story import explain
 from .._core.task import FIELDS, Task
-from .._record.times import times_of
+from .._record.times import item_told, times_of
 from .._show.outlined import Cell
 from .._worker.held_up import HELD_UP
 from .._worker.whose import ASKED, IDENTITY
@@ -130,7 +130,8 @@ class TaskFuture(Cell, Task, asyncio.Future[T]):
         run.steps.catch_up()
         called, ran = (None, []) if run.record is None else times_of(run.record, self.id)
         waits = run.places.waits(self.lane)
-        return explain(self, awaited_yet(self), run.gate.line(self), perf_counter(), called, ran, waits)
+        item = "" if run.record is None else item_told(run.record, self.id)
+        return explain(self, awaited_yet(self), run.gate.line(self), perf_counter(), called, ran, waits, item)
 
     def cancel(self, msg: object | None = None) -> bool:
         """Cancel the future at once and ask its work to stop.

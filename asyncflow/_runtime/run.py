@@ -26,6 +26,7 @@ from .._files.sandboxes import Sandboxes
 from .._record.audience import Audience
 from .._record.journal import Journal
 from .._record.record import Record
+from .._record.stream_log import StreamLog
 from .._turns import sure
 from .._worker.forks import held_here, own_ears
 from .._worker.store import store_of
@@ -354,6 +355,11 @@ class Run:
         task.site = after
         if self.record is not None:
             self.record.moved(task)
+
+    def stream_began(self, log: StreamLog) -> None:
+        """Somebody reads a stream inside of this run."""
+        if self.record is not None:
+            self.record.streams.began(log)
 
     def _is_special(self, task: Task, dependencies: Sequence[Task], files: Sequence[File]) -> None:
         """A call has files among its arguments, runs a command, is to be carried elsewhere, has a deadline, is detached

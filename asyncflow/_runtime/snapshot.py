@@ -16,6 +16,7 @@ from .._core.services import is_idle
 from .._core.states import CANCELLING, NOW, PENDING, READY, SUBMITTED
 from .._core.task import Task, each_of
 from .._record.record import Record
+from .._record.stream_log import StreamLog, looked_at
 from .places import Counts
 
 _LOOKED_AT: Final = 200_000  # tasks, the oldest that are not over
@@ -67,7 +68,13 @@ def snapshot_of(
         retries=sorted((_retry(task, now) for task in tried), key=lambda each: each.follows),
         places=[Workers(place, each.busy, each.workers) for place, each in places.items() if each.taken],
         slotless=[(place, each.waits) for place, each in places.items() if each.taken and each.waits],
+        streams=[] if record is None else [_stream(log) for log in record.streams.live.values()],
     )
+
+
+def _stream(log: StreamLog) -> tuple[str, int, int, str]:
+    told = looked_at(log)
+    return told.name, told.taken, told.given, log.wait
 
 
 def _shown(task: Task) -> str:

@@ -13,6 +13,7 @@ from .functions import FunctionReport
 from .report import PathStep, Report
 from .services import ServiceReport
 from .stages import StageReport
+from .streams import ItemReport, StreamReport
 from .tasks import AttemptReport, TaskReport
 
 __all__ = [
@@ -20,11 +21,13 @@ __all__ = [
     "BlockReport",
     "FirstFailure",
     "FunctionReport",
+    "ItemReport",
     "PathStep",
     "Report",
     "ServiceReport",
     "SkippedBranch",
     "StageReport",
+    "StreamReport",
     "Tail",
     "TailTask",
     "TaskReport",

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from .failures import SkippedBranch
     from .report import PathStep, Report
     from .services import ServiceReport
+    from .streams import ItemReport, StreamReport
     from .tasks import TaskReport
     from .view import View
 
@@ -21,6 +22,8 @@ _ROWS: Final = 12  # of a table
 _NAME: Final = 28  # characters
 _BRANCHES: Final = 5
 _LISTED: Final = 98
+_SLOWEST: Final = 40
+_KEY: Final = 16
 _CLOSE: Final = 0.0005  # what is less than this part of all is told as nothing
 
 
@@ -41,6 +44,8 @@ def _parts(report: Report) -> Iterator[Table | Facts]:
         yield Facts(_facts(report))
         yield _ledger(report)
         yield _functions(report)
+        if report.streams:
+            yield _streams(report)
         yield _path(report)
         yield Facts({name: note for name, note in notes.items() if note})
 
@@ -99,6 +104,34 @@ def _function(told: Calls) -> tuple[str, ...]:
         f"{bad:,}" if bad else "",
         *("" if time is None else seconds(time) for time in times),
     )
+
+
+def _streams(report: Report) -> Table:
+    told = report.streams
+    rows = [_stream(each) for each in told[:_ROWS]]
+    if len(told) > _ROWS:
+        rows.append((f"... {len(told) - _ROWS:,} more", *[""] * 7))
+    heads = ("stream", "items", "given", "bad", "a second", "window", "first after", "slowest")
+    return Table("Streams", heads, rows, tuple(range(1, 7)))
+
+
+def _stream(told: StreamReport) -> tuple[str, ...]:
+    of = "" if told.total is None or told.total == told.taken else f" of {told.total:,}"
+    slowest = [f"{_item(each)} {seconds(each.seconds)}" for each in told.slowest]
+    return (
+        name_of(told.name, _NAME),
+        f"{told.taken:,}{of}",
+        f"{told.given:,}",
+        f"{told.failed:,}" if told.failed else "",
+        "" if told.rate is None else f"{told.rate:,.4g}",
+        f"{told.window:,}",
+        "" if told.to_first is None else seconds(told.to_first),
+        listed(slowest, _SLOWEST),
+    )
+
+
+def _item(item: ItemReport) -> str:
+    return f"{item.index:,}" + (f" ({name_of(item.key, _KEY)})" if item.key else "")
 
 
 def _path(report: Report) -> Table:

@@ -17,7 +17,7 @@ from .._record.snapshot import Snapshot
 from .._show import words
 from .._show.outline import Outline
 from .._show.outlined import Outlined
-from . import blocks, busy, failures, functions, path, services, stages, tasks
+from . import blocks, busy, failures, functions, path, services, stages, streams, tasks
 from .blocks import BlockReport
 from .busy import Busy, Tail
 from .failures import FirstFailure, SkippedBranch
@@ -29,6 +29,7 @@ from .rows import NOBODY, Rows
 from .same import same
 from .services import ServiceReport
 from .stages import StageReport
+from .streams import StreamReport
 from .tasks import TaskReport
 from .view import View
 
@@ -235,6 +236,12 @@ class Report(Outlined):
     def services(self) -> View[ServiceReport]:
         """When each service was ready, when it ended and who used it, in the order of their calls."""
         return services.services(self._rows)
+
+    @property
+    def streams(self) -> View[StreamReport]:
+        """How many items each stream had, how quick it was and which of them took longest, in the order in which their
+        readers came; of those that are over, the last thousand."""
+        return streams.streams(tuple(self._history.streams))
 
     @property
     def stages(self) -> View[StageReport]:

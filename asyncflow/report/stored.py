@@ -11,6 +11,7 @@ from math import isnan
 from typing import Any, Final, NoReturn
 
 from .._core.states import STATES, State
+from .._core.streamed import SlowItem, Streamed
 from .._record.history import NOT_YET, OPTIONAL, ORDER, Ending, History, Site, Totals, Try
 from .._show import document
 
@@ -20,6 +21,13 @@ _TIMES: Final = ("called", "ready", "staged", "submitted", "started", "finished"
 _COLUMNS: Final = {
     each.name: made.typecode for each in fields(History) if isinstance(made := getattr(History(), each.name), array)
 }  # fmt: skip
+_STREAM: Final[dict[str, type]] = {
+    **dict.fromkeys(("name", "called_at", "state"), str),
+    **dict.fromkeys(("began", "first", "last"), float),
+    "ordered": bool,
+}
+_OF_ITEMS: Final = ("stream", "item")
+_MAY_BE_EMPTY: Final = ("bytes_in", "bytes_out", *_OF_ITEMS)
 _PLAIN: Final = {"run": str, "began": float, "now": float, "is_over": bool, "planning": float, "dropped": int}
 
 
@@ -43,6 +51,8 @@ def _parts(history: History) -> Iterator[str]:
         "held": [[number, *map(list, spans)] for number, spans in history.held.items()],
         "services": [[number, *end] for number, end in history.services.items()],
         "kept": [[number, *where] for number, where in history.kept.items()],
+        "streams": [list(each) for each in history.streams],
+        "keys": [list(each) for each in history.keys.items()],
         "earlier": {
             name: [dict(each.states), each.run, each.longest] for name, each in history.earlier.items()
         },
@@ -84,7 +94,8 @@ def _no_number(name: str) -> NoReturn:
 def _history(told: Mapping[str, Any]) -> History:
     given: dict[str, Any] = {name: _of(told[name], kind, name) for name, kind in _PLAIN.items()}
     given["dry_run"] = _of(told.get("dry_run", False), bool, "dry_run")  # earlier versions do not tell
-    given |= {name: _column(told["columns"][name], name) for name in _COLUMNS}
+    columns = {name: [] for name in _OF_ITEMS} | told["columns"]
+    given |= {name: _column(columns[name], name) for name in _COLUMNS}
     return History(
         **given,
         workers={
@@ -121,6 +132,8 @@ def _history(told: Mapping[str, Any]) -> History:
             _of(number, int, "kept"): (_of(node, str, "kept"), _of(size, int, "kept"))
             for number, node, size in told.get("kept", ())
         },
+        streams=[_stream(each) for each in told.get("streams", ())],
+        keys={_of(number, int, "keys"): _of(key, str, "keys") for number, key in told.get("keys", ())},
         earlier={name: _totals(*each) for name, each in told["earlier"].items()},
     )
 
@@ -163,6 +176,19 @@ def _try(told: Any) -> Try:
     return known
 
 
+def _stream(told: Any) -> Streamed:
+    stream = Streamed(*told)
+    stream = stream._replace(slowest=tuple(SlowItem(*each) for each in stream.slowest))
+    for name, value in stream._asdict().items():
+        is_open = name in ("total", "first") and value is None
+        if name != "slowest" and not is_open:
+            _of(value, _STREAM.get(name, int), "streams")
+    for each in stream.slowest:
+        for value, kind in zip(each, (float, int, str, int), strict=True):
+            _of(value, kind, "streams")
+    return stream
+
+
 def _totals(states: Mapping[str, object], run: object, longest: object) -> Totals:
     counts = {State(state).value: _of(number, int, "earlier") for state, number in states.items()}
     return Totals(counts, _of(run, float, "earlier"), _of(longest, float, "earlier"))
@@ -186,7 +212,7 @@ def check(history: History) -> None:
     for name in _COLUMNS:
         length = len(getattr(history, name))
         wanted = edges if name in ("dependencies", "edges") else size + 1 if name == "starts" else size
-        if length != wanted and not (name in ("bytes_in", "bytes_out") and not length):
+        if length != wanted and not (name in _MAY_BE_EMPTY and not length):
             raise ValueError(f"its {name!r} are {length:,}, and {wanted:,} are needed")
     wrong = {
         "id": any(one >= other for one, other in pairwise(history.id)) or 0 in history.id,

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from math import isnan
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from .._core.states import STATES, State
 from .._record.history import Ending, History
 from . import waits
-from .rows import Rows
+from .rows import NOBODY, Rows
 
 _UNKNOWN: Final = Ending("", ())
 
@@ -72,6 +72,9 @@ class TaskReport:
         priority: its own, or that of the block around it; it may have gone by a higher one, of what waits for it.
         kept_on: the node where its result stays until somebody asks for it; "" if it came to the engine.
         bytes_kept: how large that is.
+        stream: number of the stream for an item of which it was called, itself or a block around it; None for none.
+        item: index of that item in the stream's source, from 0; None for none.
+        key: what ``key=`` made of that item, as text; "" without.
     """
 
     id: int
@@ -102,6 +105,9 @@ class TaskReport:
     priority: float = 0.0
     kept_on: str = ""
     bytes_kept: int = 0
+    stream: int | None = None
+    item: int | None = None
+    key: str = ""
 
     @property
     def seconds(self) -> float:
@@ -149,7 +155,19 @@ def task(rows: Rows, row: int) -> TaskReport:
         site.detached,
         site.priority,
         *history.kept.get(id, ("", 0)),
+        **_item(rows, row),
     )
+
+
+def _item(rows: Rows, row: int) -> dict[str, Any]:
+    """The stream, the index and the key of the item that a task is for."""
+    history = rows.history
+    while row != NOBODY and history.stream:
+        if history.stream[row]:
+            key = history.keys.get(history.id[row], "")
+            return {"stream": history.stream[row], "item": history.item[row], "key": key}
+        row = rows.block(row)
+    return {}
 
 
 def _tries(history: History, row: int, error: str) -> Iterator[AttemptReport]:

@@ -56,6 +56,8 @@ def test_the_text_says_what_it_is_and_is_told_by_columns() -> None:
         "held": [],
         "services": [],
         "kept": [],
+        "streams": [],
+        "keys": [],
         "earlier": {},
         "columns": {
             "id": [1, 2],
@@ -76,6 +78,8 @@ def test_the_text_says_what_it_is_and_is_told_by_columns() -> None:
             "edges": [0],
             "bytes_in": [],
             "bytes_out": [],
+            "stream": [],
+            "item": [],
         },
     }
 
@@ -108,7 +112,7 @@ def test_reports_that_differ_in_anything_differ(name: str) -> None:
         case dict():
             setattr(other, name, {}) if value else setattr(other, name, {"a": 1})
         case _:
-            setattr(other, name, [*value, *value])
+            setattr(other, name, [*value, *value] or [1])
     assert Report(one) != Report(other)
     assert Report(one) != one
 
@@ -133,6 +137,14 @@ def column(**columns: Any) -> str:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
+        (
+            changed(
+                streams=[[1, "fit", "a.py:1", 0, 4, False, None, 0.0, None, "late", 1, 1, 1, 0, "done", []]]
+            ),
+            "'late'",
+        ),
+        (changed(streams=[[1, 2]]), "TypeError"),
+        (changed(keys=[[1, 2]]), "'keys'"),
         ("", "no report: the text is not JSON"),
         ("[" * 100_000, "no report: the text is not JSON"),
         (b"\xff\xfe\xfd", "no report: the text is not JSON"),
