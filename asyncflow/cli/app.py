@@ -17,6 +17,8 @@ SUBCOMMANDS: Final = {
     "Run": {
         "run": "Run a workflow, or a script as Python would.",
         "watch": "Watch a run from another terminal.",
+        "serve": "Take jobs for workflows over HTTP.",
+        "replay": "Run a recorded workflow: how long it should take, and how long it does.",
     },
     "Before a run": {
         "check": "Check the wiring of a workflow; nothing runs.",

@@ -29,7 +29,7 @@ Examples:
 """
 
 
-class _Numbers(click.ParamType[list[int]]):
+class Numbers(click.ParamType[list[int]]):
     """Numbers of workers."""
 
     name = "N,N,..."
@@ -121,7 +121,7 @@ command = TargetCommand(
     callback=_plan,
     params=[
         click.Option(
-            ["--workers"], type=_Numbers(), metavar="N,N,...", help="Numbers of workers for the table."
+            ["--workers"], type=Numbers(), metavar="N,N,...", help="Numbers of workers for the table."
         ),
         click.Option(
             ["--durations"],

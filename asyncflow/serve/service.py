@@ -236,9 +236,10 @@ class Service(Cell, Generic[R]):
             ImportError: the extra ``serve`` is not installed.
             ValueError: the token is too short.
         """
-        from .http import app
+        from .http import asgi
+        from .http.hosts import LOOPBACK
 
-        return app.asgi(self, token=token, hosts=app.LOOPBACK if hosts is None else hosts, debug=debug)
+        return asgi(self, token=token, hosts=LOOPBACK if hosts is None else hosts, debug=debug)
 
     # -- its end ------------------------------------------------------------------------------------------
 

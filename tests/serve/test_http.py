@@ -366,6 +366,15 @@ def test_other_machines_are_not_served_in_clear(host: str) -> None:
     Server(app, host=host, insecure=True)
 
 
+def test_a_certificate_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    engine = WorkflowEngine()
+    app = engine.serve(engine.function_task(add)).asgi(token=TOKEN)
+    (tmp_path / "cert.pem").write_text("no certificate")
+    for name in ("none.pem", "cert.pem"):
+        with pytest.raises(OSError, match=name):
+            Server(app, certfile=tmp_path / name)
+
+
 # -- on the line ------------------------------------------------------------------------------------------
 
 

@@ -142,7 +142,7 @@ async def test_hostile_requests_get_one_answer_each_at_most_and_none_is_a_fault_
     assert not own_faults
     if many:
         print(sum(map(len, batches)), "requests", sorted(count.items()))
-        assert sum(map(len, batches)) >= 10_000 and len(count) >= 11
+        assert sum(map(len, batches)) >= 10_000 and len(count) >= 10
 
 
 @pytest.mark.usefixtures("parser")

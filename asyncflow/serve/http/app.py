@@ -22,8 +22,8 @@ from ..service import Service
 from .arguments import Arguments, BadArguments
 from .described import described
 from .guard import App, Guard
+from .hosts import LOOPBACK, is_loopback
 
-LOOPBACK: Final = ("localhost", "127.0.0.1", "[::1]")
 _LONGEST: Final = 60.0  # seconds that a request may wait for a result
 _LISTED: Final = 1000
 _OWN: Final = ("healthz", "openapi.json")
@@ -42,7 +42,7 @@ def asgi(
         services: which it takes jobs for.
         token: the secret that each request carries as ``Authorization: Bearer ...``; None for none, which is for tests.
         hosts: names that requests may be addressed to.
-        debug: whether tracebacks are told.
+        debug: whether tracebacks are told, to requests of this machine.
 
     Raises:
         ValueError: two services have one name, one has a name that is taken, or the token is too short.
@@ -59,7 +59,7 @@ class Application:
         services: which it takes jobs for.
         token: the secret.
         hosts: names that requests may be addressed to.
-        debug: whether tracebacks are told.
+        debug: whether tracebacks are told, to requests of this machine.
     """
 
     def __init__(
@@ -93,6 +93,22 @@ class Application:
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """As ASGI has it."""
         await self._app(scope, receive, send)
+
+    def path(self, name: str) -> str:
+        """The path of a service.
+
+        Args:
+            name: of the service.
+        """
+        return f"/{quote(name, safe='')}"
+
+    def example(self, name: str) -> dict[str, object]:
+        """Arguments of a job as its task's annotations ask for them, to be changed by a reader.
+
+        Args:
+            name: of the service.
+        """
+        return self._arguments[name].example()
 
     def stop_waiting(self) -> None:
         """Answer all who wait for results: the server is about to end."""
@@ -130,7 +146,9 @@ class Application:
             return _error(409, conflict)
         except (BadArguments, TypeError) as misfit:
             return _error(400, misfit)
-        return _json(self._told(job), 202, {"location": f"/{quote(name, safe='')}/{quote(job.id, safe='')}"})
+        return _json(
+            self._told(job, request), 202, {"location": f"{self.path(name)}/{quote(job.id, safe='')}"}
+        )
 
     async def _list(self, request: Request) -> Response:
         name = unquote(request.path_params["name"])
@@ -143,11 +161,13 @@ class Application:
         state: Any = request.query_params.get("state")
         if state is not None and state not in get_args(JobState):
             return _json({"error": f"state=: one of {', '.join(get_args(JobState))} is needed"}, 400)
-        return _json({"jobs": [self._told(job) for job in service.jobs(state=state, limit=int(limit))]})
+        return _json(
+            {"jobs": [self._told(job, request) for job in service.jobs(state=state, limit=int(limit))]}
+        )
 
     async def _show(self, request: Request) -> Response:
         job = self._job(request)
-        return job if isinstance(job, Response) else _json(self._told(job))
+        return job if isinstance(job, Response) else _json(self._told(job, request))
 
     async def _result(self, request: Request) -> Response:
         job = self._job(request)
@@ -161,17 +181,17 @@ class Application:
             return _json({"error": f"wait=: seconds from 0 to {_LONGEST:g} are needed"}, 400)
         if wait:
             await self._waited(request, job.ended(), wait)
-        return self._answer(job)
+        return self._answer(job, request)
 
     async def _cancel(self, request: Request) -> Response:
         job = self._job(request)
         if isinstance(job, Response):
             return job
         await self._waited(request, job.cancel(), _LONGEST)
-        return self._answer(job)
+        return self._answer(job, request)
 
-    def _answer(self, job: Job[Any]) -> Response:
-        return _json(self._told(job), 200 if job.state in OVER else 202)
+    def _answer(self, job: Job[Any], request: Request) -> Response:
+        return _json(self._told(job, request), 200 if job.state in OVER else 202)
 
     async def _waited(self, request: Request, end: Awaitable[object], seconds: float) -> None:
         """Wait for an end; but no longer than the time, the server, and whoever asks."""
@@ -203,7 +223,7 @@ class Application:
 
     # -- what is said -------------------------------------------------------------------------------------
 
-    def _told(self, job: Job[Any]) -> dict[str, object]:
+    def _told(self, job: Job[Any], request: Request) -> dict[str, object]:
         told: dict[str, object] = {"id": job.id, "state": job.state}
         error = job.error
         if job.state == SUCCEEDED:
@@ -216,7 +236,7 @@ class Application:
                 told["value"] = value
         elif error is not None:
             told["error"] = {"type": type(error).__name__, "message": _text(error)}
-            if self._debug:
+            if self._debug and request.client is not None and is_loopback(request.client.host):
                 told["traceback"] = "".join(traceback.format_exception(error))
         return told
 

@@ -67,6 +67,12 @@ class Arguments:
             place = "".join(f"[{each!r}]" for each in first["loc"])
             raise BadArguments(f"argument {name!r} of {self._name}{place}: {first['msg']}") from None
 
+    def example(self) -> dict[str, object]:
+        """Some arguments of the right types, without those that have a default."""
+        required = [name for name, each in self._parameters.items() if each.default is each.empty]
+        schemas = {name: self._schema_of(name) for name in required}
+        return {name: _example(each, dict(each.get("$defs", {})), name) for name, each in schemas.items()}
+
     def schema(self) -> dict[str, object]:
         """A JSON schema of the object."""
         properties = {name: self._schema_of(name) for name in self._parameters}
@@ -78,7 +84,7 @@ class Arguments:
             "additionalProperties": self._takes_others,
         }
 
-    def _schema_of(self, name: str) -> Mapping[str, object]:
+    def _schema_of(self, name: str) -> Mapping[str, Any]:
         adapter = self._types.get(name)
         if adapter is None:
             return {}
@@ -86,6 +92,40 @@ class Arguments:
             return adapter.json_schema()
         except PydanticInvalidForJsonSchema:
             return {}
+
+
+def _example(schema: Mapping[str, Any], known: Mapping[str, Any], name: str) -> object:
+    """Something that fits a JSON schema; a text is the name of what it is for."""
+    if "$ref" in schema:
+        return _example(known.get(schema["$ref"].rpartition("/")[2], {}), known, name)
+    for chosen in ("default", "const"):
+        if chosen in schema:
+            return schema[chosen]
+    for several in ("enum", "examples", "anyOf", "oneOf", "allOf"):
+        if schema.get(several):
+            first = schema[several][0]
+            return first if several in {"enum", "examples"} else _example(first, known, name)
+    if schema.get("type") == "object":
+        parts: Mapping[str, Any] = schema.get("properties", {})
+        return {each: _example(parts[each], known, each) for each in schema.get("required", ())}
+    if schema.get("type") == "array":
+        items = schema.get("prefixItems") or [schema.get("items", {})]
+        return [_example(each, known, name) for each in items]
+    return {
+        "integer": max(1, int(schema.get("minimum", 1))),
+        "number": 1.0,
+        "boolean": True,
+        "null": None,
+    }.get(schema.get("type", ""), _OF_FORMAT.get(schema.get("format", ""), name))
+
+
+_OF_FORMAT: Final = {
+    "date": "2026-01-31",
+    "date-time": "2026-01-31T12:00:00",
+    "time": "12:00:00",
+    "duration": "PT1H",
+    "uuid": "00000000-0000-4000-8000-000000000000",
+}
 
 
 def _adapter(annotation: Any) -> TypeAdapter[Any] | None:

@@ -2,7 +2,8 @@
 
 Uvicorn has a limit for connections that wait between two requests, and none for a request that never becomes whole.
 Each would keep a descriptor for as long as its client likes, and the body of one would hold up the end of the server.
-With httptools there is no limit for the headers either.
+With httptools there is no limit for the headers either. And when what follows the head of a request turns out to be
+wrong while that request is being answered, uvicorn would send a second answer, or fail at it.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any, Final
 
+from h11 import LocalProtocolError
 from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
 _HEAD: Final = 1 << 20  # bytes, with the rest of a body that nobody wants any more
@@ -44,6 +46,19 @@ def patient(seconds: float) -> type[asyncio.Protocol]:
         def on_response_complete(self) -> None:
             super().on_response_complete()
             self._is_whole()  # what comes next has its own time
+
+        def send_400_response(self, msg: str) -> None:
+            cycle = self.cycle
+            if cycle is not None and not cycle.response_complete:
+                cycle.disconnected = True  # nothing that it sends from now on goes anywhere
+                cycle.message_event.set()
+                if cycle.response_started:
+                    self.transport.close()
+                    return
+            try:
+                super().send_400_response(msg)
+            except LocalProtocolError:  # h11: after an answer to what has an endless body
+                self.transport.close()
 
         def shutdown(self) -> None:
             if self._is_answered_later():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,8 +12,8 @@ from typing import Self
 
 import uvicorn
 
-from .app import LOOPBACK
 from .guard import App
+from .hosts import is_loopback
 from .patience import patient
 
 _log = logging.getLogger("asyncflow.serve")
@@ -35,6 +34,7 @@ class Server:
 
     Raises:
         ValueError: others than this machine could listen in: there is no TLS, and ``insecure`` was not said.
+        OSError: the certificate or its key cannot be read.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class Server:
         grace: float = 5.0,
         patience: float = 20.0,
     ) -> None:
-        if not _is_loopback(host) and certfile is None and not insecure:
+        if not is_loopback(host) and certfile is None and not insecure:
             raise ValueError(
                 f"Server(host={host!r}): tokens and results would go over the network for all to read.\n"
                 "  Give it certfile= and keyfile=, or say insecure=True"
@@ -70,6 +70,10 @@ class Server:
             ws="none",
             http=patient(patience),
         )
+        try:
+            config.load()
+        except OSError as problem:  # those of TLS, too
+            raise OSError(f"Server(certfile={certfile!r}, keyfile={keyfile!r}): {problem}") from None
         self._app = app
         self._server = _Uvicorn(config)
         self._serving: asyncio.Task[None] | None = None
@@ -85,9 +89,8 @@ class Server:
         if self._server.problem is not None or self._serving.done():
             await asyncio.wait([self._serving])
             config = self._server.config
-            raise OSError(
-                f"the server could not listen on {config.host}:{config.port}"
-            ) from self._server.problem
+            problem = self._server.problem or self._serving.exception()
+            raise OSError(f"the server could not listen on {config.host}:{config.port}") from problem
         host, port = self._server.servers[0].sockets[0].getsockname()[:2]
         self.url = f"{self._scheme}://{f'[{host}]' if ':' in host else host}:{port}"
         _log.info("listens on %s", self.url)
@@ -140,12 +143,3 @@ class _Uvicorn(uvicorn.Server):
         while not await self.on_tick(counter):
             counter += 10
             await asyncio.sleep(1)
-
-
-def _is_loopback(host: str) -> bool:
-    if host in LOOPBACK:
-        return True
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
