@@ -86,6 +86,7 @@ class Subject:
     Args:
         noun: what it is: "Plan".
         title: what there is in it: "1,000 tasks in 3 stages".
+        ids: number of each task, as its user knows it.
         names: of each task.
         kinds: of each task: "function", "executable", "block", "service", "awaitable", "stream".
         around: the place of the block around each; `OUTSIDE` for none. Blocks stand before what is inside of them.
@@ -102,6 +103,7 @@ class Subject:
 
     noun: str
     title: str
+    ids: Sequence[int]
     names: Sequence[str]
     kinds: Sequence[str]
     around: Sequence[int]
@@ -133,6 +135,7 @@ class Node:
         remarks: numbers of the remarks at it, from 0.
         details: what is known of it, by name.
         members: places of its tasks among those of the subject.
+        ids: their numbers.
     """
 
     number: int
@@ -147,6 +150,7 @@ class Node:
     remarks: list[int] = field(default_factory=list)
     details: Sequence[tuple[str, str]] = ()
     members: Sequence[int] = ()
+    ids: Sequence[int] = ()
 
     @property
     def label(self) -> str:

@@ -32,6 +32,7 @@ def subject_of(plan: Plan, net: TaskNetwork) -> Subject:
     return Subject(
         "Plan",
         outline_of(plan, net).title,
+        [task.id for task in in_order],
         [task.name for task in in_order],
         [task.kind for task in in_order],
         around,

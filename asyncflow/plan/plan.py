@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from operator import attrgetter
 from os import PathLike
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from .._show import words
 from .._show.outline import Outline
@@ -17,10 +17,14 @@ from .diff import PlanDiff, diff
 from .digraph import digraph
 from .durations import Durations, Lengths
 from .outline import outline_of
+from .picture import subject_of
 from .scarce import OtherLimits, Shared
 from .task_network import TaskNetwork
 from .tasks import Checkpoint, Edge, Finding, PlannedLimit, PlannedTask
 from .times import Times
+
+if TYPE_CHECKING:
+    from ..plot.drawing import Drawing
 
 _AS_EDGES_ARE_KEPT: Final = attrgetter("dependent", "dependency", "kind", "file", "optional")
 
@@ -355,6 +359,31 @@ class Plan(Outlined):
         return wfformat.written(self.tasks, self._network, name, executed_at, self.critical_path().length)
 
     # -- as people see it ----------------------------------------------------------------------------------
+
+    def draw(
+        self,
+        path: str | PathLike[str] | None = None,
+        *,
+        fold: bool | int | None = None,
+        dark: bool | None = None,
+    ) -> Drawing:
+        """The plan as a picture: blocks are boxes, the critical path is thick, and findings stand where they are.
+
+        Args:
+            path: of a file to save it in: .svg .png .html .mmd .dot
+            fold: whether tasks that repeat are one box, as "fit × 500": as far as needed for a picture that can be
+                read (None), as far as possible (True), not at all (False), or to so many boxes.
+            dark: whether its ground is dark; None to follow the reader's system.
+
+        Raises:
+            TypeError: an argument of the wrong type.
+            ValueError: the end of the path is another, or less than one box.
+            ImportError: it is to be saved, and needs the extra ``plot``, which is not installed.
+            OSError: the file cannot be written.
+        """
+        from ..plot.graphs import drawing_of
+
+        return drawing_of(lambda: subject_of(self, self._network), path, fold, dark)
 
     def _outline(self) -> Outline:
         return outline_of(self, self._network)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import Final
 
@@ -109,6 +109,7 @@ def _nodes(subject: Subject, groups: Sequence[int], points: Points, pauses: int)
             {str(state): number for state, number in states.items()},
             details=subject.summary(places),
             members=places,
+            ids=[subject.ids[place] for place in places],
         )
     return nodes
 
@@ -155,9 +156,21 @@ def _mark_critical(subject: Subject, groups: Sequence[int], nodes: dict[int, Nod
     way = [groups[place] for place in subject.critical]
     for group in way:
         nodes[group].critical = True
-    steps = set(pairwise(way))
+    steps = {
+        (source, target)
+        for one, other in set(pairwise(way))
+        for source in _with_blocks(nodes, one)
+        for target in _with_blocks(nodes, other)
+    }
     for link in links.values():
         link.critical = (link.source, link.target) in steps
+
+
+def _with_blocks(nodes: dict[int, Node], box: int) -> Iterator[int]:
+    """A box and those around it."""
+    while box != OUTSIDE:
+        yield box
+        box = nodes[box].around
 
 
 def _put_remarks(

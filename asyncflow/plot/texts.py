@@ -41,9 +41,9 @@ def caption(node: Node) -> list[str]:
 
 
 def tally(node: Node) -> str:
-    """How many of its tasks are in which state: "497 ✓ 3 ✗"."""
-    return " ".join(
-        f"{node.states[state]:,} {look.glyph}"
+    """How many of its tasks are in which state: "✓ 497  ✗ 3"."""
+    return "  ".join(
+        f"{look.glyph} {node.states[state]:,}"
         for state, look in palette.LOOKS.items()
         if state in node.states
     )

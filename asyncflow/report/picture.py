@@ -12,6 +12,8 @@ from .._record.history import OPTIONAL, ORDER
 from .._show.picture import OUTSIDE, Arrow, Story, Subject
 from .._show.words import listed, plain, seconds, size
 from . import waits
+from .outline import outline_of
+from .path import Path
 from .rows import NOBODY, Rows
 
 if TYPE_CHECKING:
@@ -28,14 +30,13 @@ _FIRST: Final = {
 }
 
 
-def subject_of(report: Report, title: str, rows: Rows, path: Sequence[int]) -> Subject:
+def subject_of(report: Report, rows: Rows, path: Path) -> Subject:
     """All tasks of a report, for a picture.
 
     Args:
         report: of them.
-        title: what there is in it.
         rows: of its history.
-        path: rows of the tasks on the critical path, in order.
+        path: the critical one.
     """
     history, sites = rows.history, rows.history.sites
     states = [STATES[state - 1] for state in history.state]
@@ -49,7 +50,8 @@ def subject_of(report: Report, title: str, rows: Rows, path: Sequence[int]) -> S
 
     return Subject(
         "Report",
-        title,
+        outline_of(report).title,
+        history.id,
         [sites[site].name for site in history.site],
         [sites[site].kind for site in history.site],
         [OUTSIDE if block == NOBODY or block >= row else block for row, block in enumerate(around)],
@@ -58,7 +60,7 @@ def subject_of(report: Report, title: str, rows: Rows, path: Sequence[int]) -> S
         lambda row: _story(report.tasks[row]),
         lambda some: list(_summary(rows, states, some)),
         notable,
-        critical=path,
+        critical=[row for row in path.rows if row >= 0],
     )
 
 

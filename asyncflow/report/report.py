@@ -382,6 +382,32 @@ class Report(Outlined):
 
     # -- as people see it ----------------------------------------------------------------------------------
 
+    def draw(
+        self,
+        path: str | PathLike[str] | None = None,
+        *,
+        fold: bool | int | None = None,
+        dark: bool | None = None,
+    ) -> Drawing:
+        """The run as a picture of its graph: coloured by state, blocks as boxes, the critical path thick.
+
+        Args:
+            path: of a file to save it in: .svg .png .html .mmd .dot
+            fold: whether tasks that repeat are one box, as "fit × 500": as far as needed for a picture that can be
+                read (None), as far as possible (True), not at all (False), or to so many boxes.
+            dark: whether its ground is dark; None to follow the reader's system.
+
+        Raises:
+            TypeError: an argument of the wrong type.
+            ValueError: the end of the path is another, or less than one box.
+            ImportError: it is to be saved, and needs the extra ``plot``, which is not installed.
+            OSError: the file cannot be written.
+        """
+        from ..plot.graphs import drawing_of
+        from .picture import subject_of
+
+        return drawing_of(lambda: subject_of(self, self._rows, self._path), path, fold, dark)
+
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Report):
             return NotImplemented

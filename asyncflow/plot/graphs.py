@@ -1,0 +1,43 @@
+"""Drawings of graphs: of a plan, a report, a stream."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from os import PathLike
+
+from .._show.picture import Subject
+from . import texts
+from .drawing import Drawing, checked_dark
+from .pictured import Fold, picture_of
+
+
+def drawing_of(
+    subject: Callable[[], Subject], path: str | PathLike[str] | None, fold: Fold, dark: bool | None
+) -> Drawing:
+    """The drawing of a subject; saved at once, if there is a path.
+
+    Args:
+        subject: makes what is drawn.
+        path: of a file to save it in, or None.
+        fold: as for `picture_of`.
+        dark: whether its ground is dark; None to follow the reader's system.
+    """
+    from .graph_page import graph_page
+    from .svg import svg
+
+    picture = picture_of(subject(), fold)
+    drawn: Callable[[bool | None], str] = cache(lambda dark: svg(picture, dark))
+
+    drawing = Drawing(
+        picture.noun,
+        picture.title,
+        svg=drawn,
+        html=lambda dark: graph_page(picture, dark),
+        mermaid=lambda: texts.mermaid(picture),
+        dot=lambda: texts.dot(picture),
+        dark=checked_dark(dark),
+    )
+    if path is not None:
+        drawing.save(path)
+    return drawing
