@@ -456,7 +456,7 @@ class Stream(Cell, AsyncIterable[R]):
         run, block, window = run_for(), SCOPE.get().block, self._window
         log = self._log = StreamLog(
             *(self._name, code, at, 0 if block is None else block.id, window.size, window.ordered),
-            *(self._source.total, self._began, self._look),
+            *(None if run.stands_in(self._source.given) else self._source.total, self._began, self._look),
         )
         self._record = run.record
         run.stream_began(log)

@@ -64,6 +64,7 @@ async def plan_of(
         findings=[*rehearsal.forgiving.found.findings, *_checked_together(engine, rehearsal, calls)],
         checkpoints=rehearsal.notes.checkpoints,
         limits=rehearsal.notes.limits(),
+        streams=rehearsal.notes.streams(),
         start=_starter(target, name, begin, partial(_expect, engine, calls)),
     )
     for each in rehearsal.together:
@@ -88,6 +89,7 @@ async def plan_so_far(engine: EngineBase) -> Plan:
             findings=_checked(engine, run.notes, calls),
             checkpoints=run.notes.checkpoints,
             limits=run.notes.limits(),
+            streams=run.notes.streams(),
         )
     if run.teller is None:
         raise RuntimeError(

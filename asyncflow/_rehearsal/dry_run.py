@@ -13,6 +13,7 @@ from .._core import arguments
 from .._core.lanes import Lane
 from .._core.story import place_in
 from .._core.task import Definition, Task
+from .._record.stream_log import StreamLog
 from .._runtime import inputs
 from .._runtime.call import Call
 from .._runtime.dispatch import Dispatch
@@ -194,6 +195,15 @@ class DryRun(Run):
     def own(self, future: TaskFuture[object]) -> TaskFuture[object]:
         """What stands for a future here."""
         return future
+
+    def stream_began(self, log: StreamLog) -> None:
+        """Take note of a stream."""
+        super().stream_began(log)
+        self.notes.stream_began(log)
+
+    def stands_in(self, value: object) -> bool:
+        """Whether a value is none."""
+        return self.notes.stands_in(value)
 
     # -- what becomes of them -----------------------------------------------------------------------------
 

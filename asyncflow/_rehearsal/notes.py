@@ -15,11 +15,14 @@ from .._core.limits import Limit
 from .._core.story import called_at, place_in
 from .._core.task import Definition, Task
 from .._files.task_files import TaskFiles
+from .._record.stream_log import StreamLog
 from .._runtime.call import Call
 from .._runtime.future import TaskFuture
 from .._runtime.places import Places
 from .._runtime.scope import SCOPE
+from .._stand_ins.opaque import StandIn
 from ..plan.rehearsed import Lack, RehearsedCall
+from ..plan.streams import PlannedStream
 from ..plan.tasks import PlannedLimit
 from .checkpoints import Checkpoint, checkpoint_of, waits_for
 from .files import Order, reads_of_all
@@ -48,6 +51,7 @@ class Notes:
         self._waited: dict[int, dict[int | None, int]] = {}
         self.checkpoints: list[Checkpoint] = []
         self._limits: dict[str, Limit] = {}
+        self._streams: list[StreamLog] = []
         self.lacks: list[Lack] = []
         self.site: tuple[CodeType | None, int] = (None, 0)
         """Of the call that is being made, to which what is adopted belongs."""
@@ -134,6 +138,32 @@ class Notes:
         return [
             PlannedLimit(name, limit.concurrency, limit.rate, limit.per, limit.burst)
             for name, limit in sorted(self._limits.items())
+        ]
+
+    def stream_began(self, log: StreamLog) -> None:
+        """Somebody has begun to read a stream."""
+        log.tasks = []
+        self._streams.append(log)
+
+    def stands_in(self, value: object) -> bool:
+        """Whether a value is what stands in for that of a task, of whose length nothing is known."""
+        return isinstance(value, StandIn) or any(
+            asyncio.Future.result(future) is value for future in self._futures.values() if has_value(future)
+        )
+
+    def streams(self) -> list[PlannedStream]:
+        """The streams that were read, with their items, as far as these are of this run."""
+        return [
+            PlannedStream(
+                log.name,
+                place_in(log.code, log.at),
+                tuple(log.tasks or ()),
+                log.total if log.total is None else max(log.total, len(log.tasks or ())),
+                log.window,
+                log.ordered,
+                log.block if log.block in self.by_id else None,
+            )
+            for log in self._streams
         ]
 
     def _noted(
@@ -244,3 +274,4 @@ class Notes:
         self._waited.clear()
         self.checkpoints.clear()
         self._limits.clear()
+        self._streams.clear()

@@ -356,6 +356,10 @@ class Run:
         if self.record is not None:
             self.record.moved(task)
 
+    def stands_in(self, value: object) -> bool:
+        """Whether a value is none, but stands in for one: never, where tasks are run."""
+        return False
+
     def stream_began(self, log: StreamLog) -> None:
         """Somebody reads a stream inside of this run."""
         if self.record is not None:

@@ -21,7 +21,7 @@ class Source(Generic[T]):
     """
 
     def __init__(self, given: Iterable[T] | AsyncIterable[T], name: str) -> None:
-        self._given = given
+        self.given = given
         self._iterator: Iterator[T] | None = None
         self._later: AsyncIterator[T] | None = None
         if isinstance(given, AsyncIterable):
@@ -40,8 +40,10 @@ class Source(Generic[T]):
     def total(self) -> int | None:
         """How many items there are in all; None if nobody knows."""
         try:
-            return len(self._given)  # type: ignore[arg-type]
-        except TypeError:
+            return len(self.given)  # type: ignore[arg-type]
+        except (
+            Exception
+        ):  # it has none; or more than fits in a number, as `range(1 << 64)`; or the user's own fails
             return None
 
     def now(self) -> T:
@@ -66,7 +68,7 @@ class Source(Generic[T]):
         """Let the source give back what it holds: no more is asked for."""
         iterator = self._later if self._later is not None else self._iterator
         close = getattr(iterator, "aclose", None) or getattr(iterator, "close", None)
-        if (close is not None and iterator is not self._given) or _is_generator(iterator):
+        if (close is not None and iterator is not self.given) or _is_generator(iterator):
             closing = close() if close is not None else None
             if isawaitable(closing):
                 await closing

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from .diff import Change, PlanDiff
 from .plan import CriticalPath, Plan
+from .streams import PlannedStream
 from .tasks import Checkpoint, Edge, Finding, PlannedFile, PlannedLimit, PlannedTask
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "PlanDiff",
     "PlannedFile",
     "PlannedLimit",
+    "PlannedStream",
     "PlannedTask",
 ]
 

@@ -11,6 +11,7 @@ from .._inspect.skips import may_skip
 from ..errors import CircularDependency
 from .plan import Plan
 from .rehearsed import RehearsedCall
+from .streams import PlannedStream
 from .tasks import Checkpoint, Edge, EdgeKind, Finding, Kind, PlannedFile, PlannedLimit, PlannedTask
 
 _NO_TASKS: Final = ("output", "join")
@@ -24,6 +25,7 @@ def planned(
     findings: Iterable[Finding] = (),
     checkpoints: Iterable[tuple[tuple[int, ...], int | None]] = (),
     limits: Iterable[PlannedLimit] = (),
+    streams: Iterable[PlannedStream] = (),
     start: Callable[[], Awaitable[Any]] | None = None,
 ) -> Plan:
     """The plan of what was rehearsed.
@@ -34,6 +36,7 @@ def planned(
         findings: what is wrong, in any order.
         checkpoints: tasks that code has waited for, and which of these it had passed before.
         limits: that they name.
+        streams: that were read, with those of their items that were rehearsed.
         start: begins the very thing that was rehearsed, for real.
     """
     skips = cache(may_skip)
@@ -47,6 +50,7 @@ def planned(
         decisions=list(decisions),
         findings=_by_place(findings),
         capacities=list(limits),
+        streams=[replace(each, items=tuple(n for n in each.items if n in there)) for each in streams],
         start=start,
     )
     try:

@@ -12,6 +12,7 @@ from .._show.words import counted, listed, name_of, path, plain, size
 from . import findings_text
 from .scarce import Shared
 from .skips import skipped_with
+from .streams import shown
 from .task_network import TaskNetwork
 from .tasks import PlannedTask
 from .times import Times
@@ -137,6 +138,8 @@ def _facts(plan: Plan, net: TaskNetwork) -> dict[str, str]:
     detached = [task for task in plan.tasks if task.detached]
     if detached:
         facts["Detached"] = f"{_counted(detached)}: nobody waits for them"
+    if plan.streams:
+        facts["Streams"] = shown(plan.streams)
     shared = Shared(net, plan.capacities)
     if shared.limits:
         users = Counter(number for needs in shared.needs.values() for number, _ in needs)

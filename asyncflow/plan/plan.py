@@ -19,6 +19,7 @@ from .durations import Durations, Lengths
 from .outline import outline_of
 from .picture import subject_of
 from .scarce import OtherLimits, Shared
+from .streams import PlannedStream, left_out, what_counts
 from .task_network import TaskNetwork
 from .tasks import Checkpoint, Edge, Finding, PlannedLimit, PlannedTask
 from .times import Times
@@ -61,11 +62,14 @@ class Plan(Outlined):
         findings: what is wrong with the wiring.
         checkpoints: where code has waited; each after the one that it names as before it.
         capacities: how much there is of the limits that tasks name; of those that are left out, any amount.
+        streams: that would be read, of each of which a few items are among the tasks; times, stages and limits are of
+            these few.
         start: begins the very thing that was planned, for `run`. It is no part of what the plan tells: plans with
             another one, or with none, may be equal.
 
     Raises:
         ValueError: an id that no task has, or that two have; an edge that is none.
+        LookupError: a stream has an item that is no task.
         CircularDependency: a task would wait for itself; the message names the circle.
     """
 
@@ -75,6 +79,7 @@ class Plan(Outlined):
     findings: tuple[Finding, ...]
     checkpoints: tuple[Checkpoint, ...]
     capacities: tuple[PlannedLimit, ...]
+    streams: tuple[PlannedStream, ...]
     _start: Callable[[], Awaitable[object]] | None = field(compare=False, repr=False)
     _network: TaskNetwork = field(compare=False, repr=False)
 
@@ -87,6 +92,7 @@ class Plan(Outlined):
         findings: Iterable[Finding] = (),
         checkpoints: Iterable[Checkpoint] = (),
         capacities: Iterable[PlannedLimit] = (),
+        streams: Iterable[PlannedStream] = (),
         start: Callable[[], Awaitable[object]] | None = None,
     ) -> None:
         in_order = tuple(sorted(tasks, key=attrgetter("id")))
@@ -98,13 +104,28 @@ class Plan(Outlined):
         put(self, "findings", tuple(findings))
         put(self, "checkpoints", tuple(checkpoints))
         put(self, "capacities", tuple(capacities))
+        put(self, "streams", tuple(streams))
         put(self, "_start", start)
         put(self, "_network", TaskNetwork(in_order, unique, self.checkpoints))
+        for stream in self.streams:
+            for number in (*stream.items, *(() if stream.block is None else (stream.block,))):
+                self._network.point_of(number)
 
     def __reduce__(self) -> Any:
         # nothing to run elsewhere
-        parts = self.tasks, self.edges, self.decisions, self.findings, self.checkpoints, self.capacities
-        return _restored, parts
+        return _restored, self._parts()
+
+    def _parts(self) -> stored.Parts:
+        """All that it tells."""
+        return stored.Parts(
+            self.tasks,
+            self.edges,
+            self.decisions,
+            self.findings,
+            self.checkpoints,
+            self.capacities,
+            self.streams,
+        )
 
     # -- what to do with it --------------------------------------------------------------------------------
 
@@ -251,7 +272,8 @@ class Plan(Outlined):
             TypeError: a duration, a limit, or the number of workers, is no number.
             ValueError: less than one worker, a number that no task has, or a duration that is none.
         """
-        return Times(self._network, durations, Shared(self._network, self.capacities, limits)).limits(workers)
+        told = Times(self._network, durations, Shared(self._network, self.capacities, limits)).limits(workers)
+        return f"{told}\n  {what_counts(self.streams)}." if left_out(self.streams) else told
 
     @property
     def bytes_staged(self) -> int:
@@ -280,6 +302,7 @@ class Plan(Outlined):
             findings=self.findings,
             checkpoints=self.checkpoints,
             capacities=self.capacities,
+            streams=self.streams,
             start=self._start,
         )
 
@@ -297,8 +320,7 @@ class Plan(Outlined):
 
     def to_json(self) -> str:
         """The plan as text, from which `from_json` makes an equal one."""
-        parts = self.tasks, self.edges, self.decisions, self.findings, self.checkpoints, self.capacities
-        return stored.to_json(*parts)
+        return stored.to_json(self._parts())
 
     @classmethod
     def from_json(cls, given: str | bytes) -> Plan:
@@ -396,6 +418,7 @@ def _restored(
     findings: Iterable[Finding],
     checkpoints: Iterable[Checkpoint],
     capacities: Iterable[PlannedLimit],
+    streams: Iterable[PlannedStream],
 ) -> Plan:
     return Plan(
         tasks,
@@ -404,6 +427,7 @@ def _restored(
         findings=findings,
         checkpoints=checkpoints,
         capacities=capacities,
+        streams=streams,
     )
 
 

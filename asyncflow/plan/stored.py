@@ -6,9 +6,10 @@ import json
 import reprlib
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
-from typing import Any, Final, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
 from .._show import document, words
+from .streams import PlannedStream
 from .tasks import Checkpoint, Edge, Finding, PlannedFile, PlannedLimit, PlannedTask
 
 VERSION: Final = 1
@@ -16,38 +17,41 @@ _LONGEST: Final = 500  # characters of why something is refused
 
 _DEFAULTS: Final = {
     kind: [(each.name, each.default) for each in fields(kind)]
-    for kind in (PlannedFile, PlannedTask, PlannedLimit, Edge, Finding, Checkpoint)
+    for kind in (PlannedFile, PlannedTask, PlannedLimit, PlannedStream, Edge, Finding, Checkpoint)
 }
-Record = TypeVar("Record", PlannedFile, PlannedTask, PlannedLimit, Edge, Finding, Checkpoint)
-Parts = tuple[list[PlannedTask], list[Edge], list[str], list[Finding], list[Checkpoint], list[PlannedLimit]]
+Record = TypeVar("Record", PlannedFile, PlannedTask, PlannedLimit, PlannedStream, Edge, Finding, Checkpoint)
 
 
-def to_json(
-    tasks: Sequence[PlannedTask],
-    edges: Sequence[Edge],
-    decisions: Sequence[str],
-    findings: Sequence[Finding],
-    checkpoints: Sequence[Checkpoint],
-    capacities: Sequence[PlannedLimit],
-) -> str:
+class Parts(NamedTuple):
+    """All that a plan tells, as its arguments are."""
+
+    tasks: Sequence[PlannedTask]
+    edges: Sequence[Edge]
+    decisions: Sequence[str]
+    findings: Sequence[Finding]
+    checkpoints: Sequence[Checkpoint]
+    capacities: Sequence[PlannedLimit]
+    streams: Sequence[PlannedStream]
+
+
+def to_json(parts: Parts) -> str:
     """Text that tells all that these are; what is as it mostly is, is left out."""
     told: dict[str, Any] = {
         "format": document.format_of("Plan"),
         "version": VERSION,
-        "tasks": tasks,
-        "edges": edges,
-        "decisions": decisions,
-        "findings": findings,
+        "tasks": parts.tasks,
+        "edges": parts.edges,
+        "decisions": parts.decisions,
+        "findings": parts.findings,
     }
-    if checkpoints:
-        told["checkpoints"] = checkpoints
-    if capacities:
-        told["capacities"] = capacities
+    for name in ("checkpoints", "capacities", "streams"):
+        if value := getattr(parts, name):
+            told[name] = value
     return json.dumps(told, allow_nan=False, default=_fields)
 
 
 def from_json(given: str | bytes) -> Parts:
-    """What such a text tells: tasks, edges, decisions, findings, checkpoints and limits.
+    """What such a text tells.
 
     Raises:
         ValueError: it is no such text, or of a version that is not known here.
@@ -56,13 +60,14 @@ def from_json(given: str | bytes) -> Parts:
     decisions = _list(told, "decisions")
     if not all(isinstance(each, str) for each in decisions):
         raise ValueError("no plan: its decisions are not all text")
-    return (
+    return Parts(
         [_task(each) for each in _list(told, "tasks")],
         [_record(Edge, each) for each in _list(told, "edges")],
         decisions,
         [_finding(each) for each in _list(told, "findings")],
         [_checkpoint(each) for each in _list(told, "checkpoints")] if "checkpoints" in told else [],
         [_record(PlannedLimit, each) for each in _list(told, "capacities")] if "capacities" in told else [],
+        [_stream(each) for each in _list(told, "streams")] if "streams" in told else [],
     )
 
 
@@ -110,6 +115,11 @@ def _task(told: object) -> PlannedTask:
 def _finding(told: object) -> Finding:
     ends = _list(told, "ends") if isinstance(told, dict) and "ends" in told else []
     return _record(Finding, told, ends=tuple(ends))
+
+
+def _stream(told: object) -> PlannedStream:
+    items = _list(told, "items") if isinstance(told, dict) and "items" in told else []
+    return _record(PlannedStream, told, items=tuple(items))
 
 
 def _checkpoint(told: object) -> Checkpoint:
