@@ -194,7 +194,7 @@ def _beginner(
 
 def _expect(engine: EngineBase, calls: Sequence[RehearsedCall]) -> None:
     """What is planned is run: so many calls there will be."""
-    engine._expected.plans(each.name for each in calls)
+    engine._expected.plans(each.name for each in calls if each.kind not in ("join", "output"))
 
 
 def _starter(
@@ -207,6 +207,7 @@ def _starter(
                 f"  Pass the function:  engine.plan({target.__name__}, ...)"
             )
         called = begin()
+        expect()
         return await called if inspect.isawaitable(called) else called
 
     return start

@@ -48,6 +48,7 @@ class Screen:
         self._characters = 0
         self._lines: Sequence[str] = ()
         self._at = 0.0  # when it was painted last
+        self._size = (0, 0)  # of the terminal, at that time
         self._taken: list[_Taken] = []
         _screens.add(self)
         atexit.register(self.leave)
@@ -91,9 +92,8 @@ class Screen:
         _screens.discard(self)
         with self._lock:
             for each in self._taken:
-                if each.half:
-                    self._collected.append((each, each.half))
-                    each.half = ""
+                self._collected += [(each, half) for half in each.halves.values()]
+                each.halves.clear()
             with suppress(OSError, ValueError):
                 self._put(self._pop(), ())
             for each in self._taken:
@@ -114,7 +114,7 @@ class Screen:
     def printed(self, by: _Taken, text: str) -> None:
         """Somebody has printed."""
         with self._lock:
-            whole, by.half = _divided(by.half + text)
+            whole = by.divided(text)
             if whole:
                 self._collected.append((by, whole))
                 self._characters += len(whole)
@@ -131,7 +131,11 @@ class Screen:
     def _put(self, collected: Sequence[tuple[_Taken, str]], lines: Sequence[str]) -> None:
         """Write what was printed, and behind it the lines."""
         self._at = monotonic()
-        here, text = self._stream, _HOLD + (_WIPE if collected or not lines else "")
+        here, size = self._stream, self.size()
+        # After a change of its size a terminal joins lines that it has broken, unless they were wiped away.
+        wipes = bool(collected) or not lines or size != self._size
+        self._size = size
+        text = _HOLD + (_WIPE if wipes else "")
         for by, printed in collected:
             if by.stream is here:
                 text += printed
@@ -140,8 +144,8 @@ class Screen:
                 self._write(by.stream, printed)
                 text = ""
         if lines:
-            halves = [each.half for each in self._taken if each.half]
-            first = _shown_half(halves[-1], self.size()[0]) if halves else ""
+            halves = [half for each in self._taken for half in each.halves.values()]
+            first = _shown_half(halves[-1], size[0]) if halves else ""
             painted = f"{_TO_END}\r\n".join((first, *lines))
             text += f"{painted}{_TO_END}{_WIPE}\r\x1b[{len(lines)}A"
         self._write(here, text + _SHOW)
@@ -162,7 +166,7 @@ class _Taken:
 
     def __init__(self, stream: TextIO, screen: Screen) -> None:
         self.stream = stream
-        self.half = ""  # a line that has not ended
+        self.halves: dict[int, str] = {}  # lines that have not ended, by thread: each ends its own
         stream.write = self._write  # type: ignore[method-assign]
         stream.writelines = self._write_all  # type: ignore[assignment,method-assign]
         self._screen = screen
@@ -172,6 +176,14 @@ class _Taken:
             raise TypeError(f"write() argument must be str, not {type(text).__name__}")
         self._screen.printed(self, text)
         return len(text)
+
+    def divided(self, text: str) -> str:
+        """The lines that a thread has ended with this; the rest is kept until it ends that, too."""
+        thread = threading.get_ident()
+        whole, half = _divided(self.halves.pop(thread, "") + text)
+        if half:
+            self.halves[thread] = half
+        return whole
 
     def _write_all(self, lines: Sequence[str]) -> None:
         self._write("".join(lines))

@@ -8,7 +8,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from .._core.states import FAILED, State
-from .._show.words import counted, listed, plain, seconds
+from .._show.words import counted, listed, name_of, plain, seconds
 from .progress import Failure, Function, Progress
 
 if TYPE_CHECKING:
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 _WIDTH: Final = 80
 _TYPES: Final = 10
+_MESSAGES: Final = 2
 _TOLD: Final = 10_000  # failures that are looked at
 _NAMES: Final = 64  # characters of the names of what has failed with the same
 
@@ -50,10 +51,13 @@ def _failed(progress: Progress) -> list[str]:
     lines = []
     for kind, many in sorted(progress.errors.items(), key=lambda each: -each[1])[:_TYPES]:
         known = by_type.get(kind, [])
-        names = listed([f"{plain(each.name)} (#{each.id})" for each in known], _NAMES, many - len(known))
+        names = listed([f"{name_of(each.name)} (#{each.id})" for each in known], _NAMES, many - len(known))
         lines.append(f"{plain(kind)} × {many:,}: {names}" if known else f"{plain(kind)} × {many:,}")
         messages = Counter(each.error.partition(":")[2].strip() for each in known)
-        lines += [f"    {plain(message)}" for message, _ in messages.most_common(2) if message]
+        told = [message for message, _ in messages.most_common(_MESSAGES) if message]
+        lines += [f"    {plain(message)}" for message in told]
+        if (others := len(messages) - len(told)) > 0 and told:
+            lines.append(f"    and {counted(others, 'other message')}")
     if len(progress.errors) > _TYPES:
         lines.append(f"and {counted(len(progress.errors) - _TYPES, 'type')} of errors more")
     return lines

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.text import Text
 
 from .._show.palette import LOOKS
-from .._show.words import plain, seconds
+from .._show.words import name_of, plain, seconds
 from .progress import Failure, Function, Items, Progress, Slow, of_total, percent, share
 
 # The terminal's own colours, which its owner has chosen to be read on its ground; what they say is said in words, too.
@@ -25,6 +25,8 @@ _STYLES: Final = {
 }
 _NAME: Final = (12, 40)  # columns of a name, at least and at most
 _LABEL: Final = 9
+_DROPPED: Final = ("rate", "not run", "waiting", "of", "running", "done")
+"""Columns that there may be no room for, in this order."""
 _SLOW, _FAILURES, _ITEMS = 3, 3, 4
 _BAR: Final = (10, 40)
 Column = tuple[str, list[str], str, str]
@@ -96,11 +98,14 @@ def _table(functions: Sequence[Function], width: int, room: int) -> list[Text]:
     columns = _columns(shown)
     widths = [max(len(heading), *map(len, cells)) for heading, cells, _, _ in columns]
     name = max(_NAME[0], min(_NAME[1], max(cell_len(plain(each.name)) for each in shown)))
-    while len(columns) > 1 and 3 + name + sum(each + 2 for each in widths) > width:
+    while (
+        any(each[0] in _DROPPED for each in columns) and 3 + name + sum(each + 2 for each in widths) > width
+    ):
         if name > _NAME[0] + 4:
             name -= 1
             continue
-        drop = next((at for at, each in enumerate(columns) if each[0] in ("rate", "not run")), 0)
+        least = min(_DROPPED.index(each[0]) for each in columns if each[0] in _DROPPED)
+        drop = next(at for at, each in enumerate(columns) if each[0] == _DROPPED[least])
         del columns[drop], widths[drop]
     lines = [Text("   " + set_cell_size("function", name), style="dim")]
     for (heading, *_), wide in zip(columns, widths, strict=True):
@@ -184,7 +189,7 @@ def _failures(failures: Sequence[Failure]) -> list[Text]:
         lines.append(
             Text.assemble(
                 (f" {'' if number else 'failed':<{_LABEL}}", "dim"),
-                (f"{LOOKS['FAILED'].glyph} {plain(each.name)} (#{each.id}) ", _STYLES["FAILED"]),
+                (f"{LOOKS['FAILED'].glyph} {name_of(each.name)} (#{each.id}) ", _STYLES["FAILED"]),
                 plain(each.error),
             )
         )
