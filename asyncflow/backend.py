@@ -217,6 +217,12 @@ class Work(Protocol):
         """Whether its result is to be kept, for a backend that `keeps_results`; None to go by its size."""
 
     @property
+    def generator(self) -> int | None:
+        """For a backend that `keeps_generators`: the number of the generator with which it goes on. It has to run in
+        the process in which that stays: earlier work with this number as its first argument has made it there. If the
+        process is no more, FAILED, with `WorkerDied`. None for nearly all work."""
+
+    @property
     def example(self) -> object:
         """For a backend that does not run it: what its user says that its value would be, or, if that can be called,
         what makes one of the arguments; `...` if they have not said."""
@@ -266,6 +272,9 @@ class ExecutionBackend(ABC):
     from one to the next."""
     keeps_results: ClassVar[bool] = False
     """Whether results may stay where they were made: see `Kept` and `fetch`."""
+    keeps_generators: ClassVar[bool] = False
+    """Where functions leave this process: whether a generator may stay in a worker from one piece of work to the next,
+    as `Work.generator` and `close_generator` say. In this process it stays by itself, and nothing is asked."""
     stages_files: ClassVar[bool] = True
     """Whether the files that tasks declare are brought to them, and what they make is looked for."""
     shares_filesystem: ClassVar[bool] = True
@@ -337,6 +346,18 @@ class ExecutionBackend(ABC):
             ResultLost: it is no more.
         """
         raise NotImplementedError(f"{self.name!r} keeps no results")
+
+    async def close_generator(self, number: int) -> None:
+        """Close a generator in the process in which it stays, and wait until that is done. Nothing else of it is under
+        way, and nothing follows.
+
+        Args:
+            number: of the generator; it may be over by now, or its process may be.
+
+        Raises:
+            BaseException: what it has raised instead of cleaning up.
+        """
+        raise NotImplementedError(f"{self.name!r} keeps no generators")
 
     def look_now(self) -> None:  # noqa: B027 - most report all they know by themselves
         """Report what is known and was not worth a report: somebody asks for a state."""

@@ -159,6 +159,7 @@ class Stream(Cell, AsyncIterable[R]):
         self._record: Record | None = None
         # Calls in a row that were made for items in a row, and are not written down.
         self._row, self._row_end, self._row_at = 0, -1, 0
+        self._leaving = asyncio.Lock()
 
     # -- for its reader -----------------------------------------------------------------------------------
 
@@ -497,7 +498,15 @@ class Stream(Cell, AsyncIterable[R]):
     # -- leaving ------------------------------------------------------------------------------------------
 
     async def _leave(self) -> None:
-        """Take no more, have stopped what is under way, and close the source."""
+        """Take no more, have stopped what is under way, and close the source.
+
+        After a ``break`` in ``async with`` the loop closes the iterator, too, in one of its next turns: one after the
+        other, for a source is closed by one at a time.
+        """
+        async with self._leaving:
+            await self._stop()
+
+    async def _stop(self) -> None:
         self._end_log()
         self._window.close()
         asker = self._asker

@@ -29,6 +29,7 @@ class RareFields:
         "cause",
         "children",
         "files",
+        "generator",
         "held_since",
         "is_detached",
         "is_held",
@@ -51,6 +52,7 @@ class RareFields:
         self.cause: Cause | None = None
         self.children: dict[int, Task] | None = None
         self.files: object = None
+        self.generator: int | None = None  # that stays in a worker, and of which it is one more slice
         self.join: Join | None = None  # of a join: what it waits for
         self.kept: Keeping | None = None  # its result, which stays where it was made
         self.label: str | None = None

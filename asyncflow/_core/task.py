@@ -198,6 +198,7 @@ class Task:
         held_since = in_rare("held_since")
         failed_attempts = in_rare("attempts", ())
         service = in_rare("service")
+        generator = in_rare("generator")
         kept = in_rare("kept")
         uses = in_rare("uses", ())
 
@@ -232,6 +233,7 @@ class Task:
     wants: Mapping[Limit, float] | None  # of limits, that it waits for
     held_since: float | None  # since when it waits for them, in seconds of `time.perf_counter`
     service: Service | None  # that it starts
+    generator: int | None  # that stays in a worker, and of which it is one more slice
     kept: Keeping | None  # its result, which stays where it was made
     uses: tuple[Service, ...]  # services whose values it takes, or that are kept for it
     failed_attempts: Sequence[Attempt]  # before the present one

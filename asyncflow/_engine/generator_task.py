@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import functools
 import inspect
 import sys
-import time
-from collections.abc import AsyncIterable, Callable, Generator, Iterable
+from collections.abc import AsyncIterable, Callable, Iterable, Mapping
 from contextlib import aclosing, closing
-from itertools import islice
 from types import CodeType
 from typing import TYPE_CHECKING, Any, Final, Generic, Literal, ParamSpec, Self, TypeVar, cast
 
+from .._core.files import declared
 from .._core.options import BlockOptions, TaskOptions
 from .._core.task import Definition
 from .._inspect.resolve import returned_by
@@ -20,8 +18,11 @@ from .._runtime.future import TaskFuture
 from .._runtime.scope import SCOPE
 from .._show.outlined import Cell
 from .._tracebacks import trim
+from .._worker.far import FarTask
+from .._worker.generators import Values
 from ..streams import Outlet, Reader, Stream
 from .function_task import FunctionTask, shown
+from .slices import in_slices
 from .tasks_engine import TasksEngine
 
 if TYPE_CHECKING:
@@ -34,7 +35,8 @@ R = TypeVar("R")
 A = TypeVar("A")
 Q = ParamSpec("Q")
 _BLOCK: Final = BlockOptions()
-_SLICE: Final = 0.05  # seconds that a worker runs a generator at a time
+_OF_THE_WHOLE: Final = frozenset({"name", "label", "deadline", "detached", "priority"})
+_OF_TASKS: Final = frozenset({"backend", "keep", "example", "expected"})  # and none of blocks
 _REHEARSED: Final = 3  # values that stand in for those of a generator that does not run
 
 
@@ -46,16 +48,23 @@ class GeneratorTask(Cell, Generic[P, R]):
     then. So one that waits for its reader holds no worker.
     """
 
+    _IS_ASYNCFLOW_TASK: Final = True  # as for `FunctionTask`
+
     def __init__(self, engine: TasksEngine, definition: Definition) -> None:
         functools.update_wrapper(self, definition.fn)
         self._engine = engine
         self._definition = definition
         self._leading: tuple[object, ...] = ()
-        runs_here = definition.is_block or inspect.isasyncgenfunction(definition.fn)
-        self._backend = None if runs_here else _backend_of(engine, definition)
-        body = _handing_on(definition.fn) if runs_here else self._in_slices()
-        block = engine._definition(_as(body, definition), "block", _BLOCK, {"name": definition.name}, True)
+        self._backend = _backend_of(engine, definition)
+        _refuse_retries(definition)
+        body = _handing_on(definition.fn) if self._backend is None else self._in_slices()
+        if not definition.is_block:
+            body = self._or_examples(body)
+        given = _of_the_whole(definition, self._backend)
+        block = engine._definition(_as(body, definition), "block", _BLOCK, given, True)
         self._task: FunctionTask[..., Any, None] = FunctionTask(engine, block)
+        if self._backend is not None and self._backend.needs_pickle:
+            block.body, block.resources = block.fn, ()  # those of the worker that runs it
 
     @property
     def fn(self) -> Callable[P, Iterable[R] | AsyncIterable[R]]:
@@ -75,7 +84,7 @@ class GeneratorTask(Cell, Generic[P, R]):
         """
         caller = sys._getframe(1)
         self._check()
-        self._task._parameters.fitted((None, *self._leading, *args), kwargs)
+        self._check_files(*self._task._parameters.fitted((None, *self._leading, *args), kwargs))
         generate = self._generating(caller.f_code, caller.f_lasti, lambda _: (args, kwargs))
         return self._stream([None], generate, 1, False, "raise", None)
 
@@ -143,6 +152,7 @@ class GeneratorTask(Cell, Generic[P, R]):
 
         def generate(item: Any, outlet: Outlet) -> TaskFuture[Any]:
             args, kwargs = arguments(item)
+            self._check_files(args, kwargs)
             return begin(outlet, *self._leading, *args, **kwargs)
 
         return generate
@@ -167,48 +177,67 @@ class GeneratorTask(Cell, Generic[P, R]):
 
     def _check(self) -> None:
         backend = self._backend
-        if backend is not None and backend.needs_pickle:
+        if backend is None:
+            return
+        if inspect.isasyncgenfunction(self._definition.fn) and not backend.keeps_event_loop:
+            raise TypeError(
+                f"{self._definition.name!r} is an async generator function, and on backend {backend.name!r} each "
+                "coroutine has an event loop of its own, where it could not stay between two slices.\n"
+                "  On the engine's own loop it can:  leave backend= away"
+            )
+        if backend.needs_pickle and not backend.keeps_generators:
             raise TypeError(
                 f"{self._definition.name!r} is a generator function, which backend {backend.name!r} cannot run: "
-                "it would have to stay in one of its processes.\n"
-                "  Give it backend='thread', or make it a task that returns a list, or an async def"
+                "it would have to stay where it was begun, between two slices.\n"
+                "  Give it a backend that can, as 'thread' and 'process', or make it a task that returns a list"
+            )
+
+    def _check_files(self, args: tuple[object, ...], kwargs: Mapping[str, object]) -> None:
+        if self._backend is not None and declared(args, kwargs):
+            raise TypeError(
+                f"{self._definition.name!r} is a generator function, and declares files: it has no directory of its "
+                "own for these, as a task has while it runs.\n"
+                "  Pass the path itself; or have a task read the file, and pass what is in it"
             )
 
     def _in_slices(self) -> Callable[..., Any]:
         """The body of a generator that runs in slices."""
         definition, engine = self._definition, self._engine
-        if definition.options.retries:
-            raise TypeError(
-                f"{definition.name!r} is a generator function, and retries={definition.options.retries} would give "
-                "again what was given.\n"
-                "  Have the tasks that its values go to tried again, or make it a task that returns a list"
-            )
-        options = {**definition.options.given, "name": definition.name}
-        piece = engine._definition(_slice, "function", TaskOptions(), options, False)
-        slices: Any = FunctionTask(engine, piece)
-        example = engine._definition(_example(definition.fn), "function", TaskOptions(), options, False)
-        examples: Any = FunctionTask(engine, example)
+        assert self._backend is not None
+        made = in_slices(engine, definition, self._backend)
 
         async def body(outlet: Outlet, *args: object, **kwargs: object) -> None:
-            if _is_dry():
-                for _ in range(_REHEARSED):
-                    await outlet.put(await examples(*args, **kwargs))
-                return
-            held = _Held(definition.fn(*args, **kwargs))
-            running: TaskFuture[tuple[list[object], bool]] | None = None
+            slices = made((args, kwargs))
+            running: TaskFuture[Values] | None = None
             try:
                 is_over = False
                 while not is_over:
-                    running = slices(held, await outlet.room())
+                    running = slices.next(await outlet.room())
                     values, is_over = await running
                     for value in values:
                         await outlet.put(value)
             finally:
                 if running is not None:  # a worker may be in the midst of it
                     await running._run.stopping.settled(running)
-                await asyncio.to_thread(held.generator.close)
+                await slices.close()
 
         return body
+
+    def _or_examples(self, body: Callable[..., Any]) -> Callable[..., Any]:
+        """A body that has values stand in for those of a generator where nothing runs."""
+        definition, engine = self._definition, self._engine
+        options = {**definition.options.given, "name": definition.name}
+        example = engine._definition(_example(definition.fn), "function", TaskOptions(), options, False)
+        examples: Any = FunctionTask(engine, example)
+
+        async def either(outlet: Outlet, *args: object, **kwargs: object) -> None:
+            if _is_dry():
+                for _ in range(_REHEARSED):
+                    await outlet.put(await examples(*args, **kwargs))
+            else:
+                await body(outlet, *args, **kwargs)
+
+        return either
 
     def __get__(self, instance: object, owner: type | None = None) -> Self:
         if instance is None or self._leading:
@@ -223,13 +252,36 @@ class GeneratorTask(Cell, Generic[P, R]):
 
         return of_task(self, f"generator {self._definition.kind}", self._definition)
 
+    def __reduce__(self) -> tuple[object, ...]:
+        return FarTask, (self.fn, self._definition.name)
+
     def __repr__(self) -> str:
         return shown(f"generator {self._definition.kind}", self._definition)
 
 
-def _backend_of(engine: TasksEngine, definition: Definition) -> ExecutionBackend:
+def _backend_of(engine: TasksEngine, definition: Definition) -> ExecutionBackend | None:
+    """Where a generator runs in slices; None if it runs on the event loop, as coroutines do."""
     name = definition.options.backend
+    is_async = inspect.isasyncgenfunction(definition.fn)
+    if definition.is_block or (is_async and (name is None or not engine._backends[name].takes_coroutines)):
+        return None
     return engine._backends[next(iter(engine._backends)) if name is None else name]
+
+
+def _refuse_retries(definition: Definition) -> None:
+    retries = definition.options.given.get("retries")
+    if retries:
+        raise TypeError(
+            f"{definition.name!r} is a generator function, and retries={retries} would give again what was given.\n"
+            "  Have the tasks that its values go to tried again, or make it a task that returns a list"
+        )
+
+
+def _of_the_whole(definition: Definition, backend: ExecutionBackend | None) -> dict[str, object]:
+    """The options that are for a generator as a whole, and not for each of its slices."""
+    given = {**definition.options.given, "name": definition.name}
+    left_out = _OF_TASKS if backend is None else given.keys() - _OF_THE_WHOLE
+    return {name: option for name, option in given.items() if name not in left_out}
 
 
 def _handing_on(fn: Callable[..., Any]) -> Callable[..., Any]:
@@ -258,41 +310,6 @@ def _as(body: Any, definition: Definition) -> Callable[..., Any]:
         parameters=[outlet, *signature.parameters.values()], return_annotation=None
     )
     return body  # type: ignore[no-any-return]
-
-
-class _Held:
-    """A generator between two slices.
-
-    Args:
-        generator: made by the user's function.
-    """
-
-    def __init__(self, generator: Generator[object, None, object]) -> None:
-        self.generator = generator
-        self.problem: BaseException | None = None  # that it has ended with, behind values that go first
-
-
-def _slice(held: _Held, most: int) -> tuple[list[object], bool]:
-    """Run a generator until it has made so many values, or its time is over. Runs in a worker.
-
-    Returns:
-        The values, and whether there are no more.
-    """
-    if held.problem is not None:
-        raise held.problem
-    end = time.perf_counter() + _SLICE
-    values: list[object] = []
-    try:
-        for value in islice(held.generator, most):
-            values.append(value)
-            if time.perf_counter() >= end:
-                return values, False
-    except BaseException as problem:
-        held.problem = problem
-        if not values:
-            raise
-        return values, False
-    return values, len(values) < most
 
 
 def _example(fn: Callable[..., Any]) -> Callable[..., Any]:

@@ -29,16 +29,24 @@ class CallQueue:
         self._is_open = True
 
     def take(self, calls: Iterable[tuple[int, int, object]], files: list[int]) -> None:
-        """Take the calls of a packet; a worker that retires gives them back at once.
+        """Take the calls of a packet; a worker that retires gives them back at once, but for those that go on with
+        generators which it has.
 
         Args:
             calls: id, flags and payload of each.
             files: the memory files that have come with them, in this order.
         """
+        refused: list[int] = []
         for task_id, flags, payload in calls:
-            self.queue.append((task_id, flags, payload, files.pop(0) if flags & wire.IN_FILE else -1))
-        if not self._is_open:
-            self.hand_back()
+            file = files.pop(0) if flags & wire.IN_FILE else -1
+            if self._is_open or flags & wire.PINNED:
+                self.queue.append((task_id, flags, payload, file))
+                continue
+            refused.append(task_id)
+            if file >= 0:
+                os.close(file)
+        if refused:
+            self._records.add(wire.NOT_BEGUN, NOBODY, NEVER, refused)
 
     def retire(self, why: str) -> None:
         """Give up all that has not begun, and whatever still comes.

@@ -15,7 +15,7 @@ import socket
 import sys
 from contextlib import suppress
 from importlib import invalidate_caches
-from typing import NoReturn
+from typing import Final, NoReturn
 
 from . import wire
 from .by_value.known import HOME, hold_modules
@@ -24,6 +24,8 @@ from .marks import WORKER_OF
 from .orders import Orders
 from .records import NEVER, NOBODY, Records
 from .runner import Runner
+
+_GENERATORS: Final = f"{__package__}.generators"
 
 
 class Worker:
@@ -69,6 +71,8 @@ class Worker:
     def _read_packet(self) -> None:
         data, files = wire.receive(self._packets)
         if not data:
+            if _GENERATORS in sys.modules:
+                sys.modules[_GENERATORS].close_all()
             self._orders.leave()
             _flush()
             os._exit(0)

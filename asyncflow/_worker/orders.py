@@ -18,10 +18,7 @@ from .call_queue import CallQueue
 from .process_state import ProcessState
 from .records import NOBODY
 from .store import Store, have_here
-
-
-class Stopped(BaseException):
-    """Raised in a task that was told to stop."""
+from .wire import Stopped
 
 
 class Orders:

@@ -21,6 +21,9 @@ Ran = tuple[float, float]
 
 NEVER: Final[Ran] = (0.0, 0.0)
 
+HERE: Final[list[Records]] = []
+"""Those of this process, if it is a worker."""
+
 
 class Records:
     """The way back to the engine.
@@ -34,6 +37,7 @@ class Records:
         self._pipe = pipe
         self._orders = orders
         self._writing = threading.Lock()  # what is longer than the pipe has room for is written in pieces
+        HERE.append(self)
 
     def add(self, kind: int, task_id: int, ran: Ran, payload: object) -> None:
         """Record something; both threads may.

@@ -16,10 +16,11 @@ from .call_queue import CallQueue
 from .chain import with_previous
 from .functions import Functions
 from .gpus import show_only
-from .orders import Orders, Stopped
+from .orders import Orders
 from .records import NEVER, NOBODY, Ran, Records
 from .results import UNFIT_TO_SEND, why_unfit
 from .whose import IDENTITY, Identity, runs
+from .wire import Stopped
 
 _TOLD: Final = 0.001  # seconds of imports before a call, from which on they are told
 _LOOK_AT_MEMORY: Final = 0.05  # seconds between two looks at how much memory the process holds

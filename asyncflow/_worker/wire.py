@@ -54,6 +54,10 @@ GONE: Final = (
     11  # was not begun: a kept result among its arguments is not there; payload: its number, and why
 )
 UNSENDABLE: Final = 9  # the function returned what cannot be sent; payload: why, in words
+HOLDS: Final = (
+    12  # a generator stays here between two slices: its number, for the task id; payload: is it async?
+)
+RELEASED: Final = 13  # it does not any more
 
 # Flags of a call.
 COROUTINE: Final = 1  # the function is an async def
@@ -65,6 +69,7 @@ TAGGED: Final = 32  # what `TAGS` tells of it is not what its function tells
 TAKES: Final = 64  # kept results are among the arguments: the payload is a list of it and of where these are
 KEEP: Final = 128  # its result is to be kept, whatever its size
 BRINGS: Final = 256  # its result is not to be kept
+PINNED: Final = 512  # goes on with a generator that is in this process
 ATTEMPT: Final = 10  # bits to shift by the number of the attempt, if it is not the first
 
 PATH: Final = 0
@@ -82,6 +87,10 @@ STOP: Final = 1  # the same, and stop what runs if it is the task named
 def call_id(task_id: int, flags: int) -> int:
     """Tells the attempts of one task from each other, so that an order to stop one that comes late stops no other."""
     return task_id | flags >> ATTEMPT << 48
+
+
+class Stopped(BaseException):
+    """Raised in a task that was told to stop."""
 
 
 class Gone(Exception):

@@ -34,7 +34,7 @@ class PackedWork:
         identity: what `asyncflow.current` tells in it, if it is tagged.
     """
 
-    __slots__ = ("file", "flags", "id", "identity", "link", "number", "payload")
+    __slots__ = ("file", "flags", "generator", "id", "identity", "link", "number", "payload")
 
     name: ClassVar[str] = "a call"  # the engine knows it, and takes it for its messages
     attempt: ClassVar[int] = 1  # the flags tell it, and what follows here
@@ -67,6 +67,7 @@ class PackedWork:
         self.file = file
         self.identity = identity
         self.link: PackedWork | None = None
+        self.generator: int | None = None
 
 
 class FunctionsThere:

@@ -118,6 +118,8 @@ class Crew:
         for task_id, flags, number, payload in calls:
             inner, places = payload if flags & wire.TAKES else (payload, None)
             work = PackedWork(task_id, flags, number, inner)
+            if flags & wire.PINNED:
+                work.payload, work.generator = inner
             if flags & wire.IN_FILE:
                 piece, work.payload = inner
                 work.file = self._inlet.whole(piece)

@@ -23,7 +23,10 @@ from .kept import KeptHere, written
 
 Record = tuple[int, int, float, float, Any]
 _NEVER: Final = (0.0, 0.0)
-_NO_ENDS: Final = (wire.BEGUN, messages.RETURNED, messages.LOADING, messages.RAN)
+_NO_ENDS: Final = (
+    *(wire.BEGUN, wire.HOLDS, wire.RELEASED),
+    *(messages.RETURNED, messages.LOADING, messages.RAN),
+)
 _VALUES: Final = (wire.VALUE, wire.PACKED, wire.IN_MEMORY)
 
 
@@ -194,6 +197,8 @@ class PackedResults(Results):
                 if told:  # what follows may tell something by itself
                     self._told.add(name, told)
                     told = []
+                if kind in (wire.HOLDS, wire.RELEASED):
+                    told.append(record)
                 for event, _, fact in self.on_the_way(worker, kind, task_id, began, payload):
                     kind = wire.BEGUN if event == STARTED else messages.LOADING
                     told.append((kind, task_id, fact[0] if event == STARTED else fact, 0.0, None))

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import os
+import tempfile
 import threading
 from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from asyncflow import TaskFuture, WorkflowEngine, streams
+from asyncflow import DeadlinePassed, InputFile, TaskFuture, TaskTimeout, WorkflowEngine, streams
 from asyncflow.streams import Stream
 
 BACKENDS = ["thread", "sequential"]
@@ -148,14 +152,15 @@ async def test_what_was_made_is_given_before_the_error(backend: str) -> None:
 
 
 async def test_a_backend_that_cannot_keep_a_generator_says_so_at_the_call() -> None:
-    async with WorkflowEngine("process") as engine:
-        task = engine.function_task(rows)
-        with pytest.raises(
-            TypeError, match=r"'rows' is a generator function, which backend 'process' cannot run"
-        ):
-            task(3)
-        with pytest.raises(TypeError, match="backend='thread'"):
-            task.stream([3])
+    with ProcessPoolExecutor(1) as pool:
+        async with WorkflowEngine(pool) as engine:
+            task = engine.function_task(rows)
+            with pytest.raises(
+                TypeError, match=r"'rows' is a generator function, which backend 'executor' cannot run"
+            ):
+                task(3)
+            with pytest.raises(TypeError, match="as 'thread' and 'process'"):
+                task.stream([3])
 
 
 async def test_arguments_that_do_not_fit_are_told_at_the_call() -> None:
@@ -186,11 +191,11 @@ async def test_methods_and_options_are_as_for_other_tasks() -> None:
     async with engine:
         box = Box(3)
         assert await read(box.items(10)) == [0, 10, 20]
+        assert await read(engine.function_task(Box.items.fn, backend="b")(box, 10)) == [0, 10, 20]
         elsewhere: Any = engine.function_task(rows).with_options(backend="b")
-        with pytest.raises(TypeError, match="backend 'process' cannot run"):
-            elsewhere(1)
+        assert await read(elsewhere(3)) == [0, 1, 2]
         assert await read(engine.function_task(partial(rows, 2))()) == [0, 1]
-        assert repr(elsewhere) == "<generator function rows>"
+        assert repr(elsewhere) == "<generator function rows: backend='b'>"
         assert elsewhere.fn is rows
 
 
@@ -224,3 +229,106 @@ async def test_a_generator_function_that_is_submitted_is_refused_with_the_mend()
         for given in (rows, engine.function_task(rows)):
             with pytest.raises(TypeError, match=r"submit\(\) got 'rows', a generator function"):
                 engine.submit(given, 3)  # type: ignore[call-overload]
+
+
+async def pids(n: int) -> AsyncIterator[int]:
+    for _ in range(n):
+        await asyncio.sleep(0)
+        yield os.getpid()
+
+
+async def test_an_async_generator_runs_in_a_process_if_it_names_its_backend() -> None:
+    closed = []
+
+    async def endless(path: str) -> AsyncIterator[int]:
+        try:
+            while True:
+                yield os.getpid()
+        finally:
+            await asyncio.sleep(0)
+            Path(path).write_text("closed")
+
+    async with WorkflowEngine(backends={"a": "thread", "b": "process"}) as engine:
+        there = engine.function_task(backend="b")(pids)
+        [pid] = {*await read(there(300))}
+        assert pid != os.getpid()
+        assert {*await read(engine.function_task(pids)(3))} == {os.getpid()}
+        with tempfile.NamedTemporaryFile() as file:
+            async with engine.function_task(backend="b")(endless)(file.name) as values:
+                async for value in values:
+                    closed.append(value)
+                    if len(closed) == 100:
+                        break
+            assert file.read() == b"closed"
+        assert os.getpid() not in closed
+        refused: Any = engine.function_task(backend="a")(pids)
+        with pytest.raises(
+            TypeError, match="'pids' is an async generator function, and on backend 'thread' each"
+        ):
+            refused(3)
+
+
+async def test_what_a_generator_does_not_do_is_not_done_in_a_dry_run_either() -> None:
+    began = []
+
+    async with WorkflowEngine(dry_run=True) as engine:
+
+        @engine.function_task
+        async def outside(n: int) -> AsyncIterator[int]:
+            began.append(n)
+            yield n
+
+        assert await read(outside(5)) == [1, 1, 1]
+    assert began == []
+
+
+async def test_files_that_a_generator_declares_are_refused_with_the_mend() -> None:
+    async with WorkflowEngine() as engine:
+
+        @engine.function_task
+        def lines(path: Any) -> Iterator[str]:
+            yield from path.read_text().splitlines()
+
+        with pytest.raises(TypeError, match="'lines' is a generator function, and declares files"):
+            lines(InputFile("a.txt"))
+        with pytest.raises(TypeError, match="Pass the path itself"):
+            await read(lines.stream([InputFile("a.txt")]))
+
+
+async def test_options_of_a_generator_are_of_its_slices_or_of_the_whole() -> None:
+    def forever() -> Iterator[int]:
+        yield from itertools.count()
+
+    async def waits() -> AsyncIterator[int]:
+        yield 1
+        await asyncio.Event().wait()
+
+    async with WorkflowEngine() as engine:
+        clock = engine.function_task(deadline=0.2)(forever)
+        got = []
+        with pytest.raises(DeadlinePassed, match="forever"):
+            async for value in clock():
+                got.append(value)
+                await asyncio.sleep(0)
+        assert len(got) > 64
+        with pytest.raises(TaskTimeout, match="waits"):
+            await read(engine.function_task(timeout=0.05)(waits)())
+        with pytest.raises(TypeError, match="retries=1 would give again"):
+            engine.block(retries=1)(waits)
+
+
+async def test_a_generator_has_the_resources_of_the_worker_that_runs_it() -> None:
+    engine = WorkflowEngine("process", workers=1)
+
+    @engine.resource
+    def where() -> Iterator[int]:
+        yield os.getpid()
+
+    @engine.function_task
+    def with_it(n: int, where: int = where) -> Iterator[tuple[int, int]]:  # type: ignore[assignment]
+        for _ in range(n):
+            yield where, os.getpid()
+
+    async with engine:
+        for here, pid in await read(with_it(100)):
+            assert here == pid != os.getpid()

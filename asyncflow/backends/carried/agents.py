@@ -12,6 +12,7 @@ from ..._worker import wire
 from ..._worker.kept import Place
 from ..._worker.whose import Identity
 from ...backend import Kept
+from ...errors import WorkerDied
 from ..process.packing import Function, Packed
 from ..process.program import folders
 from . import messages
@@ -152,6 +153,8 @@ class Agent:
                 if absent:
                     large.add(head)
                     packed.load = placement.load(packed.load, absent)
+            if flags & wire.PINNED:
+                packed.payload = [packed.payload, work.generator]
             calls.append((task_id, flags, number, packed.payload))
             packed.payload = None  # it is in the message
             load += packed.load
@@ -254,6 +257,16 @@ class Agent:
             del self._on_their_way[number]
             self.files.over(number)
         return [number for number, *_ in chain.calls]
+
+    def died(self, task_id: int, name: str, why: str) -> WorkerDied:
+        """The error of a task that was lost with it.
+
+        Args:
+            task_id: the task's number.
+            name: of the task.
+            why: it is gone, in words.
+        """
+        return WorkerDied(task_id, name, why, 0, f"agent {self.name} on {self.host}", 0, "", True)
 
     def take(self, task_id: int) -> Packed | None:
         """Remove a call from those that it has."""

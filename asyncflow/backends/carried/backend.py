@@ -80,6 +80,7 @@ class CarriedBackend(ExecutionBackend):
     tells_late = True
     carries_files = True
     keeps_results = True
+    keeps_generators = True
     reducers: Mapping[type, Reducer] = MappingProxyType({})
     """How arguments of a cluster's own kinds travel, by their class or one above it: what takes one of them and gives a
     function with its arguments, as ``__reduce__`` does, which is called in the worker process that needs the value."""
@@ -361,6 +362,11 @@ class CarriedBackend(ExecutionBackend):
         if self._crews is None:
             raise kept.lost("the backend has been shut down")
         return await self._crews.kept.fetch(kept)
+
+    async def close_generator(self, number: int) -> None:
+        """Close a generator in the process of its agent."""
+        if self._crews is not None:
+            await self._crews.close_generator(number)
 
     async def cancel(self, task_id: int) -> bool:
         """Stop a task: asked first, killed after the grace time."""

@@ -13,7 +13,7 @@ from ..._turns import Due, sure
 from ..._worker.by_value.modules import only_here
 from ..._worker.by_value.pickler import Reducer
 from ...backend import CANCELLED, FAILED, RETURNED, Event, Report, Work
-from ...errors import WorkerDied
+from ..process.generators import Generators
 from ..process.handed_out import HandedOut
 from ..process.output import Write
 from ..process.packing import Packed
@@ -59,7 +59,8 @@ class Crews:
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._turns = sure(self._loop)
-        self._report = report
+        self._generators: Generators[Agent] = Generators(report)
+        report = self._report = self._generators.reported
         self._write = write
         self._changed = changed
         self._missed = missed
@@ -69,8 +70,8 @@ class Crews:
         self._left = left
         self._porter = Porter()
         self._book = SealedBook(reducers)
-        self._waiting = Waiting(report, self._book, None, 0, self.feed)
-        self._calls = HandedOut(report, self._waiting)
+        self._waiting = Waiting(report, self._book, None, 0, self.feed, self._generators)
+        self._calls = HandedOut(report, self._waiting, self._generators)
         self.kept = KeptResults(node(), self._porter, self._idle)
         self._outcomes = Outcomes(report, self._calls, self._porter, self.kept)
         self._near: dict[int, list[int]] = {}  # of work that waits, the kept results that it takes
@@ -115,6 +116,11 @@ class Crews:
         try:
             workers = sum(agent.workers for agent in self.all)
             waiting = self._waiting
+            for agent, slices in list(self._generators.slices.items()):
+                while slices:
+                    frame, _ = waiting.frame(len(slices), agent.known, slices=slices)
+                    if frame:
+                        self._give(agent, frame)
             while waiting.heads:
                 near = self._near.get(waiting.heads[0]) if self._near else None
                 if near is None:
@@ -234,7 +240,7 @@ class Crews:
             if agent.files:
                 left.append(self._idle_after)
                 continue
-            if agent.given or agent.keeps or agent.is_leaving:
+            if agent.given or agent.keeps or agent.is_leaving or self._generators.are_at(agent):
                 continue
             seconds = agent.idle_since + self._idle_after - self._loop.time()
             if seconds > _CLOCK:
@@ -256,9 +262,9 @@ class Crews:
             return
         self.all.remove(agent)
         self.kept.lose(agent, why)
+        self._lose_generators(agent, why)
         for task_id in list(agent.given):
             self._calls.begin_again(agent, agent.withhold(task_id))
-        where = f"agent {agent.name} on {agent.host}"
         events: list[Event] = []
         back: list[Event] = []
         came: set[int] = (
@@ -273,8 +279,7 @@ class Crews:
             elif task_id in self._calls.stopping:
                 events.append((CANCELLED, task_id, None))
             else:
-                died = WorkerDied(task_id, work.name, why, 0, where, 0, "", True)
-                events.append((FAILED, task_id, died))
+                events.append((FAILED, task_id, agent.died(task_id, work.name, why)))
             self._calls.over(task_id)
             packed.drop()
         agent.given.clear()
@@ -289,7 +294,21 @@ class Crews:
         self._changed()
         self.feed()
 
+    def _lose_generators(self, agent: Agent, why: str) -> None:
+        """The generators of an agent are no more."""
+        if self._generators:
+            slices = self._generators.lose(agent, lambda work: agent.died(work.id, work.name, why))
+            self._waiting.put_in_place(slices)
+
     # -- what is asked of it ------------------------------------------------------------------------------
+
+    async def close_generator(self, number: int) -> None:
+        """Close a generator where it is.
+
+        Args:
+            number: of it.
+        """
+        await self._generators.close(number, self.submit)
 
     def cancel(self, task_id: int) -> bool:
         """Take back what has not begun; have what runs stopped."""
@@ -325,9 +344,11 @@ class Crews:
         Returns:
             The numbers of the submitted work that is no longer here.
         """
+        why = "Ctrl-C came in the midst of what it told"
         for agent in [agent for agent in self.all if agent.is_in_doubt]:
             self.all.remove(agent)
-            self.kept.lose(agent, "Ctrl-C came in the midst of what it told")
+            self.kept.lose(agent, why)
+            self._lose_generators(agent, why)
             agent.close()
             self._left(agent)
         for agent in self.all:

@@ -65,6 +65,10 @@ class Outcomes:
                     if task_id in agent.given and task_id not in self._calls.told:
                         self._calls.told.add(task_id)
                         events.append((STARTED, task_id, (began + offset, worker)))
+                elif kind == wire.HOLDS:
+                    self._calls.generators.stays(task_id, agent, payload)
+                elif kind == wire.RELEASED:
+                    self._calls.generators.ended(task_id)
                 elif kind == messages.BROUGHT:
                     self._kept.came(agent, *payload)
                 elif kind == messages.COPIED:
@@ -114,9 +118,7 @@ class Outcomes:
             event = CANCELLED, task_id, None
         except ConnectionError as error:
             if kind == SUCCEEDED:
-                where = f"agent {agent.name} on {agent.host}"
-                died = WorkerDied(task_id, agent.files.name_of(task_id), str(error), 0, where, 0, "", True)
-                event = FAILED, task_id, died
+                event = FAILED, task_id, agent.died(task_id, agent.files.name_of(task_id), str(error))
         except Exception as error:
             event = FAILED, task_id, error
         agent.files.over(task_id)

@@ -44,6 +44,7 @@ class ProcessBackend(ExecutionBackend):
     takes_chains = True
     keeps_event_loop = True
     reports_runs = True
+    keeps_generators = True
 
     def __init__(
         self,
@@ -91,6 +92,11 @@ class ProcessBackend(ExecutionBackend):
     async def cancel(self, task_id: int) -> bool:
         """Stop a task: asked first, killed after the grace time."""
         return self._pool is not None and self._pool.cancel(task_id)
+
+    async def close_generator(self, number: int) -> None:
+        """Close a generator in its process."""
+        if self._pool is not None:
+            await self._pool.close_generator(number)
 
     def look_now(self) -> None:
         """Report which tasks run."""

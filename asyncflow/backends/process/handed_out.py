@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Protocol
+from typing import Any, Protocol
 
 from ..._turns import Due
 from ..._worker import wire
 from ...backend import CANCELLED, INTERRUPTED, RETURNED, Event, Report, Work
+from .generators import Generators
 from .packing import Packed
 from .waiting import Waiting
 from .worker_process import WorkerProcess
@@ -26,9 +27,11 @@ class HandedOut:
     Args:
         report: the engine's.
         waiting: where calls go back to that were not begun.
+        generators: that stay with processes.
     """
 
-    def __init__(self, report: Report, waiting: Waiting) -> None:
+    def __init__(self, report: Report, waiting: Waiting, generators: Generators[Any]) -> None:
+        self.generators = generators
         self._report = report
         self._waiting = waiting
         self.told: set[int] = set()  # whose start was reported
@@ -78,10 +81,15 @@ class HandedOut:
             self._report(events)
 
     def retire(self, worker: WorkerProcess) -> None:
-        """Let a process end when it has run what it has begun."""
+        """Let a process end when it has run what it has begun, and no generator stays there."""
         worker.retires = True
         self.take_unread(worker)
-        worker.dismiss()
+        self.dismiss(worker)
+
+    def dismiss(self, worker: WorkerProcess) -> None:
+        """Let a process end that retires, if it may."""
+        if not worker.given and not self.generators.are_at(worker):
+            worker.dismiss()
 
     def interrupted(self, worker: WorkerProcess | None = None) -> None:
         """Ctrl-C came out of this: perhaps in the midst of what a process was told, or has told."""

@@ -126,7 +126,9 @@ class Processes:
         except BaseException:
             self._calls.interrupted(worker)
             raise
-        if self._recycle_after and worker.done >= self._recycle_after and not worker.retires:
+        if worker.retires:
+            self._calls.dismiss(worker)
+        elif self._recycle_after and worker.done >= self._recycle_after:
             self._calls.retire(worker)
         self._ready()
 
@@ -158,6 +160,9 @@ class Processes:
         running = worker.running
         packed = worker.take(running)
         self._log_end(worker, how, packed)
+        if self._calls.generators:
+            slices = self._calls.generators.lose(worker, lambda work: _died(work, worker, how, peak))
+            self._waiting.put_in_place(slices)
         # First, since what was to follow was never going to run.
         self._calls.begin_again(worker, list(worker.given))
         if packed is not None:
@@ -204,7 +209,8 @@ class Processes:
         """Kill a process and hear nothing of it any more."""
         for fd in (worker.records, worker.pidfd, worker.out.fd, worker.err.fd):
             self._loop.remove_reader(fd)
-        worker.reap()
+        how, peak = worker.reap()
+        self._calls.generators.lose(worker, lambda work: _died(work, worker, how, peak))
         for packed in worker.given.values():
             packed.drop()
         worker.given.clear()

@@ -16,7 +16,9 @@ from .packing import HEAVY, Packed
 from .porter import Porter
 from .worker_process import Message, WorkerProcess
 
-ON_THE_WAY: Final = frozenset({wire.BEGUN, wire.LOADED, wire.NOT_BEGUN, wire.RETIRES, wire.UP})
+ON_THE_WAY: Final = frozenset(
+    {wire.BEGUN, wire.LOADED, wire.NOT_BEGUN, wire.RETIRES, wire.UP, wire.HOLDS, wire.RELEASED}
+)
 """Records that tell of no call's end."""
 
 
@@ -71,6 +73,10 @@ class Results:
             self._calls.begin_again(worker, payload)
         elif kind == wire.RETIRES:
             self._calls.retire(worker)
+        elif kind == wire.HOLDS:
+            self._calls.generators.stays(task_id, worker, payload)
+        elif kind == wire.RELEASED:
+            self._calls.generators.ended(task_id)
         else:
             worker.rise(*payload)
         return []

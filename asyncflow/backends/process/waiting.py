@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from contextlib import suppress
 from functools import partial
-from typing import Protocol
+from typing import Any, Protocol
 
 from ..._core.pace import FRAME_LEAST, FRAME_SECONDS
 from ..._worker import wire
 from ...backend import CANCELLED, FAILED, RETURNED, Report, Work
+from .generators import Generators
 from .packing import Packed
 from .porter import Porter
 
@@ -35,11 +36,19 @@ class Waiting:
         porter: writes what is large; None if it stays where it is.
         workers: how many processes there may be.
         ready: is called when what was being written can go.
+        generators: whose slices go where they are.
     """
 
     def __init__(
-        self, report: Report, book: Packs, porter: Porter | None, workers: int, ready: Callable[[], None]
+        self,
+        report: Report,
+        book: Packs,
+        porter: Porter | None,
+        workers: int,
+        ready: Callable[[], None],
+        generators: Generators[Any],
     ) -> None:
+        self._generators = generators
         self._loop = asyncio.get_running_loop()
         self._report = report
         self._porter = porter
@@ -58,6 +67,8 @@ class Waiting:
 
     def add(self, batch: Sequence[Work]) -> None:
         """Take the heads of chains, with all that is linked to them."""
+        if self._generators:
+            batch = self._without_slices(batch)
         for head in batch:
             self.heads.append(head.id)
             work: Work | None = head
@@ -68,8 +79,40 @@ class Waiting:
     def add_again(self, works: Sequence[Work], heads: Sequence[int]) -> None:
         """Take back work that a process has not begun; it goes before all other work. ``heads`` are the numbers of
         those that begin a chain."""
+        if self._generators:
+            works = self._without_slices(works)
+            there = {work.id for work in works}
+            heads = [head for head in heads if head in there]
         self._works.update((work.id, work) for work in works)
         self.heads.extendleft(reversed(heads))
+
+    def _without_slices(self, works: Sequence[Work]) -> list[Work]:
+        """Let slices wait for where their generators are; those whose generator is no more fail.
+
+        Returns:
+            All other work.
+        """
+        slices = [work for work in works if work.generator is not None]
+        self._works.update((work.id, work) for work in slices)
+        self.put_in_place([work.id for work in slices])
+        return [work for work in works if work.generator is None]
+
+    def put_in_place(self, slices: Iterable[int]) -> None:
+        """Let slices wait for where their generators are by now.
+
+        Args:
+            slices: their numbers.
+        """
+        for number in slices:
+            work = self._works.get(number)  # None: cancelled
+            if work is None:
+                continue
+            try:
+                self._generators.queue_of(work).append(number)
+            except Exception as error:
+                del self._works[number]
+                self._written.pop(number, None)
+                self._report([(FAILED, number, error)])
 
     def call_heavy(self) -> None:
         """Let those go on for whose memory it is time now."""
@@ -85,10 +128,11 @@ class Waiting:
     def recover(self) -> None:
         """Queue what was cut short on its way: all that begins a chain and is not queued goes before all others."""
         linked = {work.link.id for work in self._works.values() if work.link is not None}
-        queued = {*self.heads, *self._heavy, *self._carried}
-        self.heads.extendleft(
-            [number for number in self._works if number not in queued and number not in linked][::-1]
-        )
+        queued = {*self.heads, *self._heavy, *self._carried}.union(*self._generators.slices.values())
+        again = [number for number in self._works if number not in queued and number not in linked]
+        slices = [number for number in again if self._works[number].generator is not None]
+        self.put_in_place(slices)
+        self.heads.extendleft([number for number in again if number not in slices][::-1])
 
     def __contains__(self, task_id: int) -> bool:
         return task_id in self._works
@@ -96,17 +140,23 @@ class Waiting:
     # -- frames -------------------------------------------------------------------------------------------
 
     def frame(
-        self, most: int, known: Container[int], budget: float = FRAME_SECONDS
+        self,
+        most: int,
+        known: Container[int],
+        budget: float = FRAME_SECONDS,
+        slices: deque[int] | None = None,
     ) -> tuple[list[Packed], list[int]]:
         """The calls to send next, perhaps none, and those of them that are heads of chains; they stay here until
         `sent`. A chain is not cut for ``most``, nor for the ``budget``, seconds of work; what takes hardly any time is
-        not spread over several frames for ``most``. Functions that are ``known`` need not be sent."""
+        not spread over several frames for ``most``. Functions that are ``known`` need not be sent. Of ``slices``, that
+        wait for one place, in their stead."""
         frame: list[Packed] = []
         heads: list[int] = []
         size = 0
         left = budget - FRAME_LEAST
-        while self.heads and (len(frame) < most or budget > left) and budget > 0 and size < wire.FRAME_BYTES:
-            head = self.heads.popleft()
+        queue = self.heads if slices is None else slices
+        while queue and (len(frame) < most or budget > left) and budget > 0 and size < wire.FRAME_BYTES:
+            head = queue.popleft()
             chain, bytes_more = self._packed(head, known)
             if not chain:
                 continue
@@ -115,6 +165,8 @@ class Waiting:
             size += bytes_more
             for each in chain:
                 budget -= each.function.pace.seconds
+                if slices is not None:
+                    each.flags |= wire.PINNED
         return frame, heads
 
     def sent(self, frame: Sequence[Packed]) -> None:
@@ -122,10 +174,13 @@ class Waiting:
         for each in frame:
             del self._works[each.work.id]
 
-    def not_sent(self, frame: Sequence[Packed], heads: Sequence[int]) -> None:
-        """No process could take a frame now: it goes before all others."""
+    def not_sent(
+        self, frame: Sequence[Packed], heads: Sequence[int], slices: deque[int] | None = None
+    ) -> None:
+        """No process could take a frame now: it goes before all others, or of ``slices`` before these."""
         self._written.update((each.work.id, each) for each in frame)
-        self.heads.extendleft(reversed(heads))
+        queue = self.heads if slices is None else slices
+        queue.extendleft(reversed(heads))
 
     def cannot_be_sent(self, frame: Sequence[Packed], error: OSError) -> None:
         """A frame is larger than we thought, or no memory is left: these calls alone are lost."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from ..._core.pace import AHEAD, share
 from ..._turns import Due, sure
 from ..._worker import wire
 from ...backend import RETURNED, STARTED, Report, Work
+from .generators import Generators
 from .handed_out import HandedOut
 from .output import Write, write_here
 from .packing import Book
@@ -81,12 +83,13 @@ class WorkerPool:
 
         self._turns = sure(asyncio.get_running_loop())
         self._size = size
-        self._report = report
+        self._generators: Generators[WorkerProcess] = Generators(report)
+        report = self._report = self._generators.reported
         self._stop_grace = bounds.stop_grace
         self._pid = os.getpid()
         self._porter = Porter()
-        self._waiting = Waiting(report, exchange.book, self._porter, size, self._feed)
-        self._calls = HandedOut(report, self._waiting)
+        self._waiting = Waiting(report, exchange.book, self._porter, size, self._feed, self._generators)
+        self._calls = HandedOut(report, self._waiting, self._generators)
         self._processes = Processes(
             *(new, report, self._waiting, self._calls, exchange.results(report, self._calls, self._porter)),
             *(bounds.recycle_after, self._feed),
@@ -119,6 +122,8 @@ class WorkerPool:
             if self._owed:
                 self._give_back()
             self._waiting.call_heavy()
+            if self._generators:
+                self._feed_generators()
             most = share(len(self._waiting.heads), len(self._processes.all))
             while self._waiting.heads:
                 worker = self._next_worker()
@@ -129,6 +134,13 @@ class WorkerPool:
         except BaseException:
             self._calls.interrupted()
             raise
+
+    def _feed_generators(self) -> None:
+        """Give out the slices of generators, each to where its generator is."""
+        for worker, slices in list(self._generators.slices.items()):
+            while slices and worker.load < AHEAD:
+                if not self._give(worker, len(slices), slices):
+                    break
 
     def _next_worker(self) -> WorkerProcess | None:
         up = [worker for worker in self._processes.all if not worker.retires]
@@ -143,11 +155,11 @@ class WorkerPool:
         ready = [worker for worker in up if worker.is_up and worker.load < AHEAD]
         return min(ready, key=lambda worker: worker.load, default=None)
 
-    def _give(self, worker: WorkerProcess, most: int) -> bool:
-        """Send a frame of so many calls at most. False if nothing could be sent."""
-        frame, heads = self._waiting.frame(most, worker.known)
+    def _give(self, worker: WorkerProcess, most: int, slices: deque[int] | None = None) -> bool:
+        """Send a frame of so many calls at most, or of so many slices. False if nothing could be sent."""
+        frame, heads = self._waiting.frame(most, worker.known, slices=slices)
         if not frame:
-            return bool(self._waiting.heads)
+            return bool(self._waiting.heads if slices is None else slices)
         try:
             is_sent = worker.send(frame)
             if is_sent:
@@ -161,7 +173,7 @@ class WorkerPool:
             self._waiting.sent(frame)
             raise
         if not is_sent:
-            self._waiting.not_sent(frame, heads)
+            self._waiting.not_sent(frame, heads, slices)
         return is_sent
 
     # -- balance ------------------------------------------------------------------------------------------
@@ -183,6 +195,14 @@ class WorkerPool:
                 self._calls.take_unread(worker)
                 worker.order(wire.TAKE_BACK)
         self._feed()
+
+    async def close_generator(self, number: int) -> None:
+        """Close a generator where it is.
+
+        Args:
+            number: of it.
+        """
+        await self._generators.close(number, self.submit)
 
     def withdraw(self, most: int) -> None:
         """Give back, as RETURNED, what has not begun: a head before its links. What processes have follows.
@@ -280,6 +300,10 @@ class WorkerPool:
         self._waiting.cancel_all()
         for task_id in [task_id for worker in processes.all for task_id in worker.given]:
             self.cancel(task_id)
+        self._generators.forget()  # each is closed by its process at its end
+        for worker in processes.all:
+            if worker.retires:
+                self._calls.dismiss(worker)
         self.renew()
         with suppress(TimeoutError):
             async with asyncio.timeout(grace):

@@ -36,6 +36,7 @@ from ._processes import Processes  # noqa: E402
 from ._raw import Piece, Record  # noqa: E402
 from ._reports import Reports  # noqa: E402
 from ._stops import Stops  # noqa: E402
+from ._streams import Generators, GeneratorsElsewhere, GeneratorsRefused, Streams  # noqa: E402
 
 __all__ = ["BackendConformance", "Conformance", "Piece", "Record", "looked_after"]
 
@@ -57,6 +58,10 @@ class BackendConformance(
     Loads,
     Reports,
     Amounts,
+    Streams,
+    Generators,
+    GeneratorsElsewhere,
+    GeneratorsRefused,
     Scripts,
 ):
     """All cases. A subclass has a method ``make_backend`` and may set:

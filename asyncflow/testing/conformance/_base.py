@@ -128,6 +128,8 @@ class Conformance:
             return self.executes and self.backend.concurrency is not Concurrency.SEQUENTIAL
         if trait == "in_process":
             return not self.backend.needs_pickle
+        if trait == "keeps_generators":  # in this process they stay by themselves
+            return self.backend.keeps_generators or not self.backend.needs_pickle
         answer: bool = getattr(self.backend, trait)
         return answer
 

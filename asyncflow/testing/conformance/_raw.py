@@ -36,6 +36,7 @@ class Piece:
     example: Any = ...
     returns: type | None = None
     carried: CarriedFiles | None = None
+    generator: int | None = None
     id: int = field(default_factory=lambda: next(_ids))
     is_tagged: bool = True
 
