@@ -12,10 +12,13 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+import click
+
 from asyncflow import WorkflowEngine, errors
 from asyncflow._core import options
 from asyncflow._core.states import TRANSITIONS
 from asyncflow._engine.settings import OUTSIDE, PREFIX
+from asyncflow.cli import app
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted((ROOT / "docs").rglob("*.md"))
@@ -82,12 +85,38 @@ def environment() -> str:
     return _table(("variable", "key in `[tool.asyncflow]`", "meaning"), rows)
 
 
+def command_line() -> str:
+    """The subcommands, with what each takes."""
+    sections = []
+    for names in app.SUBCOMMANDS.values():
+        for name in names:
+            command = app.app.get_command(click.Context(app.app), name)
+            assert command is not None
+            ctx = click.Context(command, info_name=f"asyncflow {name}")
+            usage = " ".join([*command.collect_usage_pieces(ctx)])
+            text = inspect.cleandoc(command.help or "").replace("\f", "")
+            text = re.sub(r"\x08\n(.+?)(?:\n\n|\Z)", lambda found: _indented(found[1]), text, flags=re.S)
+            rows = [record for each in command.params if (record := each.get_help_record(ctx))]
+            table = _table(
+                ("option", "meaning"), [(f"`{option}`", meaning) for option, meaning in rows if meaning]
+            )
+            sections.append(f"## {name}\n\n`asyncflow {name} {usage}`\n\n{text.strip()}\n\n{table}")
+    return "\n\n".join(sections)
+
+
+def _indented(examples: str) -> str:
+    title, *lines = examples.splitlines()
+    code = "\n".join(line.removeprefix("  ") for line in lines)
+    return f"{title}\n\n```text\n{code}\n```\n\n"
+
+
 MADE: dict[str, Callable[[], str]] = {
     "states": states,
     "errors": all_errors,
     "engine options": engine_options,
     "task options": task_options,
     "environment": environment,
+    "command line": command_line,
 }
 
 

@@ -53,7 +53,7 @@ def command(journal: str, run: str | None, task: str, as_json: bool) -> None:
     elif len(found) == 1:
         say("\n".join(story(report, found[0])))
     else:
-        say("\n".join(_list(found)))
+        say("\n".join(_list(found, journal)))
 
 
 def found_by(report: Report, given: str) -> Sequence[TaskReport]:
@@ -130,7 +130,7 @@ def _kind(task: TaskReport) -> str:
     return f"{task.kind}{extra}" + (f" on {plain(task.place)}" if task.place else "")
 
 
-def _list(found: Sequence[TaskReport]) -> Iterator[str]:
+def _list(found: Sequence[TaskReport], journal: str) -> Iterator[str]:
     counts = Counter(str(each.state) for each in found)
     told = ", ".join(f"{number:,} {state}" for state, number in counts.items())
     yield f"{counted(len(found), 'task')} of that name: {told}"
@@ -140,7 +140,7 @@ def _list(found: Sequence[TaskReport]) -> Iterator[str]:
         yield f"  {name_of(each.label):24} {each.state:16} {seconds(each.seconds):>10}{error}"
     if len(order) > _SHOWN:
         yield f"  and {len(order) - _SHOWN:,} more"
-    yield f"One of them:  asyncflow explain JOURNAL {order[0].id}"
+    yield f"One of them:  asyncflow explain {plain(journal)} {order[0].id}"
 
 
 def _document(report: Report, task: TaskReport) -> dict[str, object]:

@@ -35,9 +35,7 @@ def engine_parameters(*, workers: bool = True) -> list[click.Option]:
             shell_complete=_backends,
             help="Where functions run, whatever the code says: thread, process, ...; NAME=BACKEND for one of several.",
         ),
-        click.Option(
-            ["--workers"], type=click.IntRange(1), metavar="N", help="How many workers the backend has."
-        ),
+        click.Option(["--workers"], type=_Count(), metavar="N", help="How many workers the backend has."),
         click.Option(
             ["--set", "set_"],
             multiple=True,
@@ -52,6 +50,22 @@ def engine_parameters(*, workers: bool = True) -> list[click.Option]:
 def json_flag() -> click.Option:
     """``--json``, given as ``as_json``."""
     return click.Option(["--json", "as_json"], is_flag=True, help="Print JSON, for programs to read.")
+
+
+class _Count(click.ParamType[int]):
+    """A number of something, 1 or more."""
+
+    name = "N"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Read it."""
+        try:
+            number = int(str(value))
+        except ValueError:
+            number = 0
+        if number < 1:
+            self.fail(f"{value!r}: a whole number is needed, 1 or more", param, ctx)
+        return number
 
 
 def said(backend: str | None, workers: int | None, pairs: Sequence[str]) -> dict[str, tuple[str, object]]:
