@@ -16,6 +16,7 @@ from .exits import INTERRUPTED, MEANING, Refused
 SUBCOMMANDS: Final = {
     "Run": {
         "run": "Run a workflow, or a script as Python would.",
+        "demo": "Run an example, and look at all that there is to see of it.",
         "watch": "Watch a run from another terminal.",
         "serve": "Take jobs for workflows over HTTP.",
         "replay": "Run a recorded workflow: how long it should take, and how long it does.",
@@ -23,6 +24,7 @@ SUBCOMMANDS: Final = {
     "Before a run": {
         "check": "Check the wiring of a workflow; nothing runs.",
         "plan": "Say what would happen, and how long it would take.",
+        "graph": "Draw what would run.",
     },
     "After a run": {
         "report": "Say what has happened, and where the time went.",
@@ -44,6 +46,7 @@ _HELP: Final = """Run workflows of ordinary Python functions, and look at them.
 
 \b
 Examples:
+  asyncflow demo                             see what there is to see
   asyncflow check flow.py:pipeline           is it wired as it should be?
   asyncflow run flow.py:pipeline data.csv    run it
   asyncflow run --help                       more about one subcommand

@@ -42,11 +42,15 @@ class TargetCommand(click.Command):
         rest = super().parse_args(ctx, args)
         given = ctx.params.get("place")
         if not ctx.resilient_parsing and isinstance(given, str):
-            place = place_of(given)
+            place = self.place(given)
             later, arguments = self._own(place, ctx.params["arguments"])
             ctx.params |= later
             ctx.params |= {"place": place, "arguments": arguments}
         return rest
+
+    def place(self, given: str) -> Place:
+        """What ``FILE[:target]`` names."""
+        return place_of(given)
 
     def _own(self, place: Place, arguments: Sequence[str]) -> tuple[dict[str, object], list[str]]:
         """What stands behind the file and is an option of this command, and the rest."""

@@ -12,6 +12,8 @@ from pathlib import Path
 
 from asyncflow import Outcome, WorkflowEngine, outcome
 
+LEFT_OUT = {"__pycache__", "site-packages", "node_modules", "test", "tests", "idle_test"}
+
 engine = WorkflowEngine(backend="process")
 
 
@@ -87,8 +89,11 @@ async def census(folder: Path | None = None, most: int = 10) -> str:
 def python_files(folder: Path) -> dict[str, list[str]]:
     """The paths of the Python files below a folder, by package."""
     packages: dict[str, list[str]] = {}
-    for path in sorted(folder.rglob("*.py")):
-        parts = path.relative_to(folder).parts
-        if not {"__pycache__", "site-packages", "test", "tests", "idle_test"}.intersection(parts):
-            packages.setdefault(parts[0].removesuffix(".py"), []).append(str(path))
+    for place, folders, names in os.walk(folder):
+        folders[:] = sorted(name for name in folders if name not in LEFT_OUT and name[0] != ".")
+        for name in sorted(names):
+            if name.endswith(".py"):
+                path = os.path.join(place, name)
+                package = os.path.relpath(path, folder).split(os.sep)[0]
+                packages.setdefault(package.removesuffix(".py"), []).append(path)
     return packages

@@ -49,6 +49,15 @@ def report_of(path: str, run: str | None = None) -> Report:
         raise Refused(f"{plain(path)} cannot be read: {error.strerror or error}") from None
 
 
+def is_of_a_run(path: str) -> bool:
+    """Whether a file is a journal, or a report that was saved as JSON."""
+    try:
+        with open(path, "rb") as file:
+            return file.read(16).lstrip().startswith(b"{")
+    except OSError:
+        return False
+
+
 def _is_journal(path: str) -> bool:
     """Whether a file is not JSON of a report."""
     with open(path, "rb") as file:
