@@ -59,7 +59,7 @@ def folded(points: Points, most: int) -> list[int]:
     if len(points.keys) <= most:
         return list(range(len(points.keys)))
     groups: list[int] = []
-    for groups, deepest in _Folding(points).ways():
+    for groups, deepest in _Folding(points).ways(most):
         if len(set(groups)) <= most and deepest <= _DEEPEST:
             break
     return _numbered(groups)
@@ -103,13 +103,14 @@ class _Folding:
         self._beside = self._arrows_beside() if points.blocks else list(set(points.arrows))
         self._levels = self._levelled()
 
-    def ways(self) -> Iterator[tuple[list[int], int]]:
+    def ways(self, most: int) -> Iterator[tuple[list[int], int]]:
         """Each way to fold, and how deep groups are inside of each other."""
         deepest = len(self._by_depth) - 1
         levels, none = self._levels, [0] * len(self._levels)
         by_level = self.grouped(levels)
-        yield self.grouped([*zip(levels, self._neighbours(by_level), strict=True)]), deepest
-        yield by_level, deepest
+        if len(set(by_level)) <= most:  # else a look at the neighbours leaves more still
+            yield self.grouped([*zip(levels, self._neighbours(by_level), strict=True)]), deepest
+            yield by_level, deepest
         yield self.grouped(levels, nests=False, runs=True), 0
         yield self.grouped(none, nests=False), 0
         yield self.grouped(levels, keyed=False), deepest
