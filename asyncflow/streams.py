@@ -9,6 +9,7 @@ from contextlib import suppress
 from contextvars import Context
 from dataclasses import dataclass
 from functools import partial
+from os import PathLike
 from time import perf_counter
 from types import CodeType, TracebackType
 from typing import TYPE_CHECKING, Any, Final, Generic, Literal, Self, TypeAlias, TypeVar
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from ._record.record import Record
     from ._runtime.home import Home
     from ._show.outline import Outline
+    from .plot.drawing import Drawing
 
 R = TypeVar("R")
 Reader: TypeAlias = "tuple[Callable[[], Home], CodeType, int]"
@@ -200,6 +202,29 @@ class Stream(Cell, AsyncIterable[R]):
         """Take no more items, cancel what is under way, and wait until it has stopped."""
         self._was_read = True
         await self._leave()
+
+    def draw(self, path: str | PathLike[str] | None = None, *, dark: bool | None = None) -> Drawing:
+        """The stream as it is now, as a picture: how many items wait, run, are done and have failed.
+
+        Args:
+            path: of a file to save it in: .svg .png .html .mmd .dot
+            dark: whether its ground is dark; None to follow the reader's system.
+
+        Raises:
+            TypeError: an argument of the wrong type.
+            ValueError: the end of the path is another.
+            ImportError: it is to be saved, and needs the extra ``plot``, which is not installed.
+            OSError: the file cannot be written.
+        """
+        from .plot.graphs import drawing_of
+        from .plot.streams import stream_picture
+
+        told, window = self.counts, self._window
+        over = [item for item in self._items.values() if item.future is not None and _is_over(item)]
+        counts = {"taken": told.taken, "running": told.running, "over": window.over, "given": told.given}
+        counts["failed"] = told.failed + sum(_error_of(item) is not None for item in over)
+        picture = stream_picture(self._name, f"of {self._name}: {told}", counts, told.total, window.size)
+        return drawing_of(picture, path, dark)
 
     def _outline(self) -> Outline:
         from ._show.outline import Facts, Outline
@@ -568,6 +593,10 @@ _NO_CONTEXT: Final = Context()
 def _set(waiter: asyncio.Future[None] | None) -> None:
     if waiter is not None and not waiter.done():
         waiter.set_result(None)
+
+
+def _is_over(item: _Item) -> bool:
+    return not isinstance(item.future, TaskFuture) or item.future.done()
 
 
 def _error_of(item: _Item) -> BaseException | None:

@@ -7,7 +7,7 @@ whoever writes them somewhere.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal, NamedTuple
 
@@ -67,6 +67,18 @@ class Story(NamedTuple):
     source: str = ""
 
 
+class Items(NamedTuple):
+    """Tasks that stand for the items of a stream.
+
+    Args:
+        places: of the tasks.
+        total: how many items there are in all; None if nobody knows.
+    """
+
+    places: Sequence[int]
+    total: int | None
+
+
 class Remark(NamedTuple):
     """Something that is wrong in the wiring.
 
@@ -98,7 +110,7 @@ class Subject:
         story: tells of one task.
         summary: tells of several, in few facts.
         notable: those of several that one would ask for first, such as failures; as many as it is told.
-        suffixes: what stands behind the names of some tasks, such as "× N" for as many as a stream has items, by place.
+        streams: of whose items only a few are among the tasks.
     """
 
     noun: str
@@ -115,7 +127,7 @@ class Subject:
     pauses: Sequence[Pause] = ()
     critical: Sequence[int] = ()
     remarks: Sequence[Remark] = ()
-    suffixes: Mapping[int, str] = field(default_factory=dict)
+    streams: Sequence[Items] = ()
 
 
 @dataclass(slots=True)

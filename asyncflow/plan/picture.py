@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from math import fsum
 from typing import TYPE_CHECKING, Final
 
-from .._show.picture import OUTSIDE, Arrow, Pause, Remark, Story, Subject
+from .._show.picture import OUTSIDE, Arrow, Items, Pause, Remark, Story, Subject
 from .._show.words import listed, plain, seconds, size
 from . import findings_text
 from .outline import outline_of
@@ -29,12 +29,13 @@ def subject_of(plan: Plan, net: TaskNetwork) -> Subject:
     in_order = [tasks[point] for point in order]
     around = [OUTSIDE if task.block is None else places[task.block] for task in in_order]
     path = plan.critical_path()
+    of_streams = {item for stream in plan.streams for item in stream.items}
     return Subject(
         "Plan",
         outline_of(plan, net).title,
         [task.id for task in in_order],
         [task.name for task in in_order],
-        [task.kind for task in in_order],
+        ["stream" if task.id in of_streams and task.kind == "function" else task.kind for task in in_order],
         around,
         (),
         list(_arrows(plan, places)),
@@ -44,6 +45,7 @@ def subject_of(plan: Plan, net: TaskNetwork) -> Subject:
         list(_pauses(plan, places)),
         [places[task.id] for task in path.tasks],
         [Remark(findings_text.as_lines(each), list(_ends(each, places, in_order))) for each in plan.findings],
+        [Items([places[item] for item in stream.items], stream.total) for stream in plan.streams],
     )
 
 

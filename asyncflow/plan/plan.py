@@ -403,9 +403,9 @@ class Plan(Outlined):
             ImportError: it is to be saved, and needs the extra ``plot``, which is not installed.
             OSError: the file cannot be written.
         """
-        from ..plot.graphs import drawing_of
+        from ..plot.graphs import graph_of
 
-        return drawing_of(lambda: subject_of(self, self._network), path, fold, dark)
+        return graph_of(lambda: subject_of(self, self._network), path, fold, dark)
 
     def _outline(self) -> Outline:
         return outline_of(self, self._network)

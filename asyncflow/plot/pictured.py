@@ -31,7 +31,7 @@ def picture_of(subject: Subject, fold: Fold = None) -> Picture:
     """
     _check(fold)
     points, pauses = _points(subject)
-    groups = _groups(points, fold)
+    groups = _groups(points, fold, subject)
     nodes = _nodes(subject, groups, points, pauses)
     links = _links(subject, groups, nodes, points)
     _mark_critical(subject, groups, nodes, links)
@@ -76,12 +76,18 @@ def _points(subject: Subject) -> tuple[Points, int]:
     return Points(keys, around, arrows, blocks), len(keys) - len(subject.names)
 
 
-def _groups(points: Points, fold: Fold) -> Sequence[int]:
+def _groups(points: Points, fold: Fold, subject: Subject) -> Sequence[int]:
     if fold is False:
         return range(len(points.keys))
-    if fold is True:
-        return by_key(points)
-    return folded(points, _MOST if fold is None else fold)
+    groups = by_key(points) if fold is True else folded(points, _MOST if fold is None else fold)
+    for items in subject.streams:  # a few stand for all
+        alike: dict[tuple[object, int], int] = {}
+        for place in items.places:
+            if place not in points.blocks:
+                block = points.around[place]
+                key = points.keys[place], NOTHING if block == NOTHING else groups[block]
+                groups[place] = alike.setdefault(key, groups[place])
+    return groups
 
 
 def _nodes(subject: Subject, groups: Sequence[int], points: Points, pauses: int) -> dict[int, Node]:
@@ -89,6 +95,7 @@ def _nodes(subject: Subject, groups: Sequence[int], points: Points, pauses: int)
     for place, group in enumerate(groups):
         members.setdefault(group, []).append(place)
     nodes = {}
+    streamed = {place: number for number, items in enumerate(subject.streams) for place in items.places}
     for group, places in members.items():
         first = places[0]
         block = points.around[first]
@@ -98,7 +105,7 @@ def _nodes(subject: Subject, groups: Sequence[int], points: Points, pauses: int)
             continue
         states = Counter(subject.states[place] for place in places) if subject.states else {}
         names = list(dict.fromkeys(subject.names[place] for place in places))
-        repeated = f"× {len(places):,}" if len(places) > 1 else subject.suffixes.get(first, "")
+        repeated = _times(places, {streamed[each] for each in places if each in streamed}, subject)
         nodes[group] = Node(
             group,
             words.listed([words.name_of(name) for name in names], 40),
@@ -112,6 +119,17 @@ def _nodes(subject: Subject, groups: Sequence[int], points: Points, pauses: int)
             ids=[subject.ids[place] for place in places],
         )
     return nodes
+
+
+def _times(places: Sequence[int], streams: set[int], subject: Subject) -> str:
+    """How many tasks a box is, of streams as many as they have items: "× 500", "× N"."""
+    held = set(places) if streams else set()
+    whole = [subject.streams[each] for each in streams if held.issuperset(subject.streams[each].places)]
+    if not whole:
+        return f"× {len(places):,}" if len(places) > 1 else ""
+    if any(items.total is None for items in whole):
+        return "× N"
+    return f"× {len(places) + sum((items.total or 0) - len(items.places) for items in whole):,}"
 
 
 def _links(subject: Subject, groups: Sequence[int], nodes: dict[int, Node], points: Points) -> _Links:

@@ -53,7 +53,7 @@ def subject_of(report: Report, rows: Rows, path: Path) -> Subject:
         outline_of(report).title,
         history.id,
         [sites[site].name for site in history.site],
-        [sites[site].kind for site in history.site],
+        _kinds(rows),
         [OUTSIDE if block == NOBODY or block >= row else block for row, block in enumerate(around)],
         states,
         list(_arrows(rows, around)),
@@ -62,6 +62,16 @@ def subject_of(report: Report, rows: Rows, path: Path) -> Subject:
         notable,
         critical=[row for row in path.rows if row >= 0],
     )
+
+
+def _kinds(rows: Rows) -> list[str]:
+    """Of each task; functions that items of streams go through are told apart."""
+    history = rows.history
+    kinds = [rows.kinds[site] for site in history.site]
+    for row, stream in enumerate(history.stream):
+        if stream and kinds[row] == "function":
+            kinds[row] = "stream"
+    return kinds
 
 
 def _arrows(rows: Rows, around: Sequence[int]) -> Iterator[Arrow]:

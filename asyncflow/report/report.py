@@ -403,10 +403,10 @@ class Report(Outlined):
             ImportError: it is to be saved, and needs the extra ``plot``, which is not installed.
             OSError: the file cannot be written.
         """
-        from ..plot.graphs import drawing_of
+        from ..plot.graphs import graph_of
         from .picture import subject_of
 
-        return drawing_of(lambda: subject_of(self, self._rows, self._path), path, fold, dark)
+        return graph_of(lambda: subject_of(self, self._rows, self._path), path, fold, dark)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Report):
