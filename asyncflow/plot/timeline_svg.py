@@ -11,9 +11,9 @@ from typing import Final, NamedTuple
 from .._show import palette
 from .._show.folding import Band, folded, most_of, ticks
 from .._show.timeline import NOBODY, Bars, Lane, Layer, Series, Timeline, What
+from .._show.widths import clipped, width
 from .._show.words import name_of, plain, seconds
 from . import timeline_looks as looks
-from .letters import fitting, width
 
 WIDTH: Final = 1200
 _LEFT, _RIGHT = 150, 20  # where the axis begins, and what is free at its end
@@ -127,7 +127,7 @@ class _Picture:
 
     def _head(self) -> None:
         timeline = self._timeline
-        self._words(16, 26, fitting(plain(timeline.title), 16 * 1.06, WIDTH - 32), "title")
+        self._words(16, 26, _fitting(plain(timeline.title), 16 * 1.06, WIDTH - 32), "title")
         lanes = sum(lane.rows > 0 for lane in timeline.lanes)
         began = (
             f"{datetime.fromtimestamp(timeline.began, UTC):%Y-%m-%d %H:%M:%S} UTC, " if timeline.began else ""
@@ -230,7 +230,7 @@ class _Picture:
         """Where each lane is; what its group and it are called is written on the way."""
         high = self._height_of_rows()
         for group, lanes in self._timeline.groups():
-            self._words(16, self._y + 14, fitting(plain(group), 11.8, 500), "group")
+            self._words(16, self._y + 14, _fitting(plain(group), 11.8, 500), "group")
             self._y += 20
             free = self._y
             for lane in lanes:
@@ -240,7 +240,7 @@ class _Picture:
                 if middle - 11 >= free:
                     name = plain(lane.name)
                     name = group if len(lanes) == 1 and name in group else name
-                    self._words(_LEFT - 8, middle, fitting(name, 11.5, _LEFT - 26), "lane", "end")
+                    self._words(_LEFT - 8, middle, _fitting(name, 11.5, _LEFT - 26), "lane", "end")
                     free = middle
                 yield _Placed(lane, self._y, row, tall)
                 self._y += tall + (1 if high > 6 else 0)
@@ -301,7 +301,7 @@ class _Picture:
             name = "code" if what is What.CODE else what.words
         else:
             name = ("✗ " if has_failed else "") + plain(self._timeline.stories.label(task))
-        if shown := fitting(name, 11.5, wide - 8):
+        if shown := _fitting(name, 11.5, wide - 8):
             self._words(x + 4, y, shown, "wait" if what.is_wait else "in over" if has_failed else "in")
 
     def _bar(self, box: tuple[float, float, float, float], style: str, at: int) -> None:
@@ -427,6 +427,12 @@ def _styled(series: Series) -> Iterator[tuple[str, Layer]]:
         else:
             look = looks.LOOKS[layer.what]
             yield f"{look.colour}/{look.pattern}", layer
+
+
+def _fitting(text: str, size: float, most: float) -> str:
+    """As much of a text as there is room for; nothing where that would be one letter."""
+    shown = clipped(text, size, most)
+    return shown if len(shown) > 2 or shown == text else ""
 
 
 def _box(x: float, y: float, wide: float, high: float) -> str:

@@ -149,21 +149,21 @@ def _path(report: Report) -> Table:
 
 def _step(step: PathStep, total: float) -> tuple[str, str, str, str]:
     part = _part(step.seconds / total) if total else ""
-    return _label(step), seconds(step.seconds), part, _spent(step)
+    return label_of(step), seconds(step.seconds), part, spent_on(step)
 
 
 def step_in_words(step: PathStep) -> str:
     """A step by itself: "fit (#4) 524 ms: queue 425 ms, run 99 ms"."""
-    spent = _spent(step)
-    return f"{_label(step)} {seconds(step.seconds)}" + (f": {spent}" if spent else "")
+    spent = spent_on(step)
+    return f"{label_of(step)} {seconds(step.seconds)}" + (f": {spent}" if spent else "")
 
 
-def _spent(step: PathStep) -> str:
+def spent_on(step: PathStep) -> str:
     shares = sorted(((step.shares[name], name) for name in LEDGER), reverse=True)
     return listed([f"{name} {seconds(share)}" for share, name in shares if share > step.seconds * _CLOSE], 40)
 
 
-def _label(step: PathStep) -> str:
+def label_of(step: PathStep) -> str:
     """What a step is: "fit (#4)", "code", "code of pipeline (#1)"."""
     if step.task is None:
         return "code"

@@ -34,6 +34,8 @@ from .tasks import TaskReport
 from .view import View
 
 if TYPE_CHECKING:
+    from pathlib import Path as FilePath
+
     from ..plot.drawing import Drawing
 
 # The other forms are loaded when they are asked for: the first report of a program is made on its event loop.
@@ -379,6 +381,34 @@ class Report(Outlined):
         if path is not None:
             drawing.save(path)
         return drawing
+
+    def save(
+        self, path: str | PathLike[str], *, title: str | None = None, dark: bool | None = None
+    ) -> FilePath:
+        """Write the whole run to a file, in the form that the end of its name says.
+
+        - .html: one page with all that is known of the run: failures first, where the time went, timeline, graph,
+          functions, critical path, and each task's story, found by its name. It needs no network and no Python.
+        - .json: `to_json`, from which `from_json` makes the report again.
+        - .trace.json: `to_chrome_trace`, for ui.perfetto.dev.
+        - .txt: what ``print(report)`` shows.
+
+        Args:
+            path: of the file; one that is there is overwritten.
+            title: of the page; None for the numbers of tasks.
+            dark: whether the ground of the page is dark; None to follow its reader's system.
+
+        Returns:
+            The path.
+
+        Raises:
+            TypeError: that is no path.
+            ValueError: the end of the name is none of these.
+            OSError: the file cannot be written.
+        """
+        from . import saved
+
+        return saved.save(self, self._rows, self._path, path, title, dark)
 
     # -- as people see it ----------------------------------------------------------------------------------
 

@@ -9,13 +9,13 @@ from itertools import islice
 from typing import Final
 
 from .._core.states import FAILED, STATES
-from .._record.history import Ending, History
+from .._record.history import Ending
 from .._show.stories import Stories, Where
 from .._show.words import counted, plain, seconds, size
 from . import waits
 from .path import Path
 from .rows import NOBODY, Rows
-from .tasks import bytes_of
+from .tasks import bytes_of, item_of
 
 MOST: Final = 150_000
 """Of how many tasks a page tells one by one."""
@@ -92,13 +92,14 @@ def stories(rows: Rows, told: Sequence[int]) -> Stories:
         if history.id[row] in history.tries or history.id[row] in history.held:
             counts, ends = waits.parts(history, row, times)
             parts[place] = list(zip(counts, ends[1:], strict=True))
-        if pairs := list(_facts(history, row)):
+        if pairs := list(_facts(rows, row)):
             facts[place] = pairs
     made.parts, made.facts = parts, facts
     return made
 
 
-def _facts(history: History, row: int) -> Iterator[tuple[str, str]]:
+def _facts(rows: Rows, row: int) -> Iterator[tuple[str, str]]:
+    history = rows.history
     id, site = history.id[row], history.sites[history.site[row]]
     ending = history.endings.get(id, _NONE)
     if ending.error:
@@ -108,6 +109,9 @@ def _facts(history: History, row: int) -> Iterator[tuple[str, str]]:
     for number, tried in enumerate(history.tries.get(id, ()), 1):
         where = f" on {plain(tried.worker)}" if tried.worker else ""
         yield f"attempt {number}", f"failed{where} at {seconds(tried.ended)}: {plain(tried.error, _TEXT)}"
+    if history.stream and (item := item_of(rows, row)):
+        key = f" ({plain(str(item['key']), 60)})" if item["key"] else ""
+        yield "item", f"{item['item']:,}{key} of stream {item['stream']}"
     if history.attempts[row] > 1:
         yield "attempts", f"{history.attempts[row]:,}"
     if brought := bytes_of(history, row, "bytes_in"):

@@ -155,11 +155,11 @@ def task(rows: Rows, row: int) -> TaskReport:
         site.detached,
         site.priority,
         *history.kept.get(id, ("", 0)),
-        **_item(rows, row),
+        **item_of(rows, row),
     )
 
 
-def _item(rows: Rows, row: int) -> dict[str, Any]:
+def item_of(rows: Rows, row: int) -> dict[str, Any]:
     """The stream, the index and the key of the item that a task is for."""
     history = rows.history
     while row != NOBODY and history.stream:
