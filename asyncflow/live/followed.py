@@ -10,6 +10,7 @@ from typing import Final
 from .._core.states import FAILED, STATES, SUCCEEDED, State
 from .._record.lines import Written
 from .._record.tally import Counted
+from .._show.words import counted
 from ..events import (
     RunBegan,
     RunEnded,
@@ -20,7 +21,7 @@ from ..events import (
     TaskStarted,
 )
 from .eta import Eta, Left, Measured, by_work
-from .progress import Failure, Function, Progress, Slow
+from .progress import LEFT_OUT, Failure, Function, Progress, Slow
 
 _LATELY: Final = 10.0  # seconds over which a rate is taken
 _FAILURES: Final = 100
@@ -76,10 +77,10 @@ class CountsOfEvents:
         name = self._names.pop(event.id, None)
         if name is None:
             return
-        counted = self._functions[name]
-        counted.ended[_NUMBERS[event.state]] += 1
+        function = self._functions[name]
+        function.ended[_NUMBERS[event.state]] += 1
         if event.started is not None and event.finished is not None:
-            counted.took(max(0.0, event.finished - event.started))
+            function.took(max(0.0, event.finished - event.started))
         if event.state == State.FAILED:
             self._errors[event.error.partition(":")[0]] += 1
             self._failures.append(Failure(name, event.id, event.error.partition("\n")[0]))
@@ -97,17 +98,13 @@ class CountsOfEvents:
         running = Counter(self._names[each] for each in self._running)
         rates = self._lately(now)
         functions = [
-            _function(counted, running[name], rates.get(name)) for name, counted in self._functions.items()
+            _function(each, running[name], rates.get(name)) for name, each in self._functions.items()
         ]
         return Progress(
             lasts=max(0.0, now - self._began.time),
             functions=functions,
-            slowest=[
-                Slow(f"{self._names[each]} (#{each})", max(0.0, now - since), worker or "a worker")
-                for each, (since, worker) in nsmallest(
-                    _SLOW, self._running.items(), key=lambda each: each[1][0]
-                )
-            ],
+            holds="" if self._is_over else self._held(functions),
+            slowest=self._slowest(now),
             failures=list(self._failures),
             errors=self._errors.copy(),
             rate=sum(each.rate or 0.0 for each in functions if each.is_work) or None,
@@ -116,8 +113,31 @@ class CountsOfEvents:
             began_at=self._began.time,
         )
 
+    def _slowest(self, now: float) -> list[Slow]:
+        kinds = {name: each.kind for name, each in self._functions.items()}
+        work = (each for each in self._running.items() if kinds[self._names[each[0]]] not in LEFT_OUT)
+        return [
+            Slow(f"{self._names[each]} (#{each})", max(0.0, now - since), worker or "a worker")
+            for each, (since, worker) in nsmallest(_SLOW, work, key=lambda each: each[1][0])
+        ]
+
+    def _held(self, functions: list[Function]) -> str:
+        """Whether tasks wait for workers, who are all busy."""
+        busy: Counter[str] = Counter()
+        waiting: Counter[str] = Counter()
+        for each in functions:
+            if each.is_work:
+                busy[each.place] += each.running
+                waiting[each.place] += each.waiting
+        for place, workers in self._began.workers.items():
+            if workers is not None and waiting[place] and busy[place] >= workers:
+                return (
+                    f"{counted(waiting[place], 'task')} waiting, {counted(workers, 'worker')} of {place} busy"
+                )
+        return ""
+
     def _lately(self, now: float) -> dict[str, float]:
-        over = {name: counted.over for name, counted in self._functions.items()}
+        over = {name: each.over for name, each in self._functions.items()}
         rates = self._rates
         rates.append((now, over))
         while len(rates) > 2 and rates[1][0] <= now - _LATELY:
@@ -132,9 +152,9 @@ class CountsOfEvents:
         }
 
     def _eta(self, functions: list[Function], now: float) -> Eta | None:
-        since: Counter[str] = Counter()
+        since = dict.fromkeys(self._functions, 0.0)
         for task_id, (began, _) in self._running.items():
-            since[self._names[task_id]] += max(0.0, now - began)  # type: ignore[assignment]
+            since[self._names[task_id]] += max(0.0, now - began)
         left = [
             Left(each.called - each.over, each.place, since[each.name], _measured(self._functions[each.name]))
             for each in functions
@@ -143,12 +163,14 @@ class CountsOfEvents:
         return by_work(left, self._began.workers)
 
 
-def _function(counted: Counted, running: int, rate: float | None) -> Function:
-    done, failed, over = counted.ended[SUCCEEDED], counted.ended[FAILED], counted.over
-    mean = counted.seconds / counted.measured if counted.measured else None
-    where = counted.name, counted.kind, counted.place
-    return Function(*where, counted.called, running, done, failed, over - done - failed, None, mean, rate)
+def _function(of: Counted, running: int, rate: float | None) -> Function:
+    done, failed, over = of.ended[SUCCEEDED], of.ended[FAILED], of.over
+    if of.kind in LEFT_OUT:
+        running = of.called - over
+    mean = of.seconds / of.measured if of.measured else None
+    where = of.name, of.kind, of.place
+    return Function(*where, of.called, running, done, failed, over - done - failed, None, mean, rate)
 
 
-def _measured(counted: Counted) -> Measured | None:
-    return Measured(counted.measured, counted.seconds, counted.squares) if counted.measured else None
+def _measured(of: Counted) -> Measured | None:
+    return Measured(of.measured, of.seconds, of.squares) if of.measured else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from os import PathLike
 from time import monotonic, time
@@ -68,7 +68,7 @@ def _shown(followed: _Followed, path: str) -> bool:
                     places=[("its engine is gone, and has not ended the run; journal", path)]
                 )
                 break
-            painter.paint(progress._replace(eta=progress.eta))
+            painter.paint(progress)
             _wait(wakes, painter.flush)
     except BaseException:
         painter.end(None)
@@ -79,15 +79,14 @@ def _shown(followed: _Followed, path: str) -> bool:
     return progress.is_over and not progress.sums.failed and not progress.sums.other
 
 
-def _wait(wakes: threading.Event, flush: object) -> None:
+def _wait(wakes: threading.Event, flush: Callable[[], None]) -> None:
     """Until the next look."""
     until = monotonic() + _PAUSE
     while (left := until - monotonic()) > 0:
         if not wakes.wait(left):
             return
         wakes.clear()
-        if callable(flush):
-            flush()
+        flush()
 
 
 class _Followed:
