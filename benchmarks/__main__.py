@@ -35,6 +35,7 @@ PARTS = (
     "policies",
     "streams",
     "agents",
+    "serve",
     "others",
     "executors",
     "clusters",

@@ -13,14 +13,18 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import base64
+import hashlib
 import html
 import secrets
 import time
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from asyncflow import WorkflowEngine
-from asyncflow.serve import Service
-from asyncflow.serve.http import Application, Server, asgi
+
+if TYPE_CHECKING:
+    from asyncflow.serve.http import Application
 
 engine = WorkflowEngine()
 
@@ -45,58 +49,55 @@ async def analyse(text: str) -> dict[str, object]:
     return {"words": words, "longest": best}
 
 
-PAGE = """<!doctype html><meta charset="utf-8"><meta http-equiv="refresh" content="1"><title>Jobs</title>
-<style>
-  :root {{ color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif }}
-  body {{ max-width: 46rem; margin: 2rem auto; padding: 0 1rem }}
-  table {{ border-collapse: collapse; width: 100% }}
-  td, th {{ text-align: left; padding: .3rem .6rem; border-bottom: 1px solid #8884 }}
-  .FAILED {{ color: #c2410c }} .SUCCEEDED {{ color: #15803d }}
-</style>
-<h1>Jobs of <code>analyse</code></h1>
-<p>{summary}</p>
-<table><thead><tr><th>job<th>state<th>result</thead><tbody>{rows}</tbody></table>"""
+PAGE = Path(__file__).with_name("service_page.html")
+
+
+def allowed(page: str, kind: str) -> str:
+    """What a browser may run of the page: this script or style, which it knows by its hash."""
+    text = page.partition(f"<{kind}>")[2].partition(f"</{kind}>")[0]
+    return f"{kind}-src 'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
 
 class Page:
-    """An ASGI application that shows the jobs at its root, and leaves all else to the service's own."""
+    """An ASGI application that has a page at its root, and leaves all else to the service's own.
 
-    def __init__(self, service: Service[dict[str, object]], app: Application) -> None:
-        self.service = service
+    The page is the same for everyone and has nothing in it: its script asks the service, with the token that its reader
+    has. So there is nothing to guard here.
+    """
+
+    def __init__(self, name: str, app: Application) -> None:
+        page = PAGE.read_text(encoding="utf-8")
+        policy = (
+            f"default-src 'none'; connect-src 'self'; {allowed(page, 'script')}; {allowed(page, 'style')}"
+        )
         self.app = app
         self.stop_waiting = app.stop_waiting
+        self.body = page.replace("{name}", html.escape(name), 1).encode()
+        self.headers = [
+            (b"content-type", b"text/html; charset=utf-8"),
+            (b"content-length", str(len(self.body)).encode()),
+            (b"content-security-policy", f"{policy}; frame-ancestors 'none'; base-uri 'none'".encode()),
+            (b"x-content-type-options", b"nosniff"),
+        ]
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        if scope["type"] != "http" or scope["path"] != "/":
+        if scope["type"] != "http" or scope["path"] != "/" or scope["method"] not in {"GET", "HEAD"}:
             await self.app(scope, receive, send)
             return
-        # The page only shows, but not to a site whose name has been led here.
-        host = dict(scope["headers"]).get(b"host", b"").decode().partition(":")[0]
-        status, body = (
-            (200, self.shown()) if host in {"127.0.0.1", "localhost"} else (421, "no such host here")
-        )
-        headers = [(b"content-type", b"text/html; charset=utf-8"), (b"cache-control", b"no-store")]
-        await send({"type": "http.response.start", "status": status, "headers": headers})
-        await send({"type": "http.response.body", "body": body.encode()})
-
-    def shown(self) -> str:
-        rows = []
-        for job in self.service.jobs():
-            result = job.error if job.error is not None else job.value
-            cells = (job.id, job.state, "" if result is None else str(result))
-            told = "".join(f"<td>{html.escape(cell)}" for cell in cells)
-            rows.append(f'<tr class="{job.state}">{told}')
-        return PAGE.format(summary=html.escape(repr(self.service)), rows="".join(rows))
+        await send({"type": "http.response.start", "status": 200, "headers": self.headers})
+        await send({"type": "http.response.body", "body": self.body})
 
 
 async def main(port: int, seconds: float) -> None:
+    from asyncflow.serve.http import Server, asgi  # needs the extra, and --help does not
+
     token = secrets.token_urlsafe(16)
     async with engine:
         service = engine.serve(analyse, concurrency=2, queue=100, keep=600)
-        page = Page(service, asgi(service, token=token))
+        page = Page(service.name, asgi(service, token=token))
         async with Server(page, port=port) as server:
-            print(f"The jobs are shown at {server.url}/ and taken at {server.url}/analyse.")
-            print(f"The token is {token}", flush=True)
+            print(f"The jobs are shown at {server.url}/#token={token}")
+            print(f"and taken at {server.url}/analyse. The token is {token}", flush=True)
             for text in ("the quick brown fox", "one", "", "jumps over the lazy dog", "again and again"):
                 service.submit(text)
             await asyncio.sleep(seconds) if seconds else await asyncio.Event().wait()

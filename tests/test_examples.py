@@ -234,20 +234,30 @@ def test_a_replay_takes_about_as_long_as_its_plan() -> None:
     assert said.startswith("22 steps in 3 stages, on 4 workers") and "22 SUCCEEDED" in said
 
 
+def test_a_service_says_how_to_start_it_without_what_it_needs() -> None:
+    code = (
+        "import runpy, sys\nsys.modules['starlette'] = sys.modules['uvicorn'] = None\n"
+        f"sys.argv = ['service.py', '--help']\nrunpy.run_path({str(EXAMPLES / 'service.py')!r}, run_name='__main__')"
+    )
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert "A service that takes jobs over HTTP" in said
+
+
 def test_a_service_takes_jobs_and_shows_them() -> None:
     command = [sys.executable, "-W", "error", EXAMPLES / "service.py", "--port", "0", "--seconds", "30"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as program:
         try:
             assert program.stdout is not None
-            page = program.stdout.readline().split()[5]
+            page, _, fragment = program.stdout.readline().split()[5].partition("#")
             token = program.stdout.readline().split()[-1]
+            assert fragment == f"token={token}"
             headers = {"Authorization": f"Bearer {token}"}
             with httpx.Client(base_url=page, headers=headers) as client:
                 place = client.post("/analyse", json={"text": "one of three"}).headers["location"]
                 told = client.get(f"{place}/result?wait=30").json()
                 assert told["value"] == {"words": 3, "longest": "three"}
                 shown = client.get("/", headers={"Authorization": ""})
-                assert "Jobs of <code>analyse</code>" in shown.text and told["id"] in shown.text
-                assert client.get("/", headers={"Host": "evil.example"}).status_code == 421
+                assert 'data-name="analyse"' in shown.text and told["id"] not in shown.text
+                assert client.get("/analyse", headers={"Authorization": ""}).status_code == 401
         finally:
             program.kill()

@@ -47,13 +47,14 @@ class Submission(Generic[A]):
         arguments: that it was submitted with.
     """
 
-    __slots__ = ("arguments", "began", "id", "keep_until", "state")
+    __slots__ = ("arguments", "began", "ended", "id", "keep_until", "state")
 
     def __init__(self, id: str, arguments: A) -> None:
         self.id = id
         self.arguments = arguments
         self.state: JobState = QUEUED
-        self.began = 0.0
+        self.began: float | None = None
+        self.ended: float | None = None
         self.keep_until = 0.0
 
 
@@ -153,11 +154,11 @@ class Submissions(Generic[A]):
 
     def end(self, job: Submission[A], state: JobState, now: float) -> None:
         """A job is over."""
-        if self._running.pop(job.id, None) is not None:
+        if self._running.pop(job.id, None) is not None and job.began is not None:
             took = now - job.began
             known = took if self._seconds is None else self._seconds
             self._seconds = known + (took - known) * _WEIGHT
-        job.state = state
+        job.state, job.ended = state, now
         job.keep_until = now + self._keep
         self._over[job.id] = job
         while len(self._over) > self._keep_most:

@@ -1,6 +1,6 @@
 """Services: a task or block that others submit jobs to, for as long as the engine runs."""
 
 from .jobs import Job
-from .service import Service, ThreadsafeService
+from .service import JobCounts, Service, ThreadsafeService
 
-__all__ = ["Job", "Service", "ThreadsafeService"]
+__all__ = ["Job", "JobCounts", "Service", "ThreadsafeService"]

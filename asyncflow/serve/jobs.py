@@ -45,6 +45,14 @@ class Job(Cell, Generic[R]):
         return self._submission.state
 
     @property
+    def seconds(self) -> float | None:
+        """How long it runs until now, or has run; None if it has not begun."""
+        began, ended = self._submission.began, self._submission.ended
+        if began is None:
+            return None
+        return (self._service._now() if ended is None else ended) - began
+
+    @property
     def value(self) -> R | None:
         """What it gave; None until then."""
         return self._value

@@ -10,7 +10,7 @@ from contextvars import Context
 from functools import partial
 from secrets import token_hex
 from types import CodeType
-from typing import TYPE_CHECKING, Any, Final, Generic, ParamSpec, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, NamedTuple, ParamSpec, TypeAlias, TypeVar
 
 from .._causes import spelled
 from .._core import submissions as core
@@ -31,6 +31,20 @@ R = TypeVar("R")
 S = TypeVar("S")
 _LISTED: Final = 50
 Call: TypeAlias = tuple[tuple[object, ...], Mapping[str, object]]
+
+
+class JobCounts(NamedTuple):
+    """How many jobs a service has.
+
+    Args:
+        running: those that run, the ones that are about to stop included.
+        waiting: those that wait for their turn.
+        kept: those that are over and kept.
+    """
+
+    running: int
+    waiting: int
+    kept: int
 
 
 class Service(Cell, Generic[R]):
@@ -66,6 +80,12 @@ class Service(Cell, Generic[R]):
     def is_closed(self) -> bool:
         """Whether it takes no more jobs."""
         return self._submissions.is_closed
+
+    @property
+    def counts(self) -> JobCounts:
+        """How many jobs there are of each kind, now."""
+        known = self._submissions
+        return JobCounts(known.running, known.waiting, known.kept)
 
     @property
     def threadsafe(self) -> ThreadsafeService[R]:

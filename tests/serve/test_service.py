@@ -14,7 +14,7 @@ import pytest
 
 from asyncflow import WorkflowEngine
 from asyncflow.errors import IdConflict, JobCancelled, ServiceClosed, ServiceFull, UnknownJob, WrongLoop
-from asyncflow.serve import Job
+from asyncflow.serve import Job, JobCounts
 
 BACKENDS = ["thread", "process"]
 
@@ -240,6 +240,24 @@ async def test_a_job_is_kept_for_its_time() -> None:
         assert not service._jobs  # by itself: nobody has asked
         with pytest.raises(UnknownJob):
             service.job(job.id)
+
+
+@pytest.mark.fake_clock
+async def test_a_job_says_how_long_it_runs_and_its_service_how_many_there_are() -> None:
+    async with WorkflowEngine() as engine:
+        held = Held(engine)
+        service = engine.serve(held.task, concurrency=1)
+        job, queued = service.submit("a"), service.submit("b")
+        await turns(lambda: held.begun)
+        await asyncio.sleep(3)
+        assert job.seconds == pytest.approx(3) and queued.seconds is None
+        assert service.counts == (1, 1, 0)
+        held.open("a")
+        await job.result()
+        await queued.cancel()
+        await asyncio.sleep(5)
+        assert job.seconds == pytest.approx(3)
+        assert service.counts == JobCounts(running=0, waiting=0, kept=2)
 
 
 @pytest.mark.parametrize(

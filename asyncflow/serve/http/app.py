@@ -161,9 +161,8 @@ class Application:
         state: Any = request.query_params.get("state")
         if state is not None and state not in get_args(JobState):
             return _json({"error": f"state=: one of {', '.join(get_args(JobState))} is needed"}, 400)
-        return _json(
-            {"jobs": [self._told(job, request) for job in service.jobs(state=state, limit=int(limit))]}
-        )
+        jobs = [self._told(job, request) for job in service.jobs(state=state, limit=int(limit))]
+        return _json({"counts": service.counts._asdict(), "jobs": jobs})
 
     async def _show(self, request: Request) -> Response:
         job = self._job(request)
@@ -225,6 +224,8 @@ class Application:
 
     def _told(self, job: Job[Any], request: Request) -> dict[str, object]:
         told: dict[str, object] = {"id": job.id, "state": job.state}
+        if job.seconds is not None:
+            told["seconds"] = round(job.seconds, 6)
         error = job.error
         if job.state == SUCCEEDED:
             value = job.value

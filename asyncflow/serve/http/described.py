@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, get_args
 
-from ..service import Service
+from ..._core.submissions import JobState
+from ..service import JobCounts, Service
 from .arguments import Arguments
 
 _JOB: Mapping[str, object] = {
     "type": "object",
     "properties": {
         "id": {"type": "string"},
-        "state": {"enum": ["QUEUED", "RUNNING", "CANCELLING", "SUCCEEDED", "FAILED", "CANCELLED"]},
+        "state": {"enum": list(get_args(JobState))},
+        "seconds": {"type": "number", "description": "How long it runs, or has run."},
         "value": {},
         "error": {
             "type": "object",
@@ -21,6 +23,18 @@ _JOB: Mapping[str, object] = {
         },
     },
     "required": ["id", "state"],
+}
+
+
+_JOBS: Mapping[str, object] = {
+    "type": "object",
+    "properties": {
+        "counts": {
+            "type": "object",
+            "properties": {key: {"type": "integer"} for key in JobCounts._fields},
+        },
+        "jobs": {"type": "array", "items": {"$ref": "#/components/schemas/Job"}},
+    },
 }
 
 
@@ -35,7 +49,7 @@ def described(services: Mapping[str, Service[Any]], arguments: Mapping[str, Argu
         "info": {"title": ", ".join(services), "version": "1"},
         "paths": paths,
         "components": {
-            "schemas": {"Job": _JOB},
+            "schemas": {"Job": _JOB, "Jobs": _JOBS},
             "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
         },
         "security": [{"token": []}],
@@ -46,6 +60,8 @@ def _paths(name: str, summary: str, schema: Mapping[str, object]) -> dict[str, o
     id = {"name": "id", "in": "path", "required": True, "schema": {"type": "string"}}
     key = {"name": "Idempotency-Key", "in": "header", "schema": {"type": "string"}}
     wait = {"name": "wait", "in": "query", "schema": {"type": "number", "minimum": 0, "maximum": 60}}
+    state = {"name": "state", "in": "query", "schema": {"enum": list(get_args(JobState))}}
+    limit = {"name": "limit", "in": "query", "schema": {"type": "integer", "minimum": 1, "maximum": 1000}}
     body = {"required": True, "content": {"application/json": {"schema": schema}}}
     refused = {status: {"description": why} for status, why in _REFUSED.items()}
     return {
@@ -56,7 +72,11 @@ def _paths(name: str, summary: str, schema: Mapping[str, object]) -> dict[str, o
                 "requestBody": body,
                 "responses": {"202": _of_a_job("The job."), **refused},
             },
-            "get": {"summary": f"The latest jobs of {name}.", "responses": {"200": {"description": "Jobs."}}},
+            "get": {
+                "summary": f"The latest jobs of {name}.",
+                "parameters": [state, limit],
+                "responses": {"200": _answer("How many there are, and the jobs.", "Jobs")},
+            },
         },
         f"/{name}/{{id}}": {
             "get": {"summary": "A job.", "parameters": [id], "responses": {"200": _of_a_job("The job.")}}
@@ -72,7 +92,7 @@ def _paths(name: str, summary: str, schema: Mapping[str, object]) -> dict[str, o
             "post": {
                 "summary": "Cancel a job, and wait until it has stopped.",
                 "parameters": [id],
-                "responses": {"200": _of_a_job("The job.")},
+                "responses": {"200": _of_a_job("It is over."), "202": _of_a_job("It has not stopped yet.")},
             }
         },
     }
@@ -87,5 +107,9 @@ _REFUSED: Mapping[str, str] = {
 
 
 def _of_a_job(description: str) -> dict[str, object]:
-    schema = {"$ref": "#/components/schemas/Job"}
+    return _answer(description, "Job")
+
+
+def _answer(description: str, name: str) -> dict[str, object]:
+    schema = {"$ref": f"#/components/schemas/{name}"}
     return {"description": description, "content": {"application/json": {"schema": schema}}}
