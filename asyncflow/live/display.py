@@ -59,7 +59,7 @@ class Display:
 
     def begin(self) -> None:
         """Show it from now on."""
-        self._painter.begin()
+        self._painter.begin(self._take)
         self._thread.start()
 
     async def close(self, says: bool = True) -> None:
@@ -70,7 +70,10 @@ class Display:
         """
         self._take()
         self._counts.close()
-        await aside(lambda: self._end(says))
+        if self._painter.on_loop:
+            self._end(says)
+        else:
+            await aside(lambda: self._end(says))
 
     def abandon(self) -> None:
         """Stop at once, from any thread."""
@@ -83,7 +86,7 @@ class Display:
             self._is_ending = True
             self._changed.notify_all()
         self._thread.join(_GRACE)
-        if not self._has_failed and not (self._painter.on_loop and not says):
+        if not self._has_failed:
             self._guarded(
                 lambda: self._painter.end(self._places(self._last) if says and self._last else None)
             )

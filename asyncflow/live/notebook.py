@@ -6,77 +6,137 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from html import escape
-from typing import Final
+from typing import Any, Final, Protocol
 from uuid import uuid4
 
 from .._show import palette
 from .._show.words import name_of, plain, seconds
-from .progress import Function, Progress, line, of_total, percent, share
+from .progress import Function, Progress, line, of_total, percent, share, since
 from .summary import lines_of
 
 _FUNCTIONS: Final = 30
 _COLUMNS: Final = ("function", "waiting", "running", "done", "failed", "not run", "rate", "of")
 
 
+class Page(Protocol):
+    """What a notebook can do for a display."""
+
+    def cell(self) -> object:
+        """Which cell runs now, or was the last that did."""
+
+    def show(self, block: str, bundle: dict[str, str]) -> None:
+        """Put something else into a block; one that is not there yet comes below the cell that runs now."""
+
+    def when_cells_end(self, call: Callable[[], None]) -> Callable[[], None]:
+        """Have something called at the end of each cell. Returns what ends that."""
+
+
 class Notebook:
-    """A block in the output of a cell.
+    """A block below the cell that has the run work; the next cell that does, when all that was before is over, has
+    another.
 
     Args:
-        show: puts something else into it; the first time, makes it.
+        page: of the notebook.
     """
 
     on_loop = True
     pause = 0.25
 
-    def __init__(self, show: Callable[[dict[str, str]], None]) -> None:
-        self._show = show
+    def __init__(self, page: Page) -> None:
+        self._page = page
+        self._block = ""
+        self._cell: object = None
+        self._before: Progress | None = None  # when this block began
+        self._idle: Progress | None = None  # when all was over
+        self._has_others = False
+        self._leaves: Callable[[], None] | None = None
 
-    def begin(self) -> None:
-        """Take a place in the cell that runs now."""
-        self._show({"text/html": _block("<p>begins</p>"), "text/plain": "asyncflow: begins"})
+    def begin(self, takes: Callable[[], None]) -> None:
+        """Be called at the end of cells, so that what is saved of each is how things stood then."""
+        self._leaves = self._page.when_cells_end(takes)
 
     def paint(self, progress: Progress) -> None:
-        """Show how the run stands."""
-        self._show({"text/html": html(progress), "text/plain": f"asyncflow: {line(progress)}"})
+        """Show how the run stands, if it has anything to do."""
+        called = sum(each.called for each in progress.functions)
+        if self._idle is not None and called == sum(each.called for each in self._idle.functions):
+            return  # nothing has come since
+        if self._idle is not None and self._cell != self._page.cell():
+            self._before, self._block, self._has_others = self._idle, "", True
+        if not called:
+            return
+        is_idle = all(each.called == each.over for each in progress.functions)
+        self._idle = progress if is_idle else None
+        if not self._block:
+            self._block, self._cell = uuid4().hex, self._page.cell()
+        shown = since(progress, self._before)
+        self._page.show(self._block, {"text/html": html(shown), "text/plain": f"asyncflow: {line(shown)}"})
 
     def flush(self) -> None:
         """Nothing is held back."""
 
     def end(self, progress: Progress | None) -> None:
-        """Show how it ended."""
-        if progress is not None:
-            told = lines_of(progress)
-            self._show({"text/html": html(progress, told), "text/plain": "\n".join(told)})
+        """Show how it ended: in the block, or in one of its own if there are several."""
+        if self._leaves is not None:
+            self._leaves()
+            self._leaves = None
+        if progress is None or not progress.functions:
+            return
+        if not self._block or self._has_others:
+            self._block = uuid4().hex
+        told = lines_of(progress)
+        self._page.show(self._block, {"text/html": html(progress, told), "text/plain": "\n".join(told)})
 
 
 def notebook() -> Notebook | None:
     """A block in the notebook that this runs in; None if it runs in none."""
-    shell = _shell_of_a_kernel()
-    if shell is not None:
-        return Notebook(_of_ipython())
-    marimo = sys.modules.get("marimo")
+    ipython, marimo = sys.modules.get("IPython"), sys.modules.get("marimo")
+    shell = None if ipython is None else ipython.get_ipython()
+    if shell is not None and getattr(shell, "kernel", None) is not None:
+        return Notebook(_Jupyter(shell))
     if marimo is not None and marimo.running_in_notebook():
-        return Notebook(lambda bundle: marimo.output.replace(marimo.Html(bundle["text/html"])))
+        return Notebook(_Marimo(marimo))
     return None
 
 
-def _shell_of_a_kernel() -> object:
-    ipython = sys.modules.get("IPython")
-    shell = None if ipython is None else ipython.get_ipython()
-    return shell if shell is not None and getattr(shell, "kernel", None) is not None else None
+class _Jupyter:
+    """A notebook of Jupyter, and of all that speak its protocol: VS Code, Colab."""
+
+    def __init__(self, shell: Any) -> None:
+        self._shell = shell
+        self._shown: set[str] = set()
+
+    def cell(self) -> object:
+        return self._shell.execution_count
+
+    def show(self, block: str, bundle: dict[str, str]) -> None:
+        from IPython.display import display
+
+        is_there = block in self._shown
+        self._shown.add(block)
+        display(bundle, raw=True, display_id=block, update=is_there)  # type: ignore[no-untyped-call]
+
+    def when_cells_end(self, call: Callable[[], None]) -> Callable[[], None]:
+        def ended(result: object) -> None:
+            call()
+
+        self._shell.events.register("post_run_cell", ended)
+        return lambda: self._shell.events.unregister("post_run_cell", ended)
 
 
-def _of_ipython() -> Callable[[dict[str, str]], None]:
-    from IPython.display import display
+class _Marimo:
+    """A notebook of marimo, where the output of a cell is put in place of the one before while the cell runs."""
 
-    id = uuid4().hex
-    shown: list[bool] = []
+    def __init__(self, marimo: Any) -> None:
+        self._marimo = marimo
 
-    def show(bundle: dict[str, str]) -> None:
-        display(bundle, raw=True, display_id=id, update=bool(shown))  # type: ignore[no-untyped-call]
-        shown[:] = [True]
+    def cell(self) -> object:
+        return None
 
-    return show
+    def show(self, block: str, bundle: dict[str, str]) -> None:
+        self._marimo.output.replace(self._marimo.Html(bundle["text/html"]))
+
+    def when_cells_end(self, call: Callable[[], None]) -> Callable[[], None]:
+        return lambda: None
 
 
 # -- the block --------------------------------------------------------------------------------------------

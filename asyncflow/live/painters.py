@@ -32,8 +32,8 @@ class Painter(Protocol):
     pause: float
     """Seconds between two paintings, at least."""
 
-    def begin(self) -> None:
-        """It begins."""
+    def begin(self, takes: Callable[[], None]) -> None:
+        """It begins; `takes` paints at once how the run stands, on the thread of the event loop."""
 
     def paint(self, progress: Progress) -> None:
         """Show how the run stands."""
@@ -62,7 +62,7 @@ class Lines:
         self._between = _FIRST
         self._next = monotonic() + _FIRST
 
-    def begin(self) -> None:
+    def begin(self, takes: Callable[[], None]) -> None:
         """Say what is to be said first."""
         if self._first:
             self._write([self._first])
@@ -119,7 +119,7 @@ class Terminal:
         self._screen: Screen = Screen(stream, woken)
         self._frames: Frames = Frames()
 
-    def begin(self) -> None:
+    def begin(self, takes: Callable[[], None]) -> None:
         """Take what is printed there."""
         self._screen.enter()
 

@@ -144,6 +144,36 @@ class Progress(NamedTuple):
         )
 
 
+def since(progress: Progress, before: Progress | None) -> Progress:
+    """What has come to a run since a moment at which all was over that it had.
+
+    Args:
+        progress: of the run.
+        before: of the same run, at that moment; None for its beginning.
+    """
+    if before is None:
+        return progress
+    known = {each.name: each for each in before.functions}
+    functions = [_less(each, known[each.name]) if each.name in known else each for each in progress.functions]
+    functions = [each for each in functions if each.called]
+    failed = sum(each.failed for each in functions)
+    return progress._replace(
+        lasts=progress.lasts - before.lasts,
+        functions=functions,
+        failures=progress.failures[-failed:] if failed else (),
+    )
+
+
+def _less(each: Function, before: Function) -> Function:
+    return each._replace(
+        called=each.called - before.called,
+        done=each.done - before.done,
+        failed=each.failed - before.failed,
+        other=each.other - before.other,
+        expected=None if each.expected is None else max(0, each.expected - before.called),
+    )
+
+
 def share(of: Function) -> float | None:
     """What part is over, from 0 to 1; None if nobody knows how many there will be.
 

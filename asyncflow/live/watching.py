@@ -52,7 +52,7 @@ def watch(path: str | PathLike[str], *, run: str | None = None) -> bool:
 def _shown(followed: _Followed, path: str) -> bool:
     wakes = threading.Event()
     painter = painter_for(wakes.set)
-    painter.begin()
+    painter.begin(lambda: None)
     progress: Progress | None = None
     quiet = 0
     try:

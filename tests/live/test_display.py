@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
@@ -40,7 +40,7 @@ class Heard:
         self.has_ended = False
         self.painted = threading.Event()
 
-    def begin(self) -> None: ...
+    def begin(self, takes: Callable[[], None]) -> None: ...
 
     def paint(self, progress: Progress) -> None:
         self.seen.append(progress)
@@ -231,7 +231,7 @@ def test_what_is_no_terminal_gets_lines(monkeypatch: pytest.MonkeyPatch) -> None
     assert isinstance(painter_for(lambda: None), Lines)
     monkeypatch.setattr(sys, "stderr", None)
     lines = painter_for(lambda: None)
-    lines.begin()
+    lines.begin(lambda: None)
     lines.end(Progress(1.0, []))
 
 
@@ -253,7 +253,7 @@ def test_without_rich_the_first_line_says_how_to_get_it(monkeypatch: pytest.Monk
             monkeypatch.delitem(sys.modules, name)
         monkeypatch.setitem(sys.modules, "rich", None)
         monkeypatch.delitem(sys.modules, "asyncflow.live.terminal", raising=False)
-        painter_for(lambda: None).begin()
+        painter_for(lambda: None).begin(lambda: None)
         monkeypatch.undo()
     told = b"asyncflow: progress comes as lines; for a display:  pip install 'asyncflow-engine[live]'\r\n"
     assert b"".join(written) == told
