@@ -11,6 +11,7 @@ from shown_kit import HOSTILE, Page, does_nothing
 from asyncflow._core.states import State
 from asyncflow._record.history import History
 from asyncflow._show.columns import width
+from asyncflow._show.page import STYLE
 from asyncflow.report import Report
 
 from .kit import THREADS, histories, of, ran
@@ -104,10 +105,10 @@ def test_no_name_does_anything_to_the_terminal_that_shows_it(history: History) -
 
 @given(histories(hostile=True))
 def test_nothing_in_a_page_but_our_own_tags_whatever_the_names(history: History) -> None:
-    page = Page(Report(history)._repr_html_())
+    page = Page(Report(history)._repr_html_().removeprefix(STYLE))
     allowed = {"div", "p", "table", "caption", "thead", "tbody", "tr", "th", "td", "dl", "dt", "dd"}
     assert page.tags <= allowed and not page.open
-    assert page.attributes <= {("class", "asyncflow-report")}
+    assert page.attributes <= {("class", "asyncflow asyncflow-report"), ("class", "right")}
 
 
 @pytest.mark.parametrize("name", HOSTILE)
