@@ -377,7 +377,7 @@ class Stream(Cell, AsyncIterable[R]):
                 self._take(source.now(), now)
                 left -= 1
                 now = perf_counter()
-                if now >= until:
+                if now >= until and not self._is_rehearsed():
                     self._is_slow = True
                     break
         except StopIteration:
@@ -391,6 +391,11 @@ class Stream(Cell, AsyncIterable[R]):
             self._last = now
             self._write_row()
         return window.room() >= self._least_room
+
+    def _is_rehearsed(self) -> bool:
+        """Whether this is a rehearsal, which takes its items at once: how fast the source is changes no plan."""
+        last = self._items.get(self._window.taken)
+        return last is not None and isinstance(last.future, TaskFuture) and last.future._run.is_rehearsal
 
     async def _ask(self) -> None:
         """Take items of an async iterable as there is room for them, until there are no more."""

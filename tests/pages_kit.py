@@ -11,6 +11,9 @@ What is done with a block says its language and the comment in the line before i
     <!-- command: NAME -->          run by .ci/run
     <!-- not run: REASON -->        why it cannot be
 
+A picture, `![what it is](pictures/NAME.svg)` on a line of its own, is drawn by the page's code, as by
+``plan.draw("NAME.svg")``; `python tests/pages_drawn.py` writes them.
+
 After `prints` and `raises`, and alone before a console block, `numbers differ` (after a `; `) lets numbers, with their
 units, and the spaces around them be others. A line `[...]` in an output stands for any lines,
 and `[...]` inside of a line for any text.
@@ -28,6 +31,7 @@ _FENCE = re.compile(
     r"(?P<indent> *)(?P<ticks>```+)(?P<language>\S*)\n(?P<text>.*?)^(?P=indent)(?P=ticks)$", re.M | re.S
 )
 _MARK = re.compile(r"<!-- (.+) -->\n\Z")
+_PICTURE = re.compile(r"^!\[[^]]*\]\(([^)]+\.svg)\)$", re.M)
 _NUMBER = re.compile(
     r"[ \u00a0]*(?<![\w.#])-?\d[\d,.]*(?:[ \u00a0]?(?:ns|µs|ms|s|min|h|%|[kMG]?B)\b|[ \u00a0]?%)?"
 )
@@ -89,6 +93,21 @@ def write_files(page: Path, directory: Path) -> None:
     for block in blocks(page):
         if block.verb == "file":
             block.write(directory)
+
+
+def pictures(page: Path) -> list[Path]:
+    """The pictures that a page shows: its own code draws them, in its directory, under the same names."""
+    return [page.parent / link for link in _PICTURE.findall(page.read_text())]
+
+
+def differs(shown: Path, drawn: Path) -> str:
+    """What is wrong with a picture beside what the page's code has drawn; "" for nothing. One whose name ends in
+    ``-run`` is of a run, where the times are others each time."""
+    if not drawn.exists():
+        return f"the page's code draws no {drawn.name}"
+    if not shown.exists() or (not shown.stem.endswith("-run") and shown.read_bytes() != drawn.read_bytes()):
+        return f"{shown.relative_to(ROOT)} is another: write it anew:  python tests/pages_drawn.py"
+    return ""
 
 
 def same(said: str, shown: str, numbers_differ: bool) -> bool:

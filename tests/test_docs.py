@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pages_kit import PAGES, ROOT, Block, blocks, examples, same
+from pages_kit import PAGES, ROOT, Block, blocks, differs, examples, pictures, same
 
 from asyncflow import Plan, Report, TaskFuture, WorkflowEngine
 
@@ -141,6 +141,8 @@ def run_page(page: Path, directory: Path) -> None:
             else:
                 assert block.verb in (*OUTPUTS, ""), f"{block}: nobody knows what {block.mark!r} means"
         running.end()
+    wrong = [differs(shown, directory / shown.name) for shown in pictures(page)]
+    assert not any(wrong), wrong
 
 
 @pytest.mark.parametrize("page", EACH_PAGE)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import AsyncIterator, Iterator
+from time import perf_counter
 from typing import Any
 
 import pytest
@@ -63,6 +64,18 @@ async def test_three_items_are_rehearsed_and_the_plan_says_how_many_there_are(
     assert list(stream.items) == blocks and len(blocks) == items
     assert stream.called_at.partition(":")[0].endswith("test_planned_streams.py")
     assert stream.times == ("× an unknown number" if total is None else f"× {total:,}")
+
+
+async def test_a_slow_source_changes_nothing_of_a_plan() -> None:
+    def slow(_: WorkflowEngine) -> Iterator[int]:
+        for x in range(5):
+            ended = perf_counter() + 0.002  # longer than a stream asks its source in one go
+            while perf_counter() < ended:
+                pass
+            yield x
+
+    quick = await rehearsed(lambda _: (x for x in range(5)), window=20)
+    assert (await rehearsed(slow, window=20)).tasks == quick.tasks
 
 
 async def test_async_sources_streams_and_generator_tasks_are_rehearsed_too() -> None:
