@@ -285,29 +285,14 @@ class FunctionTask(Cell, TypedCalls[P, Fn, R]):
             TypeError: the source cannot be iterated.
             ValueError: an option that is out of range.
         """
-        from ..streams import Stream
+        from .item_streams import stream_of
 
         caller, task = sys._getframe(1), cast("FunctionTask[..., Any, R]", self)
-        workers = task._engine._most_workers()
-        if window is None:
-            window = max(100, 4 * workers)
-        stream: Stream[R] = Stream(
-            task._call_of_an_item(caller.f_code, caller.f_lasti),
-            task._definition.name,
-            source,
-            window=window,
-            workers=workers,
-            ordered=ordered,
-            errors=errors,
-            key=key,
-            reader=(
-                functools.partial(task._engine._run_for, task._definition.name),
-                caller.f_code,
-                caller.f_lasti,
-            ),
+        place = caller.f_code, caller.f_lasti
+        how: dict[str, Any] = {"window": window, "ordered": ordered, "errors": errors, "key": key}
+        return stream_of(
+            task._engine, task._definition.name, task._call_of_an_item(*place), source, place, **how
         )
-        task._engine._streamed.add(stream)
-        return stream
 
     def _call_of_an_item(self, code: CodeType, at: int) -> Callable[..., TaskFuture[Any]]:
         """What calls the task for an item, on behalf of the line that asks for the stream. Of a block, what was begun

@@ -8,7 +8,7 @@ import sys
 from collections.abc import AsyncIterable, Callable, Iterable, Mapping
 from contextlib import aclosing, closing
 from types import CodeType
-from typing import TYPE_CHECKING, Any, Final, Generic, Literal, ParamSpec, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, Generic, Literal, ParamSpec, Self, TypeVar, cast, overload
 
 from .._core.files import declared
 from .._core.options import BlockOptions, TaskOptions
@@ -20,19 +20,22 @@ from .._show.outlined import Cell
 from .._tracebacks import trim
 from .._worker.far import FarTask
 from .._worker.generators import Values
-from ..streams import Outlet, Reader, Stream
+from ..streams import Outlet, Stream
 from .function_task import FunctionTask, shown
+from .item_streams import stream_of
 from .slices import in_slices
 from .tasks_engine import TasksEngine
 
 if TYPE_CHECKING:
     from .._show.outline import Outline
     from ..backend import ExecutionBackend
-    from .typing import Takes1
+    from .typing import Later, Method, Takes1, Takes2
 
 P = ParamSpec("P")
 R = TypeVar("R")
+S = TypeVar("S")
 A = TypeVar("A")
+B = TypeVar("B")
 Q = ParamSpec("Q")
 _BLOCK: Final = BlockOptions()
 _OF_THE_WHOLE: Final = frozenset({"name", "label", "deadline", "detached", "priority"})
@@ -72,7 +75,17 @@ class GeneratorTask(Cell, Generic[P, R]):
         fn: Callable[P, Any] = self._definition.fn
         return fn
 
-    def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> Stream[R]:
+    # As the function has it, and then what may be a future, as in `typed_calls`.
+    @overload
+    def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> Stream[R]: ...
+    @overload
+    def __call__(self: Takes1[A, Q], a: Later[A], /, *args: Q.args, **kwargs: Q.kwargs) -> Stream[R]: ...
+    @overload
+    def __call__(
+        self: Takes2[A, B, Q], a: Later[A], b: Later[B], /, *args: Q.args, **kwargs: Q.kwargs
+    ) -> Stream[R]: ...
+
+    def __call__(self: Any, /, *args: Any, **kwargs: Any) -> Stream[Any]:
         """Call the function: it begins when the stream is read.
 
         Args:
@@ -86,7 +99,11 @@ class GeneratorTask(Cell, Generic[P, R]):
         self._check()
         self._check_files(*self._task._parameters.fitted((None, *self._leading, *args), kwargs))
         generate = self._generating(caller.f_code, caller.f_lasti, lambda _: (args, kwargs))
-        return self._stream([None], generate, 1, False, "raise", None)
+        name = self._definition.name
+        stream: Stream[Any] = stream_of(
+            self._engine, name, self._task, [None], None, window=1, generate=generate
+        )
+        return stream
 
     def stream(
         self: Takes1[A, Q],
@@ -116,33 +133,12 @@ class GeneratorTask(Cell, Generic[P, R]):
         caller, task = sys._getframe(1), cast("GeneratorTask[..., R]", self)
         task._check()
         task._engine._put_in_order()
-        size = max(100, 4 * task._engine._most_workers()) if window is None else window
-        generate = task._generating(caller.f_code, caller.f_lasti, lambda item: ((item,), {}))
-        reader = (
-            functools.partial(task._engine._run_for, task._definition.name),
-            caller.f_code,
-            caller.f_lasti,
+        place = caller.f_code, caller.f_lasti
+        generate = task._generating(*place, lambda item: ((item,), {}))
+        how: dict[str, Any] = {"window": window, "ordered": ordered, "errors": errors, "key": key}
+        return stream_of(
+            task._engine, task._definition.name, task._task, source, place, generate=generate, **how
         )
-        return task._stream(source, generate, size, ordered, errors, key, reader)
-
-    def _stream(
-        self,
-        source: Iterable[Any] | AsyncIterable[Any],
-        generate: Callable[[Any, Outlet], TaskFuture[Any]],
-        window: int,
-        ordered: bool,
-        errors: str,
-        key: Callable[[Any], object] | None,
-        reader: Reader | None = None,
-    ) -> Stream[R]:
-        workers = self._engine._most_workers()
-        how: dict[str, Any] = {
-            "window": window, "workers": workers, "ordered": ordered, "errors": errors, "key": key,
-            "reader": reader,
-        }  # fmt: skip
-        stream: Stream[R] = Stream(self._task, self._definition.name, source, generate=generate, **how)
-        self._engine._streamed.add(stream)
-        return stream
 
     def _generating(
         self, code: CodeType, at: int, arguments: Callable[[Any], tuple[tuple[Any, ...], dict[str, Any]]]
@@ -239,7 +235,14 @@ class GeneratorTask(Cell, Generic[P, R]):
 
         return either
 
-    def __get__(self, instance: object, owner: type | None = None) -> Self:
+    @overload
+    def __get__(self: Method[type[A], Q, S], instance: object, owner: type[A]) -> GeneratorTask[Q, R]: ...
+    @overload
+    def __get__(self, instance: None, owner: type | None = None) -> Self: ...
+    @overload
+    def __get__(self: Method[A, Q, S], instance: A, owner: type | None = None) -> GeneratorTask[Q, R]: ...
+
+    def __get__(self: Any, instance: object, owner: type | None = None) -> object:
         if instance is None or self._leading:
             return self
         bound = object.__new__(type(self))

@@ -41,10 +41,23 @@ async def whole(path: Path) -> str:
     return ""
 
 
+class Box:
+    def __init__(self, n: int) -> None:
+        self.n = n
+
+    @engine.function_task
+    def items(self, by: int) -> Iterator[int]:
+        yield self.n * by
+
+
 async def main(paths: list[Path]) -> None:
     assert_type(size.stream(paths), Stream[int])
     assert_type(later.stream(size.stream(paths, window=3)), Stream[str])
     assert_type(rows(paths[0]), Stream[bytes])
+    assert_type(rows(path=paths[0]), Stream[bytes])
+    assert_type(pages(engine.submit(len, paths)), Stream[float])
+    assert_type(Box(3).items(10), Stream[int])
+    assert_type(Box(3).items(engine.submit(len, paths)), Stream[int])
     assert_type(pages(3), Stream[float])
     assert_type(wired(3), Stream[str])
     assert_type(pages.stream([1, 2], ordered=True), Stream[float])

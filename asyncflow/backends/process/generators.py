@@ -74,6 +74,9 @@ class Generators(Generic[Place]):
         for number in lost:
             self.ended(number)
             self._lost[number] = died
+            closing = self._closing.get(_CLOSING + number)
+            if closing is not None and not closing.done():
+                closing.set_result(None)
         return list(slices)
 
     def forget(self) -> None:
@@ -135,6 +138,7 @@ class Generators(Generic[Place]):
             problem = await closing
         finally:
             del self._closing[call.id]
+            self._lost.pop(number, None)
         if problem is not None and not isinstance(problem, WorkerDied):
             raise problem
 
