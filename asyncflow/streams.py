@@ -24,7 +24,7 @@ from ._runtime.scope import SCOPE
 from ._runtime.sources import Source
 from ._show.outlined import Cell
 from ._tracebacks import trim
-from .errors import TaskSkipped
+from .errors import EngineClosed, TaskSkipped
 
 if TYPE_CHECKING:
     from ._record.record import Record
@@ -150,6 +150,8 @@ class Stream(Cell, AsyncIterable[R]):
         self._problem: BaseException | None = None  # of the source
         self._has_room: asyncio.Future[None] | None = None  # for which the asker waits
         self._news: asyncio.Future[None] | None = None  # for which the consumer waits
+        self._unclosed: BaseException | None = None  # that closing it has raised
+        self._is_left = False
         self._was_read = False
         self._is_slow = (
             False  # the source: it has held up the loop, which is to have its turn before it is asked again
@@ -158,10 +160,10 @@ class Stream(Cell, AsyncIterable[R]):
         self._began = self._last = 0.0
         self._reader = reader
         self._log: StreamLog | None = None
+        self._run: Home | None = None
         self._record: Record | None = None
         # Calls in a row that were made for items in a row, and are not written down.
         self._row, self._row_end, self._row_at = 0, -1, 0
-        self._leaving = asyncio.Lock()
 
     # -- for its reader -----------------------------------------------------------------------------------
 
@@ -170,7 +172,7 @@ class Stream(Cell, AsyncIterable[R]):
         """How far it is."""
         window, total = self._window, self._source.total
         seconds = self._last - self._began
-        rate = window.over / seconds if seconds > 0 else None
+        rate = window.over / seconds if window.over and seconds > 0 else None
         eta = None if rate is None or total is None else max(0, total - window.over) / rate
         done = window.over - window.given
         return Counts(window.taken, window.running, done, window.given, self._failed, total, rate, eta)
@@ -248,6 +250,8 @@ class Stream(Cell, AsyncIterable[R]):
     # -- giving -------------------------------------------------------------------------------------------
 
     async def _values(self) -> AsyncGenerator[R, None]:
+        if not self._enter():
+            return
         errors: list[BaseException] = []
         try:
             while (item := self._due()) is not None or await self._more():
@@ -286,6 +290,8 @@ class Stream(Cell, AsyncIterable[R]):
         )
 
     async def _outcomes(self) -> AsyncGenerator[ItemOutcome[R], None]:
+        if not self._enter():
+            return
         try:
             while (item := self._due()) is not None or await self._more():
                 if item is None:
@@ -340,13 +346,23 @@ class Stream(Cell, AsyncIterable[R]):
             await self._news
         return True
 
-    def _begin(self) -> None:
+    def _enter(self) -> bool:
+        """Let a reader in; False if all was read already.
+
+        Raises:
+            RuntimeError: another one reads, or has left before the end.
+        """
+        if self._was_read and self._began and self._window.is_done and self._problem is None:
+            return False
         if self._was_read:
             raise RuntimeError(
                 f"a stream of {self._name!r} is read once, and this one was.\n"
                 "  Make another one:  task.stream(...)"
             )
         self._was_read = True
+        return True
+
+    def _begin(self) -> None:
         self._began = self._last = perf_counter()
         if self._reader is not None:
             self._write_of(*self._reader)
@@ -409,12 +425,19 @@ class Stream(Cell, AsyncIterable[R]):
         except StopAsyncIteration:
             pass
         except BaseException as problem:
-            self._problem = problem
+            if not window.is_closed:
+                self._problem = problem
+            elif isinstance(problem, Exception):  # it was called off, and that is how it has ended
+                self._unclosed = problem
             if not isinstance(problem, Exception):
                 raise
         finally:
             window.close()
             self._tell()
+            try:  # here, for what a generator has opened is to be closed by the task that has opened it
+                await source.close()
+            except (Exception, BaseExceptionGroup) as unclosed:
+                self._unclosed = unclosed
 
     async def _for_room(self) -> None:
         """Wait until there is room for some more items, if there will be any."""
@@ -487,9 +510,10 @@ class Stream(Cell, AsyncIterable[R]):
         run, block, window = run_for(), SCOPE.get().block, self._window
         log = self._log = StreamLog(
             *(self._name, code, at, 0 if block is None else block.id, window.size, window.ordered),
-            *(None if run.stands_in(self._source.given) else self._source.total, self._began, self._look),
+            *(None if run.stands_in(self._source.given) else self._source.total, self._began),
+            *(self._look, self._stop),
         )
-        self._record = run.record
+        self._run, self._record = run, run.record
         run.stream_began(log)
 
     def _write_row(self) -> None:
@@ -522,35 +546,49 @@ class Stream(Cell, AsyncIterable[R]):
         log, has_failed = self._log, self._problem is not None or (self._failed > 0 and not self._collects)
         if log is not None and log.state == "open":
             log.state = "failed" if has_failed else "done" if self._window.is_done else "left"
-            if self._record is not None:
-                self._record.stream_ended(log)
+            if self._run is not None:
+                self._run.stream_ended(log)
 
     # -- leaving ------------------------------------------------------------------------------------------
 
     async def _leave(self) -> None:
         """Take no more, have stopped what is under way, and close the source.
 
-        After a ``break`` in ``async with`` the loop closes the iterator, too, in one of its next turns: one after the
-        other, for a source is closed by one at a time.
+        All of that is begun before anything is waited for: whoever waits may be cancelled once more.
         """
-        async with self._leaving:
-            await self._stop()
-
-    async def _stop(self) -> None:
         self._end_log()
         self._window.close()
-        asker = self._asker
-        if asker is not None and not asker.done():
-            asker.cancel()
-            await asyncio.wait([asker])
         items, self._items = self._items, {}
         futures = [item.future for item in items.values() if isinstance(item.future, TaskFuture)]
         for future in futures:
             if not future.cancel() and not future.cancelled():
                 future.exception()  # nobody else will ask for it
-        for future in futures:
-            await future._run.stopping.settled(future)
-        await self._source.close()
+        is_first, self._is_left = not self._is_left, True
+        if self._asker is not None and is_first:
+            self._asker.cancel()
+        try:
+            await self._close_source()
+            if (
+                self._unclosed is not None and is_first
+            ):  # after a `break` others leave, too, to whom nobody listens
+                raise self._unclosed
+        finally:
+            for future in futures:
+                await future._run.stopping.settled(future)
+
+    def _stop(self, why: str) -> None:
+        """Take no more: no calls are taken. What is under way is given, and then the error is raised."""
+        if self._problem is None and not self._window.is_closed:
+            self._problem = EngineClosed(f"a stream of {self._name!r} was being read, but {why}")
+        self._window.close()
+        if self._asker is not None and not self._asker.done():
+            self._asker.cancel()
+        self._tell()
+
+    async def _close_source(self) -> None:
+        if self._asker is not None and not self._asker.done():
+            await asyncio.wait([self._asker])
+        await self._source.close()  # which the asker has done, unless it never ran
 
 
 class Outlet:

@@ -130,6 +130,7 @@ class Run:
         self.is_ours = True
         """False in a child that the program has forked: the run goes on elsewhere."""
         self.looks_closer = False  # at calls: somebody has made text of a future, or services were called
+        self._streams: dict[StreamLog, None] = {}  # that somebody reads
         self._moved: tuple[CallSite, CallSite] | None = None  # a site, and what it was for somebody's line
         self.sandboxes = sandboxes
         self.places = Places(
@@ -362,8 +363,15 @@ class Run:
 
     def stream_began(self, log: StreamLog) -> None:
         """Somebody reads a stream inside of this run."""
+        self._streams[log] = None
         if self.record is not None:
             self.record.streams.began(log)
+
+    def stream_ended(self, log: StreamLog) -> None:
+        """The reader of a stream has gone."""
+        self._streams.pop(log, None)
+        if self.record is not None:
+            self.record.stream_ended(log)
 
     def _is_special(self, task: Task, dependencies: Sequence[Task], files: Sequence[File]) -> None:
         """A call has files among its arguments, runs a command, is to be carried elsewhere, has a deadline, is detached
@@ -393,6 +401,8 @@ class Run:
             self.awake = None
         self.services.is_closing = True
         self.burst.site = None
+        for log in list(self._streams) if self.is_ours else ():
+            log.stop(why)
 
     def lane_for(self, definition: Definition) -> Lane:
         """Where the calls of a function run."""

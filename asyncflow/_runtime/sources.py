@@ -22,6 +22,7 @@ class Source(Generic[T]):
 
     def __init__(self, given: Iterable[T] | AsyncIterable[T], name: str) -> None:
         self.given = given
+        self.is_closed = False
         self._iterator: Iterator[T] | None = None
         self._later: AsyncIterator[T] | None = None
         if isinstance(given, AsyncIterable):
@@ -65,15 +66,23 @@ class Source(Generic[T]):
         return await anext(self._later)
 
     async def close(self) -> None:
-        """Let the source give back what it holds: no more is asked for."""
-        iterator = self._later if self._later is not None else self._iterator
-        close = getattr(iterator, "aclose", None) or getattr(iterator, "close", None)
-        if (close is not None and iterator is not self.given) or _is_generator(iterator):
-            closing = close() if close is not None else None
-            if isawaitable(closing):
+        """Let the source give back what it holds: no more is asked for. Once is enough."""
+        if self.is_closed:
+            return
+        self.is_closed = True
+        if (
+            self._later is not None
+        ):  # all that has an `aclose` is for one reader, as generators and streams of anyio
+            close = getattr(self._later, "aclose", None)
+        else:  # a file, say, stays its owner's
+            is_own = self._iterator is not self.given or hasattr(self._iterator, "gi_frame")
+            close = getattr(self._iterator, "close", None) if is_own else None
+        closing = close() if close is not None else None
+        if isawaitable(closing):
+            try:
                 await closing
-
-
-def _is_generator(iterator: object) -> bool:
-    """Whether it runs for its reader alone: a file, say, stays its owner's."""
-    return hasattr(iterator, "gi_frame") or hasattr(iterator, "ag_frame")
+            except (
+                BaseExceptionGroup
+            ) as group:  # so a task group tells that a generator was closed inside of it
+                if group.split(GeneratorExit)[1] is not None:
+                    raise
