@@ -17,7 +17,6 @@ from .exits import Refused
 from .options import json_option
 from .out import say, tell
 from .ran import Ran
-from .saving import saved
 from .target import found_in, place_of
 
 _PICTURES = {
@@ -86,7 +85,7 @@ def _prepare(there: Path, code: Path, journal: Path) -> None:
 def _draw(report: Report, there: Path) -> list[str]:
     """Write the report and the pictures; of those that cannot be had, say what they need."""
     draw: dict[str, Callable[[Path], object]] = {
-        "report.html": lambda path: saved(report, str(path), "-o"),
+        "report.html": report.save,
         "graph.html": report.draw,
         "graph.svg": report.draw,
         "timeline.html": report.timeline,

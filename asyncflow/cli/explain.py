@@ -39,7 +39,8 @@ _MOMENTS: Final = (
 def command(journal: str, run: str | None, task: str, as_json: bool) -> None:
     """Tell the story of a task: when it was called, what it waited for and why, what became of it.
 
-    TASK is its number, as 4 or "fit (#4)", or its name; of several of a name all are listed.
+    TASK is its number, as 4 or "fit (#4)", its name, or the key of the item of a stream that it is for. Of several all
+    are listed.
 
     \b
     Examples:
@@ -57,7 +58,7 @@ def command(journal: str, run: str | None, task: str, as_json: bool) -> None:
 
 
 def found_by(report: Report, given: str) -> Sequence[TaskReport]:
-    """The tasks that a text means: one by its number, or all of a name.
+    """The tasks that a text means: one by its number, or all of a name, or for an item of a stream.
 
     Raises:
         Refused: there is none.
@@ -65,6 +66,9 @@ def found_by(report: Report, given: str) -> Sequence[TaskReport]:
     named = report.named(given)
     if len(named):
         return named
+    keyed = [each for each in report.tasks if each.key == given] if report.streams else []
+    if keyed:
+        return keyed
     number = _NUMBER.match(given.strip())
     if number is not None:
         try:
@@ -133,7 +137,7 @@ def _kind(task: TaskReport) -> str:
 def _list(found: Sequence[TaskReport], journal: str) -> Iterator[str]:
     counts = Counter(str(each.state) for each in found)
     told = ", ".join(f"{number:,} {state}" for state, number in counts.items())
-    yield f"{counted(len(found), 'task')} of that name: {told}"
+    yield f"{counted(len(found), 'task')}: {told}"
     order = sorted(found, key=lambda each: (each.state != "FAILED", -each.seconds))
     for each in order[:_SHOWN]:
         error = f"  {plain(each.error, 60)}" if each.error else ""

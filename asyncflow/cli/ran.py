@@ -17,11 +17,12 @@ from .._show.words import plain
 from ..engine import WorkflowEngine
 from ..live.summary import summary
 from ..report import Report
-from .exits import FAILED, INTERRUPTED
+from .exits import FAILED, INTERRUPTED, Refused
 from .out import say, say_json, tell
 from .outcome import code_of, nothing_on_stdout, show
-from .saving import saved, written
+from .saving import check, written
 
+REPORTS: Final = (".html", ".json", ".txt")
 _SIGNALS: Final = {INTERRUPTED: "Ctrl-C", 143: "SIGTERM", 129: "SIGHUP"}
 
 
@@ -36,6 +37,10 @@ class Ran:
     """
 
     def __init__(self, report: str | None, trace: str | None, quiet: bool, as_json: bool) -> None:
+        if report is not None:
+            check(report, "--report", REPORTS)
+        if trace is not None:
+            check(trace, "--trace")
         self.value: object = None
         self._report = report
         self._trace = trace
@@ -81,7 +86,7 @@ class Ran:
             say_json(self._document())
         else:
             if self.value is not None:
-                say(self.value if isinstance(self.value, str) else repr(self.value))
+                say(_shown(self.value))
             if not self._quiet:
                 for report in self.reports if not self._shown else ():
                     tell(summary(report))
@@ -95,16 +100,23 @@ class Ran:
             sys.exit(self._code)
 
     def _write(self) -> None:
-        for number, report in enumerate(self.reports, 1):
-            if self._report is not None:
-                path = _numbered(self._report, number)
-                saved(report, path, "--report")
-                self.written.append(path)
-            if self._trace is not None:
-                path = _numbered(self._trace, number)
-                trace = json.dumps(report.to_chrome_trace())
-                written(path, "--trace", partial(Path(path).write_text, trace))
-                self.written.append(path)
+        """Write what was asked for; where that fails, the run has still been, and its value is still told."""
+        try:
+            for number, report in enumerate(self.reports, 1):
+                if self._report is not None:
+                    path = _numbered(self._report, number)
+                    written(path, "--report", partial(report.save, path))
+                    self.written.append(path)
+                if self._trace is not None:
+                    path = _numbered(self._trace, number)
+                    trace = json.dumps(report.to_chrome_trace())
+                    written(path, "--trace", partial(Path(path).write_text, trace))
+                    self.written.append(path)
+        except Refused as refused:
+            tell(f"asyncflow: {refused.message}")
+            self._code = self._code or FAILED
+        if not self.reports and (self._report or self._trace):
+            tell("asyncflow: no engine has run, so that there is no report of it")
 
     def _document(self) -> dict[str, object]:
         error = self._error
@@ -135,9 +147,19 @@ def _numbered(path: str, number: int) -> str:
     return path if number == 1 else str(Path(path).with_stem(f"{Path(path).stem}-{number}"))
 
 
+def _shown(value: object) -> str:
+    """A value as a prompt shows it, but text as it is."""
+    if isinstance(value, str):
+        return value
+    try:
+        return repr(value)
+    except Exception:  # of the user's own class
+        return object.__repr__(value)
+
+
 def _jsonable(value: object) -> object:
     try:
         json.dumps(value)
     except (TypeError, ValueError, RecursionError):
-        return repr(value)
+        return _shown(value)
     return value

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 
 import click
 
@@ -10,7 +11,7 @@ from .._show.words import plain
 from .journals import journal_argument, report_of
 from .options import json_option
 from .out import say, say_json, tell
-from .saving import saved
+from .saving import written
 
 
 @click.command(name="report")
@@ -29,7 +30,7 @@ def command(journal: str, run: str | None, out: str | None, as_json: bool) -> No
     """
     report = report_of(journal, run)
     if out is not None:
-        saved(report, out, "-o")
+        written(out, "-o", partial(report.save, out))
         tell(f"written: {plain(out)}")
     elif as_json:
         say_json(json.loads(report.to_json()))

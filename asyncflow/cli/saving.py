@@ -2,34 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
+import os
+from collections.abc import Callable, Sequence
 
 from .._show.words import plain
-from ..report import Report
 from .exits import Refused
 
 
-def saved(report: Report, path: str, option: str) -> None:
-    """Write a report.
+def check(path: str, option: str, forms: Sequence[str] = ()) -> None:
+    """See to it that a file can be written, before there is anything to write.
 
     Args:
-        report: which.
-        path: of the file; its suffix tells the form.
+        path: of it.
         option: that names it, for errors.
+        forms: the ends that its name can have; none for any.
 
     Raises:
-        Refused: there is no such form, or the file cannot be written.
+        Refused: it cannot.
     """
-    forms: dict[str, Callable[[], str]] = {
-        ".json": report.to_json,
-        ".html": report._repr_html_,
-        ".txt": report.__str__,
-    }
-    suffix = Path(path).suffix
-    if suffix not in forms:
-        raise Refused(f"{option} {plain(path)}: a report can be written as {', '.join(forms)}")
-    written(path, option, lambda: Path(path).write_text(forms[suffix](), encoding="utf-8"))
+    folder = os.path.dirname(path) or os.curdir
+    if forms and not path.endswith(tuple(forms)):
+        raise Refused(
+            f"{option} {plain(path)}: the end of the name says the form; it can be one of {' '.join(forms)}"
+        )
+    if not os.path.isdir(folder):
+        raise Refused(
+            f"{option} {plain(path)}: there is no folder {plain(folder)!r}", f"mkdir -p {plain(folder)}"
+        )
+    if not os.access(path if os.path.exists(path) else folder, os.W_OK):
+        raise Refused(f"{option} {plain(path)}: it may not be written")
 
 
 def written(path: str, option: str, write: Callable[[], object]) -> None:

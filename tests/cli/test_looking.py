@@ -93,6 +93,18 @@ def test_a_run_ends_with_its_exit_code_and_leaves_what_was_asked_for(flow: Path,
     assert here("report", "j").code == 0 and here("report", "out.json").code == 0
 
 
+def test_what_cannot_be_written_is_told_before_anything_runs(flow: Path, here: Here) -> None:
+    flow.write_text(FLOW.replace("return n\n", "open('ran', 'w').close(); return n\n"))
+    for option, path in (
+        ("--report", "x.pdf"),
+        ("--report", "nowhere/x.html"),
+        ("--trace", "nowhere/x.json"),
+    ):
+        told = here("run", "flow.py:pipeline", option, path)
+        assert told.code == 2 and f"{option} {path}: " in told.err and not Path("ran").exists()
+    assert here("run", "flow.py:pipeline").code == 0 and Path("ran").exists()
+
+
 def test_json_of_a_run_is_alone_on_the_standard_output(flow: Path, here: Here) -> None:
     flow.write_text(
         FLOW.replace("return sum", "import os; print('said'); os.system('echo said'); return sum")
@@ -110,7 +122,7 @@ def test_report_is_text_json_or_a_file(journal: str, here: Here) -> None:
     assert here("report", journal).out.startswith("Report: 6 tasks")
     assert json.loads(here("report", journal, "--json").out)["format"] == "asyncflow report"
     assert here("report", journal, "-o", "x.html").code == 0 and Path("x.html").exists()
-    assert "can be written as" in here("report", journal, "-o", "x.pdf").err
+    assert "it can be one of .html" in here("report", journal, "-o", "x.pdf").err
     assert "cannot be written" in here("report", journal, "-o", "nowhere/x.html").err
 
 
@@ -138,7 +150,7 @@ def test_a_task_is_explained_by_number_or_name(journal: str, here: Here) -> None
     upstream = here("explain", journal, "total").out
     assert "UPSTREAM_FAILED" in upstream and "Because of: load (#5)" in upstream
     several = here("explain", journal, "load").out
-    assert several.startswith("4 tasks of that name: 3 SUCCEEDED, 1 FAILED\n  load (#5)")
+    assert several.startswith("4 tasks: 3 SUCCEEDED, 1 FAILED\n  load (#5)")
     assert "did you mean 'total'?" in here("explain", journal, "totl").err
     assert here("explain", journal, "99").code == 2
 
@@ -165,4 +177,15 @@ def test_names_of_tasks_do_nothing_to_the_terminal(flow: Path, here: Here) -> No
     ]
     for each in said:
         assert "\x1b" not in each.out + each.err and "\u202e" not in each.out + each.err
-    assert said[4].out.startswith("4 tasks of that name")
+    assert said[4].out.startswith("4 tasks: ")
+
+
+def test_a_task_is_found_by_the_key_of_its_item(flow: Path, here: Here) -> None:
+    flow.write_text(
+        FLOW + "\n@engine.block\nasync def items():\n"
+        "    async with load.stream([1, 2, 3], key=lambda n: f'item {n}', errors='collect') as stream:\n"
+        "        async for _ in stream: pass\n"
+    )
+    here("run", "-q", "flow.py:items", "--journal", "run.jsonl")
+    told = here("explain", "run.jsonl", "item 2")
+    assert told.code == 0 and told.out.startswith("load (#3) SUCCEEDED")
