@@ -58,6 +58,7 @@ def test_only_what_makes_starts_and_ends_a_run_knows_it() -> None:
         "asyncflow._rehearsal.dry_run",
         "asyncflow._rehearsal.rehearsal",
         "asyncflow._runtime.checked_run",
+        "asyncflow._runtime.holders",
         "asyncflow._runtime.lifecycle",
     }
 
