@@ -64,8 +64,7 @@ class Notebook:
             self._before, self._block, self._has_others = self._idle, "", True
         if not called:
             return
-        is_idle = all(each.called == each.over for each in progress.functions)
-        self._idle = progress if is_idle else None
+        self._idle = progress if progress.is_idle else None
         if not self._block:
             self._block, self._cell = uuid4().hex, self._page.cell()
         shown = since(progress, self._before)
@@ -222,7 +221,7 @@ def _cells(each: Function) -> list[str]:
 
 _STYLE: Final = """
 .af-live{font:13px/1.45 system-ui,sans-serif;color:var(--af-fg);max-width:60em}
-.af-live p{margin:.2em 0}.af-live table{border-collapse:collapse;margin:.3em 0;color:inherit}
+.af-live p{margin:.2em 0}.af-live table{border-collapse:collapse;margin:.3em 0;color:inherit;font:inherit}
 .af-live th,.af-live td{padding:.1em .7em;text-align:right;font-variant-numeric:tabular-nums;background:none}
 .af-live th,.af-live td{color:inherit}
 .af-live th:first-child{text-align:left;font-weight:normal}.af-live thead th{color:var(--af-muted);font-weight:normal}

@@ -118,14 +118,18 @@ class Terminal:
         self._stream = stream
         self._screen: Screen = Screen(stream, woken)
         self._frames: Frames = Frames()
+        self._is_hidden = False
 
     def begin(self, takes: Callable[[], None]) -> None:
         """Take what is printed there."""
         self._screen.enter()
 
     def paint(self, progress: Progress) -> None:
-        """Show how the run stands."""
-        self._screen.paint(self._frames.lines(progress, *self._screen.size()))
+        """Show how the run stands; in a shell of Python nothing where its prompt is: when all is over."""
+        hides = progress.is_idle and hasattr(sys, "ps1")
+        if not hides or not self._is_hidden:
+            self._screen.paint(() if hides else self._frames.lines(progress, *self._screen.size()))
+        self._is_hidden = hides
 
     def flush(self) -> None:
         """Show what was printed meanwhile."""
@@ -145,14 +149,12 @@ class Terminal:
             self._stream.flush()
 
 
-def painter_for(woken: Callable[[], None], ending: bool = True) -> Painter:
+def painter_for(woken: Callable[[], None]) -> Painter:
     """What shows progress here.
 
     Args:
         woken: is called when it is to be painted soon.
-        ending: whether a summary comes at the end.
     """
-    del ending
     from .notebook import notebook
 
     shown = notebook()

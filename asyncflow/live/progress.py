@@ -129,6 +129,11 @@ class Progress(NamedTuple):
     places: Sequence[tuple[str, str]] = ()
 
     @property
+    def is_idle(self) -> bool:
+        """Whether all that was called is over."""
+        return all(each.called == each.over for each in self.functions)
+
+    @property
     def sums(self) -> Function:
         """All functions together, without blocks."""
         work = [each for each in self.functions if each.is_work]

@@ -18,7 +18,6 @@ _WIDTH: Final = 80
 _TYPES: Final = 10
 _MESSAGES: Final = 2
 _TOLD: Final = 10_000  # failures that are looked at
-_NAMES: Final = 64  # characters of the names of what has failed with the same
 
 
 def lines_of(progress: Progress) -> list[str]:
@@ -51,7 +50,8 @@ def _failed(progress: Progress) -> list[str]:
     lines = []
     for kind, many in sorted(progress.errors.items(), key=lambda each: -each[1])[:_TYPES]:
         known = by_type.get(kind, [])
-        names = listed([f"{name_of(each.name)} (#{each.id})" for each in known], _NAMES, many - len(known))
+        room = _WIDTH - len(f"{plain(kind)} × {many:,}: and {many:,} more")
+        names = listed([f"{name_of(each.name)} (#{each.id})" for each in known], room, many - len(known))
         lines.append(f"{plain(kind)} × {many:,}: {names}" if known else f"{plain(kind)} × {many:,}")
         messages = Counter(each.error.partition(":")[2].strip() for each in known)
         told = [message for message, _ in messages.most_common(_MESSAGES) if message]

@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 
 from asyncflow import Report, WorkflowEngine
-from asyncflow.live import painters, summary
+from asyncflow.live import display, painters, summary
 from asyncflow.live.display import Display
 from asyncflow.live.engines import show
 from asyncflow.live.painters import Lines, Terminal, painter_for
@@ -118,9 +118,9 @@ async def test_a_plan_that_is_run_tells_how_much_there_will_be(heard: Heard) -> 
     async with engine:
         running = asyncio.ensure_future(plan.run())
         await reached.wait()
-        display = engine._display
-        assert isinstance(display, Display)
-        sums = display._counts.take().sums
+        shown = engine._display
+        assert isinstance(shown, Display)
+        sums = shown._counts.take().sums
         assert (sums.over, sums.total, sums.is_known) == (1, 2, True)
         go_on.set()
         await running
@@ -132,9 +132,9 @@ async def test_items_of_a_stream_whose_length_is_known_are_a_total(heard: Heard)
     async with engine, task.stream([4, 5, 6], window=1) as results:
         async for _ in results:
             break
-        display = engine._display
-        assert isinstance(display, Display)
-        progress = display._counts.take()
+        shown = engine._display
+        assert isinstance(shown, Display)
+        progress = shown._counts.take()
         assert progress.sums.is_known
         assert progress.sums.total == 3
         (items,) = progress.items
@@ -146,9 +146,9 @@ async def test_jobs_of_a_service_are_told_of(heard: Heard) -> None:
     async with engine:
         service = engine.serve(engine.function_task(ok))
         await service.submit(1).result()
-        display = engine._display
-        assert isinstance(display, Display)
-        (items,) = display._counts.take().items
+        shown = engine._display
+        assert isinstance(shown, Display)
+        (items,) = shown._counts.take().items
         assert (items.name, items.noun, items.over, items.running) == ("ok", "job", 1, 0)
 
 
@@ -207,6 +207,34 @@ async def test_an_engine_that_is_shown_is_collected_all_the_same(heard: Heard) -
     gc.collect()
     assert gone() is None
     assert not [each for each in threading.enumerate() if each.name == "asyncflow-live"]
+
+
+def test_a_loop_that_was_closed_under_an_engine_ends_its_display(heard: Heard) -> None:
+    engine = WorkflowEngine(progress=True)
+
+    async def main() -> None:
+        await engine.start()
+
+    loop = asyncio.new_event_loop()
+    loop.run_until_complete(main())
+    (thread,) = [each for each in threading.enumerate() if each.name == "asyncflow-live"]
+    loop.run_until_complete(loop.shutdown_default_executor())
+    loop.close()
+    thread.join(60)
+    assert not thread.is_alive()
+    asyncio.run(engine.shutdown())
+
+
+async def test_a_loop_that_is_held_up_is_said_to_be(heard: Heard, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(display, "_PATIENCE", 0.05)
+    engine = WorkflowEngine(progress=True)
+    async with engine:
+        await engine.function_task(ok)(1)
+        await asyncio.to_thread(heard.painted.wait)
+        while not (heard.seen and "held up" in heard.seen[-1].holds):
+            heard.painted.clear()
+            heard.painted.wait(10)  # which holds it up
+    assert heard.seen[-1].holds == "the event loop has been held up for 0 s by code that does not await"
 
 
 def test_nothing_is_recorded_nothing_is_shown() -> None:
@@ -320,6 +348,7 @@ def test_streams_are_as_they_were_when_the_display_is_gone(monkeypatch: pytest.M
     assert text.index("printed\r\n") < text.rindex("half")
 
 
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 def test_a_child_that_is_forked_prints_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     with a_terminal() as (stream, written):
         monkeypatch.setattr(sys, "stdout", stream)
