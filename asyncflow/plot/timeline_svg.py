@@ -323,12 +323,7 @@ class _Picture:
         what, function = What(key % 100), key // 100 - 1
         look = looks.LOOKS[what]
         if what.is_wait:
-            pattern = (
-                f"fill:url(#{self._prefix}-{look.colour}-{look.pattern})"
-                if look.pattern
-                else _fill(look.colour)
-            )
-            return [pattern] if look.pattern else [f"{pattern};opacity:.55"]
+            return self._shaded(look)
         if what in (What.DONE, What.RUNNING) and function >= 0:
             return [_fill(self._functions.names[function][1])]
         if not look.pattern:
