@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any, Final, Protocol
 
 from ..._core import placement
+from ..._turns import Due
 from ..._worker import wire
 from ..._worker.kept import Place
 from ..._worker.whose import Identity
@@ -82,6 +83,7 @@ class Agent:
         self.name, self.host, self.node, self.pid = name, host, node, pid
         self.workers = self.size = workers
         self.is_here = True
+        self.answer: Due | None = None  # when it is lost that has not told which files it sees
         self.given: dict[int, Packed] = {}
         self.load = 0.0
         self.results: Results | None = None
@@ -281,8 +283,15 @@ class Agent:
         """Of the calls that it has, those that it may have begun, in order."""
         return [task_id for task_id in self.given if task_id not in self._on_their_way]
 
+    def answered(self) -> None:
+        """It has told which files it sees, or will not."""
+        if self.answer is not None:
+            self.answer.cancel()
+            self.answer = None
+
     def close(self) -> None:
         """Let go of what is on its way, and of the channel at once."""
+        self.answered()
         self.outlet.close()
         self.inlet.close()
         self.files.lost(f"agent {self.name} on {self.host} is gone")

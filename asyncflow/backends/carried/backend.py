@@ -56,7 +56,8 @@ class CarriedBackend(ExecutionBackend):
         tls: encrypts; None for a certificate that is made for the run, or for no encryption where only agents on this
             machine can connect.
         insecure: let agents on other machines do without, too.
-        lost_after: seconds without a sign of life after which an agent is lost.
+        lost_after: seconds without a sign of life after which an agent is lost; also one that has joined and does not
+            tell which of the program's files it sees.
         shares_files: whether agents see this machine's files under the same paths; None to have each find out.
         idle_after: seconds without work after which an agent is let go; None for never.
         recycle_after: tasks after which a process is replaced by a fresh one; 0 for never.
@@ -249,6 +250,7 @@ class CarriedBackend(ExecutionBackend):
             self._released,
             self.left,
             self.reducers,
+            self._pulse.lost_after,
         )
         self._crews.home = "" if is_library(os.path.join(home, "")) else home
         self._opening = asyncio.get_running_loop().create_task(self._open(self._crews))
@@ -341,10 +343,13 @@ class CarriedBackend(ExecutionBackend):
         there = sum(agent.workers for agent in crews.all)
         if there:
             self.workers = there
-        if self._absence is not None:
+        silent = crews.silent
+        if silent is not None:
+            self.waits = f"agent {silent.name} on {silent.host} has not told yet whether it sees {crews.home}"
+        elif self._absence is not None:
             self.waits = None if crews.all else self._absence
         if self._patience is not None:
-            self._patience.look(waits=bool(crews.chains) and not crews.all)
+            self._patience.look(waits=bool(crews.chains) and (not crews.all or silent is not None))
         each = self._each or 1
         asked = -(-crews.chains // each)
         if asked != self._asked:

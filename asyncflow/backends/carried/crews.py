@@ -44,6 +44,7 @@ class Crews:
         released: is called with an agent that has ended for that.
         left: is called with an agent that is gone.
         reducers: how arguments of some kinds travel.
+        answers_within: seconds that an agent has to tell whether it sees the folder of the program.
     """
 
     def __init__(
@@ -56,6 +57,7 @@ class Crews:
         released: Callable[[Agent], None],
         left: Callable[[Agent], None],
         reducers: Mapping[type, Reducer],
+        answers_within: float,
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._turns = sure(self._loop)
@@ -68,6 +70,7 @@ class Crews:
         self._released = released
         self._rest: Due | None = None  # when to look for agents that are idle too long
         self._left = left
+        self._answers_within = answers_within
         self._porter = Porter()
         self._book = SealedBook(reducers)
         self._waiting = Waiting(report, self._book, None, 0, self.feed, self._generators)
@@ -177,6 +180,8 @@ class Crews:
     def joined(self, agent: Agent) -> None:
         """An agent has come, and was told what its workers need."""
         self.all.append(agent)
+        if not agent.workers:
+            agent.answer = self._turns.call_later(self._answers_within, self._no_answer, agent)
         self._idle(agent)
         agent.failed = self._outcomes.not_begun
         agent.results = self.kept
@@ -213,12 +218,33 @@ class Crews:
             self._calls.interrupted()
             raise
 
+    @property
+    def silent(self) -> Agent | None:
+        """An agent that has come and has not told yet whether it sees the folder of the program, if no other is of
+        use."""
+        if any(agent.workers for agent in self.all):
+            return None
+        return next((agent for agent in self.all if agent.answer is not None), None)
+
+    def _no_answer(self, agent: Agent) -> None:
+        """It gives signs of life and does not do what it is told. What it has told while this loop was busy is taken
+        first."""
+        agent.answer = self._turns.call_later(_MARGIN, self._lost_unheard, agent)
+
+    def _lost_unheard(self, agent: Agent) -> None:
+        self._lost(
+            agent,
+            f"it has not told within {self._answers_within:g} s whether it sees {self.home or 'the program'}",
+        )
+
     def _found(self, agent: Agent, has_folder: bool) -> None:
         """An agent on another machine has looked for the folder of the program, and may begin."""
+        agent.answered()
         if not has_folder:
             only_here(self.home)
             self._book.forget()  # what was sent by name
-        agent.workers = agent.size
+        if not agent.is_leaving:
+            agent.workers = agent.size
         self._changed()
         self.feed()
 
@@ -254,6 +280,7 @@ class Crews:
 
     def _lost(self, agent: Agent, why: str) -> None:
         agent.workers = 0  # it gets no more
+        agent.answered()
         self._missed(agent, why)
 
     def lose(self, agent: Agent, why: str) -> None:
