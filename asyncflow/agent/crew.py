@@ -87,13 +87,14 @@ class Crew:
         folder: str,
         variables: dict[str, str],
         bounds: tuple[int, int, float],
-        keep_from: int | None,
+        keep: tuple[int | None, int | None, int],
         home: str,
     ) -> None:
         own = {**variables, **self._variables, SANDBOXES: str(self._files.links)}
         own[GRACE] = str(_OF_GRACE * bounds[-1])
         self._program = ProgramElsewhere(own, start_with, flags, folder)
-        self._kept.keep_from = keep_from
+        self._kept.keep_from, at_most, agents = keep
+        self._kept.bound(at_most, agents)
         results = packed_results(self._told, self._outlet, self._kept)
         exchange = Exchange(self._functions, results, self._told.printed)
         self._pool = WorkerPool(self._workers, self._told.report, self._program, Bounds(*bounds), exchange)

@@ -137,6 +137,24 @@ async def test_a_backend_keeps_from_the_size_on_that_it_was_given() -> None:
         assert engine.report().tasks[0].bytes_kept >= 50_000
 
 
+async def test_beyond_its_bound_an_agent_sends_results_to_the_engine_until_it_has_room_again() -> None:
+    backend = CarriedBackend(agents=1, workers=1, keep_at_most=3 * MANY)
+
+    def where() -> list[bool]:
+        return [bool(task.kept_on) for task in engine.report().named("make")]
+
+    async with WorkflowEngine(backend) as engine:
+        made = [engine.submit(make, byte) for byte in range(5)]
+        assert await engine.submit(firsts, made) == [0, 1, 2, 3, 4]
+        assert where() == [True, True, False, False, False]  # each takes a little more than its data
+        assert [rows.data[0] for rows in await asyncio.gather(*made)] == [0, 1, 2, 3, 4]
+        made.clear()
+        await until(lambda: files_of_agents(backend) == 0)
+        again = engine.submit(make, 9)
+        assert await engine.submit(first, again) == 9
+        assert where()[-1]
+
+
 async def test_it_is_freed_with_the_last_future_and_not_before() -> None:
     backend = CarriedBackend(agents=1, workers=1)
     async with WorkflowEngine(backend) as engine:

@@ -66,6 +66,8 @@ class CarriedBackend(ExecutionBackend):
         math_threads: threads that numerical libraries use in each process; None for one.
         keep_from: bytes from which a result stays at the agent that has made it until somebody awaits it; None for
             those alone of which the task says so, by ``keep=True``.
+        keep_at_most: bytes that an agent keeps, beyond which results go to the engine; None for half of the memory that
+            its machine, or its control group, may have, shared among the agents there.
         initializer: called once in each process before its first task.
         initargs: what it is called with.
     """
@@ -104,6 +106,7 @@ class CarriedBackend(ExecutionBackend):
         stop_grace: float = 1.0,
         math_threads: int | None = None,
         keep_from: int | None = 1 << 20,
+        keep_at_most: int | None = None,
         initializer: Callable[..., object] | None = None,
         initargs: Iterable[object] = (),
     ) -> None:
@@ -127,6 +130,7 @@ class CarriedBackend(ExecutionBackend):
         )
         self._math_threads = whole_or_none("math_threads", math_threads) or 1
         self._keep_from = None if keep_from is None else whole("keep_from", keep_from, 0)
+        self._keep_at_most = None if keep_at_most is None else whole("keep_at_most", keep_at_most, 0)
         self._initializer = checked(initializer)
         self._initargs = tuple(initargs)
         self.workers: int = (self._each or usable_cpus()) * max(1, self._agents + len(self._commands))
@@ -237,7 +241,6 @@ class CarriedBackend(ExecutionBackend):
             os.getcwd(),
             math_variables(self._math_threads),
             self._bounds,
-            self._keep_from,
         )
         home = os.path.abspath(sys.path[0] if sys.path else "")
         self._patience = Patience(report, LONG)
@@ -316,7 +319,11 @@ class CarriedBackend(ExecutionBackend):
         home = "" if agent.is_here else _witness(crews.home)
         if home:
             agent.workers = 0  # until it has told whether it has that
-        agent.tell(messages.SETUP, *self._setup, home)
+        # How many agents another machine is to have nobody knows: those that are there count.
+        there = 1 + sum(each.node == agent.node for each in crews.all)
+        share = max(self._agents, there) if agent.is_here else there
+        keep = self._keep_from, self._keep_at_most, share
+        agent.tell(messages.SETUP, *self._setup, keep, home)
         crews.joined(agent)
         self.joined(agent)
 
