@@ -56,6 +56,16 @@ def no_leaks(
         raise Leaked("left behind:\n  " + "\n  ".join([*left, *complaints]))
 
 
+def number_of_processes() -> int:
+    """How many processes descend from this one now, besides the servants of `multiprocessing`."""
+    return len(_processes())
+
+
+def number_of_descriptors() -> int:
+    """How many descriptors this process has open now, besides those to these servants."""
+    return len(_descriptors())
+
+
 class _Snapshot(NamedTuple):
     """All that there is, each with what identifies it and how it is shown."""
 

@@ -14,7 +14,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 
 HEAD = """
-import copy, os, threading
+import asyncio, copy, os, threading
 from asyncflow.backend import *
 from asyncflow.backends.thread import ThreadBackend
 from asyncflow.testing import leaks
@@ -74,6 +74,20 @@ BROKEN = {
                 return False
         """,
         "test_work_that_waits_behind_others_is_taken_back_and_never_begins",
+    ),
+    "tells starts late and does not say so": (
+        """
+        class Broken(ThreadBackend):
+            async def start(self, report):
+                loop = asyncio.get_running_loop()
+                def late(events):
+                    starts = [event for event in events if event[0] == STARTED]
+                    if starts:
+                        loop.call_soon_threadsafe(loop.call_later, 0.1, report, starts)
+                    report([event for event in events if event[0] != STARTED])
+                await super().start(late)
+        """,
+        "test_running_task_is_told_of_as_running",
     ),
     "reports a start after the end": (
         """

@@ -72,4 +72,6 @@ class BackendConformance(
         patience: seconds after which a case is taken to hang.
         grace: seconds that an engine's shutdown gives it; more than the patience, so that to use it up is to hang.
         excused: cases that it cannot pass, by name, each with the reason.
+        shares_engine: True to have one engine for all cases that need none of their own, where starting one is slow. It
+            runs on a loop of its own; after each case the next tasks work on it, and nothing is left but it.
     """

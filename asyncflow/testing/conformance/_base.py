@@ -6,7 +6,7 @@ import asyncio
 import gc
 import os
 import weakref
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, ClassVar, TypeAlias, TypeVar
@@ -14,12 +14,14 @@ from typing import Any, ClassVar, TypeAlias, TypeVar
 import pytest
 import pytest_asyncio
 
-from ... import TaskFuture, WorkflowEngine
+from ... import State, TaskFuture, WorkflowEngine
 from ...backend import Concurrency, ExecutionBackend
+from ...events import TaskStarted
 from .. import bad_tasks as bad
 from ..deadlines import deadline
 from ..gate import Gate
 from ..leaks import no_leaks
+from ._shared import Lender, SharedEngine, on_shared_engine, takes_an_engine
 
 Case = TypeVar("Case")
 Theme = TypeVar("Theme", bound="Conformance")
@@ -37,8 +39,11 @@ class Conformance:
     grace: ClassVar[float] = 600.0
     patience: ClassVar[float] = 60.0
     excused: ClassVar[Mapping[str, str]] = {}
+    shares_engine: ClassVar[bool] = False
 
     backend: ExecutionBackend
+    shared: SharedEngine | None = None
+    """The engine that the case is to run on, of a suite that shares one."""
     _gates: list[Gate]
 
     def __init_subclass__(cls, **options: object) -> None:
@@ -58,6 +63,8 @@ class Conformance:
             case = next(vars(base)[name] for base in cls.__mro__ if vars(base).get(name) is not None)
             unfit = suite is not None and name not in cls.excused and suite._unfit_for(case)
             chosen = None if unfit else case
+            if chosen is not None and cls.shares_engine and not needs_its_own(case):
+                chosen = on_shared_engine(case)
             if chosen is not getattr(cls, name):
                 setattr(cls, name, chosen)
         if suite is not None:
@@ -88,14 +95,33 @@ class Conformance:
         """
         return False
 
+    @pytest.fixture(scope="class")
+    @classmethod
+    def _lender(cls, request: pytest.FixtureRequest) -> Iterator[Lender]:
+        kind: type[Conformance] = request.cls
+        lender = Lender(kind)
+        with no_leaks(spared=kind().is_spared):
+            try:
+                yield lender
+            finally:
+                lender.close()
+
     # -- around each case ---------------------------------------------------------------------------------
 
     @pytest.fixture(autouse=True)
     def _case(self, request: pytest.FixtureRequest) -> Iterator[None]:
         """Choose the case, bound it in time, and look for what it has left behind."""
-        with looked_after(request, self.patience, self.is_spared):
+        shared = None
+        if getattr(request.function, "is_on_shared_engine", False):
+            lender: Lender = request.getfixturevalue("_lender")
+            shared = self.shared = lender.lend()
+
+        def spared(found: str) -> bool:
+            return self.is_spared(found) or (shared is not None and shared.spares(found))
+
+        with looked_after(request, self.patience, spared):
             self._gates = []
-            self.backend = self.make_backend()
+            self.backend = self.make_backend() if shared is None else shared.backend
             try:
                 self._skip_unless_it_applies(request.function)
                 yield
@@ -142,8 +168,23 @@ class Conformance:
             yield engine
             self.open_all_gates()
             await self.check_next_tasks(engine)
+        self._check_asyncio_tasks(others)
+
+    def _check_asyncio_tasks(self, others: set[asyncio.Task[Any]]) -> None:
         left = asyncio.all_tasks() - others - {asyncio.current_task()}
         assert not left, f"asyncio tasks that the engine has left: {left}"
+
+    async def leave_in_order(self, engine: Engine, others: set[asyncio.Task[Any]]) -> None:
+        """Check a shared engine after a case, and leave nothing under way in it.
+
+        Args:
+            engine: which.
+            others: tasks of its loop that were there before the case.
+        """
+        self.open_all_gates()
+        await self.check_next_tasks(engine)
+        await engine._run.stopping.all_over(detached=True)
+        self._check_asyncio_tasks(others)
 
     def make_engine(self, **options: Any) -> Engine:
         """An engine on the backend, not started.
@@ -164,6 +205,25 @@ class Conformance:
         for gate in self._gates:
             gate.close()
 
+    async def knows_that_it_runs(self, engine: Engine, future: TaskFuture[Any]) -> None:
+        """Wait until the engine knows that a task runs whose body has begun: not at all, unless it `tells_late`.
+
+        Args:
+            engine: whose task it is.
+            future: of the task.
+        """
+        if self.backend.tells_late:
+            begun = asyncio.Event()
+
+            def hear(events: Sequence[object]) -> None:
+                if any(isinstance(each, TaskStarted) and each.id == future.id for each in events):
+                    begun.set()
+
+            leave = engine.subscribe(hear)
+            if future.state is not State.RUNNING:
+                await begun.wait()
+            leave()
+
     async def check_next_tasks(self, engine: Engine) -> None:
         """Whatever happened before, the next tasks work: one for each worker and more, and a coroutine."""
         futures = [engine.submit(bad.add, number, 1) for number in range(2 * self.workers)]
@@ -179,6 +239,17 @@ class Conformance:
             await gate.reached(self.workers)
             gate.close()
             assert await asyncio.gather(*futures) == list(range(self.workers))
+
+
+def needs_its_own(case: object) -> bool:
+    """Whether a case has to have an engine that was just started."""
+    return not takes_an_engine(case) or getattr(case, "asyncflow_own_engine", False)
+
+
+def own_engine(case: Case) -> Case:
+    """Say of a case that its engine has to be just started, or is changed by it for good."""
+    vars(case)["asyncflow_own_engine"] = True
+    return case
 
 
 def asynchronous(theme: type[Theme]) -> type[Theme]:

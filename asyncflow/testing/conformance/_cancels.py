@@ -11,7 +11,7 @@ import pytest
 from ... import State, TaskTimeout, UpstreamFailed
 from .. import bad_tasks as bad
 from .. import failing_tasks
-from ._base import Conformance, Engine, applies, asynchronous, failure_of
+from ._base import Conformance, Engine, applies, asynchronous, failure_of, own_engine
 
 
 @asynchronous
@@ -161,6 +161,7 @@ class Cancels(Conformance):
         assert future.state == "FAILED"
         await self.check_all_slots_are_free(engine)
 
+    @own_engine  # one of the ways to end it is the shutdown
     @applies(overlaps=True, can_kill=True)
     @pytest.mark.parametrize(
         "body", [bad.run_for_ever, bad.ignore_signals, bad.catch_everything, bad.hold_the_gil]

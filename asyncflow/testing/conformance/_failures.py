@@ -14,7 +14,7 @@ from ... import InputFile, OutputFile, State, TaskCrashed, TaskSkipped, Workflow
 from ...errors import RemoteError, StagingError
 from .. import bad_tasks as bad
 from .. import failing_tasks
-from ._base import Conformance, Engine, PeakMemory, applies, asynchronous, failure_of, told
+from ._base import Conformance, Engine, PeakMemory, applies, asynchronous, failure_of, own_engine, told
 
 _MUCH = 1_000_000  # characters; nobody wants more told beside an exception
 
@@ -173,6 +173,7 @@ class Failures(Conformance):
             bool(number % 3) for number in range(300)
         ]
 
+    @own_engine  # its directory stays as long as it runs
     @applies(executes=True, stages_files=True, carries_files=True)
     async def test_files_come_to_where_a_task_runs_and_back(self, engine: Engine, tmp_path: Path) -> None:
         (tmp_path / "a.txt").write_text("one")

@@ -82,7 +82,7 @@ class Loads(Conformance):
         result = await future
         if self.executes:
             assert result == count + 1
-        assert f"add#{count + 1}" in repr(future)
+        assert f"add#{future.id}" in repr(future)
 
     @applies(executes=True)
     @_sizes(100_000, 3_000)

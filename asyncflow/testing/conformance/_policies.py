@@ -8,7 +8,7 @@ from itertools import pairwise
 
 from ... import State, TaskTimeout
 from .. import bad_tasks as bad
-from ._base import Conformance, Engine, applies, asynchronous, failure_of
+from ._base import Conformance, Engine, applies, asynchronous, failure_of, own_engine
 
 
 @applies(executes=True)
@@ -49,6 +49,7 @@ class Policies(Conformance):
         assert isinstance(await failure_of(in_time.with_options(timeout=0.2)(3)), TaskTimeout)
         await self.check_all_slots_are_free(engine)
 
+    @own_engine  # limits stay with it
     async def test_never_more_run_at_once_than_a_limit_allows(self, engine: Engine) -> None:
         limited = engine.function_task(bad.linger, limits={engine.limit("api", concurrency=1): 1})
         futures = [limited(0.002) for _ in range(10)]

@@ -128,6 +128,7 @@ class Reports(Conformance):
         async with self.make_engine() as engine:
             future = engine.submit(bad.through, gate.door)
             await gate.reached()
+            await self.knows_that_it_runs(engine, future)
             [task] = engine.report().tasks
             assert task.state is State.RUNNING
             assert task.started is not None
