@@ -15,12 +15,13 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from asyncflow import VersionMismatch, WorkerDied, WorkflowEngine
 from asyncflow.backend import WAITS
-from asyncflow.backends.carried import CarriedBackend, Lease
+from asyncflow.backends.carried import Agent, CarriedBackend, Lease
 from asyncflow.backends.carried.patience import Patience
 from asyncflow.testing import Door, Gate
 
@@ -377,6 +378,78 @@ async def test_agents_that_one_command_starts_on_many_nodes_find_the_lease_in_it
     await has_ended(*there)
 
 
+TWO = """
+import subprocess, sys
+with open(sys.argv[1], "a") as starts:
+    starts.write("x")
+lease = sys.stdin.readline() if sys.argv[2] == "-" else ""  # srun gives all that it starts what it is given
+agent = [sys.executable, "-m", "asyncflow.agent", "--lease", sys.argv[2]]
+there = [subprocess.Popen(agent, stdin=subprocess.PIPE, text=True) for _ in range(2)]
+for each in there:
+    each.stdin.write(lease)
+    each.stdin.flush()
+for each in there:
+    each.wait()
+"""
+
+
+class Watched(CarriedBackend):
+    """Agents of which one command starts two; tells who ends for being idle, and who is gone."""
+
+    def __init__(self, starts: Path, lease: Path | str, **options: Any) -> None:
+        command = [sys.executable, "-c", TWO, str(starts), str(lease)]
+        super().__init__(0, workers=1, commands=[command], **options)
+        self.idle: asyncio.Queue[str] = asyncio.Queue()
+        self.gone: asyncio.Queue[int] = asyncio.Queue()
+
+    async def release(self, agent: Agent) -> None:
+        self.idle.put_nowait(agent.name)
+
+    def left(self, agent: Agent) -> None:
+        self.gone.put_nowait(agent.pid)
+
+
+@pytest.mark.parametrize("lease", ["-", "file"])
+async def test_a_command_for_many_agents_rests_when_they_were_idle_and_is_started_again_for_work_alone(
+    tmp_path: Path, lease: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("asyncflow.backends.carried.started._FALSE_STARTS", 1)
+    file, starts = tmp_path / "run.lease", tmp_path / "starts"
+    backend = Watched(
+        starts, "-" if lease == "-" else file, lease_file=None if lease == "-" else file, idle_after=0.3
+    )
+    async with WorkflowEngine(backend) as engine:
+        for _ in range(2):  # more often than agents may fail to come
+            assert await engine.submit(add, 1, 2) == 3
+            assert len({await backend.idle.get(), await backend.idle.get()}) == 2
+        command = backend._started
+        assert command is not None
+        while command._there:
+            command._gone.clear()
+            await command._gone.wait()
+        assert len(command._resting) == 1
+        assert 2 <= len(starts.read_text()) <= 3
+
+
+async def test_of_many_agents_that_one_command_has_started_one_may_die_and_the_others_go_on(
+    gate: Gate, tmp_path: Path
+) -> None:
+    backend = Watched(tmp_path / "starts", "-")
+    async with WorkflowEngine(backend) as engine:
+        held = [engine.submit(stands, gate.door, tmp_path / str(n)) for n in range(2)]
+        await gate.reached(2)
+        assert backend._crews is not None
+        assert backend._started is not None
+        (first,) = [each.pid for each in backend._crews.all if not each.name.endswith(")")]
+        os.kill(first, signal.SIGKILL)
+        assert await backend.gone.get() == first
+        (command,) = backend._started._there.values()
+        assert command.kill is None  # it goes on with the other one
+        gate.close()
+        ends = await asyncio.gather(*held, return_exceptions=True)
+        assert sorted(type(each).__name__ for each in ends) == ["WorkerDied", "int"]
+
+
 async def test_a_command_that_starts_no_agent_is_the_error_of_the_work_with_what_it_said() -> None:
     commands = [["sh", "-c", "echo 'ssh: no route to node7' >&2; exit 255"]]
     async with WorkflowEngine(CarriedBackend(agents=0, commands=commands)) as engine:
@@ -385,7 +458,14 @@ async def test_a_command_that_starts_no_agent_is_the_error_of_the_work_with_what
         ):
             await engine.submit(add, 1, 2)
     async with WorkflowEngine(CarriedBackend(agents=0, commands=[["/no/such/ssh"]])) as engine:
-        with pytest.raises(FileNotFoundError, match="/no/such/ssh"):
+        with pytest.raises(
+            FileNotFoundError, match=r"commands=\[\['/no/such/ssh'\]\] starts no agent: No such"
+        ):
+            await engine.submit(add, 1, 2)
+    async with WorkflowEngine(CarriedBackend(listen="192.0.2.1:0")) as engine:  # nobody's
+        with pytest.raises(
+            OSError, match=r"listen='192.0.2.1:0': agents cannot connect there: .*\n  Name an"
+        ):
             await engine.submit(add, 1, 2)
 
 

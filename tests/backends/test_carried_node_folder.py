@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 import pytest
@@ -19,7 +18,7 @@ from asyncflow.backends.carried.node_folder import NodeFolder, folder_of, sweep
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
     return folder_of(b"secret")
 
 
@@ -121,3 +120,14 @@ def test_a_link_among_what_comes_cannot_have_a_file_written_elsewhere(tmp_path: 
     ]
     with pytest.raises(ValueError, match="leads out of the sandbox through a link"):
         put_up(entries, tmp_path / "sandbox", lambda entry, target: None, lambda: True)
+
+
+def test_nothing_is_written_to_find_out_where_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "missing"))
+    monkeypatch.setenv("TEMP", str(tmp_path))
+    before = tmp_path.stat().st_mtime_ns
+    assert folder_of(b"secret").parent == tmp_path
+    assert tmp_path.stat().st_mtime_ns == before
+    for name in ("TMPDIR", "TEMP", "TMP"):
+        monkeypatch.delenv(name, raising=False)
+    assert folder_of(b"secret").parent == Path("/tmp")

@@ -251,7 +251,7 @@ class CarriedBackend(ExecutionBackend):
             self._missed,
             self._idle_after,
             self._released,
-            self.left,
+            self._gone,
             self.reducers,
             self._pulse.lost_after,
         )
@@ -277,7 +277,14 @@ class CarriedBackend(ExecutionBackend):
                 insecure=self._insecure,
                 pulse=self._pulse,
             )
-            await self._listener.start()
+            try:
+                await self._listener.start()
+            except OSError as error:
+                raise OSError(
+                    error.errno,
+                    f"listen={self.listen!r}: agents cannot connect there: {error.strerror or error}.\n"
+                    "  Name an address of this machine, with port 0 for any that is free",
+                ) from error
             certificate = None if tls is None else tls.certificate
             lease = Lease(self._listener.addresses, token, certificate, engine, workers=self._each or 0)
             self._lease = lease
@@ -314,7 +321,7 @@ class CarriedBackend(ExecutionBackend):
             *(self._shares_files, of_node),
         )
         if self._started is not None:
-            self._started.joined(name)
+            self._started.joined(hello.name, name)
         agent.is_here = hello.node == node()
         home = "" if agent.is_here else _witness(crews.home)
         if home:
@@ -335,6 +342,11 @@ class CarriedBackend(ExecutionBackend):
         """The channel of an agent is gone. Whoever has started it knows better why."""
         if self._started is None or not self._started.explains(agent.name, why):
             self.lost(agent.name, why)
+
+    def _gone(self, agent: Agent) -> None:
+        if self._started is not None:
+            self._started.left(agent.name)
+        self.left(agent)
 
     def _released(self, agent: Agent) -> None:
         if self._started is not None:

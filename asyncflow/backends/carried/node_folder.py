@@ -5,7 +5,6 @@ from __future__ import annotations
 import fcntl
 import os
 import stat
-import tempfile
 from collections.abc import Iterator
 from contextlib import suppress
 from hashlib import blake2b
@@ -25,7 +24,17 @@ def folder_of(token: bytes) -> Path:
         token: the engine's, from which its name follows; nobody can tell the token from that.
     """
     name = blake2b(token, digest_size=8, person=b"asyncflow files").hexdigest()
-    return Path(tempfile.gettempdir(), f"{_PREFIX}{os.geteuid()}-{name}")
+    return Path(_temporary(), f"{_PREFIX}{os.geteuid()}-{name}")
+
+
+def _temporary() -> str:
+    """The system's place for temporary files. `tempfile.gettempdir` tries it out with a file, which an agent that is
+    killed in the midst would leave there."""
+    named = (os.environ.get(name) for name in ("TMPDIR", "TEMP", "TMP"))
+    for folder in (*named, "/tmp", "/var/tmp", "/usr/tmp"):
+        if folder and os.path.isdir(folder) and os.access(folder, os.W_OK | os.X_OK):
+            return os.path.abspath(folder)
+    return os.getcwd()
 
 
 class NodeFolder:

@@ -6,7 +6,7 @@ import asyncio
 import os
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import count
 from typing import Final
 
@@ -29,6 +29,9 @@ class _Kind:
 class _Agent:
     kind: _Kind
     process: Supervised
+    names: set[str] = field(
+        default_factory=set
+    )  # of the agents that it is, and that are there: of `srun`, several
     is_up: bool = False
     rests: bool = False
     kill: Due | None = None
@@ -54,7 +57,8 @@ class StartedAgents:
         self._failed = failed
         self._numbers = count(1)
         self._kinds: list[_Kind] = []  # each is there, or rests
-        self._there: dict[str, _Agent] = {}
+        self._there: dict[str, _Agent] = {}  # by the name in its lease
+        self._of: dict[str, _Agent] = {}  # by the names of agents
         self._resting: list[_Kind] = []  # of which there may be one more, when it is of use
         self._false_starts = 0
         self._asked = 0
@@ -89,7 +93,7 @@ class StartedAgents:
         name = f"{kind.name}-{next(self._numbers)}"
         process = Supervised(self._lease.named(name, workers=kind.workers), command=kind.command)
         try:
-            process.start()
+            _begin(process, kind.command)
             agent = self._there[name] = _Agent(kind, process)
             self._loop.add_reader(process.fileno(), self._ended, name, agent)
         except BaseException:  # Ctrl-C: nobody would hear of its end
@@ -99,18 +103,40 @@ class StartedAgents:
             self._there.pop(name, None)
             raise
 
-    def joined(self, name: str) -> None:
-        """An agent has come."""
-        agent = self._there.get(name)
-        if agent is not None:
-            agent.is_up = True
+    def joined(self, lease: str, name: str) -> None:
+        """An agent has come.
+
+        Args:
+            lease: the name in its lease, which all agents of one command have.
+            name: that it goes by.
+        """
+        agent = self._there.get(lease)
+        for each in self._without_names() if agent is None else [agent]:
+            each.is_up = True
             self._false_starts = 0
+        if agent is not None:
+            agent.names.add(name)
+            self._of[name] = agent
+
+    def _without_names(self) -> list[_Agent]:
+        """Those that an agent may be of which has its lease from a file, as `srun` hands it to many."""
+        return [each for each in self._there.values() if each.kind.command is not None and not each.names]
 
     def released(self, name: str) -> None:
-        """An agent was told to end, being idle: none is started in its place until it is asked for."""
-        agent = self._there.get(name)
+        """An agent was told to end, being idle: none is started in its place until it is asked for. Of several that one
+        command has started, the last one is what counts: the command ends with it."""
+        agent = self._of.get(name)
         if agent is not None:
-            agent.rests = True
+            agent.rests = agent.names == {name}
+        else:
+            for each in self._without_names():
+                each.rests = True  # when it ends; at once another is started, if one is of use
+
+    def left(self, name: str) -> None:
+        """An agent is gone."""
+        agent = self._of.pop(name, None)
+        if agent is not None:
+            agent.names.discard(name)
 
     def ask(self, agents: int) -> None:
         """So many agents could be of use."""
@@ -157,6 +183,8 @@ class StartedAgents:
 
     def _reap(self, name: str, agent: _Agent) -> str:
         self._there.pop(name, None)
+        for each in agent.names:
+            self._of.pop(each, None)
         if agent.kill is not None:
             agent.kill.cancel()
         if not self._loop.is_closed():
@@ -170,8 +198,8 @@ class StartedAgents:
             name: of the agent.
             why: its channel is gone, in words. That is told if the agent is there nevertheless, and has to be killed.
         """
-        agent = self._there.get(name)
-        if agent is None:
+        agent = self._of.get(name) or self._there.get(name)
+        if agent is None or not agent.names <= {name}:  # others of the same command go on
             return False
         if agent.kill is None:
             agent.kill = self._turns.call_later(_GRACE, self._kill, agent, why)
@@ -196,6 +224,17 @@ class StartedAgents:
         for name, agent in list(self._there.items()):
             agent.process.kill()
             self._reap(name, agent)
+
+
+def _begin(process: Supervised, command: Sequence[str] | None) -> None:
+    try:
+        process.start()
+    except OSError as error:
+        if command is None:
+            raise
+        raise OSError(
+            error.errno, f"commands=[{list(command)!r}] starts no agent: {error.strerror or error}"
+        ) from error
 
 
 def commands_of(given: Iterable[Sequence[str]]) -> list[list[str]]:
