@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import functools
 import inspect
+import logging
 import sys
 from collections.abc import AsyncIterable, Callable, Iterable, Mapping
 from contextlib import aclosing, closing
 from types import CodeType
 from typing import TYPE_CHECKING, Any, Final, Generic, Literal, ParamSpec, Self, TypeVar, cast, overload
 
+from .._causes import brief
 from .._core.files import declared
 from .._core.options import BlockOptions, TaskOptions
 from .._core.task import Definition
@@ -38,6 +40,7 @@ A = TypeVar("A")
 B = TypeVar("B")
 Q = ParamSpec("Q")
 _BLOCK: Final = BlockOptions()
+_log: Final = logging.getLogger("asyncflow")
 _OF_THE_WHOLE: Final = frozenset({"name", "label", "deadline", "detached", "priority"})
 _OF_TASKS: Final = frozenset({"backend", "keep", "example", "expected"})  # and none of blocks
 _REHEARSED: Final = 3  # values that stand in for those of a generator that does not run
@@ -215,7 +218,11 @@ class GeneratorTask(Cell, Generic[P, R]):
             finally:
                 if running is not None:  # a worker may be in the midst of it
                     await running._run.stopping.settled(running)
-                await slices.close()
+                try:
+                    await slices.close()
+                except Exception as error:  # its reader has left: nobody else would hear of it
+                    told = "the generator of %r failed when it was closed: %s"
+                    _log.error(told, definition.name, brief(error), exc_info=error)
 
         return body
 

@@ -55,7 +55,7 @@ class SlicesHere:
 
     async def close(self) -> None:
         """As for `Slices`."""
-        await asyncio.to_thread(self._held.generator.close)
+        await asyncio.to_thread(self._held.close)
 
 
 class SlicesThere:
@@ -108,7 +108,7 @@ def in_slices(
         definition: of the function.
         backend: on which it runs.
     """
-    options = {**definition.options.given, "name": definition.name, "retries": 0}
+    options = {**definition.options.given, "name": definition.name, "retries": 0, "keep": False}
     for of_all in ("deadline", "detached"):
         options.pop(of_all, None)
     fn = definition.fn

@@ -8,11 +8,13 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
+from contextvars import Context, copy_context
 from itertools import islice
 from typing import Any, Final
 
 from . import records, wire
 from .gives_resources import with_resources
+from .whose import ASKED, IDENTITY, identity_here
 
 Values = tuple[list[object], bool]
 """What a generator has made in a slice, and whether there is no more."""
@@ -23,6 +25,14 @@ _SLICE: Final = 0.05  # seconds that a worker runs a generator at a time
 class _Held:
     def __init__(self) -> None:
         self._problem: BaseException | None = None  # that it has ended with, behind values that go first
+        # One for all slices: what is set in one can be reset in another.
+        self._context = copy_context()
+
+    def _own_context(self) -> Context:
+        """Its context, in which it is a part of the task that runs now."""
+        if ASKED:
+            self._context.run(IDENTITY.set, identity_here())
+        return self._context
 
     def _ended(self, values: list[object], problem: BaseException) -> Values:
         """It has raised an error, which comes once all values that came before are given."""
@@ -41,7 +51,7 @@ class Held(_Held):
 
     def __init__(self, generator: Generator[object, None, object]) -> None:
         super().__init__()
-        self.generator = generator
+        self._generator = generator
 
     def slice(self, most: int) -> Values:
         """Run it until it has made so many values, or its time is over.
@@ -49,12 +59,23 @@ class Held(_Held):
         Raises:
             BaseException: what it has raised, once all values that came before are given.
         """
+        return self._own_context().run(self._run, most)
+
+    def close(self) -> None:
+        """Close it.
+
+        Raises:
+            BaseException: what it has raised instead of cleaning up.
+        """
+        self._own_context().run(self._generator.close)
+
+    def _run(self, most: int) -> Values:
         if self._problem is not None:
             raise self._problem
         end = time.perf_counter() + _SLICE
         values: list[object] = []
         try:
-            for value in islice(self.generator, most):
+            for value in islice(self._generator, most):
                 values.append(value)
                 if time.perf_counter() >= end:
                     return values, False
@@ -72,18 +93,29 @@ class HeldLater(_Held):
 
     def __init__(self, generator: AsyncGenerator[object, None]) -> None:
         super().__init__()
-        self.generator = generator
+        self._generator = generator
         self.loop: Any = sys.modules["asyncio"].get_running_loop()  # loaded by whoever runs it
 
     async def slice(self, most: int) -> Values:
         """As for `Held`."""
+        values: Values = await self.loop.create_task(self._run(most), context=self._own_context())
+        return values
+
+    async def close(self) -> None:
+        """As for `Held`."""
+        await self.loop.create_task(self._close(), context=self._own_context())
+
+    async def _close(self) -> None:
+        await self._generator.aclose()
+
+    async def _run(self, most: int) -> Values:
         if self._problem is not None:
             raise self._problem
         end = time.perf_counter() + _SLICE
         values: list[object] = []
         try:
             while len(values) < most:
-                values.append(await anext(self.generator))
+                values.append(await anext(self._generator))
                 if time.perf_counter() >= end:
                     break
         except StopAsyncIteration:
@@ -185,7 +217,7 @@ def close(number: int) -> None:
     held = _KEPT.pop(number, None)
     if isinstance(held, Held):
         _tell(wire.RELEASED, number, None)
-        held.generator.close()
+        held.close()
 
 
 async def close_later(number: int) -> None:
@@ -193,7 +225,7 @@ async def close_later(number: int) -> None:
     held = _KEPT.pop(number, None)
     if isinstance(held, HeldLater):
         _tell(wire.RELEASED, number, None)
-        await held.generator.aclose()
+        await held.close()
 
 
 def close_all() -> None:

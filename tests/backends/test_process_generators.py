@@ -19,6 +19,8 @@ import pytest
 from asyncflow import TaskTimeout, WorkerDied, WorkflowEngine
 from asyncflow.backends.carried import Agent, CarriedBackend
 from asyncflow.backends.process import ProcessBackend
+from asyncflow.testing import Gate
+from asyncflow.testing import bad_tasks as bad
 from asyncflow.testing import untidy_tasks as untidy
 from asyncflow.testing import yielding_tasks as yielding
 
@@ -31,6 +33,16 @@ def kept() -> int:
     """How many generators the process that this runs in holds."""
     generators = sys.modules.get("asyncflow._worker.generators")
     return 0 if generators is None else len(generators._KEPT)
+
+
+def slowly(seconds: float) -> int:
+    time.sleep(seconds)
+    return os.getpid()
+
+
+def large(n: int) -> Iterator[bytes]:
+    for number in range(n):
+        yield bytes([number]) * (2 << 20)
 
 
 def endless(*_: object) -> Iterator[int]:
@@ -168,6 +180,20 @@ async def test_the_engine_may_end_at_any_moment_of_a_generator() -> None:
             reading.cancelled() or reading.exception()
 
 
+async def test_what_others_can_do_as_well_is_not_in_the_way_of_a_generator() -> None:
+    async with WorkflowEngine(ProcessBackend(workers=2)) as engine, engine.function_task(endless)() as stream:
+        assert len({*await asyncio.gather(*(engine.submit(slowly, 0.05) for _ in range(2)))}) <= 2
+        values = aiter(stream)
+        [process] = await some(values)
+        gate = Gate()
+        with gate:
+            blocked = engine.submit(bad.through, gate.door)
+            await gate.reached()
+            assert await some(values, 1000) == {process}
+            gate.open()
+            await blocked
+
+
 # -- under agents -------------------------------------------------------------------------------------------
 
 
@@ -215,3 +241,10 @@ async def test_an_idle_agent_that_holds_a_generator_stays() -> None:
                 await asyncio.wait_for(backend.one_less.wait(), 0.4)
             assert await some(values) == {process}
         await backend.one_less.wait()
+
+
+@pytest.mark.parametrize("backend", [ProcessBackend, CarriedBackend])
+async def test_large_values_come_as_small_ones_do(backend: Any) -> None:
+    async with WorkflowEngine(backend(workers=1)) as engine:
+        values = [value async for value in engine.function_task(large)(10)]
+    assert values == [*large(10)]

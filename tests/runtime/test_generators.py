@@ -9,6 +9,7 @@ import tempfile
 import threading
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from contextvars import ContextVar
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ import pytest
 
 from asyncflow import DeadlinePassed, InputFile, TaskFuture, TaskTimeout, WorkflowEngine, streams
 from asyncflow.streams import Stream
+from asyncflow.testing.yielding_tasks import untidy
 
 BACKENDS = ["thread", "sequential", "process"]
 
@@ -335,3 +337,51 @@ async def test_a_generator_has_the_resources_of_the_worker_that_runs_it() -> Non
     async with engine:
         for here, pid in await read(with_it(100)):
             assert here == pid != os.getpid()
+
+
+SCOPE = ContextVar("SCOPE", default="none")
+
+
+def scoped(n: int) -> Iterator[str]:
+    before = SCOPE.get()
+    token = SCOPE.set("inside")
+    try:
+        for _ in range(n):
+            yield SCOPE.get()
+    finally:
+        SCOPE.reset(token)
+    yield before
+
+
+async def scoped_later(n: int) -> AsyncIterator[str]:
+    for value in scoped(n):
+        yield value
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("body", [scoped, scoped_later])
+async def test_all_slices_of_a_generator_have_one_context(backend: str, body: Any) -> None:
+    SCOPE.set("outside")
+    async with WorkflowEngine(backend, workers=2) as engine:
+        options: Any = {"backend": "process"} if backend == "process" else {}
+        task = engine.function_task(**options)(body)
+        *values, last = await read(task(200))
+        assert values == ["inside"] * 200
+        assert last == ("none" if backend == "process" else "outside")
+        async with task(200) as some:
+            async for _ in some:
+                break
+    assert SCOPE.get() == "outside"
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+async def test_an_error_of_a_generator_that_is_closed_is_logged(
+    backend: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with WorkflowEngine(backend) as engine, engine.function_task(untidy)(Path(os.devnull)) as values:
+        async for _ in values:
+            break
+    [record] = caplog.records
+    assert record.getMessage() == (
+        "the generator of 'untidy' failed when it was closed: RuntimeError: not cleaned up"
+    )

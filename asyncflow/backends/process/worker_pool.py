@@ -144,6 +144,8 @@ class WorkerPool:
 
     def _next_worker(self) -> WorkerProcess | None:
         up = [worker for worker in self._processes.all if not worker.retires]
+        if self._generators:
+            up.sort(key=self._generators.are_at)  # these can do what others cannot
         idle = next((worker for worker in up if worker.is_up and not worker.given), None)
         if idle is not None:
             return idle
