@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from difflib import get_close_matches
@@ -40,6 +41,8 @@ SUBCOMMANDS: Final = {
 }
 """By the heading under which ``--help`` has them."""
 
+COMPLETES: Final = "_ASYNCFLOW_COMPLETE"
+"""The variable in which a shell asks what may be typed."""
 NAMES: Final = tuple(name for names in SUBCOMMANDS.values() for name in names)
 
 _HELP: Final = """Run workflows of ordinary Python functions, and look at them.
@@ -119,6 +122,8 @@ def run(arguments: Sequence[str]) -> int:
     Returns:
         The exit code.
     """
+    if os.environ.get(COMPLETES, "").startswith("bash"):
+        from . import bash  # noqa: F401  # which click then knows
     try:
         code = app.main(list(arguments), prog_name="asyncflow", standalone_mode=False)
     except click.Abort as aborted:

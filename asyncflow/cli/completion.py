@@ -30,9 +30,10 @@ def command(shell: str) -> None:
 
     To complete what a target takes, its file is loaded, and nothing in it is called.
     """
-    from .app import app
+    from . import bash  # noqa: F401  # which click then knows
+    from .app import COMPLETES, app
 
     kind = get_completion_class(shell)
     if kind is None:
         raise Refused(f"this click completes nothing for {shell}", 'pip install --upgrade "click>=8.1"')
-    say(kind(app, {}, "asyncflow", "_ASYNCFLOW_COMPLETE").source())
+    say(kind(app, {}, "asyncflow", COMPLETES).source())

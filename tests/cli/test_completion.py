@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import pty
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -29,58 +32,56 @@ async def pipeline(path: Path, degree: int = 3) -> int: ...
 def plain(): ...
 """
 
-DRIVER = """
-complete() {{ builtin complete "$@"; }}
-eval "$(asyncflow completion bash)"
-ask() {{
-    COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); COMPREPLY=()
-    _asyncflow_completion asyncflow
-    echo "${{COMPREPLY[*]}}"
-}}
-{}
-"""
+TYPED = [
+    ("asyncflow exp\t", "asyncflow explain"),
+    ("asyncflow run --set on_f\tstop", "asyncflow run --set on_failure=stop"),
+    ("asyncflow run flow.py:pi\t", "asyncflow run flow.py:pipeline"),
+    ("asyncflow run fl\t", "asyncflow run flow.py"),
+    ("asyncflow run flow.py:load --kind fas\t", "asyncflow run flow.py:load --kind fast"),
+    ("asyncflow run flow.py:load --path 'a b\t", "asyncflow run flow.py:load --path a b.csv"),
+    ("asyncflow run flow.py:load --workers 2 --pa\t", "asyncflow run flow.py:load --workers 2 --path"),
+]
 
 
 @pytest.fixture
-def asked(tmp_path: Path) -> list[str]:
-    """What bash is told, in one start."""
+def bash(tmp_path: Path) -> Iterator[Callable[[str], str]]:
+    """Types a line into a bash with a terminal, and gives it back as it then is."""
     (tmp_path / "flow.py").write_text(FLOW)
+    (tmp_path / "a b.csv").touch()
     (tmp_path / "asyncflow").write_text(f'#!/bin/sh\nexec {sys.executable} -m asyncflow "$@"\n')
     (tmp_path / "asyncflow").chmod(0o755)
-    questions = [
-        'ask asyncflow exp',
-        'ask asyncflow run --back',
-        'ask asyncflow run --backend pro',
-        'ask asyncflow run --set on_f',
-        'ask asyncflow run flow.py:',
-        'ask asyncflow run flow.py:load --k',
-        'ask asyncflow run flow.py:load --kind fa',
-        'ask asyncflow completion f',
-    ]  # fmt: skip
-    done = subprocess.run(
-        ["bash", "-c", DRIVER.format("\n".join(questions))],
+    environment = {**os.environ, "PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}", "INPUTRC": os.devnull}
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(
+        ["bash", "--norc", "--noprofile", "-i"],
         cwd=tmp_path,
-        env={**os.environ, "PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}"},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert done.stderr == ""
-    return done.stdout.splitlines()
+        env={**environment, "TERM": "dumb", "PS1": ""},
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        start_new_session=True,
+    ):
+        os.close(theirs)
+
+        def typed(text: str) -> str:
+            os.write(ours, text.encode())
+            said = b""
+            while b"<<" not in said.rpartition(b"\n>>")[2] or not said.rpartition(b"\n>>")[1]:
+                said += os.read(ours, 4096)
+            return said.rpartition(b"\n>>")[2].partition(b"<<")[0].decode()
+
+        typed("eval \"$(asyncflow completion bash)\"; printf '\\n>>%s<<\\n' ready\n")
+        # What is completed is not run, but printed: the beginning of the line is where it is put into an echo.
+        yield lambda line: typed(f"{line}\x01printf '\\n>>%s<<\\n' \"$(echo \x05)\"\n").strip()
+        os.write(ours, b"\x15exit\n")
+        with suppress(OSError):  # its end is closed
+            while os.read(ours, 4096):
+                pass
+    os.close(ours)
 
 
-def test_bash_completes_subcommands_options_targets_and_what_they_take(asked: list[str]) -> None:
-    assert asked == [
-        "explain",
-        "--backend",
-        "process",
-        "on_failure=",
-        "flow.py:load flow.py:pipeline",
-        "--kind",
-        "fast far",
-        "fish",
-    ]
+def test_bash_completes_subcommands_options_targets_and_what_they_take(bash: Callable[[str], str]) -> None:
+    assert [bash(text) for text, _ in TYPED] == [line for _, line in TYPED]
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
