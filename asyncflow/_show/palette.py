@@ -148,15 +148,9 @@ def colours(dark: bool) -> dict[str, str]:
     return made | {f"cat-{number}": pair[dark] for number, pair in enumerate(_CATEGORIES)}
 
 
-def css(dark: bool | None = None) -> str:
-    """Rules that define the variables for the class ``af``.
-
-    Args:
-        dark: whether the ground is dark; None to follow the reader's system and theme.
-    """
+def css() -> str:
+    """Rules that define the variables for the class ``af``; the same for all that stands in one page."""
     light_rules, dark_rules = _defined(False), _defined(True)
-    if dark is not None:
-        return f".af{{{dark_rules if dark else light_rules}}}\n"
     of_dark = ",".join([*(f"{theme} .af" for theme in _DARK_THEMES), ".af.af-dark"])
     of_light = ",".join([*(f"{theme} .af" for theme in _LIGHT_THEMES), ".af.af-light"])
     return (
@@ -169,10 +163,15 @@ def css(dark: bool | None = None) -> str:
     )
 
 
-def with_fallbacks(rules: str) -> str:
-    """CSS rules in which colours for light ground stand before the variables, for viewers that know none."""
-    light = colours(False)
-    return _USED.sub(lambda found: f"{found[1]}:{_resolved(found[2], light)};{found[0]}", rules)
+def with_fallbacks(rules: str, dark: bool = False) -> str:
+    """CSS rules in which colours stand before the variables, for viewers that know none.
+
+    Args:
+        rules: with variables.
+        dark: whether they are those for dark ground.
+    """
+    known = colours(dark)
+    return _USED.sub(lambda found: f"{found[1]}:{_resolved(found[2], known)};{found[0]}", rules)
 
 
 def resolved(text: str, dark: bool) -> str:

@@ -12,6 +12,6 @@ from .svg import svg
 def graph_part(subject: Subject, dark: bool | None) -> str:
     """An SVG, or how to get it where the extra ``plot`` is not installed."""
     try:
-        return svg(picture_of(subject), dark, "graph")
+        return svg(picture_of(subject), dark)
     except ImportError as error:
         return f"<pre>{escape(str(error))}</pre>"

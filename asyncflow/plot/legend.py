@@ -25,13 +25,12 @@ _KINDS: Final = {
 }
 
 
-def legend(picture: Picture, wide: float, prefix: str) -> tuple[list[str], float]:
+def legend(picture: Picture, wide: float) -> tuple[list[str], float]:
     """The lines of SVG, and how high they are.
 
     Args:
         picture: whose marks are explained.
         wide: how wide it may be.
-        prefix: of ids.
     """
     made, x, y = [], 0.0, 14.0
     for sample, sample_width, words in _samples(picture):

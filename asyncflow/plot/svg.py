@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Final
+from zlib import crc32
 
 from .._show import palette, words
 from .._show.picture import Link, Node, Picture
@@ -12,7 +13,7 @@ from .layout import Layout, Place, layout
 from .legend import legend
 from .routes import Route, routes
 from .shapes import SIZE, SMALL, loop, outline, safe, text, tip, warning
-from .texts import tally
+from .texts import mermaid, tally
 
 _WIDEST: Final = 250.0  # a label
 _ROW: Final = 30.0  # height of a box
@@ -31,6 +32,7 @@ STYLE: Final = f"""
 .af .af-block{{fill:var(--af-box);stroke-width:1.25}}
 .af .af-sheet .af-body{{stroke-width:1}}
 .af .af-mark{{fill:none;stroke-width:1.6;stroke-linecap:round;stroke-linejoin:round}}
+.af pattern{{color:var(--af-fg)}}
 .af .af-over{{opacity:.16;stroke:none}}
 .af .af-link{{fill:none;stroke:var(--af-line);stroke-width:1.4}}
 .af .af-tip{{fill:var(--af-line);stroke:var(--af-line);stroke-width:1.2;stroke-linejoin:round}}
@@ -50,18 +52,17 @@ STYLE: Final = f"""
 """
 
 
-def svg(picture: Picture, dark: bool | None = None, prefix: str = "af") -> str:
+def svg(picture: Picture, dark: bool | None = None) -> str:
     """A picture as one ``<svg>``, which may stand in a page.
 
     Args:
         picture: to be drawn.
         dark: whether the ground is dark; None to follow the reader's system and theme.
-        prefix: of the ids in it: two pictures in one page need two.
 
     Raises:
         ImportError: the extra ``plot`` is not installed.
     """
-    return _Drawn(picture, prefix).svg(dark)
+    return _Drawn(picture).svg(dark)
 
 
 def look_css() -> str:
@@ -72,8 +73,8 @@ def look_css() -> str:
         state = f".af .af-{look.name}"
         rules.append(f"{state} .af-body{{fill:var(--af-{look.name}-fill);stroke:{ink}{dash}}}")
         rules.append(f"{state} .af-block{{fill:var(--af-box);stroke:{ink}{dash}}}")
-        rules.append(f"{state} .af-mark{{stroke:{ink}}}{state} .af-over{{color:{ink}}}")
-        rules.append(f".af .af-part-{look.name}{{fill:{ink};color:{ink}}}")
+        rules.append(f"{state} .af-mark{{stroke:{ink}}}")
+        rules.append(f".af .af-part-{look.name}{{fill:{ink}}}")
     rules.append(
         ".af .af-critical>.af-body,.af .af-critical>.af-block{stroke:var(--af-critical);stroke-width:3}"
     )
@@ -83,8 +84,10 @@ def look_css() -> str:
 class _Drawn:
     """One picture on its way."""
 
-    def __init__(self, picture: Picture, prefix: str) -> None:
-        self._picture, self._prefix = picture, prefix
+    def __init__(self, picture: Picture) -> None:
+        self._picture = picture
+        # Of the ids in it: several pictures may stand in one page.
+        self._prefix = f"af-{crc32(mermaid(picture).encode()):08x}"
         self._blocks = picture.blocks
         self._layout: Layout = layout(
             picture,
@@ -97,16 +100,18 @@ class _Drawn:
         picture, placed = self._picture, self._layout
         right = max([placed.width, *(route.right for route in self._routes)])
         inner = max(right, _LEAST)
-        below, height = legend(picture, inner, self._prefix)
+        below, height = legend(picture, inner)
         wide = inner + 2 * _MARGIN
         heads = lines(f"{picture.noun}: {words.plain(picture.title)}", SIZE, inner)
         top = _MARGIN + 20.0 * len(heads) + 10
-        style = palette.css(dark) + palette.with_fallbacks(STYLE + look_css())
+        # never one ground's variables only: a style inside of a page holds for all of it
+        style = palette.css() + palette.with_fallbacks(STYLE + look_css(), bool(dark))
+        name = "af" if dark is None else f"af af-{'dark' if dark else 'light'}"
         high = top + placed.height + 8 + height + _MARGIN
         title = " ".join(heads)
         body = [
             f'<svg xmlns="http://www.w3.org/2000/svg" width="{wide:.0f}" height="{high:.0f}" '
-            f'viewBox="0 0 {wide:.0f} {high:.0f}" class="af" role="img" aria-label="{safe(title)}">',
+            f'viewBox="0 0 {wide:.0f} {high:.0f}" class="{name}" role="img" aria-label="{safe(title)}">',
             f"<style>{style}</style>",
             f"<defs>{palette.patterns(self._prefix)}</defs>",
             '<rect class="af-ground" width="100%" height="100%"/>',
