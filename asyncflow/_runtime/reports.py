@@ -100,7 +100,9 @@ class Reports:
         """
         many = min(len(events), most)  # not "while events": threads may add to them for ever
         if self._scheduler.order is not None:
-            self._measure(list(islice(events, many)))  # in one step of the interpreter, for the same reason
+            # For the same reason they are copied first, in one step of the interpreter: an iterator that is made before
+            # would find that others were added meanwhile.
+            self._measure(islice(list(events), many))
         now = perf_counter() if many else 0.0
         ran_ids: list[int] = []
         runs: list[tuple[float, float, str]] = []

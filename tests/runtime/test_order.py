@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import time
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -13,6 +14,7 @@ import pytest
 
 from asyncflow import InputFile, OutputFile, WorkflowEngine, outcome
 from asyncflow._engine.function_task import FunctionTask
+from asyncflow.backend import STARTED
 from asyncflow.report import Report
 from asyncflow.testing import ManualBackend
 
@@ -313,3 +315,25 @@ def test_what_is_no_priority_is_refused_where_it_is_given(given: Any) -> None:
 def test_what_is_no_time_to_age_in_is_refused(given: Any) -> None:
     with pytest.raises((TypeError, ValueError), match=r"ageing=.*seconds"):
         WorkflowEngine(ageing=given)
+
+
+async def test_reports_that_come_while_others_are_looked_at_disturb_nothing() -> None:
+    engine = WorkflowEngine("thread", workers=2)
+    task = engine.function_task(lambda x: x, name="same", priority=1)
+    async with engine:
+        assert await task(0) == 0
+        events = engine._run.inbox._events  # type: ignore[union-attr]
+
+        def another(
+            phase: str, info: object
+        ) -> None:  # as a worker thread that has its turn in the midst of it
+            events.append((STARTED, 1 << 40, None))
+
+        threshold = gc.get_threshold()
+        gc.callbacks.append(another)
+        gc.set_threshold(1)
+        try:
+            assert await asyncio.gather(*map(task, range(200))) == [*range(200)]
+        finally:
+            gc.set_threshold(*threshold)
+            gc.callbacks.remove(another)
