@@ -35,12 +35,14 @@ class RunBegan(NamedTuple):
         run: identifies the run among others.
         workers: how many tasks can run at once, by place: {"backend 'thread'": 2}; None where there is no limit.
         dry_run: whether nothing is run, and values stand in for results.
+        about: where it runs and how the engine is set, as pairs of a name and a text: ("machine", "node-1").
     """
 
     time: float
     run: str
     workers: dict[str, int | None]
     dry_run: bool = False
+    about: tuple[tuple[str, str], ...] = ()
 
 
 class TaskCalled(NamedTuple):

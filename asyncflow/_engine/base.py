@@ -208,6 +208,10 @@ class EngineBase:
             self._audience.add(journal)
         run = self._run = self._new_run(journal)
         run.hooks = self._hooks
+        if run.teller is not None:
+            from .about import about
+
+            run.teller.about = about(settings)
         run.awake = Awake.of(run.loop)
         if self._has_priorities:
             run.put_in_order()

@@ -66,7 +66,9 @@ class _Reader:
                 self._called(event)
         elif isinstance(event, RunBegan):
             self._began = event.time
-            self._run.update(run=event.run, workers=event.workers, dry_run=event.dry_run)
+            self._run.update(
+                run=event.run, workers=event.workers, dry_run=event.dry_run, about=dict(event.about)
+            )
         elif isinstance(event, RunEnded):
             self._run.update(is_over=True, planning=event.planning)
         elif isinstance(event, StreamBegan):

@@ -138,6 +138,7 @@ class History:
         item: index of that item in its source, from 0; empty as well.
         keys: what ``key=`` made of items, as text, by the number of the task.
         dry_run: whether nothing was run, and values stood in for results.
+        about: where it ran and how the engine was set, by name.
         dropped: how many tasks there were that have no row any more.
         earlier: what is known of these, by name.
     """
@@ -179,6 +180,7 @@ class History:
     item: array[int] = field(default_factory=lambda: array("Q"))
     keys: Mapping[int, str] = field(default_factory=dict)
     dry_run: bool = False
+    about: Mapping[str, str] = field(default_factory=dict)
     dropped: int = 0
     earlier: Mapping[str, Totals] = field(default_factory=dict)
 

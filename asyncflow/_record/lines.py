@@ -146,6 +146,10 @@ def _state(value: Json) -> str:
     return State(value).value
 
 
+def _pairs(value: Json) -> tuple[tuple[str, str], ...]:
+    return tuple((_text(name), _text(text)) for name, text in value)
+
+
 def _workers(value: Json) -> dict[str, int | None]:
     return {_text(place): None if many is None else _whole(many) for place, many in value.items()}
 
@@ -153,6 +157,7 @@ def _workers(value: Json) -> dict[str, int | None]:
 _NEEDED: Final = object()
 # By the names of fields, which mean the same in all events: how each is read, and what it is where it is left out.
 _FIELDS: Final[dict[str, tuple[Callable[[object], object], object]]] = {
+    "about": (_pairs, ()),
     "block": (_whole, 0),
     "bytes": (_whole, 0),
     "bytes_kept": (_whole, 0),

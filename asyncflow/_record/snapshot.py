@@ -64,7 +64,8 @@ def snapshot_of(
         now: the time, by the record's clock.
         live: tasks that are not over.
         left_behind: numbers of those whose work still went on when the run ended.
-        known: fields of the history that the record does not know: `run`, `began`, `is_over`, `workers`, `dry_run`.
+        known: fields of the history that the record does not know: `run`, `began`, `is_over`, `workers`, `dry_run`,
+            `about`.
     """
     record.settle()
     states = bytes([task.story & NOW for task in live.values()])

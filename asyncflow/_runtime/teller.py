@@ -63,6 +63,8 @@ class Teller:
         self._began = began
         self.name = os.urandom(6).hex()
         """Tells the run from others."""
+        self.about: tuple[tuple[str, str], ...] = ()
+        """Where it runs and how its engine is set, which that knows."""
         self.audience = audience
         self.journal = journal
         self._news: News | None = None
@@ -93,13 +95,16 @@ class Teller:
         if audience.late:
             late = audience.late[:]
             audience.late.clear()
-            audience.tell([RunBegan(self._began, self.name, self._places.workers(), self._is_dry)], late)
+            audience.tell([self._first()], late)
         if self._news is None and not audience.listeners:
             return
         news = self._news or self._begin()
         events = news.since(self._scheduler.live)
         if events:
             audience.tell(events)
+
+    def _first(self) -> RunBegan:
+        return RunBegan(self._began, self.name, self._places.workers(), self._is_dry, self.about)
 
     def _begin(self) -> News:
         news = self._news = News(self._record, self._began - self._record.began)
@@ -144,6 +149,7 @@ class Teller:
             is_over=self._ended is not None,
             workers=self._places.workers(),
             dry_run=self._is_dry,
+            about=dict(self.about),
         )
 
     def tally(self) -> Tally:

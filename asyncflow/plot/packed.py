@@ -47,7 +47,7 @@ class _Pack:
         self._add("critical", self._timeline.critical)
         head = json.dumps(self._head(), ensure_ascii=True, separators=(",", ":")).encode()
         whole = b"".join((len(head).to_bytes(4, "little"), head, *self._columns))
-        return b64encode(zlib.compress(whole, 9)).decode()
+        return b64encode(zlib.compress(whole, 6)).decode()
 
     def _head(self) -> dict[str, object]:
         timeline, stories = self._timeline, self._timeline.stories

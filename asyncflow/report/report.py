@@ -107,6 +107,11 @@ class Report(Outlined):
         return self._history.dry_run
 
     @property
+    def about(self) -> Mapping[str, str]:
+        """Where the run was and how its engine was set, by name: "machine", "Python", "on_failure"; {} if not known."""
+        return self._history.about
+
+    @property
     def workers(self) -> Mapping[str, int | None]:
         """How many tasks could run at once, by place; None where there was no limit."""
         return self._history.workers

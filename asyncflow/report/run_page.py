@@ -80,6 +80,8 @@ def _about(report: Report, told: str) -> str:
     parts = [told] if told else []
     if report.began:
         parts.append(f"began {datetime.fromtimestamp(report.began, UTC):%Y-%m-%d %H:%M:%S} UTC")
+    if machine := report.about.get("machine"):
+        parts.append(f"on {plain(machine)}")
     if report.run:
         parts.append(f"run {plain(report.run)}")
     if not report.is_over:
@@ -507,7 +509,10 @@ def _around(report: Report, rows: Rows) -> Section:
         for place in places[:_SHORT]
         if place in tasks or report.workers.get(place)
     ]
-    return Section("where", "Where it ran", [Grid(header, grid)] if grid else [])
+    items: list[Item] = [Grid(header, grid)] if grid else []
+    if report.about:
+        items.append(Facts([(plain(name, 60), plain(text)) for name, text in report.about.items()]))
+    return Section("where", "Where it ran", items)
 
 
 def _on(report: Report, rows: Rows) -> Section:

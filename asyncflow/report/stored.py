@@ -42,6 +42,7 @@ def _parts(history: History) -> Iterator[str]:
         "version": VERSION,
         **{name: getattr(history, name) for name in _PLAIN},
         "dry_run": history.dry_run,
+        "about": dict(history.about),
         "workers": dict(history.workers),
         "names": list(history.names),
         "sites": [_as_told(site) for site in history.sites],
@@ -98,6 +99,9 @@ def _history(told: Mapping[str, Any]) -> History:
     given |= {name: _column(columns[name], name) for name in _COLUMNS}
     return History(
         **given,
+        about={  # earlier versions do not tell
+            name: _of(text, str, "about") for name, text in told.get("about", {}).items()
+        },
         workers={
             place: None if number is None else _of(number, int, "workers")
             for place, number in told["workers"].items()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import platform
 from pathlib import Path
 
 import pytest
@@ -168,6 +170,21 @@ async def test_a_journal_has_the_same_page(tmp_path: Path) -> None:
         await double(double(1))
     text = Report.from_journal(tmp_path / "run.jsonl").save(tmp_path / "r.html").read_text()
     assert "double (#2)" in text and "2 tasks in" in text
+
+
+async def test_reports_journals_and_pages_say_where_the_run_was_and_how_the_engine_was_set(
+    tmp_path: Path,
+) -> None:
+    engine = WorkflowEngine(journal=tmp_path / "run.jsonl", on_failure="stop", amounts={"memory": 4})
+    async with engine:
+        await engine.submit(abs, -1)
+    told = dict(engine.report().about)
+    assert told["machine"] == os.uname().nodename and told["Python"] == platform.python_version()
+    assert (told["on_failure"], told["amount of memory"]) == ("stop", "4")
+    assert Report.from_journal(tmp_path / "run.jsonl").about == told
+    assert Report.from_json(engine.report().to_json()).about == told
+    text = engine.report().save(tmp_path / "r.html").read_text()
+    assert f"on {os.uname().nodename} · run " in text and "<dt>on_failure</dt><dd>stop</dd>" in text
 
 
 def test_an_empty_run_has_a_page_too(tmp_path: Path) -> None:

@@ -50,7 +50,7 @@ REPORT = of(
     },
 )
 EVENTS = [
-    RunBegan(1.0, "run-1", {"backend 'thread'": 2, "the event loop": None}, False),
+    RunBegan(1.0, "run-1", {"backend 'thread'": 2, "the event loop": None}, False, (("machine", "node-1"),)),
     TaskCalled(1.0, 1, "load", "function", "backend 'thread'", "", "a.py:1, in main", None, 0, (), ()),
     TaskCalled(1.0, 2, "fit", "function", "backend 'thread'", "", "a.py:2, in main", "w", 0, (1,), ()),
     TaskSubmitted(1.1, 1),

@@ -44,6 +44,7 @@ def test_the_text_says_what_it_is_and_is_told_by_columns() -> None:
         "planning": 0.0,
         "dropped": 0,
         "dry_run": False,
+        "about": {},
         "workers": {},
         "names": ["", "w-1"],
         "sites": [
