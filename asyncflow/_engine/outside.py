@@ -16,7 +16,7 @@ from typing import Any, Final, TypeVar
 from .._core.near import meant
 from .._tracebacks import trim
 from .._worker import command, marks, paths, watch
-from .commanded import commanded
+from .commanded import Misdirected, commanded
 from .settings import OUTSIDE, PREFIX
 from .settings import path as absolute
 
@@ -53,7 +53,7 @@ def filled_in(init: F) -> F:
             if by is not None:
                 by.engines.append(self)
         except Exception as error:
-            if by is not None and by.settings:
+            if by is not None and by.settings and not isinstance(error, Misdirected):
                 error.add_note(by.noted())
             trim(error)
             raise

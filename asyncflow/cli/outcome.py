@@ -12,9 +12,10 @@ from typing import Final
 
 import click
 
+from .._engine.commanded import Misdirected
 from .._tracebacks import shows_all, trim
 from ..errors import WiringError
-from .exits import DONE, FAILED, INTERRUPTED, WIRING
+from .exits import DONE, FAILED, INTERRUPTED, WIRING, Refused
 
 _HERE: Final = os.path.dirname(__file__) + os.sep
 
@@ -69,6 +70,8 @@ def users_code() -> Iterator[None]:
         yield
     except (click.ClickException, click.exceptions.Exit):
         raise
+    except Misdirected as error:
+        raise Refused(str(error)) from None
     except BaseException as error:
         show(error)
         raise SystemExit(code_of(error)) from None

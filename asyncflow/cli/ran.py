@@ -12,7 +12,7 @@ from typing import Final
 
 import click
 
-from .._engine.commanded import Commanded
+from .._engine.commanded import Commanded, Misdirected
 from .._show.words import plain
 from ..engine import WorkflowEngine
 from ..live.summary import summary
@@ -64,6 +64,8 @@ class Ran:
                 yield
             except click.ClickException:
                 raise
+            except Misdirected as error:
+                raise Refused(str(error)) from None
             except BaseException as error:
                 show(error)
                 self._error, self._code = error, code_of(error)

@@ -200,6 +200,11 @@ def found_in(place: Place, module: ModuleType, made: Commanded) -> Found:
             f"{plain(name)} in {plain(place.path)} is {plain(repr(call), 60)}, which cannot be called",
             "a task, a block, a graph, or a function that calls tasks is needed",
         )
+    if made.waits_for:
+        name_of_backend = made.waits_for.split()[-1].partition("=")[0]
+        raise Refused(
+            f"{made.waits_for}: no engine of {plain(place.path)} has a backend called {name_of_backend!r}"
+        )
     return Found(place.path, name, module, call, made, place)
 
 

@@ -17,6 +17,7 @@ from fractions import Fraction
 from pathlib import Path, PurePath
 from typing import Any, Final, Literal
 
+from .. import InputFile, OutputFile
 from .._show.words import plain
 
 
@@ -128,6 +129,8 @@ _PLAIN: Final[dict[Any, Reader]] = {
     time: Reader("TIME", _as(time.fromisoformat, "time, as 12:00")),
     timedelta: Reader("SECONDS", _as(_duration, "number of seconds")),
     dict: Reader("JSON", _json),
+    InputFile: Reader("PATH", _as(InputFile, "file that could be read"), completes="file"),
+    OutputFile: Reader("NAME", _as(OutputFile, "name of a file in a sandbox")),
 }
 
 

@@ -116,6 +116,44 @@ def test_the_command_line_wins_over_the_code(flow: Path, here: Here) -> None:
     assert here("run", "--backend", "process", "--workers", "0", "flow.py:where").code == 2
 
 
+def test_of_several_backends_one_is_said_by_its_name(flow: Path, here: Here) -> None:
+    flow.write_text(
+        TASKS.replace(
+            "WorkflowEngine()", "WorkflowEngine(backends={'io': 'thread', 'cpu': 'process'})"
+        ).replace("function_task", "function_task(backend='cpu')")
+        + "\nother = WorkflowEngine()\n"
+    )
+    assert here("run", "-q", "--backend", "cpu=sequential", "flow.py:count", "ab").out == "2\n"
+    for given, said in (
+        ("thread", "say which one is to be another:  --backend io=thread"),
+        ("gpu=thread", "io, cpu"),
+    ):
+        told = here("run", "--backend", given, "flow.py:count", "ab")
+        assert told.code == 2 and said in told.err and "Traceback" not in told.err
+    flow.write_text(TASKS)
+    assert "has a backend called 'io'" in here("run", "--backend", "io=thread", "flow.py:count", "ab").err
+
+
+def test_workers_of_a_backend_that_the_code_makes_are_not_changed_unseen(flow: Path, here: Here) -> None:
+    made = "from asyncflow.backends.thread import ThreadBackend\n"
+    flow.write_text(made + TASKS.replace("WorkflowEngine()", "WorkflowEngine(ThreadBackend(2))"))
+    told = here("run", "--workers", "4", "flow.py:count", "ab")
+    assert told.code == 2 and "--backend thread --workers 4" in told.err
+    assert here("run", "-q", "--workers", "4", "--backend", "thread", "flow.py:count", "ab").out == "2\n"
+
+
+def test_a_command_is_a_target_whose_files_are_typed(flow: Path, here: Here) -> None:
+    flow.write_text(
+        "from asyncflow import InputFile, OutputFile\n" + TASKS + "\n@engine.executable_task\n"
+        "def upper(source: InputFile, to: OutputFile = OutputFile('out.txt', to='./')):\n"
+        "    return f'tr a-z A-Z < {source} > {to}'\n"
+    )
+    (flow.parent / "in.txt").write_text("ab")
+    assert here("run", "-q", "flow.py:upper", "in.txt").code == 0
+    assert (flow.parent / "out.txt").read_text() == "AB"
+    assert here("run", "-q", "flow.py:upper", "nowhere.txt").code == 1
+
+
 def test_an_error_says_that_the_command_line_has_made_the_call(flow: Path, here: Here) -> None:
     flow.write_text(TASKS.replace("len(text)", "1 / 0"))
     told = here("run", "flow.py:count", "ab")
