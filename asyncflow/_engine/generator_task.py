@@ -6,7 +6,7 @@ import functools
 import inspect
 import logging
 import sys
-from collections.abc import AsyncIterable, Callable, Iterable, Mapping
+from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Mapping
 from contextlib import aclosing, closing
 from types import CodeType
 from typing import TYPE_CHECKING, Any, Final, Generic, Literal, ParamSpec, Self, TypeVar, cast, overload
@@ -156,10 +156,13 @@ class GeneratorTask(Cell, Generic[P, R]):
 
         return generate
 
-    def with_options(self, **options: object) -> Self:
+    def with_options(
+        self, *, after: Awaitable[object] | Iterable[Awaitable[object]] = (), **options: object
+    ) -> Self:
         """The same with other options; those that are not given stay as they are.
 
         Args:
+            after: futures that must succeed before it begins, and whose values are not passed.
             options: as for the decorator.
 
         Raises:
@@ -169,7 +172,10 @@ class GeneratorTask(Cell, Generic[P, R]):
         old = self._definition
         try:
             definition = self._engine._definition(old.fn, old.kind, old.options, options, False)
-            return type(self)(self._engine, definition)
+            variant = type(self)(self._engine, definition)
+            variant._leading = self._leading
+            variant._task._after = (*self._task._after, *self._task._futures(after))
+            return variant
         except BaseException as error:
             trim(error)
             raise

@@ -19,6 +19,10 @@ from .whose import ASKED, IDENTITY, identity_here
 Values = tuple[list[object], bool]
 """What a generator has made in a slice, and whether there is no more."""
 
+BEGINS: Final = "_begins_generator_of"
+"""The attribute of a function that makes a generator in a worker process: the user's function."""
+AHEAD_OF_ARGUMENTS: Final = 2
+"""Arguments of such a function that come before those of the user's."""
 _SLICE: Final = 0.05  # seconds that a worker runs a generator at a time
 
 
@@ -140,6 +144,7 @@ def beginning(fn: Callable[..., Any]) -> Callable[..., Values]:
     def begin(number: int, most: int, /, *args: object, **kwargs: object) -> Values:
         return _first(fn, number, most, args, kwargs)
 
+    setattr(begin, BEGINS, fn)
     return begin
 
 
@@ -149,6 +154,7 @@ def beginning_later(fn: Callable[..., Any]) -> Callable[..., Coroutine[object, o
     async def begin(number: int, most: int, /, *args: object, **kwargs: object) -> Values:
         return await _first_later(fn, number, most, args, kwargs)
 
+    setattr(begin, BEGINS, fn)
     return begin
 
 

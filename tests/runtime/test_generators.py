@@ -193,6 +193,7 @@ async def test_methods_and_options_are_as_for_other_tasks() -> None:
     async with engine:
         box = Box(3)
         assert await read(box.items(10)) == [0, 10, 20]
+        assert await read(box.items.with_options(name="others")(10)) == [0, 10, 20]
         assert await read(engine.function_task(Box.items.fn, backend="b")(box, 10)) == [0, 10, 20]
         elsewhere: Any = engine.function_task(rows).with_options(backend="b")
         assert await read(elsewhere(3)) == [0, 1, 2]
@@ -385,3 +386,30 @@ async def test_an_error_of_a_generator_that_is_closed_is_logged(
     assert record.getMessage() == (
         "the generator of 'untidy' failed when it was closed: RuntimeError: not cleaned up"
     )
+
+
+async def test_a_generator_begins_after_what_it_is_to_wait_for() -> None:
+    order: list[str] = []
+
+    async with WorkflowEngine() as engine:
+
+        @engine.function_task
+        def generate() -> Iterator[int]:
+            order.append("generator")
+            yield 1
+
+        first = engine.submit(order.append, "first")
+        assert await read(generate.with_options(after=first).with_options(label="late")()) == [1]
+        assert order == ["first", "generator"]
+        with pytest.raises(TypeError, match="after='first', which is no future"):
+            generate.with_options(after="first")  # type: ignore[arg-type]
+
+
+async def test_an_argument_that_cannot_be_sent_is_told_by_its_name() -> None:
+    def locked(n: int, lock: object) -> Iterator[int]:
+        yield n
+
+    async with WorkflowEngine("process") as engine:
+        task = engine.function_task(locked)
+        with pytest.raises(TypeError, match=r"argument 'lock' of 'locked' .*: cannot pickle '_thread.lock'"):
+            await read(task(1, threading.Lock()))

@@ -24,6 +24,7 @@ from ..._worker.by_value.modules import importable
 from ..._worker.by_value.pickler import Reducer, dumps
 from ..._worker.chain import PREVIOUS
 from ..._worker.exceptions import what_hinders_in
+from ..._worker.generators import AHEAD_OF_ARGUMENTS, BEGINS
 from ..._worker.gives_resources import without_resources
 from ...backend import Kept, Work
 from .versions import Reloads, Version
@@ -225,8 +226,11 @@ def _definition(work: Work, *, is_changed: bool = False) -> bytes:
 
 def why_unsendable(work: Work, error: BaseException) -> str:
     """The words for arguments that cannot be pickled: the first that cannot is named."""
+    fn, args = work.fn, work.args
+    if hasattr(fn, BEGINS):
+        fn, args = getattr(fn, BEGINS), args[AHEAD_OF_ARGUMENTS:]
     try:
-        names = list(inspect.signature(work.fn).bind(*work.args, **work.kwargs).arguments.items())
+        names = list(inspect.signature(fn).bind(*args, **work.kwargs).arguments.items())
     except (TypeError, ValueError):
         names = [(str(index), value) for index, value in enumerate(work.args)] + list(work.kwargs.items())
     for name, value in names:
