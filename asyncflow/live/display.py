@@ -46,7 +46,7 @@ class Display:
         self._places = places
         self._counts = counts
         self._changed = threading.Condition()
-        self._is_ending = False
+        self._is_ending = self._says = False
         self._wants_flush = False
         self._taken: Progress | None = None
         self._last: Progress | None = None
@@ -83,13 +83,17 @@ class Display:
         with self._changed:
             if self._is_ending:
                 return
-            self._is_ending = True
+            self._is_ending, self._says = True, says
             self._changed.notify_all()
         self._thread.join(_GRACE)
+        if self._painter.on_loop:
+            self._say()  # else the thread does: a terminal that takes nothing keeps nobody waiting
+
+    def _say(self) -> None:
+        """Show how it ended."""
         if not self._has_failed:
-            self._guarded(
-                lambda: self._painter.end(self._places(self._last) if says and self._last else None)
-            )
+            last = self._places(self._last) if self._says and self._last else None
+            self._guarded(lambda: self._painter.end(last))
 
     # -- on the loop --------------------------------------------------------------------------------------
 
@@ -117,6 +121,11 @@ class Display:
             self._changed.notify_all()
 
     def _work(self) -> None:
+        self._show()
+        if not self._painter.on_loop:
+            self._say()
+
+    def _show(self) -> None:
         while not self._is_ending and not self._has_failed:
             if not self._ask():
                 return

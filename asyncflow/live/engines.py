@@ -7,11 +7,15 @@ import weakref
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from .._engine.base import EngineBase
 from .counts import CountsOfRun, Watched
 from .display import Display
 from .progress import Items, Progress
+
+if TYPE_CHECKING:
+    from ..streams import Stream
 
 _log = logging.getLogger("asyncflow")
 
@@ -59,22 +63,49 @@ async def live(engine: EngineBase) -> AsyncIterator[None]:
 def _items_of(engine: EngineBase) -> Callable[[], Iterable[Items]]:
     """Tells how the streams and services of an engine stand, which may be gone."""
     known = weakref.ref(engine)
+    # Held, or what there was of those that have ended since the last time would not be known.
+    going: set[Stream[Any]] = set()
+    ended: dict[str, Items] = {}
 
     def items() -> Iterable[Items]:
         engine = known()
         if engine is None:
             return
-        for stream in list(engine._streamed):
-            if not stream._was_read:
-                continue
-            counts = stream.counts
-            over = counts.done + counts.given
-            yield Items(stream._name, "item", over, counts.running, 0, counts.failed, counts.total)
+        going.update(each for each in engine._streamed if each._was_read and not _is_over(each))
+        for stream in list(going):
+            told = _told_of(stream)
+            if _is_over(stream):
+                going.discard(stream)
+                before = ended.get(told.name)
+                ended[told.name] = told if before is None else _both(before, told)
+            else:
+                yield told
+        yield from ended.values()
         for service in list(engine._served):
             jobs = service._submissions
             yield Items(service.name, "job", jobs.kept, jobs.running, jobs.waiting, 0, None)
 
     return items
+
+
+def _is_over(stream: Stream[Any]) -> bool:
+    return stream._window.is_closed and not stream._items
+
+
+def _told_of(stream: Stream[Any]) -> Items:
+    counts = stream.counts
+    over = counts.done + counts.given
+    total = counts.taken if stream._window.is_closed else counts.total  # it may have been left before its end
+    return Items(stream._name, "item", over, counts.running, 0, counts.failed, total)
+
+
+def _both(one: Items, other: Items) -> Items:
+    """Of two streams that have ended: all together."""
+    return one._replace(
+        over=one.over + other.over,
+        failed=one.failed + other.failed,
+        total=None if one.total is None or other.total is None else one.total + other.total,
+    )
 
 
 def _places_of(engine: EngineBase, run: Watched) -> Callable[[Progress], Progress]:

@@ -27,6 +27,8 @@ from .._runtime.script import at_once
 _WIPE: Final = "\x1b[J"  # from the cursor to the end of the screen
 _TO_END: Final = "\x1b[K"  # of the line
 _HOLD, _SHOW = "\x1b[?2026h", "\x1b[?2026l"  # the terminal shows what is between the two at once
+# A line that is wider after all, since the terminal has just been made narrower, is cut off and takes no second line.
+_CUT, _WRAP = "\x1b[?7l", "\x1b[?7h"
 _SOON: Final = 0.04  # seconds within which a flood of prints is collected
 _MOST: Final = 1 << 16  # characters that are collected
 _LONGEST: Final = 1000  # characters of half a line that are shown
@@ -147,7 +149,7 @@ class Screen:
             halves = [half for each in self._taken for half in each.halves.values()]
             first = _shown_half(halves[-1], size[0]) if halves else ""
             painted = f"{_TO_END}\r\n".join((first, *lines))
-            text += f"{painted}{_TO_END}{_WIPE}\r\x1b[{len(lines)}A"
+            text += f"{_CUT}{painted}{_TO_END}{_WIPE}{_WRAP}\r\x1b[{len(lines)}A"
         self._write(here, text + _SHOW)
 
     @staticmethod

@@ -48,6 +48,9 @@ class Heard:
 
     def flush(self) -> None: ...
 
+    def holds(self) -> list[str]:
+        return [each.holds for each in self.seen]
+
     def end(self, progress: Progress | None) -> None:
         self.last, self.has_ended = progress, True
 
@@ -141,6 +144,27 @@ async def test_items_of_a_stream_whose_length_is_known_are_a_total(heard: Heard)
         assert (items.name, items.noun, items.total) == ("ok", "item", 3)
 
 
+async def test_streams_that_are_over_are_still_a_total(heard: Heard) -> None:
+    engine = WorkflowEngine(progress=True)
+    task = engine.function_task(ok)
+    async with engine:
+        shown = engine._display
+        assert isinstance(shown, Display)
+        for source in ([4, 5, 6], [7, 8]):
+            async with task.stream(source) as results:
+                async for _ in results:
+                    shown._counts.take()
+        async with task.stream(range(10, 1000), window=1) as results:
+            async for _ in results:
+                shown._counts.take()
+                break  # the rest is never asked for
+    assert heard.last is not None
+    sums = heard.last.sums
+    assert (sums.is_known, sums.over == sums.total) == (True, True)
+    (told,) = heard.last.items
+    assert told.total == sums.total
+
+
 async def test_jobs_of_a_service_are_told_of(heard: Heard) -> None:
     engine = WorkflowEngine(progress=True)
     async with engine:
@@ -231,10 +255,10 @@ async def test_a_loop_that_is_held_up_is_said_to_be(heard: Heard, monkeypatch: p
     async with engine:
         await engine.function_task(ok)(1)
         await asyncio.to_thread(heard.painted.wait)
-        while not (heard.seen and "held up" in heard.seen[-1].holds):
+        told = "the event loop has been held up for 0 s by code that does not await"
+        while told not in heard.holds():
             heard.painted.clear()
             heard.painted.wait(10)  # which holds it up
-    assert heard.seen[-1].holds == "the event loop has been held up for 0 s by code that does not await"
 
 
 def test_nothing_is_recorded_nothing_is_shown() -> None:
