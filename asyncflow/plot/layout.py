@@ -22,7 +22,8 @@ GAP: Final = 26.0  # between boxes side by side
 LAYER: Final = 40.0  # between layers
 LANE: Final = 14.0  # what a link takes that passes a layer
 PADDING: Final = 16.0  # between a block's border and what is inside
-SWEEPS: Final = 12
+SWEEPS: Final = 24  # to find their places in the layers
+MANY: Final = 500  # boxes, for which a third of these has to do
 WIDEST: Final = 1600.0  # of parts without links to each other, side by side
 
 Size = tuple[float, float]
@@ -272,16 +273,24 @@ class _Part:
             for box in layer:
                 middles[box] = x + self._sizes[box][0] / 2
                 x += self._sizes[box][0] + GAP
-        for sweep in range(SWEEPS):
+        sweeps = SWEEPS if len(self._sizes) < MANY else SWEEPS // 3
+        for sweep in range(sweeps):
             down = sweep % 2 == 0
-            ties = self._before if down else self._after
-            for layer in self._layers[1:] if down else self._layers[-2::-1]:
-                wanted = []
+            # At last both sides count: the one that came last would have all its way else.
+            sides = (
+                (self._before, self._after)
+                if sweep >= sweeps // 2
+                else (self._before,)
+                if down
+                else (self._after,)
+            )
+            for layer in self._layers if down else self._layers[::-1]:
+                wanted, weights = [], []
                 for box in layer:
-                    tied = ties.get(box, ())
+                    tied = [each for ties in sides for each in ties.get(box, ())]
+                    # What stands for a link is to be straight above all, which a long way needs more than a box.
+                    weights.append(4.0 if box < 0 else 1.0 + len(tied))
                     wanted.append(sum(middles[each] for each in tied) / len(tied) if tied else middles[box])
-                # What stands for a link is to be straight above all, which a long way needs more than a box.
-                weights = [4.0 if box < 0 else 1.0 + len(ties.get(box, ())) for box in layer]
                 for box, middle in zip(layer, self._apart(layer, wanted, weights), strict=True):
                     middles[box] = middle
         return middles
