@@ -378,6 +378,33 @@ async def test_agents_that_one_command_starts_on_many_nodes_find_the_lease_in_it
     await has_ended(*there)
 
 
+SLOW = """
+import sys, time
+from asyncflow.agent.__main__ import main
+from asyncflow.backends.carried import messages
+
+def unpack(message, real=messages.unpack):
+    if len(message) > 50_000_000:
+        time.sleep(1.2)  # nothing is told meanwhile
+    return real(message)
+
+messages.unpack = unpack
+sys.exit(main(["--lease", "-"]))
+"""
+
+
+async def test_an_agent_that_takes_long_to_read_a_large_function_is_not_lost() -> None:
+    data = bytes(100_000_000)
+
+    def size() -> int:
+        return len(data)
+
+    commands = [[sys.executable, "-c", SLOW]]
+    async with WorkflowEngine(CarriedBackend(0, workers=1, commands=commands, lost_after=0.4)) as engine:
+        assert await engine.submit(add, 1, 2) == 3
+        assert await engine.submit(size) == 100_000_000
+
+
 TWO = """
 import subprocess, sys
 with open(sys.argv[1], "a") as starts:
