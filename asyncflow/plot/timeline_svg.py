@@ -236,7 +236,8 @@ class _Picture:
             for lane in lanes:
                 row = 0.0 if lane.rows > _ROWS else high
                 tall = lane.rows * row if row else _AREA
-                middle = self._y + min(tall, 24) / 2 + 4
+                # of an area below its highest, of rows beside the first
+                middle = self._y + (min(tall, 24) if row else tall) / 2 + 4
                 if middle - 11 >= free:
                     name = plain(lane.name)
                     name = group if len(lanes) == 1 and name in group else name

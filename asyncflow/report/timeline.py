@@ -15,6 +15,7 @@ from .path import Path
 from .rows import NOBODY, Rows
 from .stories import chosen, critical, places, stories
 
+_LONG: Final = frozenset({"block", "service"})  # their bars are there long after they held up anything
 _STEPS: Final = 20_000  # of a critical path; one of more is told in so many
 
 
@@ -31,7 +32,7 @@ def timeline(rows: Rows, path: Path, title: str) -> Timeline:
     where = places(told, len(rows))
     on_path = bytearray(len(told))
     for row in critical(path):
-        if where[row] >= 0 and not rows.is_block(row):
+        if where[row] >= 0 and rows.kinds[history.site[row]] not in _LONG:
             on_path[where[row]] = 1
     shown, bars = lanes.placed(rows, told, where)
     made = Timeline(

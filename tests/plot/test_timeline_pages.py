@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from report.kit import LOOP, of, ran
 
 from .chromium_kit import Browser, Page
 from .runs_kit import report_of
@@ -66,6 +67,31 @@ def test_labels_of_an_svg_do_not_overlap_and_it_is_bounded(
     page = browser.open(tmp_path / "t.svg", size=(1200, 1600))
     found = page.overlaps("text.label")
     assert found["labels"] > 20 and found["pairs"] == []
+    page.close()
+
+
+def test_what_ran_at_once_is_told_by_how_much_and_each_is_seen_when_it_is_opened(
+    browser: Browser, tmp_path: Path
+) -> None:
+    coroutines = [{"name": "fetch", "times": ran(0, n / 100, 1 + n / 50), "place": LOOP} for n in range(40)]
+    report = of(*coroutines, {"name": "serve", "kind": "service", "times": ran(0, 0, 1)})
+    report.timeline(tmp_path / "t.svg")
+    page = browser.open(tmp_path / "t.svg")
+    assert page.overlaps("text.label")["pairs"] == []
+    page.close()
+    report.timeline(tmp_path / "t.html")
+    page = opened(browser, tmp_path / "t.html")
+    well(page)
+    x, y = page.run("""
+      const box = timeline.canvas.getBoundingClientRect(), item = timeline.items.find((each) => each.kind === "area");
+      return [box.left + timeline.left / 2, box.top + AsyncflowTimeline.TOP + item.top + 30]""")
+    page.click(x, y)
+    assert page.run(
+        SETTLED + "return timeline.items.filter((each) => each.isOpen).map((each) => each.rows)"
+    ) == [40]
+    well(page)
+    page.click(x, y)
+    assert page.run(SETTLED + "return timeline.items.filter((each) => each.isOpen).length") == 0
     page.close()
 
 

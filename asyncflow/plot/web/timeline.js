@@ -438,8 +438,8 @@ class AsyncflowTimeline {
     } else if (item.kind === "series") this.stack(item.series.layers.map((layer) => [layer.values, ...this.looksOf(layer)]),
       top, item.series.top);
     else {
-      const name = item.isMany ? `${item.isOpen ? "▾" : "▸"} ${item.name || `${item.rows} at once`}` : item.name;
-      const middle = top + Math.min(item.height, 22) / 2 + 4;
+      const name = item.isMany ? `${item.isOpen ? "▾" : "▸"} ${item.name || "at once"}` : item.name;
+      const middle = top + (item.kind === "area" ? item.height : Math.min(item.height, 22)) / 2 + 4;
       if (name && middle - 9 >= this.free) {
         if (this.word(name, right, middle, { align: "right", colour: "muted", most: right - 10 })) this.free = middle + 2;
       }
@@ -653,12 +653,13 @@ class AsyncflowTimeline {
       }
     }
     const { pen } = this;
-    this.word(String(item.rows), this.left + 4, top + 11, { colour: "muted" });
     pen.fillStyle = this.colour("box");
     pen.fillRect(this.left, top, this.width - this.left - T.RIGHT, T.AREA);
     const wide = (this.width - this.left - T.RIGHT) / count;
     const scaled = [...sums].map(([look, values]) => [values.map((value) => (value / item.rows) * T.AREA), look]);
     this.layers(scaled, 0, count, (bin) => this.left + bin * wide, top + T.AREA);
+    this.word(item.rows.toLocaleString("en"), this.left - 8, top + 10, { align: "right", colour: "muted" });
+    this.word("0", this.left - 8, top + T.AREA - 1, { align: "right", colour: "muted" });
   }
 
   // From what the chosen task waited for, and to what waited for it.
