@@ -22,6 +22,7 @@ from ._engine import decorators, replaced
 from ._engine.base import EngineBase
 from ._engine.entrances import from_thread, run_target
 from ._engine.function_task import FunctionTask
+from ._engine.generator_task import GeneratorTask
 from ._engine.option_names import names_options
 from ._engine.options import all_made, chosen_of, is_coroutine_function
 from ._engine.outside import filled_in
@@ -493,6 +494,11 @@ class WorkflowEngine(Cell, EngineBase, Submits):
             shown = (
                 f"{given.__qualname__}, a plain function" if isinstance(given, FunctionType) else repr(given)
             )
+            if isinstance(given, GeneratorTask):
+                raise TypeError(
+                    f"serve() got {given!r}, which yields many values, and a job has one.\n"
+                    "  Serve a block that reads them:  return [each async for each in ...]"
+                )
             raise TypeError(f"serve() got {shown}; a task or block is needed: decorate the function first")
         if not task._is_of(self):
             raise ValueError(

@@ -66,6 +66,8 @@ class TaskCalled(NamedTuple):
         stream: number of the stream of whose items it is one; 0 for none.
         item: index of the item in the stream's source, from 0.
         key: what ``key=`` made of the item, as text.
+        label: what tells it from other calls of its function, if it was given to this call alone: its step's name in a
+            graph, the id of a job of a service, ``label=`` of ``map``; "" else.
     """
 
     time: float
@@ -85,6 +87,7 @@ class TaskCalled(NamedTuple):
     stream: int = 0
     item: int = 0
     key: str = ""
+    label: str = ""
 
 
 class TaskStaged(NamedTuple):

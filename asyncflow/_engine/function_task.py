@@ -243,7 +243,7 @@ class FunctionTask(Cell, TypedCalls[P, Fn, R]):
             labels = labels_of(many, label, self._definition.name)  # before the first call is made
             made = [made_at(caller.f_code, caller.f_lasti, self(*items)) for items in many]
             for future, own in zip(made, labels, strict=True):
-                future.own_label = own
+                future._run.labelled(future, own)
             self._mapped(len(made))
             return made
         except BaseException as error:

@@ -102,6 +102,8 @@ class _Reader:
         columns.site[row] = columns.number_of(Site(*event[2:8], event.detached, event.priority))
         columns.block[row] = event.block
         columns.called[row] = event.time
+        if event.label:
+            columns.labels[event.id] = event.label
         if event.stream:
             columns.of_stream(row, event.stream, event.item)
             if event.key:

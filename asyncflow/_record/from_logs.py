@@ -172,6 +172,7 @@ class _Logs:
             if task_id >= first:
                 columns.services[task_id] = at - zero, how
         columns.kept.update((each[0], each[1:]) for each in segment.kept if each[0] >= first)
+        columns.labels.update(each for each in segment.labels.items() if each[0] >= first)
 
     def _items(self) -> None:
         """Which tasks are of items of streams, and what is known of these."""

@@ -137,6 +137,7 @@ class History:
         stream: number of the stream of whose items a task is one; 0 for none; empty if that holds for all.
         item: index of that item in its source, from 0; empty as well.
         keys: what ``key=`` made of items, as text, by the number of the task.
+        labels: what tells a call from others of its function, of those that were given it, by the number of the task.
         dry_run: whether nothing was run, and values stood in for results.
         about: where it ran and how the engine was set, by name.
         dropped: how many tasks there were that have no row any more.
@@ -179,6 +180,7 @@ class History:
     stream: array[int] = field(default_factory=lambda: array("I"))
     item: array[int] = field(default_factory=lambda: array("Q"))
     keys: Mapping[int, str] = field(default_factory=dict)
+    labels: Mapping[int, str] = field(default_factory=dict)
     dry_run: bool = False
     about: Mapping[str, str] = field(default_factory=dict)
     dropped: int = 0

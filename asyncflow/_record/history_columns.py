@@ -18,7 +18,8 @@ from .lazy import LazyHistory, Raw, shifted
 _TIMES: Final = ("called", "staged", "submitted", "started", "finished", "over")
 _NUMBERS: Final = ("site", "block", "state", "attempts", "worker", "bytes_in", "bytes_out", "stream", "item")
 _AS_TOLD: Final = (
-    "site", "block", "state", "worker", "bytes_in", "bytes_out", "called", "over", "stream", "item", "keys", "streams",
+    "site", "block", "state", "worker", "bytes_in", "bytes_out", "called", "over", "stream", "item", "keys", "labels",
+    "streams",
 )  # fmt: skip
 
 
@@ -52,6 +53,7 @@ class HistoryColumns:
         self.stream = array("I")
         self.item = array("Q")
         self.keys: dict[int, str] = {}
+        self.labels: dict[int, str] = {}
         self.streams: Sequence[Streamed] = ()
         self.endings: dict[int, Ending] = {}
         self.loading: dict[int, float] = {}

@@ -177,6 +177,7 @@ _FIELDS: Final[dict[str, tuple[Callable[[object], object], object]]] = {
     "item": (_whole, 0),
     "kept_on": (_text, ""),
     "key": (_text, ""),
+    "label": (_text, ""),
     "kind": (_text, ""),
     "limit": (_text, ""),
     "loading": (_time, None),

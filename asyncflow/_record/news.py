@@ -92,6 +92,7 @@ class News:
             self._aliases.forget_before(self._record.segments[0].first)
         sites, waits = list(segment.sites), dict(self._waits(segment))
         items = dict(items_of(segment, self._told + 1, self._record.last)) if segment.item_id else {}
+        labels = segment.labels
         turn = max(0, self._at.turn - 1)  # the last one may go on
         for task_id in range(self._told + 1, self._record.last + 1):
             while turn + 1 < len(segment.turn_id) and segment.turn_id[turn + 1] <= task_id:
@@ -102,7 +103,9 @@ class News:
             called = _called(
                 at, task_id, sites[segment.turn_site[turn]], block, *waits.get(task_id, _NO_EDGES)
             )
-            yield called._replace(**items[task_id]._asdict()) if task_id in items else called
+            if task_id in items:
+                called = called._replace(**items[task_id]._asdict())
+            yield called._replace(label=labels[task_id]) if task_id in labels else called
         self._told = self._record.last
 
     def _streams(self) -> Iterator[Event]:

@@ -337,7 +337,7 @@ class Record:
         segment.bad_why.append(segment.whys.setdefault(why, len(segment.whys)))
 
     def labelled(self, task_id: int, label: str) -> None:
-        """A task that gave no value has a label."""
+        """A task has a label: it gave no value, or this was given to the call alone."""
         self.segment.labels[task_id] = label
 
     # -- bounds -------------------------------------------------------------------------------------------

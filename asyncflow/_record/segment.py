@@ -112,7 +112,9 @@ class Segment:
         self.bad_root = array("I")
         self.bad_why = array("I")
         self.whys: dict[Ending, int] = {}
-        self.labels: dict[int, str] = {}  # of those among them that have one
+        self.labels: dict[
+            int, str
+        ] = {}  # of those among them that have one, and of calls that were given one
         # Those among them whose work had not stopped when the next segment began.
         self.unstopped: list[int] = []
         # What happens to few.

@@ -357,6 +357,12 @@ class Run:
         if self.record is not None:
             self.record.moved(task)
 
+    def labelled(self, task: Task, label: str) -> None:
+        """What tells a call from others of its function is known when it is made."""
+        task.own_label = label
+        if self.record is not None:
+            self.record.labelled(task.id, label)
+
     def stands_in(self, value: object) -> bool:
         """Whether a value is none, but stands in for one: never, where tasks are run."""
         return False

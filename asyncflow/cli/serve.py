@@ -12,6 +12,7 @@ import click
 
 from .._engine.commanded import Said, commanding
 from .._engine.function_task import FunctionTask
+from .._engine.generator_task import GeneratorTask
 from .._show.words import plain
 from . import modules
 from .exits import Refused
@@ -80,7 +81,12 @@ def _task(found: Found) -> FunctionTask[..., Any, Any]:
             f"make a block of it:  @engine.block async def job(): return await engine.run_graph({name})",
         )
     block: Any = found.engine.block
-    task: FunctionTask[..., Any, Any] = block(call)
+    try:
+        task = call if isinstance(call, GeneratorTask) else block(call)
+    except TypeError as problem:
+        raise Refused(f"{name}: {problem}") from None
+    if not isinstance(task, FunctionTask):
+        raise Refused(f"{name} yields many values, and a job has one", "serve a block that reads them")
     return task
 
 

@@ -54,7 +54,7 @@ def call_all(
                 task = task._with_options(after, step.options)
             futures[name] = future = made_at(*site, task(*args, **kwargs))
             if "label" not in step.options:
-                future.own_label = name
+                future._run.labelled(future, name)
     return {name: futures[name] for name in graph}
 
 

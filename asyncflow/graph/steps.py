@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -14,6 +15,7 @@ from .._core.files import File
 from .._core.options import TaskOptions
 from .._core.signature import Parameters
 from .._engine.function_task import FunctionTask
+from .._engine.generator_task import GeneratorTask
 from .._engine.options import name_of
 
 _PARTS: Final[Mapping[str, object]] = MappingProxyType({})
@@ -91,7 +93,7 @@ class Step:
     def name(self) -> str:
         """The task's own name."""
         task = self.task
-        return task._definition.name if isinstance(task, FunctionTask) else name_of(task)
+        return task._definition.name if isinstance(task, FunctionTask | GeneratorTask) else name_of(task)
 
     @property
     def is_detached(self) -> bool:
@@ -126,6 +128,16 @@ class Step:
 
         return arguments.scan_value([*self.args, *self.kwargs.values()], REFS, refuse)
 
+    def _gives_many(self) -> bool:
+        task = self.task
+        if isinstance(task, FunctionTask):
+            return False
+        return (
+            isinstance(task, GeneratorTask)
+            or inspect.isgeneratorfunction(task)
+            or inspect.isasyncgenfunction(task)
+        )
+
     def faults(self) -> Iterator[str]:
         """What is wrong with the step itself, a line each."""
         try:
@@ -139,11 +151,14 @@ class Step:
         if isinstance(task, FunctionTask):
             parameters, leading = task._parameters, task._leading
             known = task._definition.options
-        elif callable(task):
+        elif callable(task) and not isinstance(task, type):
             parameters, leading = Parameters(task, self.name, None, known.names), ()
         else:
-            yield f"{task!r} cannot be called; a task or a function is needed"
+            what = "is a class" if isinstance(task, type) else "cannot be called"
+            yield f"{task!r} {what}; a task or a function is needed"
             return
+        if self._gives_many():
+            yield f"{self.name} yields many values, and a step has one; a block may read them with  async for"
         try:
             parameters.fitted((*leading, *self.args), self.kwargs)
         except TypeError as error:

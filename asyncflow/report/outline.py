@@ -163,11 +163,17 @@ def spent_on(step: PathStep) -> str:
     return listed([f"{name} {seconds(share)}" for share, name in shares if share > step.seconds * _CLOSE], 40)
 
 
+def named(task: TaskReport) -> str:
+    """A task in a text: "fit (#4)", or with what tells it from other calls of its function "fit[model] (#4)"."""
+    own = f"[{name_of(task.own_label, _NAME)}]" if task.own_label else ""
+    return f"{name_of(task.name, _NAME)}{own} (#{task.id})"
+
+
 def label_of(step: PathStep) -> str:
     """What a step is: "fit (#4)", "code", "code of pipeline (#1)"."""
     if step.task is None:
         return "code"
-    name = f"{name_of(step.task.name, _NAME)} (#{step.task.id})"
+    name = named(step.task)
     return f"code of {name}" if step.is_code else name
 
 
@@ -176,7 +182,7 @@ def _failure(report: Report) -> str:
     if failure is None:
         return ""
     task = failure.task
-    told = f"{name_of(task.name)} (#{task.id}), called at {plain(task.called_at)}: {plain(task.error)}"
+    told = f"{named(task)}, called at {plain(task.called_at)}: {plain(task.error)}"
     for what, tasks in (("held up", failure.held_up), ("stopped", failure.stopped)):
         if tasks:
             told = f"{told.removesuffix('.')}; {what} {_several(tasks)}"
@@ -199,7 +205,7 @@ def _skipped(report: Report) -> str:
 
 def _branch(branch: SkippedBranch) -> str:
     reason = plain(branch.task.error.removeprefix("Skip: "))
-    told = f"{name_of(branch.task.name, _NAME)} (#{branch.task.id}), {reason}"
+    told = f"{named(branch.task)}, {reason}"
     return f"{told}; with it {_several(branch.with_it)}" if branch.with_it else told
 
 
@@ -207,17 +213,14 @@ def _tail(report: Report) -> str:
     tail = report.tail
     if tail is None:
         return ""
-    names = [
-        f"{name_of(each.task.name, _NAME)} (#{each.task.id}) {seconds(each.seconds)}"
-        for each in tail.tasks[:_ROWS]
-    ]
+    names = [f"{named(each.task)} {seconds(each.seconds)}" for each in tail.tasks[:_ROWS]]
     told = f"{seconds(tail.seconds)}, with less than half as many at once as at most"
     return f"{told}: {listed(names, _LISTED, len(tail.tasks) - len(names))}"
 
 
 def _services(report: Report) -> str:
     told = report.services
-    shown = [f"{name_of(each.task.name, _NAME)} (#{each.task.id}) {_life(each)}" for each in told[:_ROWS]]
+    shown = [f"{named(each.task)} {_life(each)}" for each in told[:_ROWS]]
     return listed(shown, _LISTED, len(told) - len(shown)) if told else ""
 
 

@@ -27,7 +27,7 @@ from .._show.run_page import (
 )
 from .._show.words import counted, listed, name_of, plain, seconds, size
 from . import waits
-from .outline import title
+from .outline import named, title
 from .rows import WORK, Rows
 from .stories import MOST
 from .timeline import timeline
@@ -376,7 +376,7 @@ def _services(report: Report) -> Section:
         state = each.task.state.value
         rows.append(
             [
-                Cell(f"{name_of(each.task.name, _NAME)} (#{each.task.id})", None, each.task.id, state),
+                Cell(named(each.task), None, each.task.id, state),
                 _number(each.ready),
                 _number(up),
                 Cell(plain(each.how) or ("up" if each.ready is not None else "")),
@@ -399,7 +399,7 @@ def _blocks(report: Report) -> Section:
         task = each.task
         rows.append(
             [
-                Cell(f"{name_of(task.name, _NAME)} (#{task.id})", None, task.id, task.state.value),
+                Cell(named(task), None, task.id, task.state.value),
                 Cell(seconds(wall), wall, share=wall / longest if longest else 0.0),
                 _count(each.tasks),
                 _number(each.run),
@@ -434,7 +434,7 @@ def _skipped(report: Report) -> Section:
     found = report.skipped
     rows = [
         [
-            Cell(f"{name_of(each.task.name, _NAME)} (#{each.task.id})", None, each.task.id, "SKIPPED"),
+            Cell(named(each.task), None, each.task.id, "SKIPPED"),
             Cell(plain(each.task.error.removeprefix("Skip: "))),
             _count(len(each.with_it)),
         ]

@@ -54,6 +54,7 @@ def _parts(history: History) -> Iterator[str]:
         "kept": [[number, *where] for number, where in history.kept.items()],
         "streams": [list(each) for each in history.streams],
         "keys": [list(each) for each in history.keys.items()],
+        "labels": [list(each) for each in history.labels.items()],
         "earlier": {
             name: [dict(each.states), each.run, each.longest] for name, each in history.earlier.items()
         },
@@ -138,6 +139,9 @@ def _history(told: Mapping[str, Any]) -> History:
         },
         streams=[_stream(each) for each in told.get("streams", ())],
         keys={_of(number, int, "keys"): _of(key, str, "keys") for number, key in told.get("keys", ())},
+        labels={
+            _of(number, int, "labels"): _of(each, str, "labels") for number, each in told.get("labels", ())
+        },
         earlier={name: _totals(*each) for name, each in told["earlier"].items()},
     )
 

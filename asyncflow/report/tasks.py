@@ -75,6 +75,8 @@ class TaskReport:
         stream: number of the stream for an item of which it was called, itself or a block around it; None for none.
         item: index of that item in the stream's source, from 0; None for none.
         key: what ``key=`` made of that item, as text; "" without.
+        own_label: what tells it from other calls of its function: its step's name in a graph, the id of a job of a
+            service, its label; "" if it has none, or one of its function's that nobody had to make.
     """
 
     id: int
@@ -108,6 +110,7 @@ class TaskReport:
     stream: int | None = None
     item: int | None = None
     key: str = ""
+    own_label: str = ""
 
     @property
     def seconds(self) -> float:
@@ -116,8 +119,10 @@ class TaskReport:
 
     @property
     def label(self) -> str:
-        """For messages: "fit (#4)"."""
-        return f"{self.name} (#{self.id})"
+        """For messages: "fit (#4)", or "fit[model] (#4)"."""
+        return (
+            f"{self.name}[{self.own_label}] (#{self.id})" if self.own_label else f"{self.name} (#{self.id})"
+        )
 
 
 def task(rows: Rows, row: int) -> TaskReport:
@@ -156,6 +161,7 @@ def task(rows: Rows, row: int) -> TaskReport:
         site.priority,
         *history.kept.get(id, ("", 0)),
         **item_of(rows, row),
+        own_label=history.labels.get(id, ""),
     )
 
 

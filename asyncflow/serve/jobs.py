@@ -25,9 +25,11 @@ class Job(Cell, Generic[R]):
         self,
         service: Service[R],
         submission: Submission[Call],
+        is_named: bool,
     ) -> None:
         self._service = service
         self._submission = submission
+        self._is_named = is_named
         self._future: TaskFuture[R] | None = None  # once it runs
         self._value: R | None = None
         self._error: BaseException | None = None

@@ -130,7 +130,7 @@ class Service(Cell, Generic[R]):
             raise IdConflict(self.name, id or "") from None
         job = self._jobs.get(submission.id)
         if job is None:
-            job = self._jobs[submission.id] = Job(self, submission)
+            job = self._jobs[submission.id] = Job(self, submission, id is not None)
             self._begin()
         return job
 
@@ -200,7 +200,10 @@ class Service(Cell, Generic[R]):
                 asyncio.get_running_loop().call_soon(self._end, job, FAILED, None, error)
                 continue
             future._run.moved(future, *self._site)
-            future.own_label = job.id
+            if job._is_named:
+                future._run.labelled(future, job.id)
+            else:  # reports need no id that nobody has thought of
+                future.own_label = job.id
             job._future = future
             future.add_done_callback(partial(self._was_done, job))
 

@@ -41,6 +41,11 @@ async def nap(seconds: float) -> str:
     await asyncio.sleep(seconds)
     return "rested"
 
+def many(count: int):
+    yield from range(count)
+
+tasks_of_many = engine.function_task(many)
+
 async def plain(texts: list[str]) -> list[str]:
     return [await where(Path(each), 1) for each in texts]
 """
@@ -193,6 +198,8 @@ def _certificate(folder: Path) -> tuple[Path, Path]:
     [
         (["{jobs}:where", "--host", "0.0.0.0"], "tokens and results would go over the network"),
         (["{jobs}:graph"], "graph is a graph, which takes no arguments"),
+        (["{jobs}:many"], "many yields many values, and a job has one"),
+        (["{jobs}:tasks_of_many"], "tasks_of_many"),
         (["{jobs}:wher"], "has no 'wher'; did you mean 'where'?"),
         (["{jobs}:where", "{other}:where"], "two targets are called 'where'"),
         (["{jobs}:where", "--token-file", "{open}"], "others on this machine can read it"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import deque
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -20,6 +21,7 @@ from asyncflow import (
     GraphError,
     InputFile,
     OutputFile,
+    Report,
     State,
     UpstreamFailed,
     WorkflowEngine,
@@ -337,3 +339,72 @@ async def test_targets_that_are_no_list_are_told(targets: Any) -> None:
             await engine.run_graph(graph, targets=targets)
         with pytest.raises(TypeError, match="a list of names of steps is needed"):
             graph.call(engine, targets=targets)
+
+
+async def test_a_report_tells_of_steps_by_their_names_and_of_their_stages(tmp_path: Path) -> None:
+    def load(path: str) -> list[int]:
+        return [1, 2]
+
+    def fit(rows: list[int]) -> int:
+        if len(rows) > 1:
+            raise ValueError("too many")
+        return 0
+
+    def render(values: list[object]) -> str:
+        return str(values)
+
+    graph = Graph(
+        {
+            "rows": step(load, "a.csv"),
+            "more": step(load, "b.csv"),
+            "model": step(fit, ref("rows")),
+            "out": step(render, [ref("model"), ref("more")]),
+        }
+    )
+    journal = tmp_path / "run.jsonl"
+    async with WorkflowEngine(journal=journal) as engine:
+        with pytest.raises(ValueError, match="too many"):
+            await engine.run_graph(graph)
+    report = engine.report()
+    for each in (report, Report.from_json(report.to_json()), Report.from_journal(journal)):
+        assert {task.own_label: task.name for task in each.tasks} == {
+            "rows": "load",
+            "more": "load",
+            "model": "fit",
+            "out": "render",
+        }
+        assert [stage.tasks for stage in each.stages] == [len(stage) for stage in graph.stages]
+        failed = next(task for task in each.tasks if task.state is State.FAILED)
+        assert failed.label == f"fit[model] (#{failed.id})"
+        assert f"First failure: {failed.label}" in str(each)
+    assert engine.report().functions["load"].count == 2
+
+
+def test_what_gives_no_single_value_is_no_step() -> None:
+    engine = WorkflowEngine()
+
+    def rows(count: int) -> Iterator[int]:
+        yield from range(count)
+
+    async def pages(count: int) -> AsyncIterator[int]:
+        yield count
+
+    @engine.service
+    def server() -> Iterator[int]:
+        yield 1
+
+    with pytest.raises(GraphError) as caught:
+        Graph(
+            {
+                "a": step(rows, 1),
+                "b": step(pages, 1),
+                "c": step(engine.function_task(rows), 1),
+                "d": step(engine.block(pages), 1),
+                "e": step(str, 1),
+                "f": step(server),
+            }
+        )
+    first, *faults = caught.value.faults
+    assert first.startswith("'a': rows yields many values, and a step has one")
+    assert [fault[:3] for fault in faults] == ["'b'", "'c'", "'d'", "'e'"]
+    assert "is a class; a task or a function is needed" in faults[-1]

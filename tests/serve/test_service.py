@@ -6,7 +6,7 @@ import asyncio
 import gc
 import threading
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any, cast
 
@@ -281,6 +281,12 @@ def test_what_cannot_be_served_is_told() -> None:
         TypeError, match=r"serve\(\) got add, a plain function; .*decorate the function first"
     ):
         engine.serve(add)  # type: ignore[arg-type]
+
+    def many() -> Iterator[int]:
+        yield 1
+
+    with pytest.raises(TypeError, match=r"which yields many values, and a job has one"):
+        engine.serve(cast("Any", engine.function_task(many)))
     with pytest.raises(ValueError, match=r"of another engine; say:  add\.on\(engine\)"):
         engine.serve(other.function_task(add))
 
