@@ -59,6 +59,7 @@ def test_the_text_says_what_it_is_and_is_told_by_columns() -> None:
         "kept": [],
         "streams": [],
         "keys": [],
+        "labels": [],
         "earlier": {},
         "columns": {
             "id": [1, 2],
