@@ -215,7 +215,7 @@ class Order:
         at = min(range(len(due)), key=lambda number: self._first_in(due[number]))
         return due.pop(at)
 
-    def most(self, lane: Lane, due: Iterable[Lane]) -> int:
+    def most(self, lane: Lane, due: Sequence[Lane]) -> int:
         """How many tasks of a lane may be taken that go before those of others, as far as there is room.
 
         Args:
@@ -225,7 +225,11 @@ class Order:
         if lane.room is None:
             return MOST
         left, ready = lane.room.left(), lane.ready
-        others = min((self._first_in(each) for each in due if each.room is not None), default=_NOBODY)
+        others = (
+            min((self._first_in(each) for each in due if each.room is not None), default=_NOBODY)
+            if due
+            else _NOBODY
+        )
         if not left:
             lane.is_due = False  # it is looked at again when one is over
             return 0
@@ -276,6 +280,8 @@ class Room:
         self.lanes: list[Lane] = []
 
     def _taken(self) -> int:
+        if len(self.lanes) == 1:
+            return self.lanes[0].taken
         return sum(lane.taken for lane in self.lanes)
 
     def left(self) -> int:
@@ -370,6 +376,8 @@ class ByPriority:
         self.entries.clear()
 
     def __iter__(self) -> Iterator[Task]:
+        if len(self.entries) == 1:  # mostly
+            return iter([*self.entries])
         return iter([task for *_, task in sorted(self.entries.values(), key=_key_and_place)])
 
     def __len__(self) -> int:

@@ -17,12 +17,13 @@ from .._core.options import BlockOptions, TaskOptions
 from .._core.task import Definition
 from .._inspect.resolve import returned_by
 from .._runtime.future import TaskFuture
+from .._runtime.outlet import Outlet
 from .._runtime.scope import SCOPE
 from .._show.outlined import Cell
 from .._tracebacks import trim
 from .._worker.far import FarTask
 from .._worker.generators import Values
-from ..streams import Outlet, Stream
+from ..streams import Stream
 from .function_task import FunctionTask, shown
 from .item_streams import stream_of
 from .slices import in_slices

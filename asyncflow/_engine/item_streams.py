@@ -8,7 +8,8 @@ from types import CodeType
 from typing import TYPE_CHECKING, Any
 
 from .._runtime.future import TaskFuture
-from ..streams import Outlet, Stream
+from .._runtime.outlet import Outlet
+from ..streams import Stream
 
 if TYPE_CHECKING:
     from .tasks_engine import TasksEngine

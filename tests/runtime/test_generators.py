@@ -16,7 +16,8 @@ from typing import Any
 
 import pytest
 
-from asyncflow import DeadlinePassed, InputFile, TaskFuture, TaskTimeout, WorkflowEngine, streams
+from asyncflow import DeadlinePassed, InputFile, TaskFuture, TaskTimeout, WorkflowEngine
+from asyncflow._runtime import taking
 from asyncflow.streams import Stream
 from asyncflow.testing.yielding_tasks import untidy
 
@@ -227,7 +228,7 @@ def test_another_attempt_is_refused_since_it_would_give_values_twice() -> None:
 
 
 async def test_callbacks_of_streams_run_in_no_context_of_whoever_came_first() -> None:
-    assert not [*streams._NO_CONTEXT]
+    assert not [*taking._NO_CONTEXT]
 
 
 async def test_a_generator_function_that_is_submitted_is_refused_with_the_mend() -> None:
