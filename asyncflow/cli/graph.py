@@ -54,7 +54,7 @@ def _graph(
     if as_json:
         say_json({"title": drawing.title, "mermaid": drawing.to_mermaid(), "written": out})
     elif out is None:
-        say(drawing.to_mermaid())
+        say(drawing.to_mermaid().rstrip("\n"))
 
 
 class _Command(TargetCommand):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from math import isfinite
 from typing import TextIO
 
 
@@ -19,8 +20,20 @@ def tell(text: str) -> None:
 
 
 def say_json(document: object) -> None:
-    """Print JSON on the standard output."""
-    say(json.dumps(document, indent=2, default=str))
+    """Print JSON on the standard output; a number that JSON does not have, as infinity, is null."""
+    try:
+        text = json.dumps(document, indent=2, default=str, allow_nan=False)
+    except ValueError:
+        text = json.dumps(_finite(document), indent=2, default=str)
+    say(text)
+
+
+def _finite(document: object) -> object:
+    if isinstance(document, dict):
+        return {name: _finite(each) for name, each in document.items()}
+    if isinstance(document, (list, tuple)):
+        return [_finite(each) for each in document]
+    return document if not isinstance(document, float) or isfinite(document) else None
 
 
 def _write(stream: TextIO, text: str) -> None:

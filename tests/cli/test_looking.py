@@ -76,6 +76,19 @@ def test_plan_tells_what_so_many_workers_make_of_it(flow: Path, here: Here) -> N
     assert here("plan", "flow.py:pipeline", "--workers", "0,1").code == 2
 
 
+def test_what_cannot_be_said_in_json_is_null(flow: Path, here: Here) -> None:
+    flow.write_text(
+        FLOW.replace("expected=2.0", "expected=2.0, limits={'api': 2}").replace(
+            "engine = WorkflowEngine(workers=2)",
+            "engine = WorkflowEngine(workers=2)\nengine.limit('api', concurrency=1)",
+        )
+    )
+    told = here("plan", "flow.py:pipeline", "--workers", "1", "--json")
+    document = json.loads(told.out, parse_constant=pytest.fail)
+    assert told.code == 0 and document["workers"][0]["time"] is None
+    assert here("plan", "flow.py:pipeline", "--workers", "1").code == 0
+
+
 def test_durations_of_a_run_are_those_of_the_plan(journal: str, here: Here) -> None:
     told = json.loads(here("plan", "flow.py:pipeline", "--durations", journal, "--json").out)
     assert [each["workers"] for each in told["workers"]] == [1, 2, 4, 8]

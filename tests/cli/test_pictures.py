@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
@@ -24,6 +26,10 @@ def load(n: int) -> int:
 @engine.block
 async def pipeline(n: int = 2) -> int:
     return sum([await each for each in [load(each) for each in range(n)]])
+
+@engine.block
+async def chain() -> int:
+    return await load(load(1))
 """
 
 
@@ -62,6 +68,14 @@ def test_graphs_and_timelines_are_drawn_of_runs(flow: Path, here: Here) -> None:
     assert "x where a task has failed" in text.out and "\x1b" not in text.out
     lanes = json.loads(here("timeline", "run.jsonl", "--json").out)["workers"]
     assert sum(len(each["tasks"]) for each in lanes) == 2
+
+
+def test_without_the_extra_for_pictures_one_line_says_how_to_get_it(flow: Path) -> None:
+    program = "import sys; sys.modules['fast_sugiyama'] = None; from asyncflow.cli.entry import main; "
+    program += "print(main(['graph', 'flow.py:chain', '-o', 'x.svg']), main(['graph', 'flow.py:pipeline']))"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.endswith("\n2 0\n") and "flowchart" in done.stdout
+    assert 'pip install "asyncflow-engine[plot]"' in done.stderr and "Traceback" not in done.stderr
 
 
 def test_the_demo_leaves_all_that_there_is_to_see(flow: Path, here: Here) -> None:
