@@ -248,3 +248,23 @@ async def test_large_values_come_as_small_ones_do(backend: Any) -> None:
     async with WorkflowEngine(backend(workers=1)) as engine:
         values = [value async for value in engine.function_task(large)(10)]
     assert values == [*large(10)]
+
+
+@pytest.mark.parametrize("backend", [ProcessBackend, CarriedBackend])
+async def test_a_generator_may_end_its_process_when_it_is_closed(
+    backend: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    def leaves() -> Iterator[int]:
+        try:
+            yield from itertools.count()
+        finally:
+            os._exit(3)
+
+    async with WorkflowEngine(backend(workers=1)) as engine:
+        async with engine.function_task(leaves)() as values:
+            async for _ in values:
+                break
+        assert await engine.submit(kept) == 0
+        if backend is ProcessBackend:
+            assert not engine._run.backends["process"]._pool._generators
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]

@@ -79,6 +79,10 @@ class Generators(Generic[Place]):
                 closing.set_result(None)
         return list(slices)
 
+    def closed_at(self, call: int) -> None:
+        """A place has ended while it ran a call: if that closes a generator, nobody will ask for that again."""
+        self._lost.pop(call - _CLOSING, None)
+
     def forget(self) -> None:
         """All places are to end."""
         self._places.clear()

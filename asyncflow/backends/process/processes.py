@@ -168,6 +168,7 @@ class Processes:
         if packed is not None:
             stopped = running in self._calls.stopping
             self._calls.over(running)
+            self._calls.generators.closed_at(running)
             error = _died(packed.work, worker, how, peak)
             self._report(
                 [
