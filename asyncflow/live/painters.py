@@ -21,7 +21,7 @@ _FIRST, _LATER, _RARELY = (
     1.5,
     60.0,
 )  # seconds until the first line; each pause is longer by so much, up to that
-MEND: Final = "pip install 'asyncflow-engine[live]'"
+MEND: Final = 'pip install "asyncflow-engine[live]"'
 
 
 class Painter(Protocol):

@@ -307,7 +307,7 @@ def test_without_rich_the_first_line_says_how_to_get_it(monkeypatch: pytest.Monk
         monkeypatch.delitem(sys.modules, "asyncflow.live.terminal", raising=False)
         painter_for(lambda: None).begin(lambda: None)
         monkeypatch.undo()
-    told = b"asyncflow: progress comes as lines; for a display:  pip install 'asyncflow-engine[live]'\r\n"
+    told = b'asyncflow: progress comes as lines; for a display:  pip install "asyncflow-engine[live]"\r\n'
     assert b"".join(written) == told
 
 
