@@ -13,7 +13,7 @@ from .._show.words import listed, plain, seconds, size
 from . import findings_text
 from .outline import outline_of
 from .task_network import TaskNetwork
-from .tasks import Finding, PlannedTask
+from .tasks import PlannedTask
 
 if TYPE_CHECKING:
     from .plan import Plan
@@ -29,6 +29,7 @@ def subject_of(plan: Plan, net: TaskNetwork) -> Subject:
     in_order = [tasks[point] for point in order]
     around = [OUTSIDE if task.block is None else places[task.block] for task in in_order]
     path = plan.critical_path()
+    arrows = list(_arrows(plan, places))
     of_streams = {item for stream in plan.streams for item in stream.items}
     return Subject(
         "Plan",
@@ -38,13 +39,13 @@ def subject_of(plan: Plan, net: TaskNetwork) -> Subject:
         ["stream" if task.id in of_streams and task.kind == "function" else task.kind for task in in_order],
         around,
         (),
-        list(_arrows(plan, places)),
+        arrows,
         lambda place: _story(in_order[place]),
         lambda some: list(_summary([in_order[place] for place in some])),
         lambda some, most: some[:most],
         list(_pauses(plan, places)),
         [places[task.id] for task in path.tasks],
-        [Remark(findings_text.as_lines(each), list(_ends(each, places, in_order))) for each in plan.findings],
+        list(_remarks(plan, places, in_order, arrows)),
         [Items([places[item] for item in stream.items], stream.total) for stream in plan.streams],
     )
 
@@ -80,16 +81,37 @@ def _pauses(plan: Plan, places: dict[int, int]) -> Iterator[Pause]:
         yield Pause([places[each] for each in plan.checkpoints[number].waited_for], before)
 
 
-def _ends(finding: Finding, places: dict[int, int], tasks: Sequence[PlannedTask]) -> Iterator[int]:
-    """The tasks between which something is wrong, as far as they are there: ends are names, or names with numbers."""
-    for end in finding.ends:
+def _remarks(
+    plan: Plan, places: dict[int, int], tasks: Sequence[PlannedTask], arrows: Sequence[Arrow]
+) -> Iterator[Remark]:
+    """What is wrong, with the tasks between which it is, as far as they are there.
+
+    Ends are names, or names with numbers. Of many tasks of a name it is the one that was called at the finding's line,
+    and what that one waits for.
+    """
+    if not plan.findings:
+        return
+    firsts: dict[str, int] = {}
+    by_line: defaultdict[str, list[int]] = defaultdict(list)
+    sources: defaultdict[int, list[int]] = defaultdict(list)
+    for place, task in enumerate(tasks):
+        firsts.setdefault(task.name, place)
+        by_line[task.called_at].append(place)
+    for arrow in arrows:
+        sources[arrow.target].append(arrow.source)
+
+    def at(end: str, likely: Sequence[int]) -> int | None:
         numbered = _NUMBERED.search(end)
         if numbered and int(numbered[1]) in places:
-            yield places[int(numbered[1])]
-            continue
-        named = next((place for place, task in enumerate(tasks) if task.name == end), None)
-        if named is not None:
-            yield named
+            return places[int(numbered[1])]
+        return next((place for place in likely if tasks[place].name == end), firsts.get(end))
+
+    for finding in plan.findings:
+        *others, last = finding.ends or ("",)
+        target = at(last, by_line[finding.where])
+        waited_for = [] if target is None else sources[target]
+        found = [*(at(end, waited_for) for end in others), target]
+        yield Remark(findings_text.as_lines(finding), [place for place in found if place is not None])
 
 
 def _story(task: PlannedTask) -> Story:

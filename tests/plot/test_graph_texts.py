@@ -114,6 +114,18 @@ async def test_kinds_of_links_states_blocks_and_the_critical_path_are_told() -> 
     assert "n0 -> in2 [style=dashed, arrowhead=vee, lhead=cluster2]" in text
 
 
+def test_a_finding_stands_at_the_call_of_its_line() -> None:
+    tasks = [
+        PlannedTask(number, name, called_at=f"x.py:{line}")
+        for number, (name, line) in enumerate([("load", 1), ("fit", 1), ("load", 2), ("fit", 2)], 1)
+    ]
+    plan = Plan(tasks, [Edge(1, 2), Edge(3, 4)], findings=[Finding("wrong", "x.py:2", ("load", "fit"))])
+    assert [line.strip() for line in plan.draw().to_mermaid().splitlines() if "-->" in line] == [
+        "n0 --> n2",
+        "n1 -->|⚠ 1| n3",
+    ]
+
+
 async def test_a_report_tells_how_many_are_in_which_state() -> None:
     text = (await report_of_a_run()).draw(fold=True).to_mermaid()
     assert '[["✓ render"]]' in text
