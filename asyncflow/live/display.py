@@ -51,7 +51,9 @@ class Display:
         self._taken: Progress | None = None
         self._last: Progress | None = None
         self._at = perf_counter()
-        self._cost = 0.0  # seconds on the loop, since the last painting
+        self.cost = 0.0
+        """Seconds of a processor that it has taken, but for what was read when segments of the record ended."""
+        self._paid = 0.0  # of these, those after which it has paused
         self._is_asked = False
         self._has_failed = False
         self._painter = painter(self._wake)
@@ -98,7 +100,7 @@ class Display:
     # -- on the loop --------------------------------------------------------------------------------------
 
     def _take(self) -> None:
-        began = perf_counter()
+        began = thread_time()
         try:
             progress = self._counts.take()
             if self._painter.on_loop:
@@ -110,7 +112,7 @@ class Display:
             self._is_asked = False
             self._taken = self._last = progress
             self._at = perf_counter()
-            self._cost += self._at - began
+            self.cost += thread_time() - began
             self._changed.notify_all()
 
     # -- on the thread ------------------------------------------------------------------------------------
@@ -135,7 +137,9 @@ class Display:
                 self._guarded(self._paint)
             elif self._last is not None:
                 self._guarded(self._paint_again)
-            cost, self._cost = self._cost + thread_time() - began, 0.0
+            with self._changed:
+                self.cost += thread_time() - began
+                cost, self._paid = self.cost - self._paid, self.cost
             self._rest(monotonic() + max(self._painter.pause, cost / _SHARE))
 
     def _ask(self) -> bool:

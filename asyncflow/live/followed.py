@@ -14,6 +14,8 @@ from .._show.words import counted
 from ..events import (
     RunBegan,
     RunEnded,
+    StreamBegan,
+    StreamCounted,
     TaskAttemptFailed,
     TaskCalled,
     TaskEnded,
@@ -21,11 +23,12 @@ from ..events import (
     TaskStarted,
 )
 from .eta import Eta, Left, Measured, by_work
-from .progress import LEFT_OUT, Failure, Function, Progress, Slow
+from .progress import LEFT_OUT, Failure, Function, Items, Progress, Slow
 
 _LATELY: Final = 10.0  # seconds over which a rate is taken
 _FAILURES: Final = 100
 _SLOW: Final = 3
+_STREAMS: Final = 10
 _NUMBERS: Final = {state.value: number for number, state in enumerate(STATES, 1)}
 
 
@@ -43,6 +46,7 @@ class CountsOfEvents:
         self._running: dict[int, tuple[float, str]] = {}
         self._failures: deque[Failure] = deque(maxlen=_FAILURES)
         self._errors: Counter[str] = Counter()
+        self._streams: dict[int, Items] = {}
         self._rates: deque[tuple[float, dict[str, int]]] = deque()
         self._is_over = False
         self.last = began.time
@@ -69,8 +73,21 @@ class CountsOfEvents:
                 self._functions[self._names[event.id]].retries += 1
         elif isinstance(event, TaskEnded):
             self._ended(event)
+        elif isinstance(event, StreamBegan):
+            self._streams[event.stream] = Items(event.name, "item", 0, 0, 0, 0, event.total)
+        elif isinstance(event, StreamCounted):
+            self._counted(event)
         elif isinstance(event, RunEnded):
             self._is_over = True
+
+    def _counted(self, event: StreamCounted) -> None:
+        known = self._streams.get(event.stream)
+        if known is not None:
+            total = known.total if event.how in ("open", "done") else event.taken
+            running = event.taken - event.over
+            self._streams[event.stream] = known._replace(
+                over=event.over, running=running, failed=event.failed, total=total
+            )
 
     def _ended(self, event: TaskEnded) -> None:
         self._running.pop(event.id, None)
@@ -97,8 +114,12 @@ class CountsOfEvents:
             now = self.last
         running = Counter(self._names[each] for each in self._running)
         rates = self._lately(now)
+        totals: Counter[str] = Counter()
+        for stream in self._streams.values():
+            totals[stream.name] += stream.total or 0
         functions = [
-            _function(each, running[name], rates.get(name)) for name, each in self._functions.items()
+            _function(each, running[name], totals.get(name), rates.get(name))
+            for name, each in self._functions.items()
         ]
         return Progress(
             lasts=max(0.0, now - self._began.time),
@@ -109,6 +130,7 @@ class CountsOfEvents:
             errors=self._errors.copy(),
             rate=sum(each.rate or 0.0 for each in functions if each.is_work) or None,
             eta=None if self._is_over else self._eta(functions, now),
+            items=list(self._streams.values())[-_STREAMS:],
             is_over=self._is_over,
             began_at=self._began.time,
         )
@@ -156,20 +178,20 @@ class CountsOfEvents:
         for task_id, (began, _) in self._running.items():
             since[self._names[task_id]] += max(0.0, now - began)
         left = [
-            Left(each.called - each.over, each.place, since[each.name], _measured(self._functions[each.name]))
+            Left(each.total - each.over, each.place, since[each.name], _measured(self._functions[each.name]))
             for each in functions
             if each.is_work
         ]
         return by_work(left, self._began.workers)
 
 
-def _function(of: Counted, running: int, rate: float | None) -> Function:
+def _function(of: Counted, running: int, expected: int | None, rate: float | None) -> Function:
     done, failed, over = of.ended[SUCCEEDED], of.ended[FAILED], of.over
     if of.kind in LEFT_OUT:
         running = of.called - over
     mean = of.seconds / of.measured if of.measured else None
     where = of.name, of.kind, of.place
-    return Function(*where, of.called, running, done, failed, over - done - failed, None, mean, rate)
+    return Function(*where, of.called, running, done, failed, over - done - failed, expected, mean, rate)
 
 
 def _measured(of: Counted) -> Measured | None:

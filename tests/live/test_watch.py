@@ -22,6 +22,8 @@ from asyncflow.events import (
     Event,
     RunBegan,
     RunEnded,
+    StreamBegan,
+    StreamCounted,
     TaskAttemptFailed,
     TaskCalled,
     TaskEnded,
@@ -30,6 +32,7 @@ from asyncflow.events import (
 )
 from asyncflow.live import watch, watching
 from asyncflow.live.followed import CountsOfEvents
+from asyncflow.live.progress import Items
 
 BEGAN = RunBegan(1000.0, "r", {"here": 2, "the event loop": None})
 ENDS = ("SUCCEEDED", "FAILED", "UPSTREAM_FAILED", "SKIPPED", "CANCELLED")
@@ -127,6 +130,20 @@ async def test_events_of_a_real_run_count_what_its_report_does() -> None:
     assert (progress.sums.done, progress.sums.failed) == (6, 3)
     assert {each.name: each.called for each in progress.functions} == {"main": 1, "fit": 9}
     assert abs(progress.lasts - engine.report().total) < 0.001
+
+
+def test_streams_that_a_journal_tells_of_are_a_total() -> None:
+    counts = CountsOfEvents(BEGAN)
+    counts.tell(StreamBegan(1000.0, 1, "f", "x.py:1", 0, 4, False, 10))
+    for id in (1, 2, 3):
+        counts.tell(called(id, "f"))
+    counts.tell(ended(1, "SUCCEEDED"))
+    counts.tell(StreamCounted(1002.0, 1, 3, 1, 0, 0, 1002.0, "open"))
+    progress = counts.take(1003.0)
+    assert (progress.sums.over, progress.sums.total, progress.sums.is_known) == (1, 10, True)
+    assert progress.items == [Items("f", "item", 1, 2, 0, 0, 10)]
+    counts.tell(StreamCounted(1002.0, 1, 3, 3, 3, 0, 1002.0, "left"))
+    assert counts.take(1003.0).sums.total == 3
 
 
 # -- a file -----------------------------------------------------------------------------------------------
