@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import concurrent.futures
-import threading
-from collections.abc import Callable, Coroutine, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextvars import Context
 from functools import partial
 from secrets import token_hex
@@ -18,8 +16,9 @@ from .._core.submissions import CANCELLED, FAILED, OVER, SUCCEEDED, JobState, Su
 from .._engine.function_task import FunctionTask
 from .._runtime.future import TaskFuture
 from .._show.outlined import Cell
-from ..errors import IdConflict, JobCancelled, ServiceClosed, ServiceFull, UnknownJob, WrongLoop
+from ..errors import IdConflict, JobCancelled, ServiceClosed, ServiceFull, UnknownJob
 from .jobs import Job
+from .threads import ThreadsafeService
 
 if TYPE_CHECKING:
     from .._runtime.home import Home
@@ -28,7 +27,6 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 R = TypeVar("R")
-S = TypeVar("S")
 _LISTED: Final = 50
 Call: TypeAlias = tuple[tuple[object, ...], Mapping[str, object]]
 
@@ -325,76 +323,3 @@ class Service(Cell, Generic[R]):
 
     def __repr__(self) -> str:
         return spelled(f"<Service {self.name}: {self._in_words()}>")
-
-
-class ThreadsafeService(Generic[R]):
-    """A service as other threads use it."""
-
-    def __init__(self, service: Service[R]) -> None:
-        self._service = service
-
-    def submit(self, /, *args: object, id: str | None = None, **kwargs: object) -> ThreadsafeJob[R]:
-        """As `Service.submit`, from a thread that is not the event loop's."""
-
-        async def submit() -> Job[R]:
-            return self._service.submit(*args, id=id, **kwargs)
-
-        return ThreadsafeJob(self._on_loop(submit()).result(), self)
-
-    def job(self, id: str) -> ThreadsafeJob[R]:
-        """As `Service.job`."""
-
-        async def job() -> Job[R]:
-            return self._service.job(id)
-
-        return ThreadsafeJob(self._on_loop(job()).result(), self)
-
-    def _on_loop(self, called: Coroutine[Any, Any, S]) -> concurrent.futures.Future[S]:
-        run = self._service._task._engine._run
-        if run is None or run.loop.is_closed() or run.thread == threading.get_ident():
-            called.close()
-            where = (
-                "its engine does not run" if run is None else "this is the thread of its engine's event loop"
-            )
-            raise WrongLoop(f"service {self._service.name!r} cannot be asked from here: {where}")
-        return asyncio.run_coroutine_threadsafe(called, run.loop)
-
-
-class ThreadsafeJob(Generic[R]):
-    """A job as other threads see it."""
-
-    def __init__(self, job: Job[R], service: ThreadsafeService[R]) -> None:
-        self._job = job
-        self._service = service
-
-    @property
-    def id(self) -> str:
-        """What it is asked for by."""
-        return self._job.id
-
-    @property
-    def state(self) -> JobState:
-        """As `Job.state`."""
-        return self._job.state
-
-    def result(self, timeout: float | None = None) -> R:
-        """Wait for its end, and give its value.
-
-        Args:
-            timeout: seconds; None for as long as it takes.
-
-        Raises:
-            TimeoutError: it was not over in time; it goes on.
-            Exception: what the job has failed with.
-        """
-        waiting = self._service._on_loop(self._job.result())
-        try:
-            return waiting.result(timeout)
-        except concurrent.futures.TimeoutError:
-            if not waiting.done():
-                waiting.cancel()
-            raise
-
-    def cancel(self) -> bool:
-        """As `Job.cancel`."""
-        return self._service._on_loop(self._job.cancel()).result()

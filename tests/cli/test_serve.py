@@ -81,7 +81,11 @@ class Serving:
 def serving(*arguments: str | Path, **options: Any) -> Iterator[Serving]:
     command = [*PROGRAM, "serve", "--port", "0", "--json", *map(str, arguments)]
     pipe = subprocess.PIPE
-    with subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True) as process:
+    folder = Path(
+        str(arguments[0]).partition(":")[0]
+    ).parent  # nothing is left behind by those that are killed here
+    environment = {**os.environ, "TMPDIR": str(folder)}
+    with subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, env=environment) as process:
         try:
             there = Serving(process, **options)
             with there.client:
