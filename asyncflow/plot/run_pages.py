@@ -103,7 +103,7 @@ def _item(told: RunPage, item: Item, dark: bool | None) -> Iterator[str]:
         case GraphPicture(subject):
             from .graph_part import graph_part
 
-            yield f'<div class="picture">{graph_part(subject, dark)}</div>'
+            yield graph_part(subject, dark)
         case TimelinePicture():
             nothing = "<noscript>The timeline needs the script of this page.</noscript>"
             yield f'<div class="timeline" id="timeline-view">{nothing}</div>'

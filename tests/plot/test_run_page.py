@@ -234,6 +234,29 @@ def test_tables_are_sorted_tasks_are_found_and_tell_their_stories(browser: Brows
     tab.close()
 
 
+def test_a_box_of_the_graph_opens_the_story_of_its_task_or_finds_all_that_are_folded_in_it(
+    browser: Browser, tmp_path: Path
+) -> None:
+    pytest.importorskip("fast_sugiyama")
+    report_of(200).save(tmp_path / "r.html")
+    tab = opened(browser, tmp_path / "r.html")
+    press = """
+      const boxes = JSON.parse(document.querySelector(".picture").dataset.boxes);
+      const [number] = Object.entries(boxes).find(([, told]) => told.name === NAME);
+      document.querySelector(`.picture [data-node="${number}"]`).dispatchEvent(new MouseEvent("click", {bubbles: true}))
+    """
+    tab.run(press.replace("NAME", '"fit"'))
+    assert tab.run("return document.querySelector('.count').textContent") == "140 of 200"
+    tab.close()
+    of({"name": "load", "times": ran(0, 0, 1)}, {"name": "fit", "times": ran(0, 1, 2), "needs": (1,)}).save(
+        tmp_path / "s.html"
+    )
+    tab = opened(browser, tmp_path / "s.html")
+    tab.run(press.replace("NAME", '"fit"'))
+    assert "fit (#2)" in tab.run("return document.querySelector('#story h3').textContent")
+    tab.close()
+
+
 def test_on_paper_the_timeline_is_a_picture_and_nothing_is_hidden(browser: Browser, tmp_path: Path) -> None:
     report_of(100).save(tmp_path / "r.html")
     tab = opened(browser, tmp_path / "r.html", print_=True, dark=True)

@@ -3,7 +3,7 @@
 (() => {
   const { make } = asyncflowStories;
   const beside = document.getElementById("story");
-  let timeline = null, data = null;
+  let timeline = null, data = null, finder = null;
 
   function pick(task, isAsked) {
     if (task < 0) {
@@ -46,7 +46,20 @@
     body.append(...rows);
   }
 
+  // A box of the graph: the story of its task, or those of all that are folded in it, to be chosen from.
+  function open(box) {
+    const told = JSON.parse(box.closest(".picture").dataset.boxes)[box.dataset.node];
+    if (!told || !finder) return;
+    if (told.task !== null) byNumber(told.task);
+    else {
+      finder.look(told.name);
+      finder.root.querySelector("input").focus();
+    }
+  }
+
   document.addEventListener("click", (event) => {
+    const box = event.target.closest(".picture [data-node]");
+    if (box) return open(box);
     const button = event.target.closest("button");
     if (!button) return;
     if (button.classList.contains("sort")) sort(button);
@@ -70,7 +83,7 @@
     const root = document.getElementById("timeline-view");
     try {
       data = await asyncflowStories.read(document.getElementById("data"));
-      const finder = asyncflowStories.finder(data, {
+      finder = asyncflowStories.finder(data, {
         pick: (task) => pick(task, true),
         found: (tasks) => timeline && timeline.match(tasks),
       });

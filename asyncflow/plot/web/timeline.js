@@ -490,7 +490,8 @@ class AsyncflowTimeline {
     const { pen } = this, T = AsyncflowTimeline;
     const seen = this.firstSeen(bars, first, last), least = 1 / this.scale;
     const clip = this.width - T.RIGHT;
-    const band = { begin: 0, end: 0, busy: 0, count: 0, sums: new Map(), failed: [], critical: false, matched: false };
+    const band = { begin: 0, end: 0, busy: 0, count: 0, sums: new Map(), critical: false, matched: false };
+    const failed = []; // where, to be drawn over what comes next to it
     const end = () => {
       if (!band.count) return;
       const x = Math.round(Math.max(this.x(band.begin), this.left));
@@ -500,9 +501,8 @@ class AsyncflowTimeline {
       for (const [look, sum] of band.sums) if (most === null || sum > band.sums.get(most)) most = look;
       pen.globalAlpha = band.matched ? 1 : 0.2;
       this.fill(most, x, top + high * (1 - part), wide, high * part);
-      this.failures(band.failed, top, high);
       if (band.critical) this.underline(x, top, wide, high);
-      Object.assign(band, { count: 0, busy: 0, failed: [], critical: false, matched: false });
+      Object.assign(band, { count: 0, busy: 0, critical: false, matched: false });
       band.sums.clear();
     };
     for (let at = seen; at < last && bars.begin[at] <= this.until; at++) {
@@ -520,7 +520,7 @@ class AsyncflowTimeline {
         band.busy += finish - begin;
         band.count++;
         band.sums.set(look, (band.sums.get(look) || 0) + finish - begin);
-        if (hasFailed) band.failed.push(this.x(begin));
+        if (hasFailed && isMatched) failed.push(Math.max(this.x(begin), this.left));
         band.critical ||= critical;
         band.matched ||= isMatched;
         continue;
@@ -529,12 +529,14 @@ class AsyncflowTimeline {
       if (wide <= 0) continue;
       pen.globalAlpha = isMatched ? 1 : 0.2;
       this.fill(look, x, top, wide > 4 ? wide - 0.6 : wide, high);
-      if (hasFailed && wide < 3) this.failures([x], top, high);
+      if (hasFailed && isMatched && wide < 3) failed.push(x);
       if (critical) this.underline(x, top, wide, high);
       if (task === this.chosen && task >= 0) this.ring(x, top, wide, high);
       if (wide > 26 && high >= 11) this.name(bars, at, x, wide, top + high / 2 + 4, hasFailed);
     }
     end();
+    pen.globalAlpha = 1;
+    this.failures(failed, top, high);
     const next = this.nextOf(bars, seen, last);
     if (!isPath && next >= 0) this.gap(bars, next, top, high, next > first ? bars.end[next - 1] : 0);
   }
