@@ -14,7 +14,7 @@ import pytest
 from asyncflow import InputFile, OutputFile, StagingError, WorkerDied, WorkflowEngine
 from asyncflow.backends.carried import CarriedBackend
 from asyncflow.backends.carried.engine_files import EngineFiles
-from asyncflow.backends.carried.node_files import MANIFEST
+from asyncflow.backends.carried.file_messages import MANIFEST
 from asyncflow.backends.carried.transfers import BLOCK
 
 UNSHARE = ["unshare", "--mount"] if os.geteuid() == 0 else ["unshare", "--map-root-user", "--mount"]

@@ -18,7 +18,7 @@ from ..._files.entries import replace_all
 from ..._files.owners import word_of
 from ...backend import Work
 from ...errors import StagingError
-from .node_files import DIGESTS, MADE, MANIFEST, NOT_MADE, NOT_PREPARED, OVER, PREPARED, SHARES, TOLD
+from .file_messages import DIGESTS, MADE, MANIFEST, NOT_MADE, NOT_PREPARED, OVER, PREPARED, SHARES, TOLD
 from .transfers import KINDS, Into, Send, Transfers
 
 _REMEMBERED: Final = 100_000  # small contents of which it is known that a node has them

@@ -12,44 +12,25 @@ import asyncio
 import errno
 import os
 import socket
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Coroutine
 from contextlib import suppress
 from itertools import count
 from pathlib import Path
 from typing import Final
 
-from ..._core.carried_files import FILE, FOLDER, LINK, CarriedFiles, Entry, Plain
-from ..._core.files import Stamp
+from ..._core.carried_files import CarriedFiles, Entry, Plain
 from ..._files.aside import aside
-from ..._files.contents import Store, small
+from ..._files.contents import Store
 from ..._files.copying import Unwanted, remove
-from ..._files.entries import all_below, copied_from_source, entries_of, put_up, replace_all
-from ..._files.implicit import stamp_of
-from ..._files.made import made, place
+from ..._files.entries import copied_from_source, put_up, replace_all
+from ..._files.made import place
 from ..._files.owners import is_run_of
 from ..._worker.paths import HOME
 from ...errors import StagingError
+from .collected import collected
+from .file_messages import DIGESTS, MADE, MANIFEST, NOT_MADE, NOT_PREPARED, OVER, PREPARED, SHARES, TOLD
 from .node_folder import NodeFolder, sweep
 from .transfers import KINDS, Send, Transfers
-
-MADE: Final = 10
-"""What a task has made: task, entries, endings of what lies beside, names of inputs that it left as they were."""
-NOT_MADE: Final = 11
-"""Why that cannot be told: task, words."""
-DIGESTS: Final = 12
-"""Asks for checksums that were not worked out: task."""
-TOLD: Final = 13
-"""Tells them: task, checksums, or why there are none."""
-SHARES: Final = 14
-"""Whether this node sees the engine's files."""
-OVER: Final = 15
-"""From the engine: it wants nothing any more of a task: task."""
-MANIFEST: Final = 16
-"""From the engine: what a task needs that may be sent soon: task, and its files."""
-PREPARED: Final = 17
-"""All of it is there: task."""
-NOT_PREPARED: Final = 18
-"""It is not: task, and why, in words."""
 
 _TRIES: Final = 3  # times that a content is asked for which others remove for want of room
 
@@ -307,39 +288,9 @@ class NodeFiles:
         self, task_id: int, prepared: _Prepared, succeeded: bool
     ) -> tuple[list[Entry], list[Entry], tuple[str, ...]]:
         try:
-            return self._collected(prepared, succeeded)
+            return collected(prepared.files, prepared.sandbox, self._store, prepared.offered, succeeded)
         finally:
             self._removed(task_id, prepared)  # what is to come back is in the store by now
-
-    def _collected(
-        self, prepared: _Prepared, succeeded: bool
-    ) -> tuple[list[Entry], list[Entry], tuple[str, ...]]:
-        files, sandbox = prepared.files, prepared.sandbox
-        brought = {each.name: (each.changed, each.size) for each in files.inputs if each.kind in (FILE, LINK)}
-        if succeeded:
-            found = _outputs(files, sandbox, brought)
-        else:
-            found = _evidence(all_below(str(sandbox), ""), files.evidence)
-        untouched = tuple(name for name in brought if _is_untouched(sandbox / name, brought[name]))
-        beside = [
-            entry
-            for ending in files.also
-            if os.path.isfile(f"{sandbox}.{ending}")
-            for entry in entries_of(Path(f"{sandbox}.{ending}"), ending)
-        ]
-        taken: dict[str, bytes] = {}
-        kept = [self._taken(each, prepared, taken) for each in found]
-        return kept, [self._taken(each, prepared, taken) for each in beside], untouched
-
-    def _taken(self, entry: Entry, prepared: _Prepared, taken: dict[str, bytes]) -> Entry:
-        if entry.kind != FILE:
-            return entry._replace(source="") if entry.kind == FOLDER else entry
-        path = os.path.realpath(entry.source)
-        if path not in taken:
-            taken[path] = self._store.take(path)
-            prepared.offered.add(taken[path])
-        content = small(self._store.path(taken[path]), entry.size)
-        return entry._replace(digest=taken[path], source="", content=content)
 
     async def _drop(self, task_id: int) -> None:
         """Nobody wants anything of a task any more: its sandbox goes."""
@@ -435,40 +386,6 @@ class NodeFiles:
 def _make_room(files: CarriedFiles, sandbox: Path) -> None:
     for name in files.outputs:
         place(sandbox, name, is_file=False)
-
-
-def _outputs(files: CarriedFiles, sandbox: Path, brought: Mapping[str, Stamp]) -> list[Entry]:
-    found: dict[str, Entry] = {}
-    for name in files.outputs:
-        for path in made(files.label, sandbox, name, brought):
-            below = str(path.relative_to(sandbox))
-            found |= {each.name: each for each in entries_of(path, below)}
-    if files.takes_all:
-        for entry in all_below(str(sandbox), ""):
-            if entry.kind == FOLDER or not _is_untouched(sandbox / entry.name, brought.get(entry.name)):
-                found.setdefault(entry.name, entry)
-    return sorted(found.values(), key=lambda each: each.name.split("/"))
-
-
-def _evidence(entries: Sequence[Entry], most: int) -> list[Entry]:
-    """As much of what a failed task has left as fits, the small files first."""
-    if not most:
-        return []
-    fitting, size = set(), 0
-    for entry in sorted(entries, key=lambda each: each.size):
-        size += entry.size
-        if size <= most:
-            fitting.add(entry.name)
-    return [each for each in entries if each.name in fitting]
-
-
-def _is_untouched(path: Path, stamp: Stamp | None) -> bool:
-    if stamp is None:
-        return False
-    try:
-        return stamp_of(path) == stamp
-    except OSError:
-        return False
 
 
 def _host() -> str:
