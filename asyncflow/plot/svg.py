@@ -89,6 +89,7 @@ class _Drawn:
         # Of the ids in it: several pictures may stand in one page.
         self._prefix = f"af-{crc32(mermaid(picture).encode()):08x}"
         self._blocks = picture.blocks
+        self._nodes = {node.number: node for node in picture.nodes}
         self._layout: Layout = layout(
             picture,
             {node.number: self._size(node) for node in picture.nodes},
@@ -227,8 +228,7 @@ class _Drawn:
         )
 
     def _name(self, number: int) -> str:
-        node = next(node for node in self._picture.nodes if node.number == number)
-        return words.plain(node.label) or "code that waits"
+        return words.plain(self._nodes[number].label) or "code that waits"
 
     def _findings(self) -> Iterator[str]:
         for link, route in zip(self._picture.links, self._routes, strict=True):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from typing import Final
+from typing import Final, Literal
 
 from .._show import palette, words
 from .._show.picture import OUTSIDE, Link, Node, Picture
@@ -68,7 +68,7 @@ def mermaid(picture: Picture) -> str:
     """The picture in Mermaid's language for flowcharts; names can do nothing in it but be read."""
     title = json.dumps(f"{picture.noun}: {words.plain(picture.title)}")
     lines = ["---", f"title: {title}", "---", "flowchart TB"]
-    lines += _mermaid_inside(picture, OUTSIDE, "  ")
+    lines += _mermaid_boxes(picture)
     for link in picture.links:
         note = link_note(link)
         label = f"|{_for_mermaid(note)}|" if note else ""
@@ -91,17 +91,15 @@ def mermaid(picture: Picture) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _mermaid_inside(picture: Picture, block: int, indent: str) -> Iterator[str]:
-    blocks = picture.blocks
-    for node in picture.nodes:
-        if node.around != block:
+def _mermaid_boxes(picture: Picture) -> Iterator[str]:
+    for indent, node, step in _walked(picture):
+        if step == "end":
+            yield f"{indent}end"
             continue
         marks = [f"⚠ {number + 1}" for number in node.remarks]
         text = '"' + "<br/>".join(map(_for_mermaid, [*caption(node), *marks])) + '"'
-        if node.number in blocks:
+        if step == "begin":
             yield f"{indent}subgraph n{node.number} [{text}]"
-            yield from _mermaid_inside(picture, node.number, indent + "  ")
-            yield f"{indent}end"
         else:
             yield f"{indent}n{node.number}{_SHAPES[node.kind][0].format(text)}"
 
@@ -122,7 +120,7 @@ def dot(picture: Picture) -> str:
         f"  node [fontname={_for_dot('Helvetica')}, shape=box]",
         f"  edge [fontname={_for_dot('Helvetica')}, fontsize=10]",
     ]
-    lines += _dot_inside(picture, OUTSIDE, "  ")
+    lines += _dot_boxes(picture)
     blocks = picture.blocks
     for link in picture.links:
         more = [_LINES[link.kind]] if _LINES[link.kind] else []
@@ -141,21 +139,19 @@ def dot(picture: Picture) -> str:
     return "\n".join([*lines, "}"]) + "\n"
 
 
-def _dot_inside(picture: Picture, block: int, indent: str) -> Iterator[str]:
-    blocks = picture.blocks
-    for node in picture.nodes:
-        if node.around != block:
+def _dot_boxes(picture: Picture) -> Iterator[str]:
+    for indent, node, step in _walked(picture):
+        if step == "end":
+            yield f"{indent}}}"
             continue
         ink, ground = palette.look_of(node.state).light
         lines = [*caption(node), *(f"⚠ {number + 1}" for number in node.remarks)]
         label = '"' + r"\n".join(_escaped(line) for line in lines) + '"'
         pen = ["penwidth=3"] if node.critical else []
-        if node.number in blocks:
+        if step == "begin":
             yield f"{indent}subgraph cluster{node.number} {{"
             yield f"{indent}  graph{_attributes([f'label={label}', f'color={_for_dot(ink)}', *pen])}"
             yield f"{indent}  in{node.number} [shape=point, style=invis]"
-            yield from _dot_inside(picture, node.number, indent + "  ")
-            yield f"{indent}}}"
         elif node.kind == "pause":
             yield f"{indent}n{node.number} [shape=point]"
         else:
@@ -163,6 +159,27 @@ def _dot_inside(picture: Picture, block: int, indent: str) -> Iterator[str]:
             look = [f'style="filled{dash}"', f"fillcolor={_for_dot(ground)}", f"color={_for_dot(ink)}", *pen]
             attributes = _attributes([f"label={label}", f"shape={_SHAPES[node.kind][1]}", *look])
             yield f"{indent}n{node.number}{attributes}"
+
+
+def _walked(picture: Picture) -> Iterator[tuple[str, Node, Literal["box", "begin", "end"]]]:
+    """The boxes with their indents; a block begins before what is inside of it, and ends after. Blocks may be inside of
+    each other deeper than calls may be in Python."""
+    inside: dict[int, list[Node]] = {}
+    for node in picture.nodes:
+        inside.setdefault(node.around, []).append(node)
+    way: list[tuple[Node | None, Iterator[Node]]] = [(None, iter(inside.get(OUTSIDE, ())))]
+    while way:
+        block, rest = way[-1]
+        found = next(rest, None)
+        if found is None:
+            way.pop()
+            if block is not None:
+                yield "  " * len(way), block, "end"
+        elif found.number in inside:
+            yield "  " * len(way), found, "begin"
+            way.append((found, iter(inside[found.number])))
+        else:
+            yield "  " * len(way), found, "box"
 
 
 def _attributes(given: Sequence[str]) -> str:

@@ -249,6 +249,14 @@ def test_wrong_arguments_are_told() -> None:
         plan.draw().to_png(scale=1_000)
 
 
+def test_blocks_may_be_deeper_inside_of_each_other_than_calls_may_be() -> None:
+    tasks = [PlannedTask(n, "solve", "block", n - 1 if n else None) for n in range(1_500)]
+    plan = Plan([*tasks, PlannedTask(1_500, "leaf", block=1_499)])
+    deep = plan.draw(fold=False)
+    assert deep.to_mermaid().count("subgraph") == deep.to_dot().count("subgraph") == 1_500
+    assert ">× 1,500</text>" in plan.draw().to_svg()
+
+
 def test_a_plan_of_nothing_is_a_picture_too() -> None:
     drawing = Plan([]).draw()
     assert "0 tasks, no edges" in drawing.to_svg()
