@@ -162,11 +162,15 @@ class Teller:
 
     def count(self, tally: Tally) -> None:
         """Have what has happened until now counted."""
+        self.catch_up()
+        tally.read(self._scheduler.live)
+
+    def catch_up(self) -> None:
+        """Have all recorded that has happened until now."""
         if self._ended is None:
             self._steps.catch_up()
             self._stopping.end_all()
             self._catch_up(perf_counter())
-        tally.read(self._scheduler.live)
 
     def _catch_up(self, now: float) -> None:
         if self._record.last != self._burst.last:

@@ -75,6 +75,10 @@ class CountsOfRun:
         """Count no longer."""
         self._record.readers.clear()
 
+    def catch_up(self) -> None:
+        """Have what was reported and not yet looked at handled."""
+        self._teller.catch_up()
+
     def take(self) -> Progress:
         """How it stands now."""
         run, tally, now = self._run, self._tally, perf_counter()

@@ -102,6 +102,8 @@ class Display:
     def _take(self) -> None:
         began = thread_time()
         try:
+            self._counts.catch_up()
+            began = thread_time()  # what was caught up with had to be done anyway
             progress = self._counts.take()
             if self._painter.on_loop:
                 self._painter.paint(progress)

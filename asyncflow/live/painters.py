@@ -29,8 +29,10 @@ class Painter(Protocol):
 
     on_loop: bool
     """Whether it is to be called on the thread of the event loop."""
-    pause: float
-    """Seconds between two paintings, at least."""
+
+    @property
+    def pause(self) -> float:
+        """Seconds until the next painting, at least."""
 
     def begin(self, takes: Callable[[], None]) -> None:
         """It begins; `takes` paints at once how the run stands, on the thread of the event loop."""
@@ -54,13 +56,17 @@ class Lines:
     """
 
     on_loop = False
-    pause = 0.5
 
     def __init__(self, stream: TextIO | None, first: str = "") -> None:
         self._stream = stream
         self._first = first
         self._between = _FIRST
         self._next = monotonic() + _FIRST
+
+    @property
+    def pause(self) -> float:
+        """Seconds until the next line."""
+        return max(0.5, self._next - monotonic())
 
     def begin(self, takes: Callable[[], None]) -> None:
         """Say what is to be said first."""
