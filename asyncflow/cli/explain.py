@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from difflib import get_close_matches
 from typing import Final
@@ -39,8 +41,8 @@ _MOMENTS: Final = (
 def command(journal: str, run: str | None, task: str, as_json: bool) -> None:
     """Tell the story of a task: when it was called, what it waited for and why, what became of it.
 
-    TASK is its number, as 4 or "fit (#4)", its name, or the key of the item of a stream that it is for. Of several all
-    are listed.
+    TASK is its number, as 4 or "fit (#4)", its name, its label, or the key of the item of a stream that it is for. Of
+    several all are listed.
 
     \b
     Examples:
@@ -58,7 +60,7 @@ def command(journal: str, run: str | None, task: str, as_json: bool) -> None:
 
 
 def found_by(report: Report, given: str) -> Sequence[TaskReport]:
-    """The tasks that a text means: one by its number, or all of a name, or for an item of a stream.
+    """The tasks that a text means: one by its number, or all of a name, of a label, or for an item of a stream.
 
     Raises:
         Refused: there is none.
@@ -66,9 +68,9 @@ def found_by(report: Report, given: str) -> Sequence[TaskReport]:
     named = report.named(given)
     if len(named):
         return named
-    keyed = [each for each in report.tasks if each.key == given] if report.streams else []
-    if keyed:
-        return keyed
+    labelled = _labelled(report, given)
+    if labelled:
+        return labelled
     number = _NUMBER.match(given.strip())
     if number is not None:
         try:
@@ -78,6 +80,30 @@ def found_by(report: Report, given: str) -> Sequence[TaskReport]:
     near = get_close_matches(given, list(report.functions), 1)
     meant = f"did you mean {near[0]!r}?" if near else f"its tasks are: {listed(list(report.functions), 300)}"
     raise Refused(f"this run has no task {plain(given)!r}", meant)
+
+
+def _labelled(report: Report, given: str) -> list[TaskReport]:
+    """The tasks that a label means, as "a.csv", "load[a.csv]" or "load[a.csv] (#4)"; or the key of an item."""
+    inside = given.partition("[")[2].rpartition("]")[0] or given
+    history = report._history
+    ids = {
+        id for told in (history.labels, history.keys) for id, text in told.items() if text in (given, inside)
+    }
+    tasks = [report.task(id) for id in sorted(ids) if _is_there(report, id)]
+    return [
+        each for each in tasks if given in (each.own_label, each.key, f"{each.name}[{inside}]", each.label)
+    ]
+
+
+def _needed_by(report: Report, id: int) -> list[int]:
+    """The numbers of the tasks that wait for one."""
+    history = report._history
+    found, at = [], -1
+    with suppress(ValueError):  # there are no more
+        while True:
+            at = history.dependencies.index(id, at + 1)
+            found.append(history.id[bisect_right(history.starts, at) - 1])
+    return found
 
 
 def story(report: Report, task: TaskReport) -> Iterator[str]:
@@ -116,9 +142,10 @@ def _facts(report: Report, task: TaskReport) -> Iterator[str]:
         )
         if late is not None and len(task.dependencies) > 1:
             yield f"The last of them to end: {plain(late.label)}, at {late.over:.6f}"
-    needed = [each.label for each in report.tasks if task.id in each.dependencies]
+    needed = _needed_by(report, task.id)
     if needed:
-        yield f"Needed by: {listed([plain(each) for each in needed], 400)}"
+        shown, more = [_named(report, each) for each in needed[:_SHOWN]], len(needed[_SHOWN:])
+        yield f"Needed by: {listed(shown, 400, more)}"
     times = {name: each for name, each in task.waits.items() if each > 0}
     if times:
         told = (f"{name} {seconds(each)}" for name, each in sorted(times.items(), key=lambda each: -each[1]))
@@ -148,11 +175,10 @@ def _list(found: Sequence[TaskReport], journal: str) -> Iterator[str]:
 
 
 def _document(report: Report, task: TaskReport) -> dict[str, object]:
-    needed = [each.id for each in report.tasks if task.id in each.dependencies]
     return {
         **asdict(task),
         "seconds": task.seconds,
-        "needed_by": needed,
+        "needed_by": _needed_by(report, task.id),
         "tries": [each._asdict() for each in task.tries],
     }
 

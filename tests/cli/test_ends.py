@@ -117,13 +117,16 @@ def test_a_failure_that_nobody_looks_at_is_one_of_the_run(tmp_path: Path, here: 
     assert told.code == 1 and "ValueError" in told.err
 
 
-def test_hostile_names_of_files_and_arguments_are_only_names(tmp_path: Path) -> None:
+def test_hostile_names_of_files_and_arguments_are_only_names(
+    tmp_path: Path, here: Here, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     name = "a b\n\x1b[31m'\"`$(touch x)]]>%%\u202e.py"
     (tmp_path / name).write_text(SCRIPT.format("pass").replace("raise ValueError", "return repr") + "\n")
     said = shell("check", f"{name}:fails", cwd=tmp_path)
     assert said.code == 0, said.err
     for given in (f"{name}:nothing", f"{name}x", f"{name}:fails:"):
-        told = shell("run", given, "\x1b[31m", cwd=tmp_path)
+        told = here("run", given, "\x1b[31m")
         assert told.code == 2 and "\x1b" not in told.err and "Traceback" not in told.err
     assert [each.name for each in tmp_path.iterdir() if each.suffix == ".py"] == [name]
     assert not (tmp_path / "x").exists()

@@ -202,3 +202,14 @@ def test_a_task_is_found_by_the_key_of_its_item(flow: Path, here: Here) -> None:
     here("run", "-q", "flow.py:items", "--journal", "run.jsonl")
     told = here("explain", "run.jsonl", "item 2")
     assert told.code == 0 and told.out.startswith("load (#3) SUCCEEDED")
+
+
+def test_a_task_is_found_by_its_label(flow: Path, here: Here) -> None:
+    flow.write_text(
+        FLOW + "\n@engine.block\nasync def labelled():\n"
+        "    for each in load.map([1, 2], label=['a.csv', 'b 7']): await each\n"
+    )
+    here("run", "-q", "flow.py:labelled", "--journal", "run.jsonl")
+    for given in ("b 7", "load[b 7]", "load[b 7] (#3)", "3"):
+        told = here("explain", "run.jsonl", given)
+        assert told.code == 0 and told.out.startswith("load[b 7] (#3) SUCCEEDED"), given
