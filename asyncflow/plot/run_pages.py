@@ -107,7 +107,7 @@ def _item(told: RunPage, item: Item, dark: bool | None) -> Iterator[str]:
         case TimelinePicture():
             nothing = "<noscript>The timeline needs the script of this page.</noscript>"
             yield f'<div class="timeline" id="timeline-view">{nothing}</div>'
-            yield f'<div class="svg-of-print">{svg(told.timeline, False, "print", is_alone=False)}</div>'
+            yield f'<div class="svg-of-print">{svg(told.timeline, False, is_alone=False)}</div>'
 
 
 def _failures(told: Failures) -> str:

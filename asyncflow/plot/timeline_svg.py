@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from html import escape
 from math import ceil
 from typing import Final, NamedTuple
+from zlib import crc32
 
 from .._show import palette
 from .._show.folding import Band, folded, most_of, ticks
@@ -50,24 +51,26 @@ class _Placed(NamedTuple):
     height: float
 
 
-def svg(timeline: Timeline, dark: bool | None = None, prefix: str = "aft", *, is_alone: bool = True) -> str:
+def svg(timeline: Timeline, dark: bool | None = None, *, is_alone: bool = True) -> str:
     """The picture.
 
     Args:
         timeline: what is drawn.
         dark: whether the ground is dark; None to follow the reader's system and theme.
-        prefix: of its ids: two pictures in one page may have one each.
         is_alone: whether it brings the palette; a page that it is a part of has that.
     """
-    return _Picture(timeline, prefix).text(dark, is_alone)
+    return _Picture(timeline, is_alone).text(dark)
 
 
 class _Picture:
     """One picture, as it is made from top to bottom."""
 
-    def __init__(self, timeline: Timeline, prefix: str) -> None:
+    def __init__(self, timeline: Timeline, is_alone: bool) -> None:
         self._timeline = timeline
-        self._prefix = prefix
+        self._is_alone = is_alone
+        # Of the ids in it: several pictures may stand in one page.
+        about = f"{timeline.title} {timeline.began} {timeline.seconds} {is_alone}"
+        self._prefix = f"aft-{crc32(about.encode()):08x}"
         self._functions = looks.functions(timeline)
         self._seconds = timeline.seconds or 1.0
         self._scale = (WIDTH - _LEFT - _RIGHT) / self._seconds
@@ -75,7 +78,7 @@ class _Picture:
         self._out: list[str] = []
         self._y = 0.0
 
-    def text(self, dark: bool | None, is_alone: bool) -> str:
+    def text(self, dark: bool | None) -> str:
         self._head()
         self._legend()
         top = self._y + 18
@@ -93,18 +96,18 @@ class _Picture:
         for note in self._timeline.notes:
             self._words(_LEFT, self._y + 10, plain(note), "note")
             self._y += 16
-        return self._whole(dark, is_alone)
+        return self._whole(dark)
 
-    def _whole(self, dark: bool | None, is_alone: bool) -> str:
+    def _whole(self, dark: bool | None) -> str:
         height = ceil(self._y + 8)
         root = "af af-timeline" + ("" if dark is None else " af-dark" if dark else " af-light")
         # never palette.css(dark): a style inside of a page holds for all of it
-        style = (palette.css() if is_alone else "") + _STYLE.replace("FONT", palette.FONT)
+        style = (palette.css() if self._is_alone else "") + _STYLE.replace("FONT", palette.FONT)
         title = escape(plain(self._timeline.title))
         return (
             f'<svg xmlns="http://www.w3.org/2000/svg" class="{root}" viewBox="0 0 {WIDTH} {height}" '
             f'width="{WIDTH}" height="{height}" role="img" aria-label="Timeline: {title}">'
-            f"<style>{palette.with_fallbacks(style)}</style>"
+            f"<style>{palette.with_fallbacks(style, bool(dark))}</style>"
             f"<defs>{self._patterns()}</defs>"
             f'<rect width="{WIDTH}" height="{height}" style="{_fill("bg")}"/>'
             f"{''.join(self._out)}</svg>\n"
@@ -114,7 +117,10 @@ class _Picture:
         """Those of the palette, in the colours in which they are used."""
         used = {looks.LOOKS[what].colour for what in What if looks.LOOKS[what].pattern and what.is_wait}
         return "".join(
-            f'<g style="{_with("color", colour)}">{palette.patterns(f"{self._prefix}-{colour}")}</g>'
+            # on each itself: a page may have a rule for patterns, of another picture
+            palette.patterns(f"{self._prefix}-{colour}").replace(
+                "<pattern ", f'<pattern style="{_with("color", colour)}" '
+            )
             for colour in ("bg", *sorted(used))
         )
 

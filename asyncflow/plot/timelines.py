@@ -65,7 +65,7 @@ def html(timeline: Timeline, dark: bool | None = None) -> str:
         f'<header><div><h1>{title}</h1><p class="note">{about}</p></div><span id="find"></span></header>\n'
         '<main><section class="timeline" id="timeline"><noscript>This page needs its script.</noscript></section>'
         '<aside class="story-of" id="story" aria-label="The task that was chosen"></aside></main>\n'
-        f'<div class="svg-of-print">{svg(timeline, False, "print", is_alone=False)}</div>\n{data(packed(timeline))}'
+        f'<div class="svg-of-print">{svg(timeline, False, is_alone=False)}</div>\n{data(packed(timeline))}'
     )
     scripts = [part("stories.js"), part("timeline.js"), part("timeline_page.js")]
     styles = [part("look.css"), part("timeline.css")]
