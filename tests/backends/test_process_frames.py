@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from asyncflow._core.pace import FRAME_LEAST, FRAME_SECONDS, Pace
+from asyncflow.backends.process.generators import Generators
 from asyncflow.backends.process.waiting import Waiting
 
 
@@ -25,8 +26,9 @@ class Book:
 
 
 async def frame_of(seconds: float, many: int, most: int) -> int:
-    waiting = Waiting(lambda events: None, Book(seconds), None, 2, lambda: None)
-    waiting.add([SimpleNamespace(id=number, link=None) for number in range(many)])  # type: ignore[misc]
+    generators = Generators[object](lambda events: None)
+    waiting = Waiting(lambda events: None, Book(seconds), None, 2, lambda: None, generators)
+    waiting.add([SimpleNamespace(id=number, link=None, generator=None) for number in range(many)])  # type: ignore[misc]
     frame, heads = waiting.frame(most, ())
     assert [each.work.id for each in frame] == heads == list(range(len(frame)))
     return len(frame)
