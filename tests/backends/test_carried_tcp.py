@@ -105,6 +105,23 @@ async def test_who_closes_hears_nothing_more_and_what_was_sent_goes_out_first(tl
         await agent.gone
 
 
+async def test_a_connection_that_ends_while_something_goes_out_is_not_broken_off_once_more() -> None:
+    async with engine() as made:
+        agent, ours, _, _ = await made.agent()
+        there = Heard(agent)
+        large = bytes(20_000_000)
+        ours.send(large)
+        transport = ours._transport
+        assert transport is not None
+        transport.close()  # while asyncio has something to send: it tells of the end when that has gone
+        aborted: list[None] = []
+        transport.abort = lambda: aborted.append(None)  # type: ignore[method-assign]
+        await ours.gone
+        assert aborted == []
+        await there.until_lost()
+        await agent.gone
+
+
 async def test_what_is_cut_is_closed_at_once_whatever_was_sent(tls: TLS | None) -> None:
     async with engine(tls=tls) as made:
         agent, ours, _, _ = await made.agent()

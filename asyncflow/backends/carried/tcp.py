@@ -315,7 +315,8 @@ class TcpChannel(Channel, asyncio.BufferedProtocol):
         return False  # nobody who has closed one direction wants the other
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._end(f"{self.peer} has closed the connection" if exc is None else f"{_words(exc)} ({self.peer})")
+        why = f"{self.peer} has closed the connection" if exc is None else f"{_words(exc)} ({self.peer})"
+        self._end(why, is_over=True)
         for timer in (self._tick_timer, self._clock_timer):
             if timer is not None:
                 timer.cancel()
@@ -341,12 +342,13 @@ class TcpChannel(Channel, asyncio.BufferedProtocol):
                 self._came.clear()
                 self._end(why)
 
-    def _end(self, why: str) -> None:
-        """The connection is over, but for what has come and nobody has listened to yet."""
+    def _end(self, why: str, *, is_over: bool = False) -> None:
+        """The connection is over, but for what has come and nobody has listened to yet; ``is_over`` if asyncio has told
+        so. It tells that in the midst of sending what was left, and would tell it twice of one that is aborted then."""
         if self._why is None:
             self._why = why
             self._forget()
-            if self._transport is not None:
+            if self._transport is not None and not is_over:
                 self._transport.abort()
             for waits in (self._next, self._measured):
                 if waits is not None and not waits.done():
