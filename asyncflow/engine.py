@@ -512,6 +512,7 @@ class WorkflowEngine(Cell, EngineBase, Submits):
             queue=whole("queue", queue, 0),
             keep=duration("keep", keep),
             keep_most=whole("keep_most", keep_most, 1),
+            grace=self._settings.grace,
             site=(caller.f_code, caller.f_lasti),
         )
         self._served.add(service)

@@ -136,7 +136,7 @@ async def _drained(services: Sequence[Service[Any]], seconds: float) -> bool:
     if left:
         tell(f"{counted(len(left), 'job')} under way; those that run may go on for {seconds:g} s")
     await asyncio.gather(*(each.drain(seconds) for each in services))
-    cut = [job for job in left if job.state == "CANCELLED"]
+    cut = [job for job in left if job.state in {"CANCELLED", "CANCELLING"}]
     if cut:
         tell(f"{counted(len(cut), 'job')} cancelled: {', '.join(plain(job.id) for job in cut[:10])}")
     return bool(cut)

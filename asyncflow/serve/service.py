@@ -59,11 +59,13 @@ class Service(Cell, Generic[R]):
         queue: int,
         keep: float,
         keep_most: int,
+        grace: float,
         site: tuple[CodeType, int],
     ) -> None:
         self._task = task
         self._run_of = run_of
         self._site = site
+        self._grace = grace
         self._jobs: dict[str, Job[R]] = {}
         self._submissions: Submissions[Call] = Submissions(concurrency, queue, keep, keep_most, self._is_same)
         self._expiry: asyncio.TimerHandle | None = None
@@ -268,7 +270,8 @@ class Service(Cell, Generic[R]):
         """Take no more jobs, cancel those that wait for their turn, and let those that run end.
 
         Args:
-            timeout: seconds after which those that still run are cancelled; None for none.
+            timeout: seconds after which those that still run are cancelled; None for none. Work that cannot be stopped,
+                as that of a thread, is waited for as long as the engine's ``grace``; its jobs are "CANCELLING" then.
         """
         self._close()
         try:
@@ -276,7 +279,11 @@ class Service(Cell, Generic[R]):
                 await self._until_quiet()
         except TimeoutError:
             running = [job for job in self._jobs.values() if job.state not in OVER]
-            await asyncio.gather(*(job.cancel() for job in running))
+            stops = [asyncio.ensure_future(job.cancel()) for job in running]
+            if stops:
+                _, left = await asyncio.wait(stops, timeout=self._grace)
+                for stop in left:
+                    stop.cancel()  # no longer waited for; its work is told to stop
 
     def _close(self) -> None:
         for submission in self._submissions.close(self._now()):

@@ -357,6 +357,18 @@ async def test_a_drain_cancels_what_still_runs_after_its_time() -> None:
         assert {job.state for job in jobs} == {"CANCELLED"}
 
 
+async def test_a_drain_does_not_wait_for_ever_for_what_cannot_be_stopped() -> None:
+    opened = threading.Event()
+    async with WorkflowEngine(grace=0.01) as engine:
+        service = engine.serve(engine.function_task(lambda: opened.wait(60)))
+        job = service.submit()
+        await service.drain(timeout=0.01)
+        assert job.state == "CANCELLING"
+        opened.set()
+        await job.ended()
+        assert job.state == "CANCELLED"
+
+
 @pytest.mark.parametrize("wait", [True, False])
 async def test_a_shutdown_answers_all_who_wait(wait: bool) -> None:
     engine = WorkflowEngine()
