@@ -26,12 +26,12 @@ from .eta import Eta, Graph, Left, Measured, by_schedule, by_work
 from .pace import Pace
 from .progress import Failure, Function, Items, Progress, Slow
 
-_SCHEDULED: Final = 1000  # tasks that are left, up to which a schedule is made of them
+_SCHEDULED: Final = 300  # tasks that are left, up to which a schedule is made of them
 _LOOKED_AT: Final = 2000  # tasks, the oldest, that are looked at for what holds the run up
 _SLOW: Final = 3
 _FAILURES: Final = 20
 _LATELY: Final = 10.0  # seconds over which a rate is taken
-_SHARE: Final = 0.002  # of the time, for each of what is not looked at every time
+_EXPLAINS, _SCHEDULES = 0.002, 0.005  # parts of the time, for what is not looked at every time
 
 
 class Watched(Protocol):
@@ -67,7 +67,7 @@ class CountsOfRun:
         self._items = items
         self._tally: Tally = run.teller.tally()
         self._rates: deque[tuple[float, list[int]]] = deque()
-        self._explains, self._schedules = Pace(_SHARE, 0.3), Pace(_SHARE, 0.3)
+        self._explains, self._schedules = Pace(_EXPLAINS, 0.3), Pace(_SCHEDULES, 0.3)
         self._holds = ""
         self._scheduled: tuple[Eta, float] | None = None  # and when that was
 
