@@ -151,14 +151,16 @@ def colours(dark: bool) -> dict[str, str]:
 def css() -> str:
     """Rules that define the variables for the class ``af``; the same for all that stands in one page."""
     light_rules, dark_rules = _defined(False), _defined(True)
-    of_dark = ",".join([*(f"{theme} .af" for theme in _DARK_THEMES), ".af.af-dark"])
-    of_light = ",".join([*(f"{theme} .af" for theme in _LIGHT_THEMES), ".af.af-light"])
+    of_dark = ",".join(f"{theme} .af" for theme in _DARK_THEMES)
+    of_light = ",".join(f"{theme} .af" for theme in _LIGHT_THEMES)
     return (
         f".af{{{light_rules}}}\n"
         f"@media (prefers-color-scheme:dark){{.af{{{dark_rules}}}}}\n"
         f"{of_dark}{{{dark_rules}}}\n"
         f"{of_light}{{{light_rules}}}\n"
-        # as strong as any of the above, and after them
+        # as strong as those of themes, and after them
+        f".af.af-dark{{{dark_rules}}}\n"
+        f".af.af-light{{{light_rules}}}\n"
         f"@media print{{.af,.af.af,:root .af.af{{{light_rules}}}}}\n"
     )
 

@@ -62,6 +62,8 @@ def test_no_labels_overlap_and_boxes_hold_what_is_inside(
         page = opened(browser, plan.draw(), tmp_path)
         assert 0 < page.run("return boxes.size") <= 50
         check_geometry(page)
+        page.look(dark=True, size=(700, 900))
+        check_geometry(page)
         page.close()
 
 
@@ -177,6 +179,24 @@ def test_the_ground_is_as_it_was_asked_for(browser: Browser, tmp_path: Path, dar
         page = browser.open(path, dark=True)
         ground = page.run("return getComputedStyle(document.querySelector('.af-ground')).fill")
         assert ground == ("rgb(255, 255, 255)" if dark is False else "rgb(20, 24, 29)")
+        page.close()
+
+
+def test_several_stand_in_a_notebook_each_on_its_ground(browser: Browser, tmp_path: Path) -> None:
+    plans = shapes(10)
+    shown = [plans["map"].draw(), plans["tree"].draw(dark=True), plans["chain"].draw(dark=False)]
+    cells = "".join(drawing._repr_html_() for drawing in shown)
+    page_of = tmp_path / "notebook.html"
+    grounds = (
+        "return [...document.querySelectorAll('.af-ground')].map(each =>"
+        " getComputedStyle(each).fill === 'rgb(255, 255, 255)' ? 'light' : 'dark')"
+    )
+    for theme, own in (("true", "light"), ("false", "dark")):
+        page_of.write_text(f'<meta charset="utf-8"><body data-jp-theme-light="{theme}">{cells}')
+        page = browser.open(page_of, dark=theme == "true")  # the notebook's theme counts, not the system's
+        assert page.run(grounds) == [own, "dark", "light"]
+        ids = page.run("return [...document.querySelectorAll('[id]')].map(each => each.id)")
+        assert len(ids) == len(set(ids))
         page.close()
 
 
