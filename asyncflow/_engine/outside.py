@@ -21,8 +21,8 @@ from .settings import OUTSIDE, PREFIX
 from .settings import path as absolute
 
 F = TypeVar("F", bound=Callable[..., object])
-# Variables with which processes are told apart, and by which they find sandboxes.
-_OWN: Final = {command.MARK, watch.WATCHER, marks.WORKER_OF, paths.SANDBOXES, paths.GRACE}
+# Variables with which processes are told apart, and by which they find sandboxes; and what `asyncflow serve` goes by.
+_OWN: Final = {command.MARK, watch.WATCHER, marks.WORKER_OF, paths.SANDBOXES, paths.GRACE, f"{PREFIX}TOKEN"}
 _IN_FILE: Final = tuple(name for name, setting in OUTSIDE.items() if setting.in_file)
 # What a file has, without its spaces, that may have our table: the parser takes a while.
 _TABLES: Final = (b"tool.asyncflow", b'tool."asyncflow"', b"tool.'asyncflow'", b"[tool]")
