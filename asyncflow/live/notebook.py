@@ -6,6 +6,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from html import escape
+from importlib import import_module
 from typing import Any, Final, Protocol
 from uuid import uuid4
 
@@ -108,11 +109,11 @@ class _Jupyter:
         return self._shell.execution_count
 
     def show(self, block: str, bundle: dict[str, str]) -> None:
-        from IPython.display import display
-
+        # Not by an import statement: type checkers need not have IPython.
+        display: Any = import_module("IPython.display").display
         is_there = block in self._shown
         self._shown.add(block)
-        display(bundle, raw=True, display_id=block, update=is_there)  # type: ignore[no-untyped-call]
+        display(bundle, raw=True, display_id=block, update=is_there)
 
     def when_cells_end(self, call: Callable[[], None]) -> Callable[[], None]:
         def ended(result: object) -> None:

@@ -106,7 +106,7 @@ def wait_until_no_agent_is_left() -> None:
         time.sleep(0.05)
 
 
-EVERYDAY = ("Contract", "Chains", "Processes", "Lives", "Scripts", "Amounts")
+EVERYDAY = ("Contract", "Chains", "Processes", "Lives", "Scripts", "Amounts", "Generators")
 """Themes of the conformance suite for every day: those in which a backend that Ray carries may differ from one over
 plain TCP, for which the core's own tests run all of it. The others take ``--whole``."""
 
