@@ -51,6 +51,7 @@ class Stories:
         parts: what the time of a task went to where its phases do not tell it: categories with the times up to which
             it was at them, by place.
         facts: what else is known, as pairs of a name and a text, by place: errors, attempts, bytes.
+        labels: what tells a task from others of its function, of those that were given it, by place.
         left_out: how many tasks of the run are not among these.
     """
 
@@ -68,11 +69,13 @@ class Stories:
     dependencies: array[int] = field(default_factory=lambda: array("I"))
     parts: Mapping[int, Sequence[tuple[int, float]]] = field(default_factory=dict)
     facts: Mapping[int, Sequence[tuple[str, str]]] = field(default_factory=dict)
+    labels: Mapping[int, str] = field(default_factory=dict)
     left_out: int = 0
 
     def __len__(self) -> int:
         return len(self.id)
 
     def label(self, place: int) -> str:
-        """For a picture: "fit (#4)"."""
-        return f"{self.wheres[self.where[place]].name} (#{self.id[place]})"
+        """For a picture: "fit (#4)", "fit[model] (#4)"."""
+        own = f"[{self.labels[place]}]" if place in self.labels else ""
+        return f"{self.wheres[self.where[place]].name}{own} (#{self.id[place]})"

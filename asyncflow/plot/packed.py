@@ -87,6 +87,7 @@ class _Pack:
             "states": stories.states,
             "workers": stories.workers,
             "wheres": [where._asdict() for where in stories.wheres],
+            "labels": list(stories.labels.items()),
             "leftOut": stories.left_out,
             "parts": [
                 [place, [[category, until] for category, until in parts]]

@@ -187,7 +187,9 @@ def _failed(rows: Rows, error: str, failed: Sequence[int]) -> Failed:
 
 
 def _label(rows: Rows, row: int) -> str:
-    return f"{name_of(rows.history.sites[rows.history.site[row]].name, _NAME)} (#{rows.history.id[row]})"
+    history, id = rows.history, rows.history.id[row]
+    own = f"[{plain(history.labels[id], 80)}]" if id in history.labels else ""
+    return f"{name_of(history.sites[history.site[row]].name, _NAME)}{own} (#{id})"
 
 
 def _lines(text: str) -> str:

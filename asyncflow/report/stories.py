@@ -82,7 +82,7 @@ def stories(rows: Rows, told: Sequence[int]) -> Stories:
         )
     made.where = array("I", map(history.site.__getitem__, told))
     adds = [column.append for column in made.times]
-    parts, facts = {}, {}
+    parts, facts, labels = {}, {}, {}
     for place, row in enumerate(told):
         times = waits.times(history, row)
         for add, time in zip(adds, times, strict=True):
@@ -92,9 +92,11 @@ def stories(rows: Rows, told: Sequence[int]) -> Stories:
         if history.id[row] in history.tries or history.id[row] in history.held:
             counts, ends = waits.parts(history, row, times)
             parts[place] = list(zip(counts, ends[1:], strict=True))
+        if label := history.labels.get(history.id[row]):
+            labels[place] = plain(label, 80)
         if pairs := list(_facts(rows, row)):
             facts[place] = pairs
-    made.parts, made.facts = parts, facts
+    made.parts, made.facts, made.labels = parts, facts, labels
     return made
 
 

@@ -248,12 +248,11 @@ def test_a_box_of_the_graph_opens_the_story_of_its_task_or_finds_all_that_are_fo
     tab.run(press.replace("NAME", '"fit"'))
     assert tab.run("return document.querySelector('.count').textContent") == "140 of 200"
     tab.close()
-    of({"name": "load", "times": ran(0, 0, 1)}, {"name": "fit", "times": ran(0, 1, 2), "needs": (1,)}).save(
-        tmp_path / "s.html"
-    )
+    tasks = {"name": "load", "times": ran(0, 0, 1)}, {"name": "fit", "times": ran(0, 1, 2), "needs": (1,)}
+    of(*tasks, labels={2: "second"}).save(tmp_path / "s.html")
     tab = opened(browser, tmp_path / "s.html")
     tab.run(press.replace("NAME", '"fit"'))
-    assert "fit (#2)" in tab.run("return document.querySelector('#story h3').textContent")
+    assert "fit[second] (#2)" in tab.run("return document.querySelector('#story h3').textContent")
     tab.close()
 
 

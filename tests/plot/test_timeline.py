@@ -342,6 +342,14 @@ def test_a_hostile_name_is_text_in_every_form(name: str) -> None:
     assert "<script>alert" not in svg(timeline_of(report))
 
 
+def test_a_task_is_called_by_what_tells_it_from_others_of_its_function() -> None:
+    timeline = timeline_of(of({"name": "fit", "times": ran(0, 0, 1)}, labels={1: "model <a>"}))
+    assert timeline.stories.label(0) == "fit[model <a>] (#1)"
+    assert "fit[model &lt;a&gt;] (#1)" in svg(timeline)
+    head, _ = unpacked(packed(timeline))
+    assert head["labels"] == [[0, "model <a>"]]
+
+
 def test_an_empty_run_has_a_timeline_too() -> None:
     timeline = timeline_of(Report(History()))
     for form in (svg(timeline), html(timeline), gantt(timeline)):

@@ -83,6 +83,7 @@ const asyncflowStories = (() => {
       for (let at = data.starts[place]; at < data.starts[place + 1]; at++)
         data.needs[at] = data.id[place] - unfolded(columns.need[at]);
     data.parts = new Map(data.parts);
+    data.labels = new Map(data.labels);
     data.facts = new Map();
     summed(columns.factTask).forEach((place, at) => {
       const pair = [data.texts[columns.factName[at]], data.texts[columns.factText[at]]];
@@ -108,7 +109,10 @@ const asyncflowStories = (() => {
 
   // -- one task ----------------------------------------------------------------------------------------
 
-  const label = (data, task) => `${data.wheres[data.where[task]].name} (#${data.id[task]})`;
+  function label(data, task) {
+    const own = data.labels.has(task) ? `[${data.labels.get(task)}]` : "";
+    return `${data.wheres[data.where[task]].name}${own} (#${data.id[task]})`;
+  }
   const stateOf = (data, task) => data.states[data.state[task] - 1];
 
   // What a task was at, one after another: [category, from, until].
@@ -203,6 +207,7 @@ const asyncflowStories = (() => {
     for (let task = 0; task < data.size; task++) {
       const has = (word) => word.startsWith("#") ? `#${data.id[task]}` === word
         : names[data.where[task]].includes(word) || states[data.state[task] - 1] === word
+        || (data.labels.get(task) || "").toLowerCase().includes(word)
         || workers[data.worker[task]].includes(word) || String(data.id[task]) === word
         || (data.facts.get(task) || []).some(([, fact]) => fact.toLowerCase().includes(word));
       if (words.every(has)) found.push(task);
