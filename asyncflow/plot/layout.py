@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
+from math import fsum  # `sum` of floats is another since Python 3.12, and pictures are to be the same
 from typing import Any, Final
 
 from .._graph.folding import again
@@ -269,7 +270,7 @@ class _Part:
         """Where each box of each layer has its middle: near to those it is tied to, and none on another."""
         middles: dict[int, float] = {}
         for layer in self._layers:
-            x = -sum(self._sizes[box][0] + GAP for box in layer) / 2
+            x = -fsum(self._sizes[box][0] + GAP for box in layer) / 2
             for box in layer:
                 middles[box] = x + self._sizes[box][0] / 2
                 x += self._sizes[box][0] + GAP
@@ -290,7 +291,7 @@ class _Part:
                     tied = [each for ties in sides for each in ties.get(box, ())]
                     # What stands for a link is to be straight above all, which a long way needs more than a box.
                     weights.append(4.0 if box < 0 else 1.0 + len(tied))
-                    wanted.append(sum(middles[each] for each in tied) / len(tied) if tied else middles[box])
+                    wanted.append(fsum(middles[each] for each in tied) / len(tied) if tied else middles[box])
                 for box, middle in zip(layer, self._apart(layer, wanted, weights), strict=True):
                     middles[box] = middle
         return middles
