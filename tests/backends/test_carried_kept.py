@@ -18,6 +18,7 @@ from asyncflow import ResultLost, UpstreamFailed, WorkerDied, WorkflowEngine
 from asyncflow.backends.carried import TLS, CarriedBackend, Lease
 from asyncflow.backends.carried.addresses import is_loopback, split
 from asyncflow.backends.carried.dial import dial
+from asyncflow.testing import Gate
 
 MANY = 3 << 20
 
@@ -259,8 +260,9 @@ def apart(backend: CarriedBackend) -> None:
 
 
 async def started(backend: CarriedBackend, engine: WorkflowEngine, agents: int) -> None:
-    waiting = [engine.submit(time.sleep, 0.5) for _ in range(2 * agents)]  # that many are of use
-    await until(lambda: len(backend._crews.all) == agents)  # type: ignore[union-attr]
+    with Gate() as gate:  # each has a worker, and none takes a second call before all have one
+        waiting = [engine.submit(gate.door.pass_through) for _ in range(2 * agents)]
+        await gate.reached(agents)
     await asyncio.gather(*waiting)
     apart(backend)
 
