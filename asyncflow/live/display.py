@@ -20,7 +20,7 @@ from .painters import Painter, painter_for
 from .progress import Progress
 
 _log = logging.getLogger("asyncflow")
-_SHARE: Final = 0.01
+_SHARE: Final = 0.006
 _PATIENCE: Final = 1.0  # seconds after which the last numbers are shown again: the loop is busy
 _GRACE: Final = 2.0  # seconds for a terminal that does not take the last of it
 
