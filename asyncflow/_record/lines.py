@@ -58,8 +58,9 @@ def events_in(lines: Iterable[bytes]) -> Iterator[tuple[str, Written]]:
                 RecursionError,
             ) as error:
                 if told.endswith(b"\n"):
+                    why = str(error) if type(error) is ValueError else told.decode(errors="replace")
                     raise ValueError(
-                        f"line {number} tells of no event: {spelled(f'{error!r:.300}')}"
+                        f"line {number} tells of no event: {spelled(f'{why.strip():.80}')}"
                     ) from None
 
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Final
 
 _MEND: Final = 'asyncflow: the command line needs click; get it with:  pip install "asyncflow-engine[cli]"'
+_INTERRUPTED: Final = 130  # `exits.INTERRUPTED`, which may be what was not loaded yet
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -22,6 +23,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if importlib.util.find_spec("click") is None:
         print(_MEND, file=sys.stderr)
         return 2
-    from .app import run
+    try:
+        from .app import run
+    except KeyboardInterrupt:  # nothing of the user's has begun
+        return _INTERRUPTED
 
     return run(sys.argv[1:] if arguments is None else list(arguments))

@@ -32,7 +32,10 @@ def lines_of(progress: Progress) -> list[str]:
 def headline(progress: Progress) -> str:
     """How it went, in one line: "996 succeeded, 3 failed, 1 did not run in 2 min 31 s"."""
     sums = progress.sums
+    blocks = sum(each.failed for each in progress.functions if each.kind == "block")
     told = [f"{sums.failed:,} failed"] if sums.failed else []
+    if blocks and not sums.failed:  # of their own: "0 succeeded" alone would sound as if nothing was wrong
+        told = [f"{counted(blocks, 'block')} failed"]
     told.append(f"{sums.done:,} succeeded")
     if sums.other:
         told.append(f"{sums.other:,} cancelled or not run")

@@ -306,3 +306,37 @@ def test_what_pytest_imports_from_a_path_works_in_workers(tmp_path: Path) -> Non
         cwd=tmp_path,
     )
     assert ran.returncode == 0, ran.stdout
+
+
+def test_a_module_that_runs_a_workflow_when_it_is_imported_is_told_and_starts_no_workers_without_end(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "unguarded.py").write_text(
+        textwrap.dedent(
+            """
+            from asyncflow import WorkflowEngine
+
+            engine = WorkflowEngine(backend="process", workers=1)
+
+            @engine.function_task
+            def double(n):
+                return 2 * n
+
+            @engine.block
+            async def four():
+                return await double(2)
+
+            found = engine.run(four)
+            """
+        )
+    )
+    told = run_script(
+        """
+        try:
+            import unguarded
+        except RuntimeError as error:
+            print(str(error).partition(" each")[0], "__main__" in str(error))
+        """,
+        tmp_path,
+    )
+    assert told == "unguarded.py runs a workflow True\n"

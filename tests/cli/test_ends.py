@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -130,3 +131,18 @@ def test_hostile_names_of_files_and_arguments_are_only_names(
         assert told.code == 2 and "\x1b" not in told.err and "Traceback" not in told.err
     assert [each.name for each in tmp_path.iterdir() if each.suffix == ".py"] == [name]
     assert not (tmp_path / "x").exists()
+
+
+def test_ctrl_c_while_the_program_itself_is_loaded_shows_no_traceback(
+    here: Here, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*args: object) -> None:
+        raise KeyboardInterrupt
+
+    class Finder:
+        find_spec = staticmethod(interrupted)
+
+    monkeypatch.delitem(sys.modules, "asyncflow.cli.app", raising=False)
+    monkeypatch.setattr(sys, "meta_path", [Finder, *sys.meta_path])
+    said = here("--version")
+    assert (said.code, said.out, said.err) == (130, "", "")

@@ -691,6 +691,19 @@ def test_line_that_tells_of_no_event_is_named() -> None:
             list(events_in([wrong]))
 
 
+def test_line_that_tells_of_no_event_is_shown_and_not_what_python_says_of_it() -> None:
+    for wrong, shown in (
+        (b"hello\n", "hello"),
+        (b'{"a": 1}\n', '{"a": 1}'),
+        (b"\x1b[2J\xff" * 999 + b"\n", r"\x1b[2J"),
+    ):
+        with pytest.raises(ValueError) as refused:
+            list(events_in([wrong]))
+        told = str(refused.value)
+        assert told.startswith(f"line 1 tells of no event: {shown}")
+        assert "Error" not in told and "\x1b" not in told and len(told) < 400
+
+
 def test_of_several_runs_the_last_is_taken_or_the_one_that_is_named() -> None:
     a = [RunBegan(1.0, "a", {}), TaskSubmitted(2.0, 1), TaskSubmitted(3.5, 2)]
     b = [RunBegan(3.0, "b", {}), RunEnded(4.0, 0.5)]

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from asyncflow.live.eta import Eta, Graph, Left, Measured, by_schedule, by_work
 from asyncflow.live.pace import Pace
 from asyncflow.live.progress import Function, Progress, line, of_total, percent, share
+from asyncflow.live.summary import headline
 
 numbers = st.integers(0, 1000)
 
@@ -147,3 +148,10 @@ def test_what_is_paced_takes_no_more_than_its_part_of_the_time(steps: list[tuple
         spent += cost
         pace.took(cost, now)
     assert spent <= 0.0101 * pace.next
+
+
+def test_a_run_of_which_only_a_block_has_failed_does_not_sound_as_if_nothing_had() -> None:
+    block = Function("f", "block", "", 1, 0, 0, 1, 0)
+    work = Function("g", "function", "", 2, 0, 2, 0, 0)
+    assert "1 block failed, 2 succeeded in" in headline(Progress(1.0, [block, work]))
+    assert "block" not in headline(Progress(1.0, [block, work._replace(done=1, failed=1)]))

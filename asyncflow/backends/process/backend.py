@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from ..._core.given import duration, whole, whole_or_none
 from ...backend import Concurrency, ExecutionBackend, Report, Work
 from ..thread import usable_cpus
+from .imported import refuse_while_imported
 from .interpreter import interpreter
 from .program import ThisProgram
 from .start_with import checked, math_variables, start_with
@@ -73,8 +74,9 @@ class ProcessBackend(ExecutionBackend):
         """Processes are started with the first work that needs them.
 
         Raises:
-            RuntimeError: there is no interpreter to run in them.
+            RuntimeError: there is no interpreter to run in them, or this is a worker process that imports a module.
         """
+        refuse_while_imported()
         self.abandon()  # what an engine that was shut down without its backends has left
         program = ThisProgram(
             self._python or interpreter(),
