@@ -20,6 +20,8 @@ from .record import Record
 from .segment import Segment
 from .sums import OTHERS
 
+NO_WORK: Final = ("block", "awaitable")
+"""Kinds of tasks that are no work of their own."""
 _NAMES: Final = 10_000
 _SAMPLES: Final = 128  # runs of which durations are added up each time, evenly out of all
 _KEPT: Final = (
@@ -47,7 +49,7 @@ class Counted:
 
     Args:
         name: as its user wrote it.
-        kind: "function", "executable", "block", "service" or "awaitable".
+        kind: "function", "executable", "block", "service" or "awaitable"; of several, the first that is work.
         place: where the first of them runs, in words.
 
     Attributes:
@@ -188,7 +190,8 @@ class Tally:
             number = self._numbers[name] = len(self.functions)
             self.functions.append(Counted(name, kind, place))
         known = self.functions[number]
-        if not known.place:  # of a segment that was given up
+        # The first of them may be of a segment that was given up, or a generator, whose steps have its name.
+        if not known.place or known.kind in NO_WORK:
             known.kind, known.place = kind, place
         return number
 

@@ -17,6 +17,7 @@ from .exits import Refused
 from .options import engine_parameters, said
 from .parameters import Parameters
 from .ran import Ran
+from .saving import check
 from .target import Found, Place, found_in
 
 
@@ -81,6 +82,7 @@ command = TargetCommand("run", callback=_run, params=_parameters(), help=_HELP)
 def _settings(options: Mapping[str, Any]) -> dict[str, tuple[str, object]]:
     settings = said(options["backend"], options["workers"], options["set_"])
     if options["journal"] is not None:
+        check(options["journal"], "--journal")
         settings["journal"] = ("--journal", options["journal"])
     if options["progress"] is not None:
         settings["progress"] = ("--progress", options["progress"])

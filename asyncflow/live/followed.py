@@ -59,6 +59,8 @@ class CountsOfEvents:
             known = self._functions.get(event.name)
             if known is None:
                 known = self._functions[event.name] = Counted(event.name, event.kind, event.place)
+            elif known.kind in LEFT_OUT:  # as a generator, whose steps have its name
+                known.kind, known.place = event.kind, event.place
             if event.id not in self._names:
                 known.called += 1
                 self._names[event.id] = event.name

@@ -6,11 +6,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from .._record.tally import NO_WORK
 from .._show.words import seconds
 from .eta import Eta
 
-LEFT_OUT = ("block", "awaitable")
-"""Kinds of tasks that are no work of their own, and are left out of the sums."""
+LEFT_OUT = NO_WORK
+"""Kinds of tasks that are left out of the sums."""
 
 
 class Function(NamedTuple):

@@ -146,3 +146,14 @@ def test_ctrl_c_while_the_program_itself_is_loaded_shows_no_traceback(
     monkeypatch.setattr(sys, "meta_path", [Finder, *sys.meta_path])
     said = here("--version")
     assert (said.code, said.out, said.err) == (130, "", "")
+
+
+@pytest.mark.parametrize("option", ["--report", "--journal", "--trace"])
+def test_where_a_run_cannot_write_is_told_before_it_begins(
+    option: str, here: Here, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "flow.py").write_text(WAITS)
+    said = here("run", "flow.py:quick", option, "nowhere/it.json")
+    assert (said.code, said.out) == (2, "")
+    assert said.err.startswith(f"asyncflow: {option} nowhere/it.json: there is no folder 'nowhere'")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -12,7 +14,11 @@ from hypothesis import strategies as st
 from asyncflow import Skip, WorkflowEngine
 from asyncflow._core.states import STATES
 from asyncflow._record import record as records
+from asyncflow._record.lines import events_in
 from asyncflow._record.tally import Tally
+from asyncflow.events import RunBegan
+from asyncflow.live.counts import CountsOfRun
+from asyncflow.live.followed import CountsOfEvents
 from asyncflow.report import Report
 
 
@@ -151,3 +157,27 @@ async def test_what_was_given_up_is_counted_all_the_same(monkeypatch: pytest.Mon
         expected = {"ok": (60, {"SUCCEEDED": 48, "FAILED": 12})}
         assert counted(early) == counted(late) == expected
         assert early.errors == {"ValueError": 12}
+
+
+async def test_steps_of_a_generator_are_work_though_a_block_of_their_name_came_first(tmp_path: Path) -> None:
+    journal = tmp_path / "run.jsonl"
+    engine = WorkflowEngine(backend="thread", workers=1, journal=str(journal))
+
+    @engine.function_task
+    def numbers(many: int) -> Iterator[int]:
+        yield from range(many)
+
+    async with engine:
+        run = engine._run
+        assert run is not None
+        counts = CountsOfRun(run, engine._expected)
+        assert [each async for each in numbers(3)] == [0, 1, 2]
+        sums = counts.take().sums
+    told = events_in(journal.read_bytes().splitlines(keepends=True))
+    (_, began), *events = told
+    assert isinstance(began, RunBegan)
+    followed = CountsOfEvents(began)
+    for _, event in events:
+        followed.tell(event)
+    for seen in (sums, followed.take(began.time).sums):
+        assert seen.called == seen.done == len(engine.report().tasks)
