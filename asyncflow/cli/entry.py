@@ -20,10 +20,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         The exit code; `asyncflow.cli.exits` has their meaning.
     """
-    if importlib.util.find_spec("click") is None:
-        print(_MEND, file=sys.stderr)
-        return 2
     try:
+        if importlib.util.find_spec("click") is None:
+            print(_MEND, file=sys.stderr)
+            return 2
         from .app import run
     except KeyboardInterrupt:  # nothing of the user's has begun
         return _INTERRUPTED
