@@ -323,3 +323,12 @@ def test_the_tab_key_completes_arguments_options_and_methods(
     notebook.run(HELPED)
     # with the word that was begun, or without what stands before the dot
     assert any(found.endswith(each) and each for each in notebook.completed(typed))
+
+
+def test_a_plan_of_a_task_of_the_engine_before_says_which_cell_to_run_again(notebook: Notebook) -> None:
+    notebook.run(START)
+    notebook.run(DECORATE)
+    notebook.run(START)
+    assert notebook.run("await engine.plan(both, 1)") == "ValueError"
+    assert "Run the cell again that decorates 'both'." in notebook.traceback
+    assert "planning.py" not in notebook.traceback

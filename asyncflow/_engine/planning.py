@@ -16,6 +16,7 @@ from .._rehearsal import DryRun, Rehearsal, dropped_coroutines
 from .._runtime import lifecycle
 from .._runtime.future import TaskFuture
 from .._runtime.places import Places
+from .._tracebacks import trim
 from ..plan import of_history, of_rehearsal
 from ..plan.plan import Plan
 from .base import EngineBase
@@ -36,7 +37,11 @@ async def plan_of(
     engine: EngineBase, target: object, args: tuple[object, ...], kwargs: Mapping[str, object], site: Site
 ) -> Plan:
     """Rehearse a target to its end. ``site`` is the line of the user's that asks for the plan."""
-    name = _name_of_target(engine, target, args, kwargs)
+    try:
+        name = _name_of_target(engine, target, args, kwargs)
+    except (TypeError, ValueError) as error:
+        trim(error)
+        raise
     begin = _beginner(target, args, kwargs, site)
 
     async def body() -> object:
@@ -158,6 +163,12 @@ def _name_of_target(
     """The name of a target that can be rehearsed."""
     if isinstance(target, FunctionTask):
         if not target._is_of(engine):
+            other = target._engine
+            if isinstance(other, EngineBase) and other._replaced_as is not None:
+                raise ValueError(
+                    f"engine.plan got {target!r}, a task of the engine that was {other._replaced_as!r} before.\n"
+                    f"  Run the cell again that decorates {target._definition.name!r}."
+                )
             raise ValueError(
                 f"engine.plan got {target!r} of another engine; plan it with that one, or say where it is to run:\n"
                 f"  engine.plan({target._definition.name}.on(engine), ...)"

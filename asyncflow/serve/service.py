@@ -16,6 +16,7 @@ from .._core.submissions import CANCELLED, FAILED, OVER, SUCCEEDED, JobState, Su
 from .._engine.function_task import FunctionTask
 from .._runtime.future import TaskFuture
 from .._show.outlined import Cell
+from .._tracebacks import trim
 from ..errors import IdConflict, JobCancelled, ServiceClosed, ServiceFull, UnknownJob
 from .jobs import Job
 from .threads import ThreadsafeService
@@ -112,7 +113,11 @@ class Service(Cell, Generic[R]):
         """
         if id is not None and not isinstance(id, str):
             raise TypeError(f"submit(id={id!r}): text is needed")
-        return self._submitted(args, kwargs, id)
+        try:
+            return self._submitted(args, kwargs, id)
+        except BaseException as error:
+            trim(error)
+            raise
 
     def _submitted(self, args: tuple[object, ...], kwargs: Mapping[str, object], id: str | None) -> Job[R]:
         if not self._submissions.is_closed:

@@ -11,6 +11,7 @@ import pytest
 
 import asyncflow
 from asyncflow import CommandFailed, UpstreamFailed, WorkflowEngine
+from asyncflow.errors import ServiceClosed
 
 OURS = str(Path(asyncflow.__file__).parent)
 BACKENDS = ["thread", "sequential", "process"]
@@ -130,3 +131,20 @@ def test_what_is_likely_a_bug_of_ours_keeps_its_frames(monkeypatch: pytest.Monke
     task = WorkflowEngine().function_task(fit)
     monkeypatch.delattr(task, "_engine")
     assert "_call" in frames(caught(lambda: task(1)))
+
+
+async def test_a_target_or_job_that_is_refused_shows_no_frames_of_ours() -> None:
+    engine, other = WorkflowEngine(), WorkflowEngine()
+    task = engine.function_task(fit)
+    for target in (3, other.function_task(fit)):
+        with pytest.raises((TypeError, ValueError)) as refused:
+            await engine.plan(target)  # type: ignore[arg-type]
+        assert OURS not in shown(refused.value)
+    async with engine:
+        service = engine.serve(task, concurrency=1, queue=0)
+        with pytest.raises(TypeError) as refused:
+            service.submit()
+        assert OURS not in shown(refused.value)
+    with pytest.raises(ServiceClosed) as closed:
+        service.submit(1)
+    assert OURS not in shown(closed.value)
