@@ -5,18 +5,29 @@ from __future__ import annotations
 import json
 import os
 import sys
+from contextlib import suppress
 from math import isfinite
 from typing import TextIO
 
+from .exits import Refused
+
 
 def say(text: str) -> None:
-    """Print a text on the standard output, whatever letters it can show."""
-    _write(sys.stdout, text)
+    """Print a text on the standard output, whatever letters it can show.
+
+    Raises:
+        Refused: it cannot be written there.
+    """
+    try:
+        _write(sys.stdout, text)
+    except OSError as error:  # the disk is full
+        raise Refused(f"the standard output cannot be written: {error.strerror or error}") from None
 
 
 def tell(text: str) -> None:
     """Print something that is not the result on the standard error."""
-    _write(sys.stderr, text)
+    with suppress(OSError):  # there is nowhere else to tell it
+        _write(sys.stderr, text)
 
 
 def say_json(document: object) -> None:
@@ -36,9 +47,13 @@ def _finite(document: object) -> object:
     return document if not isinstance(document, float) or isfinite(document) else None
 
 
-def _write(stream: TextIO, text: str) -> None:
+def _write(stream: TextIO | None, text: str) -> None:
+    if stream is None:  # was closed before the program began
+        return
     encoding = stream.encoding or "utf-8"
     try:
         print(text.encode(encoding, "backslashreplace").decode(encoding), file=stream, flush=True)
-    except BrokenPipeError:  # who reads has seen enough, as `head` does
+    except OSError as error:
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())  # or Python complains of it at its end
+        if not isinstance(error, BrokenPipeError):  # who reads has seen enough, as `head` does
+            raise

@@ -81,7 +81,8 @@ def users_code() -> Iterator[None]:
 def nothing_on_stdout() -> Iterator[None]:
     """Let what the program and its processes print go to the standard error, until this is left: the standard output is
     for JSON alone."""
-    sys.stdout.flush()
+    if sys.stdout is not None:  # which it is if it was closed before the program began
+        sys.stdout.flush()
     try:
         ours = os.dup(1)
     except OSError:  # closed
@@ -94,6 +95,7 @@ def nothing_on_stdout() -> Iterator[None]:
         yield
     finally:
         sys.stdout = stream
-        sys.stderr.flush()
+        if sys.stderr is not None:
+            sys.stderr.flush()
         os.dup2(ours, 1)
         os.close(ours)

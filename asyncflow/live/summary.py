@@ -87,9 +87,15 @@ def of_report(report: Report) -> Progress:
     """
     failed = [report._task(row) for row in islice(report._rows.in_state(FAILED), _TOLD)]
     errors = Counter(each.error.partition(":")[0] for each in failed)
+    blocks = Counter(
+        each.name for each in failed if each.kind == "block"
+    )  # which are no functions of a report
     return Progress(
         lasts=report.total,
-        functions=[_function(each.name, each.count, each.states) for each in report.functions.values()],
+        functions=[
+            *(_function(each.name, each.count, each.states) for each in report.functions.values()),
+            *(Function(name, "block", "", many, 0, 0, many, 0) for name, many in blocks.items()),
+        ],
         failures=[Failure(each.name, each.id, each.error.partition("\n")[0]) for each in failed],
         errors=errors,
         is_over=report.is_over,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -157,3 +158,33 @@ def test_where_a_run_cannot_write_is_told_before_it_begins(
     said = here("run", "flow.py:quick", option, "nowhere/it.json")
     assert (said.code, said.out) == (2, "")
     assert said.err.startswith(f"asyncflow: {option} nowhere/it.json: there is no folder 'nowhere'")
+
+
+@pytest.mark.parametrize(
+    ("where", "code"), [("> /dev/full", 2), ("--json <&- >&-", 0), ("2>&-", 0), ("2> /dev/full", 0)]
+)
+def test_an_output_that_takes_nothing_ends_a_run_in_words(where: str, code: int, tmp_path: Path) -> None:
+    (tmp_path / "flow.py").write_text(WAITS)
+    command = shlex.join([*PROGRAM, "run", "flow.py:quick"])
+    done = subprocess.run(
+        f"{command} {where}",
+        shell=True,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == code
+    assert "Traceback" not in done.stderr
+    if code:
+        assert "the standard output cannot be written: No space left on device" in done.stderr
+
+
+def test_a_run_of_which_only_the_block_fails_says_that_it_failed(here: Here, tmp_path: Path) -> None:
+    (tmp_path / "flow.py").write_text(
+        WAITS + "\n@engine.block\nasync def bad():\n    raise ValueError('no')\n"
+    )
+    said = here("run", f"{tmp_path}/flow.py:bad")
+    assert said.code == 1
+    assert "asyncflow: 1 block failed, 0 succeeded in" in said.err
