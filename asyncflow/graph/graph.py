@@ -47,7 +47,10 @@ class Graph(Cell, Mapping[str, Step]):
         needs: dict[str, list[str]] = {}
         given: list[tuple[object, object]] = [*self._steps.items()]
         for name, each in given:
-            if not isinstance(name, str) or not isinstance(each, Step):
+            if not isinstance(name, str):
+                faults.append(f"{name!r}, a {type(name).__name__}, is no name of a step; text is needed")
+                continue
+            if not isinstance(each, Step):
                 faults.append(f"{name!r}: {each!r} is no step; say:  step(function, ...)")
                 continue
             faults += [f"{name!r}: {fault}" for fault in each.faults()]

@@ -408,3 +408,8 @@ def test_what_gives_no_single_value_is_no_step() -> None:
     assert first.startswith("'a': rows yields many values, and a step has one")
     assert [fault[:3] for fault in faults] == ["'b'", "'c'", "'d'", "'e'"]
     assert "is a class; a task or a function is needed" in faults[-1]
+
+
+def test_a_name_of_a_step_that_is_no_text_is_what_is_told() -> None:
+    with pytest.raises(GraphError, match="1, a int, is no name of a step; text is needed"):
+        Graph({1: step(len, "a")})  # type: ignore[dict-item]

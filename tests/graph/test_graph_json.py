@@ -67,6 +67,7 @@ def test_names_are_looked_up_among_the_given_tasks_alone() -> None:
     [
         ("{", "not JSON"),
         ("[" * 100_000, "not JSON"),
+        ('{"a": {"run": "load"}, "b": {"run": "load"}, "a": {"run": "load"}}', "the name 'a' stands twice"),
         ("[]", "a list; an object with the steps by name is needed"),
         ('{"a": 3}', "'a': a int; an object with \"run\" is needed"),
         ('{"a": {"run": "load", "with": []}}', '"with" is a list'),
