@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator
 from dataclasses import dataclass
 from os import PathLike
 from types import TracebackType
-from typing import TYPE_CHECKING, Final, Generic, Self, TypeVar
+from typing import TYPE_CHECKING, Final, Generic, NoReturn, Self, TypeVar
 
 from ._causes import spelled
 from ._runtime.future import TaskFuture
@@ -98,6 +98,11 @@ class Stream(Taking, Cell, AsyncIterable[R]):
 
     def __aiter__(self) -> AsyncGenerator[R, None]:
         return self._values()
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            f"a stream of {self._name!r} is read where it was made; pass its values:  [each async for each in ...]"
+        )
 
     def outcomes(self) -> AsyncIterator[ItemOutcome[R]]:
         """What became of each item, whatever that is: for those who decide themselves what a failure means.
