@@ -18,6 +18,9 @@ from .. import failing_tasks
 from ._base import Conformance, Engine, applies, asynchronous
 
 _BLOCKS = 3_000  # of the interpreter's memory; what caches and a handful of live tasks take
+_TRIES = (
+    20  # times that more tasks run, while a worker that a cancel has ended may still be replaced by another
+)
 
 
 def _sizes(long: int, short: int) -> pytest.MarkDecorator:
@@ -64,9 +67,12 @@ class Loads(Conformance):
         await self.window(engine, 1_000, body, cancel)
         before = await self.measured(engine)
         await self.window(engine, count, body, cancel)
-        blocks, threads, descriptors = await self.measured(engine)
+        for _ in range(_TRIES):
+            blocks, *others = await self.measured(engine)
+            if others == list(before[1:]):
+                break
         assert blocks - before[0] < _BLOCKS
-        assert (threads, descriptors) == before[1:]
+        assert others == list(before[1:])
 
     async def measured(self, engine: Engine) -> tuple[int, int, int]:
         """Blocks of memory, threads and descriptors, when all is quiet."""
