@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from .._causes import spelled
 from .._core.near import meant
 from .._show.outlined import Cell
+from .._show.words import counted
 from ..errors import GraphError
 from . import order
 from .steps import Step
@@ -86,7 +87,7 @@ class Graph(Cell, Mapping[str, Step]):
         return outline_of(self)
 
     def __repr__(self) -> str:
-        return f"<Graph of {len(self)} steps in {len(self._stages)} stages>"
+        return f"<Graph of {counted(len(self), 'step')} in {counted(len(self._stages), 'stage')}>"
 
     # -- what it is ---------------------------------------------------------------------------------------
 
