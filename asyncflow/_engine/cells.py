@@ -107,7 +107,7 @@ def of_task(task: Callable[..., object], kind: str, definition: Definition) -> O
     def parts() -> Iterator[Facts | Notes]:
         code = getattr(definition.fn, "__code__", None)
         told = {
-            "Options": definition.options.in_words,
+            "Options": definition.options.without("name").in_words,
             "Defined": "" if code is None else place_in(code, 0).rpartition(", in ")[0],
         }
         yield Facts({name: plain(fact, 400) for name, fact in told.items() if fact})

@@ -369,7 +369,7 @@ class FunctionTask(Cell, TypedCalls[P, Fn, R]):
 
 def shown(kind: str, definition: Definition) -> str:
     """A task in one line, with the options that it was given: "<function_task fit: retries=2>"."""
-    options = definition.options.in_words
+    options = definition.options.without("name").in_words
     return spelled(f"<{kind} {definition.name}{f': {options}' if options else ''}>")
 
 

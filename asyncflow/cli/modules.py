@@ -32,6 +32,9 @@ def loaded(path: str) -> Iterator[ModuleType]:
     with _surroundings([path], [os.path.dirname(path), *([root] if root else [])]):
         with users_code():  # of its packages
             spec = _spec(packages, path)
+        if isinstance(spec.loader, SourceFileLoader):
+            # As of a script, no compiled file is left beside it.
+            spec.loader.set_data = _nothing  # type: ignore[method-assign]
         module = importlib.util.module_from_spec(spec)
         sys.modules[spec.name] = module
         try:
@@ -42,6 +45,9 @@ def loaded(path: str) -> Iterator[ModuleType]:
         finally:
             if sys.modules.get(spec.name) is module:
                 del sys.modules[spec.name]
+
+
+def _nothing(*_: object, **__: object) -> None: ...
 
 
 @contextmanager

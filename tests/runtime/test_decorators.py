@@ -65,7 +65,7 @@ def test_decorators_work_bare_and_with_options(kind: str) -> None:
 
     assert repr(bare) == f"<{kind} bare>"
     assert repr(empty) == f"<{kind} empty>"
-    assert repr(optioned) == f"<{kind} renamed>"
+    assert repr(optioned) == f"<{kind} renamed: timeout=3>"
     assert optioned.__name__ == "optioned"
 
 
