@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import ast
+import inspect
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 
 import pytest
 
 import asyncflow
+from asyncflow.backends.carried import CarriedBackend
 
 ROOT = Path(__file__).parent.parent
 
@@ -82,3 +85,39 @@ def test_plugins_for_clusters_import_what_is_public_alone(path: Path) -> None:
     assert not [
         name for name in rooms if name.startswith("asyncflow.backends.carried.") and name.count(".") > 3
     ]
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "backends").glob("*/asyncflow_*/*.py")), ids=str)
+def test_plugins_for_clusters_take_no_name_that_is_private_to_what_they_build_on(path: Path) -> None:
+    """The carried backend would call theirs."""
+    private = {name for name in _names(CarriedBackend) if name.startswith("_") and not name.startswith("__")}
+    for node in ast.walk(ast.parse(path.read_text())):
+        bases = [ast.unparse(base) for base in node.bases] if isinstance(node, ast.ClassDef) else []
+        if "CarriedBackend" in bases:
+            assert isinstance(node, ast.ClassDef)
+            own = {
+                each.name for each in node.body if isinstance(each, (ast.FunctionDef, ast.AsyncFunctionDef))
+            }
+            own |= {
+                target.attr
+                for each in ast.walk(node)
+                for target in (
+                    each.targets if isinstance(each, ast.Assign) else [getattr(each, "target", None)]
+                )
+                if isinstance(target, ast.Attribute) and ast.unparse(target.value) == "self"
+            }
+            assert not own & private
+
+
+def _names(cls: type) -> set[str]:
+    """Methods of a class and of what it is built on, and all that they assign to ``self``."""
+    names = set(dir(cls))
+    for each in cls.__mro__[:-1]:
+        for node in ast.walk(ast.parse(textwrap.dedent(inspect.getsource(each)))):
+            if (
+                isinstance(node, ast.Attribute)
+                and isinstance(node.ctx, ast.Store)
+                and ast.unparse(node.value) == "self"
+            ):
+                names.add(node.attr)
+    return names

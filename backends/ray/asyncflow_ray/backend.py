@@ -244,7 +244,7 @@ class RayBackend(CarriedBackend):
         if slot not in self._there or self._connection is None or self._for_agents is None:
             return
         if found is None:
-            self._gone(slot, str(error))
+            self._slot_gone(slot, str(error))
             return
         slot.node, address = found
         if slot.place.node is None and self._slots is None and self._cores is None:
@@ -261,9 +261,9 @@ class RayBackend(CarriedBackend):
 
     def _ended(self, slot: _Slot, how: str | None, error: BaseException | None) -> None:
         if slot in self._there:
-            self._gone(slot, f"its agent ended by {how}" if error is None else _brief(error))
+            self._slot_gone(slot, f"its agent ended by {how}" if error is None else _brief(error))
 
-    def _gone(self, slot: _Slot, why: str) -> None:
+    def _slot_gone(self, slot: _Slot, why: str) -> None:
         self._give_back(slot)
         if slot.name:
             self.lost(slot.name, why)
