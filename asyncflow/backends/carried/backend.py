@@ -30,8 +30,8 @@ from .here import node
 from .lease import Lease
 from .listener import Listener
 from .patience import LONG, Patience
+from .pulse import Pulse
 from .started import StartedAgents, commands_of
-from .tcp import Pulse
 from .tls import TLS
 
 _TOKEN: Final = 32  # bytes

@@ -11,7 +11,8 @@ from typing import Final
 from .addresses import split
 from .handshake import MOST, AgentSide, Hello, NotBelieved, Welcome
 from .lease import Lease
-from .tcp import Pulse, TcpChannel
+from .pulse import Pulse
+from .tcp import TcpChannel
 from .tls import client_context, is_pinned
 
 _PULSE: Final = Pulse(needs_life=False)

@@ -13,7 +13,8 @@ from typing import Final
 from .addresses import candidates, is_loopback
 from .forked import not_for_children
 from .handshake import MOST, EngineSide, Hello, NotBelieved, Welcome
-from .tcp import Pulse, TcpChannel
+from .pulse import Pulse
+from .tcp import TcpChannel
 from .tls import TLS
 
 _log = logging.getLogger("asyncflow.agents")

@@ -1,11 +1,4 @@
-"""A channel over one TCP connection, with signs of life, so that one whose other side is gone does not last.
-
-A machine that is switched off, a cable that is pulled, or a process that is stopped closes no connection. Two things
-tell of it. Both sides send a sign of life when they have nothing to say, and the engine's side gives up an agent that
-it has not heard for a while. An agent does not give up its engine for that: the engine's loop is the user's, who may
-keep it busy for minutes. It asks its own kernel instead, which knows whether the kernel of the other machine still
-acknowledges what was sent.
-"""
+"""A channel over one TCP connection, which does not last when nobody is at its other end."""
 
 from __future__ import annotations
 
@@ -14,43 +7,18 @@ import socket
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
-from struct import Struct
 from time import perf_counter
 from typing import Final
 
 from .addresses import spelled
 from .channel import FEW, Channel, Lost, Message, Received
-from .clocks import Offset
+from .clocks import Clocks
 from .forked import not_for_children
 from .frames import CONTROL, LENGTH, MOST, SMALL, BadFrame, Frames
+from .pulse import Pulse, SignsOfLife
 
 _CHUNK: Final = 1 << 18  # bytes that the transport is given at a time; it may copy them
-_LARGE: Final = 1 << 22  # bytes of a message that keeps the other side busy for a while
-_READS: Final = 1e7  # bytes of it a second; 5e8 where nothing else runs, 5e7 with ten others to a core
-_ASKED: Final = Struct("!d")
-_ANSWERED: Final = Struct("!dd")
 _AHEAD: Final = 2  # messages that may wait before it is known who sends them
-_CLOCK_EVERY: Final = 60.0
-_CLOCK_ASKS: Final = 5  # questions in a row
-_LAST_ACK: Final = Struct(
-    "=2xBB52xI"
-)  # of the kernel's tcp_info: sent again, probed, milliseconds since an answer
-
-
-@dataclass(frozen=True)
-class Pulse:
-    """How a channel finds out that nobody is at its other end.
-
-    Attributes:
-        every: seconds without a message after which a sign of life is sent.
-        lost_after: seconds of silence after which the other side is lost.
-        needs_life: whether the other side has to give signs of life itself; if not, it is enough that its machine does.
-    """
-
-    every: float = 2.0
-    lost_after: float = 20.0
-    needs_life: bool = True
 
 
 class TcpChannel(Channel, asyncio.BufferedProtocol):
@@ -68,8 +36,8 @@ class TcpChannel(Channel, asyncio.BufferedProtocol):
         """Is done once the connection is closed and its socket given back."""
         self._loop: Final = asyncio.get_running_loop()
         self._pulse: Final = pulse
-        self._clock: Final = clock
-        self._offset: Final = Offset()
+        self._life: Final = SignsOfLife(pulse)
+        self._clocks: Final = Clocks(clock, self._send_control)
         self._frames: Final = Frames(most)
         self._transport: asyncio.Transport | None = None
         self._socket: socket.socket | None = None
@@ -86,17 +54,7 @@ class TcpChannel(Channel, asyncio.BufferedProtocol):
         self._queued = 0  # bytes of those
         self._is_paused = False
         self._drained: list[asyncio.Future[None]] = []
-        # Signs of life.
-        self._has_sent = self._has_heard = False
-        self._silence = 0.0
-        self._large = 0  # bytes of large messages that are going out
-        self._is_read = False  # the other side has taken some of them
-        self._excused = 0.0  # seconds that the other side may need to read them, when they have gone
-        self._ticked = self._loop.time()
         self._tick_timer: asyncio.TimerHandle | None = None
-        self._clock_timer: asyncio.TimerHandle | None = None
-        self._asks = 0
-        self._measured: asyncio.Future[None] | None = None
 
     # -- the channel ----------------------------------------------------------------------------------------
 
@@ -186,7 +144,7 @@ class TcpChannel(Channel, asyncio.BufferedProtocol):
     def admit(self) -> None:
         """The other side is who it should be: it may send large messages, and has to stay alive."""
         self._is_admitted, self._frames.most = True, MOST
-        self._ticked = self._loop.time()
+        self._life.begin(self._loop.time())
         self._tick_timer = self._loop.call_later(self._pulse.every, self._tick)
 
     async def compare_clocks(self) -> None:
@@ -195,9 +153,7 @@ class TcpChannel(Channel, asyncio.BufferedProtocol):
         Raises:
             ConnectionError: the connection was lost meanwhile.
         """
-        self._measured = self._loop.create_future()
-        self._ask_the_time()
-        await self._measured
+        await self._clocks.compare()
         if not self._is_open():
             raise ConnectionError(self._why or "it was closed here")
 
@@ -206,16 +162,14 @@ class TcpChannel(Channel, asyncio.BufferedProtocol):
     def _send(self, kind: int, parts: tuple[bytes | memoryview, ...]) -> None:
         if self._is_closed or self._why is not None:
             return
-        self._has_sent = True
         parts = tuple(memoryview(part).cast("B") if isinstance(part, memoryview) else part for part in parts)
         size = sum(map(len, parts))
+        self._life.sends(size)
         head = LENGTH.pack(kind | size)
         if size <= SMALL:
             parts, head = (b"".join((head, *parts)),), b""
         if head:
             self._parts.append(head)
-        if size > _LARGE:
-            self._large += size
         self._parts.extend(part for part in parts if len(part))
         self._queued += size + LENGTH.size
         self._pump()
@@ -233,10 +187,9 @@ class TcpChannel(Channel, asyncio.BufferedProtocol):
                 first = self._joined(first)
             self._queued -= len(first)
             transport.write(first)
-            self._is_read = self._is_read or self._large > 0
-        if self._large and not parts:
-            self._excused += self._large / _READS
-            self._large = 0
+            self._life.goes_out()
+        if not parts:
+            self._life.has_gone()
         self._wake()
         if self._is_closed and not parts and transport is not None:
             # Not at once: asyncio may be in the midst of telling that there is room, and would close it once more.
@@ -295,7 +248,7 @@ class TcpChannel(Channel, asyncio.BufferedProtocol):
         return self._frames.buffer()
 
     def buffer_updated(self, nbytes: int) -> None:
-        self._has_heard = True
+        self._life.has_heard = True
         try:
             frames = self._frames.take(nbytes)
         except BadFrame as error:
@@ -306,7 +259,9 @@ class TcpChannel(Channel, asyncio.BufferedProtocol):
                 self._end(f"{self.peer} has sent more than it may before it is known")
                 return
             if is_control:
-                self._take_control(message)
+                offset = self._clocks.take(message)
+                if offset is not None:
+                    self.offset = offset
             elif not self._is_closed:
                 self._came.append(message)
         self._deliver()
@@ -317,9 +272,9 @@ class TcpChannel(Channel, asyncio.BufferedProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         why = f"{self.peer} has closed the connection" if exc is None else f"{_words(exc)} ({self.peer})"
         self._end(why, is_over=True)
-        for timer in (self._tick_timer, self._clock_timer):
-            if timer is not None:
-                timer.cancel()
+        self._clocks.stop()
+        if self._tick_timer is not None:
+            self._tick_timer.cancel()
         if not self.gone.done() and not self._loop.is_closed():
             self.gone.set_result(None)
 
@@ -350,9 +305,9 @@ class TcpChannel(Channel, asyncio.BufferedProtocol):
             self._forget()
             if self._transport is not None and not is_over:
                 self._transport.abort()
-            for waits in (self._next, self._measured):
-                if waits is not None and not waits.done():
-                    waits.set_result(None)
+            self._clocks.end()
+            if self._next is not None and not self._next.done():
+                self._next.set_result(None)
             self._tell_lost()
 
     def _tell_lost(self) -> None:
@@ -361,65 +316,23 @@ class TcpChannel(Channel, asyncio.BufferedProtocol):
             self._received = self._lost = None
             lost(self._why)
 
-    # -- signs of life, and the time ------------------------------------------------------------------------
+    # -- signs of life --------------------------------------------------------------------------------------
 
     def _tick(self) -> None:
-        now = self._loop.time()
-        pulse = self._pulse
-        # A loop that was held up has not listened all that time: it counts no more of it than if it had not been.
-        passed = min(now - self._ticked, pulse.every)
-        if self._has_heard or self._is_read:  # which questions are behind
-            self._silence = 0.0
-        elif not self._excused:  # by a large message, which is read in one go
-            self._silence += passed
-        self._excused = max(0.0, self._excused - passed)
-        self._ticked = now
-        if self._silence >= pulse.lost_after and pulse.needs_life:
-            self._end(f"nothing was heard from {self.peer} for {self._silence:.0f} s")
+        life = self._life
+        why = life.why_lost(self._loop.time(), self.peer, self._socket)
+        if why is not None:
+            self._end(why)
             return
-        if (unanswered := self._unanswered()) >= pulse.lost_after:
-            self._end(f"the machine of {self.peer} has not answered for {unanswered:.0f} s")
-            return
-        if (
-            pulse.needs_life and not self._has_heard
-        ):  # its answer is a sign of life, however seldom it gives one
-            self._send(CONTROL, (_ASKED.pack(self._clock()),))
-        elif not self._has_sent:
-            self._send(CONTROL, ())
-        self._has_sent = self._has_heard = self._is_read = False
-        self._tick_timer = self._loop.call_later(pulse.every, self._tick)
+        if life.needs_question:
+            self._clocks.ask()
+        elif not life.has_sent:
+            self._send_control(())
+        life.turn()
+        self._tick_timer = self._loop.call_later(self._pulse.every, self._tick)
 
-    def _unanswered(self) -> float:
-        """Seconds for which the kernel of the other machine has not acknowledged what was sent, more than once."""
-        if self._socket is None:
-            return 0.0
-        try:
-            facts = self._socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _LAST_ACK.size)
-        except OSError:
-            return 0.0
-        again, probed, milliseconds = _LAST_ACK.unpack(facts)
-        return milliseconds / 1000 if again > 1 or probed > 1 else 0.0
-
-    def _ask_the_time(self) -> None:
-        self._asks = _CLOCK_ASKS
-        self._clock_timer = self._loop.call_later(_CLOCK_EVERY, self._ask_the_time)
-        self._send(CONTROL, (_ASKED.pack(self._clock()),))
-
-    def _take_control(self, message: Message) -> None:
-        if len(message) == _ASKED.size:
-            self._send(
-                CONTROL,
-                (message if isinstance(message, bytes) else bytes(message), _ASKED.pack(self._clock())),
-            )
-        elif len(message) == _ANSWERED.size and self._measured is not None:
-            asked, there = _ANSWERED.unpack(message)
-            self._offset.take(asked, there, self._clock())
-            self.offset = self._offset.seconds
-            self._asks = max(0, self._asks - 1)
-            if self._asks:
-                self._send(CONTROL, (_ASKED.pack(self._clock()),))
-            elif not self._measured.done():
-                self._measured.set_result(None)
+    def _send_control(self, parts: tuple[bytes, ...]) -> None:
+        self._send(CONTROL, parts)
 
 
 def _words(error: Exception) -> str:
