@@ -56,13 +56,16 @@ class Secret(Generic[T]):
 
 def call_shown(task: Task) -> str:
     """A call in words; "" if it has no arguments, or has dropped them because it is over."""
-    fn, args, kwargs = task.definition.fn, task.args, task.kwargs
+    fn, ahead = task.definition.fn, task.definition.ahead
+    args, kwargs = task.args[ahead:], task.kwargs
     if not args and not kwargs:
         return ""
     shown: list[str] = []
     room = _MOST
     try:
-        for parameter, value in zip(_names(fn, args, kwargs), chain(args, kwargs.values()), strict=False):
+        for parameter, value in zip(
+            _names(fn, task.args, kwargs)[ahead:], chain(args, kwargs.values()), strict=False
+        ):
             text = _HIDDEN if is_secret(parameter) else _value(value, _DEEP)
             shown.append(text if parameter[:1].isdigit() or parameter[:1] == "*" else f"{parameter}={text}")
             room -= len(shown[-1]) + 2

@@ -112,6 +112,13 @@ class _Options:
         given = {each: value for each, value in self.given.items() if each != name}
         return self._made(self.__dict__, {name: self._declared[name].default}, given)
 
+    def settled(self, values: Mapping[str, object]) -> Self:
+        """The same with some values that were checked as options of others, and as if all of its own had been given:
+        defaults of an engine change nothing.
+        """
+        whole = {**self.__dict__, **values}
+        return self._made(whole, {}, whole)
+
     def _made(
         self, values: Mapping[str, object], changes: Mapping[str, object], given: Mapping[str, object]
     ) -> Self:

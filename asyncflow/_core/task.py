@@ -38,6 +38,7 @@ class Definition:
 
     __slots__ = (
         "_staged",
+        "ahead",
         "body",
         "body_is_coroutine",
         "deadline",
@@ -47,6 +48,7 @@ class Definition:
         "is_command",
         "is_coroutine",
         "is_service",
+        "is_slice",
         "is_special",
         "kind",
         "name",
@@ -74,6 +76,8 @@ class Definition:
     ) -> None:
         self.fn = fn
         self.body = fn  # what is called: it gives the function the resources that it asks for
+        self.ahead = 0  # arguments before those of the user's function
+        self.is_slice = False  # of a generator: of no call that the user has made
         self.resources: tuple[tuple[int, str, Any], ...] = ()  # place and name of the parameter, and which
         self.kind = kind
         self.options: Any = options  # of the class that goes with the kind

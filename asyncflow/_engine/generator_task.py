@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, Final, Generic, Literal, ParamSpec, Self,
 
 from .._causes import brief
 from .._core.files import declared
-from .._core.options import BlockOptions, TaskOptions
 from .._core.task import Definition
 from .._inspect.resolve import returned_by
 from .._runtime.future import TaskFuture
@@ -25,8 +24,9 @@ from .._worker.far import FarTask
 from .._worker.generators import Values
 from ..streams import Stream
 from .function_task import FunctionTask, shown
+from .generator_options import of_slices, of_the_whole
 from .item_streams import stream_of
-from .slices import in_slices
+from .slices import in_its_place, in_slices
 from .tasks_engine import TasksEngine
 
 if TYPE_CHECKING:
@@ -40,10 +40,7 @@ S = TypeVar("S")
 A = TypeVar("A")
 B = TypeVar("B")
 Q = ParamSpec("Q")
-_BLOCK: Final = BlockOptions()
 _log: Final = logging.getLogger("asyncflow")
-_OF_THE_WHOLE: Final = frozenset({"name", "label", "deadline", "detached", "priority"})
-_OF_TASKS: Final = frozenset({"backend", "keep", "example", "expected"})  # and none of blocks
 _REHEARSED: Final = 3  # values that stand in for those of a generator that does not run
 
 
@@ -67,8 +64,9 @@ class GeneratorTask(Cell, Generic[P, R]):
         body = _handing_on(definition.fn) if self._backend is None else self._in_slices()
         if not definition.is_block:
             body = self._or_examples(body)
-        given = _of_the_whole(definition, self._backend)
-        block = engine._definition(_as(body, definition), "block", _BLOCK, given, True)
+        whole, refused = of_the_whole(definition, self._backend is not None)
+        block = engine._definition(_as(body, definition), "block", whole, refused, True)
+        block.ahead = 1
         self._task: FunctionTask[..., Any, None] = FunctionTask(engine, block)
         if self._backend is not None and self._backend.needs_pickle:
             block.body, block.resources = block.fn, ()  # those of the worker that runs it
@@ -236,14 +234,14 @@ class GeneratorTask(Cell, Generic[P, R]):
     def _or_examples(self, body: Callable[..., Any]) -> Callable[..., Any]:
         """A body that has values stand in for those of a generator where nothing runs."""
         definition, engine = self._definition, self._engine
-        options = {**definition.options.given, "name": definition.name}
-        example = engine._definition(_example(definition.fn), "function", TaskOptions(), options, False)
-        examples: Any = FunctionTask(engine, example)
+        example = engine._definition(_example(definition.fn), "function", of_slices(definition), {}, False)
+        examples = FunctionTask[..., Any, Any](engine, example)
 
         async def either(outlet: Outlet, *args: object, **kwargs: object) -> None:
             if _is_dry():
+                call = in_its_place(examples)
                 for _ in range(_REHEARSED):
-                    await outlet.put(await examples(*args, **kwargs))
+                    await outlet.put(await call(*args, **kwargs))
             else:
                 await body(outlet, *args, **kwargs)
 
@@ -292,13 +290,6 @@ def _refuse_retries(definition: Definition) -> None:
             f"{definition.name!r} is a generator function, and retries={retries} would give again what was given.\n"
             "  Have the tasks that its values go to tried again, or make it a task that returns a list"
         )
-
-
-def _of_the_whole(definition: Definition, backend: ExecutionBackend | None) -> dict[str, object]:
-    """The options that are for a generator as a whole, and not for each of its slices."""
-    given = {**definition.options.given, "name": definition.name}
-    left_out = _OF_TASKS if backend is None else given.keys() - _OF_THE_WHOLE
-    return {name: option for name, option in given.items() if name not in left_out}
 
 
 def _handing_on(fn: Callable[..., Any]) -> Callable[..., Any]:

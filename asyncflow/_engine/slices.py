@@ -11,14 +11,25 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
 from .._core.options import TaskOptions
 from .._core.task import Definition
 from .._runtime.future import TaskFuture
-from .._worker.generators import Held, Values, beginning, beginning_later, proceed, proceed_later
+from .._runtime.scope import SCOPE
+from .._worker.generators import (
+    AHEAD_OF_ARGUMENTS,
+    Held,
+    Values,
+    beginning,
+    beginning_later,
+    proceed,
+    proceed_later,
+)
 from .function_task import FunctionTask
+from .generator_options import of_slices, of_this_one
 from .tasks_engine import TasksEngine
 
 if TYPE_CHECKING:
     from ..backend import ExecutionBackend
 
 _NUMBERS: Final = count(1)
+Call: TypeAlias = "Callable[..., TaskFuture[Values]]"
 Arguments: TypeAlias = tuple[tuple[object, ...], Mapping[str, object]]
 
 
@@ -40,18 +51,17 @@ class SlicesHere:
     """A generator that workers of this process run.
 
     Args:
-        task: runs a slice.
+        call: for a slice.
         held: the generator.
     """
 
-    def __init__(self, task: FunctionTask[..., Any, Values], held: Held) -> None:
-        self._task: Any = task
+    def __init__(self, call: Call, held: Held) -> None:
+        self._call = call
         self._held = held
 
     def next(self, most: int) -> TaskFuture[Values]:
         """As for `Slices`."""
-        future: TaskFuture[Values] = self._task(self._held, most)
-        return future
+        return self._call(self._held, most)
 
     async def close(self) -> None:
         """As for `Slices`."""
@@ -70,32 +80,38 @@ class SlicesThere:
 
     def __init__(
         self,
-        begin: FunctionTask[..., Any, Values],
-        proceed: FunctionTask[..., Any, Values],
+        begin: Call,
+        proceed: Call,
         backend: ExecutionBackend,
         arguments: Arguments,
     ) -> None:
-        self._begin: Any = begin
-        self._proceed: Any = proceed
+        self._begin = begin
+        self._proceed = proceed
         self._backend = backend
         self._arguments: Arguments | None = arguments
         self._number = next(_NUMBERS)
 
     def next(self, most: int) -> TaskFuture[Values]:
         """As for `Slices`."""
-        future: TaskFuture[Values]
         if self._arguments is not None:
             args, kwargs = self._arguments
             self._arguments = None
-            future = self._begin(self._number, most, *args, **kwargs)
-        else:
-            future = self._proceed(self._number, most)
-            future.generator = self._number
+            return self._begin(self._number, most, *args, **kwargs)
+        future = self._proceed(self._number, most)
+        future.generator = self._number
         return future
 
     async def close(self) -> None:
         """As for `Slices`."""
         await self._backend.close_generator(self._number)
+
+
+def in_its_place(task: FunctionTask[..., Any, Any]) -> Callable[..., TaskFuture[Any]]:
+    """What calls a task for the block inside of which this is called, as from the user's line that has called that."""
+    block = SCOPE.get().block
+    if block is None or block.site.code is None:
+        return task
+    return task._call_of_an_item(block.site.code, block.site.at)
 
 
 def in_slices(
@@ -108,18 +124,29 @@ def in_slices(
         definition: of the function.
         backend: on which it runs.
     """
-    options = {**definition.options.given, "name": definition.name, "retries": 0, "keep": False}
-    for of_all in ("deadline", "detached"):
-        options.pop(of_all, None)
+    options = of_slices(definition)
     fn = definition.fn
     is_async = isasyncgenfunction(fn)
 
-    def task(fn: Callable[..., object]) -> FunctionTask[..., Any, Values]:
-        return FunctionTask(engine, engine._definition(fn, "function", TaskOptions(), options, is_async))
+    def task(fn: Callable[..., object], options: TaskOptions) -> FunctionTask[..., Any, Values]:
+        definition = engine._definition(fn, "function", options, {}, is_async)
+        definition.ahead, definition.is_slice = AHEAD_OF_ARGUMENTS, True
+        return FunctionTask(engine, definition)
 
-    if not backend.needs_pickle:
-        here = task(Held.slice)
-        return lambda arguments: SlicesHere(here, Held(fn(*arguments[0], **arguments[1])))
-    begin = task(beginning_later(fn) if is_async else beginning(fn))
-    follow = task(proceed_later if is_async else proceed)
-    return lambda arguments: SlicesThere(begin, follow, backend, arguments)
+    def tasks(options: TaskOptions) -> tuple[FunctionTask[..., Any, Values], ...]:
+        if not backend.needs_pickle:
+            return (task(Held.slice, options),)
+        begin = beginning_later(fn) if is_async else beginning(fn)
+        return task(begin, options), task(proceed_later if is_async else proceed, options)
+
+    for_all = tasks(options)
+
+    def slices(arguments: Arguments) -> Slices:
+        args, kwargs = arguments
+        own = of_this_one(options, args, kwargs)
+        first, *others = map(in_its_place, for_all if own is None else tasks(own))
+        if not others:
+            return SlicesHere(first, Held(fn(*args, **kwargs)))
+        return SlicesThere(first, others[0], backend, arguments)
+
+    return slices

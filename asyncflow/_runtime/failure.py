@@ -57,7 +57,9 @@ def as_failure(task: Task, error: BaseException, call: str = "") -> Exception:
     if isinstance(failure, AttributeError) and isinstance(failure.obj, TaskFuture):
         # Here, and by no __getattr__ of futures: with one each look at a slot of theirs takes Python a detour.
         note(failure, f"it is a future, and not yet its value; await it first:  (await ...).{failure.name}")
-    kind = "block" if task.definition.is_block else "task"
+    if task.definition.is_slice:  # the generator is told of
+        return failure
+    kind = "generator" if task.definition.ahead else "block" if task.definition.is_block else "task"
     where = called_at(task) + (call and f", as {call}")
     note(failure, f"in {kind} {task.name_shown!r} (#{task.id}), called at {where}")
     return failure

@@ -158,6 +158,7 @@ class Taking:
         except StopIteration:
             window.close()
         except BaseException as problem:
+            trim(problem)
             window.close()
             self._problem = problem
             if not isinstance(problem, Exception):
@@ -184,6 +185,7 @@ class Taking:
         except StopAsyncIteration:
             pass
         except BaseException as problem:
+            trim(problem)
             if not window.is_closed:
                 self._problem = problem
             elif isinstance(problem, Exception):  # it was called off, and that is how it has ended
@@ -217,11 +219,13 @@ class Taking:
             else:
                 item.outlet = Outlet(partial(self._has_made, item))
                 future = item.future = self._generate(given, item.outlet)
-        except Exception as error:  # of this item alone
+        except BaseException as error:  # of this item alone, which is over also where the error goes further
             trim(error)
             item.future = error
             self._window.end(number)
             self._tell()
+            if isinstance(error, (KeyboardInterrupt, SystemExit)):
+                raise
             return
         if self._key is not None:
             self._name_item(item, future)
@@ -323,8 +327,8 @@ class Taking:
             if not future.cancel() and not future.cancelled():
                 future.exception()  # nobody else will ask for it
         is_first, self._is_left = not self._is_left, True
-        if self._asker is not None and is_first:
-            self._asker.cancel()
+        if is_first:
+            self._call_off()
         try:
             await self._close_source()
             if (
@@ -340,9 +344,13 @@ class Taking:
         if self._problem is None and not self._window.is_closed:
             self._problem = EngineClosed(f"a stream of {self._name!r} was being read, but {why}")
         self._window.close()
-        if self._asker is not None and not self._asker.done():
-            self._asker.cancel()
+        self._call_off()
         self._tell()
+
+    def _call_off(self) -> None:
+        """Have the source be asked no more. Its clean-up is not cut short, if that has begun."""
+        if self._asker is not None and not self._source.is_closed:
+            self._asker.cancel()
 
     async def _close_source(self) -> None:
         if self._asker is not None and not self._asker.done():

@@ -16,7 +16,15 @@ from typing import Any
 
 import pytest
 
-from asyncflow import DeadlinePassed, InputFile, TaskFuture, TaskTimeout, WorkflowEngine
+from asyncflow import (
+    BlockOptions,
+    DeadlinePassed,
+    InputFile,
+    TaskFuture,
+    TaskOptions,
+    TaskTimeout,
+    WorkflowEngine,
+)
 from asyncflow._runtime import taking
 from asyncflow.streams import Stream
 from asyncflow.testing.yielding_tasks import untidy
@@ -322,6 +330,82 @@ async def test_options_of_a_generator_are_of_its_slices_or_of_the_whole() -> Non
             await read(engine.function_task(timeout=0.05)(waits)())
         with pytest.raises(TypeError, match="retries=1 would give again"):
             engine.block(retries=1)(waits)
+
+
+@pytest.mark.parametrize("backend", ["thread", "process"])
+@pytest.mark.parametrize("kind", ["function_task", "block"])
+@pytest.mark.parametrize("is_async", [False, True])
+async def test_limits_of_a_generator_are_asked_by_its_own_arguments_and_hold(
+    backend: str, kind: str, is_async: bool
+) -> None:
+    def many(n: int, *, weight: int) -> Iterator[int]:
+        yield from range(n)
+
+    async def many_later(n: int, *, weight: int) -> AsyncIterator[int]:
+        for x in range(n):
+            yield x
+
+    async with WorkflowEngine(backend, workers=2) as engine:
+        scarce = engine.limit("scarce", concurrency=5)
+        decorate = getattr(engine, kind)(limits={scarce: lambda n, *, weight: weight}, max_concurrent=1)
+        task = decorate(many_later if is_async else many)
+        for variant in (task, task.with_options(label="another")):
+            assert await read(variant(100, weight=5)) == [*range(100)]
+            with pytest.raises(ValueError, match=r"limit 'scarce': 6 can never be met"):
+                await read(variant(3, weight=6))
+
+
+async def test_defaults_of_an_engine_are_for_generators_as_options_are() -> None:
+    begun: list[int] = []
+
+    async def fails(n: int) -> AsyncIterator[int]:
+        begun.append(n)
+        yield n
+        raise ValueError("after one")
+
+    async def waits() -> AsyncIterator[int]:
+        yield 1
+        await asyncio.Event().wait()
+
+    def forever() -> Iterator[int]:
+        yield from itertools.count()
+
+    defaults = [TaskOptions(retries=2, timeout=0.05), BlockOptions(retries=2)]
+    async with WorkflowEngine(defaults=defaults) as engine:
+        for decorate in (engine.function_task, engine.block):
+            with pytest.raises(ValueError, match="after one"):  # and no value twice
+                await read(decorate(fails)(0))
+        assert len(begun) == 2
+        with pytest.raises(TaskTimeout, match="waits"):
+            await read(engine.function_task(waits)())
+    async with WorkflowEngine(defaults=TaskOptions(deadline=0.1)) as engine:
+        with pytest.raises(DeadlinePassed, match="forever"):  # of the whole, however short its slices are
+            async for _ in engine.function_task(forever)():
+                await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+async def test_a_generator_is_told_of_as_the_user_has_called_it(backend: str) -> None:
+    def fails(n: int) -> Iterator[int]:
+        yield n
+        raise ValueError("after one")
+
+    async with WorkflowEngine(backend) as engine:
+        task = engine.function_task(fails)
+        with pytest.raises(ValueError, match="after one") as caught:
+            await read(task(3))
+        [told] = [note for note in caught.value.__notes__ if "called at" in note]
+        assert told.startswith("in generator 'fails' (#1), called at ") and told.endswith(", as fails(n=3)")
+        with pytest.raises(ValueError, match="after one"):
+            await read(task.stream([3]))
+        called_at = {each.called_at.rpartition(":")[0] for each in engine.report().tasks}
+        assert called_at == {__file__}
+
+        async def program() -> None:
+            await read(task(3))
+
+        plan = await engine.plan(program)
+        assert {each.called_at.rpartition(":")[0] for each in plan.tasks} == {__file__}
 
 
 async def test_a_generator_has_the_resources_of_the_worker_that_runs_it() -> None:

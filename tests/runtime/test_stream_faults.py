@@ -6,6 +6,7 @@ import asyncio
 import gc
 import itertools
 from collections.abc import AsyncIterator, Iterator
+from contextlib import nullcontext
 from typing import Any
 
 import anyio
@@ -144,6 +145,35 @@ async def test_a_source_that_has_a_task_group_of_its_own_is_closed_in_the_task_t
                 if leaves:
                     break
         assert got == (1 if leaves else 5)
+
+
+@pytest.mark.parametrize("is_failing", [False, True])
+async def test_a_source_that_takes_its_time_to_close_after_its_last_item_is_not_cut_short(
+    is_failing: bool,
+) -> None:
+    class Rows:
+        def __init__(self) -> None:
+            self.left, self.closed = 3, False
+
+        def __aiter__(self) -> Rows:
+            return self
+
+        async def __anext__(self) -> int:
+            if not self.left:
+                raise OSError("lost") if is_failing else StopAsyncIteration
+            self.left -= 1
+            return self.left
+
+        async def aclose(self) -> None:
+            for _ in range(20):
+                await asyncio.sleep(0)
+            self.closed = True
+
+    async with WorkflowEngine() as engine:
+        rows = Rows()
+        with pytest.raises(OSError, match="lost") if is_failing else nullcontext():
+            await read(engine.function_task(twice).stream(rows))
+        assert rows.closed
 
 
 async def test_a_source_that_swallows_its_cancel_is_closed_all_the_same() -> None:
@@ -365,6 +395,42 @@ async def test_keys_that_fail_fail_their_items_and_hostile_ones_show_as_text() -
         assert await read(task.stream([1], key=lambda _: "\x1b[31m\n" * 100)) == [2]
         report = engine.report()
         assert "\x1b" not in str(report) + report._repr_html_() + engine.explain()
+
+
+@pytest.mark.parametrize("kind", ["now", "later"])
+@pytest.mark.parametrize("error", [GeneratorExit, asyncio.CancelledError, StopAsyncIteration])
+async def test_whatever_a_key_raises_fails_its_item_and_hangs_nobody(
+    kind: str, error: type[BaseException]
+) -> None:
+    def key(_: int) -> None:
+        raise error
+
+    async with WorkflowEngine() as engine, asyncio.timeout(30):
+        source = Endless()
+        async with engine.function_task(twice).stream(getattr(source, kind)(), key=key) as results:
+            async for each in results.outcomes():
+                assert type(each.error) is error
+                break
+        assert source.closed == 1
+
+
+@pytest.mark.parametrize("is_async", [False, True])
+async def test_the_error_of_a_source_shows_the_users_lines_from_where_it_is_read(is_async: bool) -> None:
+    def fails() -> Iterator[int]:
+        raise OSError("lost")
+        yield
+
+    async def fails_later() -> AsyncIterator[int]:
+        raise OSError("lost")
+        yield
+
+    async with WorkflowEngine() as engine:
+        source: Any = fails_later() if is_async else fails()
+        with pytest.raises(OSError, match="lost") as caught:
+            await read(engine.function_task(twice).stream(source))
+        names = [entry.name for entry in caught.traceback]
+        below = names[names.index("_more") + 1 :]  # where it was raised for its reader
+        assert below == [source.__name__]
 
 
 async def test_exceptions_and_ellipses_are_items_and_values_as_others() -> None:
