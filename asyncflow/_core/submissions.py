@@ -182,6 +182,14 @@ class Submissions(Generic[A]):
             self.cancel(job, now)
         return left
 
+    def abandon(self, now: float) -> list[Submission[A]]:
+        """Nothing that runs or waits will come to an end any more: all of that is cancelled. Returns these."""
+        left = [*self._waiting.values(), *self._running.values()]
+        self._waiting.clear()
+        for job in left:
+            self.end(job, CANCELLED, now)
+        return left
+
     def expire(self, now: float) -> None:
         """Forget the jobs that were kept for long enough."""
         while self._over:

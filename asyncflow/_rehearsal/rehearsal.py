@@ -66,6 +66,8 @@ class Rehearsal(DryRun):
         self.starting = self.loop.create_task(lifecycle.start(self), context=Context())
         self._is_shut_down = False
         self._is_forgotten = False
+        self.twins: dict[object, Any] = {}
+        """Of what is the engine's and not to be touched by a rehearsal, by that, one that is rehearsed in its place."""
 
     @property
     def engine(self) -> object:
@@ -153,6 +155,7 @@ class Rehearsal(DryRun):
     def forget(self) -> None:
         """As of any dry run; from now on nobody can take what stands in for real values."""
         self._is_forgotten = True
+        self.twins.clear()
         super().forget()
 
     def own(self, future: TaskFuture[object]) -> TaskFuture[object]:

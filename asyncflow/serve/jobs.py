@@ -69,7 +69,8 @@ class Job(Cell, Generic[R]):
 
         Raises:
             Exception: what the job has failed with.
-            JobCancelled: it was cancelled.
+            JobCancelled: it was cancelled, or the event loop was closed before its end.
+            WrongLoop: it is not over, and this is not the engine's event loop.
         """
         await self.ended()
         if self._error is not None:
@@ -77,9 +78,15 @@ class Job(Cell, Generic[R]):
         return self._value  # type: ignore[return-value]
 
     async def ended(self) -> None:
-        """Wait for its end, whatever that is."""
+        """Wait for its end, whatever that is.
+
+        Raises:
+            WrongLoop: it is not over, and this is not the engine's event loop.
+        """
+        self._service._expire()
         if self.state in OVER:
             return
+        self._service._check_loop(f"job {self.id!r} of service {self._service.name!r} was awaited")
         waiter = asyncio.get_running_loop().create_future()
         self._waiters.add(waiter)
         try:
@@ -92,7 +99,11 @@ class Job(Cell, Generic[R]):
 
         Returns:
             False if it was over already.
+
+        Raises:
+            WrongLoop: it is not over, and this is not the engine's event loop.
         """
+        self._service._expire()
         if self.state in OVER:
             return False
         await self._service._cancel(self)

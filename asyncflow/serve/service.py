@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
-from contextvars import Context
+from contextvars import Context, copy_context
+from datetime import timedelta
 from functools import partial
 from secrets import token_hex
+from time import monotonic
 from types import CodeType
-from typing import TYPE_CHECKING, Any, Final, Generic, NamedTuple, ParamSpec, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, NamedTuple, ParamSpec, TypeAlias, TypeVar, get_args
 
 from .._causes import spelled
 from .._core import submissions as core
+from .._core.alike import alike
+from .._core.given import duration, whole
 from .._core.submissions import CANCELLED, FAILED, OVER, SUCCEEDED, JobState, Submissions
 from .._engine.function_task import FunctionTask
 from .._runtime.future import TaskFuture
 from .._show.outlined import Cell
 from .._tracebacks import trim
-from ..errors import IdConflict, JobCancelled, ServiceClosed, ServiceFull, UnknownJob
+from ..errors import IdConflict, JobCancelled, ServiceClosed, ServiceFull, UnknownJob, WrongLoop
 from .jobs import Job
 from .threads import ThreadsafeService
 
@@ -67,10 +71,13 @@ class Service(Cell, Generic[R]):
         self._run_of = run_of
         self._site = site
         self._grace = grace
+        self._bounds = concurrency, queue, keep, keep_most
         self._jobs: dict[str, Job[R]] = {}
-        self._submissions: Submissions[Call] = Submissions(concurrency, queue, keep, keep_most, self._is_same)
+        self._submissions: Submissions[Call] = Submissions(*self._bounds, self._is_same)
+        self._loop: asyncio.AbstractEventLoop | None = None  # that its jobs are on
         self._expiry: asyncio.TimerHandle | None = None
         self._quiet: list[asyncio.Future[None]] = []  # of those who wait until nothing runs
+        self._enter: Callable[..., TaskFuture[R]] | None = None  # what calls inside of a rehearsal
 
     @property
     def name(self) -> str:
@@ -114,14 +121,14 @@ class Service(Cell, Generic[R]):
         if id is not None and not isinstance(id, str):
             raise TypeError(f"submit(id={id!r}): text is needed")
         try:
-            return self._submitted(args, kwargs, id)
+            return self._here()._submitted(args, kwargs, id)
         except BaseException as error:
             trim(error)
             raise
 
     def _submitted(self, args: tuple[object, ...], kwargs: Mapping[str, object], id: str | None) -> Job[R]:
         if not self._submissions.is_closed:
-            self._run_of(self.name)  # which refuses other threads
+            self._moved(self._run_of(self.name).loop)  # which refuses other threads
         self._task._parameters.fitted((*self._task._leading, *args), kwargs)
         self._expire()
         try:
@@ -152,7 +159,7 @@ class Service(Cell, Generic[R]):
     def _is_same(self, one: Call, other: Call) -> bool:
         """Whether two submissions have the same arguments, whichever of them are given by name or by default."""
         try:
-            return bool(one == other) or bool(self._bound(*one) == self._bound(*other))
+            return alike(one, other) or alike(self._bound(*one), self._bound(*other))
         except Exception:  # arrays, say, which compare item by item
             return False
 
@@ -162,7 +169,7 @@ class Service(Cell, Generic[R]):
             return {"args": args, **kwargs}
         bound = signature.bind(*self._task._leading, *args, **kwargs)
         bound.apply_defaults()
-        return bound.arguments
+        return dict(bound.arguments)
 
     def job(self, id: str) -> Job[R]:
         """The job of an id.
@@ -170,11 +177,12 @@ class Service(Cell, Generic[R]):
         Raises:
             UnknownJob: there is none; tells whether there was one.
         """
-        self._expire()
+        here = self._here()
+        here._expire()
         try:
-            return self._jobs[id]
+            return here._jobs[id]
         except KeyError:
-            raise UnknownJob(self.name, id, self._submissions.was_there(id)) from None
+            raise UnknownJob(self.name, id, here._submissions.was_there(id)) from None
 
     def jobs(self, *, state: JobState | None = None, limit: int = _LISTED) -> list[Job[R]]:
         """The jobs that were submitted last, the latest first.
@@ -182,11 +190,19 @@ class Service(Cell, Generic[R]):
         Args:
             state: of the jobs that are wanted; None for any.
             limit: how many at most.
+
+        Raises:
+            ValueError: there is no such state, or the limit is below 0.
+            TypeError: the limit is no whole number.
         """
-        self._expire()
+        if state is not None and state not in get_args(JobState):
+            raise ValueError(f"jobs(state={state!r}): one of {', '.join(get_args(JobState))} is needed")
+        most = whole("limit", limit, 0)
+        here = self._here()
+        here._expire()
         found: list[Job[R]] = []
-        for job in reversed(self._jobs.values()):
-            if len(found) >= limit:
+        for job in reversed(here._jobs.values()):
+            if len(found) >= most:
                 break
             if state is None or job.state == state:
                 found.append(job)
@@ -199,7 +215,8 @@ class Service(Cell, Generic[R]):
             args, kwargs = submission.arguments
             try:
                 # In no context of whoever submits: the job is no member of a block, and no workflow's.
-                future: TaskFuture[R] = Context().run(self._task, *args, **kwargs)
+                enter = Context().run if self._enter is None else self._enter
+                future: TaskFuture[R] = enter(self._task, *args, **kwargs)
             except Exception as error:
                 # On the next turn: what begins then may fail as soon, and so on through all that wait.
                 asyncio.get_running_loop().call_soon(self._end, job, FAILED, None, error)
@@ -213,7 +230,7 @@ class Service(Cell, Generic[R]):
             future.add_done_callback(partial(self._was_done, job))
 
     def _was_done(self, job: Job[R], future: TaskFuture[R]) -> None:
-        if future.cancelled() and job.state == core.CANCELLING:
+        if job.state in OVER or (future.cancelled() and job.state == core.CANCELLING):
             return  # `_stop` waits until its work has stopped
         if future.cancelled():
             self._end(job, CANCELLED, None, JobCancelled(self.name, job.id))
@@ -234,13 +251,13 @@ class Service(Cell, Generic[R]):
             self._quiet.clear()
 
     async def _cancel(self, job: Job[R]) -> None:
+        self._check_loop(f"job {job.id!r} of service {self.name!r} was cancelled")
         if not self._submissions.cancel(job._submission, self._now()):
             job._is_over(None, JobCancelled(self.name, job.id))
             self._forget()
             return
-        future = job._future
-        assert future is not None
-        if future.cancel():
+        future = job._future  # None of one that could not be called: it fails on the next turn
+        if future is not None and future.cancel():
             await asyncio.shield(asyncio.ensure_future(self._stop(job, future)))
         await job.ended()  # it may just have come to its end
 
@@ -271,16 +288,29 @@ class Service(Cell, Generic[R]):
 
     # -- its end ------------------------------------------------------------------------------------------
 
-    async def drain(self, timeout: float | None = None) -> None:
+    async def drain(self, timeout: float | timedelta | None = None) -> None:
         """Take no more jobs, cancel those that wait for their turn, and let those that run end.
 
         Args:
-            timeout: seconds after which those that still run are cancelled; None for none. Work that cannot be stopped,
-                as that of a thread, is waited for as long as the engine's ``grace``; its jobs are "CANCELLING" then.
+            timeout: seconds or `timedelta` after which those that still run are cancelled; None for none. Work that
+                cannot be stopped, as that of a thread, is waited for as long as the engine's ``grace``; its jobs are
+                "CANCELLING" then.
+
+        Raises:
+            TypeError: the timeout is no duration.
+            ValueError: it is below 0.
+            WrongLoop: this is not the engine's event loop.
         """
+        seconds = None if timeout is None else duration("timeout", timeout)
+        here = self._here()
+        here._expire()
+        here._check_loop(f"service {self.name!r} was drained")
+        await here._drained(seconds)
+
+    async def _drained(self, seconds: float | None) -> None:
         self._close()
         try:
-            async with asyncio.timeout(timeout):
+            async with asyncio.timeout(seconds):
                 await self._until_quiet()
         except TimeoutError:
             running = [job for job in self._jobs.values() if job.state not in OVER]
@@ -302,9 +332,63 @@ class Service(Cell, Generic[R]):
             self._quiet.append(waiter)
             await waiter
 
+    # -- where it is ---------------------------------------------------------------------------------------
+
+    def _here(self) -> Service[R]:
+        """This, or inside of a rehearsal one like it, whose jobs are rehearsed, and are no jobs to anybody else."""
+        rehearsal = self._task._engine._rehearsal()
+        if rehearsal is None:
+            return self
+        here: Service[R] | None = rehearsal.twins.get(self)
+        if here is None:
+            concurrency, queue, keep, most = self._bounds
+            here = rehearsal.twins[self] = Service(
+                self._task,
+                self._run_of,
+                concurrency=concurrency,
+                queue=queue,
+                keep=keep,
+                keep_most=most,
+                grace=self._grace,
+                site=self._site,
+            )
+            here._enter = copy_context().run
+        return here
+
+    def _moved(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Go on where the engine runs now. Jobs of an event loop that is closed came to no end, and never will."""
+        if self._loop is not loop:
+            self._abandon()
+            self._loop = loop
+
+    def _abandon(self) -> None:
+        if self._loop is None:
+            return
+        self._loop, self._expiry = None, None
+        for submission in self._submissions.abandon(self._now()):
+            job = self._jobs[submission.id]
+            job._waiters.clear()  # which were tasks of that loop
+            job._is_over(None, JobCancelled(self.name, job.id))
+        self._quiet.clear()
+        self._forget()
+
+    def _check_loop(self, what: str) -> None:
+        """Refuse to wait where nobody would be woken.
+
+        Raises:
+            WrongLoop: this is not the engine's event loop, which tells of ``what`` was done here.
+        """
+        if self._loop is not None and self._loop is not asyncio.get_running_loop():
+            raise WrongLoop(
+                f"{what} on another event loop than the engine's.\n"
+                "  Other threads use the service's threadsafe."
+            )
+
     # -- what is kept -------------------------------------------------------------------------------------
 
     def _expire(self) -> None:
+        if self._loop is not None and self._loop.is_closed():
+            self._abandon()
         self._submissions.expire(self._now())
         self._forget()
 
@@ -314,15 +398,16 @@ class Service(Cell, Generic[R]):
         while forgotten:
             self._jobs.pop(forgotten.pop(), None)
         due = self._submissions.next_expiry()
-        if due is not None and self._expiry is None:
-            self._expiry = asyncio.get_running_loop().call_at(due, self._timer)
+        # A rehearsal is over long before anything is, and no timer is to hold it.
+        if due is not None and self._expiry is None and self._loop is not None and self._enter is None:
+            self._expiry = self._loop.call_at(due, self._timer)
 
     def _timer(self) -> None:
         self._expiry = None
         self._expire()
 
     def _now(self) -> float:
-        return asyncio.get_running_loop().time()
+        return monotonic() if self._loop is None else self._loop.time()
 
     def _outline(self) -> Outline:
         from .outline import of_service

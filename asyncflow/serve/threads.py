@@ -45,9 +45,12 @@ class ThreadsafeService(Generic[R]):
         run = self._service._task._engine._run
         if run is None or run.loop.is_closed() or run.thread == threading.get_ident():
             called.close()
-            where = (
-                "its engine does not run" if run is None else "this is the thread of its engine's event loop"
-            )
+            if run is None:
+                where = "its engine does not run"
+            elif run.loop.is_closed():
+                where = "its engine's event loop is closed"
+            else:
+                where = "this is the thread of its engine's event loop"
             raise WrongLoop(f"service {self._service.name!r} cannot be asked from here: {where}")
         return asyncio.run_coroutine_threadsafe(called, run.loop)
 

@@ -117,3 +117,17 @@ def test_a_full_service_says_when_to_come_again_by_what_jobs_have_taken() -> Non
     with pytest.raises(Full) as caught:
         jobs.submit("e", "e")
     assert caught.value.args == (4.0,)
+
+
+def test_what_is_abandoned_is_cancelled_and_makes_room() -> None:
+    jobs = made(concurrency=1, queue=1)
+    open_ = [jobs.submit("a", 1), jobs.submit("b", 2)]
+    jobs.begin(1.0)
+    assert {job.id for job in jobs.abandon(2.0)} == {"a", "b"}
+    assert {job.state for job in open_} == {CANCELLED} and (jobs.running, jobs.waiting, jobs.kept) == (
+        0,
+        0,
+        2,
+    )
+    later = jobs.submit("c", 3)
+    assert jobs.begin(3.0) == [later]

@@ -113,6 +113,31 @@ async def test_arguments_that_do_not_fit_are_told_to_who_submits() -> None:
         assert service.jobs() == []
 
 
+async def test_a_job_that_cannot_be_called_fails_and_can_be_cancelled_as_any_other() -> None:
+    async with WorkflowEngine() as engine:
+        service = engine.serve(engine.function_task(add))
+        job = service.submit(number for number in "ab")
+        assert not await job.cancel() and job.state == "FAILED"
+        with pytest.raises(TypeError, match="'add' was given a generator in argument 'a'"):
+            await job.result()
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        ({"state": "failed"}, "state='failed'.: one of QUEUED, RUNNING, "),
+        ({"limit": -1}, "limit=-1: a whole number is needed"),
+        ({"limit": "5"}, "limit='5': a whole number is needed"),
+    ],
+)
+async def test_jobs_that_cannot_be_asked_for_are_told_and_not_simply_none(
+    asked: dict[str, Any], told: str
+) -> None:
+    async with WorkflowEngine() as engine:
+        with pytest.raises((ValueError, TypeError), match=told):
+            engine.serve(engine.function_task(add)).jobs(**asked)
+
+
 # -- one id is one job ------------------------------------------------------------------------------------
 
 
@@ -152,6 +177,16 @@ async def test_an_id_that_is_raced_runs_once(backend: str) -> None:
         assert values == [number % 5 + 1 for number in range(1000)]
         await engine.shutdown()
         assert len(engine.report().tasks) == 5
+
+
+async def test_equal_arguments_of_other_kinds_are_others_and_no_number_is_itself() -> None:
+    async with WorkflowEngine() as engine:
+        service = engine.serve(engine.function_task(lambda each: repr(each)))
+        job = service.submit({"each": [1, float("nan")]}, id="x")
+        for other in (True, 1.0):
+            with pytest.raises(IdConflict):
+                service.submit({"each": [other, float("nan")]}, id="x")
+        assert service.submit({"each": [1, float("nan")]}, id="x") is job
 
 
 async def test_arguments_that_cannot_be_compared_are_others() -> None:
@@ -392,6 +427,94 @@ async def test_many_that_wait_are_answered_when_none_of_them_can_be_called_any_m
         jobs = [service.submit(number) for number in range(3000)]
         ends = await asyncio.gather(*(job.result() for job in jobs), return_exceptions=True)
         assert all(isinstance(end, Exception) for end in ends) and len(ends) == 3000
+
+
+@pytest.mark.parametrize(
+    ("timeout", "told"),
+    [("30", "timeout='30': it takes seconds"), (-1, "timeout=-1: it takes seconds, 0 or more")],
+)
+async def test_a_drain_without_a_time_takes_on_jobs_as_before(timeout: Any, told: str) -> None:
+    async with WorkflowEngine() as engine:
+        service = engine.serve(engine.function_task(add))
+        with pytest.raises((ValueError, TypeError), match=told):
+            await service.drain(timeout)
+        assert await service.submit(1).result() == 2
+        await service.drain(timedelta(seconds=30))
+        assert service.is_closed
+
+
+def test_a_service_goes_on_where_its_engine_does_after_a_loop_that_was_closed_with_jobs_open() -> None:
+    engine = WorkflowEngine()
+    held = Held(engine)
+    service = engine.serve(held.task, concurrency=2)
+
+    async def leaves_them() -> list[Job[str]]:
+        jobs = [service.submit(name, id=name) for name in "ab"]
+        waiting = asyncio.create_task(jobs[0].result())
+        await turns(lambda: len(held.begun) == 2)
+        assert not waiting.done()
+        return jobs
+
+    async def goes_on() -> str:
+        assert [job.state for job in service.jobs()] == ["CANCELLED", "CANCELLED"]
+        for job in lost:
+            with pytest.raises(JobCancelled):
+                await job.result()
+        held.open("c")
+        async with engine:
+            return await service.submit("c").result()
+
+    lost = asyncio.run(leaves_them())
+    with pytest.raises(WrongLoop, match="its engine's event loop is closed"):
+        service.threadsafe.job("a")
+    assert asyncio.run(goes_on()) == "C"
+    assert service.counts == JobCounts(running=0, waiting=0, kept=3)
+
+
+async def test_a_job_is_not_waited_for_where_nobody_would_be_woken() -> None:
+    async with WorkflowEngine() as engine:
+        held = Held(engine)
+        service = engine.serve(held.task)
+        job = service.submit("a")
+        for wait in (job.result, job.cancel, service.drain):
+
+            async def elsewhere(wait: Callable[[], Any] = wait) -> None:
+                await wait()
+
+            with pytest.raises(WrongLoop, match="threads use the service's threadsafe"):
+                await asyncio.to_thread(asyncio.run, elsewhere())
+        held.open("a")
+        assert await job.result() == "A"
+        assert await asyncio.to_thread(asyncio.run, job.result()) == "A"
+
+
+# -- in a plan --------------------------------------------------------------------------------------------
+
+
+async def test_in_a_plan_jobs_are_rehearsed_and_are_no_jobs_of_the_service() -> None:
+    ran: list[int] = []
+    async with WorkflowEngine() as engine:
+
+        @engine.function_task
+        def double(number: int) -> int:
+            ran.append(number)
+            return 2 * number
+
+        service = engine.serve(double, concurrency=1)
+
+        @engine.block
+        async def flow() -> int:
+            jobs = [service.submit(number, id=str(number)) for number in (1, 2, 2)]
+            assert jobs[1] is jobs[2] is service.job("2") is service.jobs()[0]
+            values = [await job.result() for job in jobs]
+            await service.drain()
+            return sum(values)
+
+        plan = await engine.plan(flow)
+        assert [task.name for task in plan.tasks if task.kind != "block"] == ["double", "double"]
+        plan.check()
+        assert ran == [] and service.jobs() == [] and not service.is_closed
+        assert await service.submit(3, id="2").result() == 6
 
 
 # -- other threads ----------------------------------------------------------------------------------------
