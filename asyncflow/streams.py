@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final, Generic, NoReturn, Self, TypeVar
 from ._causes import spelled
 from ._runtime.future import TaskFuture
 from ._runtime.taking import Item, Taking, error_of, is_over
+from ._runtime.unread import Unread
 from ._show.outlined import Cell
 from .errors import TaskSkipped
 
@@ -77,7 +78,7 @@ class ItemOutcome(Generic[R]):
     attempts: int
 
 
-class Stream(Taking, Cell, AsyncIterable[R]):
+class Stream(Unread, Taking, Cell, AsyncIterable[R]):
     """The results of a task for many items, to be read once with ``async for``.
 
     Inside of ``async with task.stream(...) as results`` the work that is under way ends when the block is left, however
@@ -101,8 +102,13 @@ class Stream(Taking, Cell, AsyncIterable[R]):
 
     def __reduce__(self) -> NoReturn:
         raise TypeError(
-            f"a stream of {self._name!r} is read where it was made; pass its values:  [each async for each in ...]"
+            f"{self._made_by} gives a stream, which is read where it was made.\n"
+            f"  Pass its values:  [each async for each in {self._made_by}]"
         )
+
+    @property
+    def _made_by(self) -> str:
+        return spelled(self._name) + ("(...)" if self._reader is None else ".stream(...)")
 
     def outcomes(self) -> AsyncIterator[ItemOutcome[R]]:
         """What became of each item, whatever that is: for those who decide themselves what a failure means.
@@ -281,7 +287,7 @@ class Stream(Taking, Cell, AsyncIterable[R]):
         if self._was_read:
             raise RuntimeError(
                 f"a stream of {self._name!r} is read once, and this one was.\n"
-                "  Make another one:  task.stream(...)"
+                f"  Make another one:  {self._made_by}"
             )
         self._was_read = True
         return True

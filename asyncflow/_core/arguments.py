@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from .bulk import MANY, Bulk
-from .containers import FILE, FOREIGN, FUTURE, LAZY, LIST, PLAIN, SET, Kinds, parts_of, rebuilt
+from .containers import BOUND, FILE, FOREIGN, FUTURE, LAZY, LIST, PLAIN, SET, Kinds, parts_of, rebuilt
 
 
 class Lazy(TypeError):
@@ -54,7 +54,8 @@ def scan(
     other awaitable.
 
     Returns:
-        The futures, each as often as it occurs; the holes for `fill`; and the files, each at least once.
+        The futures, each as often as it occurs; the holes for `fill`; and the files, and what is bound to the event
+        loop, each at least once.
 
     Raises:
         Lazy: what makes its items later is among them.
@@ -85,7 +86,8 @@ def scan(
 def scan_value(
     value: object, kinds: Kinds, adopt: Callable[[object], object], files: list[object] | None = None
 ) -> tuple[list[Any], Holes]:
-    """Find the futures in any value; as `scan`, with the holes for `fill_value`. Files are added to a list."""
+    """Find the futures in any value; as `scan`, with the holes for `fill_value`. Files, and what is bound
+    to the event loop, are added to a list."""
     top = Node(LIST, [value], [value])
     found: list[object] = []
     order: list[Node] = []
@@ -113,8 +115,10 @@ def scan_value(
                 else:
                     node.inner.append((position, inner))
                 continue
-            if kind == FILE and files is not None:
+            if kind >= FILE and files is not None:
                 files.append(part)
+            if kind == BOUND:
+                continue
             parts = list(part) if kind <= SET else parts_of(kind, part)
             if _all_plain(parts, kinds):
                 continue

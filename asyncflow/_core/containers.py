@@ -35,6 +35,7 @@ PROXY: Final = 14
 PARTIAL: Final = 15
 MODEL: Final = 16  # of pydantic
 FILE: Final = 17  # a dataclass, and to be told of
+BOUND: Final = 18  # to the event loop on which it was made; to be told of
 
 _REMEMBERED = 4096  # classes; a notebook that redefines its classes all day must not keep each of them
 _NAMESPACES: Final = (
@@ -70,6 +71,7 @@ class Kinds(dict[type, int]):
         foreign: whether a class is of awaitables that have to be adopted.
         lazy: whether what makes its items later is told from a plain value.
         file: the class of files; None if these are nothing special.
+        bound: whether objects of a class are bound to the event loop, and so of use to blocks alone.
     """
 
     def __init__(
@@ -79,12 +81,14 @@ class Kinds(dict[type, int]):
         *,
         lazy: bool = True,
         file: type | None = None,
+        bound: Callable[[type], bool] | None = None,
     ) -> None:
         super().__init__({future: FUTURE})
         self.future = future
         self._foreign = foreign
         self._lazy = lazy
         self._file = file
+        self._bound = bound
         _ALL_KINDS.append(self)
 
     def __missing__(self, cls: type) -> int:
@@ -100,6 +104,8 @@ class Kinds(dict[type, int]):
             return FOREIGN
         if issubclass(cls, _LAZY):
             return LAZY if self._lazy else PLAIN
+        if self._bound is not None and self._bound(cls):
+            return BOUND
         if self._file is not None and issubclass(cls, self._file):
             return FILE
         for base, kind in _BY_BASE:
@@ -173,7 +179,7 @@ def parts_of(kind: int, value: Any) -> list[object]:
     if kind == PARTIAL:
         keywords = [part for item in value.keywords.items() for part in item]
         return [value.func, *value.args, *keywords]
-    return list(value)
+    return [] if kind == BOUND else list(value)
 
 
 def fields_of(kind: int, value: Any) -> list[str]:

@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 from .._runtime.script import run_script
 from ..errors import EngineClosed, WrongLoop
+from ..streams import Stream
 from .function_task import FunctionTask, made_at
 from .options import name_of
+from .submits import refuse_generator
 
 if TYPE_CHECKING:
     from .._runtime.home import Home
@@ -85,7 +87,12 @@ def run_target(
             f"engine.run got {target!r} of another engine; run it with that one, or say where it is to run:\n"
             f"  engine.run({target._definition.name}.on(engine), ...)"
         )
-    if not callable(target) and not inspect.isawaitable(target):
+    refuse_generator(
+        target,
+        "engine.run got {0!r}, a generator function: it has many values, and a run has one result.\n"
+        "  Run a block that reads them:  return [each async for each in {0}(...)]",
+    )
+    if not callable(target) and (not inspect.isawaitable(target) or isinstance(target, Stream)):
         raise TypeError(
             f"engine.run got {target!r}, a {type(target).__name__}, which cannot be called.\n"
             "  Pass a block, a task or an async function, and its arguments:  engine.run(block, ...)"
@@ -96,6 +103,13 @@ def run_target(
             called: Any = target if inspect.isawaitable(target) else target(*args, **kwargs)
             if isinstance(target, FunctionTask):
                 made_at(*site, called)
-            return await called if inspect.isawaitable(called) else called
+            result = await called if inspect.isawaitable(called) else called
+            if isinstance(result, Stream):
+                raise TypeError(
+                    f"{name_of(target)!r} returned what {result._made_by} gives, a stream, which is read before the "
+                    "engine is shut down.\n"
+                    f"  Return its values:  return [each async for each in {result._made_by}]"
+                )
+            return result
 
     return run_script(main)

@@ -18,6 +18,7 @@ from .._core.task import Definition
 from .._runtime.call import Call
 from .._runtime.future import TaskFuture
 from .._runtime.inputs import KINDS
+from .._runtime.unread import Unawaited
 from .._show.outlined import Cell
 from .._tracebacks import trim
 from .._worker.far import FarTask
@@ -191,9 +192,8 @@ class FunctionTask(Cell, TypedCalls[P, Fn, R]):
 
     def _futures(self, after: Any) -> list[object]:
         """What was given as ``after=``, one by one."""
-        is_many = (
-            isinstance(after, Iterable) and not _is_future(after) and not isinstance(after, (str, bytes))
-        )
+        is_one = _is_future(after) or isinstance(after, (str, bytes, Unawaited))
+        is_many = isinstance(after, Iterable) and not is_one
         futures = list(after) if is_many else [after]
         for future in futures:
             if not _is_future(future):
@@ -374,6 +374,8 @@ def shown(kind: str, definition: Definition) -> str:
 
 
 def _is_future(given: object) -> bool:
+    if isinstance(given, Unawaited):
+        return False
     return isinstance(given, Awaitable) or hasattr(given, "add_done_callback")
 
 

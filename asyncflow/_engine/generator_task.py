@@ -9,15 +9,28 @@ import sys
 from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Mapping
 from contextlib import aclosing, closing
 from types import CodeType
-from typing import TYPE_CHECKING, Any, Final, Generic, Literal, ParamSpec, Self, TypeVar, cast, overload
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Final,
+    Generic,
+    Literal,
+    NoReturn,
+    ParamSpec,
+    Self,
+    TypeVar,
+    cast,
+    overload,
+)
 
-from .._causes import brief
+from .._causes import brief, spelled
 from .._core.files import declared
 from .._core.task import Definition
 from .._inspect.resolve import returned_by
 from .._runtime.future import TaskFuture
 from .._runtime.outlet import Outlet
 from .._runtime.scope import SCOPE
+from .._runtime.unread import refuse_bound
 from .._show.outlined import Cell
 from .._tracebacks import trim
 from .._worker.far import FarTask
@@ -99,7 +112,8 @@ class GeneratorTask(Cell, Generic[P, R]):
         """
         caller = sys._getframe(1)
         self._check()
-        self._check_files(*self._task._parameters.fitted((None, *self._leading, *args), kwargs))
+        (_, *given), named = self._task._parameters.fitted((None, *self._leading, *args), kwargs)
+        self._check_arguments(tuple(given), named)
         generate = self._generating(caller.f_code, caller.f_lasti, lambda _: (args, kwargs))
         name = self._definition.name
         stream: Stream[Any] = stream_of(
@@ -150,7 +164,7 @@ class GeneratorTask(Cell, Generic[P, R]):
 
         def generate(item: Any, outlet: Outlet) -> TaskFuture[Any]:
             args, kwargs = arguments(item)
-            self._check_files(args, kwargs)
+            self._check_arguments(args, kwargs)
             return begin(outlet, *self._leading, *args, **kwargs)
 
         return generate
@@ -196,7 +210,9 @@ class GeneratorTask(Cell, Generic[P, R]):
                 "  Give it a backend that can, as 'thread' and 'process', or make it a task that returns a list"
             )
 
-    def _check_files(self, args: tuple[object, ...], kwargs: Mapping[str, object]) -> None:
+    def _check_arguments(self, args: tuple[object, ...], kwargs: Mapping[str, object]) -> None:
+        if not self._definition.is_block:
+            refuse_bound(self._definition, args, kwargs)
         if self._backend is not None and declared(args, kwargs):
             raise TypeError(
                 f"{self._definition.name!r} is a generator function, and declares files: it has no directory of its "
@@ -261,6 +277,25 @@ class GeneratorTask(Cell, Generic[P, R]):
         bound.__dict__.update(self.__dict__)
         bound._leading = (instance,)
         return bound
+
+    if not TYPE_CHECKING:  # checkers refuse what is not there, with words of their own
+
+        @property
+        def map(self) -> NoReturn:
+            name = spelled(self._definition.name)
+            raise AttributeError(
+                f"{name}.map: a call of {name!r} gives a stream and no future, and so does one of many items.\n"
+                f"  Read it:  async for each in {name}.stream([...]): ..."
+            )
+
+        def __iter__(self) -> NoReturn:
+            name = spelled(self._definition.name)
+            raise TypeError(
+                f"{name!r} is a generator function here, and gives values when it is called.\n"
+                f"  Call it:  async for each in {name}(...): ..."
+            )
+
+        __aiter__ = __iter__
 
     def _outline(self) -> Outline:
         from .cells import of_task

@@ -23,6 +23,7 @@ from .base import EngineBase
 from .dry_runs import places
 from .function_task import FunctionTask, made_at
 from .options import made, name_of
+from .submits import refuse_generator
 
 if TYPE_CHECKING:
     from .._rehearsal.notes import Notes
@@ -184,6 +185,11 @@ def _name_of_target(
             f"engine.plan got {target!r}, which is a result, and its task was called for real.\n"
             f"  Pass the task and its arguments:  engine.plan({spelled(target.name)}, ...)"
         )
+    refuse_generator(
+        target,
+        "engine.plan got {0!r}, a generator function, which begins when it is read.\n"
+        "  Plan a block that reads it:  return [each async for each in {0}(...)]",
+    )
     if not callable(target):
         raise TypeError(f"engine.plan got {target!r}, a {type(target).__name__}, which cannot be called")
     return name_of(target)

@@ -10,6 +10,7 @@ from inspect import isasyncgenfunction, isgeneratorfunction
 from types import MethodType
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, overload
 
+from .._causes import spelled
 from .._runtime.future import TaskFuture
 from .._tracebacks import trim
 from .function_task import FunctionTask, made_at
@@ -88,17 +89,29 @@ class Submits:
         key = fn if isinstance(fn, MethodType) else id(fn)
         task = self._submitted.get(key)
         if task is None:
-            _refuse_generator(fn)
+            refuse_generator(
+                fn,
+                "submit() got {0!r}, a generator function: a call gives a stream and no future.\n"
+                "  Decorate it and read it:  async for value in {0}(...)",
+            )
             task = self._submitted[key] = self.function_task(partial(fn) if isinstance(fn, type) else fn)
             if len(self._submitted) > _KEPT:
                 self._submitted.popitem(last=False)
         return task
 
 
-def _refuse_generator(fn: Any) -> None:
-    fn = fn.fn if isinstance(fn, GeneratorTask) else fn
-    if isgeneratorfunction(fn) or isasyncgenfunction(fn):
+def refuse_generator(fn: Any, told: str) -> None:
+    """Refuse a generator function, or a task that is one.
+
+    Args:
+        fn: anything.
+        told: the error; {0} is its name.
+
+    Raises:
+        TypeError: it is one.
+    """
+    plain = fn.fn if isinstance(fn, GeneratorTask) else fn
+    if isgeneratorfunction(plain) or isasyncgenfunction(plain):
         raise TypeError(
-            f"submit() got {name_of(fn)!r}, a generator function: a call gives a stream and no future.\n"
-            "  Decorate it and read it:  async for value in task(...)"
+            told.format(spelled(fn._definition.name if isinstance(fn, GeneratorTask) else name_of(fn)))
         )

@@ -215,6 +215,8 @@ class TaskFuture(Cell, Task, asyncio.Future[T]):
         def __iter__(self) -> NoReturn:  # asyncio's own would go over one that is done as if it was empty
             raise _no_value(self, "it is not iterable", "for each in {}: ...")
 
+        __aiter__ = __iter__
+
         def __contains__(self, item: object) -> NoReturn:
             raise _no_value(self, "nothing is in it", "... in {}")
 

@@ -16,8 +16,9 @@ from .._core.states import NOW, PENDING, SUCCEEDED
 from .._core.task import Task
 from .._worker.chain import PREVIOUS, with_previous
 from .future import TaskFuture
+from .unread import is_bound
 
-KINDS: Final = Kinds(TaskFuture, is_waited_for, file=File)
+KINDS: Final = Kinds(TaskFuture, is_waited_for, file=File, bound=is_bound)
 value_of: Final = asyncio.Future.result
 
 

@@ -28,6 +28,7 @@ from .future import TaskFuture
 from .scope import SCOPE, circle, waits_for
 from .services import Services
 from .steps import Steps
+from .unread import refuse_bound
 from .waits import would_wait
 
 is_done: Final = asyncio.Future.done
@@ -94,6 +95,8 @@ class Wiring:
         self._site, self._is_detached = task.site, task.definition.options.detached
         try:
             futures, task.holes, files = arguments.scan(args, kwargs, inputs.KINDS, self.adopt)
+            if files and not task.definition.is_block:
+                refuse_bound(task.definition, args, kwargs)
             if after:
                 task.after, _ = arguments.scan_value(all_awaited(after), inputs.KINDS, self.adopt)
                 futures += task.after

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 from .._causes import spelled
 from .._core.submissions import CANCELLED, OVER, JobState, Submission
 from .._runtime.future import TaskFuture
+from .._runtime.unread import Unawaited
 from .._show.outlined import Cell
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 R = TypeVar("R")
 
 
-class Job(Cell, Generic[R]):
+class Job(Unawaited, Cell, Generic[R]):
     """One job of a service. It belongs to the service: whoever stops waiting for it stops nothing."""
 
     def __init__(
@@ -116,6 +117,15 @@ class Job(Cell, Generic[R]):
         for waiter in self._waiters:
             if not waiter.done():
                 waiter.set_result(None)
+
+    def _awaited(self) -> TypeError:
+        return TypeError(
+            f"{self!r} is a job here, and not yet its value: submit() gives it at once.\n"
+            "  Await its result:  await job.result()"
+        )
+
+    def _passed(self, task: str) -> tuple[str, str]:
+        return f"{self!r}, a job", f"Pass its value:  {task}(await job.result())"
 
     def _outline(self) -> Outline:
         from .outline import of_job

@@ -10,7 +10,18 @@ from functools import partial
 from secrets import token_hex
 from time import monotonic
 from types import CodeType
-from typing import TYPE_CHECKING, Any, Final, Generic, NamedTuple, ParamSpec, TypeAlias, TypeVar, get_args
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Final,
+    Generic,
+    NamedTuple,
+    NoReturn,
+    ParamSpec,
+    TypeAlias,
+    TypeVar,
+    get_args,
+)
 
 from .._causes import spelled
 from .._core import submissions as core
@@ -408,6 +419,9 @@ class Service(Cell, Generic[R]):
 
     def _now(self) -> float:
         return monotonic() if self._loop is None else self._loop.time()
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(f"service {self.name!r} takes jobs in the process where it was made")
 
     def _outline(self) -> Outline:
         from .outline import of_service

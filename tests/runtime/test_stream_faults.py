@@ -437,21 +437,3 @@ async def test_exceptions_and_ellipses_are_items_and_values_as_others() -> None:
     async with WorkflowEngine() as engine:
         items = [None, ValueError("a value"), ..., NotImplemented]
         assert await read(engine.function_task(lambda x: x).stream(items, ordered=True)) == items
-
-
-async def test_a_stream_as_an_argument_of_a_process_is_refused_with_a_mend() -> None:
-    async with WorkflowEngine(backend="process", workers=1) as engine:
-
-        @engine.function_task
-        def numbers(many: int) -> Iterator[int]:
-            yield from range(many)
-
-        @engine.function_task
-        def total(values: Any) -> int:
-            return sum(values)
-
-        for stream in (numbers(3), total.stream([[1]])):
-            with pytest.raises(
-                TypeError, match=r"'values' of 'total'(.|\n)*pass its values:  \[each async for"
-            ):
-                await total(stream)

@@ -65,11 +65,26 @@ async def main(paths: list[Path]) -> None:
         assert_type(value, str)
     async for each in whole.stream(paths, key=str, errors="collect").outcomes():
         assert_type(each, ItemOutcome[str])
+    await rows(paths[0])  # type: ignore[misc]
+    await size.stream(paths)  # type: ignore[misc]
+    for _ in rows(paths[0]):  # type: ignore[attr-defined]
+        pass
+    list(size.stream(paths))  # type: ignore[call-overload]
+    len(rows(paths[0]))  # type: ignore[arg-type]
+    rows(paths[0])[0]  # type: ignore[index]
+    with rows(paths[0]):  # type: ignore[attr-defined]
+        pass
+    rows.map(paths)  # type: ignore[attr-defined]
+    async for _ in rows:  # type: ignore[attr-defined]
+        pass
+    if rows(paths[0]) == [b""]:  # type: ignore[comparison-overlap]
+        pass
 
     service = engine.serve(size, concurrency=2)
     assert_type(service, Service[int])
     assert_type(service.submit(Path("a")), Job[int])
     assert_type(await service.job("a").result(), int)
+    await service.submit(Path("a"))  # type: ignore[misc]
     assert_type(service.threadsafe.submit(Path("a")).result(3), int)
 
     graph = Graph({"a": step(size, Path("a")), "b": step(later, ref("a"))})
