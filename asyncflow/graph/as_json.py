@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from .._core import strict_json
 from .._core.near import meant
 from ..errors import GraphError
 from .steps import OutputRef, Ref, Step
@@ -19,19 +19,6 @@ _OWN: Final = ("run", "with", "args", "after")  # all else are options
 Tasks = Mapping[str, Callable[..., object]]
 
 
-class _Twice(ValueError):
-    """A name stands twice in an object."""
-
-
-def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    """An object of JSON, whose names have to differ: the later one would take the place of the earlier silently."""
-    told = dict(pairs)
-    if len(told) < len(pairs):
-        name, _ = Counter(name for name, _ in pairs).most_common(1)[0]
-        raise _Twice(f"the name {name!r} stands twice in one object")
-    return told
-
-
 def read(text: str, tasks: Tasks) -> dict[str, Step]:
     """The steps that JSON text tells of.
 
@@ -39,10 +26,8 @@ def read(text: str, tasks: Tasks) -> dict[str, Step]:
         GraphError: it is no JSON, or a step is told in another way than it should.
     """
     try:
-        told = json.loads(text, object_pairs_hook=_once)
-    except _Twice as error:
-        raise GraphError((str(error),)) from None
-    except (ValueError, RecursionError) as error:
+        told = strict_json.read(text)
+    except ValueError as error:
         raise GraphError((f"not JSON: {error}",)) from None
     if not isinstance(told, dict):
         raise GraphError((f"a {type(told).__name__}; an object with the steps by name is needed",))

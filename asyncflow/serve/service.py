@@ -160,11 +160,17 @@ class Service(Cell, Generic[R]):
     def _submit_named(self, arguments: Mapping[str, object], id: str | None) -> Job[R]:
         """As `submit`, of arguments that are all given by name: one of them may be called ``id``."""
         signature = self._task._parameters.signature
-        kwargs, args = dict(arguments), list[object]()
+        kwargs, args, left_out = dict(arguments), list[object](), list[object]()
         for each in () if signature is None else [*signature.parameters.values()][len(self._task._leading) :]:
-            if each.kind is not each.POSITIONAL_ONLY or each.name not in kwargs:
+            if each.kind is not each.POSITIONAL_ONLY:
                 break
-            args.append(kwargs.pop(each.name))
+            if each.name in kwargs:  # and so those before it have to be given, too
+                args += [*left_out, kwargs.pop(each.name)]
+                left_out.clear()
+            elif each.default is each.empty:
+                break
+            else:
+                left_out.append(each.default)
         return self._submitted(tuple(args), kwargs, id)
 
     def _is_same(self, one: Call, other: Call) -> bool:

@@ -251,7 +251,9 @@ async def test_the_application_describes_itself(kit: Kit) -> None:
     post = told["paths"]["/add"]["post"]
     assert post["summary"] == "Add two numbers."
     schema = post["requestBody"]["content"]["application/json"]["schema"]
-    assert schema["required"] == ["a"] and schema["properties"]["b"] == {"type": "integer"}
+    assert schema["required"] == ["a"] and schema["properties"]["b"] == {"type": "integer", "default": 1}
+    point = told["paths"]["/takes_all"]["post"]["requestBody"]["content"]["application/json"]["schema"]
+    assert point["properties"]["point"] == {"$ref": "#/components/schemas/argument.Point"}
 
 
 # -- refusals ---------------------------------------------------------------------------------------------

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
-from typing import Any, get_args
+from typing import Any, Final, get_args
+from urllib.parse import quote
 
 from ..._core.submissions import JobState
 from ..service import JobCounts, Service
-from .arguments import Arguments
+from .arguments import Arguments, schemas
+
+_CLASS: Final = "argument."  # before the name of a class of the user's, which may be one of those here
 
 _JOB: Mapping[str, object] = {
     "type": "object",
@@ -40,16 +43,25 @@ _JOBS: Mapping[str, object] = {
 
 def described(services: Mapping[str, Service[Any]], arguments: Mapping[str, Arguments]) -> dict[str, object]:
     """The document."""
+    adapters = {
+        f"{name}\n{each}": one for name in services for each, one in arguments[name].adapters().items()
+    }
+    told, classes = schemas(adapters, f"#/components/schemas/{_CLASS}{{model}}")
     paths: dict[str, object] = {}
     for name, service in services.items():
         doc = inspect.getdoc(service._task._definition.fn) or ""
-        paths |= _paths(name, doc.partition("\n\n")[0], arguments[name].schema())
+        own = {each: told[f"{name}\n{each}"] for each in arguments[name].adapters()}
+        paths |= _paths(name, doc.partition("\n\n")[0], arguments[name].schema(own))
     return {
         "openapi": "3.1.0",
         "info": {"title": ", ".join(services), "version": "1"},
         "paths": paths,
         "components": {
-            "schemas": {"Job": _JOB, "Jobs": _JOBS},
+            "schemas": {
+                "Job": _JOB,
+                "Jobs": _JOBS,
+                **{f"{_CLASS}{name}": each for name, each in classes.items()},
+            },
             "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
         },
         "security": [{"token": []}],
@@ -62,10 +74,11 @@ def _paths(name: str, summary: str, schema: Mapping[str, object]) -> dict[str, o
     wait = {"name": "wait", "in": "query", "schema": {"type": "number", "minimum": 0, "maximum": 60}}
     state = {"name": "state", "in": "query", "schema": {"enum": list(get_args(JobState))}}
     limit = {"name": "limit", "in": "query", "schema": {"type": "integer", "minimum": 1, "maximum": 1000}}
-    body = {"required": True, "content": {"application/json": {"schema": schema}}}
+    body = {"required": bool(schema["required"]), "content": {"application/json": {"schema": schema}}}
+    at = f"/{quote(name, safe='')}"
     refused = {status: {"description": why} for status, why in _REFUSED.items()}
     return {
-        f"/{name}": {
+        at: {
             "post": {
                 "summary": summary or f"Submit a job to {name}.",
                 "parameters": [key],
@@ -78,17 +91,17 @@ def _paths(name: str, summary: str, schema: Mapping[str, object]) -> dict[str, o
                 "responses": {"200": _answer("How many there are, and the jobs.", "Jobs")},
             },
         },
-        f"/{name}/{{id}}": {
+        f"{at}/{{id}}": {
             "get": {"summary": "A job.", "parameters": [id], "responses": {"200": _of_a_job("The job.")}}
         },
-        f"/{name}/{{id}}/result": {
+        f"{at}/{{id}}/result": {
             "get": {
                 "summary": "Wait for a job.",
                 "parameters": [id, wait],
                 "responses": {"200": _of_a_job("It is over."), "202": _of_a_job("It is not over.")},
             }
         },
-        f"/{name}/{{id}}/cancel": {
+        f"{at}/{{id}}/cancel": {
             "post": {
                 "summary": "Cancel a job, and wait until it has stopped.",
                 "parameters": [id],
