@@ -6,7 +6,6 @@ it all.
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any
 from .._core.options import BlockOptions, CommandOptions, ServiceOptions, TaskOptions, check_service
 from .._core.probes import RunningService
 from .._core.task import Definition
+from .._inspect.resolve import yields, yields_later
 from .base import EngineBase
 from .bodies import give_body
 from .class_methods import note_class_body
@@ -112,7 +112,7 @@ def _decorated(
         )  # no function of ours, which would be in tracebacks
     check_function(decorator, fn)
     note_class_body(fn)
-    if made is FunctionTask and (inspect.isgeneratorfunction(fn) or inspect.isasyncgenfunction(fn)):
+    if made is FunctionTask and yields(fn):
         made = GeneratorTask
     return made(engine, engine._definition(fn, kind, defaults, options))
 
@@ -198,7 +198,7 @@ def _without_backend(engine: EngineBase, options: TaskOptions, name: str) -> Tas
 def _refuse_later(definition: Definition) -> None:
     """Refuse that a plain function asks for what only a coroutine can wait for."""
     later = next((resource for _, _, resource in definition.resources if resource.is_async), None)
-    waits = definition.is_coroutine or inspect.isasyncgenfunction(definition.fn)
+    waits = definition.is_coroutine or yields_later(definition.fn)
     if later is not None and not waits:
         raise TypeError(
             f"{definition.name!r} is a def, and its resource {later.name!r} is an async generator, which needs an "

@@ -26,7 +26,7 @@ from typing import (
 from .._causes import brief, spelled
 from .._core.files import declared
 from .._core.task import Definition
-from .._inspect.resolve import returned_by
+from .._inspect.resolve import returned_by, yields_later
 from .._runtime.future import TaskFuture
 from .._runtime.outlet import Outlet
 from .._runtime.scope import SCOPE
@@ -197,7 +197,7 @@ class GeneratorTask(Cell, Generic[P, R]):
         backend = self._backend
         if backend is None:
             return
-        if inspect.isasyncgenfunction(self._definition.fn) and not backend.keeps_event_loop:
+        if yields_later(self._definition.fn) and not backend.keeps_event_loop:
             raise TypeError(
                 f"{self._definition.name!r} is an async generator function, and on backend {backend.name!r} each "
                 "coroutine has an event loop of its own, where it could not stay between two slices.\n"
@@ -312,7 +312,7 @@ class GeneratorTask(Cell, Generic[P, R]):
 def _backend_of(engine: TasksEngine, definition: Definition) -> ExecutionBackend | None:
     """Where a generator runs in slices; None if it runs on the event loop, as coroutines do."""
     name = definition.options.backend
-    is_async = inspect.isasyncgenfunction(definition.fn)
+    is_async = yields_later(definition.fn)
     if definition.is_block or (is_async and (name is None or not engine._backends[name].takes_coroutines)):
         return None
     return engine._backends[next(iter(engine._backends)) if name is None else name]
@@ -340,7 +340,7 @@ def _handing_on(fn: Callable[..., Any]) -> Callable[..., Any]:
             for value in values:
                 await outlet.put(await value if isinstance(value, TaskFuture) else value)
 
-    return later if inspect.isasyncgenfunction(fn) else now
+    return later if yields_later(fn) else now
 
 
 def _as(body: Any, definition: Definition) -> Callable[..., Any]:

@@ -14,6 +14,7 @@ from .._core.arguments import holds_futures
 from .._core.files import declared
 from .._core.given import mapping
 from .._core.near import meant
+from .._inspect.resolve import yields
 from .._runtime.future import TaskFuture
 from .._runtime.inputs import KINDS
 from ..backend import ExecutionBackend
@@ -137,15 +138,15 @@ def check_function(decorator: str, fn: object) -> None:
             f"@engine.{decorator} got {fn!r}, {what}, not a function.\n"
             f"  Options are given by name:  @engine.{decorator}(timeout=3)"
         )
-    yields = inspect.isgeneratorfunction(fn) or inspect.isasyncgenfunction(fn)
+    is_generator = yields(fn)
     if decorator == "service":
-        if not yields:
+        if not is_generator:
             raise TypeError(
                 f"@engine.service got {name_of(fn)!r}, which does not yield: a service yields its value once "
                 "it is ready, and cleans up after that.\n"
                 "  What only has to be done once is a function_task."
             )
-    elif yields and decorator == "executable_task":
+    elif is_generator and decorator == "executable_task":
         raise TypeError(
             f"@engine.{decorator} got {name_of(fn)!r}, which yields: it would run only where it is read.\n"
             "  Return a list instead; what is to go on beside the tasks that use it is an @engine.service."

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from inspect import isasyncgenfunction
 from itertools import count
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
 
 from .._core.options import TaskOptions
 from .._core.task import Definition
+from .._inspect.resolve import yields_later
 from .._runtime.future import TaskFuture
 from .._runtime.scope import SCOPE
 from .._worker.generators import (
@@ -126,7 +126,7 @@ def in_slices(
     """
     options = of_slices(definition)
     fn = definition.fn
-    is_async = isasyncgenfunction(fn)
+    is_async = yields_later(fn)
 
     def task(fn: Callable[..., object], options: TaskOptions) -> FunctionTask[..., Any, Values]:
         definition = engine._definition(fn, "function", options, {}, is_async)

@@ -6,11 +6,11 @@ import sys
 from collections import OrderedDict
 from collections.abc import Callable
 from functools import partial
-from inspect import isasyncgenfunction, isgeneratorfunction
 from types import MethodType
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, overload
 
 from .._causes import spelled
+from .._inspect.resolve import yields
 from .._runtime.future import TaskFuture
 from .._tracebacks import trim
 from .function_task import FunctionTask, made_at
@@ -111,7 +111,7 @@ def refuse_generator(fn: Any, told: str) -> None:
         TypeError: it is one.
     """
     plain = fn.fn if isinstance(fn, GeneratorTask) else fn
-    if isgeneratorfunction(plain) or isasyncgenfunction(plain):
+    if yields(plain):
         raise TypeError(
             told.format(spelled(fn._definition.name if isinstance(fn, GeneratorTask) else name_of(fn)))
         )

@@ -30,8 +30,7 @@ def returned_by(fn: Callable[..., object]) -> object:
 
 def _yielded(fn: object, annotation: object) -> object:
     """Of a generator function, which is a service, what it yields; of any other, what it returns."""
-    fn = inspect.unwrap(function_in(fn))  # type: ignore[arg-type]  # a function, if it is to be a task
-    if not (inspect.isgeneratorfunction(fn) or inspect.isasyncgenfunction(fn)):
+    if not yields(inspect.unwrap(function_in(fn))):  # type: ignore[arg-type]  # a function, if it is to be a task
         return annotation
     args = typing.get_args(annotation)
     return args[0] if args else Any
@@ -42,6 +41,21 @@ def function_in(fn: object) -> object:
     while isinstance(fn, (functools.partial, MethodType)):
         fn = fn.func if isinstance(fn, functools.partial) else fn.__func__
     return fn
+
+
+def yields(fn: object) -> bool:
+    """Whether calling it gives a generator, or an async one; also of objects that can be called."""
+    return _is(inspect.isgeneratorfunction, fn) or yields_later(fn)
+
+
+def yields_later(fn: object) -> bool:
+    """Whether calling it gives an async generator."""
+    return _is(inspect.isasyncgenfunction, fn)
+
+
+def _is(kind: Callable[[object], bool], fn: object) -> bool:
+    fn = function_in(fn)
+    return kind(fn) or (not isinstance(fn, type) and kind(getattr(type(fn), "__call__", None)))  # noqa: B004
 
 
 def _returned_by(fn: object) -> object:

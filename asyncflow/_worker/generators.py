@@ -14,10 +14,15 @@ from typing import Any, Final
 
 from . import records, wire
 from .gives_resources import with_resources
+from .results import UNFIT_TO_SEND, why_unfit
 from .whose import ASKED, IDENTITY, identity_here
 
-Values = tuple[list[object], bool]
-"""What a generator has made in a slice, and whether there is no more."""
+
+class Values(tuple[list[object], bool]):
+    """What a generator has made in a slice, and whether there is no more."""
+
+    __slots__ = ()
+
 
 BEGINS: Final = "_begins_generator_of"
 """The attribute of a function that makes a generator in a worker process: the user's function."""
@@ -43,7 +48,7 @@ class _Held:
         if not values or isinstance(problem, wire.Stopped):
             raise problem
         self._problem = problem
-        return values, False
+        return Values((values, False))
 
 
 class Held(_Held):
@@ -82,10 +87,10 @@ class Held(_Held):
             for value in islice(self._generator, most):
                 values.append(value)
                 if time.perf_counter() >= end:
-                    return values, False
+                    return Values((values, False))
         except BaseException as problem:
             return self._ended(values, problem)
-        return values, len(values) < most
+        return Values((values, len(values) < most))
 
 
 class HeldLater(_Held):
@@ -123,10 +128,10 @@ class HeldLater(_Held):
                 if time.perf_counter() >= end:
                     break
         except StopAsyncIteration:
-            return values, True
+            return Values((values, True))
         except BaseException as problem:
             return self._ended(values, problem)
-        return values, False
+        return Values((values, False))
 
 
 # -- in a worker process --------------------------------------------------------------------------------------------
@@ -184,7 +189,7 @@ def proceed(number: int, most: int, *, is_first: bool = False) -> Values:
     try:
         held = _KEPT[number]
         assert isinstance(held, Held)
-        values, is_over = held.slice(most)
+        values, is_over = _fit(held.slice(most))
         if is_first and not is_over:
             _tell(wire.HOLDS, number, False)
     except BaseException:
@@ -192,7 +197,7 @@ def proceed(number: int, most: int, *, is_first: bool = False) -> Values:
         raise
     if is_over:
         close(number)
-    return values, is_over
+    return Values((values, is_over))
 
 
 async def proceed_later(number: int, most: int, *, is_first: bool = False) -> Values:
@@ -200,7 +205,7 @@ async def proceed_later(number: int, most: int, *, is_first: bool = False) -> Va
     try:
         held = _KEPT[number]
         assert isinstance(held, HeldLater)
-        values, is_over = await held.slice(most)
+        values, is_over = _fit(await held.slice(most))
         if is_first and not is_over:
             _tell(wire.HOLDS, number, True)
     except BaseException:
@@ -208,7 +213,19 @@ async def proceed_later(number: int, most: int, *, is_first: bool = False) -> Va
         raise
     if is_over:
         await close_later(number)
-    return values, is_over
+    return Values((values, is_over))
+
+
+def _fit(made: Values) -> Values:
+    """The same values.
+
+    Raises:
+        TypeError: one of them is of no use elsewhere.
+    """
+    for value in made[0]:
+        if type(value) in UNFIT_TO_SEND:
+            raise TypeError(f"what it yields is {why_unfit(value)}")
+    return made
 
 
 def close(number: int) -> None:

@@ -23,6 +23,7 @@ from .attempt import Outcome, run_attempt
 from .by_value.known import HOME
 from .by_value.pickler import Pickler, dumps
 from .exceptions import what_hinders_in
+from .generators import Values
 from .gives_resources import with_resources
 from .gpus import VISIBLE, show_only
 from .results import UNFIT_TO_SEND, why_unfit
@@ -118,8 +119,18 @@ def envelope(error: BaseException, why: str, told: str = "") -> RemoteError:
 
 def why_unpicklable(value: object, error: BaseException) -> str:
     """The words for a value that cannot be sent to another process."""
+    if isinstance(value, Values):  # that of them which is to blame
+        value = next((each for each in value[0] if not _is_sendable(each)), value[0])
     why = what_hinders_in(value, partial(dumps, is_going_home=True)) or brief(error)
     return f"a {type(value).__name__}, which cannot be sent to another process: {why}; return plain data"
+
+
+def _is_sendable(value: object) -> bool:
+    try:
+        dumps(value, is_going_home=True)
+    except BaseException:
+        return False
+    return True
 
 
 def unpack_outcome(packed: bytes) -> Outcome:

@@ -7,8 +7,8 @@ from types import AsyncGeneratorType, CoroutineType, GeneratorType
 from typing import Final
 
 UNFIT: Final[dict[type, str]] = {
-    GeneratorType: "a generator, which runs only where it is read; return list(...) of it",
-    AsyncGeneratorType: "an async generator, which runs only where it is read; return a list of what it gives",
+    GeneratorType: "a generator, which runs only where it is read; return list(...) of it, or yield from it",
+    AsyncGeneratorType: "an async generator, which runs only where it is read; return a list of what it gives, or yield that",
     CoroutineType: "a coroutine, which has not run; await it inside, with the function an 'async def'",
 }
 

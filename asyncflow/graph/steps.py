@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -17,6 +16,7 @@ from .._core.signature import Parameters
 from .._engine.function_task import FunctionTask
 from .._engine.generator_task import GeneratorTask
 from .._engine.options import name_of
+from .._inspect.resolve import yields
 
 _PARTS: Final[Mapping[str, object]] = MappingProxyType({})
 
@@ -132,11 +132,7 @@ class Step:
         task = self.task
         if isinstance(task, FunctionTask):
             return False
-        return (
-            isinstance(task, GeneratorTask)
-            or inspect.isgeneratorfunction(task)
-            or inspect.isasyncgenfunction(task)
-        )
+        return isinstance(task, GeneratorTask) or yields(task)
 
     def faults(self) -> Iterator[str]:
         """What is wrong with the step itself, a line each."""

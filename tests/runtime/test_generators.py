@@ -498,3 +498,51 @@ async def test_an_argument_that_cannot_be_sent_is_told_by_its_name() -> None:
         task = engine.function_task(locked)
         with pytest.raises(TypeError, match=r"argument 'lock' of 'locked' .*: cannot pickle '_thread.lock'"):
             await read(task(1, threading.Lock()))
+
+
+class Rows:
+    def __init__(self, first: int) -> None:
+        self.first = first
+
+    def __call__(self, n: int) -> Iterator[int]:
+        yield from range(self.first, n)
+
+
+class RowsLater(Rows):
+    async def __call__(self, n: int) -> AsyncIterator[int]:  # type: ignore[override]
+        for x in range(self.first, n):
+            yield x
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+async def test_an_object_whose_call_yields_is_a_generator_function_too(backend: str) -> None:
+    async with WorkflowEngine(backend, workers=1) as engine:
+        for rows in (Rows(1), RowsLater(1), partial(Rows(1), n=3), partial(RowsLater(1), n=3)):
+            task: Any = engine.function_task(rows)
+            assert await read(task() if isinstance(rows, partial) else task(3)) == [1, 2]
+            with pytest.raises(TypeError, match="a call gives a stream and no future"):
+                engine.submit(rows, 3)
+        assert await read(engine.block(RowsLater(1)).stream([2, 3], ordered=True)) == [1, 1, 2]
+
+
+async def test_what_is_yielded_and_cannot_be_sent_is_told_by_what_it_is() -> None:
+    def locks() -> Iterator[object]:
+        yield 1
+        yield threading.Lock()
+
+    def files() -> Iterator[object]:
+        with open(os.devnull) as file:
+            yield file
+
+    def generators() -> Iterator[object]:
+        yield (x for x in range(3))
+
+    async with WorkflowEngine("process", workers=1) as engine:
+        for fn, told in (
+            (locks, r"'locks' .* a lock, which cannot be sent to another process"),
+            (files, "yields is an open file"),
+            (generators, "yields is a generator"),
+        ):
+            with pytest.raises(TypeError, match=told):
+                await read(engine.function_task(fn)())
+        assert await read(engine.function_task(rows)(3)) == [0, 1, 2]
