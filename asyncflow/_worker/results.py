@@ -8,7 +8,7 @@ from typing import Final
 
 UNFIT: Final[dict[type, str]] = {
     GeneratorType: "a generator, which runs only where it is read; return list(...) of it, or yield from it",
-    AsyncGeneratorType: "an async generator, which runs only where it is read; return a list of what it gives, or yield that",
+    AsyncGeneratorType: "an async generator, which runs only where it is read; return a list of what it gives",
     CoroutineType: "a coroutine, which has not run; await it inside, with the function an 'async def'",
 }
 
