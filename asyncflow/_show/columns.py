@@ -29,10 +29,18 @@ def table_lines(rows: Sequence[Sequence[str]], right: Collection[int] = ()) -> l
     return lines
 
 
-def wrapped(text: str, indent: str = "") -> list[str]:
-    """The lines that a text takes; those after the first are indented by two spaces more."""
-    lines = wrap(text, LINE, initial_indent=indent, subsequent_indent=f"{indent}  ", break_on_hyphens=False)
-    return [_cut(line) for line in lines]
+def wrapped(text: str, indent: str = "", columns: int = LINE) -> list[str]:
+    """The lines that a text takes; those after the first are indented by two spaces more.
+
+    Args:
+        text: of one line.
+        indent: of the first.
+        columns: how wide a line may be.
+    """
+    lines = wrap(
+        text, columns, initial_indent=indent, subsequent_indent=f"{indent}  ", break_on_hyphens=False
+    )
+    return [_cut(line, columns) for line in lines]
 
 
 def width(text: str) -> int:
@@ -42,10 +50,10 @@ def width(text: str) -> int:
     return sum(0 if combining(each) else 2 if east_asian_width(each) in _WIDE else 1 for each in text)
 
 
-def _cut(line: str) -> str:
+def _cut(line: str, columns: int = LINE) -> str:
     """As much of a line as fits; letters may be two columns wide."""
-    if width(line) <= LINE:
+    if width(line) <= columns:
         return line
-    while width(line) > LINE - 3:
+    while width(line) > columns - 3:
         line = line[:-1]
     return line + "..."

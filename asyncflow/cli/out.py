@@ -30,6 +30,14 @@ def tell(text: str) -> None:
         _write(sys.stderr, text)
 
 
+def columns() -> int | None:
+    """Of the terminal that the standard error is; None if it is none."""
+    with suppress(OSError, ValueError, AttributeError):
+        if sys.stderr.isatty():
+            return os.get_terminal_size(sys.stderr.fileno()).columns or None
+    return None
+
+
 def say_json(document: object) -> None:
     """Print JSON on the standard output; a number that JSON does not have, as infinity, is null."""
     try:

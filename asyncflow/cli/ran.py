@@ -18,7 +18,7 @@ from ..engine import WorkflowEngine
 from ..live.summary import summary
 from ..report import Report
 from .exits import FAILED, INTERRUPTED, Refused
-from .out import say, say_json, tell
+from .out import columns, say, say_json, tell
 from .outcome import code_of, nothing_on_stdout, show
 from .saving import check, written
 
@@ -91,7 +91,7 @@ class Ran:
                 say(_shown(self.value))
             if not self._quiet:
                 for report in self.reports if not self._shown else ():
-                    tell(summary(report))
+                    tell(summary(report, columns()))
                 if isinstance(self._error, KeyboardInterrupt):
                     tell(
                         f"Stopped by {_SIGNALS.get(self._code, 'Ctrl-C')}: what ran was cancelled, and cleaned up."

@@ -148,7 +148,7 @@ class Terminal:
             return
         from .terminal import styled
 
-        head, *others = lines_of(progress)
+        head, *others = lines_of(progress, self._screen.size()[0])
         lines = [styled(head, "bold red" if progress.sums.failed else "bold green"), *others]
         with suppress(OSError, ValueError):
             self._stream.write("\n".join((*lines, "")))

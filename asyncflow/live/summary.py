@@ -8,6 +8,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from .._core.states import FAILED, State
+from .._show.columns import width, wrapped
 from .._show.words import counted, listed, name_of, plain, seconds
 from .progress import Failure, Function, Progress
 
@@ -20,17 +21,35 @@ _MESSAGES: Final = 2
 _TOLD: Final = 10_000  # failures that are looked at
 
 
-def lines_of(progress: Progress) -> list[str]:
-    """The end of a run, in lines.
+def lines_of(progress: Progress, columns: int | None = None) -> list[str]:
+    """The end of a run, in lines, of which the first may be of several.
 
     Args:
         progress: of the run, as it ended.
+        columns: of the terminal, in which words stay whole, and paths, which are copied from it, in one line; None if
+            it is shown by what breaks lines itself.
     """
-    return [headline(progress), *_failed(progress), *_where(progress)]
+    most = min(_WIDTH, columns or _WIDTH)
+    lines = [*_failed(progress, most), *_where(progress)]
+    if columns is not None:
+        paths = len(lines) - len(progress.places)
+        lines = [
+            part
+            for at, line in enumerate(lines)
+            for part in ([line] if at >= paths and "/" in line else _within(line, most))
+        ]
+    return [headline(progress, columns), *lines]
 
 
-def headline(progress: Progress) -> str:
-    """How it went, in one line: "996 succeeded, 3 failed, 1 did not run in 2 min 31 s"."""
+def _within(line: str, columns: int) -> list[str]:
+    """A line as it is, or the lines that it takes."""
+    text = line.lstrip()
+    indent = " " * min(len(line) - len(text), columns // 4)
+    return [line] if width(line) <= columns else wrapped(text, indent, columns)
+
+
+def headline(progress: Progress, columns: int | None = None) -> str:
+    """How it went, in one line if there is room: "996 succeeded, 3 failed, 1 did not run in 2 min 31 s"."""
     sums = progress.sums
     blocks = sum(each.failed for each in progress.functions if each.kind == "block")
     told = [f"{sums.failed:,} failed"] if sums.failed else []
@@ -43,17 +62,20 @@ def headline(progress: Progress) -> str:
     if left > 0:
         told.append(f"{left:,} not over")
     text = f" asyncflow: {', '.join(told)} in {seconds(progress.lasts)} "
-    return text.center(_WIDTH, "=") if len(text) < _WIDTH else text.strip()
+    most = min(_WIDTH, columns or _WIDTH)
+    if len(text) < most:
+        return text.center(most, "=")
+    return text.strip() if columns is None else "\n".join(_within(text.strip(), most))
 
 
-def _failed(progress: Progress) -> list[str]:
+def _failed(progress: Progress, most: int) -> list[str]:
     by_type: dict[str, list[Failure]] = {}
     for each in progress.failures:
         by_type.setdefault(each.error.partition(":")[0], []).append(each)
     lines = []
     for kind, many in sorted(progress.errors.items(), key=lambda each: -each[1])[:_TYPES]:
         known = by_type.get(kind, [])
-        room = _WIDTH - len(f"{plain(kind)} × {many:,}: and {many:,} more")
+        room = most - len(f"{plain(kind)} × {many:,}: and {many:,} more")
         names = listed([f"{name_of(each.name)} (#{each.id})" for each in known], room, many - len(known))
         lines.append(f"{plain(kind)} × {many:,}: {names}" if known else f"{plain(kind)} × {many:,}")
         messages = Counter(each.error.partition(":")[2].strip() for each in known)
@@ -70,13 +92,14 @@ def _where(progress: Progress) -> list[str]:
     return [f"{what}: {where}" for what, where in progress.places]
 
 
-def summary(report: Report) -> str:
+def summary(report: Report, columns: int | None = None) -> str:
     """How a run went, as it is said at its end: counts, time, failures by type.
 
     Args:
         report: of the run.
+        columns: of a terminal in which it is shown, so that no word is broken there; None for lines of any length.
     """
-    return "\n".join(lines_of(of_report(report)))
+    return "\n".join(lines_of(of_report(report), columns))
 
 
 def of_report(report: Report) -> Progress:

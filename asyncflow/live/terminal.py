@@ -215,6 +215,8 @@ def _last(progress: Progress, width: int) -> Text:
     if progress.eta is not None:
         words.append(progress.eta.words)
     words.append(seconds(progress.lasts))
+    while len(words) > 1 and sum(map(cell_len, words)) + 3 * len(words) > width + 2:
+        words.pop()  # whole, the least important first
     told = " · ".join(words)
     room = min(_BAR[1], width - cell_len(told) - 4)
     line = Text(" ")

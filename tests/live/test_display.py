@@ -416,6 +416,26 @@ def test_a_summary_groups_failures_by_type() -> None:
     ]
 
 
+def test_a_summary_breaks_its_lines_between_words_and_never_a_path() -> None:
+    fit = Function("fit", "function", "here", 1000, 0, 996, 3, 1)
+    told = "sample S12 has no rows at all, which cannot be"
+    failures = [Failure("preprocess_the_sample[S12]", each, f"ValueError: {told}") for each in (12, 13)]
+    where = ("journal", "a/folder/with a/long/path/to/it/run.jsonl")
+    progress = Progress(151.0, [fit], failures=failures, errors={"ValueError": 2}, places=[where])
+    assert "\n".join(lines_of(progress, 40)).split("\n") == [
+        "asyncflow: 3 failed, 996 succeeded, 1",
+        "  cancelled or not run in 2 min 31 s",
+        "ValueError × 2:",
+        "  preprocess_the_sample[S12] (#12) and 1",
+        "  more",
+        "    sample S12 has no rows at all, which",
+        "      cannot be",
+        "journal: a/folder/with a/long/path/to/it/run.jsonl",
+    ]
+    assert lines_of(progress._replace(failures=[], errors={}), 60)[0].startswith("asyncflow: 3 failed")
+    assert lines_of(progress, 300) == lines_of(progress, 80) == lines_of(progress)
+
+
 async def test_a_summary_of_a_report_says_the_same() -> None:
     engine = WorkflowEngine()
     task = engine.function_task(ok)
