@@ -64,9 +64,9 @@ class Hostile:
 
 @asynccontextmanager
 async def hostile(backend: CarriedBackend) -> AsyncIterator[Hostile]:
-    while backend._lease is None:
+    while backend._door.lease is None:
         await asyncio.sleep(0.01)
-    channel, _ = await dial(backend._lease.named("hostile", workers=1))
+    channel, _ = await dial(backend._door.lease.named("hostile", workers=1))
     try:
         yield Hostile(channel)
     finally:

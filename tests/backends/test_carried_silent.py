@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from asyncflow import WorkflowEngine
 from asyncflow.backends.carried import Agent, CarriedBackend, Lease, messages
 from asyncflow.backends.carried.dial import dial
 from asyncflow.backends.carried.handshake import Hello
+from asyncflow.backends.carried.program_folder import ProgramFolder
 
 
 class ByHand(CarriedBackend):
@@ -118,17 +118,10 @@ sys.exit(main(["--lease", "-"]))
 
 async def test_one_that_stops_before_it_tells_is_replaced_and_the_work_is_done(tmp_path: Path) -> None:
     backend = ByHand(lost_after=1)
-    home = _witnessed()
-    program = _STOPS.format(home=home, mark=str(tmp_path / "stopped"))
+    program = _STOPS.format(home=ProgramFolder(1).witness, mark=str(tmp_path / "stopped"))
     backend._commands = [[sys.executable, "-c", program]]
     backend._each = 1
     async with WorkflowEngine(backend) as engine:
         assert await engine.submit(divmod, 7, 3) == (2, 1)
         assert (tmp_path / "stopped").is_dir()
         assert await backend.gone.get() == "started-1"
-
-
-def _witnessed() -> str:
-    from asyncflow.backends.carried.backend import _witness
-
-    return _witness(os.path.abspath(sys.path[0] if sys.path else ""))

@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import os
-import secrets
-import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
 from ..._core.given import duration, flag, whole, whole_or_none
-from ..._inspect.libraries import is_library
 from ..._worker.by_value.pickler import Reducer
 from ...backend import Concurrency, ExecutionBackend, Kept, Report, Work
 from ..process.interpreter import flags
@@ -20,21 +16,21 @@ from ..process.output import write_here
 from ..process.start_with import checked, math_variables, start_with
 from ..thread import usable_cpus
 from . import messages
-from .addresses import is_loopback, split
+from .addresses import split
 from .agents import Agent
 from .channel import Channel
 from .crews import Crews
+from .door import Door
 from .engine_files import OfNode
 from .handshake import Hello
 from .here import node
 from .lease import Lease
-from .listener import Listener
 from .patience import LONG, Patience
+from .program_folder import ProgramFolder
 from .pulse import Pulse
 from .started import StartedAgents, commands_of
 from .tls import TLS
 
-_TOKEN: Final = 32  # bytes
 _PULSE: Final = 2.0  # seconds between signs of life, where nothing else is to be said
 
 
@@ -113,13 +109,11 @@ class CarriedBackend(ExecutionBackend):
         self._agents = whole("agents", agents, 0)
         self._each = whole_or_none("workers", workers)
         self._commands = commands_of(commands)
-        self._lease_file = None if lease_file is None else Path(lease_file)
         split(listen, "listen")
         self.listen = listen
-        self._tls = tls
-        self._insecure = insecure
         lost_after = duration("lost_after", lost_after, is_limit=True)
         self._pulse = Pulse(min(_PULSE, max(lost_after / 4, 0.01)), lost_after)
+        self._door = Door(lease_file, self._each or 0, tls, insecure, self._pulse)
         self._shares_files = None if shares_files is None else flag("shares_files", shares_files)
         self._nodes: dict[str, OfNode] = {}
         self._idle_after = None if idle_after is None else duration("idle_after", idle_after)
@@ -135,10 +129,8 @@ class CarriedBackend(ExecutionBackend):
         self._initargs = tuple(initargs)
         self.workers: int = (self._each or usable_cpus()) * max(1, self._agents + len(self._commands))
         self._crews: Crews | None = None
-        self._listener: Listener | None = None
         self._started: StartedAgents | None = None
         self._opening: asyncio.Task[None] | None = None
-        self._lease: Lease | None = None
         self._setup: tuple[object, ...] = ()
         self._asked = 0
         self._absence: str | None = None  # what is said when there is no agent
@@ -168,7 +160,7 @@ class CarriedBackend(ExecutionBackend):
         started.ask(self._asked)
         self._absence = "none of its agents is up yet"
         if not self._agents and not self._commands:
-            file = "FILE" if self._lease_file is None else self._lease_file
+            file = "FILE" if self._door.file is None else self._door.file
             self._absence = f"no agent has come; start some:  python -m asyncflow.agent --lease {file}"
         self._changed()
 
@@ -242,7 +234,6 @@ class CarriedBackend(ExecutionBackend):
             math_variables(self._math_threads),
             self._bounds,
         )
-        home = os.path.abspath(sys.path[0] if sys.path else "")
         self._patience = Patience(report, LONG)
         self._crews = Crews(
             report,
@@ -253,43 +244,13 @@ class CarriedBackend(ExecutionBackend):
             self._released,
             self._gone,
             self.reducers,
-            self._pulse.lost_after,
+            ProgramFolder(self._pulse.lost_after),
         )
-        self._crews.home = "" if is_library(os.path.join(home, "")) else home
         self._opening = asyncio.get_running_loop().create_task(self._open(self._crews))
 
     async def _open(self, crews: Crews) -> None:
         try:
-            token = secrets.token_bytes(_TOKEN)
-            host, port = split(self.listen, "listen")
-            tls = self._tls
-            if tls is None and not self._insecure and not is_loopback(host):
-                tls = TLS.for_this_run()
-            engine = f"process {os.getpid()}"
-            self._listener = Listener(
-                token,
-                joined=self._joined,
-                refused=self._refused,
-                engine=engine,
-                host=host,
-                port=port,
-                tls=tls,
-                insecure=self._insecure,
-                pulse=self._pulse,
-            )
-            try:
-                await self._listener.start()
-            except OSError as error:
-                raise OSError(
-                    error.errno,
-                    f"listen={self.listen!r}: agents cannot connect there: {error.strerror or error}.\n"
-                    "  Name an address of this machine, with port 0 for any that is free",
-                ) from error
-            certificate = None if tls is None else tls.certificate
-            lease = Lease(self._listener.addresses, token, certificate, engine, workers=self._each or 0)
-            self._lease = lease
-            if self._lease_file is not None:
-                lease.write(self._lease_file)
+            lease = await self._door.open(self.listen, self._joined, self._refused)
             await self.open(lease)
         except Exception as error:
             crews.fail(error)
@@ -323,9 +284,7 @@ class CarriedBackend(ExecutionBackend):
         if self._started is not None:
             self._started.joined(hello.name, name)
         agent.is_here = hello.node == node()
-        home = "" if agent.is_here else _witness(crews.home)
-        if home:
-            agent.workers = 0  # until it has told whether it has that
+        home = crews.folder.question_for(agent)
         # How many agents another machine is to have nobody knows: those that are there count.
         there = 1 + sum(each.node == agent.node for each in crews.all)
         share = max(self._agents, there) if agent.is_here else there
@@ -362,9 +321,9 @@ class CarriedBackend(ExecutionBackend):
         there = sum(agent.workers for agent in crews.all)
         if there:
             self.workers = there
-        silent = crews.silent
+        silent = crews.folder.waits_for(crews.all)
         if silent is not None:
-            self.waits = f"agent {silent.name} on {silent.host} has not told yet whether it sees {crews.home}"
+            self.waits = silent
         elif self._absence is not None:
             self.waits = None if crews.all else self._absence
         if self._patience is not None:
@@ -413,8 +372,7 @@ class CarriedBackend(ExecutionBackend):
         """Ctrl-C came while the cluster was being reached."""
         if self._started is not None:
             self._started.abandon()
-        if self._listener is not None:
-            await self._listener.close()
+        await self._door.close()
         await self._open(crews)
 
     async def shutdown(self, *, grace: float) -> list[int]:
@@ -431,16 +389,9 @@ class CarriedBackend(ExecutionBackend):
         if self._hooks:
             await asyncio.wait(self._hooks)
         await self.close()
-        if self._listener is not None:
-            await self._listener.close()
-            self._listener = None
-        self._forget_lease()
+        await self._door.close()
         self._crews = self._opening = None  # not before: Ctrl-C may come meanwhile
         return []
-
-    def _forget_lease(self) -> None:
-        if self._lease_file is not None and self._lease is not None:
-            self._lease.forget(self._lease_file)
 
     def abandon(self) -> None:
         """Part with all agents, which end by themselves."""
@@ -451,17 +402,7 @@ class CarriedBackend(ExecutionBackend):
             crews.abandon()
             if self._patience is not None:
                 self._patience.end()
-            if self._listener is not None:
-                self._listener.abandon()
+            self._door.abandon()
             if self._started is not None:
                 self._started.abandon()
-            self._listener = self._started = self._opening = None
-            self._forget_lease()
-
-
-def _witness(home: str) -> str:
-    """What is there where the folder of the program is: its script, if it has one."""
-    script: object = getattr(sys.modules.get("__main__"), "__file__", None)
-    if home and isinstance(script, str) and os.path.abspath(script).startswith(os.path.join(home, "")):
-        return os.path.abspath(script)
-    return home
+            self._started = self._opening = None

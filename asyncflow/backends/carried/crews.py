@@ -10,7 +10,6 @@ from typing import Final
 
 from ..._core import placement
 from ..._turns import Due, sure
-from ..._worker.by_value.modules import only_here
 from ..._worker.by_value.pickler import Reducer
 from ...backend import CANCELLED, FAILED, RETURNED, Event, Report, Work
 from ..process.generators import Generators
@@ -24,11 +23,12 @@ from .agents import Agent
 from .book import SealedBook
 from .channel import Channel, Message
 from .here import node
+from .idle import IdleAgents
 from .kept import KeptResults, among
 from .outcomes import Outcomes
+from .program_folder import ProgramFolder
 
 _PATIENCE: Final = 0.005  # seconds that calls may wait at one agent while another one has idle workers
-_CLOCK: Final = 0.001  # seconds by which a timer may come early
 _MARGIN: Final = 1.0  # seconds that an agent has to say that it has ended, beside the grace time
 
 
@@ -44,7 +44,7 @@ class Crews:
         released: is called with an agent that has ended for that.
         left: is called with an agent that is gone.
         reducers: how arguments of some kinds travel.
-        answers_within: seconds that an agent has to tell whether it sees the folder of the program.
+        folder: of the program.
     """
 
     def __init__(
@@ -57,25 +57,23 @@ class Crews:
         released: Callable[[Agent], None],
         left: Callable[[Agent], None],
         reducers: Mapping[type, Reducer],
-        answers_within: float,
+        folder: ProgramFolder,
     ) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._turns = sure(self._loop)
+        self._turns = sure(asyncio.get_running_loop())
         self._generators: Generators[Agent] = Generators(report)
         report = self._report = self._generators.reported
         self._write = write
         self._changed = changed
         self._missed = missed
-        self._idle_after = idle_after
         self._released = released
-        self._rest: Due | None = None  # when to look for agents that are idle too long
         self._left = left
-        self._answers_within = answers_within
+        self.folder = folder
+        self._idle = IdleAgents(idle_after, lambda: self.all, self._generators.are_at, self._end)
         self._porter = Porter()
         self._book = SealedBook(reducers)
         self._waiting = Waiting(report, self._book, None, 0, self.feed, self._generators)
         self._calls = HandedOut(report, self._waiting, self._generators)
-        self.kept = KeptResults(node(), self._porter, self._idle)
+        self.kept = KeptResults(node(), self._porter, self._idle.look_at)
         self._outcomes = Outcomes(report, self._calls, self._porter, self.kept)
         self._near: dict[int, list[int]] = {}  # of work that waits, the kept results that it takes
         self._recall: Due | None = None
@@ -83,8 +81,6 @@ class Crews:
         self._problem: Exception | None = None
         self.all: list[Agent] = []
         self.closing = False
-        self.home = ""
-        """The folder of the program, whose modules travel by value to machines that have no such folder."""
 
     # -- work comes in ------------------------------------------------------------------------------------
 
@@ -180,9 +176,8 @@ class Crews:
     def joined(self, agent: Agent) -> None:
         """An agent has come, and was told what its workers need."""
         self.all.append(agent)
-        if not agent.workers:
-            agent.answer = self._turns.call_later(self._answers_within, self._no_answer, agent)
-        self._idle(agent)
+        self.folder.wait_for(agent, self._lost)
+        self._idle.look_at(agent)
         agent.failed = self._outcomes.not_begun
         agent.results = self.kept
         agent.channel.listen(
@@ -200,7 +195,7 @@ class Crews:
             if kind == messages.TOLD:
                 self._outcomes.take(agent, *fields)
                 self.feed()
-                self._idle(agent)
+                self._idle.look_at(agent)
                 self._changed()
             elif kind == messages.PRINTED:
                 stream, text = fields
@@ -218,65 +213,17 @@ class Crews:
             self._calls.interrupted()
             raise
 
-    @property
-    def silent(self) -> Agent | None:
-        """An agent that has come and has not told yet whether it sees the folder of the program, if no other is of
-        use."""
-        if any(agent.workers for agent in self.all):
-            return None
-        return next((agent for agent in self.all if agent.answer is not None), None)
-
-    def _no_answer(self, agent: Agent) -> None:
-        """It gives signs of life and does not do what it is told. What it has told while this loop was busy is taken
-        first."""
-        agent.answer = self._turns.call_later(_MARGIN, self._lost_unheard, agent)
-
-    def _lost_unheard(self, agent: Agent) -> None:
-        self._lost(
-            agent,
-            f"it has not told within {self._answers_within:g} s whether it sees {self.home or 'the program'}",
-        )
-
     def _found(self, agent: Agent, has_folder: bool) -> None:
-        """An agent on another machine has looked for the folder of the program, and may begin."""
-        agent.answered()
+        """An agent on another machine has looked for the folder of the program."""
+        self.folder.told(agent, has_folder)
         if not has_folder:
-            only_here(self.home)
             self._book.forget()  # what was sent by name
-        if not agent.is_leaving:
-            agent.workers = agent.size
         self._changed()
         self.feed()
 
-    def _idle(self, agent: Agent) -> None:
-        """An agent has nothing to do."""
-        if agent.given:
-            return
-        agent.idle_since = self._loop.time()
-        if self._idle_after is not None and self._rest is None:
-            self._rest = self._turns.call_later(self._idle_after, self._let_go)
-
-    def _let_go(self) -> None:
-        """Let those end that have been idle for too long."""
-        self._rest = None
-        if self._idle_after is None or self.closing:
-            return
-        left: list[float] = []
-        for agent in self.all:
-            if agent.files:
-                left.append(self._idle_after)
-                continue
-            if agent.given or agent.keeps or agent.is_leaving or self._generators.are_at(agent):
-                continue
-            seconds = agent.idle_since + self._idle_after - self._loop.time()
-            if seconds > _CLOCK:
-                left.append(seconds)
-                continue
-            agent.is_leaving = True
-            agent.workers = 0  # it gets no more
-            agent.tell(messages.LEAVE, _MARGIN)
-        if left:
-            self._rest = self._turns.call_later(min(left), self._let_go)
+    def _end(self, agent: Agent) -> None:
+        """Tell an agent to end that has nothing to do."""
+        agent.tell(messages.LEAVE, _MARGIN)
 
     def _lost(self, agent: Agent, why: str) -> None:
         agent.workers = 0  # it gets no more
@@ -399,6 +346,7 @@ class Crews:
     async def leave(self, grace: float) -> None:
         """Let all agents end, and part with those that do not."""
         self.closing = True
+        self._idle.stop()
         self._waiting.cancel_all()
         for task_id in list(self._outcomes.bringing):
             self._outcomes.stop_bringing(task_id)
@@ -419,9 +367,9 @@ class Crews:
 
     def close(self) -> None:
         """Give back what is left."""
-        for due in (self._recall, self._rest):
-            if due is not None:
-                due.cancel()
+        self._idle.stop()
+        if self._recall is not None:
+            self._recall.cancel()
         self.kept.close()
         self._porter.dismiss()
         self._waiting.close()

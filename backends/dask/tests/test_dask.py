@@ -108,7 +108,7 @@ async def test_agents_connect_encrypted_to_the_address_from_which_the_scheduler_
         backend = DaskBackend(cluster.address, slots=1)
         async with WorkflowEngine(backend) as engine:
             assert await engine.submit(add, 1, 2) == 3
-            lease = backend._lease
+            lease = backend._door.lease
             assert lease is not None
             assert [address.rpartition(":")[0] for address in lease.addresses] == [here]
             assert "BEGIN CERTIFICATE" in (lease.certificate or "")
@@ -264,7 +264,7 @@ async def test_the_secret_of_a_lease_is_nowhere_to_be_seen(
     backend = DaskBackend(plain.address, slots=1)
     async with WorkflowEngine(backend) as engine:
         process, agent = await engine.submit(where)
-        lease = backend._lease
+        lease = backend._door.lease
         assert lease is not None
         async with Client(plain.address, asynchronous=True, set_as_default=False) as client:
             seen = [
