@@ -81,9 +81,9 @@ class Lane:
         self.ready = ByPriority(order, self.gather())
         self.links = False  # what stands behind a task in a chain would overtake others
         self.room = room
-        order.add(self)
         if room is not None:
             room.lanes.append(self)
+        order.add(self)
 
     def gather(self) -> deque[Task] | ByPriority:
         """All that is ready, in order."""

@@ -32,8 +32,8 @@ _USUAL: Final = 0.0
 
 
 class Item:
-    """One item of a stream, as all tasks know it that are called for it: among equals they go as if they had been
-    ready when the first of them was, so that what was begun is finished before more is begun.
+    """One item of a stream, known by the block that is called for it, and so by all tasks inside: among equals they go
+    as if they had been ready when the first of them was, so that what was begun is finished before more is begun.
 
     Args:
         number: of the first task.
@@ -56,7 +56,7 @@ class Rank:
     Args:
         own: the task's priority, or that of the block around it.
         wanted: the highest of all that wait for it; None if none of these goes before it.
-        item: of a stream, that it belongs to.
+        item: of a stream, of the block that was called for one.
     """
 
     __slots__ = ("item", "own", "wanted")
@@ -85,6 +85,16 @@ def of_an_item(task: Task, rank: Rank | None) -> Rank:
     return Rank(rank.own, rank.wanted, rank.item or Item(task.id))
 
 
+def _item_of(task: Task | None) -> Item | None:
+    """The item that a task is for: the one of the innermost block around it that was called for one."""
+    while task is not None:
+        rank = None if task.rare is None else task.rare.rank
+        if rank is not None and rank.item is not None:
+            return rank.item
+        task = task.owner
+    return None
+
+
 def own_priority(definition: Definition, owner: Task | None) -> float:
     """The priority of a call, whatever waits for it: the one that was given, or that of the block around it."""
     if definition.priority is not None:
@@ -102,7 +112,7 @@ class Order:
         ageing: seconds in which a task that is not over rises by 1, counted from its call; None if none does.
     """
 
-    __slots__ = ("_awaited", "_begins", "_lanes", "_live", "_periods", "ageing", "period", "raised")
+    __slots__ = ("_awaited", "_begins", "_live", "_periods", "_sharing", "ageing", "period", "raised")
 
     def __init__(
         self,
@@ -110,7 +120,7 @@ class Order:
         awaited: Callable[[Task], Sequence[Task]],
         ageing: float | None = None,
     ) -> None:
-        self._lanes: list[tuple[Lane, dict[Task, Entry]]] = []  # with what is in their queues
+        self._sharing: list[Lane] = []  # those that may have to wait for what happens in others
         self._live = live
         self._awaited = awaited
         self.ageing = ageing
@@ -154,10 +164,11 @@ class Order:
         waits for that block."""
         own = own_priority(task.definition, task.owner)
         around = None if task.owner is None else task.owner.rank
-        wanted, item = (None, None) if around is None else (around.wanted, around.item)
-        if own or wanted is not None or item is not None:
-            task.rank = Rank(own, wanted, item)
-        self.waits(task, dependencies)
+        wanted = None if around is None else around.wanted
+        if own or wanted is not None:
+            task.rank = Rank(own, wanted)
+        if dependencies:
+            self.waits(task, dependencies)
 
     def waits(self, task: Task, dependencies: Iterable[Task]) -> None:
         """A task waits for others, which are not to stand behind it."""
@@ -198,14 +209,15 @@ class Order:
 
     def add(self, lane: Lane) -> None:
         """A lane's tasks go by this from now on."""
-        assert isinstance(lane.ready, ByPriority)
-        self._lanes.append((lane, lane.ready.entries))
+        together = [lane] if lane.room is None else lane.room.lanes
+        if lane.room is None or len(together) > 1:
+            self._sharing += [each for each in together if each not in self._sharing]
 
     def wake(self, lanes: Lanes) -> None:
         """Have all lanes looked at that have something: a slot that came free in one may be for another."""
-        for lane, entries in self._lanes:
+        for lane in self._sharing:
             gate = lane.admission
-            if not lane.is_due and (entries or lane.unblocked or (gate is not None and gate.admitted)):
+            if not lane.is_due and (lane.ready or lane.unblocked or (gate is not None and gate.admitted)):
                 lanes.wake(lane)
 
     def first_of(self, due: list[Lane]) -> Lane:
@@ -250,7 +262,9 @@ class Order:
 
     def key(self, task: Task) -> float:
         """Of two tasks, the one for which it is lower goes first, at any time."""
-        return self._period_of(task) - standing_of(task)
+        rank = None if task.rare is None else task.rare.rank
+        standing = _USUAL if rank is None else rank.standing
+        return -standing if self.ageing is None else self._period_of(task) - standing
 
     def standing(self, task: Task) -> float:
         """How high a task stands in this period."""
@@ -259,8 +273,6 @@ class Order:
     def _period_of(self, task: Task) -> int:
         """When it was called. Not how long it has been ready: what was begun would stand behind all that was called
         with it and was not begun."""
-        if self.ageing is None:
-            return 0
         return self._periods[max(0, bisect_right(self._begins, task.id) - 1)]
 
 
@@ -303,22 +315,21 @@ class Room:
             self._ahead.saw(seconds)
 
 
-class ByPriority:
+class ByPriority(dict["Task", Entry]):
     """What is ready in a lane, in order of priority, and among equals from left to right. It has what `Lane` asks of a
-    deque.
+    deque. It is the dictionary of what is in it, as it is asked all the time whether there is anything.
 
     Args:
         order: tells who goes first.
         tasks: that are ready already, from left to right.
     """
 
-    __slots__ = ("_count", "_heap", "_left", "_order", "_right", "entries")
+    __slots__ = ("_count", "_heap", "_left", "_order", "_right")
 
     def __init__(self, order: Order, tasks: Iterable[Task] = ()) -> None:
+        super().__init__()
         self._order = order
         self._heap: list[Entry] = []  # with some that were moved, or taken out
-        self.entries: dict[Task, Entry] = {}
-        """Those that are here; always the same dictionary."""
         self._count = 0
         self._left = self._right = 0  # places among equals: the next to the left is lower by 1
         self.extend(tasks)
@@ -341,7 +352,7 @@ class ByPriority:
 
     def move(self, task: Task) -> None:
         """A task stands higher than before. Nothing happens if it is not here."""
-        entry = self.entries.get(task)
+        entry = self.get(task)
         if entry is not None and self._order.key(task) != entry[0]:
             self._enter(task, entry[1])
 
@@ -349,13 +360,13 @@ class ByPriority:
         """Take out the first."""
         while True:
             entry = heappop(self._heap)
-            if self.entries.get(entry[3]) is entry:
-                del self.entries[entry[3]]
+            if self.get(entry[3]) is entry:
+                del self[entry[3]]
                 return entry[3]
 
     def first(self) -> Turn:
         """Whose turn it is."""
-        while self._heap and self.entries.get(self._heap[0][3]) is not self._heap[0]:
+        while self._heap and self.get(self._heap[0][3]) is not self._heap[0]:
             heappop(self._heap)
         return _turn(self._heap[0]) if self._heap else _NOBODY
 
@@ -366,38 +377,36 @@ class ByPriority:
             at = below.pop()
             if at < len(self._heap) and self._heap[at][0] <= turn[0]:
                 entry = self._heap[at]
-                found += self.entries.get(entry[3]) is entry and _turn(entry) < turn
+                found += self.get(entry[3]) is entry and _turn(entry) < turn
                 below += (2 * at + 1, 2 * at + 2)
         return found
 
     def clear(self) -> None:
         """Take out all."""
         self._heap.clear()
-        self.entries.clear()
+        super().clear()
 
     def __iter__(self) -> Iterator[Task]:
-        if len(self.entries) == 1:  # mostly
-            return iter([*self.entries])
-        return iter([task for *_, task in sorted(self.entries.values(), key=_key_and_place)])
-
-    def __len__(self) -> int:
-        return len(self.entries)
+        if len(self) == 1:  # mostly
+            return iter([*self.keys()])
+        return iter([task for *_, task in sorted(self.values(), key=_key_and_place)])
 
     def _enter(self, task: Task, place: int) -> None:
-        if task.rare is not None and task.rare.rank is not None and task.rare.rank.item is not None:
-            place = task.rare.rank.item.place(self, max(place, self._right))
+        item = _item_of(task)
+        if item is not None:
+            place = item.place(self, max(place, self._right))
         self._count += 1  # tasks of one item have one place
-        entry = self.entries[task] = (self._order.key(task), place, self._count, task)
+        entry = self[task] = (self._order.key(task), place, self._count, task)
         heappush(self._heap, entry)
-        if len(self._heap) > 2 * len(self.entries) + 8:  # those that were moved would gather
-            self._heap = list(self.entries.values())
+        if len(self._heap) > 2 * len(self) + 8:  # those that were moved would gather
+            self._heap = list(self.values())
             heapify(self._heap)
 
 
 def _turn(entry: Entry) -> Turn:
     key, place, _, task = entry
-    rank = None if task.rare is None else task.rare.rank
-    return key, place > 0, task.id if rank is None or rank.item is None else rank.item.number
+    item = _item_of(task)
+    return key, place > 0, task.id if item is None else item.number
 
 
 def _key_and_place(entry: Entry) -> tuple[float, int, int]:

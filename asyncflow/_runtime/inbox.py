@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextvars import Context
+from threading import get_ident
 from typing import Final
 
 from .._turns import Due, Turns
@@ -40,6 +41,7 @@ class Inbox:
         under_way: Callable[[], int],
     ) -> None:
         self._turns = turns
+        self._thread = get_ident()
         self._handle = handle
         self._context = Context()  # else each wake-up would hold on to its reporter's context variables
         self._events: deque[Event] = deque()
@@ -66,7 +68,10 @@ class Inbox:
     def _wake(self) -> None:
         try:
             self._awake = True
-            self._turns.call_soon_threadsafe(self._look, context=self._context)
+            if get_ident() == self._thread:  # the loop is at work, and looks again before it sleeps
+                self._turns.call_soon(self._look, context=self._context)
+            else:
+                self._turns.call_soon_threadsafe(self._look, context=self._context)
         except RuntimeError:
             pass  # the loop is closed: nobody is left to tell
         except BaseException:  # Ctrl-C, and nobody knows whether the loop was woken

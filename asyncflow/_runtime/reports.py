@@ -91,6 +91,14 @@ class Reports:
         self.dropped = 0
         """Reports about tasks that are unknown or over."""
 
+    def of_backends(self, events: deque[Event], most: int) -> None:
+        """Take reports of backends, which may add to them meanwhile; where the order of tasks matters, go by how long
+        they have run. As `handle` does otherwise."""
+        if self._scheduler.order is not None:
+            # Copied first, in one step of the interpreter: an iterator would find that others were added meanwhile.
+            self._measure(islice(list(events), most))
+        self.handle(events, most)
+
     def handle(self, events: deque[Event], most: int = _ANY) -> None:
         """Take reports, in order, and carry out what follows from them.
 
@@ -99,10 +107,6 @@ class Reports:
             most: how many to take at most.
         """
         many = min(len(events), most)  # not "while events": threads may add to them for ever
-        if self._scheduler.order is not None:
-            # For the same reason they are copied first, in one step of the interpreter: an iterator that is made before
-            # would find that others were added meanwhile.
-            self._measure(islice(list(events), many))
         now = perf_counter() if many else 0.0
         ran_ids: list[int] = []
         runs: list[tuple[float, float, str]] = []
@@ -201,7 +205,7 @@ class Reports:
             events.appendleft(event)
 
     def _measure(self, events: Iterable[Event]) -> None:
-        """Where the order of tasks matters, go by how long they run."""
+        """Tell the rooms of places how long tasks have run there."""
         for kind, task_id, payload in events:
             if kind == RAN and task_id in self._scheduler.live:
                 room = self._scheduler.live[task_id].lane.room

@@ -188,7 +188,7 @@ class Run:
         self.coroutines = Coroutines(
             self.loop, turns, reports, self.slice_seconds, self.keeps_time, self.patience
         )
-        self.inbox = Inbox(turns, reports.handle, self.places.under_way)
+        self.inbox = Inbox(turns, reports.of_backends, self.places.under_way)
         timed = Timed(self.inbox.report)
         self.foreign = Foreign(timed)
         self.commands = (

@@ -13,7 +13,7 @@ from profiles import examples
 from asyncflow._core.gates import Admission, Slots, hold
 from asyncflow._core.lanes import Lane
 from asyncflow._core.limits import Limit
-from asyncflow._core.order import ByPriority, Order, Room, standing_of
+from asyncflow._core.order import ByPriority, Order, Room, of_an_item, standing_of
 from asyncflow._core.pace import Ahead, window
 from asyncflow._core.states import State
 from asyncflow._core.task import Task
@@ -177,6 +177,18 @@ def test_what_a_block_has_returned_goes_by_the_block() -> None:
     assert [standing_of(each) for each in (held, returned)] == [4, 4]
     bench.call(block, priority=6)
     assert standing_of(returned) == 6
+
+
+def test_all_that_is_inside_of_an_item_goes_before_later_items_also_in_blocks_inside_of_it() -> None:
+    bench, loop = Ordered(), Lane("the event loop")
+    first, second = [bench.run(is_block=True, lane=loop) for _ in range(2)]
+    for item in (first, second):
+        item.rank = of_an_item(item, item.rank)
+    deep = bench.run(is_block=True, lane=loop, owner=first)
+    deeper = bench.run(is_block=True, lane=loop, owner=deep)
+    begun, of_second, inside = bench.call(owner=first), bench.call(owner=second), bench.call(owner=deep)
+    later = [bench.call(owner=owner) for owner in (second, deeper, first)]
+    assert run_all(bench) == [begun, inside, later[1], later[2], of_second, later[0]]
 
 
 def test_a_call_that_is_cancelled_gets_nobody_before_others() -> None:

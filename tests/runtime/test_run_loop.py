@@ -57,6 +57,18 @@ async def test_burst_of_reports_from_another_thread_wakes_the_loop_once(
     assert await asyncio.gather(*futures) == list(range(1, 1_001))
 
 
+async def test_reports_on_the_loops_own_thread_are_taken_in_its_next_turn_without_waking_it(
+    engine: WorkflowEngine, hands: ManualBackend, wake_ups: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    future = engine.submit(int)
+    await hands.received(1)
+    watch(wake_ups, monkeypatch)
+    hands.run(1)
+    await turns(2)
+    assert future.done()
+    assert wake_ups == []
+
+
 async def test_of_a_large_burst_a_backend_has_what_keeps_it_busy_and_gets_more_as_it_goes(
     hands: ManualBackend,
 ) -> None:
