@@ -71,7 +71,6 @@ class Page:
             f"default-src 'none'; connect-src 'self'; {allowed(page, 'script')}; {allowed(page, 'style')}"
         )
         self.app = app
-        self.stop_waiting = app.stop_waiting
         self.body = page.replace("{name}", html.escape(name), 1).encode()
         self.headers = [
             (b"content-type", b"text/html; charset=utf-8"),

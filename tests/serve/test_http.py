@@ -15,6 +15,8 @@ import httpx
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from starlette.applications import Starlette
+from starlette.routing import Mount
 
 from asyncflow import WorkflowEngine
 from asyncflow.serve import Service
@@ -256,6 +258,50 @@ async def test_the_application_describes_itself(kit: Kit) -> None:
     assert point["properties"]["point"] == {"$ref": "#/components/schemas/argument.Point"}
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        ("PUT", "/add", "GET, HEAD, POST"),
+        ("OPTIONS", "/add/x/cancel", "POST"),
+        ("DELETE", "/healthz", "GET, HEAD"),
+        ("POST", "/add/x/result", "GET, HEAD"),
+    ],
+)
+async def test_a_method_that_is_not_for_a_path_is_told_with_those_that_are(
+    kit: Kit, method: str, path: str, allowed: str
+) -> None:
+    answer = await kit.client.request(method, path)
+    assert (answer.status_code, answer.headers["allow"]) == (405, allowed)
+
+
+async def test_an_application_inside_of_another_has_its_paths_below_that_ones(kit: Kit) -> None:
+    around = Starlette(routes=[Mount("/jobs", kit.app)])
+    transport = httpx.ASGITransport(around)
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost/jobs") as client:
+        assert (await client.get("/healthz")).json() == {"status": "ok"}
+        assert (await client.get("/add")).status_code == 401
+        client.headers.update(BEARER)
+        place = (await client.post("/add", json={"a": 1})).headers["location"]
+        assert place.startswith("/jobs/add/")
+        told = await client.get(f"http://localhost{place}/result?wait=30")
+        assert told.json()["value"] == 2
+        assert (await client.get("/openapi.json")).json()["servers"] == [{"url": "/jobs"}]
+
+
+async def test_a_value_that_cannot_be_looked_at_is_told_as_any_that_cannot_be_sent() -> None:
+    class Own(dict[str, int]):
+        def items(self) -> Any:
+            raise KeyError("none of yours")
+
+    async with WorkflowEngine() as engine:
+        service = engine.serve(engine.function_task(name="own")(lambda: Own(a=1)))
+        transport = httpx.ASGITransport(asgi(service, token=None))
+        await service.submit(id="x").result()
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+            told = (await client.get("/own/x")).json()
+    assert told["state"] == "SUCCEEDED" and "none of yours" in told["unsendable"]
+
+
 # -- refusals ---------------------------------------------------------------------------------------------
 
 
@@ -266,7 +312,11 @@ async def test_the_application_describes_itself(kit: Kit) -> None:
         ([("host", "localhost"), ("authorization", "Bearer x"), *BEARER.items()], 400),
         ([("host", "evil.example"), *BEARER.items()], 421),
         ([("host", "localhost.evil.example"), *BEARER.items()], 421),
+        ([("host", "localhost:evil.example"), *BEARER.items()], 421),
+        ([("host", "localhost:80@evil.example"), *BEARER.items()], 421),
+        ([("host", "[::1].evil.example"), *BEARER.items()], 421),
         ([*BEARER.items()], 421),
+        ([("host", "localhost"), ("content-encoding", "gzip"), *BEARER.items()], 415),
         ([("host", "localhost"), ("origin", "http://localhost"), *BEARER.items()], 403),
         ([("host", "localhost"), ("sec-fetch-site", "cross-site"), *BEARER.items()], 403),
         ([("host", "localhost"), ("sec-fetch-site", "same-site"), *BEARER.items()], 403),
@@ -362,6 +412,31 @@ def test_a_token_that_is_easily_guessed_is_refused() -> None:
         asgi(service, engine.serve(engine.function_task(add)), token=TOKEN)
 
 
+@pytest.mark.parametrize(
+    ("hosts", "told"),
+    [
+        ("example.org", "a list of names is needed:  hosts=..example.org"),
+        (["example.org:8000"], "one without a port is needed"),
+        (["http://example.org"], "one without a port is needed"),
+        ([b"example.org"], "text is needed"),
+        (7, "a list of names is needed"),
+    ],
+)
+def test_hosts_that_no_request_can_name_are_refused(hosts: Any, told: str) -> None:
+    engine = WorkflowEngine()
+    with pytest.raises((TypeError, ValueError), match=told):
+        engine.serve(engine.function_task(add)).asgi(token=TOKEN, hosts=hosts)
+
+
+@pytest.mark.parametrize(
+    ("host", "asked"), [("2001:DB8::1", "[2001:db8::1]:80"), ("Example.ORG", "example.org"), ("::1", "[::1]")]
+)
+async def test_a_host_is_the_same_however_it_is_written(kit: Kit, host: str, asked: str) -> None:
+    transport = httpx.ASGITransport(asgi(kit.services["add"], token=TOKEN, hosts=[host]))
+    async with httpx.AsyncClient(transport=transport, base_url="http://x", headers=BEARER) as client:
+        assert (await client.get("/add", headers={"host": asked})).status_code == 200
+
+
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "example.org", "10.0.0.1"])
 def test_other_machines_are_not_served_in_clear(host: str) -> None:
     engine = WorkflowEngine()
@@ -394,6 +469,24 @@ async def test_a_server_answers_and_ends_with_all_who_wait_on_the_line(kit: Kit)
         assert (await waiting).status_code == 202
     with pytest.raises(OSError):
         await asyncio.open_connection(*server.url.removeprefix("http://").split(":"))
+
+
+async def test_the_end_of_a_server_ends_the_waits_of_its_own_requests_alone(kit: Kit) -> None:
+    around = Starlette(routes=[Mount("/jobs", kit.app)])
+    job = kit.services["held"].submit("a", id="a")
+    async with httpx.AsyncClient(headers=BEARER, timeout=60) as client, Server(kit.app, port=0) as other:
+        async with Server(around, port=0) as server:
+            ended = asyncio.create_task(client.get(f"{server.url}/jobs/held/a/result?wait=60"))
+            stays = asyncio.create_task(client.get(f"{other.url}/held/a/result?wait=60"))
+            while len(job._waiters) < 2:
+                await asyncio.sleep(0.001)
+        assert (await ended).status_code == 202 and not stays.done()
+        async with Server(kit.app, port=0) as later:
+            waits = asyncio.create_task(client.get(f"{later.url}/held/a/result?wait=60"))
+            while len(job._waiters) < 2:
+                await asyncio.sleep(0.001)
+            kit.gate.set()
+            assert [(await each).status_code for each in (waits, stays)] == [200, 200]
 
 
 async def test_clients_that_say_nothing_hold_up_no_other(kit: Kit) -> None:

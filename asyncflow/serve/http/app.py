@@ -13,7 +13,7 @@ from urllib.parse import quote, unquote
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import Match, Route
 
 from ..._core.submissions import OVER, SUCCEEDED, JobState
 from ...errors import EngineClosed, IdConflict, ServiceClosed, ServiceFull, UnknownJob
@@ -22,7 +22,8 @@ from ..service import Service
 from .arguments import Arguments, BadArguments
 from .described import described
 from .guard import App, Guard
-from .hosts import LOOPBACK, is_loopback
+from .hosts import LOOPBACK, is_loopback, names
+from .waits import Waits, end_now, waits_of
 
 _LONGEST: Final = 60.0  # seconds that a request may wait for a result
 _LISTED: Final = 1000
@@ -45,11 +46,15 @@ def asgi(
         debug: whether tracebacks are told, to requests of this machine.
 
     Raises:
-        ValueError: two services have one name, one has a name that is taken, or the token is too short.
+        TypeError: the token is no text, or the hosts are no list.
+        ValueError: two services have one name, one has a name that is taken, the token is too short, or a host has a
+            port.
     """
+    if token is not None and not isinstance(token, str):
+        raise TypeError(f"asgi(token=...): text is needed, and a {type(token).__name__} was given")
     if token is not None and len(token) < 8:
         raise ValueError("asgi(token=...): a secret of at least 8 characters is needed")
-    return Application(services, token, hosts, debug)
+    return Application(services, token, names(hosts), debug)
 
 
 class Application:
@@ -75,9 +80,9 @@ class Application:
                 raise ValueError(f"two services are called {service.name!r}; give a task another name=")
         self._arguments = {name: Arguments(service._task) for name, service in self._services.items()}
         self._debug = debug
-        self._waits: set[asyncio.Timeout] = set()  # of requests for what is not there yet
-        self._is_stopping = False
-        routes = [
+        self._waits = Waits()
+        self._document: dict[str, object] = {}  # in OpenAPI, once somebody has asked
+        self._routes = [
             Route("/healthz", self._health),
             Route("/openapi.json", self._openapi),
             Route("/{name}", self._submit, methods=["POST"]),
@@ -86,7 +91,7 @@ class Application:
             Route("/{name}/{id}/result", self._result),
             Route("/{name}/{id}/cancel", self._cancel, methods=["POST"]),
         ]
-        app = Starlette(routes=routes, exception_handlers={404: _not_found, 405: _not_allowed})
+        app = Starlette(routes=self._routes, exception_handlers={404: _not_found, 405: self._not_allowed})
         app.router.redirect_slashes = False  # to a place that the Host names
         self._app: App = _as_sent(Guard(app, token, hosts))
 
@@ -111,10 +116,9 @@ class Application:
         return self._arguments[name].example()
 
     def stop_waiting(self) -> None:
-        """Answer all who wait for results: the server is about to end."""
-        self._is_stopping = True
-        for limit in self._waits:
-            _end(limit)
+        """Answer all who wait for results, and from now on everybody at once: the program is about to end. A `Server`
+        does so itself, for its own requests."""
+        self._waits.end()
 
     # -- requests -----------------------------------------------------------------------------------------
 
@@ -123,7 +127,10 @@ class Application:
         return _json({"status": "draining" if draining else "ok"})
 
     async def _openapi(self, request: Request) -> Response:
-        return _json(described(self._services, self._arguments))
+        if not self._document:
+            self._document = described(self._services, self._arguments)
+        mounted = _mounted_at(request)
+        return _json({**self._document, "servers": [{"url": mounted}]} if mounted else self._document)
 
     async def _submit(self, request: Request) -> Response:
         name = unquote(request.path_params["name"])
@@ -147,7 +154,9 @@ class Application:
         except (BadArguments, TypeError) as misfit:
             return _error(400, misfit)
         return _json(
-            self._told(job, request), 202, {"location": f"{self.path(name)}/{quote(job.id, safe='')}"}
+            self._told(job, request),
+            202,
+            {"location": f"{_mounted_at(request)}{self.path(name)}/{quote(job.id, safe='')}"},
         )
 
     async def _list(self, request: Request) -> Response:
@@ -195,15 +204,16 @@ class Application:
     async def _waited(self, request: Request, end: Awaitable[object], seconds: float) -> None:
         """Wait for an end; but no longer than the time, the server, and whoever asks."""
         watching: asyncio.Task[None] | None = None
+        servers = waits_of(request.scope)
+        is_over = servers.is_over or self._waits.is_over
         try:
-            async with asyncio.timeout(0 if self._is_stopping else seconds) as limit:
-                self._waits.add(limit)
-                watching = asyncio.create_task(_ends_with(request, limit))
-                await end
+            async with asyncio.timeout(0 if is_over else seconds) as limit:
+                with servers.with_it(limit), self._waits.with_it(limit):
+                    watching = asyncio.create_task(_ends_with(request, limit))
+                    await end
         except TimeoutError:
             pass
         finally:
-            self._waits.discard(limit)
             if watching is not None:
                 watching.cancel()
 
@@ -216,6 +226,13 @@ class Application:
             return service.job(id)
         except UnknownJob as unknown:
             return _error(410 if unknown.was_there else 404, unknown)
+
+    async def _not_allowed(self, request: Request, error: Exception) -> Response:
+        fit = [each for each in self._routes if each.matches(request.scope)[0] is not Match.NONE]
+        own = [each for each in fit if each.path == fit[0].path]  # a name may be that of a service, too
+        allowed = sorted({method for each in own for method in each.methods or ()})
+        told = {"error": f"{request.method} is not for {request.url.path}"}
+        return _json(told, 405, {"allow": ", ".join(allowed)})
 
     def _unknown(self, name: str) -> Response:
         return _json({"error": f"no service is called {name!r}; there are: {', '.join(self._services)}"}, 404)
@@ -231,8 +248,8 @@ class Application:
             value = job.value
             try:
                 json.dumps(value, allow_nan=False)
-            except (TypeError, ValueError, RecursionError) as problem:
-                told["unsendable"] = f"the value is no JSON: {problem}"
+            except Exception as problem:  # its class may be the user's own
+                told["unsendable"] = f"the value is no JSON: {_text(problem)}"
             else:
                 told["value"] = value
         elif error is not None:
@@ -257,12 +274,7 @@ async def _ends_with(request: Request, limit: asyncio.Timeout) -> None:
     """End a wait when whoever asks has gone."""
     while (await request.receive())["type"] != "http.disconnect":
         pass  # the body, which nobody has read
-    _end(limit)
-
-
-def _end(limit: asyncio.Timeout) -> None:
-    if not limit.expired():
-        limit.reschedule(asyncio.get_running_loop().time())
+    end_now(limit)
 
 
 def _text(error: BaseException) -> str:
@@ -284,5 +296,6 @@ async def _not_found(request: Request, error: Exception) -> Response:
     return _json({"error": f"there is nothing at {request.url.path}"}, 404)
 
 
-async def _not_allowed(request: Request, error: Exception) -> Response:
-    return _json({"error": f"{request.method} is not for {request.url.path}"}, 405)
+def _mounted_at(request: Request) -> str:
+    """The path at which another application has this one; "" if none has."""
+    return quote(request.scope.get("root_path", ""))

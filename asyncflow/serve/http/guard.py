@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hmac
 import json
+import re
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Any, Final
 
@@ -28,6 +29,7 @@ _ONCE: Final = (
     b"transfer-encoding",
 )
 _OPEN: Final = "/healthz"  # asked without the token
+_HOST: Final = re.compile(r"(\[[0-9a-f:.]+\]|[^:/@\[\]]+)(?::\d*)?")  # IPv6 is in brackets
 _SITES: Final = (b"none", b"same-origin")
 
 
@@ -77,11 +79,13 @@ class Guard:
             return 421, "no such host here"
         if b"origin" in known or known.get(b"sec-fetch-site", b"none") not in _SITES:
             return 403, "requests of pages of other sites are not answered"
-        is_open = scope["path"] == _OPEN and scope["method"] in {"GET", "HEAD"}
+        is_open = _path(scope) == _OPEN and scope["method"] in {"GET", "HEAD"}
         if not is_open and not self._is_known(known.get(b"authorization", b"")):
             return 401, "the token is missing or another one:  Authorization: Bearer ..."
         if scope["method"] == "POST" and not _is_json(known.get(b"content-type", b"application/json")):
             return 415, "the body has to be application/json"
+        if known.get(b"content-encoding", b"identity").strip().lower() != b"identity":
+            return 415, "the body must not be compressed"
         return None
 
     def _is_known(self, authorization: bytes) -> bool:
@@ -124,9 +128,15 @@ class _Once:
 
 
 def _without_port(host: str) -> str:
-    if host.startswith("["):  # an address of IPv6
-        return host.partition("]")[0] + "]"
-    return host.partition(":")[0]
+    """The name that a Host header has; "" if it has more than a name and a port."""
+    found = _HOST.fullmatch(host)
+    return "" if found is None else found[1]
+
+
+def _path(scope: Scope) -> str:
+    """What a request is for, as this application has it: another may have it under a path of its own."""
+    path: str = scope["path"]
+    return path.removeprefix(scope.get("root_path", ""))
 
 
 def _is_json(kind: bytes) -> bool:

@@ -12,9 +12,10 @@ from typing import Self
 
 import uvicorn
 
-from .guard import App
+from .guard import App, Receive, Scope, Send
 from .hosts import is_loopback
 from .patience import patient
+from .waits import Waits
 
 _log = logging.getLogger("asyncflow.serve")
 
@@ -23,7 +24,7 @@ class Server:
     """Answers requests for an application, inside of ``async with``.
 
     Args:
-        app: made by `asgi`, or any around one. If it has a method ``stop_waiting``, as that, this is called at the end.
+        app: made by `asgi`, or any around one. At the end all who wait for results are answered.
         host: the address to listen on.
         port: to listen on; 0 for any that is free.
         certfile: path of the certificate, with its chain, for TLS.
@@ -54,9 +55,12 @@ class Server:
                 f"Server(host={host!r}): tokens and results would go over the network for all to read.\n"
                 "  Give it certfile= and keyfile=, or say insecure=True"
             )
+        self._app = app
+        self._waits = Waits()
         # By host and port, not by a socket of our own: that would be without TCP_NODELAY, at 40 ms an answer.
         config = uvicorn.Config(
-            app,
+            self._answer,
+            interface="asgi3",  # it takes a method for one of ASGI 2
             host=host,
             port=port,
             ssl_certfile=certfile,
@@ -74,12 +78,14 @@ class Server:
             config.load()
         except OSError as problem:  # those of TLS, too
             raise OSError(f"Server(certfile={certfile!r}, keyfile={keyfile!r}): {problem}") from None
-        self._app = app
         self._server = _Uvicorn(config)
         self._serving: asyncio.Task[None] | None = None
         self.url = ""
         """Where it listens, once it does."""
         self._scheme = "http" if certfile is None else "https"
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._app(self._waits.told(scope), receive, send)
 
     async def __aenter__(self) -> Self:
         self._serving = asyncio.create_task(self._server.serve())
@@ -99,10 +105,7 @@ class Server:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        # Uvicorn tells an application of its end only when all connections are gone.
-        stop_waiting = getattr(self._app, "stop_waiting", None)
-        if stop_waiting is not None:
-            stop_waiting()
+        self._waits.end()
         self._server.should_exit = True
         self._server.leave.set()
         assert self._serving is not None
