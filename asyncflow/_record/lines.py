@@ -47,8 +47,11 @@ def events_in(lines: Iterable[bytes]) -> Iterator[tuple[str, Written]]:
             continue
         head, *rest = line.split(_BEGINS)
         for told in ([head] if head else []) + [_BEGINS + each for each in rest]:
+            is_cut = not told.endswith(b"\n")
             try:
-                yield _event(json.loads(told))
+                fields = json.loads(told)
+                is_cut = False
+                yield _event(fields)
             except (
                 ValueError,
                 TypeError,
@@ -57,7 +60,7 @@ def events_in(lines: Iterable[bytes]) -> Iterator[tuple[str, Written]]:
                 ArithmeticError,
                 RecursionError,
             ) as error:
-                if told.endswith(b"\n"):
+                if not is_cut:
                     why = str(error) if type(error) is ValueError else told.decode(errors="replace")
                     raise ValueError(
                         f"line {number} tells of no event: {spelled(f'{why.strip():.80}')}"

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Final
 
 import click
 
 from .._show.words import plain
 from ..report import Report
 from .exits import Refused
+from .given import JOURNAL, REPORT, refuse_others
+
+_NEEDED: Final = "the journal or the report of a run"
 
 
 def journal_argument(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -42,9 +45,16 @@ def report_of(path: str, run: str | None = None) -> Report:
         if not _is_journal(path):
             with open(path, "rb") as file:
                 return Report.from_json(file.read())
-        return Report.from_journal(path, run)
+        report = Report.from_journal(path, run)
+        if not report.run:
+            raise ValueError("no run has begun in it")
+        return report
     except (ValueError, LookupError) as error:
-        raise Refused(f"{plain(path)}: {plain(str(error.args[0]), 500)}") from None
+        mend = ""
+        if not isinstance(error, LookupError):
+            refuse_others(path, _NEEDED, JOURNAL, REPORT)
+            mend = f"{_NEEDED} is needed"
+        raise Refused(f"{plain(path)}: {plain(str(error.args[0]), 500)}", mend) from None
     except OSError as error:
         raise Refused(f"{plain(path)} cannot be read: {error.strerror or error}") from None
 

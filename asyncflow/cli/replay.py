@@ -14,6 +14,7 @@ from .._show.words import plain, seconds
 from ..engine import WorkflowEngine
 from ..graph import Graph
 from .exits import FAILED, Refused
+from .given import RECORDED, refuse_others
 from .options import engine_parameters, json_flag, said
 from .out import say, say_json, tell
 from .outcome import users_code
@@ -65,9 +66,9 @@ def _read(file: str, run: Literal["sleep", "burn", "command"], scale: float) -> 
     try:
         return Graph.from_wfformat(file, run=run, scale=scale)
     except (OSError, ValueError) as problem:
-        raise Refused(
-            f"{plain(file)}: {problem}", "a run in WfFormat is needed, as of wfcommons.org"
-        ) from None
+        refuse_others(file, RECORDED, RECORDED)
+        why = str(problem).removeprefix(f"{file}: ")
+        raise Refused(f"{plain(file)}: {plain(why)}", f"{RECORDED} is needed, as of wfcommons.org") from None
 
 
 async def _compared(

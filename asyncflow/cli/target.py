@@ -22,6 +22,7 @@ from ..engine import WorkflowEngine
 from ..graph import Graph
 from . import modules
 from .exits import Refused
+from .given import PYTHON, refuse_others
 from .options import Settings
 from .source import Source, read
 
@@ -175,6 +176,7 @@ def place_of(given: str) -> Place:
             f"{plain(path)} is a notebook, and a file of Python is needed",
             f"make one of it:  jupyter nbconvert --to script {plain(path)}",
         )
+    refuse_others(path, PYTHON, PYTHON)
     return Place(path, target, read(path))
 
 

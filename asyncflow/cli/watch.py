@@ -6,6 +6,7 @@ import click
 
 from .._show.words import plain
 from .exits import FAILED, Refused
+from .given import JOURNAL, refuse_others
 from .journals import facts, journal_argument, report_of
 from .options import json_option
 from .out import say_json
@@ -31,6 +32,7 @@ def command(ctx: click.Context, journal: str, run: str | None, as_json: bool) ->
     if as_json:
         say_json(facts(report))
         return
+    refuse_others(journal, JOURNAL, JOURNAL)  # a report that was saved does not go on
     from ..live import watch
 
     try:
