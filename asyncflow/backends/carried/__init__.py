@@ -2,7 +2,8 @@
 
 For plugins that bring the agents to the machines of a cluster: subclass `CarriedBackend`, and start an agent on each
 machine by `Supervised`, with the `Lease` that `CarriedBackend.open` is called with. Options are checked by `whole` and
-`above_0`, so that their errors read alike.
+`above_0`, so that their errors read alike; those of worker processes are passed on as `ProcessKeywords`, and
+`shows_process_options` has users see each.
 """
 
 from importlib import import_module
@@ -12,16 +13,29 @@ if TYPE_CHECKING:
     from .agents import Agent
     from .backend import CarriedBackend
     from .channel import Channel
-    from .given import above_0, whole
+    from .given import ProcessKeywords, above_0, shows_process_options, whole
     from .lease import Lease
     from .supervise import Supervised
     from .tls import TLS
 
-__all__ = ["TLS", "Agent", "CarriedBackend", "Channel", "Lease", "Supervised", "above_0", "whole"]
+__all__ = [
+    "TLS",
+    "Agent",
+    "CarriedBackend",
+    "Channel",
+    "Lease",
+    "ProcessKeywords",
+    "Supervised",
+    "above_0",
+    "shows_process_options",
+    "whole",
+]
 
 _HOME = {
     "TLS": "tls",
+    "ProcessKeywords": "given",
     "above_0": "given",
+    "shows_process_options": "given",
     "whole": "given",
     "Agent": "agents",
     "CarriedBackend": "backend",

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import astuple
 from types import MappingProxyType
-from typing import Final
+from typing import Final, Unpack
 
 from ..._core.given import duration, flag, whole, whole_or_none
 from ..._worker.by_value.pickler import Reducer
 from ...backend import Concurrency, ExecutionBackend, Kept, Report, Work
 from ..process.interpreter import flags
+from ..process.options import ProcessKeywords, ProcessOptions, shows_process_options
 from ..process.output import write_here
-from ..process.start_with import checked, math_variables, start_with
+from ..process.start_with import math_variables
 from ..thread import usable_cpus
 from . import messages
 from .addresses import split
@@ -34,6 +36,7 @@ from .tls import TLS
 _PULSE: Final = 2.0  # seconds between signs of life, where nothing else is to be said
 
 
+@shows_process_options
 class CarriedBackend(ExecutionBackend):
     """Worker processes on other machines, or on this one: an *agent* runs some on each machine.
 
@@ -56,16 +59,11 @@ class CarriedBackend(ExecutionBackend):
             tell which of the program's files it sees.
         shares_files: whether agents see this machine's files under the same paths; None to have each find out.
         idle_after: seconds without work after which an agent is let go; None for never.
-        recycle_after: tasks after which a process is replaced by a fresh one; 0 for never.
-        most_memory: bytes that a process may hold when a task is over before it is replaced; 0 for any.
-        stop_grace: seconds that a cancelled or timed-out task has to end by itself before its process is killed.
-        math_threads: threads that numerical libraries use in each process; None for one.
         keep_from: bytes from which a result stays at the agent that has made it until somebody awaits it; None for
             those alone of which the task says so, by ``keep=True``.
         keep_at_most: bytes that an agent keeps, beyond which results go to the engine; None for half of the memory that
             its machine, or its control group, may have, shared among the agents there.
-        initializer: called once in each process before its first task.
-        initargs: what it is called with.
+        options: of worker processes.
     """
 
     name = "carried"
@@ -97,14 +95,9 @@ class CarriedBackend(ExecutionBackend):
         lost_after: float = 20.0,
         shares_files: bool | None = None,
         idle_after: float | None = None,
-        recycle_after: int = 0,
-        most_memory: int = 0,
-        stop_grace: float = 1.0,
-        math_threads: int | None = None,
         keep_from: int | None = 1 << 20,
         keep_at_most: int | None = None,
-        initializer: Callable[..., object] | None = None,
-        initargs: Iterable[object] = (),
+        **options: Unpack[ProcessKeywords],
     ) -> None:
         self._agents = whole("agents", agents, 0)
         self._each = whole_or_none("workers", workers)
@@ -117,16 +110,9 @@ class CarriedBackend(ExecutionBackend):
         self._shares_files = None if shares_files is None else flag("shares_files", shares_files)
         self._nodes: dict[str, OfNode] = {}
         self._idle_after = None if idle_after is None else duration("idle_after", idle_after)
-        self._bounds = (
-            whole("recycle_after", recycle_after, 0),
-            whole("most_memory", most_memory, 0),
-            duration("stop_grace", stop_grace),
-        )
-        self._math_threads = whole_or_none("math_threads", math_threads) or 1
         self._keep_from = None if keep_from is None else whole("keep_from", keep_from, 0)
         self._keep_at_most = None if keep_at_most is None else whole("keep_at_most", keep_at_most, 0)
-        self._initializer = checked(initializer)
-        self._initargs = tuple(initargs)
+        self._options = ProcessOptions(**options)
         self.workers: int = (self._each or usable_cpus()) * max(1, self._agents + len(self._commands))
         self._crews: Crews | None = None
         self._started: StartedAgents | None = None
@@ -228,11 +214,11 @@ class CarriedBackend(ExecutionBackend):
         """Agents come in the background, and work waits for them."""
         self.abandon()  # what an engine that was shut down without its backends has left
         self._setup = (
-            start_with(self._initializer, self._initargs),
+            self._options.start_with(),
             messages.plain(flags()),
             os.getcwd(),
-            math_variables(self._math_threads),
-            self._bounds,
+            math_variables(self._options.math_threads or 1),
+            astuple(self._options.bounds),
         )
         self._patience = Patience(report, LONG)
         self._crews = Crews(

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
+from typing import Unpack
 
-from ..._core.given import duration, whole, whole_or_none
+from ..._core.given import whole_or_none
 from ...backend import Concurrency, ExecutionBackend, Report, Work
 from ..thread import usable_cpus
 from .imported import refuse_while_imported
 from .interpreter import interpreter
+from .options import ProcessKeywords, ProcessOptions, shows_process_options
 from .program import ThisProgram
-from .start_with import checked, math_variables, start_with
-from .worker_pool import Bounds, WorkerPool, exchange_here
+from .start_with import math_variables
+from .worker_pool import WorkerPool, exchange_here
 
 
+@shows_process_options
 class ProcessBackend(ExecutionBackend):
     """Worker processes on this machine (Linux 5.3 or later).
 
@@ -24,17 +27,9 @@ class ProcessBackend(ExecutionBackend):
 
     Args:
         workers: the most of them; None for as many as there are usable CPUs.
-        recycle_after: tasks after which a process is replaced by a fresh one; 0 for never.
-        most_memory: bytes that a process may hold when a task is over before it is replaced; 0 for any.
-        stop_grace: seconds that a cancelled or timed-out task has to end by itself before its process is killed.
-        math_threads: threads that numerical libraries use in each process; None to share the CPUs evenly. A variable
-            that is set in the environment (``OMP_NUM_THREADS`` and the like) stays as it is.
         python: path of the interpreter; None for the one that runs this program. A program that was frozen, or that has
             Python built in, has none, and needs one here with all that the tasks import.
-        initializer: called once in each process before its first task, as to open a connection or to load a model that
-            tasks then find in a global name. What it sets in the process stays. When it fails, the tasks of its process
-            fail with its error.
-        initargs: what it is called with.
+        options: of worker processes.
     """
 
     name = "process"
@@ -51,23 +46,12 @@ class ProcessBackend(ExecutionBackend):
         self,
         workers: int | None = None,
         *,
-        recycle_after: int = 0,
-        most_memory: int = 0,
-        stop_grace: float = 1.0,
-        math_threads: int | None = None,
         python: str | None = None,
-        initializer: Callable[..., object] | None = None,
-        initargs: Iterable[object] = (),
+        **options: Unpack[ProcessKeywords],
     ) -> None:
         self.workers: int = whole_or_none("workers", workers) or usable_cpus()
-        self._recycle_after = whole("recycle_after", recycle_after, 0)
-        self._most_memory = whole("most_memory", most_memory, 0)
-        self._stop_grace = duration("stop_grace", stop_grace)
-        threads = whole_or_none("math_threads", math_threads)
-        self._math_threads = threads or max(1, usable_cpus() // self.workers)
         self._python = python
-        self._initializer = checked(initializer)
-        self._initargs = tuple(initargs)
+        self._options = ProcessOptions(**options)
         self._pool: WorkerPool | None = None
 
     async def start(self, report: Report) -> None:
@@ -78,13 +62,10 @@ class ProcessBackend(ExecutionBackend):
         """
         refuse_while_imported()
         self.abandon()  # what an engine that was shut down without its backends has left
-        program = ThisProgram(
-            self._python or interpreter(),
-            math_variables(self._math_threads),
-            start_with(self._initializer, self._initargs),
-        )
-        bounds = Bounds(self._recycle_after, self._most_memory, self._stop_grace)
-        self._pool = WorkerPool(self.workers, report, program, bounds, exchange_here())
+        options = self._options
+        threads = options.math_threads or max(1, usable_cpus() // self.workers)
+        program = ThisProgram(self._python or interpreter(), math_variables(threads), options.start_with())
+        self._pool = WorkerPool(self.workers, report, program, options.bounds, exchange_here())
 
     def submit(self, batch: Sequence[Work]) -> None:
         """Give the work out."""

@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from time import monotonic
-from typing import Final
+from typing import Final, Unpack
 
 from dask.utils import parse_bytes
 from distributed import Client, Security
 from distributed.deploy.cluster import Cluster
 
 from asyncflow.backend import WAITS, Report
-from asyncflow.backends.carried import Agent, CarriedBackend, Lease, above_0, whole
+from asyncflow.backends.carried import (
+    Agent,
+    CarriedBackend,
+    Lease,
+    ProcessKeywords,
+    above_0,
+    shows_process_options,
+    whole,
+)
 
 from .leases import Leases, Size
 from .local import Local, usable_cpus
@@ -23,6 +31,7 @@ from .values import reducers
 _MANY: Final = 10_000  # slots, where only the cluster limits them
 
 
+@shows_process_options
 class DaskBackend(CarriedBackend):
     """Tasks on the machines of a Dask cluster.
 
@@ -45,11 +54,7 @@ class DaskBackend(CarriedBackend):
         listen: host and port that agents connect to; None for the address from which the scheduler is reached, and any
             port.
         insecure: no encryption between engine and agents on other machines.
-        recycle_after: tasks after which a process is replaced by a fresh one; 0 for never.
-        most_memory: bytes that a process may hold when a task is over before it is replaced; 0 for any.
-        stop_grace: seconds that a cancelled or timed-out task has to end by itself before its process is killed.
-        initializer: called once in each process before its first task.
-        initargs: what it is called with.
+        options: of worker processes.
 
     Raises:
         TypeError: ``client`` is nothing of Dask's.
@@ -71,11 +76,7 @@ class DaskBackend(CarriedBackend):
         idle_after: float | None = 10.0,
         listen: str | None = None,
         insecure: bool = False,
-        recycle_after: int = 0,
-        most_memory: int = 0,
-        stop_grace: float = 1.0,
-        initializer: Callable[..., object] | None = None,
-        initargs: Iterable[object] = (),
+        **options: Unpack[ProcessKeywords],
     ) -> None:
         self._size = Size(whole("cores", cores), above_0("resources", resources or {}))
         if workers is not None:
@@ -95,11 +96,7 @@ class DaskBackend(CarriedBackend):
             listen=listen,
             insecure=insecure,
             idle_after=idle_after,
-            recycle_after=recycle_after,
-            most_memory=most_memory,
-            stop_grace=stop_grace,
-            initializer=initializer,
-            initargs=initargs,
+            **options,
         )
         if slots is not None:
             self.workers = slots * cores
