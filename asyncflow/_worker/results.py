@@ -20,6 +20,12 @@ UNFIT_TO_SEND: Final = {
 """The same where results leave the process."""
 
 
+def close_unbegun(value: object) -> None:
+    """Close a coroutine that has not begun and never will; else Python warns that nobody has awaited it."""
+    if isinstance(value, CoroutineType) and value.cr_frame is not None and not value.cr_suspended:
+        value.close()
+
+
 def why_unfit(value: object) -> str:
     """The words for a value of a class in `UNFIT_TO_SEND`; a coroutine is closed, as it will never be awaited."""
     if isinstance(value, CoroutineType):

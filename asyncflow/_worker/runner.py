@@ -18,7 +18,7 @@ from .functions import Functions
 from .gpus import show_only
 from .orders import Orders
 from .records import NEVER, NOBODY, Ran, Records
-from .results import UNFIT_TO_SEND, why_unfit
+from .results import UNFIT_TO_SEND, close_unbegun, why_unfit
 from .whose import IDENTITY, Identity, runs
 from .wire import Stopped
 
@@ -92,7 +92,7 @@ class Runner:
         # The engine may look at the page at any moment: it must not find this task with the start of the one before.
         self._began[0] = 0.0
         self._page[0] = task_id  # whatever ends the process from here on, this task had begun
-        started = 0.0
+        started, value = 0.0, None
         if flags & wire.TELLS_START:
             self._records.add(wire.BEGUN, task_id, (perf_counter(), 0.0), None)
         try:
@@ -133,6 +133,8 @@ class Runner:
                 self._process_state.send_children_away()
         except BaseException as error:
             orders.current = NOBODY  # once more: the signal may have cut that `finally` short
+            if flags & wire.COROUTINE:
+                close_unbegun(value)  # stopped before the loop had it
             self._unfinished(task_id, started, file, error)
             given, harmless, value = False, False, None
         else:
