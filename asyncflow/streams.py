@@ -14,7 +14,7 @@ from ._runtime.future import TaskFuture
 from ._runtime.taking import Item, Taking, error_of, is_over
 from ._runtime.unread import Unread
 from ._show.outlined import Cell
-from .errors import TaskSkipped
+from .errors import TaskSkipped, WrongLoop
 
 if TYPE_CHECKING:
     from ._show.outline import Outline
@@ -260,10 +260,15 @@ class Stream(Unread, Taking, Cell, AsyncIterable[R]):
 
         Raises:
             Exception: the source has failed, and all that it gave before was given.
+            WrongLoop: it was begun on another event loop.
         """
         window = self._window
         if not self._began:
             self._begin()
+        if self._is_elsewhere():
+            raise WrongLoop(
+                f"a stream of {self._name!r} is read on the event loop where its reading was begun, and not on another"
+            )
         if window.is_done:
             if self._problem is not None:
                 raise self._problem

@@ -114,6 +114,7 @@ class Taking:
         )
         self._failed = 0
         self._began = self._last = 0.0
+        self._loop: asyncio.AbstractEventLoop | None = None  # where it is read
         self._reader = reader
         self._log: StreamLog | None = None
         self._run: Home | None = None
@@ -123,6 +124,7 @@ class Taking:
 
     def _begin(self) -> None:
         self._began = self._last = perf_counter()
+        self._loop = asyncio.get_running_loop()
         if self._reader is not None:
             self._write_of(*self._reader)
         if self._source.is_async:
@@ -319,6 +321,11 @@ class Taking:
 
         All of that is begun before anything is waited for: whoever waits may be cancelled once more.
         """
+        if self._is_elsewhere():  # items and source are that loop's, and nobody else's to cancel
+            assert self._loop is not None
+            with suppress(RuntimeError):  # that has ended
+                asyncio.run_coroutine_threadsafe(self._leave(), self._loop)
+            return
         self._end_log()
         self._window.close()
         items, self._items = self._items, {}
@@ -346,6 +353,10 @@ class Taking:
         self._window.close()
         self._call_off()
         self._tell()
+
+    def _is_elsewhere(self) -> bool:
+        """Whether this is another event loop than that where it was begun."""
+        return self._loop is not None and self._loop is not asyncio.get_running_loop()
 
     def _call_off(self) -> None:
         """Have the source be asked no more. Its clean-up is not cut short, if that has begun."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import os
 import select
 import signal
@@ -15,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from asyncflow import WorkerDied, WorkflowEngine
+from asyncflow._worker.results import close_unbegun
 from asyncflow.backends.process import ProcessBackend
 from asyncflow.testing import Door, Gate
 
@@ -182,3 +184,24 @@ async def test_a_report_tells_when_work_that_has_no_result_began_and_ended(how: 
     assert ended.started is not None
     assert ended.finished is not None
     assert ended.started < others[0].called < ended.finished < others[1].called
+
+
+def test_a_coroutine_that_is_stopped_before_it_has_begun_is_closed_and_one_that_has_begun_is_its_loops() -> (
+    None
+):
+    ended: list[str] = []
+
+    async def later() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.append("closed")
+
+    unbegun = later()
+    close_unbegun(unbegun)
+    assert inspect.getcoroutinestate(unbegun) == inspect.CORO_CLOSED
+    begun = later()
+    begun.send(None)
+    close_unbegun(begun)
+    assert not ended
+    begun.close()

@@ -12,7 +12,7 @@ from typing import Any
 import anyio
 import pytest
 
-from asyncflow import EngineClosed, TaskFuture, WorkflowEngine
+from asyncflow import EngineClosed, TaskFuture, WorkflowEngine, WrongLoop
 from asyncflow.streams import Stream
 
 
@@ -304,6 +304,28 @@ async def test_a_stream_that_was_left_is_not_read_on() -> None:
             break
         with pytest.raises(RuntimeError, match="is read once, and this one was"):
             await read(results)
+
+
+async def test_a_stream_is_read_on_no_other_event_loop_than_where_that_was_begun() -> None:
+    async with WorkflowEngine() as engine, asyncio.timeout(30):
+        source, gate = Endless(), asyncio.Event()
+
+        @engine.function_task
+        async def wait(x: int) -> int:
+            if x:
+                await gate.wait()
+            return x
+
+        values = aiter(wait.stream(source.later(), window=1))
+        assert await anext(values) == 0
+
+        async def read_on() -> None:
+            with pytest.raises(WrongLoop, match="stream of 'wait' is read on the event loop where"):
+                await anext(values)
+
+        await asyncio.to_thread(asyncio.run, read_on())
+        while not source.closed:  # where it was begun
+            await asyncio.sleep(0)
 
 
 async def test_an_item_that_somebody_cancels_is_one_of_those_that_have_failed() -> None:
