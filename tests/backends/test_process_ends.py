@@ -193,7 +193,7 @@ def test_a_coroutine_that_is_stopped_before_it_has_begun_is_closed_and_one_that_
 
     async def later() -> None:
         try:
-            await asyncio.Event().wait()
+            await asyncio.sleep(0)
         finally:
             ended.append("closed")
 
