@@ -7,7 +7,7 @@ dependents of one failed task must not cost a hundred thousand formatted paths.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from ._causes import Cause, told
 from ._error_bases import AsyncflowError
@@ -273,6 +273,9 @@ class WiringError(_WithFields, ValueError):
         return self.message
 
 
+_FAULTS: Final = 50  # of a graph that a message tells
+
+
 class GraphError(_WithFields, ValueError):
     """Something is wrong with a graph that was declared.
 
@@ -285,7 +288,10 @@ class GraphError(_WithFields, ValueError):
     def _message(self) -> str:
         if len(self.faults) == 1:
             return f"this graph cannot run: {self.faults[0]}"
-        return "\n  ".join([f"this graph cannot run, for {len(self.faults)} reasons:", *self.faults])
+        more = len(self.faults) - _FAULTS
+        left = [f"... and {more:,} more, in `faults`"] if more > 0 else []
+        head = f"this graph cannot run, for {len(self.faults):,} reasons:"
+        return "\n  ".join([head, *self.faults[:_FAULTS], *left])
 
 
 class TaskTimeout(_OfTask, TimeoutError):

@@ -87,7 +87,7 @@ class _Options:
         self.__dict__.update(checked)
         object.__setattr__(self, "given", checked)
 
-    def changed(self, **given: object) -> Self:
+    def changed(self, /, **given: object) -> Self:
         """The same with some options set; one that is given as None, or ``example=...``, stays as it is.
 
         Raises:

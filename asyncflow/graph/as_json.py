@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any, Final
 
 from .._core import strict_json
-from .._core.near import meant
+from .._core.near import Suggestions
 from ..errors import GraphError
 from .steps import OutputRef, Ref, Step
 
@@ -15,11 +16,22 @@ _REF: Final = "$ref"
 _OUTPUT: Final = "output"
 _VALUE: Final = "$value"
 _OWN: Final = ("run", "with", "args", "after")  # all else are options
+_KINDS: Final[Mapping[type, str]] = MappingProxyType(
+    {
+        dict: "an object",
+        list: "a list",
+        str: "a text",
+        bool: "true or false",
+        int: "a number",
+        float: "a number",
+        type(None): "null",
+    }
+)
 
 Tasks = Mapping[str, Callable[..., object]]
 
 
-def read(text: str, tasks: Tasks) -> dict[str, Step]:
+def read(text: str | bytes, tasks: Tasks) -> dict[str, Step]:
     """The steps that JSON text tells of.
 
     Raises:
@@ -30,12 +42,13 @@ def read(text: str, tasks: Tasks) -> dict[str, Step]:
     except ValueError as error:
         raise GraphError((f"not JSON: {error}",)) from None
     if not isinstance(told, dict):
-        raise GraphError((f"a {type(told).__name__}; an object with the steps by name is needed",))
+        raise GraphError((f"{_KINDS[type(told)]}; an object with the steps by name is needed",))
     faults: list[str] = []
     steps: dict[str, Step] = {}
+    meant = Suggestions(tasks)
     for name, each in told.items():
         try:
-            steps[name] = _step(each, tasks)
+            steps[name] = _step(each, tasks, meant)
         except (ValueError, RecursionError) as error:
             faults.append(f"{name!r}: {error}")
     if faults:
@@ -43,9 +56,9 @@ def read(text: str, tasks: Tasks) -> dict[str, Step]:
     return steps
 
 
-def _step(told: Any, tasks: Tasks) -> Step:
+def _step(told: Any, tasks: Tasks, meant: Suggestions) -> Step:
     if not isinstance(told, dict):
-        raise ValueError(f'a {type(told).__name__}; an object with "run" is needed')
+        raise ValueError(f'{_KINDS[type(told)]}; an object with "run" is needed')
     run, kwargs, args, after = (
         told.get("run"),
         told.get("with", {}),
@@ -55,11 +68,11 @@ def _step(told: Any, tasks: Tasks) -> Step:
     if "run" not in told:
         raise ValueError('it has no "run", the name of its task')
     if not isinstance(run, str) or run not in tasks:
-        raise ValueError(f'"run" is {run!r}, and no task is given by that name.{meant(run, tasks)}')
+        raise ValueError(f'"run" is {run!r}, and no task is given by that name.{meant(run)}')
     if not isinstance(kwargs, dict):
-        raise ValueError(f'"with" is a {type(kwargs).__name__}; an object with arguments by name is needed')
+        raise ValueError(f'"with" is {_KINDS[type(kwargs)]}; an object with arguments by name is needed')
     if not isinstance(args, list):
-        raise ValueError(f'"args" is a {type(args).__name__}; a list of arguments is needed')
+        raise ValueError(f'"args" is {_KINDS[type(args)]}; a list of arguments is needed')
     names = [after] if isinstance(after, str) else after
     if not isinstance(names, list) or not all(isinstance(each, str) for each in names):
         raise ValueError(f'"after" is {after!r}; a list of names of steps is needed')
@@ -114,7 +127,9 @@ def written(steps: Mapping[str, Step], tasks: Tasks | None) -> str:
             faults.append(f"{name!r}: {error}")
     if faults:
         raise GraphError(tuple(faults))
-    return json.dumps(told, indent=2, ensure_ascii=False)
+    text = json.dumps(told, indent=2, ensure_ascii=False)
+    is_text = all(not "\ud800" <= each <= "\udfff" for each in text)  # or no file can have it
+    return text if is_text else json.dumps(told, indent=2)
 
 
 def _told(step: Step, run: str) -> dict[str, object]:
@@ -126,8 +141,7 @@ def _told(step: Step, run: str) -> dict[str, object]:
     if step.after:
         told["after"] = list(step.after)
     for name, value in step.options.items():
-        json.dumps(value)
-        told[name] = value
+        told[name] = _plain(value)
     return told
 
 
@@ -142,7 +156,10 @@ def _in_json(value: object) -> object:
         if not all(isinstance(each, str) for each in value):
             raise TypeError(f"a dict whose keys are not all text cannot be said in JSON: {value!r}")
         if _REF in value or _VALUE in value:
-            return {_VALUE: json.loads(json.dumps(value))}
+            return {_VALUE: _plain(value)}
         return {name: _in_json(each) for name, each in value.items()}
-    json.dumps(value)
-    return value
+    return _plain(value)
+
+
+def _plain(value: object) -> object:
+    return json.loads(json.dumps(value, allow_nan=False))

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from types import CodeType
 from typing import TYPE_CHECKING, Any, Protocol
 
 from .._engine.function_task import FunctionTask, made_at
 from .._engine.tasks_engine import TasksEngine
 from .._runtime.future import TaskFuture
-from ..errors import UpstreamFailed
-from .graph import Graph
+from ..errors import TaskSkipped, UpstreamFailed
+from .graph import Graph, names_of
 from .steps import OutputRef, Ref, Step
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ class _Tasks:
 
 
 async def run_all(
-    graph: Graph, engine: Engine, targets: Sequence[str] | None, site: tuple[CodeType, int]
+    graph: Graph, engine: Engine, targets: Iterable[str] | None, site: tuple[CodeType, int]
 ) -> dict[str, Any]:
     """Call a graph and wait for its targets, or for all steps that are not detached.
 
@@ -90,9 +90,10 @@ async def run_all(
     """
     if not isinstance(graph, Graph):
         raise no_graph(graph, "run_graph")
-    chosen = graph.wanted(targets)
+    names = names_of(targets)
+    chosen = graph.wanted(names)
     futures = call_all(chosen, chosen.stages, engine, site)
-    wanted = [name for name in chosen if not chosen[name].is_detached] if targets is None else targets
+    wanted = [name for name in chosen if not chosen[name].is_detached] if names is None else names
     waits = [futures[name] for name in dict.fromkeys(wanted)]
     try:
         if waits:
@@ -124,5 +125,13 @@ def _failures(futures: Futures, waits: Iterable[TaskFuture[Any]]) -> list[BaseEx
         return []
     ended = [future for future in futures.values() if future.done()]
     errors = [asyncio.CancelledError() if each.cancelled() else each.exception() for each in ended]
-    roots = [error for error in errors if error is not None and not isinstance(error, UpstreamFailed)]
-    return roots or [error for error in errors if error is not None]
+    there = [error for error in errors if error is not None]
+    failures = [error for error in there if not isinstance(error, UpstreamFailed | TaskSkipped)]
+    return failures or [error for error in there if not _is_passed_on(error)] or there
+
+
+def _is_passed_on(error: BaseException) -> bool:
+    """Whether another step's error tells the same."""
+    if isinstance(error, TaskSkipped):
+        return error.task_id not in {cause.task_id for cause in error.root_causes}
+    return isinstance(error, UpstreamFailed)

@@ -5,15 +5,15 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from os import PathLike
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from .._causes import spelled
-from .._core.near import meant
+from .._core.near import Suggestions
 from .._show.outlined import Cell
-from .._show.words import counted
+from .._show.words import counted, given
 from ..errors import GraphError
 from . import order
-from .steps import Step
+from .steps import OutputRef, Ref, Step
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from .._runtime.future import TaskFuture
     from .._show.outline import Outline
     from .calls import Engine
+
+_DRAWN: Final = 20  # steps of a circle
 
 
 class Graph(Cell, Mapping[str, Step]):
@@ -40,14 +42,16 @@ class Graph(Cell, Mapping[str, Step]):
                 f"Graph() got a {type(given).__name__}: steps by name are needed:  Graph({{'a': step(...)}})"
             )
         self._steps = dict(steps)
-        self._needs = {name: each.needs() for name, each in self._checked()}
+        self._needs = self._checked()
         self._stages = order.stages(self._needs)
 
-    def _checked(self) -> list[tuple[str, Step]]:
+    def _checked(self) -> dict[str, list[str]]:
+        """What each step needs, if nothing is wrong."""
         faults: list[str] = []
         needs: dict[str, list[str]] = {}
-        given: list[tuple[object, object]] = [*self._steps.items()]
-        for name, each in given:
+        refs: dict[str, list[Ref]] = {}
+        items: list[tuple[object, object]] = [*self._steps.items()]
+        for name, each in items:
             if not isinstance(name, str):
                 faults.append(f"{name!r}, a {type(name).__name__}, is no name of a step; text is needed")
                 continue
@@ -55,16 +59,27 @@ class Graph(Cell, Mapping[str, Step]):
                 faults.append(f"{name!r}: {each!r} is no step; say:  step(function, ...)")
                 continue
             faults += [f"{name!r}: {fault}" for fault in each.faults()]
-            needs[name] = each.needs()
+            refs[name] = each.refs()
+            needs[name] = list(dict.fromkeys([*(ref.step for ref in refs[name]), *each.after]))
+        meant = Suggestions(self._steps)
         for name, others in needs.items():
-            for other in others:
-                if other not in self._steps:
-                    faults.append(f"{name!r}: there is no step {other!r}.{meant(other, self._steps)}")
+            unknown = [other for other in others if other not in self._steps]
+            faults += [f"{name!r}: there is no step {other!r}.{meant(other)}" for other in unknown]
+            faults += [f"{name!r}: {fault}" for fault in self._no_outputs(refs[name])]
         known = {name: [other for other in others if other in needs] for name, others in needs.items()}
         faults += [_drawn(circle) for circle in order.circles(known)]
         if faults:
             raise GraphError(tuple(map(spelled, faults)))
-        return list(self._steps.items())
+        return needs
+
+    def _no_outputs(self, refs: list[Ref]) -> Iterator[str]:
+        """What is wrong with references to files of steps."""
+        for ref in refs:
+            maker = self._steps.get(ref.step)
+            if isinstance(ref, OutputRef) and isinstance(maker, Step):
+                fault = maker.lacks(ref.output)
+                if fault is not None:
+                    yield f"{ref.step!r} {fault}"
 
     # -- as a mapping -------------------------------------------------------------------------------------
 
@@ -79,7 +94,13 @@ class Graph(Cell, Mapping[str, Step]):
 
     def __or__(self, more: Mapping[str, Step]) -> Graph:
         """Both; where both have a step of one name, the second's."""
-        return Graph({**self._steps, **more})
+        given: object = more
+        return Graph({**self._steps, **more}) if isinstance(given, Mapping) else NotImplemented
+
+    def __ror__(self, more: Mapping[str, Step]) -> Graph:
+        """As the sum of a dict and a graph."""
+        given: object = more
+        return Graph({**more, **self._steps}) if isinstance(given, Mapping) else NotImplemented
 
     def _outline(self) -> Outline:
         from .outline import outline_of
@@ -117,7 +138,13 @@ class Graph(Cell, Mapping[str, Step]):
         Raises:
             GraphError: there is no such step.
         """
-        unknown = [f"there is no step {name!r}.{meant(name, self)}" for name in targets if name not in self]
+        meant = Suggestions(self)
+        given: tuple[object, ...] = targets
+        unknown = [
+            f"there is no step {name!r}.{meant(name)}"
+            for name in given
+            if not isinstance(name, str) or name not in self
+        ]
         if unknown:
             raise GraphError(tuple(unknown))
         wanted = order.needed_by(targets, self._needs)
@@ -133,13 +160,8 @@ class Graph(Cell, Mapping[str, Step]):
             GraphError: there is no such step.
             TypeError: it is no list.
         """
-        if targets is None:
-            return self
-        given: object = targets
-        if isinstance(given, str) or not isinstance(given, Iterable):
-            mend = f":  targets=[{targets!r}]" if isinstance(given, str) else ""
-            raise TypeError(f"targets={targets!r}: a list of names of steps is needed{mend}")
-        return self.only(*targets)
+        names = names_of(targets)
+        return self if names is None else self.only(*names)
 
     # -- to run it ----------------------------------------------------------------------------------------
 
@@ -169,7 +191,7 @@ class Graph(Cell, Mapping[str, Step]):
     # -- as text ------------------------------------------------------------------------------------------
 
     @classmethod
-    def from_json(cls, text: str, tasks: Mapping[str, Callable[..., object]]) -> Graph:
+    def from_json(cls, text: str | bytes, tasks: Mapping[str, Callable[..., object]]) -> Graph:
         """Read a graph from JSON text: an object that has for each step its name and what it is, as
 
             {"rows": {"run": "load", "with": {"path": "a.csv"}},
@@ -181,14 +203,19 @@ class Graph(Cell, Mapping[str, Step]):
         taken as it stands.
 
         Args:
-            text: the JSON.
+            text: the JSON; bytes are UTF-8.
             tasks: what ``run`` may name: nothing else is looked up, imported or evaluated.
 
         Raises:
+            TypeError: there is no text, or no tasks by name.
             GraphError: it is no JSON, or something is wrong with the graph; tells all that is.
         """
         from .as_json import read
 
+        if not isinstance(text, str | bytes):
+            raise TypeError(f"from_json() takes the text of a graph, and was given {given(text)}")
+        if not isinstance(tasks, Mapping):
+            raise TypeError(f"from_json(tasks={tasks!r}): tasks by name are needed:  tasks={{'load': load}}")
         return cls(read(text, tasks))
 
     def to_json(self, tasks: Mapping[str, Callable[..., object]] | None = None) -> str:
@@ -230,6 +257,25 @@ class Graph(Cell, Mapping[str, Step]):
         return cls(steps_of(path, run, scale))
 
 
+def names_of(targets: Iterable[str] | None) -> list[str] | None:
+    """Targets in a list; None for all.
+
+    Raises:
+        TypeError: it is no list.
+    """
+    if targets is None:
+        return None
+    given: object = targets
+    if isinstance(given, str) or not isinstance(given, Iterable):
+        mend = f":  targets=[{targets!r}]" if isinstance(given, str) else ""
+        raise TypeError(f"targets={targets!r}: a list of names of steps is needed{mend}")
+    return list(targets)
+
+
 def _drawn(circle: list[str]) -> str:
-    """A circle, in the order in which values would go."""
-    return "a circle: " + " -> ".join(map(repr, circle))
+    """A circle, in the order in which values would go; of a large one both ends."""
+    names = [repr(name) for name in circle]
+    if len(names) > _DRAWN:
+        half = _DRAWN // 2
+        names[half:-half] = [f"... {len(names) - 2 * half:,} more ..."]
+    return "a circle: " + " -> ".join(names)

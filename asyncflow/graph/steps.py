@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
+from functools import partial
+from types import FunctionType, MappingProxyType
 from typing import Final
+from weakref import WeakKeyDictionary
 
 from .._core import arguments
 from .._core.arguments import Lazy
 from .._core.containers import Kinds, is_waited_for
-from .._core.files import File
+from .._core.files import File, declared, straight
 from .._core.options import TaskOptions
 from .._core.signature import Parameters
 from .._engine.function_task import FunctionTask
@@ -62,11 +64,22 @@ def ref(step: str, /) -> Ref:
 
     Args:
         step: its name.
+
+    Raises:
+        TypeError: it is no text.
     """
+    given: object = step
+    if not isinstance(given, str):
+        what = "a step; give it a name in the graph, and refer to that" if isinstance(given, Step) else given
+        raise TypeError(f"ref() takes the name of a step, and was given {what!s}")
     return Ref(step)
 
 
-REFS: Final = Kinds(Ref, is_waited_for, file=File)
+def _is_refused(kind: type) -> bool:
+    return is_waited_for(kind) or issubclass(kind, Step)
+
+
+REFS: Final = Kinds(Ref, _is_refused, file=File)
 
 
 @dataclass(frozen=True)
@@ -102,13 +115,12 @@ class Step:
         own = task._definition.options.detached if isinstance(task, FunctionTask) else False
         return bool(self.options.get("detached", own))
 
-    def needs(self) -> list[str]:
-        """The names of the steps that this one refers to, each once."""
+    def refs(self) -> list[Ref]:
+        """All references among its arguments; none if these cannot be looked into."""
         try:
-            refs = [each.step for each in self._scanned()[0]]
+            return self._scanned()[0]
         except (TypeError, ValueError):  # which is a fault, told as such
-            refs = []
-        return list(dict.fromkeys([*refs, *self.after]))
+            return []
 
     def filled(self, value_of: Callable[[Ref], object]) -> tuple[tuple[object, ...], Mapping[str, object]]:
         """The arguments, with a value in place of each reference."""
@@ -121,6 +133,11 @@ class Step:
 
     def _scanned(self) -> tuple[list[Ref], arguments.Holes]:
         def refuse(awaitable: object) -> object:
+            if isinstance(awaitable, Step):
+                raise TypeError(
+                    f"a step of {awaitable.name} among the arguments is no value of it.\n"
+                    "  Give it a name in the graph, and pass ref('name')."
+                )
             raise TypeError(
                 f"{awaitable!r} belongs to a run, and a graph is there before it.\n"
                 "  Pass values, and ref(...) for the results of other steps."
@@ -148,11 +165,13 @@ class Step:
             parameters, leading = task._parameters, task._leading
             known = task._definition.options
         elif callable(task) and not isinstance(task, type):
-            parameters, leading = Parameters(task, self.name, None, known.names), ()
+            parameters, leading = _parameters_of(task), ()
         else:
             what = "is a class" if isinstance(task, type) else "cannot be called"
             yield f"{task!r} {what}; a task or a function is needed"
             return
+        if isinstance(task, partial) and _holds_refs(task):
+            yield f"{self.name} is a partial with a reference in it; pass that as an argument of the step"
         if self._gives_many():
             yield f"{self.name} yields many values, and a step has one; a block may read them with  async for"
         try:
@@ -166,6 +185,25 @@ class Step:
         except (TypeError, ValueError) as error:
             yield str(error)
 
+    def lacks(self, output: str) -> str | None:
+        """Why nobody can refer to a file of this step by that name; None if somebody can."""
+        task = self.task
+        own = task._definition if isinstance(task, FunctionTask) else None
+        is_command = self.is_command or (own is not None and own.is_command)
+        if own is not None and own.is_block:
+            return "is a block, which makes no files of its own"
+        if isinstance(task, FunctionTask):
+            parameters, leading = task._parameters, task._leading
+        else:
+            parameters, leading = _parameters_of(task), ()
+        try:
+            there = declared(*parameters.fitted((*leading, *self.args), self.kwargs)).outputs
+        except (TypeError, ValueError):  # which is a fault of the step's own, or will be one of its call
+            return None
+        if straight(output) in there or (self.refs() and (is_command or there)):  # with which more may come
+            return None
+        return f"declares no output {output!r}; it has: {', '.join(there) or 'none'}"
+
 
 def step(
     task: Callable[..., object], /, *args: object, after: str | Iterable[str] = (), **named: object
@@ -178,13 +216,41 @@ def step(
         after: names of steps that must succeed first, and whose values are not passed.
         named: its arguments by keyword, and options as for ``with_options``. What the function has a parameter for is
             an argument.
+
+    Raises:
+        TypeError: ``after`` has something else than names.
     """
     parameters = _named_by(task)
     options = (task._definition.options if isinstance(task, FunctionTask) else TaskOptions()).names()
     given = {name: value for name, value in named.items() if name in options and name not in parameters}
     kwargs = {name: value for name, value in named.items() if name not in given}
-    names = (after,) if isinstance(after, str) else tuple(after)
-    return Step(task, args, kwargs, given, names)
+    return Step(task, args, kwargs, given, _names(after))
+
+
+def _names(after: object) -> tuple[str, ...]:
+    names = (after,) if isinstance(after, str) or not isinstance(after, Iterable) else tuple(after)
+    for each in names:
+        if not isinstance(each, str):
+            mend = f":  after={each.step!r}" if isinstance(each, Ref) else ""
+            raise TypeError(f"after={after!r}: names of steps are needed{mend}")
+    return names
+
+
+_known: WeakKeyDictionary[FunctionType, Parameters] = WeakKeyDictionary()
+
+
+def _parameters_of(task: Callable[..., object]) -> Parameters:
+    """The parameters of what is no task yet; of a function found once, for many steps may be of it."""
+    if type(task) is not FunctionType:
+        return Parameters(task, name_of(task), None, TaskOptions().names)
+    found = _known.get(task)
+    if found is None:
+        found = _known[task] = Parameters(task, name_of(task), None, TaskOptions().names)
+    return found
+
+
+def _holds_refs(task: partial[object]) -> bool:
+    return arguments.holds_futures([task.args, task.keywords], REFS)
 
 
 def _named_by(task: object) -> Mapping[str, object]:
@@ -192,7 +258,7 @@ def _named_by(task: object) -> Mapping[str, object]:
     if isinstance(task, FunctionTask):
         signature = task._parameters.signature
     elif callable(task):
-        signature = Parameters(task, "").signature
+        signature = _parameters_of(task).signature
     else:
         signature = None
     return _PARTS if signature is None else signature.parameters

@@ -22,7 +22,9 @@ from asyncflow import (
     InputFile,
     OutputFile,
     Report,
+    Skip,
     State,
+    TaskSkipped,
     UpstreamFailed,
     WorkflowEngine,
     ref,
@@ -114,6 +116,76 @@ def test_an_argument_that_belongs_to_a_run_is_refused() -> None:
     made.close()
 
 
+@pytest.mark.parametrize("wrap", [lambda inner: inner, lambda inner: [{"deep": inner}]])
+def test_a_step_inside_of_another_is_told_to_need_a_name(wrap: Any) -> None:
+    (fault,) = faults_of(a=step(audit, wrap(step(load, "x"))))
+    assert fault.startswith("'a': a step of load among the arguments is no value of it.")
+
+
+def test_a_reference_where_no_step_looks_is_told() -> None:
+    (fault,) = faults_of(a=step(load, "x"), b=step(partial(render, [ref("a")])))
+    assert fault == "'b': render is a partial with a reference in it; pass that as an argument of the step"
+
+
+@pytest.mark.parametrize(
+    ("made", "told"),
+    [
+        (lambda: ref(3), "takes the name of a step, and was given 3"),
+        (lambda: ref(step(load, "x")), "was given a step; give it a name in the graph"),
+        (lambda: step(load, "x", after=5), "after=5: names of steps are needed"),
+        (lambda: step(load, "x", after=[["a"]]), "names of steps are needed"),
+        (lambda: step(load, "x", after=ref("a")), "names of steps are needed:  after='a'"),
+    ],
+)
+def test_what_is_no_name_of_a_step_is_told_where_it_stands(made: Any, told: str) -> None:
+    with pytest.raises(TypeError, match=told):
+        made()
+
+
+def test_a_file_that_no_step_makes_is_told_before_anything_runs() -> None:
+    library = WorkflowEngine()
+
+    def sort(rows: object = None, made: Path = OutputFile("sorted.txt")) -> None:  # type: ignore[assignment]
+        made.write_text("a")
+
+    @library.executable_task
+    def command(rows: object = None) -> str:
+        return "touch x"
+
+    @library.block
+    async def block(made: Path = OutputFile("sorted.txt")) -> None:  # type: ignore[assignment]
+        pass
+
+    made = {
+        "load": step(load, "x"),
+        "sort": step(sort),
+        "command": step(command),
+        "open": step(command, ref("load")),
+        "block": step(block),
+    }
+    assert faults_of(
+        **made,
+        a=step(audit, ref("load").outputs["x"]),
+        b=step(audit, [InputFile(ref("sort").outputs["srted.txt"]), ref("sort").outputs["./sorted.txt"]]),
+        c=step(audit, ref("command").outputs["x"]),
+        d=step(audit, ref("open").outputs["x"]),  # it may come with what load gives
+        e=step(audit, ref("block").outputs["sorted.txt"]),
+    ) == [
+        "'a': 'load' declares no output 'x'; it has: none",
+        "'b': 'sort' declares no output 'srted.txt'; it has: sorted.txt",
+        "'c': 'command' declares no output 'x'; it has: none",
+        "'e': 'block' is a block, which makes no files of its own",
+    ]
+
+
+def test_of_a_large_circle_both_ends_are_drawn() -> None:
+    (fault,) = faults_of(
+        **{f"s{number}": step(audit, ref(f"s{(number + 1) % 1000}")) for number in range(1000)}
+    )
+    assert fault.startswith("a circle: 's0' -> 's999' -> ") and fault.endswith("-> 's0'")
+    assert " -> ... 981 more ... -> " in fault and len(fault) < 300
+
+
 def test_arguments_that_are_missing_are_told_with_the_step() -> None:
     [fault] = faults_of(a=step(fit))
     assert fault.startswith("'a': fit() missing a required argument: 'rows'")
@@ -140,6 +212,15 @@ def test_a_graph_is_a_mapping_that_does_not_change() -> None:
     assert len(GRAPH) == 4 and len(more) == 5 and more["rows"].args == ("longer.csv",)
     assert list(GRAPH.only("model")) == ["rows", "model"]
     assert repr(GRAPH) == "<Graph of 4 steps in 3 stages>"
+
+
+def test_a_graph_and_a_dict_are_joined_either_way_and_nothing_else_is() -> None:
+    more = {"rows": step(load, "longer.csv"), "new": step(load, "b")}
+    assert (GRAPH | more)["rows"].args == ("longer.csv",) and (more | GRAPH)["rows"].args == ("a.csv",)
+    assert set(more | GRAPH) == set(GRAPH | more) == {*GRAPH, "new"}
+    for other in ([], 5, None):
+        with pytest.raises(TypeError, match="unsupported operand"):
+            GRAPH | other  # type: ignore[operator]
 
 
 def test_what_the_function_has_a_parameter_for_is_an_argument() -> None:
@@ -237,6 +318,24 @@ async def test_of_several_failures_none_is_lost() -> None:
         assert [str(each) for each in caught.value.exceptions] == ["no luck", "no luck"]
         with pytest.raises(ValueError, match="no luck"):
             await engine.run_graph(graph, targets=["c"])
+
+
+async def test_a_step_that_is_skipped_is_told_once_and_is_no_failure() -> None:
+    def skips() -> list[int]:
+        raise Skip("nothing new")
+
+    graph = Graph({"rows": step(skips), "model": step(fit, ref("rows"))})
+    async with WorkflowEngine() as engine:
+        with pytest.raises(TaskSkipped, match="nothing new"):
+            await engine.run_graph(graph)
+        with pytest.raises(ValueError, match="no luck"):
+            await engine.run_graph(graph | {"fail": step(fail)})
+
+
+@pytest.mark.parametrize("wrap", [iter, list, tuple, set, lambda names: (name for name in names)])
+async def test_targets_may_be_given_as_any_names(wrap: Any) -> None:
+    async with WorkflowEngine() as engine:
+        assert await engine.run_graph(GRAPH, targets=wrap(["rows"])) == {"rows": [5, 2, 3]}
 
 
 async def test_a_detached_step_is_not_waited_for() -> None:

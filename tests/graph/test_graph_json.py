@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asyncflow import Graph, GraphError, WorkflowEngine, ref, step
+from asyncflow import Graph, GraphError, OutputFile, WorkflowEngine, ref, step
 
 
 def load(path: str) -> list[int]:
@@ -24,7 +25,11 @@ def same(value: object) -> object:
     return value
 
 
-TASKS = {"load": load, "fit": fit, "same": same}
+def sort(value: object = None, made: Path = OutputFile("f.txt")) -> object:  # type: ignore[assignment]
+    return made.write_text("f")
+
+
+TASKS = {"load": load, "fit": fit, "same": same, "sort": sort}
 TEXT = """
 {"rows": {"run": "load", "with": {"path": "a.csv"}},
  "model": {"run": "fit", "with": {"rows": {"$ref": "rows"}, "degree": 3}, "after": ["rows"], "retries": 2}}
@@ -66,19 +71,25 @@ def test_names_are_looked_up_among_the_given_tasks_alone() -> None:
     ("text", "told"),
     [
         ("{", "not JSON"),
+        (b"\xff", "not JSON: 'utf-8' codec can't decode"),
+        ('{"a": {"run": "same", "args": [NaN]}}', "not JSON: NaN is no number of JSON"),
+        ('{"a": {"run": "same", "args": [-1e999]}}', "not JSON: -1e999 is more than a number can be"),
+        ('{"a": {"run": "same", "args": [{"$value": {"b": 1, "b": 2}}]}}', "the name 'b' stands twice"),
+        ('{"a": {"run": "load", "args": [""], "self": 2}}', "no option is called 'self'"),
+        ("null", "null; an object with the steps by name is needed"),
         ("[" * 100_000, "not JSON"),
         ('{"a": {"run": "load"}, "b": {"run": "load"}, "a": {"run": "load"}}', "the name 'a' stands twice"),
         ("[]", "a list; an object with the steps by name is needed"),
-        ('{"a": 3}', "'a': a int; an object with \"run\" is needed"),
+        ('{"a": 3}', "'a': a number; an object with \"run\" is needed"),
         ('{"a": {"run": "load", "with": []}}', '"with" is a list'),
-        ('{"a": {"run": "load", "args": {}}}', '"args" is a dict'),
+        ('{"a": {"run": "load", "args": {}}}', '"args" is an object'),
         ('{"a": {"run": "load", "args": [""], "after": [1]}}', '"after" is \\[1\\]'),
         ('{"a": {"run": "load", "args": [{"$ref": 1}]}}', "a reference is"),
         ('{"a": {"run": "load", "args": [{"$ref": "a", "x": 1}]}}', "a reference is"),
         ('{"a": {"run": "load", "args": [""], "retires": 2}}', "no option is called 'retires'. Did you mean"),
     ],
 )
-def test_other_text_is_refused_with_what_is_wrong(text: str, told: str) -> None:
+def test_other_text_is_refused_with_what_is_wrong(text: str | bytes, told: str) -> None:
     with pytest.raises(GraphError, match=told):
         Graph.from_json(text, TASKS)
 
@@ -100,9 +111,42 @@ def _other_fit() -> object:
 
 
 def test_files_of_other_steps_are_said_in_text() -> None:
-    graph = Graph({"a": step(load, "x"), "b": step(same, [ref("a").outputs["f.txt"]])})
+    graph = Graph({"a": step(sort), "b": step(same, [ref("a").outputs["f.txt"]])})
     assert json.loads(graph.to_json())["b"]["args"] == [[{"$ref": "a", "output": "f.txt"}]]
     assert dict(Graph.from_json(graph.to_json(), TASKS)) == dict(graph)
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ((5, TASKS), "takes the text of a graph, and was given 5, an int"),
+        (("{}", [load]), "tasks by name are needed"),
+    ],
+)
+def test_what_is_no_text_and_what_are_no_tasks_is_told(given: Any, told: str) -> None:
+    with pytest.raises(TypeError, match=told):
+        Graph.from_json(*given)
+
+
+def test_what_is_written_can_be_read_by_anybody() -> None:
+    with pytest.raises(GraphError, match="'a': Out of range float values are not JSON compliant"):
+        Graph({"a": step(same, [float("nan")])}).to_json()
+    with pytest.raises(GraphError, match="'a': Out of range float values are not JSON compliant"):
+        Graph({"a": step(same, 1, timeout=float("inf"))}).to_json()
+    for name in ("\ud800", "é"):
+        graph = Graph({name: step(same, name)})
+        text = graph.to_json()
+        assert dict(Graph.from_json(text.encode(), TASKS)) == dict(graph)
+        assert ("é" in text) == (name == "é")
+
+
+def test_of_many_faults_all_are_told_at_once_and_the_first_with_what_was_meant() -> None:
+    text = json.dumps({f"step {number}": {"run": "laod"} for number in range(3000)})
+    with pytest.raises(GraphError) as caught:
+        Graph.from_json(text, {"load": load, **{f"task {number}": load for number in range(1000)}})
+    meant = [fault for fault in caught.value.faults if "Did you mean 'load'?" in fault]
+    assert len(caught.value.faults) == 3000 and len(meant) == 20
+    assert str(caught.value).endswith("... and 2,950 more, in `faults`")
 
 
 def test_a_step_without_a_task_is_told_what_it_lacks() -> None:
