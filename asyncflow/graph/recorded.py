@@ -2,28 +2,34 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Mapping
-from graphlib import TopologicalSorter
+from graphlib import CycleError, TopologicalSorter
 from os import PathLike
 from pathlib import Path
 from typing import Any, Final
 
 from .._core.files import InputFile, OutputFile
 from .._core.quoting import sh
+from .._graph.wfformat import unused
 from ..plan.tasks import Edge, PlannedTask
 from ..plan.wfformat import read
 from .steps import OutputRef, Step
 
 _SMALLER: Final = 1000  # times than the recorded files are those of a replay
 _LARGEST: Final = 10_000  # bytes
+_LONGEST: Final = 60  # characters of a file's name, each of at most 4 bytes
+_NOT_IN_FILES: Final = re.compile(r"[^\w.+=@,-]")
 
 
 def steps_of(path: str | PathLike[str] | Mapping[str, Any], run: str, scale: float) -> dict[str, Step]:
     """The steps that replay a recorded workflow."""
     ways = {"sleep": _sleeper, "burn": _burner}
-    if run != "command" and run not in ways:
+    if run not in ("command", *ways):
         raise ValueError(f"run={run!r}: one of 'sleep', 'burn' and 'command' is needed")
+    if isinstance(scale, bool) or not isinstance(scale, int | float):
+        raise TypeError(f"scale={scale!r}: a number is needed, how many times faster than recorded")
     if not scale > 0:
         raise ValueError(f"scale={scale!r}: a number above 0 is needed, how many times faster than recorded")
     tasks, edges = read(path)
@@ -52,7 +58,11 @@ def _ahead(tasks: list[PlannedTask], edges: list[Edge]) -> dict[int, float]:
         dependents[edge.dependency].append(edge.dependent)
     took = {task.id: task.expected or 0.0 for task in tasks}
     ahead: dict[int, float] = {}
-    for number in TopologicalSorter(dependents).static_order():  # dependents first
+    try:
+        order = [*TopologicalSorter(dependents).static_order()]  # dependents first
+    except CycleError:  # which the graph draws
+        return took
+    for number in order:
         ahead[number] = took[number] + max((ahead[each] for each in dependents[number]), default=0.0)
     return ahead
 
@@ -93,6 +103,7 @@ def _commands(
     scale: float,
 ) -> dict[str, Step]:
     makers = {file.name: names[task.id] for task in tasks for file in task.outputs}
+    file_names = _file_names(tasks)
     bodies: dict[str, Callable[..., str]] = {}
     steps: dict[str, Step] = {}
     for task in tasks:
@@ -100,8 +111,10 @@ def _commands(
         own = names[task.id]
         # What nobody has made was there before: a replay has no such file to read.
         made = [file.name for file in task.inputs if makers.get(file.name, own) != own]
-        inputs = [InputFile(OutputRef(makers[name], _as_name(name)), name=_as_name(name)) for name in made]
-        outputs = [OutputFile(_as_name(file.name)) for file in task.outputs]
+        inputs = [
+            InputFile(OutputRef(makers[name], file_names[name]), name=file_names[name]) for name in made
+        ]
+        outputs = [OutputFile(file_names[file.name]) for file in task.outputs]
         sizes = [min(_LARGEST, (file.size or 0) // _SMALLER) for file in task.outputs]
         seconds = (task.expected or 0.0) / scale
         args = (seconds, inputs, outputs, sizes)
@@ -122,6 +135,14 @@ def _commander() -> Callable[..., str]:
     return command
 
 
-def _as_name(file: str) -> str:
-    """A file's name in a sandbox; recorded ones may be whole paths."""
-    return file.strip("/").replace("/", "_")
+def _file_names(tasks: list[PlannedTask]) -> dict[str, str]:
+    """What the recorded files are called in a sandbox, each otherwise; those that were recorded may be whole paths, be
+    patterns there, or have more characters than a name can."""
+    found: dict[str, str] = {}
+    used: set[str] = set()
+    for file in (each for task in tasks for each in (*task.inputs, *task.outputs)):
+        if file.name not in found:
+            plain = _NOT_IN_FILES.sub("_", file.name.strip("/"))[-_LONGEST:]
+            name = found[file.name] = unused(plain if plain.strip(".") else "file", used)
+            used.add(name)
+    return found

@@ -79,7 +79,7 @@ def written(
 
 def _loaded(given: str | PathLike[str]) -> Mapping[str, Any]:
     if not isinstance(given, (str, PathLike)):  # open(1) would be the program's own output
-        raise TypeError(f"Plan.from_wfformat() takes a path or a mapping, and was given {words.given(given)}")
+        raise TypeError(f"from_wfformat() takes a path or a mapping, and was given {words.given(given)}")
     with open(given, encoding="utf-8") as file:
         try:
             told = json.load(file)

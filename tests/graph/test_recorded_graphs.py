@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 import json
+from typing import Any
 
 import pytest
 from recorded_kit import INSTANCES, RECORDED, recorded
 
-from asyncflow import Graph, Plan, WorkflowEngine
+from asyncflow import Graph, GraphError, Plan, WorkflowEngine
 
 DIAMOND = {
     "schemaVersion": "1.5",
@@ -63,6 +65,55 @@ async def test_commands_make_files_of_a_thousandth_of_the_size_and_bounded() -> 
 def test_a_way_that_there_is_not_is_refused(run: str, scale: float) -> None:
     with pytest.raises(ValueError, match="is needed"):
         Graph.from_wfformat(DIAMOND, run=run, scale=scale)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("run", "scale"), [([], 1.0), ("sleep", "100"), ("sleep", True)])
+def test_what_is_no_way_or_no_number_is_told(run: Any, scale: Any) -> None:
+    with pytest.raises((TypeError, ValueError), match="is needed"):
+        Graph.from_wfformat(DIAMOND, run=run, scale=scale)
+
+
+@pytest.mark.parametrize("run", ["sleep", "command"])
+def test_a_circle_that_was_recorded_is_drawn(run: Any) -> None:
+    told = copy.deepcopy(DIAMOND)
+    told["workflow"]["specification"]["tasks"][0]["parents"].append("d")  # type: ignore[index]
+    with pytest.raises(GraphError, match=r"a circle: 'a' -> '[bc]' -> 'd' -> 'a'"):
+        Graph.from_wfformat(told, run=run)
+
+
+NAMES = [
+    "x/y",
+    "x_y",
+    "..",
+    "/",
+    "-rf",
+    "$(touch z)",
+    "a b'c",
+    "a\nb",
+    "\0",
+    "\ud800",
+    "é" * 300,
+    "a[1]*",
+    "ü/ü",
+]
+
+
+async def test_files_of_any_name_are_made_and_read_each_as_its_own() -> None:
+    told = copy.deepcopy(DIAMOND)
+    specification: Any = told["workflow"]["specification"]  # type: ignore[index]
+    specification["tasks"][0]["outputFiles"] = specification["tasks"][1]["inputFiles"] = NAMES
+    specification["files"] = [{"id": name, "sizeInBytes": 1000 * size} for size, name in enumerate(NAMES, 1)]
+    for task in specification["tasks"][2:]:
+        task.pop("outputFiles", None)
+        task.pop("inputFiles", None)
+    graph = Graph.from_wfformat(told, run="command", scale=10_000)
+    made = {each.name: size for each, size in zip(graph["a"].args[2], graph["a"].args[3], strict=True)}  # type: ignore[call-overload]
+    assert sorted(made.values()) == list(range(1, len(NAMES) + 1))
+    async with WorkflowEngine(keep="all") as engine:
+        futures = graph.call(engine)
+        await futures["d"]
+        sizes = {name: (await futures["a"].outputs[name]).stat().st_size for name in made}
+    assert sizes == made
 
 
 @recorded
