@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import inspect
 import sys
 import threading
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from functools import partial
+from typing import TYPE_CHECKING, Any, Protocol
 
 from .._core.amounts import Amount, amounts_made
 from .._core.given import amounts_there
@@ -26,10 +26,10 @@ from .._runtime.snapshot import snapshot_of
 from .._turns import carried_out
 from ..backend import ExecutionBackend
 from ..errors import EngineClosed, WrongLoop
-from .function_task import FunctionTask
-from .options import no_loop
+from .options import check_hook, no_loop
 from .settings import Settings
 from .shown import Display, Expected
+from .starting import Starting
 
 if TYPE_CHECKING:
     from .._core.overview import Overview
@@ -38,8 +38,6 @@ if TYPE_CHECKING:
     from .._runtime.home import Home
     from .._runtime.teller import Teller
     from ..streams import Stream
-
-_AGAIN: Final = 0.01  # seconds after which a start that was cancelled begins again, if its loop goes on
 
 
 class Served(Protocol):
@@ -77,7 +75,7 @@ class EngineBase:
         self._served: weakref.WeakSet[Served] = weakref.WeakSet()
         self._has_priorities = False
         self._run: Run | None = None
-        self._starting: asyncio.Task[None] | None = None
+        self._starting = Starting()
         self._closing: asyncio.Future[None] | None = None
         self._finalizer: weakref.finalize[..., object] | None = None
         self._entered = 0  # how often it is entered, and not left
@@ -87,13 +85,7 @@ class EngineBase:
         self._replaced_as: str | None = None  # the name that another engine has got since
 
     def _add_hook(self, timeout: float | None, hook: object) -> object:
-        is_task = isinstance(hook, FunctionTask)
-        if is_task or not callable(hook) or not _takes_nothing(hook):
-            what = (
-                "a task, and no task is taken then" if is_task else "a function without arguments is needed"
-            )
-            raise TypeError(f"@engine.on_shutdown got {hook!r}: {what}")
-        self._hooks.add(Hook(hook, timeout))
+        self._hooks.add(Hook(check_hook(hook), timeout))
         return hook
 
     # -- which run ----------------------------------------------------------------------------------------
@@ -187,7 +179,7 @@ class EngineBase:
             self._begin()
         elif run.loop is not loop:
             raise WrongLoop("the engine runs on another event loop already.\n  One engine, one loop.")
-        await self._has_started()
+        await self._starting.over()
 
     async def _enter(self) -> None:
         await self._start()
@@ -219,7 +211,7 @@ class EngineBase:
         self._expected = Expected()
         if settings.progress:
             self._display = self._shown()
-        self._begin_start(run)
+        self._starting.begin(run, partial(lifecycle.start, run))
         self._finalizer = weakref.finalize(
             self, lifecycle.orphaned, run, settings.tail_timeout, settings.grace
         )
@@ -227,37 +219,6 @@ class EngineBase:
     def _shown(self) -> Display | None:
         """Have it shown how the run stands that has just begun."""
         return None
-
-    def _begin_start(self, run: Run) -> None:
-        this = weakref.ref(self)
-
-        def begun(task: asyncio.Task[None]) -> None:
-            # Who called a task learns of a failed start from its future; who awaits the start, there.
-            if not task.cancelled():
-                task.exception()
-                return
-            # Somebody has cancelled all that ran on the loop, perhaps to close it next.
-            run.loop.call_later(_AGAIN, again, task)
-
-        def again(task: asyncio.Task[None]) -> None:
-            engine = this()
-            if engine is not None and engine._starting is task and run.closed is None:
-                engine._begin_start(run)
-
-        self._starting = run.loop.create_task(lifecycle.start(run))
-        self._starting.add_done_callback(begun)
-
-    async def _has_started(self) -> None:
-        """Wait for the start, which nobody cancels but whoever cancels all that runs on the loop: it begins again."""
-        while True:
-            starting, run = self._starting, self._run
-            assert starting is not None
-            assert run is not None
-            await asyncio.wait([starting])
-            if not starting.cancelled():
-                return starting.result()
-            if self._starting is starting:
-                self._begin_start(run)
 
     def _new_run(self, journal: Journal | None) -> Run:
         if self._settings.dry_run:
@@ -332,7 +293,7 @@ class EngineBase:
 
     async def _close(self, run: Run, wait: bool, skip_backends: bool) -> None:
         try:
-            await self._has_started()
+            await self._starting.over()
         except (Exception, KeyboardInterrupt):
             if run.closed is None:  # Ctrl-C came here
                 raise
@@ -361,6 +322,7 @@ class EngineBase:
         if self._finalizer is not None:
             self._finalizer.detach()  # it would keep the run
         self._run = None
+        self._starting = Starting()
         self._entered = 0
 
 
@@ -375,16 +337,6 @@ def _declared(backend: ExecutionBackend) -> dict[str, float]:
         return amounts_there("amounts", backend.amounts)
     except (TypeError, ValueError) as error:
         raise type(error)(f"backend {backend.name!r}: {error}") from None
-
-
-def _takes_nothing(fn: Callable[..., object]) -> bool:
-    try:
-        inspect.signature(fn).bind()
-    except TypeError:
-        return False
-    except ValueError:  # some of C tell no signature
-        return True
-    return True
 
 
 def _shielded() -> AbstractContextManager[object]:

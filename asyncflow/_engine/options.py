@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Executor
 from functools import partial
 from typing import Any
@@ -151,6 +151,25 @@ def check_function(decorator: str, fn: object) -> None:
             f"@engine.{decorator} got {name_of(fn)!r}, which yields: it would run only where it is read.\n"
             "  Return a list instead; what is to go on beside the tasks that use it is an @engine.service."
         )
+
+
+def check_hook(hook: object) -> Callable[[], object]:
+    """Give it back; raise `TypeError` for what cannot be called at a shutdown."""
+    is_task = isinstance(hook, FunctionTask)
+    if is_task or not callable(hook) or not _takes_nothing(hook):
+        what = "a task, and no task is taken then" if is_task else "a function without arguments is needed"
+        raise TypeError(f"@engine.on_shutdown got {hook!r}: {what}")
+    return hook
+
+
+def _takes_nothing(fn: Callable[..., object]) -> bool:
+    try:
+        inspect.signature(fn).bind()
+    except TypeError:
+        return False
+    except ValueError:  # some of C tell no signature
+        return True
+    return True
 
 
 def asked_for(name: str, backend: str, known: Iterable[str]) -> UnknownBackend:
