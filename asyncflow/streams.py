@@ -205,7 +205,10 @@ class Stream(Unread, Taking, Cell, AsyncIterable[R]):
                 elif not isinstance(error, TaskSkipped):
                     self._failed += 1
                     if not self._collects:
-                        raise error
+                        try:
+                            raise error
+                        finally:
+                            del error, future, item  # or its traceback would hold what holds it
                     if len(errors) < _TOLD:
                         errors.append(error)
             if errors:

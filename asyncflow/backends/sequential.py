@@ -123,7 +123,10 @@ class SequentialBackend(ExecutionBackend):
             succeeded, payload = False, TaskTimeout(work.id, work.name, work.timeout, where, None)
         ran = (RAN, work.id, (began, ended, _WORKER))
         self._report([ran, (SUCCEEDED if succeeded else FAILED, work.id, payload)])
-        del work  # or the frames of an error would hold its task's future, which holds the error
+        del (
+            work,
+            payload,
+        )  # or the frames of an error would hold it, and its task's future, which holds it too
 
     async def cancel(self, task_id: int) -> bool:
         """Take work back that has not begun."""

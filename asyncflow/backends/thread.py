@@ -12,6 +12,7 @@ from functools import partial
 from itertools import count
 from queue import SimpleQueue
 from time import perf_counter
+from typing import Final
 
 from .._core.given import whole_or_none
 from .._worker.attempt import Outcome, run_attempt
@@ -36,6 +37,7 @@ from ..backend import (
 
 _log = logging.getLogger("asyncflow")
 _worker_log = logging.getLogger("asyncflow.worker")
+_NO_VALUE: Final[Outcome] = (False, None)
 
 
 def usable_cpus() -> int:
@@ -203,12 +205,9 @@ class _WorkerThreads:
             self._report((ran, (SUCCEEDED, work.id, outcome[1])))
         else:  # what follows is given back first: it was never going to run
             self._report((*self._given_back(link), ran, (FAILED, work.id, outcome[1])))
-            del (
-                work,
-                args,
-                kwargs,
-                link,
-            )  # or the frames of its error would hold its future, which holds the error
+            # Or the frames of the error would hold it, and its future, which holds it too.
+            del work, args, kwargs, link, outcome
+            return _NO_VALUE
         return outcome
 
     def _run_chain(self, me: str, head: Work) -> None:

@@ -8,6 +8,7 @@ import selectors
 import tracemalloc
 import weakref
 from collections.abc import Awaitable, Callable, Iterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -398,3 +399,50 @@ def resident() -> int:
     """Bytes of this process that are in memory."""
     with open("/proc/self/statm") as file:
         return int(file.read().split()[1]) * 4096
+
+
+class Large:
+    """An argument that is too large to be kept until the garbage collector comes."""
+
+
+async def awaited(task: Any, argument: Large) -> None:
+    await task(argument)
+
+
+async def streamed(task: Any, argument: Large) -> None:
+    async for _ in task.stream([argument]):
+        pass
+
+
+async def outcomes(task: Any, argument: Large) -> None:
+    async for each in task.stream([argument]).outcomes():
+        assert each.error is not None
+
+
+@pytest.mark.parametrize("backend", ["thread", "sequential"])
+@pytest.mark.parametrize("way", [awaited, streamed, outcomes], ids=lambda way: way.__name__)
+async def test_arguments_of_a_task_that_has_failed_are_let_go_of_without_the_garbage_collector(
+    backend: str, way: Callable[[Any, Large], Awaitable[None]]
+) -> None:
+    def fails(_: Large) -> None:
+        raise ValueError
+
+    async def fails_later(_: Large) -> None:
+        raise ValueError
+
+    alive = weakref.WeakSet[Large]()
+    async with WorkflowEngine(backend, workers=1) as engine:
+        tasks = [engine.function_task(fails), engine.function_task(fails_later), engine.block(fails_later)]
+        gc.collect()
+        gc.disable()
+        try:
+            for task in tasks:
+                alive.add(argument := Large())
+                with suppress(ValueError):
+                    await way(task, argument)
+                del argument
+            await engine.submit(nothing)
+            await engine.submit(lambda: None)  # so that the worker is done with what was before
+            assert not alive
+        finally:
+            gc.enable()
