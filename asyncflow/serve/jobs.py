@@ -114,6 +114,8 @@ class Job(Unawaited, Cell, Generic[R]):
         self._value, self._error = value, error
         self._traceback = None if error is None else error.__traceback__
         self._future = None
+        if not self._is_named:  # nobody comes with its id again, and they may be large
+            self._submission.arguments = (), {}
         for waiter in self._waiters:
             if not waiter.done():
                 waiter.set_result(None)

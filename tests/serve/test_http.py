@@ -8,13 +8,18 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import httpx
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pydantic import BaseModel
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
@@ -286,6 +291,38 @@ async def test_an_application_inside_of_another_has_its_paths_below_that_ones(ki
         told = await client.get(f"http://localhost{place}/result?wait=30")
         assert told.json()["value"] == 2
         assert (await client.get("/openapi.json")).json()["servers"] == [{"url": "/jobs"}]
+
+
+async def test_values_are_told_as_they_would_be_read() -> None:
+    class Model(BaseModel):
+        point: Point
+
+    values: list[object] = [
+        [Point(1), Model(point=Point(2))],
+        {"path": Path("/x"), "colour": Colour.RED, "id": UUID(int=1), "price": Decimal("1.50")},
+        [datetime(2026, 1, 31, 12), date(2026, 1, 31), timedelta(hours=1)],
+        [np.float64(0.5), np.int64(2), np.array([[1, 2]])],
+        [Point],
+        np.array([float("nan")]),
+        {(1, 2): 3},
+    ]
+    async with WorkflowEngine() as engine:
+        service = engine.serve(engine.function_task(name="give")(lambda at: values[at]), concurrency=1)
+        transport = httpx.ASGITransport(asgi(service, token=None))
+        jobs = [service.submit(at, id=str(at)) for at in range(len(values))]
+        await asyncio.gather(*(job.ended() for job in jobs))
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+            told = (await client.get("/give")).json()["jobs"][::-1]
+    assert [each.get("value") for each in told] == [
+        [{"x": 1, "y": 0.5}, {"point": {"x": 2, "y": 0.5}}],
+        {"path": "/x", "colour": "red", "id": "00000000-0000-0000-0000-000000000001", "price": "1.50"},
+        ["2026-01-31T12:00:00", "2026-01-31", "PT1H"],
+        [0.5, 2, [[1, 2]]],
+        None,
+        None,
+        None,
+    ]
+    assert ["unsendable" in each for each in told] == [False] * 4 + [True] * 3
 
 
 async def test_a_value_that_cannot_be_looked_at_is_told_as_any_that_cannot_be_sent() -> None:

@@ -6,6 +6,7 @@ import asyncio
 import gc
 import threading
 import traceback
+import weakref
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any, cast
@@ -264,6 +265,21 @@ async def test_of_many_jobs_few_are_kept_and_of_each_other_it_is_known_that_it_w
 
 
 @pytest.mark.fake_clock
+async def test_arguments_that_nobody_can_come_with_again_are_let_go() -> None:
+    class Large:
+        pass
+
+    async with WorkflowEngine() as engine:
+        service = engine.serve(engine.function_task(lambda large: type(large).__name__))
+        kept, let_go = Large(), Large()
+        watched = [weakref.ref(kept), weakref.ref(let_go)]
+        jobs = [service.submit(kept, id="x"), service.submit(let_go)]
+        assert [await job.result() for job in jobs] == ["Large", "Large"]
+        del kept, let_go
+        await turns(lambda: gc.collect() == 0)
+        assert [each() is None for each in watched] == [False, True]
+
+
 async def test_a_job_is_kept_for_its_time() -> None:
     async with WorkflowEngine("sequential") as engine:
         service = engine.serve(engine.function_task(add), keep=timedelta(minutes=1))

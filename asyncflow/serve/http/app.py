@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import traceback
 from collections.abc import Awaitable, Iterable, Mapping
 from math import ceil
@@ -23,6 +22,7 @@ from .arguments import Arguments, BadArguments
 from .described import described
 from .guard import App, Guard
 from .hosts import LOOPBACK, is_loopback, names
+from .values import text_of
 from .waits import Waits, end_now, waits_of
 
 _LONGEST: Final = 60.0  # seconds that a request may wait for a result
@@ -247,7 +247,7 @@ class Application:
         if job.state == SUCCEEDED:
             value = job.value
             try:
-                json.dumps(value, allow_nan=False)
+                text_of(value)
             except Exception as problem:  # its class may be the user's own
                 told["unsendable"] = f"the value is no JSON: {_text(problem)}"
             else:
@@ -285,7 +285,7 @@ def _text(error: BaseException) -> str:
 
 
 def _json(told: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
-    return Response(json.dumps(told), status, headers, "application/json")
+    return Response(text_of(told), status, headers, "application/json")
 
 
 def _error(status: int, error: Exception, headers: Mapping[str, str] | None = None) -> Response:
