@@ -301,11 +301,14 @@ class Coroutines(Local):
         """Run a block's body up to where it first waits; a plain ``def``, to its end."""
         block.snapshot = context  # in which what it returns is looked at, too
         context.run(enter_block, block)
-        awaited = context.run(block.definition.body, *block.args, **block.kwargs)
-        if block.definition.is_coroutine:
-            return context.run(self._runner.send, awaited)
-        self._over.value = awaited
-        return self._over
+        try:
+            awaited = context.run(block.definition.body, *block.args, **block.kwargs)
+            if block.definition.is_coroutine:
+                return context.run(self._runner.send, awaited)
+            self._over.value = awaited
+            return self._over
+        finally:
+            del block, context  # or an error's frames would hold the future, which holds the error
 
     def _raised(
         self, task: Task, error: BaseException, link: Task | None, began: float

@@ -309,6 +309,7 @@ class Taking:
 
     def _end_log(self) -> None:
         log, has_failed = self._log, self._problem is not None or (self._failed > 0 and not self._collects)
+        self._log = None  # which knows the stream: what that holds need not wait for the garbage collector
         if log is not None and log.state == "open":
             log.state = "failed" if has_failed else "done" if self._window.is_done else "left"
             if self._run is not None:
