@@ -53,6 +53,9 @@ class _Reader:
     def __init__(self, size: int) -> None:
         self._columns = HistoryColumns(size)
         self._rows: dict[int, int] = {}
+        self._losses = self._lost_events = 0
+        self._heard = array("I", [0]) * size  # how often events had been lost when each row was last told of
+        self._strangers: set[int] = set()  # tasks whose call is not there
         self._names: dict[str, int] = {"": 0}
         self._run: dict[str, object] = {}
         self._streams: dict[int, Streamed] = {}
@@ -76,10 +79,16 @@ class _Reader:
             self._streams[event.stream] = began
         elif isinstance(event, StreamCounted):
             self._counted(event)
-        elif not isinstance(event, EventsLost):
+        elif isinstance(event, EventsLost):
+            self._losses += 1
+            self._lost_events += event.events
+        else:
             row = self._rows.get(event.id)
             if row is not None:
+                self._heard[row] = self._losses
                 self._step(row, event)
+            else:
+                self._strangers.add(event.id)
 
     def _counted(self, event: StreamCounted) -> None:
         known = self._streams.get(event.stream)
@@ -99,6 +108,7 @@ class _Reader:
     def _called(self, event: TaskCalled) -> None:
         columns = self._columns
         row = self._rows[event.id] = len(self._rows)
+        self._heard[row] = self._losses
         columns.site[row] = columns.number_of(Site(*event[2:8], event.detached, event.priority))
         columns.block[row] = event.block
         columns.called[row] = event.time
@@ -191,22 +201,42 @@ class _Reader:
 
     def history(self) -> History:
         """What has come of it."""
-        kept = range(len(self._rows))
-        first = min(self._columns.called[: len(kept)], default=self._last)
+        first = min(self._columns.called[: len(self._rows)], default=self._last)
         # A clock that was put back makes a run begin after its first call: no time is before the run's beginning.
         zero = min(self._began or first, first)
         self._make_ready()
         self._columns.streams = list(self._streams.values())
         self._columns.count_from(zero)
+        lost, kept = self._lost(), range(len(self._rows))
+        numbers = [each for each in self._rows if each not in lost] if lost else self._rows
+        if lost:
+            rows = [self._rows[each] for each in numbers]
+            self._columns.forget(lost.keys(), rows)
         return self._columns.history(
-            kept,
-            array("I", self._rows),
+            rows if lost else kept,
+            array("I", numbers),
             lambda task_id: True,
             began=zero,
             now=max(0.0, self._last - zero),
             names=tuple(self._names),
+            lost=lost,
+            lost_events=self._lost_events,
             **self._run,
         )
+
+    def _lost(self) -> dict[int, str]:
+        """The tasks of which it is not known what became, since events were lost after the last that tells of them; and
+        those whose call was. To take them for what they were last is worse than to say so."""
+        if not self._losses:
+            return {}
+        columns = self._columns
+        sites = list(columns.sites)
+        lost = {
+            number: sites[columns.site[row]].name
+            for number, row in self._rows.items()
+            if self._heard[row] < self._losses and not STATES[columns.state[row] - 1].terminal
+        }
+        return lost | dict.fromkeys(sorted(self._strangers - self._rows.keys()), "")
 
     def _make_ready(self) -> None:
         """No event says when a task can run: when all that it waits for has ended well."""

@@ -142,6 +142,9 @@ class History:
         about: where it ran and how the engine was set, by name.
         dropped: how many tasks there were that have no row any more.
         earlier: what is known of these, by name.
+        lost: names of tasks that have no row, since it is not written down what became of them, by number; "" where the
+            name is not, either.
+        lost_events: how many events are lacking because of which that is so.
     """
 
     run: str = ""
@@ -185,6 +188,8 @@ class History:
     about: Mapping[str, str] = field(default_factory=dict)
     dropped: int = 0
     earlier: Mapping[str, Totals] = field(default_factory=dict)
+    lost: Mapping[int, str] = field(default_factory=dict)
+    lost_events: int = 0
 
     def told(self, row: int) -> Told:
         """What six of the columns tell of one row. That may be known before they are made of all rows."""

@@ -6,7 +6,7 @@ Who fills them are `from_logs`, of a run that is there, and `from_events`, of on
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from math import isnan
 from typing import Any, Final
 
@@ -21,6 +21,7 @@ _AS_TOLD: Final = (
     "site", "block", "state", "worker", "bytes_in", "bytes_out", "called", "over", "stream", "item", "keys", "labels",
     "streams",
 )  # fmt: skip
+_BY_NUMBER: Final = ("keys", "labels", "endings", "loading", "tries", "held", "services", "kept")
 
 
 class HistoryColumns:
@@ -123,6 +124,22 @@ class HistoryColumns:
         }
         self.services = {number: (at - zero, how) for number, (at, how) in self.services.items()}
         self.streams = [shifted_stream(each, zero) for each in self.streams]
+
+    def forget(self, lost: Set[int], rows: Sequence[int]) -> None:
+        """Let go of what is known by number of some tasks, and of what they wait for.
+
+        Args:
+            lost: their numbers.
+            rows: of the others.
+        """
+        for name in _BY_NUMBER:
+            known = getattr(self, name)
+            setattr(self, name, {number: each for number, each in known.items() if number not in lost})
+        starts, dependencies, edges = self.starts, self.dependencies, self.edges
+        self.starts, self.dependencies, self.edges = array("I", [0]), array("I"), array("B")
+        for row in rows:
+            begin, end = starts[row], starts[row + 1]
+            self.add_edges(dependencies[begin:end], edges[begin:end])
 
     def history(
         self,

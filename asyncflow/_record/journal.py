@@ -18,7 +18,7 @@ from queue import SimpleQueue
 from time import time
 from typing import Final
 
-from ..events import Event, EventsLost, RunBegan
+from ..events import Event, EventsLost, RunBegan, RunEnded
 from .lines import Written, line_of
 
 _log = logging.getLogger("asyncflow")
@@ -61,9 +61,12 @@ class Journal:
 
     def __call__(self, events: Sequence[Event]) -> None:
         if self._queued - self._done >= _MOST:
-            self._left_out += len(events)
             self._tell("does not keep up; events are left out")
-            return
+            ends = [each for each in events if isinstance(each, RunEnded)]
+            self._left_out += len(events) - len(ends)
+            if not ends:
+                return
+            events = ends  # by which readers see that no more is to come
         if self._left_out:
             self._queue_lost()
         self._queued += len(events)

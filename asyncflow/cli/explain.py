@@ -57,6 +57,8 @@ def command(journal: str, run: str | None, task: str, as_json: bool) -> None:
         say("\n".join(story(report, found[0])))
     else:
         say("\n".join(_list(found, journal)))
+        if lost := _lost(report, task):
+            say(f"Not written down is what became of {lost}")
 
 
 def found_by(report: Report, given: str) -> Sequence[TaskReport]:
@@ -77,9 +79,18 @@ def found_by(report: Report, given: str) -> Sequence[TaskReport]:
             return [report.task(int(number[1]))]
         except LookupError as error:
             raise Refused(str(error)) from None
+    lost = _lost(report, given)
+    if lost:
+        raise Refused(f"what became of {lost} is not written down: its journal lacks events")
     near = get_close_matches(given, list(report.functions), 1)
     meant = f"did you mean {near[0]!r}?" if near else f"its tasks are: {listed(list(report.functions), 300)}"
     raise Refused(f"this run has no task {plain(given)!r}", meant)
+
+
+def _lost(report: Report, name: str) -> str:
+    """The tasks of a name of which it is not written down what became, in words; "" if there are none."""
+    lost = [id for id, each in report._history.lost.items() if each == name]
+    return listed([_named(report, id) for id in lost[:_SHOWN]], 200, len(lost[_SHOWN:]))
 
 
 def _labelled(report: Report, given: str) -> list[TaskReport]:
@@ -108,7 +119,7 @@ def _needed_by(report: Report, id: int) -> list[int]:
 
 def story(report: Report, task: TaskReport) -> Iterator[str]:
     """The story of a task, line by line."""
-    inside = f", inside {report.task(task.block).label}" if task.block else ""
+    inside = f", inside {_named(report, task.block)}" if task.block else ""
     yield f"{plain(task.label)} {task.state}: {_kind(task)}, called at {plain(task.called_at)}{inside}"
     for line in _facts(report, task):
         yield from wrapped(line, "  ")
@@ -184,7 +195,10 @@ def _document(report: Report, task: TaskReport) -> dict[str, object]:
 
 
 def _named(report: Report, id: int) -> str:
-    return plain(report.task(id).label) if _is_there(report, id) else f"#{id}"
+    if _is_there(report, id):
+        return plain(report.task(id).label)
+    name = report._history.lost.get(id)
+    return plain(f"{name} (#{id})") if name else f"#{id}"
 
 
 def _is_there(report: Report, id: int) -> bool:

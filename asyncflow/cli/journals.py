@@ -76,4 +76,10 @@ def _is_journal(path: str) -> bool:
 
 def facts(report: Report) -> Mapping[str, object]:
     """A report in short, for JSON."""
-    return {"run": report.run, "seconds": report.total, "counts": report.counts, "is_over": report.is_over}
+    return {
+        "run": report.run,
+        "seconds": report.total,
+        "counts": report.counts,
+        "not_written_down": report.lost,
+        "is_over": report.is_over,
+    }

@@ -26,7 +26,8 @@ def command(ctx: click.Context, journal: str, run: str | None, as_json: bool) ->
       asyncflow run flow.py --journal run.jsonl &
       asyncflow watch run.jsonl
 
-    The exit code is 1 if tasks have failed, or if the engine is gone and has not ended the run.
+    The exit code is 1 if tasks have failed, or if the engine is gone and has not ended the run, or if the journal does
+    not say what became of all tasks.
     """
     report = report_of(journal, run)  # says what is wrong with the file
     if as_json:

@@ -12,6 +12,7 @@ from .._record.lines import Written
 from .._record.tally import Counted
 from .._show.words import counted
 from ..events import (
+    EventsLost,
     RunBegan,
     RunEnded,
     StreamBegan,
@@ -21,6 +22,7 @@ from ..events import (
     TaskEnded,
     TaskReturned,
     TaskStarted,
+    TaskSubmitted,
 )
 from .eta import Eta, Left, Measured, by_work
 from .progress import LEFT_OUT, Failure, Function, Items, Progress, Slow
@@ -43,6 +45,10 @@ class CountsOfEvents:
         self._began = began
         self._functions: dict[str, Counted] = {}
         self._names: dict[int, str] = {}  # of what is not over
+        self._labels: dict[int, str] = {}  # of what is not over, and has one
+        # Of what may be over, since events were lost after the last that told of it; None where its call was.
+        self._lost: dict[int, str | None] = {}
+        self._lacks = False
         self._running: dict[int, tuple[float, str]] = {}
         self._failures: deque[Failure] = deque(maxlen=_FAILURES)
         self._errors: Counter[str] = Counter()
@@ -64,12 +70,19 @@ class CountsOfEvents:
             if event.id not in self._names:
                 known.called += 1
                 self._names[event.id] = event.name
+                if event.label:
+                    self._labels[event.id] = event.label
+        elif isinstance(event, TaskSubmitted):
+            self._found(event.id)
         elif isinstance(event, TaskStarted):
+            self._found(event.id)
             if event.id in self._names:
                 self._running[event.id] = event.time, event.worker
         elif isinstance(event, TaskReturned):
+            self._found(event.id)
             self._running.pop(event.id, None)
         elif isinstance(event, TaskAttemptFailed):
+            self._found(event.id)
             self._running.pop(event.id, None)
             if event.id in self._names:
                 self._functions[self._names[event.id]].retries += 1
@@ -79,8 +92,25 @@ class CountsOfEvents:
             self._streams[event.stream] = Items(event.name, "item", 0, 0, 0, 0, event.total)
         elif isinstance(event, StreamCounted):
             self._counted(event)
+        elif isinstance(event, EventsLost):
+            self._lacks = True
+            for name in self._names.values():
+                self._functions[name].called -= 1
+            self._lost.update(self._names)
+            self._names.clear()
+            self._running.clear()
         elif isinstance(event, RunEnded):
             self._is_over = True
+
+    def _found(self, task_id: int) -> None:
+        """It is known again how a task stands."""
+        if not self._lacks or task_id in self._names:
+            return
+        name = self._lost.setdefault(task_id, None)
+        if name is not None:
+            self._names[task_id] = name
+            self._functions[name].called += 1
+            del self._lost[task_id]
 
     def _counted(self, event: StreamCounted) -> None:
         known = self._streams.get(event.stream)
@@ -92,6 +122,7 @@ class CountsOfEvents:
             )
 
     def _ended(self, event: TaskEnded) -> None:
+        self._found(event.id)
         self._running.pop(event.id, None)
         name = self._names.pop(event.id, None)
         if name is None:
@@ -102,7 +133,14 @@ class CountsOfEvents:
             function.took(max(0.0, event.finished - event.started))
         if event.state == State.FAILED:
             self._errors[event.error.partition(":")[0]] += 1
-            self._failures.append(Failure(name, event.id, event.error.partition("\n")[0]))
+            shown = self._shown(event.id, name)
+            self._failures.append(Failure(shown, event.id, event.error.partition("\n")[0]))
+        self._labels.pop(event.id, None)
+
+    def _shown(self, task_id: int, name: str) -> str:
+        """A name with the label: "trim[S17]"."""
+        label = self._labels.get(task_id)
+        return f"{name}[{label}]" if label else name
 
     # -- at one moment ------------------------------------------------------------------------------------
 
@@ -135,13 +173,18 @@ class CountsOfEvents:
             items=list(self._streams.values())[-_STREAMS:],
             is_over=self._is_over,
             began_at=self._began.time,
+            lost=len(self._lost),
         )
 
     def _slowest(self, now: float) -> list[Slow]:
         kinds = {name: each.kind for name, each in self._functions.items()}
         work = (each for each in self._running.items() if kinds[self._names[each[0]]] not in LEFT_OUT)
         return [
-            Slow(f"{self._names[each]} (#{each})", max(0.0, now - since), worker or "a worker")
+            Slow(
+                f"{self._shown(each, self._names[each])} (#{each})",
+                max(0.0, now - since),
+                worker or "a worker",
+            )
             for each, (since, worker) in nsmallest(_SLOW, work, key=lambda each: each[1][0])
         ]
 

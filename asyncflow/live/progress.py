@@ -114,6 +114,7 @@ class Progress(NamedTuple):
         is_over: whether the run has ended.
         began_at: when the run began, in seconds since the epoch.
         places: where what is left can be looked at: sandboxes, logs, journal; each with what it is.
+        lost: tasks, at least, that are in no count, since it is not written down what they are or what became of them.
     """
 
     lasts: float
@@ -128,6 +129,7 @@ class Progress(NamedTuple):
     is_over: bool = False
     began_at: float = 0.0
     places: Sequence[tuple[str, str]] = ()
+    lost: int = 0
 
     @property
     def is_idle(self) -> bool:
@@ -212,6 +214,8 @@ def line(progress: Progress) -> str:
         words.append(f"{sums.failed:,} failed")
     if sums.other:
         words.append(f"{sums.other:,} cancelled or not run")
+    if progress.lost:
+        words.append(f"at least {progress.lost:,} not written down")
     if sums.running:
         words.append(f"{sums.running:,} running")
     if progress.eta is not None:

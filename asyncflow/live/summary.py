@@ -61,6 +61,8 @@ def headline(progress: Progress, columns: int | None = None) -> str:
     left = sums.called - sums.over
     if left > 0:
         told.append(f"{left:,} not over")
+    if progress.lost:
+        told.append(f"at least {progress.lost:,} not written down")
     text = f" asyncflow: {', '.join(told)} in {seconds(progress.lasts)} "
     most = min(_WIDTH, columns or _WIDTH)
     if len(text) < most:
@@ -119,10 +121,14 @@ def of_report(report: Report) -> Progress:
             *(_function(each.name, each.count, each.states) for each in report.functions.values()),
             *(Function(name, "block", "", many, 0, 0, many, 0) for name, many in blocks.items()),
         ],
-        failures=[Failure(each.name, each.id, each.error.partition("\n")[0]) for each in failed],
+        failures=[
+            Failure(each.label.removesuffix(f" (#{each.id})"), each.id, each.error.partition("\n")[0])
+            for each in failed
+        ],
         errors=errors,
         is_over=report.is_over,
         began_at=report.began,
+        lost=report.lost,
     )
 
 

@@ -212,6 +212,8 @@ def _last(progress: Progress, width: int) -> Text:
     words = [of_total(sums) + ("" if part is None else f" ({percent(part)})")]
     if sums.failed:
         words.append(f"{sums.failed:,} failed")
+    if progress.lost:
+        words.append(f"at least {progress.lost:,} not written down")
     if progress.eta is not None:
         words.append(progress.eta.words)
     words.append(seconds(progress.lasts))

@@ -76,7 +76,7 @@ def _shown(followed: _Followed, path: str) -> bool:
     painter.end(
         progress._replace(places=progress.places or [("to look into it", f"asyncflow report {path}")])
     )
-    return progress.is_over and not progress.sums.failed and not progress.sums.other
+    return progress.is_over and not (progress.sums.failed or progress.sums.other or progress.lost)
 
 
 def _wait(wakes: threading.Event, flush: Callable[[], None]) -> None:

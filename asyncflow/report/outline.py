@@ -57,7 +57,18 @@ def title(report: Report) -> str:
     told += f"{counted(sum(counts.values()), 'task')} in {seconds(report.total)}"
     if counts:
         told += ": " + ", ".join(f"{number:,} {state}" for state, number in counts.items())
+    if report.lost:
+        told += f"; at least {report.lost:,} more are not written down"
     return told if report.is_over else f"{told}; not over yet"
+
+
+def not_written(report: Report) -> str:
+    """What is lacking in the journal that a report was made of."""
+    lacking = report._history.lost_events
+    if not lacking:
+        return ""
+    told = f"the journal lacks {counted(lacking, 'event')}"
+    return f"what became of at least {counted(report.lost, 'task')}; {told}" if report.lost else told
 
 
 def _facts(report: Report) -> dict[str, str]:
@@ -71,6 +82,8 @@ def _facts(report: Report) -> dict[str, str]:
             facts["Parallelism"] += f"; the workers were busy {_part(efficiency)} of that time"
     if report.dropped:
         facts["Not told one by one"] = counted(report.dropped, "earlier task")
+    if lacking := not_written(report):
+        facts["Not written down"] = lacking
     return facts
 
 

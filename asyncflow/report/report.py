@@ -122,6 +122,12 @@ class Report(Outlined):
         return self._history.dropped
 
     @property
+    def lost(self) -> int:
+        """Of how many tasks, at least, it is not written down what they were or what became of them, since the journal
+        did not keep up or its disk was full; they are in no count."""
+        return len(self._history.lost)
+
+    @property
     def counts(self) -> dict[str, int]:
         """How many tasks there are in each state, by its name; those not told of one by one included."""
         column = self._history.state.tobytes()
@@ -196,13 +202,20 @@ class Report(Outlined):
         """The task of a number.
 
         Raises:
-            LookupError: there is none, or it is not told of any more.
+            LookupError: there is none, or it is not told of any more, or what became of it is not written down.
         """
         row = self._rows.row(id)
+        if row == NOBODY and id in self._history.lost:
+            raise LookupError(self._lost_told(id))
         if row == NOBODY:
             also = f"; of {self.dropped:,} earlier tasks only totals are kept" if self.dropped else ""
             raise LookupError(f"this report has no task #{id}{also}")
         return self._task(row)
+
+    def _lost_told(self, id: int) -> str:
+        name, lacking = self._history.lost[id], words.counted(self._history.lost_events, "event")
+        what = f"what became of {words.plain(name)} (#{id})" if name else f"the call of task #{id}"
+        return f"{what} is not written down: the journal lacks {lacking}"
 
     def named(self, name: str) -> View[TaskReport]:
         """All tasks of a name, in the order of their calls.
@@ -304,16 +317,15 @@ class Report(Outlined):
         """
         from .._record.from_events import history_told
         from .._record.lines import events_in, last_run
-        from ..events import EventsLost
         from . import stored
 
         if not isinstance(path, (str, PathLike)):  # open(1) would be the program's own output
             raise TypeError(f"Report.from_journal() takes a path, and was given {words.given(path)}")
         with open(path, "rb") as file:
             events = last_run(events_in(file), run)
-        if lost := sum(event.events for event in events if isinstance(event, EventsLost)):
-            _log.warning("journal %r lacks %s events of this run", os.fspath(path), f"{lost:,}")
         history = history_told(events)
+        if lost := history.lost_events:
+            _log.warning("journal %r lacks %s events of this run", os.fspath(path), f"{lost:,}")
         try:
             stored.check(history)
         except ValueError as error:

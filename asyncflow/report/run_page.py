@@ -27,7 +27,7 @@ from .._show.run_page import (
 )
 from .._show.words import counted, listed, name_of, plain, seconds, size
 from . import waits
-from .outline import named, title
+from .outline import named, not_written, title
 from .rows import WORK, Rows
 from .stories import MOST
 from .timeline import timeline
@@ -526,6 +526,8 @@ def _on(report: Report, rows: Rows) -> Section:
         notes.append(
             f"Of {counted(report.dropped, 'earlier task')} only totals are known, and counted above."
         )
+    if lacking := not_written(report):
+        notes.append(f"Not written down: {lacking}.")
     if len(rows) > MOST:
         notes.append(
             f"{len(rows) - MOST:,} tasks have no bar and no story here; the report itself has all of them."

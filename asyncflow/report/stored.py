@@ -55,6 +55,8 @@ def _parts(history: History) -> Iterator[str]:
         "streams": [list(each) for each in history.streams],
         "keys": [list(each) for each in history.keys.items()],
         "labels": [list(each) for each in history.labels.items()],
+        "lost": [list(each) for each in history.lost.items()],
+        "lost_events": history.lost_events,
         "earlier": {
             name: [dict(each.states), each.run, each.longest] for name, each in history.earlier.items()
         },
@@ -143,6 +145,8 @@ def _history(told: Mapping[str, Any]) -> History:
             _of(number, int, "labels"): _of(each, str, "labels") for number, each in told.get("labels", ())
         },
         earlier={name: _totals(*each) for name, each in told["earlier"].items()},
+        lost={_of(number, int, "lost"): _of(name, str, "lost") for number, name in told.get("lost", ())},
+        lost_events=_of(told.get("lost_events", 0), int, "lost_events"),
     )
 
 

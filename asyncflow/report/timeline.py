@@ -58,6 +58,8 @@ def _notes(rows: Rows, told: int) -> Iterator[str]:
         yield f"{left_out} without a bar: failures, the critical path and what ran longest are here."
     if dropped := rows.history.dropped:
         yield f"{counted(dropped, 'earlier task')} not told of one by one in this report."
+    if lost := len(rows.history.lost):
+        yield f"What became of at least {counted(lost, 'task')} is not written down."
 
 
 def _steps(rows: Rows, path: Path, where: array[int]) -> Iterator[tuple[float, float, What, int]]:

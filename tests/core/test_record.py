@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from profiles import examples
 
 from asyncflow._core.lanes import Lane
-from asyncflow._core.states import CANCELLED, DONE, FAILED, PENDING, STATES, SUCCEEDED, UPSTREAM_FAILED
+from asyncflow._core.states import CANCELLED, DONE, FAILED, PENDING, READY, STATES, SUCCEEDED, UPSTREAM_FAILED
 from asyncflow._core.task import FIELDS, CallSite, Definition, Task
 from asyncflow._record.from_events import history_told
 from asyncflow._record.from_logs import history_of
@@ -30,8 +30,18 @@ from asyncflow._record.placed import Placed, spread
 from asyncflow._record.record import Record
 from asyncflow._record.snapshot import Snapshot, snapshot_of
 from asyncflow._record.sums import OTHERS
-from asyncflow.events import Event, RunBegan, RunEnded, TaskCalled, TaskEnded, TaskStarted, TaskSubmitted
+from asyncflow.events import (
+    Event,
+    EventsLost,
+    RunBegan,
+    RunEnded,
+    TaskCalled,
+    TaskEnded,
+    TaskStarted,
+    TaskSubmitted,
+)
 from asyncflow.report.same import same
+from asyncflow.report.stored import check, from_json, to_json
 
 TIMES = ("called", "ready", "staged", "submitted", "started", "finished", "over")
 
@@ -573,6 +583,34 @@ def test_history_can_be_had_of_a_journal_that_is_cut_off_anywhere(play: Play, da
     for times in rows(history, *TIMES):
         known = [time for time in times if not isnan(time)]
         assert known == sorted(known)
+
+
+@given(plays(), st.data())
+@settings(examples(300))
+def test_what_a_journal_lacks_is_told_and_never_taken_for_what_a_task_was_before(
+    play: Play, data: st.DataObject
+) -> None:
+    lost = data.draw(st.lists(st.booleans(), min_size=len(play.told), max_size=len(play.told)))
+    written: list[Event | EventsLost] = []
+    for event, is_lost in zip(play.told, lost, strict=True):
+        if isinstance(event, RunBegan) or not is_lost:
+            written.append(event)
+        elif isinstance(written[-1], EventsLost):
+            written[-1] = written[-1]._replace(events=written[-1].events + 1)
+        else:
+            written.append(EventsLost(event.time, 1))
+    whole, told = history_told(play.told), history_told(written)
+    assert told.lost_events == len(play.told) - sum(not isinstance(each, EventsLost) for each in written)
+    waits = {PENDING, READY}  # which of both, follows from what others have become
+    states = dict(zip(whole.id, whole.state, strict=True))
+    for task_id, state in zip(told.id, told.state, strict=True):
+        assert state == states[task_id] or {state, states[task_id]} <= waits
+    mentioned = {event.id for event in written if hasattr(event, "id")}
+    assert set(told.id) | told.lost.keys() == mentioned and not told.lost.keys() & set(told.id)
+    for task_id, name in told.lost.items():
+        assert name in ("", whole.sites[whole.site[whole.id.index(task_id)]].name)
+    check(told)
+    assert same(from_json(to_json(told)), told)
 
 
 def test_task_whose_end_is_reported_apart_from_its_run_is_told_to_end() -> None:

@@ -20,6 +20,7 @@ from asyncflow import WorkflowEngine
 from asyncflow._record.lines import Written, line_of
 from asyncflow.events import (
     Event,
+    EventsLost,
     RunBegan,
     RunEnded,
     StreamBegan,
@@ -30,7 +31,7 @@ from asyncflow.events import (
     TaskReturned,
     TaskStarted,
 )
-from asyncflow.live import watch, watching
+from asyncflow.live import summary, watch, watching
 from asyncflow.live.followed import CountsOfEvents
 from asyncflow.live.progress import Items
 
@@ -96,11 +97,70 @@ def test_counts_add_up_after_any_order_of_events(
         assert each.other == sum(ends[each.name, state] for state in ENDS[2:])
 
 
+@given(stories(), st.data())
+def test_what_may_be_over_counts_neither_as_waiting_nor_as_running(
+    given: tuple[Sequence[Written], Counter[tuple[str, str]]], data: st.DataObject
+) -> None:
+    told, ends = given
+    lost = data.draw(st.lists(st.booleans(), min_size=len(told), max_size=len(told)))
+    counts, known = CountsOfEvents(BEGAN), dict[int, bool]()  # whether it is known how each task stands
+    for event, is_lost in zip(told, lost, strict=True):
+        assert hasattr(event, "id")
+        if is_lost:
+            counts.tell(EventsLost(1002.0, 1))
+            known = {id: is_known and id < 0 for id, is_known in known.items()}
+        else:
+            counts.tell(event)
+            key = -event.id if isinstance(event, TaskEnded) else event.id  # what is over stays so
+            is_called = isinstance(event, TaskCalled) or event.id in known
+            known.pop(event.id, None)
+            if is_called:
+                known[key] = True
+        progress = counts.take(1003.0)
+        assert progress.sums.called == sum(known.values())
+        for each in progress.functions:
+            assert each.waiting + each.running + each.over == each.called
+            assert min(each.waiting, each.running, each.done, each.failed, each.other) >= 0
+    assert progress.sums.over <= sum(ends.values())
+
+
 def test_what_was_lost_of_a_journal_is_passed_over() -> None:
     counts = CountsOfEvents(BEGAN)
     for event in (TaskStarted(1001.0, 7, "w"), ended(7, "FAILED"), TaskReturned(1001.0, 7)):
         counts.tell(event)
     assert counts.take(1002.0).functions == []
+
+
+async def test_single_tasks_are_shown_with_their_labels() -> None:
+    engine = WorkflowEngine(workers=2)
+    heard: list[Event] = []
+    engine.subscribe(heard.extend)
+    held = threading.Event()
+
+    @engine.function_task
+    def fit(number: int) -> None:
+        if number:
+            raise ValueError(number)
+        held.wait()
+
+    async with engine:
+        holds, *failing = fit.map([0, 1, 2], label=["a.csv", "b.csv", ""])
+        await asyncio.gather(*failing, return_exceptions=True)
+        while not any(isinstance(each, TaskStarted) and each.id == holds.id for each in heard):
+            await asyncio.sleep(0)
+        first, *others = heard
+        assert isinstance(first, RunBegan)
+        counts = CountsOfEvents(first)
+        for event in others:
+            counts.tell(event)
+        progress = counts.take(first.time + 10)
+        assert [each.name for each in progress.slowest] == [f"fit[a.csv] (#{holds.id})"]
+        shown = [each.name for each in progress.failures]
+        assert shown == ["fit[b.csv]", "fit"]
+        told = summary(engine.report())
+        assert f"fit[b.csv] (#{failing[0].id}), fit (#{failing[1].id})" in told
+        held.set()
+        await holds
 
 
 async def test_events_of_a_real_run_count_what_its_report_does() -> None:

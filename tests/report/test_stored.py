@@ -60,6 +60,8 @@ def test_the_text_says_what_it_is_and_is_told_by_columns() -> None:
         "streams": [],
         "keys": [],
         "labels": [],
+        "lost": [],
+        "lost_events": 0,
         "earlier": {},
         "columns": {
             "id": [1, 2],

@@ -25,6 +25,7 @@ from asyncflow._record.history import History
 from asyncflow._record.journal import Journal
 from asyncflow._record.snapshot import Snapshot
 from asyncflow.events import Event, RunBegan, RunEnded, TaskCalled, TaskEnded, TaskStarted
+from asyncflow.live import summary, watch
 from asyncflow.testing.gate import Gate
 from asyncflow.testing.manual import ManualBackend
 
@@ -863,6 +864,18 @@ async def test_what_a_stalled_disk_does_not_take_is_bounded_and_the_journal_says
     report = Report.from_journal(copy)
     assert 0 < len(report.tasks) < 10_000
     assert "lacks" in caplog.text and "events of this run" in caplog.text
+    assert report.is_over and report.counts.keys() <= {"SUCCEEDED"}  # and none is PENDING for ever
+    assert report.lost and f"at least {report.lost:,} more are not written down" in str(report).replace(
+        "\n  ", " "
+    )
+    lost = next(id for id, name in report._history.lost.items() if name)
+    with pytest.raises(
+        LookupError, match=rf"^what became of same \(#{lost}\) is not written down: the journal lacks"
+    ):
+        report.task(lost)
+    assert Report.from_json(report.to_json()).lost == report.lost
+    assert "not written down" in summary(report).splitlines()[0]
+    assert watch(copy) is False
 
 
 @pytest.mark.parametrize("has_reader", [False, True])
