@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from typing import TypeVar
 
 from .gates import used_by
@@ -37,6 +37,26 @@ def way_to(goal: N, start: N, waiters: Callable[[N], Iterable[N]]) -> list[N] | 
                 came_from[waiter] = node
                 queue.append(waiter)
     return None
+
+
+def never(needs: Mapping[N, tuple[bool, Collection[N]]]) -> set[N]:
+    """Those that will never be over.
+
+    Args:
+        needs: of each, whether the end of any one will do, and those for whose end it waits; of none it waits for
+            nobody. What is not among the keys will be over.
+    """
+    left = dict(needs)
+    while True:
+        over = [
+            each
+            for each, (is_one_enough, others) in left.items()
+            if not others or (any if is_one_enough else all)(other not in left for other in others)
+        ]
+        if not over:
+            return set(left)
+        for each in over:
+            del left[each]
 
 
 def drawn(names: Sequence[str]) -> str:

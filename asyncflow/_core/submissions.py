@@ -98,6 +98,11 @@ class Submissions(Generic[A]):
         return len(self._running)
 
     @property
+    def begun(self) -> list[str]:
+        """Ids of the jobs that run, those that are about to stop included."""
+        return list(self._running)
+
+    @property
     def waiting(self) -> int:
         """How many jobs wait for their turn."""
         return len(self._waiting)

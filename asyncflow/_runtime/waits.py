@@ -35,7 +35,7 @@ def would_wait(task: TaskFuture[object], awaited: object) -> Deadlock | None:
         return _error(task, [task])
     if not _may_wait_for(task, awaited):
         return None
-    way = way_to(awaited, task, _waiters)
+    way = way_to(awaited, task, waiters)
     if way is None:
         return None
     leave(awaited)
@@ -84,14 +84,14 @@ def _look_at(waiting: asyncio.Task[object], block: TaskFuture[object]) -> None:
     """Raise the error in an asyncio task, begun in a block, if that waits for what waits for it."""
     if waiting.done():
         return
-    way = way_to(waiting, waiting, _waiters)
+    way = way_to(waiting, waiting, waiters)
     if way is not None:
         told: list[object] = [each for each in way[:-1] if _is_told(each)]
         first = next((at for at, each in enumerate(told) if each is block), 0)
         raise_in(waiting, _error(block, told[first:] + told[:first]))
 
 
-def _waiters(node: Any) -> Iterator[Any]:
+def waiters(node: Any) -> Iterator[Any]:
     """Who waits for a future, and the blocks around those."""
     if isinstance(node, TaskFuture) and node.owner is not None:
         yield node.owner

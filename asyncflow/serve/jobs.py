@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from types import TracebackType
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from .._causes import spelled
 from .._core.submissions import CANCELLED, OVER, JobState, Submission
 from .._runtime.future import TaskFuture
 from .._runtime.unread import Unawaited
 from .._show.outlined import Cell
+from .stuck import job_around, look
 
 if TYPE_CHECKING:
     from .._show.outline import Outline
@@ -36,6 +37,9 @@ class Job(Unawaited, Cell, Generic[R]):
         self._error: BaseException | None = None
         self._traceback: TracebackType | None = None
         self._waiters: set[asyncio.Future[None]] = set()
+        self._awaits: dict[
+            asyncio.Future[None], Job[Any]
+        ] = {}  # what code inside of it waits with, and for which
 
     @property
     def id(self) -> str:
@@ -71,6 +75,7 @@ class Job(Unawaited, Cell, Generic[R]):
         Raises:
             Exception: what the job has failed with.
             JobCancelled: it was cancelled, or the event loop was closed before its end.
+            Deadlock: this is inside of a job for which it waits, perhaps to have its turn.
             WrongLoop: it is not over, and this is not the engine's event loop.
         """
         await self.ended()
@@ -82,18 +87,26 @@ class Job(Unawaited, Cell, Generic[R]):
         """Wait for its end, whatever that is.
 
         Raises:
+            Deadlock: this is inside of a job for which it waits, perhaps to have its turn.
             WrongLoop: it is not over, and this is not the engine's event loop.
         """
         self._service._expire()
         if self.state in OVER:
             return
         self._service._check_loop(f"job {self.id!r} of service {self._service.name!r} was awaited")
-        waiter = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        waiter = loop.create_future()
         self._waiters.add(waiter)
+        around = job_around()
+        if around is not None:
+            around._awaits[waiter] = self
+            loop.call_soon(look, around, self, waiter)  # who waits for that is known then
         try:
             await waiter
         finally:
             self._waiters.discard(waiter)
+            if around is not None:
+                del around._awaits[waiter]
 
     async def cancel(self) -> bool:
         """Cancel it, and wait until its work has stopped.

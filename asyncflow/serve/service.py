@@ -34,6 +34,7 @@ from .._show.outlined import Cell
 from .._tracebacks import trim
 from ..errors import IdConflict, JobCancelled, ServiceClosed, ServiceFull, UnknownJob, WrongLoop
 from .jobs import Job
+from .stuck import JOBS, job_around
 from .threads import ThreadsafeService
 
 if TYPE_CHECKING:
@@ -244,6 +245,7 @@ class Service(Cell, Generic[R]):
             else:  # reports need no id that nobody has thought of
                 future.own_label = job.id
             job._future = future
+            JOBS[future] = job
             future.add_done_callback(partial(self._was_done, job))
 
     def _was_done(self, job: Job[R], future: TaskFuture[R]) -> None:
@@ -316,12 +318,18 @@ class Service(Cell, Generic[R]):
         Raises:
             TypeError: the timeout is no duration.
             ValueError: it is below 0.
+            RuntimeError: this is inside of a job of the service, for which it would wait without end.
             WrongLoop: this is not the engine's event loop.
         """
         seconds = None if timeout is None else duration("timeout", timeout)
         here = self._here()
         here._expire()
         here._check_loop(f"service {self.name!r} was drained")
+        around = job_around()
+        if seconds is None and around is not None and around._service is here:
+            raise RuntimeError(
+                f"drain() inside job {around.id!r} of service {self.name!r} would wait for itself; give it a timeout="
+            )
         await here._drained(seconds)
 
     async def _drained(self, seconds: float | None) -> None:
@@ -336,6 +344,9 @@ class Service(Cell, Generic[R]):
                 _, left = await asyncio.wait(stops, timeout=self._grace)
                 for stop in left:
                     stop.cancel()  # no longer waited for; its work is told to stop
+
+    def _running(self) -> list[Job[R]]:
+        return [self._jobs[id] for id in self._submissions.begun]
 
     def _close(self) -> None:
         for submission in self._submissions.close(self._now()):

@@ -7,7 +7,7 @@ from itertools import combinations, pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asyncflow._core.circles import drawn, for_ever, way_to
+from asyncflow._core.circles import drawn, for_ever, never, way_to
 from asyncflow._core.lanes import Lane
 from asyncflow._core.limits import Limit
 from asyncflow._core.task import Task
@@ -79,3 +79,15 @@ def test_stuck_are_all_who_cannot_go_on_whoever_else_does(
     found = for_ever(holders)
     assert set(found) == largest
     assert all(found[holder] == (holders[holder][0], first) for holder in found)
+
+
+@given(st.lists(st.tuples(st.booleans(), st.sets(st.integers(0, 4), max_size=3)), max_size=5))
+def test_what_is_never_over_is_all_that_holds_itself_up(told: list[tuple[bool, set[int]]]) -> None:
+    needs = dict(enumerate(told))
+
+    def holds_itself_up(some: set[int]) -> bool:
+        return all(needs[each][1] and (all if needs[each][0] else any)(other in some for other in needs[each][1])
+                   for each in some)  # fmt: skip
+
+    sets = (set(some) for size in range(len(needs) + 1) for some in combinations(needs, size))
+    assert never(needs) == set().union(*filter(holds_itself_up, sets))
