@@ -538,6 +538,50 @@ async def test_clients_that_say_nothing_hold_up_no_other(kit: Kit) -> None:
             writer.close()
 
 
+async def test_a_server_that_is_over_listens_again(kit: Kit) -> None:
+    server = Server(kit.app, port=0)
+    async with httpx.AsyncClient(headers=BEARER, timeout=60) as client:
+        for name in "ab":
+            async with server:
+                with pytest.raises(RuntimeError, match=r"listens on .* already"):
+                    await server.__aenter__()
+                kit.gate.clear()
+                place = (await client.post(f"{server.url}/held", json={"name": name})).headers["location"]
+                waiting = asyncio.create_task(client.get(f"{server.url}{place}/result?wait=60"))
+                while not kit.services["held"].jobs()[0]._waiters:
+                    await asyncio.sleep(0.001)
+                kit.gate.set()
+                assert (await waiting).json()["value"] == name
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"port": "x"}, "port='x': a whole number is needed"),
+        ({"port": -1}, "port=-1: a whole number is needed, 0 or more"),
+        ({"port": 70_000}, "port=70000: it is 65535 at most"),
+        ({"host": None}, "text is needed"),
+        ({"grace": float("inf")}, "grace=inf: it takes seconds"),
+        ({"patience": 0}, "patience=0: it takes seconds, more than 0"),
+        ({"keyfile": "key.pem"}, "the certificate is needed, too"),
+    ],
+)
+def test_a_server_that_could_not_serve_is_told_when_it_is_made(
+    kit: Kit, options: dict[str, Any], told: str
+) -> None:
+    with pytest.raises((TypeError, ValueError), match=told):
+        Server(kit.app, **options)
+
+
+def test_what_is_no_service_has_no_application() -> None:
+    engine = WorkflowEngine()
+    task: Any = engine.function_task(add)
+    with pytest.raises(TypeError, match=r"a service is needed:  engine.serve\(\.\.\.\)"):
+        asgi(task, token=TOKEN)
+    with pytest.raises(TypeError, match=r"a service is needed:  asgi\(\*services"):
+        asgi([engine.serve(task)], token=TOKEN)  # type: ignore[arg-type]
+
+
 async def test_two_servers_on_one_port_are_told(kit: Kit) -> None:
     async with Server(kit.app, port=0) as server:
         port = int(server.url.rpartition(":")[2])

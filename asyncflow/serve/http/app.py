@@ -46,7 +46,7 @@ def asgi(
         debug: whether tracebacks are told, to requests of this machine.
 
     Raises:
-        TypeError: the token is no text, or the hosts are no list.
+        TypeError: something is no service, the token no text, or the hosts no list.
         ValueError: two services have one name, one has a name that is taken, the token is too short, or a host has a
             port.
     """
@@ -72,6 +72,10 @@ class Application:
     ) -> None:
         self._services: dict[str, Service[Any]] = {}
         for service in services:
+            given: object = service
+            if not isinstance(given, Service):
+                mend = ":  asgi(*services, ...)" if isinstance(given, Iterable) else ":  engine.serve(...)"
+                raise TypeError(f"asgi() got {given!r}; a service is needed{mend}")
             if service.name in _OWN:
                 raise ValueError(
                     f"a service cannot be called {service.name!r} here; give its task another name="

@@ -6,12 +6,14 @@ import asyncio
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from os import PathLike
 from types import TracebackType
 from typing import Self
 
 import uvicorn
 
+from ..._core.given import duration, whole
 from .guard import App, Receive, Scope, Send
 from .hosts import is_loopback
 from .patience import patient
@@ -30,11 +32,14 @@ class Server:
         certfile: path of the certificate, with its chain, for TLS.
         keyfile: path of its key.
         insecure: whether to listen on other than this machine without TLS.
-        grace: seconds that requests under way are given to be answered at the end.
-        patience: seconds in which a request has to arrive, from its first byte, or from when the connection is there.
+        grace: seconds or `timedelta` that requests under way are given to be answered at the end.
+        patience: seconds or `timedelta` in which a request has to arrive, from its first byte, or from when the
+            connection is there.
 
     Raises:
-        ValueError: others than this machine could listen in: there is no TLS, and ``insecure`` was not said.
+        TypeError: the host is no text, the port no number, or a time none.
+        ValueError: others than this machine could listen in: there is no TLS, and ``insecure`` was not said; there is a
+            key without a certificate; or a number is out of its range.
         OSError: the certificate or its key cannot be read.
     """
 
@@ -47,9 +52,17 @@ class Server:
         certfile: str | PathLike[str] | None = None,
         keyfile: str | PathLike[str] | None = None,
         insecure: bool = False,
-        grace: float = 5.0,
-        patience: float = 20.0,
+        grace: float | timedelta = 5.0,
+        patience: float | timedelta = 20.0,
     ) -> None:
+        given: object = host
+        if not isinstance(given, str):
+            raise TypeError(f"Server(host={host!r}): text is needed")
+        if whole("port", port, 0) > 65535:
+            raise ValueError(f"port={port!r}: it is 65535 at most")
+        if keyfile is not None and certfile is None:
+            raise ValueError(f"Server(keyfile={keyfile!r}): the certificate is needed, too: certfile=")
+        seconds, whole_in = duration("grace", grace), duration("patience", patience, is_limit=True)
         if not is_loopback(host) and certfile is None and not insecure:
             raise ValueError(
                 f"Server(host={host!r}): tokens and results would go over the network for all to read.\n"
@@ -65,19 +78,20 @@ class Server:
             port=port,
             ssl_certfile=certfile,
             ssl_keyfile=None if keyfile is None else str(keyfile),
-            timeout_graceful_shutdown=int(max(1, grace)),
-            timeout_keep_alive=max(1, min(5, int(patience))),
+            timeout_graceful_shutdown=int(max(1, seconds)),
+            timeout_keep_alive=int(max(1, min(5, whole_in))),
             log_config=None,
             access_log=False,
             server_header=False,
             lifespan="off",
             ws="none",
-            http=patient(patience),
+            http=patient(whole_in),
         )
         try:
             config.load()
         except OSError as problem:  # those of TLS, too
             raise OSError(f"Server(certfile={certfile!r}, keyfile={keyfile!r}): {problem}") from None
+        self._config = config
         self._server = _Uvicorn(config)
         self._serving: asyncio.Task[None] | None = None
         self.url = ""
@@ -88,6 +102,9 @@ class Server:
         await self._app(self._waits.told(scope), receive, send)
 
     async def __aenter__(self) -> Self:
+        if self._serving is not None and not self._serving.done():
+            raise RuntimeError(f"this Server listens on {self.url} already; make another")
+        self._server, self._waits = _Uvicorn(self._config), Waits()
         self._serving = asyncio.create_task(self._server.serve())
         waiting = asyncio.create_task(self._server.is_up.wait())
         await asyncio.wait({self._serving, waiting}, return_when=asyncio.FIRST_COMPLETED)
