@@ -108,7 +108,7 @@ class Stream(Unread, Taking, Cell, AsyncIterable[R]):
 
     @property
     def _made_by(self) -> str:
-        return spelled(self._name) + ("(...)" if self._reader is None else ".stream(...)")
+        return spelled(self._name) + ("(...)" if self._is_call else ".stream(...)")
 
     def outcomes(self) -> AsyncIterator[ItemOutcome[R]]:
         """What became of each item, whatever that is: for those who decide themselves what a failure means.
@@ -182,7 +182,7 @@ class Stream(Unread, Taking, Cell, AsyncIterable[R]):
     async def _values(self) -> AsyncGenerator[R, None]:
         if not self._enter():
             return
-        errors: list[BaseException] = []
+        errors = self._errors
         try:
             while (item := self._due()) is not None or await self._more():
                 if item is None:
@@ -202,6 +202,9 @@ class Stream(Unread, Taking, Cell, AsyncIterable[R]):
                     value = _result(future)
                     del item, future  # the result is the consumer's alone while it works on it
                     yield value
+                elif self._was_stopped(error):
+                    assert self._problem is not None
+                    raise self._problem
                 elif not isinstance(error, TaskSkipped):
                     self._failed += 1
                     if not self._collects:
@@ -274,6 +277,8 @@ class Stream(Unread, Taking, Cell, AsyncIterable[R]):
             )
         if window.is_done:
             if self._problem is not None:
+                if self._errors and self._problem.__context__ is None:
+                    self._problem.__context__ = self._group(self._errors)  # so that these are told as well
                 raise self._problem
             return False
         self._is_slow = False

@@ -114,10 +114,11 @@ class GeneratorTask(Cell, Generic[P, R]):
         self._check()
         (_, *given), named = self._task._parameters.fitted((None, *self._leading, *args), kwargs)
         self._check_arguments(tuple(given), named)
-        generate = self._generating(caller.f_code, caller.f_lasti, lambda _: (args, kwargs))
+        place = caller.f_code, caller.f_lasti
+        generate = self._generating(*place, lambda _: (args, kwargs))
         name = self._definition.name
         stream: Stream[Any] = stream_of(
-            self._engine, name, self._task, [None], None, window=1, generate=generate
+            self._engine, name, self._task, [None], place, window=1, generate=generate, is_call=True
         )
         return stream
 

@@ -20,13 +20,14 @@ def stream_of(
     name: str,
     call: Callable[..., TaskFuture[Any]],
     source: Iterable[Any] | AsyncIterable[Any],
-    place: tuple[CodeType, int] | None,
+    place: tuple[CodeType, int],
     *,
     window: int | None = None,
     ordered: bool = False,
     errors: str = "raise",
     key: Callable[[Any], object] | None = None,
     generate: Callable[[Any, Outlet], TaskFuture[Any]] | None = None,
+    is_call: bool = False,
 ) -> Stream[Any]:
     """A stream of an engine.
 
@@ -35,12 +36,13 @@ def stream_of(
         name: of the task.
         call: calls it for an item.
         source: of items.
-        place: code and instruction that ask for it, of which reports tell; None if they do not.
+        place: code and instruction that ask for it.
         window: as for `FunctionTask.stream`.
         ordered: the same.
         errors: the same.
         key: the same.
         generate: calls it in the place of ``call``, if one item may have many values.
+        is_call: whether it is one call of a generator, of which reports do not tell as of a stream.
 
     Raises:
         TypeError: the source cannot be iterated.
@@ -57,7 +59,8 @@ def stream_of(
         errors=errors,
         key=key,
         generate=generate,
-        reader=None if place is None else (partial(engine._run_for, name), *place),
+        reader=(partial(engine._run_for, name), *place),
+        is_call=is_call,
     )
     engine._streamed.add(stream)
     return stream

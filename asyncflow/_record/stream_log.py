@@ -28,12 +28,11 @@ class StreamLog:
         total: how many items there are in all; None if nobody knows.
         began: when its reader came.
         look: writes down how far it is.
-        stop: has it take no more, because of what it is told.
     """
 
     __slots__ = (
         *("at", "began", "block", "code", "failed", "first", "given", "last", "look", "name", "number", "ordered"),
-        *("over", "state", "slow", "slowest", "stop", "taken", "tasks", "total", "wait", "window"),
+        *("over", "state", "slow", "slowest", "taken", "tasks", "total", "wait", "window"),
     )  # fmt: skip
 
     def __init__(
@@ -47,13 +46,11 @@ class StreamLog:
         total: int | None,
         began: float,
         look: Callable[[StreamLog], None],
-        stop: Callable[[str], None],
     ) -> None:
         self.number = 0  # the record gives it one
         self.name, self.code, self.at, self.block = name, code, at, block
         self.window, self.ordered, self.total, self.began = window, ordered, total, began
         self.look: Callable[[StreamLog], None] | None = look
-        self.stop = stop
         self.first: float | None = None
         self.last = began
         self.taken = self.over = self.given = self.failed = 0

@@ -23,6 +23,7 @@ from .timed import Timed
 
 _log = logging.getLogger("asyncflow")
 _KILLED: Final = 5.0  # seconds that the kernel may take to end what was killed
+_SHUT_DOWN: Final = "the engine has been shut down; start it again:  async with engine: ..."
 _SAYS_SO_AFTER: Final = 2.0  # seconds that an end may take without a word
 _SHOWN: Final = 5
 _closing: Final[set[asyncio.Task[None]]] = (
@@ -90,6 +91,8 @@ async def close(run: Run, *, wait: bool, tail_timeout: float, grace: float, skip
     """
     try:
         if wait:
+            if run.is_ours:
+                run.end_streams(_SHUT_DOWN)
             telling = run.loop.call_later(_SAYS_SO_AFTER, _tell_under_way, run)
             try:
                 await run.stopping.all_over(detached=run.is_dry)
@@ -100,7 +103,7 @@ async def close(run: Run, *, wait: bool, tail_timeout: float, grace: float, skip
     finally:
         if not run.is_ours:  # in a forked child, where all that was under way is cancelled
             raise asyncio.CancelledError
-        run.close("the engine has been shut down; start it again:  async with engine: ...")
+        run.close(_SHUT_DOWN)
         run.stopping.cancel_all()
         run.files.stager.stop()
         run.keeps.close()

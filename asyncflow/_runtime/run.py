@@ -8,7 +8,7 @@ from a whole burst of them is carried out once, in `StepLoop.flush`.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextvars import copy_context
 from threading import get_ident
 from time import perf_counter, time
@@ -130,7 +130,9 @@ class Run:
         self.is_ours = True
         """False in a child that the program has forked: the run goes on elsewhere."""
         self.looks_closer = False  # at calls: somebody has made text of a future, or services were called
-        self._streams: dict[StreamLog, None] = {}  # that somebody reads
+        # What has each stream take no more that somebody reads, and in which block that is.
+        self._streams: dict[Callable[[str], None], Task | None] = {}
+        self._streams_end: str | None = None  # those that are read in no block: why, if they do
         self._moved: tuple[CallSite, CallSite] | None = None  # a site, and what it was for somebody's line
         self.sandboxes = sandboxes
         self.places = Places(
@@ -367,15 +369,36 @@ class Run:
         """Whether a value is none, but stands in for one: never, where tasks are run."""
         return False
 
+    def reads(self, stop: Callable[[str], None]) -> None:
+        """Somebody reads a stream inside of this run.
+
+        Args:
+            stop: has it take no more, because of what it is told.
+        """
+        block = self._streams[stop] = _scope().block
+        if block is None and self._streams_end is not None:
+            stop(self._streams_end)
+
+    def has_read(self, stop: Callable[[str], None]) -> None:
+        """The reader of a stream has gone."""
+        self._streams.pop(stop, None)
+
+    def end_streams(self, why: str) -> None:
+        """Have streams take no more that are read outside of blocks, or by one that is over: they may go on for ever,
+        and nothing that was called waits for their readers.
+        """
+        self._streams_end = why
+        for stop, block in list(self._streams.items()):
+            if block is None or block.id not in self.scheduler.live:
+                stop(why)
+
     def stream_began(self, log: StreamLog) -> None:
-        """Somebody reads a stream inside of this run."""
-        self._streams[log] = None
+        """A stream is to be told of."""
         if self.record is not None:
             self.record.streams.began(log)
 
     def stream_ended(self, log: StreamLog) -> None:
-        """The reader of a stream has gone."""
-        self._streams.pop(log, None)
+        """It is over."""
         if self.record is not None:
             self.record.stream_ended(log)
 
@@ -407,8 +430,8 @@ class Run:
             self.awake = None
         self.services.is_closing = True
         self.burst.site = None
-        for log in list(self._streams) if self.is_ours else ():
-            log.stop(why)
+        for stop in list(self._streams) if self.is_ours else ():
+            stop(why)
 
     def lane_for(self, definition: Definition) -> Lane:
         """Where the calls of a function run."""

@@ -64,7 +64,8 @@ class Taking:
         errors: "raise" or "collect".
         key: makes of an item what tells it from others; None for nothing.
         generate: calls the task in the place of ``call``, if one item may have many values.
-        reader: in which run it is read, and where it was made; None if nobody is to be told of it.
+        reader: in which run it is read, and where it was made.
+        is_call: whether it is one call of a generator, and nobody is told of it as a stream.
 
     Raises:
         TypeError: the source cannot be iterated, or the key is no function.
@@ -83,7 +84,8 @@ class Taking:
         errors: str,
         key: Callable[[Any], object] | None,
         generate: Callable[[Any, Outlet], TaskFuture[Any]] | None = None,
-        reader: Reader | None = None,
+        reader: Reader,
+        is_call: bool = False,
     ) -> None:
         if errors not in _ERRORS:
             raise ValueError(f"{name}.stream(errors={errors!r}): one of {_ERRORS} is needed")
@@ -113,9 +115,11 @@ class Taking:
             False  # the source: it has held up the loop, which is to have its turn before it is asked again
         )
         self._failed = 0
+        self._errors: list[BaseException] = []  # of items, that were collected
         self._began = self._last = 0.0
         self._loop: asyncio.AbstractEventLoop | None = None  # where it is read
         self._reader = reader
+        self._is_call = is_call
         self._log: StreamLog | None = None
         self._run: Home | None = None
         self._record: Record | None = None
@@ -125,9 +129,12 @@ class Taking:
     def _begin(self) -> None:
         self._began = self._last = perf_counter()
         self._loop = asyncio.get_running_loop()
-        if self._reader is not None:
-            self._write_of(*self._reader)
-        if self._source.is_async:
+        run_for, code, at = self._reader
+        run = self._run = run_for()
+        if not self._is_call:
+            self._write_of(run, code, at)
+        run.reads(self._stop)
+        if self._source.is_async and not self._window.is_closed:
             self._asker = asyncio.get_running_loop().create_task(self._ask())
 
     # -- taking -------------------------------------------------------------------------------------------
@@ -270,15 +277,15 @@ class Taking:
 
     # -- writing down -------------------------------------------------------------------------------------
 
-    def _write_of(self, run_for: Callable[[], Home], code: CodeType, at: int) -> None:
-        """Have the run that goes on know of the stream."""
-        run, block, window = run_for(), SCOPE.get().block, self._window
+    def _write_of(self, run: Home, code: CodeType, at: int) -> None:
+        """Have the run's record know of the stream."""
+        block, window = SCOPE.get().block, self._window
         log = self._log = StreamLog(
             *(self._name, code, at, 0 if block is None else block.id, window.size, window.ordered),
             *(None if run.stands_in(self._source.given) else self._source.total, self._began),
-            *(self._look, self._stop),
+            self._look,
         )
-        self._run, self._record = run, run.record
+        self._record = run.record
         run.stream_began(log)
 
     def _write_row(self) -> None:
@@ -312,8 +319,8 @@ class Taking:
         self._log = None  # which knows the stream: what that holds need not wait for the garbage collector
         if log is not None and log.state == "open":
             log.state = "failed" if has_failed else "done" if self._window.is_done else "left"
-            if self._run is not None:
-                self._run.stream_ended(log)
+            assert self._run is not None
+            self._run.stream_ended(log)
 
     # -- leaving ------------------------------------------------------------------------------------------
 
@@ -328,6 +335,8 @@ class Taking:
                 asyncio.run_coroutine_threadsafe(self._leave(), self._loop)
             return
         self._end_log()
+        if self._run is not None:
+            self._run.has_read(self._stop)
         self._window.close()
         items, self._items = self._items, {}
         futures = [item.future for item in items.values() if isinstance(item.future, TaskFuture)]
@@ -348,16 +357,28 @@ class Taking:
                 await future._run.stopping.settled(future)
 
     def _stop(self, why: str) -> None:
-        """Take no more: no calls are taken. What is under way is given, and then the error is raised."""
-        if self._problem is None and not self._window.is_closed:
+        """Take no more: no calls are taken. What is under way is given, and then the error is raised. Generators are at
+        their end with what they have made: they might wait for ever for a reader who does not come.
+        """
+        making = [
+            item.future for item in self._items.values() if item.outlet is not None and not is_over(item)
+        ]
+        if self._problem is None and (making or not self._window.is_closed):
             self._problem = EngineClosed(f"a stream of {self._name!r} was being read, but {why}")
         self._window.close()
         self._call_off()
+        for future in making:
+            if isinstance(future, TaskFuture):
+                future.cancel()
         self._tell()
 
     def _is_elsewhere(self) -> bool:
         """Whether this is another event loop than that where it was begun."""
         return self._loop is not None and self._loop is not asyncio.get_running_loop()
+
+    def _was_stopped(self, error: BaseException) -> bool:
+        """Whether an item was cancelled since the engine is at its end."""
+        return isinstance(error, asyncio.CancelledError) and isinstance(self._problem, EngineClosed)
 
     def _call_off(self) -> None:
         """Have the source be asked no more. Its clean-up is not cut short, if that has begun."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import itertools
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import nullcontext
 from typing import Any
 
@@ -275,6 +275,139 @@ async def test_a_shutdown_wakes_a_reader_whose_source_never_comes_and_closes_tha
             await reading
         await closed.wait()
     assert got == [2]
+
+
+Streams = Callable[[WorkflowEngine, Iterator[int]], Stream[Any]]
+
+
+def of_tasks(engine: WorkflowEngine, source: Iterator[int]) -> Stream[Any]:
+    return engine.function_task(twice).stream(source, window=3, ordered=True)
+
+
+def of_coroutines(engine: WorkflowEngine, source: Iterator[int]) -> Stream[Any]:
+    async def later(x: int) -> int:
+        await asyncio.sleep(0)
+        return 2 * x
+
+    return engine.function_task(later).stream(source, window=3, ordered=True)
+
+
+def of_blocks(engine: WorkflowEngine, source: Iterator[int]) -> Stream[Any]:
+    task = engine.function_task(twice)
+
+    async def block(x: int) -> int:
+        return sum([value async for value in task.stream([x])])
+
+    return engine.block(block).stream(source, window=3, ordered=True)
+
+
+def of_a_generator(engine: WorkflowEngine, source: Iterator[int]) -> Stream[Any]:
+    def doubled() -> Iterator[int]:
+        for x in source:
+            yield 2 * x
+
+    return engine.function_task(doubled)()
+
+
+def of_an_async_generator(engine: WorkflowEngine, source: Iterator[int]) -> Stream[Any]:
+    async def doubled() -> AsyncIterator[int]:
+        for x in source:
+            yield 2 * x
+
+    return engine.block(doubled)()
+
+
+def of_a_chain(engine: WorkflowEngine, source: Iterator[int]) -> Stream[Any]:
+    same = engine.function_task(lambda x: x)
+    return same.stream(of_a_generator(engine, source), window=3, ordered=True)
+
+
+ENDLESS = [of_tasks, of_coroutines, of_blocks, of_a_generator, of_an_async_generator, of_a_chain]
+
+
+@pytest.mark.parametrize("wait", [True, False])
+@pytest.mark.parametrize("make", ENDLESS, ids=lambda make: make.__name__)
+async def test_a_shutdown_ends_an_endless_stream_that_goes_on_after_what_was_under_way(
+    make: Streams, wait: bool
+) -> None:
+    engine = await WorkflowEngine.create(workers=2)
+    stream = make(engine, itertools.count())
+    got: list[int] = []
+
+    async def consume() -> None:
+        async for value in stream:
+            got.append(value)
+
+    reading = asyncio.ensure_future(consume())
+    async with asyncio.timeout(30):
+        while len(got) < 5:
+            await asyncio.sleep(0)
+        await engine.shutdown(wait=wait)
+        with pytest.raises(EngineClosed, match="was being read, but the engine has been shut down"):
+            await reading
+    assert got == [*range(0, 2 * len(got), 2)]
+
+
+@pytest.mark.parametrize("make", ENDLESS, ids=lambda make: make.__name__)
+async def test_an_engine_can_be_left_while_somebody_holds_a_stream_that_nobody_reads_on(
+    make: Streams,
+) -> None:
+    async with asyncio.timeout(30):
+        async with WorkflowEngine(workers=2) as engine:
+            values = aiter(make(engine, itertools.count()))
+            assert await anext(values) == 0
+        with pytest.raises(EngineClosed, match="was being read, but the engine has been shut down"):
+            async for _ in values:
+                pass
+
+
+async def test_a_stream_inside_of_a_block_goes_on_at_a_shutdown_as_the_block_does() -> None:
+    def numbers() -> Iterator[int]:
+        yield from range(300)
+
+    async def total() -> int:
+        return sum([value async for value in task.stream(generate(), window=3)])
+
+    async with WorkflowEngine() as engine:
+        task, generate = engine.function_task(twice), engine.function_task(numbers)
+        future = engine.block(total)()
+        await asyncio.sleep(0)
+    assert await future == sum(range(0, 600, 2))
+
+
+async def test_a_stream_that_is_begun_while_the_engine_ends_takes_nothing() -> None:
+    told = asyncio.Event()
+    async with WorkflowEngine() as engine:
+        under_way = engine.function_task(told.wait)()
+        source = itertools.count()
+
+        async def read_late() -> None:
+            for _ in range(100):  # until then the shutdown has begun, and waits
+                await asyncio.sleep(0)
+            with pytest.raises(EngineClosed, match="'twice' was being read"):
+                await read(engine.function_task(twice).stream(source))
+            told.set()
+
+        late = asyncio.ensure_future(read_late())
+    await late
+    assert await under_way and next(source) == 0
+
+
+async def test_errors_that_were_collected_are_told_beside_that_of_the_source() -> None:
+    def fails(x: int) -> int:
+        raise ValueError(x)
+
+    def source() -> Iterator[int]:
+        yield 1
+        raise OSError("lost")
+
+    async with WorkflowEngine() as engine:
+        with pytest.raises(OSError, match="lost") as caught:
+            await read(engine.function_task(fails).stream(source(), errors="collect"))
+        before = caught.value.__context__
+        assert isinstance(before, ExceptionGroup) and [type(each) for each in before.exceptions] == [
+            ValueError
+        ]
 
 
 async def test_a_stream_that_is_read_after_the_shutdown_says_so_and_closes_its_source() -> None:
