@@ -90,10 +90,11 @@ class Job(Unawaited, Cell, Generic[R]):
             Deadlock: this is inside of a job for which it waits, perhaps to have its turn.
             WrongLoop: it is not over, and this is not the engine's event loop.
         """
-        self._service._expire()
         if self.state in OVER:
             return
-        self._service._check_loop(f"job {self.id!r} of service {self._service.name!r} was awaited")
+        self._service._check_loop(f"result() of {self!r}")
+        if self.state in OVER:  # since its event loop was closed
+            return
         loop = asyncio.get_running_loop()
         waiter = loop.create_future()
         self._waiters.add(waiter)
@@ -117,7 +118,9 @@ class Job(Unawaited, Cell, Generic[R]):
         Raises:
             WrongLoop: it is not over, and this is not the engine's event loop.
         """
-        self._service._expire()
+        if self.state in OVER:
+            return False
+        self._service._check_loop(f"cancel() of {self!r}")
         if self.state in OVER:
             return False
         await self._service._cancel(self)

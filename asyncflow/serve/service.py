@@ -194,9 +194,10 @@ class Service(Cell, Generic[R]):
 
         Raises:
             UnknownJob: there is none; tells whether there was one.
+            WrongLoop: the engine's event loop runs, and this is another thread.
         """
         here = self._here()
-        here._expire()
+        here._expire(f"job() of service {self.name!r}")
         try:
             return here._jobs[id]
         except KeyError:
@@ -212,12 +213,13 @@ class Service(Cell, Generic[R]):
         Raises:
             ValueError: there is no such state, or the limit is below 0.
             TypeError: the limit is no whole number.
+            WrongLoop: the engine's event loop runs, and this is another thread.
         """
         if state is not None and state not in get_args(JobState):
             raise ValueError(f"jobs(state={state!r}): one of {', '.join(get_args(JobState))} is needed")
         most = whole("limit", limit, 0)
         here = self._here()
-        here._expire()
+        here._expire(f"jobs() of service {self.name!r}")
         found: list[Job[R]] = []
         for job in reversed(here._jobs.values()):
             if len(found) >= most:
@@ -270,7 +272,6 @@ class Service(Cell, Generic[R]):
             self._quiet.clear()
 
     async def _cancel(self, job: Job[R]) -> None:
-        self._check_loop(f"job {job.id!r} of service {self.name!r} was cancelled")
         if not self._submissions.cancel(job._submission, self._now()):
             job._is_over(None, JobCancelled(self.name, job.id))
             self._forget()
@@ -323,8 +324,7 @@ class Service(Cell, Generic[R]):
         """
         seconds = None if timeout is None else duration("timeout", timeout)
         here = self._here()
-        here._expire()
-        here._check_loop(f"service {self.name!r} was drained")
+        here._check_loop(f"drain() of service {self.name!r}")
         around = job_around()
         if seconds is None and around is not None and around._service is here:
             raise RuntimeError(
@@ -404,19 +404,22 @@ class Service(Cell, Generic[R]):
         """Refuse to wait where nobody would be woken.
 
         Raises:
-            WrongLoop: this is not the engine's event loop, which tells of ``what`` was done here.
+            WrongLoop: this is not the engine's event loop, which tells what was asked for here.
         """
-        if self._loop is not None and self._loop is not asyncio.get_running_loop():
+        if self._loop is not None and self._loop.is_closed():
+            self._abandon()
+        if self._loop is not None and self._loop is not _running_loop():
             raise WrongLoop(
-                f"{what} on another event loop than the engine's.\n"
+                f"{what} was called on another event loop than the engine's.\n"
                 "  Other threads use the service's threadsafe."
             )
 
     # -- what is kept -------------------------------------------------------------------------------------
 
-    def _expire(self) -> None:
-        if self._loop is not None and self._loop.is_closed():
-            self._abandon()
+    def _expire(self, what: str = "") -> None:
+        """Let go of what was kept for long enough. ``what`` asks for it, which may be on another thread."""
+        if what and self._loop is not None and (self._loop.is_closed() or self._loop.is_running()):
+            self._check_loop(what)
         self._submissions.expire(self._now())
         self._forget()
 
@@ -451,3 +454,10 @@ class Service(Cell, Generic[R]):
 
     def __repr__(self) -> str:
         return spelled(f"<Service {self.name}: {self._in_words()}>")
+
+
+def _running_loop() -> asyncio.AbstractEventLoop | None:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None

@@ -499,6 +499,9 @@ async def test_a_job_is_not_waited_for_where_nobody_would_be_woken() -> None:
 
             with pytest.raises(WrongLoop, match="threads use the service's threadsafe"):
                 await asyncio.to_thread(asyncio.run, elsewhere())
+        for ask in (service.jobs, lambda: service.job(job.id)):
+            with pytest.raises(WrongLoop, match="threads use the service's threadsafe"):
+                await asyncio.to_thread(ask)
         held.open("a")
         assert await job.result() == "A"
         assert await asyncio.to_thread(asyncio.run, job.result()) == "A"
