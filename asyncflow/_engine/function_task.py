@@ -274,7 +274,7 @@ class FunctionTask(Cell, TypedCalls[P, Fn, R]):
         Args:
             source: an iterable or an async one, endless ones included; another stream, too.
             window: how many items may be taken from the source and not yet given to the reader; None for 100, or four
-                for each worker if that is more. With 1 it is a plain loop.
+                for each worker if that is more. With 1, an item begins when the reader has the one before.
             ordered: whether results come in the order of the source, where one that takes long holds up the others,
                 instead of as they are there.
             errors: with "raise", the first failure is raised, and the rest is cancelled; with "collect" the others go

@@ -127,6 +127,13 @@ class Coroutines(Local):
         """Whether the code that asks is part of a body."""
         return self._begun is not None or asyncio.current_task() in self.waiting.values()
 
+    def inside_of(self) -> Task | None:
+        """The task of whose body the code that asks is part; None if it is of none."""
+        if self._begun is not None:
+            return self._begun
+        current = asyncio.current_task()
+        return current.body if isinstance(current, Carrier) else None
+
     def look_now(self) -> None:
         """Hand on the events that the driver has gathered."""
         if self._begun is not None and self._begun.story & NOW == SUBMITTED:

@@ -56,7 +56,7 @@ from .mending import Mending
 from .places import Places
 from .renewals import Renewals
 from .reports import Reports
-from .scope import SCOPE, Scope
+from .scope import READER, SCOPE, Scope
 from .services import Services
 from .starts import Starts
 from .step_loop import StepLoop
@@ -130,7 +130,7 @@ class Run:
         self.is_ours = True
         """False in a child that the program has forked: the run goes on elsewhere."""
         self.looks_closer = False  # at calls: somebody has made text of a future, or services were called
-        # What has each stream take no more that somebody reads, and in which block that is.
+        # What has each stream take no more that somebody reads, and the block or task inside of which that is.
         self._streams: dict[Callable[[str], None], Task | None] = {}
         self._streams_end: str | None = None  # those that are read in no block: why, if they do
         self._moved: tuple[CallSite, CallSite] | None = None  # a site, and what it was for somebody's line
@@ -369,27 +369,36 @@ class Run:
         """Whether a value is none, but stands in for one: never, where tasks are run."""
         return False
 
-    def reads(self, stop: Callable[[str], None]) -> None:
+    def reads(self, stop: Callable[[str], None]) -> Task | None:
         """Somebody reads a stream inside of this run.
 
         Args:
             stop: has it take no more, because of what it is told.
+
+        Returns:
+            The block or task inside of which that is; None if it is inside of none.
         """
-        block = self._streams[stop] = _scope().block
-        if block is None and self._streams_end is not None:
+        reader = _scope().block
+        if reader is None:
+            reader = self.coroutines.inside_of()
+        if reader is None:
+            reader = READER.get()
+        self._streams[stop] = reader
+        if self._streams_end is not None and self.scheduler.owner(reader) is None:
             stop(self._streams_end)
+        return reader
 
     def has_read(self, stop: Callable[[str], None]) -> None:
         """The reader of a stream has gone."""
         self._streams.pop(stop, None)
 
     def end_streams(self, why: str) -> None:
-        """Have streams take no more that are read outside of blocks, or by one that is over: they may go on for ever,
-        and nothing that was called waits for their readers.
+        """Have streams take no more that nobody reads who was called and is not over: they may go on for ever, and
+        nothing waits for their readers.
         """
         self._streams_end = why
-        for stop, block in list(self._streams.items()):
-            if block is None or block.id not in self.scheduler.live:
+        for stop, reader in list(self._streams.items()):
+            if self.scheduler.owner(reader) is None:
                 stop(why)
 
     def stream_began(self, log: StreamLog) -> None:

@@ -37,6 +37,8 @@ class Scope:
 
 
 _NOWHERE: Final = Scope(None, (), 0)
+READER: Final[ContextVar[Task | None]] = ContextVar("asyncflow_reader", default=None)
+"""The task for which a source is asked, by an asyncio task that is not its body's."""
 SCOPE: Final[ContextVar[Scope]] = ContextVar("asyncflow_scope", default=_NOWHERE)
 
 

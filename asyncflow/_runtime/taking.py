@@ -6,7 +6,7 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterable, Callable, Iterable
 from contextlib import suppress
-from contextvars import Context
+from contextvars import Context, copy_context
 from functools import partial
 from time import perf_counter
 from types import CodeType
@@ -20,7 +20,7 @@ from .._tracebacks import trim
 from ..errors import EngineClosed
 from .future import TaskFuture
 from .outlet import Outlet, wake
-from .scope import SCOPE
+from .scope import READER, SCOPE
 from .sources import Source
 
 if TYPE_CHECKING:
@@ -133,9 +133,11 @@ class Taking:
         run = self._run = run_for()
         if not self._is_call:
             self._write_of(run, code, at)
-        run.reads(self._stop)
+        reader = run.reads(self._stop)
         if self._source.is_async and not self._window.is_closed:
-            self._asker = asyncio.get_running_loop().create_task(self._ask())
+            context = copy_context()
+            context.run(READER.set, reader)
+            self._asker = self._loop.create_task(self._ask(), context=context)
 
     # -- taking -------------------------------------------------------------------------------------------
 

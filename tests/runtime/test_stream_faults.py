@@ -361,7 +361,8 @@ async def test_an_engine_can_be_left_while_somebody_holds_a_stream_that_nobody_r
                 pass
 
 
-async def test_a_stream_inside_of_a_block_goes_on_at_a_shutdown_as_the_block_does() -> None:
+@pytest.mark.parametrize("kind", ["block", "function_task"])
+async def test_a_stream_inside_of_what_was_called_goes_on_at_a_shutdown(kind: str) -> None:
     def numbers() -> Iterator[int]:
         yield from range(300)
 
@@ -370,7 +371,7 @@ async def test_a_stream_inside_of_a_block_goes_on_at_a_shutdown_as_the_block_doe
 
     async with WorkflowEngine() as engine:
         task, generate = engine.function_task(twice), engine.function_task(numbers)
-        future = engine.block(total)()
+        future = getattr(engine, kind)(total)()
         await asyncio.sleep(0)
     assert await future == sum(range(0, 600, 2))
 
