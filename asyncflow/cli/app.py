@@ -13,6 +13,7 @@ import click
 
 from .._version import __version__
 from .exits import INTERRUPTED, MEANING, Refused
+from .meant import meant_by
 
 SUBCOMMANDS: Final = {
     "Run": {
@@ -124,10 +125,15 @@ def run(arguments: Sequence[str]) -> int:
     """
     if os.environ.get(COMPLETES, "").startswith("bash"):
         from . import bash  # noqa: F401  # which click then knows
+    if list(arguments[:1]) == ["help"]:  # as of git, pip and others
+        arguments = [*arguments[1:2], "--help"]
     try:
         code = app.main(list(arguments), prog_name="asyncflow", standalone_mode=False)
     except click.Abort as aborted:
         return getattr(aborted.__cause__, "code", INTERRUPTED)
+    except click.exceptions.NoArgsIsHelpError as asked:
+        print(asked.format_message(), file=sys.stderr)
+        return asked.exit_code
     except click.ClickException as refused:
         show(refused)
         return refused.exit_code
@@ -139,5 +145,7 @@ def show(refused: click.ClickException) -> None:
     ctx = getattr(refused, "ctx", None)
     where = ctx.command_path if ctx is not None else "asyncflow"
     print(f"{where}: {refused.format_message()}", file=sys.stderr)
+    if mend := meant_by(refused):
+        print(f"  {mend}", file=sys.stderr)
     if isinstance(refused, click.UsageError) and ctx is not None and ctx.command.get_help_option(ctx):
         print(f"  Its help:  {where} --help", file=sys.stderr)

@@ -30,7 +30,7 @@ _WHOSE: Final = {
     "--work-dir",
     "folders",
     multiple=True,
-    type=click.Path(file_okay=False),
+    type=click.Path(exists=True, file_okay=False),
     metavar="DIR",
     help="Where runs make their directories, if the engine says work_dir=...; again for more.",
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from bisect import bisect_right
 from collections import Counter
@@ -21,7 +22,7 @@ from .journals import journal_argument, report_of
 from .options import json_option
 from .out import say, say_json
 
-_NUMBER: Final = re.compile(r"^(?:.*?)\(?#?(\d+)\)?$")
+_NUMBER: Final = re.compile(r"^(?:.*#)?(\d+)\)?$")  # 4, #4, fit#4, fit (#4); not the 4 of a name or a label
 _SHOWN: Final = 20
 _MOMENTS: Final = (
     ("called", "called"),
@@ -41,14 +42,19 @@ _MOMENTS: Final = (
 def command(journal: str, run: str | None, task: str, as_json: bool) -> None:
     """Tell the story of a task: when it was called, what it waited for and why, what became of it.
 
-    TASK is its number, as 4 or "fit (#4)", its name, its label, or the key of the item of a stream that it is for. Of
-    several all are listed.
+    JOURNAL is the file that the run writes, or has written, with --journal PATH. TASK is the number of the task, as 4
+    or "fit (#4)", its name, its label, or the key of the item of a stream that it is for. Of several all are listed.
 
     \b
     Examples:
       asyncflow explain run.jsonl 4
       asyncflow explain run.jsonl fit
     """
+    if not os.path.exists(journal) and os.path.exists(task):
+        raise Refused(
+            f"there is no journal {plain(journal)!r}",
+            f"did you mean:  asyncflow explain {plain(task)} {plain(journal)}",
+        )
     report = report_of(journal, run)
     found = found_by(report, task)
     if as_json:
@@ -78,12 +84,14 @@ def found_by(report: Report, given: str) -> Sequence[TaskReport]:
         try:
             return [report.task(int(number[1]))]
         except LookupError as error:
-            raise Refused(str(error)) from None
+            last = report._history.id[-1] if report._history.id else 0
+            raise Refused(str(error), f"the last one is #{last}" if int(number[1]) > last else "") from None
     lost = _lost(report, given)
     if lost:
         raise Refused(f"what became of {lost} is not written down: its journal lacks events")
-    near = get_close_matches(given, list(report.functions), 1)
-    meant = f"did you mean {near[0]!r}?" if near else f"its tasks are: {listed(list(report.functions), 300)}"
+    names = list(dict.fromkeys(site.name for site in report._history.sites))
+    near = get_close_matches(given, names, 1)
+    meant = f"did you mean {near[0]!r}?" if near else f"its tasks are: {listed(names, 300)}"
     raise Refused(f"this run has no task {plain(given)!r}", meant)
 
 

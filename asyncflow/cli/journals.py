@@ -33,9 +33,11 @@ def report_of(path: str, run: str | None = None) -> Report:
         Refused: there is none.
     """
     if not os.path.exists(path):
+        program, _, target = path.rpartition(":")
+        runs = plain(path) if (program or target).endswith(".py") else "FILE"
         raise Refused(
             f"there is no journal {plain(path)!r}",
-            "a run writes one with:  asyncflow run FILE --journal PATH",
+            f"a run writes one with:  asyncflow run {runs} --journal run.jsonl",
         )
     if os.path.isdir(path):
         raise Refused(f"{plain(path)} is a folder, and a journal is needed")

@@ -35,7 +35,7 @@ def engine_parameters(*, workers: bool = True) -> list[click.Option]:
             shell_complete=_backends,
             help="Where functions run, whatever the code says: thread, process, ...; NAME=BACKEND for one of several.",
         ),
-        click.Option(["--workers"], type=_Count(), metavar="N", help="How many workers the backend has."),
+        click.Option(["--workers"], type=Count(), metavar="N", help="How many workers the backend has."),
         click.Option(
             ["--set", "set_"],
             multiple=True,
@@ -52,20 +52,60 @@ def json_flag() -> click.Option:
     return click.Option(["--json", "as_json"], is_flag=True, help="Print JSON, for programs to read.")
 
 
-class _Count(click.ParamType[int]):
-    """A number of something, 1 or more."""
+class Count(click.ParamType[int]):
+    """A number of something.
+
+    Args:
+        least: that it may be.
+        most: the same; None for any.
+    """
 
     name = "N"
+
+    def __init__(self, least: int = 1, most: int | None = None) -> None:
+        self._least = least
+        self._most = most
 
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> int:
         """Read it."""
         try:
             number = int(str(value))
         except ValueError:
-            number = 0
-        if number < 1:
-            self.fail(f"{value!r}: a whole number is needed, 1 or more", param, ctx)
+            number = self._least - 1
+        if number < self._least or (self._most is not None and number > self._most):
+            upto = "or more" if self._most is None else f"to {self._most}"
+            self.fail(f"{str(value)!r}: a whole number is needed, {self._least} {upto}", param, ctx)
         return number
+
+
+class Seconds(click.ParamType[float]):
+    """A number of seconds, 0 or more."""
+
+    name = "SECONDS"
+    _needed = "a number of seconds is needed, 0 or more"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Read it."""
+        try:
+            number = float(str(value))
+        except ValueError:
+            number = -1.0
+        if not self._is_fine(number):
+            self.fail(f"{str(value)!r}: {self._needed}", param, ctx)
+        return number
+
+    def _is_fine(self, number: float) -> bool:
+        return number >= 0
+
+
+class AboveZero(Seconds):
+    """A number above 0."""
+
+    name = "N"
+    _needed = "a number above 0 is needed"
+
+    def _is_fine(self, number: float) -> bool:
+        return number > 0
 
 
 def said(backend: str | None, workers: int | None, pairs: Sequence[str]) -> dict[str, tuple[str, object]]:

@@ -73,10 +73,12 @@ class Parameters:
         call: the target.
         name: of it, for messages.
         path: the subcommand and the file, for its help.
+        targets: names of what else could be called in the file.
     """
 
-    def __init__(self, call: Any, name: str, path: str) -> None:
+    def __init__(self, call: Any, name: str, path: str, targets: Sequence[str] = ()) -> None:
         self.name = name
+        self._targets = targets
         self._path = path
         self._call = call
         fn, given = call, set()
@@ -171,8 +173,22 @@ class Parameters:
             return read[0]
         except Misfit as problem:
             raise Refused(
-                f"argument {taken.name!r} of {self.name!r}: {problem}", f"{self._path} --help"
+                f"argument {taken.name!r} of {self.name!r}: {problem}", self._meant(texts)
             ) from None
+
+    def _meant(self, texts: Sequence[str]) -> str:
+        """What newcomers may have meant by a value that does not fit; else where to read on."""
+        names = {each.name: f"--{_dashed(each.name)}" for each in self.taken if _has_option(each)}
+        own = _own_options()
+        for text in texts:
+            name, is_pair, value = text.partition("=")
+            if is_pair and name in names:
+                return f"did you mean:  {names[name]} {plain(value)}"
+            if text in self._targets:
+                return f"did you mean:  {self._path.rpartition(':')[0]}:{plain(text)}"
+            if "--out" in own and text.endswith((".svg", ".png", ".html", ".mmd", ".dot")):
+                return f"did you mean:  -o {plain(text)}"
+        return f"{self._path} --help"
 
     def _fitted(self, values: dict[str, object], named: dict[str, object], left: list[str]) -> Call:
         """Give what stands without a name to the parameters that have no value, in order."""
@@ -227,11 +243,14 @@ class Parameters:
                 yield option[2:].replace("-", "_"), value
                 continue
             there = [f"--{_dashed(each.name)}" for each in self.taken if _has_option(each)]
-            near = get_close_matches(option, there, 1)
+            near = get_close_matches(option, [*there, *_own_options()], 1)
             meant = (
                 f"; did you mean {near[0]}?" if near else f"; its options are {', '.join(there) or 'none'}"
             )
-            raise Refused(f"{self.name} has no option {plain(option)}{meant}", f"{self._path} --help")
+            raise Refused(
+                f"{self.name} has no option {plain(option)}{meant}",
+                f"{self._path} --help    and, of what goes for any target:  {' '.join(self._path.split()[:2])} --help",
+            )
 
     def _usage(self) -> str:
         words = []
@@ -288,6 +307,16 @@ def _shown(default: object) -> str:
     elif isinstance(default, (list, tuple, set, frozenset)):
         text = ", ".join(map(str, default)) or "none"
     return plain(str(default) if text is None else text, 60)
+
+
+def _own_options() -> list[str]:
+    """Those of the subcommand that runs."""
+    ctx = click.get_current_context(silent=True)
+    return (
+        []
+        if ctx is None
+        else [each for param in ctx.command.params for each in param.opts if each[:2] == "--"]
+    )
 
 
 def _has_option(taken: Taken) -> bool:

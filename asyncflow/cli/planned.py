@@ -45,7 +45,12 @@ def _of_target(found: Found, arguments: Sequence[str], subcommand: str) -> Plan:
     engine, target = found.engine, found.call
     call = Call((), {})
     if not isinstance(target, Graph):
-        parameters = Parameters(target, found.name, f"asyncflow {subcommand} {found.path}:{found.name}")
+        parameters = Parameters(
+            target,
+            found.name,
+            f"asyncflow {subcommand} {found.path}:{found.name}",
+            found.place.source.likely_targets(),
+        )
         call = _completed(parameters, parameters.read(arguments))
     elif arguments:
         raise Refused(f"{found.name} is a graph, which takes no arguments, and was given {arguments[0]!r}")

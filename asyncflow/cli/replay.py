@@ -15,7 +15,7 @@ from ..engine import WorkflowEngine
 from ..graph import Graph
 from .exits import FAILED, Refused
 from .given import RECORDED, refuse_others
-from .options import engine_parameters, json_flag, said
+from .options import AboveZero, engine_parameters, json_flag, said
 from .out import say, say_json, tell
 from .outcome import users_code
 from .plan import Numbers, what_if
@@ -27,6 +27,8 @@ workers, and how long does it take here?
 
 Each task takes the recorded time, divided by --scale. With --run sleep it waits, with --run burn it takes CPU time, in
 processes, with --run command it is a command that reads and makes files as recorded, in a thousandth of their size.
+
+It is for what others have recorded; of your own runs, "asyncflow report JOURNAL" says how long they took.
 
 \b
 Examples:
@@ -129,10 +131,10 @@ command: Final = click.Command(
         click.Argument(["file"], type=click.Path(exists=True, dir_okay=False), metavar="TRACE.json"),
         click.Option(
             ["--scale"],
-            type=click.FloatRange(0, min_open=True),
+            type=AboveZero(),
             default=100.0,
             metavar="N",
-            help="How many times faster than recorded: 100.",
+            help="How many times faster than recorded; 100 if not given.",
         ),
         click.Option(
             ["--run"],

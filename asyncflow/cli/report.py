@@ -21,7 +21,7 @@ from .saving import written
 def command(journal: str, run: str | None, out: str | None, as_json: bool) -> None:
     """Say what has happened in a run, and where the time went; also of one that goes on, or that was killed.
 
-    JOURNAL is what a run writes with --journal PATH, or a report that was saved as JSON.
+    JOURNAL is the file that the run writes, or has written, with --journal PATH; or a report that was saved as JSON.
 
     \b
     Examples:

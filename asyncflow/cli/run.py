@@ -31,7 +31,10 @@ def _parameters() -> list[click.Option]:
             ["--report"], type=path, metavar="PATH", help="Write the report there: .html, .json or .txt."
         ),
         click.Option(
-            ["--journal"], type=path, metavar="PATH", help="Note there what happens while it happens."
+            ["--journal"],
+            type=path,
+            metavar="PATH",
+            help="Write there what happens, as it happens: for watch, report, timeline, explain.",
         ),
         click.Option(["--trace"], type=path, metavar="PATH", help="Write a trace for ui.perfetto.dev there."),
         click.Option(["--quiet", "-q"], is_flag=True, help="Say nothing at the end."),
@@ -44,9 +47,11 @@ def _parameters() -> list[click.Option]:
 _LINE: Final = compile("run(target, *args, **kwargs)", "<command line>", "eval")
 """The line that calls a target, as errors name it: the user has written none."""
 
-_HELP = """Run a workflow: a block, task, graph or function of a file, which takes the arguments that follow.
+_HELP = """Run a workflow: the target, which is a block, task, graph or function of a file of Python, with the arguments
+that follow.
 
-What the target takes is typed as its annotations say:  asyncflow run FILE:target --help
+The target need not be named if it is called main, or if the file has no other. Its arguments are given in order or by
+name, and read as its annotations say; what it takes says:  asyncflow run FILE:target --help
 
 A file that runs something itself, under `if __name__ == "__main__":`, is run as Python would run it if no target is
 named, with the arguments that follow. An option behind FILE that the target or the script has itself is theirs; before
@@ -101,7 +106,12 @@ def _call(found: Found, arguments: Sequence[str], ran: Ran) -> None:
         with ran.watched(found.made):
             ran.value = engine.run(lambda: engine.run_graph(target))
         return
-    parameters = Parameters(target, found.name, f"asyncflow run {found.place.path}:{found.name}")
+    parameters = Parameters(
+        target,
+        found.name,
+        f"asyncflow run {found.place.path}:{found.name}",
+        found.place.source.likely_targets(),
+    )
     call = parameters.read(arguments)
     parameters.check(call)
     with ran.watched(found.made):

@@ -47,6 +47,8 @@ def written(path: str, option: str, write: Callable[[], object]) -> None:
     try:
         write()
     except OSError as error:
+        check(path, option)  # which may know why
         raise Refused(f"{option} {plain(path)}: it cannot be written: {error.strerror or error}") from None
     except (ValueError, ImportError) as error:
-        raise Refused(f"{option} {plain(path)}: {error}") from None
+        why = str(error).removeprefix(f"{os.path.basename(path)!r}: ")
+        raise Refused(f"{option} {plain(path)}: {why}") from None

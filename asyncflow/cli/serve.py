@@ -12,11 +12,10 @@ import click
 
 from .._engine.commanded import Said, commanding
 from .._engine.function_task import FunctionTask
-from .._engine.generator_task import GeneratorTask
 from .._show.words import plain
 from . import modules
 from .exits import Refused
-from .options import engine_parameters, json_flag, said
+from .options import Count, Seconds, engine_parameters, json_flag, said
 from .outcome import nothing_on_stdout, users_code
 from .target import FileAndTarget, Found, found_in, place_of
 
@@ -82,27 +81,30 @@ def _task(found: Found) -> FunctionTask[..., Any, Any]:
         )
     block: Any = found.engine.block
     try:
-        task = call if isinstance(call, GeneratorTask) else block(call)
+        task: FunctionTask[..., Any, Any] = block(call)
     except TypeError as problem:
         raise Refused(f"{name}: {problem}") from None
-    if not isinstance(task, FunctionTask):
-        raise Refused(f"{name} yields many values, and a job has one", "serve a block that reads them")
     return task
 
 
 def _parameters() -> list[click.Parameter]:
     path = click.Path(dir_okay=False)
-    seconds = click.FloatRange(0)
+    seconds = Seconds()
     return [
         click.Argument(["files"], type=FileAndTarget(), nargs=-1, required=True, metavar="FILE[:target]..."),
         click.Option(
             ["--port"],
-            type=click.IntRange(0, 65535),
+            type=Count(0, 65535),
             default=8000,
             metavar="N",
-            help="To listen on, 8000 if not given; 0 for any that is free.",
+            help="The port to listen on, 8000 if not given; 0 for any that is free.",
         ),
-        click.Option(["--host"], default="127.0.0.1", metavar="HOST", help="The address to listen on."),
+        click.Option(
+            ["--host"],
+            default="127.0.0.1",
+            metavar="HOST",
+            help="The address to listen on; this machine's own (127.0.0.1) if not given.",
+        ),
         click.Option(
             ["--token-file"],
             type=path,
@@ -111,30 +113,34 @@ def _parameters() -> list[click.Parameter]:
         ),
         click.Option(
             ["--concurrency"],
-            type=click.IntRange(1),
+            type=Count(),
             default=8,
             metavar="N",
-            help="Jobs that run at once: 8.",
+            help="How many jobs of a target run at once; 8 if not given.",
         ),
         click.Option(
-            ["--queue"], type=click.IntRange(0), default=1000, metavar="N", help="Jobs that wait: 1000."
+            ["--queue"],
+            type=Count(0),
+            default=1000,
+            metavar="N",
+            help="How many more jobs of a target may wait; 1000 if not given.",
         ),
         click.Option(
             ["--keep"],
             type=seconds,
             default=3600.0,
             metavar="SECONDS",
-            help="A job that is over is kept: 3600.",
+            help="For how long a job is kept that is over; 3600 if not given.",
         ),
         click.Option(
             ["--drain"],
             type=seconds,
             default=30.0,
             metavar="SECONDS",
-            help="Jobs may go on at the end: 30.",
+            help="For how long jobs may go on at the end; 30 if not given.",
         ),
         click.Option(["--cert"], type=path, metavar="PATH", help="The certificate with its chain, for TLS."),
-        click.Option(["--key"], type=path, metavar="PATH", help="Its key."),
+        click.Option(["--key"], type=path, metavar="PATH", help="The certificate's key."),
         click.Option(["--insecure"], is_flag=True, help="Listen to other machines without TLS."),
         click.Option(
             ["--allow-host"],
@@ -142,7 +148,11 @@ def _parameters() -> list[click.Parameter]:
             metavar="NAME",
             help="A name that requests may be addressed to; again for more.",
         ),
-        click.Option(["--debug"], is_flag=True, help="Tell tracebacks, to requests of this machine."),
+        click.Option(
+            ["--debug"],
+            is_flag=True,
+            help="Send tracebacks of failed jobs, to requests of this machine only.",
+        ),
         *engine_parameters(),
         json_flag(),
     ]

@@ -22,7 +22,7 @@ from .._runtime.script import run_script
 from .._show.words import counted, plain
 from ..serve import Service
 from ..serve.http import Application, Server, asgi
-from ..serve.http.hosts import LOOPBACK
+from ..serve.http.hosts import LOOPBACK, is_loopback
 from .exits import Refused
 from .out import say, tell
 from .outcome import nothing_on_stdout
@@ -74,6 +74,11 @@ def serve(tasks: Sequence[FunctionTask[..., Any, Any]], options: Options) -> Non
         Refused: it cannot be listened there, or the token cannot be had.
         Interrupted: jobs were cancelled by the end.
     """
+    if not is_loopback(options.host) and options.cert is None and not options.insecure:
+        raise Refused(
+            f"--host {plain(options.host)}: tokens and results would go over the network for all to read",
+            "give --cert and --key; or say --insecure, if the network is yours alone",
+        )
     with _token(options.token_file) as (token, file):
         run_script(lambda: _until_told(tasks, options, token, file))
 

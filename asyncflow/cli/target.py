@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import reduce
+from inspect import isasyncgenfunction, isgeneratorfunction
 from types import ModuleType
 from typing import Any, Final
 
@@ -17,6 +18,7 @@ from click.shell_completion import CompletionItem
 
 from .._engine.commanded import Commanded, Said, commanding
 from .._engine.function_task import FunctionTask
+from .._engine.generator_task import GeneratorTask
 from .._show.words import plain
 from ..engine import WorkflowEngine
 from ..graph import Graph
@@ -170,7 +172,7 @@ def place_of(given: str) -> Place:
     if os.path.isdir(path):
         raise Refused(f"{plain(path)} is a folder, and a file of Python is needed{_python_in(path)}")
     if not os.path.exists(path):
-        raise Refused(f"there is no file {plain(path)!r}{_near_file(path)}")
+        raise Refused(f"there is no file {plain(path)!r}{_near_file(path, target)}")
     if path.endswith(".ipynb"):
         raise Refused(
             f"{plain(path)} is a notebook, and a file of Python is needed",
@@ -196,6 +198,12 @@ def found_in(place: Place, module: ModuleType, made: Commanded) -> Found:
         raise Refused(
             f"{plain(name)} in {plain(place.path)} is the engine; what is to be called is needed",
             _listed(place, list(targets_in(module))),
+        )
+    plain_fn = call.fn if isinstance(call, GeneratorTask) else call
+    if isgeneratorfunction(plain_fn) or isasyncgenfunction(plain_fn):
+        raise Refused(
+            f"{plain(name)} in {plain(place.path)} yields many values, and what is called here gives one",
+            f"name a block that reads them:  return [each async for each in {plain(name)}(...)]",
         )
     if not callable(call) and not isinstance(call, Graph):
         raise Refused(
@@ -251,7 +259,12 @@ def _apart(given: str) -> tuple[str, str]:
     return (path, target) if is_named and path else (given, "")
 
 
-def _near_file(path: str) -> str:
+def _near_file(path: str, target: str) -> str:
+    module, _, name = path.rpartition(".")
+    if not target and name.isidentifier() and os.path.isfile(f"{module}.py"):  # as it is imported
+        path, target = module, name
+    if os.path.isfile(f"{path}.py"):
+        return f"; did you mean {plain(f'{path}.py:{target}' if target else f'{path}.py')!r}?"
     folder, name = os.path.split(path)
     try:
         there = [each for each in os.listdir(folder or ".") if each.endswith(".py")]

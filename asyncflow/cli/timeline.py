@@ -20,7 +20,10 @@ from .saving import written
 @click.option("-o", "--out", metavar="PATH", help="The file to write: .svg, .png or .html.")
 @json_option
 def command(journal: str, run: str | None, out: str | None, as_json: bool) -> None:
-    """Draw who did what when: a line for each worker, from the beginning of the run to its end.
+    """Draw who did what when: a line for each worker, from the beginning of the run to its end. Without -o it is drawn
+    in the terminal.
+
+    JOURNAL is the file that the run writes, or has written, with --journal PATH; or a report that was saved as JSON.
 
     \b
     Examples:

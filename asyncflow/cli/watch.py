@@ -17,9 +17,10 @@ from .out import say_json
 @json_option
 @click.pass_context
 def command(ctx: click.Context, journal: str, run: str | None, as_json: bool) -> None:
-    """Watch a run from another terminal, until it is over: by the journal that it writes.
+    """Watch a run from another terminal, until it is over.
 
-    With --json it says how the run stands now, and does not wait.
+    JOURNAL is the file that the run writes with --journal PATH. With --json it says how the run stands now, and does
+    not wait.
 
     \b
     Examples:

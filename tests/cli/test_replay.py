@@ -85,7 +85,7 @@ def test_a_step_that_fails_is_told_with_the_exit_code(
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["{trace}", "--scale", "0"], "0.0 is not in the range"),
+        (["{trace}", "--scale", "0"], "'0': a number above 0 is needed"),
         (["{trace}", "--run", "leap"], "'leap' is not one of"),
         (["{trace}", "--what-if", "one"], "numbers of workers are needed"),
         (["{folder}/none.json"], "does not exist"),

@@ -202,7 +202,7 @@ def _certificate(folder: Path) -> tuple[Path, Path]:
     [
         (["{jobs}:where", "--host", "0.0.0.0"], "tokens and results would go over the network"),
         (["{jobs}:graph"], "graph is a graph, which takes no arguments"),
-        (["{jobs}:many"], "many yields many values, and a job has one"),
+        (["{jobs}:many"], "yields many values, and what is called here gives one"),
         (["{jobs}:tasks_of_many"], "tasks_of_many"),
         (["{jobs}:wher"], "has no 'wher'; did you mean 'where'?"),
         (["{jobs}:where", "{other}:where"], "two targets are called 'where'"),
@@ -210,7 +210,7 @@ def _certificate(folder: Path) -> tuple[Path, Path]:
         (["{jobs}:where", "--token-file", "{short}"], "at least 8 letters"),
         (["{jobs}:where", "--token-file", "{folder}/no/such"], "No such file or directory"),
         (["{jobs}:where", "--cert", "{folder}/none.pem"], "none.pem"),
-        (["{jobs}:where", "--port", "99999"], "99999 is not in the range"),
+        (["{jobs}:where", "--port", "99999"], "'99999': a whole number is needed, 0 to 65535"),
         ([], "Missing argument"),
     ],
 )
