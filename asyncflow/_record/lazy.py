@@ -94,14 +94,7 @@ class LazyHistory(History):
     def told(self, row: int) -> Told:
         """What the columns tell of one row that are made when they are read."""
         if not self._left:
-            return (
-                self.attempts[row],
-                self.ready[row],
-                self.staged[row],
-                self.submitted[row],
-                self.started[row],
-                self.finished[row],
-            )
+            return super().told(row)
         self._left -= 1
         last, raw = self._last_over(row), self._raw
         started, finished = raw.started[row] - raw.zero, raw.finished[row] - raw.zero

@@ -10,9 +10,8 @@ import asyncio
 import os
 import shlex
 import signal
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
-from functools import partial
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
@@ -29,9 +28,9 @@ from .._worker.gpus import VISIBLE, visible
 from .._worker.whose import runs_task
 from ..backend import CANCELLED, FAILED, STARTED, SUCCEEDED, Report
 from ..errors import CommandFailed, CommandNotStarted, ServiceNotReady
+from .asyncio_tasks import AsyncioTasks
 from .ending import Ending, readable
 from .not_started import left_outside, not_started, note_of
-from .place import Local
 from .probes import Probing, is_taken
 from .streams import NO_ROOM, Streams
 
@@ -39,8 +38,9 @@ if TYPE_CHECKING:
     from .._worker.cgroups import ControlGroups
 
 
-class Commands(Local):
-    """The place where commands run.
+class Commands(AsyncioTasks):
+    """The place where commands run. One that is cancelled is ended with all that it has started: asked first, killed
+    after the grace time.
 
     Args:
         report: as a backend's.
@@ -50,45 +50,17 @@ class Commands(Local):
     """
 
     def __init__(self, report: Report, sandboxes: Sandboxes, grace: float, contains: bool) -> None:
-        self._report = report
+        super().__init__(report)
         self._sandboxes = sandboxes
         self._grace = grace
         self._contains = contains
         self._groups: ControlGroups | None = None
-        self.waiting: dict[int, asyncio.Task[None]] = {}
         self._live: set[Command] = set()
         self._lifeline: Lifeline | None = None
         self._watcher: Watcher | None = None
         self._family: Family | None = None
         self._ending: Ending | None = None
         self._for_room: list[asyncio.Future[None]] = []
-
-    def submit(self, batch: Sequence[Task]) -> None:
-        """Run them, all at once: the lane has as many slots as may run."""
-        for task in batch:
-            running = asyncio.Task(self._carry_out(task), name=f"{task.name}#{task.id}", context=task.context)
-            self.waiting[task.id] = running
-            running.add_done_callback(partial(self._untold, task.id))
-
-    async def cancel(self, task_id: int) -> bool:
-        """End a command with all that it has started: asked first, killed after the grace time."""
-        running = self.waiting.get(task_id)
-        if running is not None:
-            running.cancel()
-        return True
-
-    def recover(self, submitted: Sequence[int], lost: Sequence[int]) -> Sequence[int]:
-        """Tell what does not run here."""
-        return [task_id for task_id in submitted if task_id not in self.waiting]
-
-    def _untold(self, task_id: int, running: asyncio.Task[None]) -> None:
-        if self.waiting.get(task_id) is not running:
-            return
-        del self.waiting[task_id]
-        if running.cancelled():  # before it began: somebody has cancelled all that ran on the loop
-            self._report([(CANCELLED, task_id, None)])
-        else:  # Ctrl-C came when its end was to be told, which then perhaps was
-            self._report([(FAILED, task_id, running.exception() or KeyboardInterrupt())])
 
     async def _carry_out(self, task: Task) -> None:
         try:

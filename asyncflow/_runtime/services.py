@@ -10,7 +10,6 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextvars import Context
-from functools import partial
 from time import perf_counter
 from typing import Any
 
@@ -25,6 +24,7 @@ from .._record.record import Record
 from .._show.words import counted
 from ..backend import CANCELLED, FAILED, STARTED, SUCCEEDED, Report
 from ..errors import CommandFailed, ServiceDied
+from .asyncio_tasks import AsyncioTasks
 from .attempts import Attempts
 from .burst import Burst
 from .commands import Commands
@@ -32,14 +32,14 @@ from .failure import NO_VALUES, unfit
 from .failures import Failures
 from .future import ServiceFuture
 from .generators import serve
-from .place import Local, Place
+from .place import Place
 from .renewals import exchange, remember
 from .steps import Steps
 
 _log = logging.getLogger("asyncflow")
 
 
-class Services(Local):
+class Services(AsyncioTasks):
     """The services of one run, and the place where they run.
 
     Args:
@@ -72,6 +72,7 @@ class Services(Local):
         record: Record | None,
         call_again: Callable[[Task, tuple[object, ...], Mapping[str, object]], Task],
     ) -> None:
+        super().__init__(report)
         self._loop = loop
         self._steps = steps
         self._burst = burst
@@ -80,11 +81,9 @@ class Services(Local):
         self._failures = failures
         self._attempts = attempts
         self._commands = commands
-        self._report = report
         self._grace = grace
         self.record = record
         self._call_again = call_again
-        self.waiting: dict[int, asyncio.Task[None]] = {}
         self._up: list[Any] = []  # tasks that have started one, in the order in which they came to be ready
         self._stopped: set[int] = set()  # of these, those that are told to stop
         self._lost: dict[int, ServiceDied] = {}  # of these, those that cannot go on because another has died
@@ -165,33 +164,6 @@ class Services(Local):
             self._steps.flush_soon()
 
     # -- as a place ---------------------------------------------------------------------------------------
-
-    def submit(self, batch: Sequence[Task]) -> None:
-        """Start them."""
-        for task in batch:
-            running = asyncio.Task(self._carry_out(task), name=f"{task.name}#{task.id}", context=task.context)
-            self.waiting[task.id] = running
-            running.add_done_callback(partial(self._untold, task))
-
-    async def cancel(self, task_id: int) -> bool:
-        """Stop one that is not ready yet."""
-        running = self.waiting.get(task_id)
-        if running is not None:
-            running.cancel()
-        return True
-
-    def recover(self, submitted: Sequence[int], lost: Sequence[int]) -> Sequence[int]:
-        """Tell what does not run here."""
-        return [task_id for task_id in submitted if task_id not in self.waiting]
-
-    def _untold(self, task: Task, running: asyncio.Task[None]) -> None:
-        if self.waiting.get(task.id) is not running:
-            return
-        del self.waiting[task.id]
-        if running.cancelled():  # before it began: somebody has cancelled all that ran on the loop
-            self._report([(CANCELLED, task.id, None)])
-        else:  # Ctrl-C
-            self._report([(FAILED, task.id, running.exception() or KeyboardInterrupt())])
 
     async def _carry_out(self, task: Any) -> None:
         service: Service = task.service

@@ -55,6 +55,8 @@ _ROOMS = {
     ),
     "carried": (
         "crews.py",
+        "idle.py",
+        "program_folder.py",
         "agents.py",
         "outcomes.py",
         "pieces.py",
@@ -62,10 +64,19 @@ _ROOMS = {
         "waiting.py",
         "handed_out.py",
     ),
-    "commands": ("commands.py", "command.py", "streams.py", "ending.py", "dispatch.py", "descriptors.py"),
+    "commands": (
+        "asyncio_tasks.py",
+        "commands.py",
+        "command.py",
+        "streams.py",
+        "ending.py",
+        "dispatch.py",
+        "descriptors.py",
+    ),
 }
 _OF_SHUTDOWN = (
     "base.py",
+    "starting.py",
     "lifecycle.py",
     "stopping.py",
     "run.py",
