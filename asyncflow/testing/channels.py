@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from asyncio import AbstractEventLoop
 from collections import deque
+from collections.abc import Callable
 from typing import Final
 
 from ..backends.carried.channel import FEW, Channel, Lost, Received
@@ -42,13 +43,14 @@ class MemoryChannel(Channel):
         self._bytes_on_their_way = 0
         self._received: Received | None = None
         self._lost: Lost | None = None
+        self._in_doubt: Callable[[], None] | None = None
         self._is_over = False
         self._farewell: str | None = None  # what the other end hears after all that is on its way
         self._is_stalled = self._is_half_open = self._is_due = False
         self._drained: list[asyncio.Future[None]] = []
 
-    def listen(self, received: Received, lost: Lost) -> None:
-        self._received, self._lost = received, lost
+    def listen(self, received: Received, lost: Lost, in_doubt: Callable[[], None] | None = None) -> None:
+        self._received, self._lost, self._in_doubt = received, lost, in_doubt
         self._other._soon()
 
     def send(self, *parts: bytes | memoryview) -> None:
@@ -133,9 +135,14 @@ class MemoryChannel(Channel):
                 break
             message = self._on_its_way.popleft()
             self._bytes_on_their_way -= len(message)
+            in_doubt = other._in_doubt  # which whoever receives may close
             try:
                 other._received(message)
-            except Exception as error:
+            except BaseException as error:
+                if in_doubt is not None:
+                    in_doubt()
+                if not isinstance(error, Exception):
+                    raise
                 why = f"what {other.peer} sent was not understood: {error!r}"
                 self._loop.call_exception_handler({"message": why, "exception": error})
                 self.lose(why)
@@ -164,7 +171,7 @@ class MemoryChannel(Channel):
 
     def _end(self, farewell: str) -> None:
         self._is_over, self._farewell = True, farewell
-        self._received = self._lost = None
+        self._received = self._lost = self._in_doubt = None
         self._wake()
 
     def _forget(self) -> None:

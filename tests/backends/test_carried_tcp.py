@@ -258,7 +258,8 @@ async def test_ctrl_c_while_a_message_is_received_loses_none_of_those_that_came_
         if message == b"one":
             raise KeyboardInterrupt
 
-    made_channel.listen(received, lambda why: None)
+    doubts: list[int] = []
+    made_channel.listen(received, lambda why: None, lambda: doubts.append(len(heard)))
 
     def comes(data: bytes) -> None:
         made_channel.get_buffer(-1)[: len(data)] = data
@@ -269,6 +270,7 @@ async def test_ctrl_c_while_a_message_is_received_loses_none_of_those_that_came_
         comes(frames)
     comes(struct.pack("!Q", 5) + b"three")
     assert heard == [b"one", b"two", b"three"]
+    assert doubts == [1]  # whoever receives is told that it may have lost this one
     made_channel.connection_lost(None)
 
 

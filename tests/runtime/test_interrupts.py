@@ -22,6 +22,7 @@ from asyncflow import TaskFuture, WorkflowEngine
 from asyncflow._runtime.carrier import Carrier
 from asyncflow._runtime.run import Run
 from asyncflow._turns import Awaited, Call
+from asyncflow.backends.carried.crews import Crews
 from asyncflow.backends.executor import ExecutorBackend
 from asyncflow.errors import CommandFailed
 from asyncflow.testing import ManualBackend
@@ -331,6 +332,16 @@ def test_the_engine_goes_on_after_an_interrupt_at_any_place_in_its_own_code(
         monkeypatch.setattr(Run, "slice_seconds", 0.0)
     for at in range(first, _go_on_after(place, 0, tmp_path / "0"), stride):
         _go_on_after(place, at, tmp_path / str(at))
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_an_interrupt_just_before_a_message_of_an_agent_is_looked_at_leaves_no_task_pending(
+    quiet: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    received = Crews._received.__code__
+    first = {min(_places(received))}
+    monkeypatch.setitem(globals(), "_places", lambda code: first if code is received else set())
+    _go_on_after("carried", 5, tmp_path / "5")
 
 
 @pytest.mark.filterwarnings("ignore")

@@ -135,12 +135,14 @@ async def test_a_message_that_is_not_understood_is_the_end_of_the_connection() -
     def received(message: bytes | bytearray) -> None:
         raise ValueError("no such message")
 
-    agent.listen(received, lost.append)
+    doubts: list[str] = []
+    agent.listen(received, lost.append, lambda: doubts.append("?"))
     engine.send(b"?")
     engine.send(b"and more")
     await turns()
     assert lost == here.lost == ["what engine sent was not understood: ValueError('no such message')"]
     assert [type(context["exception"]) for context in seen] == [ValueError]
+    assert doubts == ["?"]
 
 
 async def test_who_sends_while_receiving_lets_others_have_their_turn() -> None:

@@ -29,7 +29,7 @@ class Channel(ABC):
     """Seconds to add to times of the other side's `time.perf_counter` to have them on this side's."""
 
     @abstractmethod
-    def listen(self, received: Received, lost: Lost) -> None:
+    def listen(self, received: Received, lost: Lost, in_doubt: Callable[[], None] | None = None) -> None:
         """Take in what comes from now on. What has come before is held until then.
 
         Both are called on the loop. If ``received`` raises, the event loop's exception handler is told, and the
@@ -39,6 +39,8 @@ class Channel(ABC):
             received: is called with each message, in the order in which they were sent.
             lost: is called once, after the last message, with what has become of the connection, in words; not if
                 this side has closed it.
+            in_doubt: is called when ``received`` has raised, or Ctrl-C came out of it, perhaps before it had begun: the
+                message was taken, or was not.
         """
 
     @abstractmethod

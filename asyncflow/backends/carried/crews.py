@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from itertools import islice
 from typing import Final
 
@@ -181,37 +182,37 @@ class Crews:
         agent.failed = self._outcomes.not_begun
         agent.results = self.kept
         agent.channel.listen(
-            lambda message: self._received(agent, message), lambda why: self._lost(agent, why)
+            partial(self._received, agent), partial(self._lost, agent), partial(self._in_doubt, agent)
         )
         self._changed()
         self.feed()
 
     def _received(self, agent: Agent, message: Message) -> None:
-        try:
-            if messages.is_piece(message):
-                agent.inlet.take(*messages.read_piece(message))
-                return
-            kind, *fields = messages.unpack(message)
-            if kind == messages.TOLD:
-                self._outcomes.take(agent, *fields)
-                self.feed()
-                self._idle.look_at(agent)
-                self._changed()
-            elif kind == messages.PRINTED:
-                stream, text = fields
-                if stream in ("stdout", "stderr"):
-                    self._write(stream, text)
-            elif kind == messages.HOME:
-                self._found(agent, *fields)
-            elif kind == messages.FILES:
-                agent.files.received(tuple(fields[0]))
-                self.feed()
-            elif kind == messages.LEFT:
-                self.lose(agent, "it has ended")
-        except BaseException:
-            agent.is_in_doubt = True
-            self._calls.interrupted()
-            raise
+        if messages.is_piece(message):
+            agent.inlet.take(*messages.read_piece(message))
+            return
+        kind, *fields = messages.unpack(message)
+        if kind == messages.TOLD:
+            self._outcomes.take(agent, *fields)
+            self.feed()
+            self._idle.look_at(agent)
+            self._changed()
+        elif kind == messages.PRINTED:
+            stream, text = fields
+            if stream in ("stdout", "stderr"):
+                self._write(stream, text)
+        elif kind == messages.HOME:
+            self._found(agent, *fields)
+        elif kind == messages.FILES:
+            agent.files.received(tuple(fields[0]))
+            self.feed()
+        elif kind == messages.LEFT:
+            self.lose(agent, "it has ended")
+
+    def _in_doubt(self, agent: Agent) -> None:
+        """Nobody knows whether what an agent has told last was taken."""
+        agent.is_in_doubt = True
+        self._calls.interrupted()
 
     def _found(self, agent: Agent, has_folder: bool) -> None:
         """An agent on another machine has looked for the folder of the program."""

@@ -47,6 +47,7 @@ class TcpChannel(Channel, asyncio.BufferedProtocol):
         self._is_admitted = False
         self._received: Received | None = None
         self._lost: Lost | None = None
+        self._in_doubt: Callable[[], None] | None = None
         self._why: str | None = None  # the connection has ended
         self._is_closed = False  # by this side
         # What goes out.
@@ -58,8 +59,8 @@ class TcpChannel(Channel, asyncio.BufferedProtocol):
 
     # -- the channel ----------------------------------------------------------------------------------------
 
-    def listen(self, received: Received, lost: Lost) -> None:
-        self._received, self._lost = received, lost
+    def listen(self, received: Received, lost: Lost, in_doubt: Callable[[], None] | None = None) -> None:
+        self._received, self._lost, self._in_doubt = received, lost, in_doubt
         self._loop.call_soon(self._begin_listening)
 
     def send(self, *parts: bytes | memoryview) -> None:
@@ -82,7 +83,7 @@ class TcpChannel(Channel, asyncio.BufferedProtocol):
 
     def close(self) -> None:
         self._is_closed = True
-        self._received = self._lost = None
+        self._received = self._lost = self._in_doubt = None
         self._wake()
         if not self._parts and self._transport is not None:
             self._transport.close()
@@ -101,7 +102,7 @@ class TcpChannel(Channel, asyncio.BufferedProtocol):
         come, and it has no other public way."""
         self._is_closed = True
         self._why = self._why or "the event loop was closed"
-        self._received = self._lost = None
+        self._received = self._lost = self._in_doubt = None
         self._parts.clear()
         transport: object = self._transport
         encrypted = getattr(transport, "_ssl_protocol", None)
@@ -288,10 +289,15 @@ class TcpChannel(Channel, asyncio.BufferedProtocol):
     def _deliver(self) -> None:
         if self._next is not None and not self._next.done() and self._came:
             self._next.set_result(None)
+        in_doubt = self._in_doubt  # which whoever receives may close
         while self._came and self._received is not None:
             try:
                 self._received(self._came.popleft())
-            except Exception as error:
+            except BaseException as error:
+                if in_doubt is not None:
+                    in_doubt()
+                if not isinstance(error, Exception):
+                    raise
                 why = f"what {self.peer} sent was not understood: {error!r}"
                 self._loop.call_exception_handler({"message": why, "exception": error, "protocol": self})
                 self._came.clear()
@@ -313,7 +319,7 @@ class TcpChannel(Channel, asyncio.BufferedProtocol):
     def _tell_lost(self) -> None:
         lost = self._lost
         if lost is not None and self._why is not None:
-            self._received = self._lost = None
+            self._received = self._lost = self._in_doubt = None
             lost(self._why)
 
     # -- signs of life --------------------------------------------------------------------------------------
