@@ -39,23 +39,30 @@ def call_all(
     """Call all steps, those first that others refer to. ``site`` is the line of the user's that asks for it."""
     futures: Futures = {}
     tasks = _Tasks(engine)
+    name = ""
+    try:
+        for name in (each for stage in stages for each in stage):
+            futures[name] = made_at(*site, _called(graph[name], tasks, futures))
+            if "label" not in graph[name].options:
+                futures[name]._run.labelled(futures[name], name)
+    except BaseException as error:  # as a backend that this engine has not: half a graph is of use to nobody
+        error.add_note(f"in step {name!r} of the graph")
+        for future in futures.values():
+            future.cancel()
+        raise
+    return {name: futures[name] for name in graph}
 
+
+def _called(step: Step, tasks: _Tasks, futures: Futures) -> TaskFuture[Any]:
     def value_of(ref: Ref) -> object:
         future = futures[ref.step]
         return future.outputs[ref.output] if isinstance(ref, OutputRef) else future
 
-    for stage in stages:
-        for name in stage:
-            step = graph[name]
-            args, kwargs = step.filled(value_of)
-            task = tasks.of(step)
-            if step.options or step.after:
-                after = [futures[other] for other in step.after]
-                task = task._with_options(after, step.options)
-            futures[name] = future = made_at(*site, task(*args, **kwargs))
-            if "label" not in step.options:
-                future._run.labelled(future, name)
-    return {name: futures[name] for name in graph}
+    args, kwargs = step.filled(value_of)
+    task = tasks.of(step)
+    if step.options or step.after:
+        task = task._with_options([futures[other] for other in step.after], step.options)
+    return task(*args, **kwargs)
 
 
 class _Tasks:

@@ -224,6 +224,8 @@ def step(
     options = (task._definition.options if isinstance(task, FunctionTask) else TaskOptions()).names()
     given = {name: value for name, value in named.items() if name in options and name not in parameters}
     kwargs = {name: value for name, value in named.items() if name not in given}
+    if after != () and "after" in parameters:
+        return Step(task, args, {**kwargs, "after": after}, given)
     return Step(task, args, kwargs, given, _names(after))
 
 

@@ -25,6 +25,7 @@ from asyncflow import (
     Skip,
     State,
     TaskSkipped,
+    UnknownBackend,
     UpstreamFailed,
     WorkflowEngine,
     ref,
@@ -231,6 +232,14 @@ def test_what_the_function_has_a_parameter_for_is_an_argument() -> None:
     assert step(slow, 1, retries=2).options == {"retries": 2}
 
 
+def test_a_parameter_that_is_called_after_is_an_argument_as_any_other() -> None:
+    def wait(after: float, rows: object = None) -> float:
+        return after
+
+    graph = Graph({"rows": step(load, "x"), "wait": step(wait, after=0.5, rows=ref("rows"))})  # type: ignore[arg-type]
+    assert graph["wait"].kwargs == {"rows": ref("rows"), "after": 0.5} and graph.needs("wait") == ["rows"]
+
+
 @given(st.integers(1, 30).flatmap(lambda n: st.tuples(*(st.sets(st.integers(0, i)) for i in range(n)))))
 def test_each_step_stands_behind_all_that_it_needs(needs: tuple[set[int], ...]) -> None:
     def add(*values: int) -> int:
@@ -336,6 +345,20 @@ async def test_a_step_that_is_skipped_is_told_once_and_is_no_failure() -> None:
 async def test_targets_may_be_given_as_any_names(wrap: Any) -> None:
     async with WorkflowEngine() as engine:
         assert await engine.run_graph(GRAPH, targets=wrap(["rows"])) == {"rows": [5, 2, 3]}
+
+
+async def test_of_a_graph_that_cannot_be_called_as_a_whole_nothing_goes_on() -> None:
+    begun: list[str] = []
+    graph = Graph(
+        {"first": step(begun.append, "first"), "then": step(load, "x", backend="nowhere", after="first")}
+    )
+    async with WorkflowEngine() as engine:
+        with pytest.raises(
+            UnknownBackend, match=r"asks for backend 'nowhere'.*\n.*\nin step 'then' of the graph"
+        ):
+            await engine.run_graph(graph)
+        assert [task.state for task in engine.report().tasks] == [State.CANCELLED]
+    assert begun == []
 
 
 async def test_a_detached_step_is_not_waited_for() -> None:
