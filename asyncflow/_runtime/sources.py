@@ -27,7 +27,7 @@ class Source(Generic[T]):
         self._later: AsyncIterator[T] | None = None
         if isinstance(given, AsyncIterable):
             self._later = aiter(given)
-        elif isinstance(given, Iterable):
+        elif _is_iterable(given):
             self._iterator = iter(given)
         else:
             raise TypeError(f"{name}.stream() got {given!r}: an iterable is needed, or an async one")
@@ -86,3 +86,8 @@ class Source(Generic[T]):
             ) as group:  # so a task group tells that a generator was closed inside of it
                 if group.split(GeneratorExit)[1] is not None:
                     raise
+
+
+def _is_iterable(given: object) -> bool:
+    """Whether `iter` takes it, which it does also of a sequence that has items and nothing else."""
+    return isinstance(given, Iterable) or hasattr(type(given), "__getitem__")

@@ -98,6 +98,21 @@ async def test_async_iterables_and_receive_streams_of_anyio_are_sources() -> Non
             assert sorted(await read(task.stream(receiver, window=4))) == [2 * x for x in ITEMS]
 
 
+async def test_a_sequence_that_has_items_alone_is_a_source() -> None:
+    class Dataset:
+        def __len__(self) -> int:
+            return 3
+
+        def __getitem__(self, index: int) -> int:
+            return range(3)[index]
+
+    async with WorkflowEngine() as engine:
+        source: Any = Dataset()
+        stream = engine.function_task(twice).stream(source, ordered=True)
+        assert await read(stream) == [0, 2, 4]
+        assert stream.counts.total == 3
+
+
 async def test_an_empty_source_gives_nothing() -> None:
     async with WorkflowEngine() as engine:
         assert await read(engine.function_task(twice).stream([])) == []

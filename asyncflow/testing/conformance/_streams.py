@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from ... import EngineClosed
 from .. import bad_tasks as bad
 from .. import yielding_tasks as yielding
 from ._base import Conformance, Engine, applies, asynchronous
@@ -209,13 +210,16 @@ class Generators(Conformance):
         assert log.read_text() == "closed"
 
     async def test_shutdown_closes_a_generator_that_is_left(self, tmp_path: Path) -> None:
-        log = tmp_path / "log"
-        async with self.make_engine() as engine:
-            values = aiter(engine.function_task(yielding.endless)(log))
-            for number in range(100):
-                assert (await anext(values))[0] == number
-            await engine.shutdown(wait=False)
-        assert log.read_text()
+        for wait in (True, False):
+            log = tmp_path / str(wait)
+            async with self.make_engine() as engine:
+                values = aiter(engine.function_task(yielding.endless)(log))
+                for number in range(100):
+                    assert (await anext(values))[0] == number
+                await engine.shutdown(wait=wait)
+            assert log.read_text()
+            _, error = await read(values)
+            assert isinstance(error, EngineClosed)
 
     async def test_a_generator_that_does_not_clean_up_hurts_nobody_else(
         self, engine: Engine, tmp_path: Path
