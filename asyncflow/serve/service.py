@@ -32,7 +32,15 @@ from .._engine.function_task import FunctionTask
 from .._runtime.future import TaskFuture
 from .._show.outlined import Cell
 from .._tracebacks import trim
-from ..errors import IdConflict, JobCancelled, ServiceClosed, ServiceFull, UnknownJob, WrongLoop
+from ..errors import (
+    ForeignFuture,
+    IdConflict,
+    JobCancelled,
+    ServiceClosed,
+    ServiceFull,
+    UnknownJob,
+    WrongLoop,
+)
 from .jobs import Job
 from .stuck import JOBS, job_around
 from .threads import ThreadsafeService
@@ -255,7 +263,12 @@ class Service(Cell, Generic[R]):
             return  # `_stop` waits until its work has stopped
         if future.cancelled():
             self._end(job, CANCELLED, None, JobCancelled(self.name, job.id))
-        elif (error := future.exception()) is not None:
+            return
+        try:
+            error = future.exception()
+        except ForeignFuture as over:  # the rehearsal that has called it, and has not waited
+            error = over
+        if error is not None:
             self._end(job, FAILED, None, error)
         else:
             self._end(job, SUCCEEDED, future.result(), None)

@@ -536,6 +536,20 @@ async def test_in_a_plan_jobs_are_rehearsed_and_are_no_jobs_of_the_service() -> 
         assert await service.submit(3, id="2").result() == 6
 
 
+async def test_a_plan_does_not_wait_for_jobs_that_nobody_waits_for(caplog: pytest.LogCaptureFixture) -> None:
+    async with WorkflowEngine() as engine:
+        service = engine.serve(engine.function_task(add))
+
+        @engine.block
+        async def flow() -> Job[int]:
+            return service.submit(1)
+
+        plan = await engine.plan(flow)
+        assert len(plan.tasks) == 2 and service.jobs() == []
+        await asyncio.sleep(0)
+    assert not caplog.records
+
+
 # -- other threads ----------------------------------------------------------------------------------------
 
 
