@@ -44,7 +44,7 @@ MISTAKES = [
     ("plan flow.py:pipeline --durations no.jsonl", "asyncflow run FILE --journal run.jsonl"),
     ("graph flow.py:pipeline graph.svg", "did you mean:  -o graph.svg"),
     ("graph flow.py:pipeline -o graph.pdf", "asyncflow: -o graph.pdf: the end of the name says the format"),
-    ("graph flow.py:pipeline -o no/graph.svg", "mkdir -p no"),
+    ("graph flow.py:pipeline -o no/graph.mmd", "mkdir -p no"),
     # after a run
     ("watch flow.py:pipeline", "asyncflow run flow.py:pipeline --journal run.jsonl"),
     ("watch no.jsonl", "asyncflow run FILE --journal run.jsonl"),
