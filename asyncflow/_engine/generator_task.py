@@ -194,6 +194,24 @@ class GeneratorTask(Cell, Generic[P, R]):
             trim(error)
             raise
 
+    def on(self, engine: TasksEngine) -> Self:
+        """The same generator on another engine, as for a library's on its user's engine.
+
+        Args:
+            engine: where calls of it are to run.
+
+        Raises:
+            TypeError: that is no engine.
+            UnknownBackend: the generator names a backend that this engine has not.
+        """
+        name, old = self._definition.name, self._definition
+        if not hasattr(engine, "function_task"):
+            raise TypeError(f"{name}.on() got {engine!r}; a WorkflowEngine is needed")
+        variant = type(self)(engine, engine._definition(old.fn, old.kind, old.options, {}, False))
+        variant._leading = self._leading
+        variant._task._after = self._task._after
+        return variant
+
     def _check(self) -> None:
         backend = self._backend
         if backend is None:

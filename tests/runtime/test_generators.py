@@ -187,6 +187,26 @@ async def test_outcomes_are_refused_for_what_makes_many_values_of_an_item() -> N
         task(3).outcomes()
 
 
+async def test_a_generator_of_a_library_runs_on_its_users_engine() -> None:
+    library = WorkflowEngine()
+
+    class Box:
+        @library.function_task(timeout=9)
+        def items(self, n: int) -> Iterator[int]:
+            yield from range(n)
+
+        @library.block
+        async def later(self, n: int) -> AsyncIterator[int]:
+            yield n
+
+    async with WorkflowEngine() as engine:
+        assert await read(Box().items.on(engine)(3)) == [0, 1, 2]
+        assert await read(Box().later.on(engine).stream([4])) == [4]
+        assert {each.name for each in engine.report().tasks} == {"items", "later"}
+        with pytest.raises(TypeError, match=r"^items\.on\(\) got 3; a WorkflowEngine is needed"):
+            Box().items.on(3)  # type: ignore[arg-type]
+
+
 async def test_methods_and_options_are_as_for_other_tasks() -> None:
     engine = WorkflowEngine(backends={"a": "thread", "b": "process"})
 
