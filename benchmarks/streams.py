@@ -8,23 +8,27 @@ import os
 import tempfile
 from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import AsyncExitStack
 from functools import partial
 from importlib.util import find_spec
 from itertools import chain
 from pathlib import Path
+from statistics import median
 from time import perf_counter, sleep
 from typing import Any, Final
 
 from asyncflow import WorkflowEngine
 
-from . import fresh
+from . import fresh, hand_over
 from .bodies import nothing
 from .measuring import Options, Row, Rows, compared, in_turns, judged
 from .places import WORKERS
 
 NOTE = (
-    "µs an item beside a gather of the same calls, in turns, on one engine each; items begun and not over at most, "
-    "of blocks of tasks of 2 ms; and results of 200 kB with others, where the reader stops for a second after 20: how "
+    "µs an item beside a gather of the same calls, in turns, on one engine each; at the least, what gather takes and "
+    "handing as many calls as fit in the window to workers and back; and a window by hand, of asyncio.wait; "
+    "items begun and not over at most, of blocks of tasks of 2 ms; "
+    "and results of 200 kB with others, where the reader stops for a second after 20: how "
     "many more were made by its end; the time from the first to the last, without that; "
     "and the peak of memory of all processes"
 )
@@ -104,9 +108,13 @@ def _rows(title: str, place: str, kind: str, n: int, repeat: int) -> Rows:
     except fresh.Failed as error:
         yield title, {"place": place, "item": kind, "failed": str(error)}
         return
+    gather = samples["gather"]
     for window, target in _TARGETS.items():
         row: Row = {"place": place, "item": kind, "window": window}
-        yield title, row | compared("us", samples[str(window)], samples["gather"], target)
+        row |= compared("us", samples[str(window)], gather, target)
+        least = median(bare + lot for bare, lot in zip(gather, samples[f"lots of {window}"], strict=True))
+        row["least_ratio"] = least / median(gather)
+        yield title, row | {"by_hand_us": median(samples[f"by hand {window}"])}
 
 
 def beside_gather(place: str, kind: str, n: int, repeat: int) -> dict[str, list[float]]:
@@ -119,6 +127,7 @@ async def _beside_gather(place: str, kind: str, n: int, repeat: int) -> dict[str
     async with (
         WorkflowEngine(place, workers=WORKERS) as plain,
         WorkflowEngine(place, workers=WORKERS) as other,
+        AsyncExitStack() as stack,
     ):
         gathered, streamed = _ITEMS[kind](plain), _ITEMS[kind](other)
 
@@ -133,10 +142,27 @@ async def _beside_gather(place: str, kind: str, n: int, repeat: int) -> dict[str
                 pass
             return (perf_counter() - began) / n * 1e6
 
-        sides: dict[str, Callable[[], Awaitable[float]]] = {
-            "gather": gather,
-            **{str(window): partial(stream, window) for window in _TARGETS},
-        }
+        async def by_hand(window: int) -> float:
+            began, under_way = perf_counter(), set[Any]()
+            for x in range(n):
+                under_way.add(gathered(x))
+                if len(under_way) == window:
+                    _, under_way = await asyncio.wait(under_way, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.gather(*under_way)
+            return (perf_counter() - began) / n * 1e6
+
+        async def lots(size: int, to_workers: hand_over.HandOver) -> float:
+            began = perf_counter()
+            for _ in range(n // size):
+                await to_workers()
+            return (perf_counter() - began) / n * 1e6
+
+        sides: dict[str, Callable[[], Awaitable[float]]] = {"gather": gather}
+        for window in _TARGETS:
+            to_workers = await stack.enter_async_context(hand_over.PLACES[place](window))
+            sides[str(window)] = partial(stream, window)
+            sides[f"by hand {window}"] = partial(by_hand, window)
+            sides[f"lots of {window}"] = partial(lots, window, to_workers)
         await in_turns(sides, 1)  # workers are up
         return await in_turns(sides, repeat)
 
