@@ -116,7 +116,7 @@ class Reports:
             finally:
                 if self.record is not None:
                     self.record.ran(ran_ids[: len(runs)], runs, now)
-            self._steps.flush()
+            self._steps.follow()
         except BaseException:
             self._steps.cut_short()
             raise
@@ -226,7 +226,7 @@ class Reports:
 
     def flush(self) -> None:
         """Carry out what follows from what was taken."""
-        self._steps.flush()
+        self._steps.follow()
 
     def cut_short(self) -> None:
         """Ctrl-C came out of the midst of a step."""

@@ -55,6 +55,7 @@ class StepLoop:
         self._scheduler = scheduler
         self._backends = backends
         self._thread = get_ident()
+        self._submits_next = False  # in the next turn, after who goes on there, what is ready is submitted
         self._context = (
             Context()
         )  # else the first caller's context variables would live on in whatever a step starts
@@ -103,10 +104,17 @@ class StepLoop:
             )
 
     def _flush_now(self) -> None:
+        self._burst.is_due = False
+        self._step(submits=not self._submits_next)
+
+    def _submit_now(self) -> None:
+        self._submits_next = False
+        self._step(submits=True)
+
+    def _step(self, submits: bool) -> None:
         try:
-            self._burst.is_due = False
             self._coroutines.make_way()
-            self.flush()
+            self._flush(submits)
         except BaseException:
             self.cut_short()
             raise
@@ -117,6 +125,21 @@ class StepLoop:
 
     def flush(self) -> None:
         """Carry out what the scheduler has decided: all of it, or of a large burst a part, and more soon."""
+        self._flush(submits=True)
+
+    def follow(self) -> None:
+        """Carry out what follows from ends. Where the order of tasks matters, nothing is submitted before the next
+        turn: whoever has waited for an end goes on in that, and may call what goes before all that is ready now."""
+        if self._scheduler.order is None:
+            self._flush(submits=True)
+            return
+        self._flush(submits=False)
+        if self._scheduler.lanes.due and not self._submits_next:
+            # Not by `flush_soon`: that may have been asked for before those were woken who go on now.
+            self._turns.call_soon(self._submit_now, context=self._context)
+            self._submits_next = True
+
+    def _flush(self, submits: bool) -> None:
         scheduler, record, last = self._scheduler, self.record, self._burst.last
         self._burst.over()
         has_called = record is not None and record.last != last
@@ -124,7 +147,7 @@ class StepLoop:
             record.pause(last, perf_counter())
         if scheduler.order is not None:
             self._dispatch.put_in_order(scheduler.order, self._loop.time, last)
-        due = scheduler.lanes.due if self.is_open else ()
+        due = scheduler.lanes.due if self.is_open and submits else ()
         # Each round may decide the next: an end makes other tasks ready. After a large one the loop has its turn.
         while due or scheduler.telling or scheduler.ended or scheduler.returned or scheduler.stop:
             if self._dispatch.carry_out(due) >= MOST:

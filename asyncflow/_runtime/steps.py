@@ -14,6 +14,10 @@ class Steps(Protocol):
     def flush(self) -> None:
         """Carry out what has been decided, now."""
 
+    def follow(self) -> None:
+        """Carry out what follows from ends, now; where the order of tasks matters, submit nothing before the next
+        turn."""
+
     def flush_soon(self) -> None:
         """Carry out on the next turn of the loop what has been decided."""
 

@@ -14,7 +14,11 @@ import anyio
 import pytest
 
 from asyncflow import Skip, TaskSkipped, UpstreamFailed, WorkflowEngine
+from asyncflow.backend import RAN
 from asyncflow.streams import Stream
+from asyncflow.testing import ManualBackend
+
+from .kit import turns
 
 BACKENDS = ["thread", "process", "sequential"]
 ITEMS = range(1, 25)
@@ -238,6 +242,30 @@ async def test_what_was_begun_is_finished_before_more_is_begun(backend: str) -> 
     async with engine:
         assert sorted(await read(steps.stream(range(60), window=60))) == [*range(60)]
     assert most < 20  # first come, first served would have all 60 of them half done
+
+
+async def test_the_next_task_of_an_item_goes_before_the_first_of_another(hands: ManualBackend) -> None:
+    hands.workers = 1  # type: ignore[attr-defined]  # as a backend has that knows how many
+    engine = WorkflowEngine(hands)
+    first, second = [engine.function_task(twice, name=name) for name in ("first", "second")]
+
+    @engine.block
+    async def steps(x: int) -> int:
+        return await second(await first(x))
+
+    async with engine, steps.stream(range(3), window=3) as values:
+        results = asyncio.ensure_future(read(values))
+        handed = []
+        await hands.received("first")
+        await turns(6)  # all three items have called that
+        for _ in range(6):
+            handed += hands.waiting
+            work = hands.work(hands.waiting[0])
+            hands.tell(RAN, work.id, (0.0, 60.0, "one"))  # so long that it is handed one at a time
+            hands.succeed(work.id, 0)
+            await turns(4)
+        assert handed == ["first", "second"] * 3
+        assert await results == [0, 0, 0]
 
 
 # -- failures ---------------------------------------------------------------------------------------------
