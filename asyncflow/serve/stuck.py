@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakKeyDictionary
 
 from .._core.circles import drawn, never, way_to
-from .._core.submissions import OVER, QUEUED
+from .._core.submissions import CANCELLING, OVER, QUEUED
 from .._runtime.future import TaskFuture
 from .._runtime.scope import SCOPE
 from .._runtime.waits import waiters
@@ -63,7 +63,7 @@ def _needed(job: Job[Any]) -> list[Job[Any]]:
     if job.state == QUEUED:
         return job._service._running()
     call = job._future
-    if call is None:
+    if call is None or job.state == CANCELLING:  # which ends whatever it waits for
         return []
     return [
         awaited

@@ -127,6 +127,37 @@ async def test_a_wait_that_others_may_end_goes_on() -> None:
         assert await asyncio.gather(*aside) == ["plain", "plain"]
 
 
+async def test_a_job_that_is_being_cancelled_makes_room() -> None:
+    async with WorkflowEngine() as engine, asyncio.timeout(30):
+        begun, stopping, go_on = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+        @engine.block
+        async def stubborn(kind: str) -> str:
+            if kind == "waits":
+                return await service.submit("quick").result()
+            if kind == "slow":
+                try:
+                    begun.set()
+                    await asyncio.Event().wait()
+                finally:
+                    stopping.set()
+                    await go_on.wait()
+            return kind
+
+        service: Service[str] = engine.serve(stubborn, concurrency=2)
+        slow = service.submit("slow")
+        await begun.wait()
+        cancelling = asyncio.create_task(slow.cancel())
+        await stopping.wait()
+        waits = service.submit("waits")
+        while not waits._awaits:
+            await asyncio.sleep(0)
+        await asyncio.sleep(0)  # it was looked at
+        go_on.set()
+        assert await waits.result() == "quick"
+        assert await cancelling
+
+
 async def test_a_drain_inside_a_job_of_the_service_would_wait_for_itself() -> None:
     async with WorkflowEngine() as engine, asyncio.timeout(30):
 
