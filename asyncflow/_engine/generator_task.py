@@ -251,9 +251,9 @@ class GeneratorTask(Cell, Generic[P, R]):
             try:
                 is_over = False
                 while not is_over:
-                    running = slices.next(await outlet.room())
+                    running = slices.next(await outlet.room(), outlet)
                     values, is_over = await running
-                    for value in values:
+                    for value in slices.rest(values):
                         await outlet.put(value)
             finally:
                 if running is not None:  # a worker may be in the midst of it

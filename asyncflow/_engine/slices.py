@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from contextvars import Context
+from functools import partial
 from itertools import count
+from time import perf_counter
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
 
 from .._core.options import TaskOptions
 from .._core.task import Definition
 from .._inspect.resolve import yields_later
 from .._runtime.future import TaskFuture
+from .._runtime.outlet import Outlet
 from .._runtime.scope import SCOPE
 from .._worker.generators import (
     AHEAD_OF_ARGUMENTS,
+    SLICE,
     Held,
     Values,
     beginning,
@@ -29,6 +34,7 @@ if TYPE_CHECKING:
     from ..backend import ExecutionBackend
 
 _NUMBERS: Final = count(1)
+_NO_CONTEXT: Final = Context()
 Call: TypeAlias = "Callable[..., TaskFuture[Values]]"
 Arguments: TypeAlias = tuple[tuple[object, ...], Mapping[str, object]]
 
@@ -36,12 +42,16 @@ Arguments: TypeAlias = tuple[tuple[object, ...], Mapping[str, object]]
 class Slices(Protocol):
     """One generator."""
 
-    def next(self, most: int) -> TaskFuture[Values]:
+    def next(self, most: int, outlet: Outlet) -> TaskFuture[Values]:
         """Call for one more slice.
 
         Args:
             most: values that it may make.
+            outlet: takes values that are made long before the slice is over.
         """
+
+    def rest(self, values: list[object]) -> list[object]:
+        """Of the values of a slice that is over, those that the outlet does not have."""
 
     async def close(self) -> None:
         """Close the generator where it lives. No slice is under way."""
@@ -58,13 +68,53 @@ class SlicesHere:
     def __init__(self, call: Call, held: Held) -> None:
         self._call = call
         self._held = held
+        self._loop = asyncio.get_running_loop()
+        self._taken = 0  # values of this slice that the outlet has
+        self._look: asyncio.TimerHandle | None = None
 
-    def next(self, most: int) -> TaskFuture[Values]:
+    def next(self, most: int, outlet: Outlet) -> TaskFuture[Values]:
         """As for `Slices`."""
+        self._held.renew()
+        self._taken = 0
+        self._look = self._loop.call_later(SLICE, self._hand_on, outlet, context=_NO_CONTEXT)
         return self._call(self._held, most)
+
+    def _hand_on(self, outlet: Outlet) -> None:
+        """Its time is over, and the generator works on its next value: those that it has made are not to wait for that.
+        Once is enough, as the slice ends with the next one.
+        """
+        held = self._held
+        if not held.began:  # all workers were busy
+            held.tell = partial(self._loop.call_soon_threadsafe, self._begins, outlet, context=_NO_CONTEXT)
+            if not held.began:  # still: it will tell
+                return
+        left = held.began + SLICE - perf_counter()
+        if left > 0:
+            self._look = self._loop.call_later(left, self._hand_on, outlet, context=_NO_CONTEXT)
+            return
+        made = held.made
+        for at in range(self._taken, len(made)):
+            outlet.add(made[at])
+            made[at] = None  # or it would be kept until the slice is over
+            self._taken = at + 1
+
+    def _begins(self, outlet: Outlet) -> None:
+        if self._look is not None:
+            self._hand_on(outlet)
+
+    def rest(self, values: list[object]) -> list[object]:
+        """As for `Slices`."""
+        self._stop_looking()
+        return values[self._taken :] if self._taken else values
+
+    def _stop_looking(self) -> None:
+        if self._look is not None:
+            self._look.cancel()
+            self._look = None
 
     async def close(self) -> None:
         """As for `Slices`."""
+        self._stop_looking()
         await asyncio.to_thread(self._held.close)
 
 
@@ -91,7 +141,7 @@ class SlicesThere:
         self._arguments: Arguments | None = arguments
         self._number = next(_NUMBERS)
 
-    def next(self, most: int) -> TaskFuture[Values]:
+    def next(self, most: int, outlet: Outlet) -> TaskFuture[Values]:
         """As for `Slices`."""
         if self._arguments is not None:
             args, kwargs = self._arguments
@@ -100,6 +150,10 @@ class SlicesThere:
         future = self._proceed(self._number, most)
         future.generator = self._number
         return future
+
+    def rest(self, values: list[object]) -> list[object]:
+        """As for `Slices`."""
+        return values
 
     async def close(self) -> None:
         """As for `Slices`."""

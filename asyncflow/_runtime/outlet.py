@@ -30,6 +30,10 @@ class Outlet:
     async def put(self, value: object) -> None:
         """Add a value, when there is room for it."""
         await self.room()
+        self.add(value)
+
+    def add(self, value: object) -> None:
+        """The same where it is known that there is room."""
         self._values.append(value)
         self._made()
 

@@ -28,7 +28,8 @@ BEGINS: Final = "_begins_generator_of"
 """The attribute of a function that makes a generator in a worker process: the user's function."""
 AHEAD_OF_ARGUMENTS: Final = 2
 """Arguments of such a function that come before those of the user's."""
-_SLICE: Final = 0.05  # seconds that a worker runs a generator at a time
+SLICE: Final = 0.05
+"""Seconds that a worker runs a generator at a time."""
 
 
 class _Held:
@@ -61,6 +62,15 @@ class Held(_Held):
     def __init__(self, generator: Generator[object, None, object]) -> None:
         super().__init__()
         self._generator = generator
+        self.renew()
+
+    def renew(self) -> None:
+        """Before a slice: nothing is made of it yet."""
+        self.made: list[object] = []
+        """What it has made in this slice; others may look at it meanwhile."""
+        self.began = 0.0
+        self.tell: Callable[[], object] | None = None
+        """Called when the slice begins."""
 
     def slice(self, most: int) -> Values:
         """Run it until it has made so many values, or its time is over.
@@ -81,8 +91,11 @@ class Held(_Held):
     def _run(self, most: int) -> Values:
         if self._problem is not None:
             raise self._problem
-        end = time.perf_counter() + _SLICE
-        values: list[object] = []
+        self.began = time.perf_counter()
+        if self.tell is not None:
+            self.tell()
+        end = self.began + SLICE
+        values = self.made
         try:
             for value in islice(self._generator, most):
                 values.append(value)
@@ -120,7 +133,7 @@ class HeldLater(_Held):
     async def _run(self, most: int) -> Values:
         if self._problem is not None:
             raise self._problem
-        end = time.perf_counter() + _SLICE
+        end = time.perf_counter() + SLICE
         values: list[object] = []
         try:
             while len(values) < most:
@@ -189,6 +202,7 @@ def proceed(number: int, most: int, *, is_first: bool = False) -> Values:
     try:
         held = _KEPT[number]
         assert isinstance(held, Held)
+        held.renew()
         values, is_over = _fit(held.slice(most))
         if is_first and not is_over:
             _tell(wire.HOLDS, number, False)

@@ -26,6 +26,7 @@ from asyncflow import (
     WorkflowEngine,
 )
 from asyncflow._runtime import taking
+from asyncflow._worker.generators import SLICE
 from asyncflow.streams import Stream
 from asyncflow.testing.yielding_tasks import untidy
 
@@ -101,6 +102,30 @@ async def test_a_generator_is_no_further_ahead_than_there_is_room() -> None:
                 if value == 1000:
                     break
         assert made <= 1065
+
+
+async def test_a_value_does_not_wait_for_the_next_one_also_if_all_workers_were_busy() -> None:
+    gates = [threading.Event() for _ in range(4)]
+
+    def slow() -> Iterator[int]:
+        for number, gate in enumerate(gates[1:]):
+            yield number
+            gate.wait(60)
+        raise ValueError("the end")
+
+    async with WorkflowEngine(workers=1) as engine, asyncio.timeout(60):
+        busy = engine.submit(gates[0].wait, 60)
+        values = aiter(engine.function_task(slow)())
+        first = asyncio.ensure_future(anext(values))
+        await asyncio.sleep(2 * SLICE)  # so that it is looked at before a worker has it, too
+        gates[0].set()
+        assert await first == 0 and await busy
+        for number, gate in enumerate(gates[1:], 1):
+            gate.set()
+            if number < len(gates) - 1:
+                assert await anext(values) == number
+        with pytest.raises(ValueError, match="the end"):
+            await anext(values)
 
 
 @pytest.mark.parametrize("backend", BACKENDS[:2])
