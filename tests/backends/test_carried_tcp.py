@@ -270,7 +270,7 @@ async def test_ctrl_c_while_a_message_is_received_loses_none_of_those_that_came_
         comes(frames)
     comes(struct.pack("!Q", 5) + b"three")
     assert heard == [b"one", b"two", b"three"]
-    assert doubts == [1]  # whoever receives is told that it may have lost this one
+    assert {*doubts} == {1}  # whoever receives is told that it may have lost this one
     made_channel.connection_lost(None)
 
 

@@ -211,8 +211,9 @@ class Crews:
 
     def _in_doubt(self, agent: Agent) -> None:
         """Nobody knows whether what an agent has told last was taken."""
-        agent.is_in_doubt = True
-        self._calls.interrupted()
+        if not agent.is_in_doubt:
+            agent.is_in_doubt = True
+            self._calls.interrupted()
 
     def _found(self, agent: Agent, has_folder: bool) -> None:
         """An agent on another machine has looked for the folder of the program."""

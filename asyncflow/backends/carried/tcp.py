@@ -249,7 +249,18 @@ class TcpChannel(Channel, asyncio.BufferedProtocol):
         return self._frames.buffer()
 
     def buffer_updated(self, nbytes: int) -> None:
-        self._life.has_heard = True
+        in_doubt = self._in_doubt
+        try:
+            self._life.has_heard = True
+            self._take(nbytes)
+            self._deliver()
+        except BaseException:  # Ctrl-C: a part of what has come may be lost, the rest waits to be delivered
+            if in_doubt is not None:
+                in_doubt()
+            self._loop.call_soon(self._deliver)
+            raise
+
+    def _take(self, nbytes: int) -> None:
         try:
             frames = self._frames.take(nbytes)
         except BadFrame as error:
@@ -265,7 +276,6 @@ class TcpChannel(Channel, asyncio.BufferedProtocol):
                     self.offset = offset
             elif not self._is_closed:
                 self._came.append(message)
-        self._deliver()
 
     def eof_received(self) -> bool:
         return False  # nobody who has closed one direction wants the other
