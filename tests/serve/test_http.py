@@ -12,6 +12,7 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 from uuid import UUID
 
 import httpx
@@ -172,6 +173,13 @@ async def test_a_job_is_found_under_whatever_id_it_has(kit: Kit, key: str) -> No
     told = (await kit.client.get(f"{place}/result?wait=30")).json()
     assert (told["id"], told["state"], told["value"]) == (key, "SUCCEEDED", 2)
     assert (await kit.client.get(place)).json() == told
+
+
+async def test_a_key_is_the_same_id_in_a_header_and_in_a_path(kit: Kit) -> None:
+    key = "Straße 17 ✓"
+    answer = await kit.client.post("/add", json={"a": 1}, headers={"idempotency-key": key.encode()})  # type: ignore[dict-item]
+    assert answer.json()["id"] == key and kit.services["add"].job(key).id == key
+    assert (await kit.client.get(f"/add/{quote(key)}")).status_code == 200
 
 
 @pytest.mark.parametrize("key", ["", ".", "..", "x" * 256])

@@ -141,7 +141,7 @@ class Application:
         service = self._services.get(name)
         if service is None:
             return self._unknown(name)
-        key = request.headers.get("idempotency-key")
+        key = _as_utf_8(request.headers.get("idempotency-key"))
         if key is not None and (not 0 < len(key) <= _ID or key in {".", ".."}):
             return _json(
                 {"error": f"Idempotency-Key: 1 to {_ID} characters are needed, other than . and .."}, 400
@@ -298,6 +298,16 @@ def _error(status: int, error: Exception, headers: Mapping[str, str] | None = No
 
 async def _not_found(request: Request, error: Exception) -> Response:
     return _json({"error": f"there is nothing at {request.url.path}"}, 404)
+
+
+def _as_utf_8(header: str | None) -> str | None:
+    """A header as its sender has most likely written it, and as a path has it; Starlette reads any byte as a letter."""
+    if header is None or header.isascii():
+        return header
+    try:
+        return header.encode("latin-1").decode()
+    except UnicodeDecodeError:
+        return header
 
 
 def _mounted_at(request: Request) -> str:
