@@ -126,11 +126,6 @@ class FileAndTarget(click.ParamType[str]):
         return [CompletionItem(incomplete, type="file")]
 
 
-def file_argument(command: Any) -> Any:
-    """The argument ``FILE[:target]``; the command is given it as ``file``."""
-    return click.argument("file", type=FileAndTarget(), metavar="FILE[:target]")(command)
-
-
 @contextmanager
 def opened(given: str, settings: Settings | None = None) -> Iterator[Found]:
     """Load what ``FILE[:target]`` means, and let it be there until this is left.
