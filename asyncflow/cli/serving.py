@@ -22,7 +22,7 @@ from .._runtime.script import run_script
 from .._show.words import counted, plain
 from ..serve import Service
 from ..serve.http import Application, Server, asgi
-from ..serve.http.hosts import LOOPBACK, is_loopback
+from ..serve.http.hosts import LOOPBACK, is_loopback, names
 from .exits import Refused
 from .out import say, tell
 from .outcome import nothing_on_stdout
@@ -79,6 +79,15 @@ def serve(tasks: Sequence[FunctionTask[..., Any, Any]], options: Options) -> Non
             f"--host {plain(options.host)}: tokens and results would go over the network for all to read",
             "give --cert and --key; or say --insecure, if the network is yours alone",
         )
+    if options.key is not None and options.cert is None:
+        raise Refused(
+            f"--key {plain(options.key)}: a key is of no use without its certificate", "give --cert, too"
+        )
+    for name in options.allow_host:
+        try:
+            names([name])
+        except ValueError:
+            raise Refused(f"--allow-host {plain(name)}: a name alone is needed, as example.org") from None
     with _token(options.token_file) as (token, file):
         run_script(lambda: _until_told(tasks, options, token, file))
 

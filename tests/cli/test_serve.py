@@ -210,6 +210,8 @@ def _certificate(folder: Path) -> tuple[Path, Path]:
         (["{jobs}:where", "--token-file", "{short}"], "at least 8 letters"),
         (["{jobs}:where", "--token-file", "{folder}/no/such"], "No such file or directory"),
         (["{jobs}:where", "--cert", "{folder}/none.pem"], "none.pem"),
+        (["{jobs}:where", "--key", "key.pem"], "--key key.pem: a key is of no use without its certificate"),
+        (["{jobs}:where", "--allow-host", "a.org:80"], "--allow-host a.org:80: a name alone is needed"),
         (["{jobs}:where", "--port", "99999"], "'99999': a whole number is needed, 0 to 65535"),
         ([], "Missing argument"),
     ],
