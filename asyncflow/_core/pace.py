@@ -17,7 +17,7 @@ _MOST: Final = 256  # calls in one frame
 _LEAST: Final = 5e-5  # seconds that a task takes at least, with what it costs to hand it over
 _WINDOW: Final = 4000
 _WINDOW_EACH: Final = 512  # for each worker: several chains
-_ORDERED_AHEAD: Final = (0.005, 0.008)
+_ORDERED_AHEAD: Final = (AHEAD, 0.04)
 """Seconds of work that a worker may have before it where order matters: long against a turn of the loop, in which it is
 given more, and short against what anybody notices who is in a hurry. More of it where the loop's turns are long."""
 

@@ -425,13 +425,11 @@ def test_of_long_tasks_a_place_is_never_handed_more() -> None:
 
 
 def test_of_short_tasks_it_is_handed_as_many_as_keep_it_busy() -> None:
-    assert 20 <= handed(Ahead(2), 0.001, 0.0005) <= 25  # of 2 that a worker does until the next look
+    assert 10 <= handed(Ahead(2), 0.001, 0.0005) <= 20  # of 2 that a worker does until the next look
 
 
 def test_where_the_loop_comes_late_a_place_is_handed_more() -> None:
-    assert (
-        30 <= handed(Ahead(2), 0.02, 0.0005) <= 35
-    )  # what is handed ahead is begun before what comes meanwhile
+    assert handed(Ahead(2), 0.02, 0.0005) > 100  # of 40 that a worker does until the next look
 
 
 def test_of_tasks_that_take_no_time_it_is_handed_less_than_without_priorities() -> None:
