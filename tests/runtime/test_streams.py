@@ -249,15 +249,20 @@ async def test_the_next_task_of_an_item_goes_before_the_first_of_another(hands: 
     engine = WorkflowEngine(hands)
     first, second = [engine.function_task(twice, name=name) for name in ("first", "second")]
 
+    all_wait = asyncio.Event()
+
     @engine.block
     async def steps(x: int) -> int:
-        return await second(await first(x))
+        called = first(x)
+        if x == 2:
+            all_wait.set()
+        return await second(await called)
 
     async with engine, steps.stream(range(3), window=3) as values:
         results = asyncio.ensure_future(read(values))
         handed = []
-        await hands.received("first")
-        await turns(6)  # all three items have called that
+        await all_wait.wait()
+        await turns(6)
         for _ in range(6):
             handed += hands.waiting
             work = hands.work(hands.waiting[0])
