@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from ..errors import Cause
 from .dependents import Unwanted, blame, tell_dependents
 from .gates import is_waiting, no_more_held
-from .inside import adopt_children
+from .inside import adopt_children, leave_owner
 from .joins import Join, count
 from .kept import kept_away
 from .lanes import Lane, Lanes
@@ -30,6 +30,11 @@ def mend(
     for task in list(scheduler.live.values()):
         if task.id in scheduler.live and task.story & NOW > CANCELLING:
             _end(scheduler, task)
+    for block in list(scheduler.live.values()):
+        for child in list((block.children or {}).values()):
+            if child.story & NOW > CANCELLING and child.id not in scheduler.live:
+                child.owner = block  # it was about to leave that, which may be what that waits for
+                leave_owner(scheduler, child)
     live = list(scheduler.live.values())
     _count_slots(live, lanes)
     held = {task.id for lane in lanes for task in _queued(lane)}

@@ -15,6 +15,7 @@ from .rows import NOBODY, WORK, Rows
 
 _HELD: Final = "counted from the end of a task to that of the last task that took its result"
 _COULD: Final = (What.LIMIT, What.QUEUE, What.STAGING, What.START, What.RETRY)
+_LEAST: Final = 1e-9  # seconds of a run of which there is anything to tell; it is divided by a part of them
 _OF_WAITS: Final = {
     waits.DEPENDENCY: What.DEPENDENCY,
     waits.STAGING: What.STAGING,
@@ -30,7 +31,7 @@ _OF_WAITS: Final = {
 def series(rows: Rows) -> list[Series]:
     """Those that have something to tell."""
     seconds = rows.history.now
-    if seconds <= 0.0 or not len(rows):
+    if seconds < _LEAST or not len(rows):
         return []
     at = {what: Average(seconds) for what in _OF_WAITS.values()}
     _fill(rows, at)

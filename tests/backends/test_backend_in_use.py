@@ -148,7 +148,7 @@ async def test_a_start_that_was_cancelled_begins_again_with_its_backend() -> Non
     backend = Slow(1)
     engine = WorkflowEngine(backend)
     future = engine.submit(int)
-    starting = engine._starting
+    starting = engine._starting._task
     assert starting is not None
     await asyncio.sleep(0)
     starting.cancel()

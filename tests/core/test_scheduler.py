@@ -8,6 +8,7 @@ import weakref
 import pytest
 
 from asyncflow._core.lanes import Lane
+from asyncflow._core.mending import mend
 from asyncflow._core.states import (
     CANCELLED,
     CANCELLING,
@@ -1008,3 +1009,25 @@ def test_a_link_behind_what_was_cancelled_was_attempted_if_it_ran_all_the_same(h
     assert (link.state, link.attempt) == ("CANCELLED", int(has_run))
     what = "ran, and its result was not wanted any more" if has_run else "did not run"
     assert f"'link' (#2) {what}, because of head (#1)" in explain(link)
+
+
+def test_a_block_that_closes_is_over_also_when_the_last_inside_was_cut_short_in_leaving_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    bench = Bench()
+    outer = bench.run(is_block=True)
+    block = bench.run(is_block=True, owner=outer)
+    inside = bench.run(owner=block)
+    bench.scheduler.cancel(outer)
+    for each in (block, outer):  # their bodies have stopped
+        bench.scheduler.stopped(each)
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr("asyncflow._core.scheduler.leave_owner", interrupted)
+        bench.scheduler.stopped(inside)
+    assert [*bench.scheduler.live.values()] == [outer, block]
+    mend(bench.scheduler, [bench.lane], lambda task: bench.dependencies[task])
+    assert bench.scheduler.live == {}
+    assert {each.state for each in (outer, block, inside)} == {State.CANCELLED}

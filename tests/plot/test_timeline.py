@@ -61,6 +61,10 @@ def test_no_two_bars_of_a_row_overlap_and_each_has_its_row_in_a_lane(history: Hi
             assert bars.begin[at] <= bars.end[at] <= bars.begin[other]
 
 
+def test_a_run_that_took_no_time_has_a_timeline_and_nothing_over_time() -> None:
+    assert timeline_of(of({"name": "load", "times": ran(0.0, 0.0, 0.0)}, now=5e-324)).series == []
+
+
 @examples(40)
 @given(histories())
 def test_the_critical_path_covers_the_run_from_its_beginning_to_its_end(history: History) -> None:
