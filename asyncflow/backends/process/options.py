@@ -17,8 +17,8 @@ from ...backend import ExecutionBackend
 from .start_with import checked, start_with
 from .worker_pool import Bounds
 
-_LINE: Final = re.compile(r"^ +options: .*\n", re.MULTILINE)
-_ARGUMENTS: Final = re.compile(r"Args:\n((?:        .*\n)+)")
+_LINE: Final = re.compile(r"^    options: .*$", re.MULTILINE)
+_ARGUMENTS: Final = re.compile(r"^Args:\n((?:    .*\n)*    .*)$", re.MULTILINE)
 B = TypeVar("B", bound=ExecutionBackend)
 
 
@@ -99,6 +99,6 @@ def shows_process_options(backend: type[B]) -> type[B]:
 
     __init__.__signature__ = shown  # type: ignore[attr-defined]
     setattr(backend, "__init__", __init__)  # noqa: B010  # a type checker has it stay what it is
-    lines = _ARGUMENTS.search(ProcessOptions.__doc__ or "")
-    backend.__doc__ = _LINE.sub(lines[1] if lines else "", backend.__doc__ or "")
+    lines = _ARGUMENTS.search(inspect.cleandoc(ProcessOptions.__doc__ or ""))  # as Python 3.13 has it from the start
+    backend.__doc__ = _LINE.sub(lines[1] if lines else "", inspect.cleandoc(backend.__doc__ or ""))
     return backend
