@@ -99,6 +99,7 @@ def shows_process_options(backend: type[B]) -> type[B]:
 
     __init__.__signature__ = shown  # type: ignore[attr-defined]
     setattr(backend, "__init__", __init__)  # noqa: B010  # a type checker has it stay what it is
-    lines = _ARGUMENTS.search(inspect.cleandoc(ProcessOptions.__doc__ or ""))  # as Python 3.13 has it from the start
+    # Cleaned, as Python 3.13 has them from the start.
+    lines = _ARGUMENTS.search(inspect.cleandoc(ProcessOptions.__doc__ or ""))
     backend.__doc__ = _LINE.sub(lines[1] if lines else "", inspect.cleandoc(backend.__doc__ or ""))
     return backend
