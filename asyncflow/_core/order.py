@@ -262,6 +262,7 @@ class Order:
 
     def key(self, task: Task) -> float:
         """Of two tasks, the one for which it is lower goes first, at any time."""
+        # As `standing_of`, written out: each task comes by here.
         rank = None if task.rare is None else task.rare.rank
         standing = _USUAL if rank is None else rank.standing
         return -standing if self.ageing is None else self._period_of(task) - standing

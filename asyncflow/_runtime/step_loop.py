@@ -134,7 +134,7 @@ class StepLoop:
             self._flush(submits=True)
             return
         self._flush(submits=False)
-        if self._scheduler.lanes.due and not self._submits_next:
+        if self._scheduler.lanes.due and not self._submits_next and not self._loop.is_closed():
             # Not by `flush_soon`: that may have been asked for before those were woken who go on now.
             self._turns.call_soon(self._submit_now, context=self._context)
             self._submits_next = True
